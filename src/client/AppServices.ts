@@ -1,0 +1,108 @@
+/**
+ * Ready-made layers: the whole SDK for one application.
+ *
+ * `HttpClient` stays the user's choice: `FetchHttpClient.layer` of `effect/http` anywhere, the `undici` bundle of
+ * `effect-app-services/node` in a backend, the embedded server without a socket in a test.
+ *
+ * @example
+ * ```ts
+ * import { AppServices, AuthApi, Credentials } from "effect-app-services"
+ * import { Effect, Layer } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const Live = AppServices.layer({ appId: "shop-abcde", baseUrl: "http://127.0.0.1:9090" }).pipe(
+ *   Layer.provide(FetchHttpClient.layer)
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   const auth = yield* AuthApi
+ *   const user = yield* auth.logIn(Credentials.anonymous())
+ *   return yield* user.functions.sum(20, 22)
+ * }).pipe(Effect.provide(Live))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as HttpClient from "effect/http/HttpClient"
+import type { AppServicesError } from "./AppServicesError.ts"
+import { AuthApi } from "./AuthApi.ts"
+import { EmailPasswordApi } from "./EmailPasswordApi.ts"
+import { FunctionsApi } from "./FunctionsApi.ts"
+import { ProfileApi } from "./ProfileApi.ts"
+import { ProtocolClient } from "./ProtocolClient.ts"
+import type { Options } from "./ProtocolClient.ts"
+import { Sessions } from "./Sessions.ts"
+import { TokenStore } from "./TokenStore.ts"
+
+export type { Options } from "./ProtocolClient.ts"
+
+/**
+ * The services of the SDK.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Services = AuthApi | EmailPasswordApi | FunctionsApi | ProfileApi | Sessions | ProtocolClient
+
+/**
+ * The SDK over a token store and a transport of the user's choice. Fails when an option cannot work.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerNoDeps = (
+  options: Options
+): Layer.Layer<Services, AppServicesError, TokenStore | HttpClient.HttpClient> =>
+  Layer.mergeAll(AuthApi.layer, EmailPasswordApi.layer).pipe(
+    Layer.provideMerge(Layer.mergeAll(FunctionsApi.layer, ProfileApi.layer)),
+    Layer.provideMerge(Sessions.layer),
+    Layer.provideMerge(ProtocolClient.layer(options))
+  )
+
+/**
+ * The SDK with sessions in memory.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<Services | TokenStore, AppServicesError, HttpClient.HttpClient> =>
+  layerNoDeps(options).pipe(Layer.provideMerge(TokenStore.layerMemory))
+
+/**
+ * Like `layer`, with options from `Config`: each may be a value or a `Config`.
+ *
+ * @example
+ * ```ts
+ * import { AppServices } from "effect-app-services"
+ * import { Config } from "effect"
+ *
+ * const FromEnv = AppServices.layerConfig({
+ *   appId: Config.String("APP_ID"),
+ *   baseUrl: Config.String("APP_BASE_URL")
+ * })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  options: { readonly [Name in keyof Options]: Options[Name] | Config.Config<Options[Name]> }
+): Layer.Layer<Services | TokenStore, AppServicesError | Config.ConfigError, HttpClient.HttpClient> =>
+  Layer.unwrap(Effect.gen(function*() {
+    const { appId, baseUrl, retrySchedule, skipLocationRequest, timeout, tracePropagation, transformClient } = options
+    return layer({
+      appId: yield* read(appId),
+      baseUrl: yield* read(baseUrl),
+      retrySchedule: yield* read(retrySchedule),
+      skipLocationRequest: yield* read(skipLocationRequest),
+      timeout: yield* read(timeout),
+      tracePropagation: yield* read(tracePropagation),
+      transformClient: yield* read(transformClient)
+    })
+  }))
+
+const read = <A>(option: A | Config.Config<A>): Effect.Effect<A, Config.ConfigError> =>
+  Config.isConfig(option) ? option : Effect.succeed(option)

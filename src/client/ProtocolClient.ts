@@ -1,0 +1,217 @@
+/**
+ * The wire client below the SDK's services: finds the host, sends requests, turns answers into values and typed errors,
+ * and retries what may be retried. `execute` is the way to requests that the SDK has no service for.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as HttpBody from "effect/http/HttpBody"
+import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Answers from "../protocol/Answers.ts"
+import { path, routes } from "../protocol/Routes.ts"
+import { AppServicesError, InvalidConfiguration, InvalidResponse, RequestTimeout, TransportError } from "./AppServicesError.ts"
+import type { Reason } from "./AppServicesError.ts"
+import { describeBody, reasonOf } from "./internal/answers.ts"
+import type { Operation } from "./internal/answers.ts"
+import * as SingleFlight from "./internal/singleFlight.ts"
+
+/**
+ * The base URL the hosted service had. It was switched off on 2025-09-30; the default is kept for private deployments
+ * that answer under the same name.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaultBaseUrl = "https://services.cloud.mongodb.com"
+
+/**
+ * How to reach an application.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  /** The client app id, such as `myapp-abcde`. */
+  readonly appId: string
+  /** Where the host is. Default: {@link defaultBaseUrl}. */
+  readonly baseUrl?: string | URL | undefined
+  /** Use the base URL for everything instead of asking the host where the application lives. Default: `false`. */
+  readonly skipLocationRequest?: boolean | undefined
+  /** How long one request may take, its answer included. Default: 60 seconds, as in Realm's native SDKs. */
+  readonly timeout?: Duration.Input | undefined
+  /**
+   * When to repeat an operation that only reads (location, session refresh, profile) and failed for a reason that may
+   * pass. A `Retry-After` of the host is respected. Default: three times, exponentially from 200 ms, jittered.
+   */
+  readonly retrySchedule?: Schedule.Schedule<unknown, AppServicesError> | undefined
+  /**
+   * Send the tracing headers of the current span to the host. Default: `false`, since a browser may send a host only the
+   * headers it allows.
+   */
+  readonly tracePropagation?: boolean | undefined
+  /** Applied to the `HttpClient` of every request: proxies, extra headers, a circuit breaker. */
+  readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
+}
+
+/**
+ * One request of the protocol.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProtocolRequest {
+  readonly operation: Operation
+  readonly method: "GET" | "POST" | "PUT" | "DELETE"
+  /** Path below the host; see `Routes`. */
+  readonly path: string
+  /** Sent as the bearer token. */
+  readonly token?: Redacted.Redacted | undefined
+  /** JSON text. Redacted, since it may hold a password. */
+  readonly body?: Redacted.Redacted | undefined
+  /** Secrets of the body, kept out of errors even if the host echoes them. */
+  readonly secrets?: ReadonlyArray<Redacted.Redacted> | undefined
+  /** Whether repeating the request does no harm. Default: `false`. */
+  readonly idempotent?: boolean | undefined
+}
+
+/**
+ * @category services
+ * @since 0.1.0
+ */
+export class ProtocolClient extends Context.Service<ProtocolClient, {
+  readonly appId: string
+  /** Where the application lives: asked once, and again only after a failure. */
+  readonly host: Effect.Effect<string, AppServicesError>
+  /** Sends a request; yields the text of an answer in 2xx. */
+  execute(request: ProtocolRequest): Effect.Effect<string, AppServicesError>
+}>()("effect-app-services/client/ProtocolClient") {
+  static readonly layer = (options: Options): Layer.Layer<ProtocolClient, AppServicesError, HttpClient.HttpClient> =>
+    Layer.effect(this, make(options))
+}
+
+/**
+ * Decodes the JSON text of an answer; what does not fit is an `InvalidResponse` that names the place, never the value.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const decodeAnswer = <S extends Schema.Constraint>(schema: S) => {
+  const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(schema))
+  return (operation: string, body: string) =>
+    Effect.mapError(decode(body), (error) => {
+      const described = describeBody(body)
+      const problem = /^\s*[{[]/.test(body) ? error.message.replace(/\s+/g, " ") : described
+      return new AppServicesError({ operation, reason: new InvalidResponse({ status: 200, problem }) })
+    })
+}
+
+const decodeLocation = decodeAnswer(Answers.Location)
+
+const defaultRetry = Schedule.exponential("200 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 3 }))
+
+const configuration = (problem: string) =>
+  new AppServicesError({ operation: "AppServices.layer", reason: new InvalidConfiguration({ problem }) })
+
+const parseUrl = (text: string | URL): string | undefined => {
+  try {
+    const url = new URL(text)
+    return url.protocol === "http:" || url.protocol === "https:" ? `${url.origin}${url.pathname.replace(/\/+$/, "")}` : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<
+  ProtocolClient["Service"],
+  AppServicesError,
+  HttpClient.HttpClient | Scope.Scope
+> {
+  const { appId } = options
+  if (appId === "") return yield* configuration("appId is empty; it looks like \"myapp-abcde\"")
+  const baseUrl = parseUrl(options.baseUrl ?? defaultBaseUrl)
+  if (baseUrl === undefined) {
+    return yield* configuration(`baseUrl "${options.baseUrl}" is no http or https URL; it looks like "http://127.0.0.1:9090"`)
+  }
+  const client = (options.transformClient ?? ((client) => client))(yield* HttpClient.HttpClient)
+  const timeout = Duration.fromInputUnsafe(options.timeout ?? "60 seconds")
+  const retrySchedule = (options.retrySchedule ?? defaultRetry).pipe(
+    Schedule.setInputType<AppServicesError>(),
+    Schedule.while(({ input }) => input.retryable),
+    Schedule.modifyDelay(({ duration, input }) =>
+      Effect.succeed(Duration.max(duration, Duration.millis("retryAfterMillis" in input.reason ? input.reason.retryAfterMillis ?? 0 : 0)))
+    )
+  )
+
+  const send = Effect.fnUntraced(function*(request: ProtocolRequest, host: string) {
+    const fail = (reason: Reason) => new AppServicesError({ operation: request.operation.name, reason })
+    const url = host + request.path
+    const transport = (error: HttpClientError.HttpClientError) =>
+      fail(new TransportError({ url, ...(error.reason.cause !== undefined && { cause: error.reason.cause }) }))
+    const response = yield* Effect.mapError(
+      client.execute(HttpClientRequest.make(request.method)(url, {
+        headers: {
+          accept: "application/json",
+          ...(request.token !== undefined && { authorization: `Bearer ${Redacted.value(request.token)}` })
+        },
+        ...(request.body !== undefined && { body: HttpBody.text(Redacted.value(request.body), "application/json") })
+      })),
+      transport
+    )
+    // a connection that breaks inside the body is the network's failure, not the answer's
+    const body = yield* Effect.mapError(response.text, transport)
+    if (response.status >= 200 && response.status < 300) return body
+    const secrets = [...(request.secrets ?? []), ...(request.token === undefined ? [] : [request.token])]
+    return yield* fail(yield* reasonOf(request.operation, appId, response, body, secrets))
+  })
+
+  const bounded = (request: ProtocolRequest, host: string) => {
+    const once = send(request, host).pipe(
+      Effect.timeoutOrElse({
+        duration: timeout,
+        orElse: () =>
+          Effect.fail(
+            new AppServicesError({
+              operation: request.operation.name,
+              reason: new RequestTimeout({ url: host + request.path, millis: Duration.toMillis(timeout) })
+            })
+          )
+      }),
+      Effect.provideService(HttpClient.TracerPropagationEnabled, options.tracePropagation ?? false)
+    )
+    return request.idempotent === true ? Effect.retry(once, retrySchedule) : once
+  }
+
+  const locate = Effect.fnUntraced(function*() {
+    const operation: Operation = { name: "ProtocolClient.host", kind: "general" }
+    const body = yield* bounded({ operation, method: "GET", path: path(routes.location, { appId }), idempotent: true }, baseUrl)
+    const { hostname } = yield* decodeLocation(operation.name, body)
+    const url = hostname === "" ? baseUrl : parseUrl(hostname)
+    if (url === undefined) {
+      return yield* new AppServicesError({
+        operation: operation.name,
+        reason: new InvalidResponse({ status: 200, problem: "\"hostname\" of the location is no URL" })
+      })
+    }
+    located = url
+    return url
+  })
+
+  let located = options.skipLocationRequest === true ? baseUrl : undefined
+  const share = yield* SingleFlight.make<string, AppServicesError>()
+  const host = Effect.suspend(() => located === undefined ? share("location", locate()) : Effect.succeed(located))
+
+  return {
+    appId,
+    host,
+    execute: (request) => Effect.flatMap(host, (host) => bounded(request, host))
+  }
+})

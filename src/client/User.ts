@@ -1,0 +1,227 @@
+/**
+ * One user's handle: the services of the SDK, bound to one user id. It holds no tokens, costs nothing to make, and is the
+ * same whatever process or code path made it.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Ejson from "../protocol/Ejson.ts"
+import type { ProviderType } from "../protocol/Provider.ts"
+import { accessTokenClaims } from "../protocol/Token.ts"
+import { AppServicesError, InvalidResponse, NotLoggedIn, UnexpectedValue } from "./AppServicesError.ts"
+import { functions } from "./FunctionsApi.ts"
+import type { Functions, FunctionsApi } from "./FunctionsApi.ts"
+import { fromStore, getUser } from "./internal/users.ts"
+import type { Identity, Profile } from "./Profile.ts"
+import type { ProfileApi } from "./ProfileApi.ts"
+import type { Sessions } from "./Sessions.ts"
+import type { AppTokens } from "./TokenStore.ts"
+
+/**
+ * The id of a user, unique within an application.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const UserId = Schema.NonEmptyString.pipe(Schema.brand("UserId"))
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type UserId = typeof UserId.Type
+
+/**
+ * Whether a user can act: logged in, logged out but known, or not known (any more).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type UserState = "LoggedIn" | "LoggedOut" | "Removed"
+
+/**
+ * Custom user data: a document of the application's own.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CustomData = { readonly [field: string]: unknown }
+
+/**
+ * A user of the application. Reads without arguments are effects, not functions.
+ *
+ * @example
+ * ```ts
+ * import { AuthApi } from "effect-app-services"
+ * import { Effect } from "effect"
+ *
+ * const greeting = Effect.fn("greeting")(function*(userId: string) {
+ *   const auth = yield* AuthApi
+ *   const user = yield* auth.user(userId)
+ *   const { email } = yield* user.profile
+ *   return `Hello ${email ?? user.id}, you have ${yield* user.functions.countOrders()} orders`
+ * })
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface User {
+  readonly id: UserId
+  /** An access token that is good now, refreshed if need be; none when logged out. */
+  readonly accessToken: Effect.Effect<Option.Option<Redacted.Redacted>, AppServicesError>
+  /** The refresh token; none when logged out. */
+  readonly refreshToken: Effect.Effect<Option.Option<Redacted.Redacted>, AppServicesError>
+  /** The id the host gave the device this user logged in on; the all-zero id counts as none. */
+  readonly deviceId: Effect.Effect<Option.Option<string>, AppServicesError>
+  /**
+   * The provider the user logged in with first.
+   *
+   * @deprecated A user can have several: see `identities`.
+   */
+  readonly providerType: Effect.Effect<ProviderType, AppServicesError>
+  readonly isLoggedIn: Effect.Effect<boolean, AppServicesError>
+  readonly state: Effect.Effect<UserState, AppServicesError>
+  /** The ways this user can log in, in the order they were added. Fetched once, then kept. */
+  readonly identities: Effect.Effect<ReadonlyArray<Identity>, AppServicesError>
+  /** Profile data. Fetched once, then kept; `refreshProfile` fetches it again. */
+  readonly profile: Effect.Effect<Profile, AppServicesError>
+  readonly refreshProfile: Effect.Effect<Profile, AppServicesError>
+  /** Custom user data as of the present access token; an empty document where none is configured. */
+  readonly customData: Effect.Effect<CustomData, AppServicesError>
+  /** Fetches a new access token and yields the custom user data in it. */
+  readonly refreshCustomData: Effect.Effect<CustomData, AppServicesError>
+  /** Custom user data as `schema` describes it; fails with `UnexpectedValue` where it does not fit. */
+  customDataAs<S extends Schema.Constraint>(schema: S): Effect.Effect<S["Type"], AppServicesError, S["DecodingServices"]>
+  /** The application's functions as methods. */
+  readonly functions: Functions
+  /** Calls a function by name: for names that are no property names. */
+  callFunction(name: string, ...args: ReadonlyArray<unknown>): Effect.Effect<unknown, AppServicesError>
+  /**
+   * Ends the session, here first and then at the host. If the host cannot be reached the error says so, and the user is
+   * logged out here nevertheless. An anonymous user is removed.
+   */
+  readonly logOut: Effect.Effect<void, AppServicesError>
+}
+
+/** @internal */
+export interface UserServices {
+  readonly tokens: AppTokens
+  readonly sessions: Sessions["Service"]
+  readonly functions: FunctionsApi["Service"]
+  readonly profiles: ProfileApi["Service"]
+}
+
+/** @internal */
+export class UserHandle implements User {
+  readonly id: UserId
+  readonly #services: UserServices
+
+  constructor(services: UserServices, id: string) {
+    this.id = id as UserId
+    this.#services = services
+  }
+
+  #stored(member: string) {
+    return getUser(this.#services.tokens, `User.${member}`, this.id)
+  }
+
+  get accessToken() {
+    const operation = "User.accessToken"
+    return this.#services.sessions.accessToken(operation, this.id).pipe(
+      Effect.map(Option.some),
+      Effect.catchReasons("AppServicesError", {
+        NotLoggedIn: () => Effect.succeedNone,
+        UnknownUser: () => Effect.succeedNone
+      })
+    )
+  }
+
+  get refreshToken() {
+    return Effect.map(this.#find("refreshToken"), Option.flatMap((user) => Option.fromUndefinedOr(user.session?.refreshToken)))
+  }
+
+  #find(member: string) {
+    return fromStore(`User.${member}`)(this.#services.tokens.get(this.id))
+  }
+
+  get deviceId() {
+    return Effect.map(this.#find("deviceId"), Option.flatMap((user) => Option.fromUndefinedOr(user.deviceId)))
+  }
+
+  get providerType() {
+    return Effect.map(this.#stored("providerType"), (user) => user.providerType)
+  }
+
+  get state() {
+    return Effect.map(this.#find("state"), Option.match({
+      onNone: (): UserState => "Removed",
+      onSome: (user): UserState => user.session === undefined ? "LoggedOut" : "LoggedIn"
+    }))
+  }
+
+  get isLoggedIn() {
+    return Effect.map(this.state, (state) => state === "LoggedIn")
+  }
+
+  get identities() {
+    return Effect.map(this.#services.profiles.get(this.id), (profile) => profile.identities)
+  }
+
+  get profile() {
+    return Effect.map(this.#services.profiles.get(this.id), (profile) => profile.data)
+  }
+
+  get refreshProfile() {
+    return Effect.map(this.#services.profiles.refresh(this.id), (profile) => profile.data)
+  }
+
+  get customData() {
+    const operation = "User.customData"
+    return Effect.flatMap(this.#stored("customData"), ({ session }) =>
+      session === undefined
+        ? Effect.fail(new AppServicesError({ operation, reason: new NotLoggedIn({ userId: this.id }) }))
+        : customDataOf(operation, session.accessToken))
+  }
+
+  get refreshCustomData() {
+    const operation = "User.refreshCustomData"
+    return Effect.flatMap(this.#services.sessions.refresh(operation, this.id), (session) => customDataOf(operation, session.accessToken))
+  }
+
+  customDataAs<S extends Schema.Constraint>(schema: S) {
+    return Effect.flatMap(this.customData, (data) =>
+      Effect.mapError(Schema.decodeUnknownEffect(schema)(data), (error) =>
+        new AppServicesError({ operation: "User.customDataAs", reason: new UnexpectedValue({ problem: error.message }) })))
+  }
+
+  get functions() {
+    return functions((name, args) => this.#services.functions.call(this.id, name, args))
+  }
+
+  callFunction(name: string, ...args: ReadonlyArray<unknown>) {
+    return this.#services.functions.call(this.id, name, args)
+  }
+
+  get logOut() {
+    return this.#services.sessions.end("User.logOut", this.id)
+  }
+
+  /** What logs and `JSON.stringify` show: who it is, and no secret. */
+  toJSON(): unknown {
+    return { _id: "User", id: this.id }
+  }
+}
+
+const customDataOf = Effect.fnUntraced(function*(operation: string, token: Redacted.Redacted): Effect.fn.Return<CustomData, AppServicesError> {
+  const invalid = (problem: string) => new AppServicesError({ operation, reason: new InvalidResponse({ status: 200, problem }) })
+  const { user_data } = yield* Effect.mapError(accessTokenClaims(token), (error) => invalid(error.message))
+  const data = Ejson.fromJson(user_data ?? {})
+  return Result.isSuccess(data)
+    ? data.success as CustomData
+    : yield* invalid(`"user_data" of the access token is not Extended JSON: ${data.failure.message}`)
+})

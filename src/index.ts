@@ -1,0 +1,38 @@
+/**
+ * The SDK, for any runtime: browsers, Node, Deno, Bun and workers.
+ *
+ * @since 0.1.0
+ */
+
+/** Ready-made layers: the whole SDK for one application. */
+export * as AppServices from "./client/AppServices.ts"
+/** The one error of the SDK, and its reasons. */
+export * from "./client/AppServicesError.ts"
+/** Logs users in and out and finds them again. */
+export { AuthApi } from "./client/AuthApi.ts"
+/** What a user logs in with. */
+export * as Credentials from "./client/Credentials.ts"
+/** Accounts with e-mail and password. */
+export { EmailPasswordApi } from "./client/EmailPasswordApi.ts"
+/** Calls functions as a user. */
+export { type Functions, FunctionsApi } from "./client/FunctionsApi.ts"
+/** Profiles and identities. */
+export { Identity, Profile } from "./client/Profile.ts"
+/** Reads profiles. */
+export { ProfileApi } from "./client/ProfileApi.ts"
+/** The wire client below the services. */
+export { ProtocolClient } from "./client/ProtocolClient.ts"
+/** The token engine. */
+export { Sessions } from "./client/Sessions.ts"
+/** Keeps sessions. */
+export { TokenStore, TokenStoreError } from "./client/TokenStore.ts"
+/** One user's handle. */
+export { type CustomData, type User, UserId, type UserState } from "./client/User.ts"
+/** Schemas of the BSON classes. */
+export * as Bson from "./protocol/Bson.ts"
+/** MongoDB Extended JSON. */
+export * as Ejson from "./protocol/Ejson.ts"
+/** The protocol's error codes. */
+export type { ErrorCode } from "./protocol/ErrorCode.ts"
+/** The protocol's authentication providers. */
+export { ProviderType } from "./protocol/Provider.ts"

@@ -1,0 +1,102 @@
+/**
+ * What a host of the protocol answers, as strict as the protocol promises and as tolerant as real hosts demand: unknown
+ * fields are ignored, fields that known hosts leave out are optional.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+/**
+ * Where an application lives. Clients send everything but this question to `hostname`; an empty one means the base URL.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Location = Schema.Struct({
+  hostname: Schema.String,
+  ws_hostname: Schema.optional(Schema.String),
+  location: Schema.optional(Schema.String),
+  deployment_model: Schema.optional(Schema.String)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Location = typeof Location.Type
+
+const Token = Schema.RedactedFromValue(Schema.NonEmptyString)
+
+/**
+ * The answer to a login.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const LoggedIn = Schema.Struct({
+  access_token: Token,
+  refresh_token: Token,
+  user_id: Schema.NonEmptyString,
+  device_id: Schema.optional(Schema.NullOr(Schema.String))
+})
+
+/**
+ * The answer to a session refresh. The refresh token stays the same for the life of a session.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Refreshed = Schema.Struct({ access_token: Token })
+
+/**
+ * One way of logging in as a user.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Identity = Schema.Struct({
+  id: Schema.String,
+  provider_type: Schema.String,
+  provider_id: Schema.optional(Schema.String),
+  provider_data: Schema.optional(Schema.Record(Schema.String, Schema.Unknown))
+})
+
+/**
+ * The answer to a profile request. Some hosts leave `identities`, `data` or `type` out.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ProfileAnswer = Schema.Struct({
+  user_id: Schema.optional(Schema.String),
+  domain_id: Schema.optional(Schema.String),
+  identities: Schema.NullOr(Schema.Array(Identity)).pipe(Schema.withDecodingDefault(Effect.succeed([]))),
+  data: Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown)).pipe(Schema.withDecodingDefault(Effect.succeed({}))),
+  type: Schema.optional(Schema.String)
+})
+
+/**
+ * An API key. `key` is present in the answer to its creation alone.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ApiKey = Schema.Struct({
+  _id: Schema.String,
+  name: Schema.String,
+  disabled: Schema.Boolean,
+  key: Schema.optional(Schema.RedactedFromValue(Schema.String))
+})
+
+/**
+ * The body of a function call. `arguments` is Extended JSON.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const FunctionCall = Schema.Struct({
+  name: Schema.String,
+  arguments: Schema.optional(Schema.Array(Schema.Unknown)),
+  service: Schema.optional(Schema.String)
+})

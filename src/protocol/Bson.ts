@@ -1,0 +1,175 @@
+/**
+ * Schemas of the BSON classes, so that a user's schema can say what a document really holds.
+ *
+ * Each accepts the class of any copy of the `bson` package (they are told apart by `_bsontype`, as `bson` itself does),
+ * and has a JSON form, its canonical Extended JSON, for `Schema.toCodecJson`.
+ *
+ * @example
+ * ```ts
+ * import { Bson } from "effect-app-services"
+ * import { Schema } from "effect"
+ *
+ * const Account = Schema.Struct({ _id: Bson.ObjectId, balance: Bson.Decimal128, visits: Bson.Long, since: Schema.Date })
+ * type Account = typeof Account.Type
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as B from "bson"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as Ejson from "./Ejson.ts"
+
+const declare = <T extends { readonly _bsontype: string }>(bsontype: string, is: (u: T) => boolean = () => true): Schema.declare<T> =>
+  Schema.declare(
+    (u: unknown): u is T => typeof u === "object" && u !== null && (u as Partial<T>)._bsontype === bsontype && is(u as T),
+    {
+      expected: `a BSON ${bsontype}`,
+      toCodecJson: () =>
+        Schema.link<T>()(Schema.Json, {
+          decode: SchemaGetter.transformEffect((json, options) => {
+            const value = Ejson.fromJson(json)
+            return Result.isSuccess(value)
+              ? Effect.succeed(value.success as T)
+              : Effect.fail(new SchemaIssue.InvalidValue({ message: value.failure.message }, json, options))
+          }),
+          encode: SchemaGetter.transform((value) => B.EJSON.serialize(value, { relaxed: false }) as Schema.Json)
+        })
+    }
+  )
+
+/**
+ * A `bson.ObjectId`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ObjectId = declare<B.ObjectId>("ObjectId")
+
+/**
+ * A `bson.Decimal128`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Decimal128 = declare<B.Decimal128>("Decimal128")
+
+/**
+ * A `bson.Binary` of any sub type.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Binary = declare<B.Binary>("Binary")
+
+/**
+ * A `bson.UUID`: a `Binary` of sub type 4.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const UUID = declare<B.UUID>("Binary", (binary) => binary.sub_type === B.Binary.SUBTYPE_UUID)
+
+/**
+ * A `bson.Timestamp`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Timestamp = declare<B.Timestamp>("Timestamp")
+
+/**
+ * A `bson.BSONRegExp`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const RegExp = declare<B.BSONRegExp>("BSONRegExp")
+
+/**
+ * A `bson.Code`, with or without a scope.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Code = declare<B.Code>("Code")
+
+/**
+ * A `bson.DBRef`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const DBRef = declare<B.DBRef>("DBRef")
+
+/**
+ * A `bson.MinKey`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const MinKey = declare<B.MinKey>("MinKey")
+
+/**
+ * A `bson.MaxKey`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const MaxKey = declare<B.MaxKey>("MaxKey")
+
+/**
+ * A `bson.Long`, read from any integer the wire may hold (see {@link Ejson} for which become `number`) and always
+ * written as `$numberLong`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Long = Schema.Union([declare<B.Long>("Long"), Schema.Int, Schema.BigInt]).pipe(
+  Schema.decodeTo(
+    declare<B.Long>("Long"),
+    SchemaTransformation.transform({
+      decode: (value: B.Long | number | bigint): B.Long =>
+        typeof value === "number" ? B.Long.fromNumber(value) : typeof value === "bigint" ? B.Long.fromBigInt(value) : value,
+      encode: (value: B.Long): B.Long | number | bigint => value
+    })
+  )
+)
+
+/**
+ * A `bson.Int32`: for an integer that must be written as `$numberInt`. Use `Schema.Int` where the type on the wire does
+ * not matter.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Int32 = Schema.Union([declare<B.Int32>("Int32"), Schema.Int]).pipe(
+  Schema.decodeTo(
+    declare<B.Int32>("Int32"),
+    SchemaTransformation.transform({
+      decode: (value: B.Int32 | number): B.Int32 => typeof value === "number" ? new B.Int32(value) : value,
+      encode: (value: B.Int32): B.Int32 | number => value
+    })
+  )
+)
+
+/**
+ * A `bson.Double`: for a number that must be written as `$numberDouble` even when it is whole. Use `Schema.Number` where
+ * the type on the wire does not matter.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Double = Schema.Union([declare<B.Double>("Double"), Schema.Number]).pipe(
+  Schema.decodeTo(
+    declare<B.Double>("Double"),
+    SchemaTransformation.transform({
+      decode: (value: B.Double | number): B.Double => typeof value === "number" ? new B.Double(value) : value,
+      encode: (value: B.Double): B.Double | number => value
+    })
+  )
+)

@@ -1,0 +1,214 @@
+/**
+ * MongoDB Extended JSON v2: how values travel in function arguments, function results and custom user data.
+ *
+ * Written canonically (`{"$numberInt":"5"}`, `{"$date":{"$numberLong":"0"}}`); read in canonical or relaxed form, mixed
+ * at will. A number that a JavaScript number holds exactly is read as a number; a larger 64-bit integer is read as
+ * `Long`, so nothing is rounded. `{"$undefined":true}`, which a host answers for a function without a result, is read
+ * as `undefined`.
+ *
+ * @since 0.1.0
+ */
+import { Binary, BSONRegExp, BSONSymbol, Code, DBRef, Decimal128, EJSON, Long, MaxKey, MinKey, ObjectId, Timestamp, UUID } from "bson"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type * as SchemaAST from "effect/SchemaAST"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+
+/** Why a value could not be written as, or a text could not be read as, Extended JSON. Never holds the value itself. */
+export class EjsonError extends Schema.TaggedError<EjsonError>()("EjsonError", { message: Schema.String }) {}
+
+const fail = (message: string): never => {
+  throw new EjsonError({ message })
+}
+
+const integer = (text: string, type: string): number => {
+  const n = Number(text)
+  return /^[+-]?\d+$/.test(text) ? n : fail(`${type} holds no integer`)
+}
+
+const double = (text: string): number => {
+  if (text === "NaN") return NaN
+  const n = Number(text)
+  return text.trim() === "" || Number.isNaN(n) ? fail("$numberDouble holds no number") : n
+}
+
+const long = (text: string): number | Long => {
+  const n = integer(text, "$numberLong")
+  return Number.isSafeInteger(n) ? n : Long.fromStringStrict(text)
+}
+
+const date = (inner: unknown): Date => {
+  const millis = typeof inner === "string"
+    ? Date.parse(inner)
+    : typeof inner === "number"
+    ? inner
+    : isRecord(inner) && typeof inner["$numberLong"] === "string"
+    ? integer(inner["$numberLong"], "$date")
+    : NaN
+  const value = new Date(millis)
+  return Number.isNaN(value.getTime()) ? fail("$date holds no date") : value
+}
+
+const isRecord = (u: unknown): u is Record<string, unknown> => typeof u === "object" && u !== null && !Array.isArray(u)
+
+const string = (u: unknown, type: string): string => typeof u === "string" ? u : fail(`${type} holds no string`)
+
+/** Readers of the single-key wrappers; a wrapper with other keys beside it is an ordinary document. */
+const wrappers: Record<string, (inner: unknown) => unknown> = {
+  $oid: (inner) => ObjectId.isValid(string(inner, "$oid")) ? new ObjectId(inner as string) : fail("$oid is not 24 hex digits"),
+  $date: date,
+  $numberInt: (inner) => integer(string(inner, "$numberInt"), "$numberInt"),
+  $numberLong: (inner) => long(string(inner, "$numberLong")),
+  $numberDouble: (inner) => double(string(inner, "$numberDouble")),
+  $numberDecimal: (inner) => Decimal128.fromString(string(inner, "$numberDecimal")),
+  $uuid: (inner) => new UUID(string(inner, "$uuid")),
+  $symbol: (inner) => new BSONSymbol(string(inner, "$symbol")),
+  $code: (inner) => new Code(string(inner, "$code")),
+  $minKey: () => new MinKey(),
+  $maxKey: () => new MaxKey(),
+  $undefined: () => undefined,
+  $binary: (inner) => binary(inner),
+  $regularExpression: (inner) =>
+    isRecord(inner)
+      ? new BSONRegExp(string(inner["pattern"], "$regularExpression"), string(inner["options"] ?? "", "$regularExpression"))
+      : fail("$regularExpression holds no pattern"),
+  $timestamp: (inner) =>
+    isRecord(inner) && typeof inner["t"] === "number" && typeof inner["i"] === "number"
+      ? new Timestamp({ t: inner["t"], i: inner["i"] })
+      : fail("$timestamp holds no t and i")
+}
+
+const binary = (inner: unknown): Binary => {
+  if (!isRecord(inner)) return fail("$binary holds no base64")
+  const subType = Number.parseInt(string(inner["subType"] ?? "00", "$binary"), 16)
+  const value = Binary.createFromBase64(string(inner["base64"], "$binary"), subType)
+  return subType === Binary.SUBTYPE_UUID ? value.toUUID() : value
+}
+
+/** Reads the wrappers of a tree that `JSON.parse` just made, in place: copying it would double the cost of reading. */
+const revive = (value: unknown): unknown => {
+  if (typeof value !== "object" || value === null) return value
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const item: unknown = value[i]
+      if (typeof item === "object" && item !== null) value[i] = revive(item)
+    }
+    return value
+  }
+  const record = value as Record<string, unknown>
+  const keys = Object.keys(record)
+  const first = keys[0]
+  if (first !== undefined && first.charCodeAt(0) === 36 /* $ */) {
+    if (keys.length === 1 && Object.hasOwn(wrappers, first)) return wrappers[first]!(record[first])
+    if (first === "$code" && keys.length === 2 && isRecord(record["$scope"])) {
+      return new Code(string(record["$code"], "$code"), revive(record["$scope"]) as Record<string, unknown>)
+    }
+    if (first === "$ref" && keys[1] === "$id") return dbRef(record)
+  }
+  for (const key of keys) {
+    const item = record[key]
+    if (typeof item !== "object" || item === null) continue
+    const revived = revive(item)
+    if (revived === item) continue
+    // a plain assignment to `__proto__` would change the prototype
+    if (key === "__proto__") Object.defineProperty(record, key, { value: revived, enumerable: true, configurable: true, writable: true })
+    else record[key] = revived
+  }
+  return record
+}
+
+const dbRef = ({ $db, $id, $ref, ...fields }: Record<string, unknown>): DBRef =>
+  new DBRef(
+    string($ref, "$ref"),
+    revive($id) as ObjectId,
+    $db === undefined ? undefined : string($db, "$db"),
+    revive(fields) as Record<string, unknown>
+  )
+
+const describe = (cause: unknown): EjsonError => {
+  if (cause instanceof EjsonError) return cause
+  if (cause instanceof RangeError) return new EjsonError({ message: "the value is nested too deeply" })
+  if (cause instanceof SyntaxError) return new EjsonError({ message: "the text is not JSON" })
+  return new EjsonError({ message: cause instanceof Error ? cause.message : "the value is not Extended JSON" })
+}
+
+/**
+ * Reads Extended JSON text.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const parse = (text: string): Result.Result<unknown, EjsonError> =>
+  Result.try({ try: () => revive(JSON.parse(text)), catch: describe })
+
+/**
+ * Writes a value as canonical Extended JSON text, without changing it. `undefined` at the top becomes
+ * `{"$undefined":true}`, an `undefined` property is left out, an `undefined` array element becomes `null`.
+ *
+ * Fails on what has no representation: cyclic references, invalid dates, functions, a `RegExp` with the flag `g`.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const stringify = (value: unknown): Result.Result<string, EjsonError> =>
+  Result.try({
+    try: () => {
+      if (value === undefined) return "{\"$undefined\":true}"
+      const text: string | undefined = EJSON.stringify(value, { relaxed: false, ignoreUndefined: true })
+      if (text === undefined) return fail(`a ${typeof value} has no Extended JSON form`)
+      // what bson writes for an invalid date; inside a string the quotes would be escaped
+      return text.includes("{\"$numberLong\":\"NaN\"}") ? fail("an invalid Date has no Extended JSON form") : text
+    },
+    catch: describe
+  })
+
+/**
+ * Reads a JSON value that is already parsed. The argument stays as it is.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const fromJson = (json: unknown): Result.Result<unknown, EjsonError> =>
+  Result.try({ try: () => revive(structuredClone(json)), catch: describe })
+
+const fromResult = <A, E extends EjsonError>(result: Result.Result<A, E>, input: unknown, options: SchemaAST.ParseOptions) =>
+  Result.isSuccess(result)
+    ? Effect.succeed(result.success)
+    : Effect.fail(new SchemaIssue.InvalidValue({ message: result.failure.message }, input, options))
+
+/**
+ * Extended JSON text on one side, the value with its BSON types on the other.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const FromString: Schema.Codec<unknown, string> = Schema.String.pipe(
+  Schema.decodeTo(
+    Schema.Unknown,
+    SchemaTransformation.transformEffect({
+      decode: (text: string, options) => fromResult(parse(text), text, options),
+      encode: (value: unknown, options) => fromResult(stringify(value), value, options)
+    })
+  )
+)
+
+/**
+ * Extended JSON text of a value that `schema` describes.
+ *
+ * @example
+ * ```ts
+ * import { Bson, Ejson } from "effect-app-services"
+ * import { Schema } from "effect"
+ *
+ * const Order = Ejson.fromString(Schema.Struct({ _id: Bson.ObjectId, total: Schema.Finite }))
+ * const order = Schema.decodeSync(Order)(`{"_id":{"$oid":"5f1d7f3e9c1b2a0012345678"},"total":{"$numberInt":"3"}}`)
+ * console.log(order._id.toHexString(), order.total) // 5f1d7f3e9c1b2a0012345678 3
+ * ```
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const fromString = <S extends Schema.Constraint>(schema: S) =>
+  FromString.pipe(Schema.decodeTo(schema, SchemaTransformation.passthrough<any, any>({ strict: false })))

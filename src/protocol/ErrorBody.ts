@@ -1,0 +1,70 @@
+/**
+ * The body of a failed request.
+ *
+ * A host answers `{"error": "text", "error_code": "Code", "link": "https://..."}`. Real ones also leave the code out,
+ * call it `errorCode`, put the text into `message`, put JSON text into `error`, or stand behind a proxy that answers
+ * with a page. All of these are read here.
+ *
+ * @since 0.1.0
+ */
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { ErrorCode } from "./ErrorCode.ts"
+
+/**
+ * What a failed request's body says.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ErrorBody {
+  /** The host's own words; absent when the body is not an error of the protocol. */
+  readonly message: string | undefined
+  /** A code of {@link ErrorCode}, or one that this version does not know. */
+  readonly code: ErrorCode | (string & {}) | undefined
+  /** Where the host keeps its log of the request. */
+  readonly link: string | undefined
+}
+
+const Text = Schema.optional(Schema.Unknown)
+const decode = Schema.decodeUnknownOption(
+  Schema.fromJsonString(Schema.Struct({ error: Text, message: Text, error_code: Text, errorCode: Text, link: Text }))
+)
+
+const text = (u: unknown): string | undefined => typeof u === "string" && u !== "" ? u : undefined
+
+/**
+ * Reads the body of a failed request; a body in no known shape gives an empty answer, never a failure.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const parse = (body: string): ErrorBody =>
+  Option.match(decode(body), {
+    onNone: () => ({ message: undefined, code: undefined, link: undefined }),
+    onSome: (json) => {
+      // some hosts answer a status text in `error` and the cause in `message`
+      const outer = text(json.message) !== undefined && text(json.error_code) === undefined
+        ? text(json.message)
+        : text(json.error)
+      // others put the JSON of an exception into `error`
+      const inner = outer?.startsWith("{") === true ? Option.getOrUndefined(decode(outer)) : undefined
+      return {
+        message: text(inner?.message) ?? text(inner?.error) ?? outer ?? text(json.error) ?? text(json.message),
+        code: text(json.error_code) ?? text(json.errorCode) ?? text(inner?.error_code),
+        link: text(json.link)
+      }
+    }
+  })
+
+/**
+ * The body of a failed request as a server of the protocol writes it.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ErrorAnswer = Schema.Struct({
+  error: Schema.String,
+  error_code: Schema.optionalKey(Schema.String),
+  link: Schema.optionalKey(Schema.String)
+})
