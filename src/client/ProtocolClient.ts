@@ -12,7 +12,6 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -22,6 +21,7 @@ import { AppServicesError, InvalidConfiguration, InvalidResponse, RequestTimeout
 import type { Reason } from "./AppServicesError.ts"
 import { describeBody, reasonOf } from "./internal/answers.ts"
 import type { Operation } from "./internal/answers.ts"
+import { HiddenBody } from "./internal/hiddenBody.ts"
 import * as SingleFlight from "./internal/singleFlight.ts"
 
 /**
@@ -162,7 +162,7 @@ const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<
           accept: "application/json",
           ...(request.token !== undefined && { authorization: `Bearer ${Redacted.value(request.token)}` })
         },
-        ...(request.body !== undefined && { body: HttpBody.text(Redacted.value(request.body), "application/json") })
+        ...(request.body !== undefined && { body: new HiddenBody(Redacted.value(request.body)) })
       })),
       transport
     )

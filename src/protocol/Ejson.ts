@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-import { Binary, BSONRegExp, BSONSymbol, Code, DBRef, Decimal128, EJSON, Long, MaxKey, MinKey, ObjectId, Timestamp, UUID } from "bson"
+import { Binary, BSONRegExp, BSONSymbol, Code, DBRef, Decimal128, Double, EJSON, Long, MaxKey, MinKey, ObjectId, Timestamp, UUID } from "bson"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -143,6 +143,22 @@ const describe = (cause: unknown): EjsonError => {
 export const parse = (text: string): Result.Result<unknown, EjsonError> =>
   Result.try({ try: () => revive(JSON.parse(text)), catch: describe })
 
+const options = { relaxed: false, ignoreUndefined: true }
+
+const isPlain = (u: object): u is Record<string, unknown> => {
+  const prototype: unknown = Object.getPrototypeOf(u)
+  return prototype === Object.prototype || prototype === null
+}
+
+/** The value with each number that is a whole one beyond 2^53 marked as the double it is. */
+const doubles = (value: unknown): unknown => {
+  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value) ? new Double(value) : value
+  if (Array.isArray(value)) return value.map(doubles)
+  return typeof value === "object" && value !== null && isPlain(value)
+    ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, doubles(inner)]))
+    : value
+}
+
 /**
  * Writes a value as canonical Extended JSON text, without changing it. `undefined` at the top becomes
  * `{"$undefined":true}`, an `undefined` property is left out, an `undefined` array element becomes `null`.
@@ -156,7 +172,9 @@ export const stringify = (value: unknown): Result.Result<string, EjsonError> =>
   Result.try({
     try: () => {
       if (value === undefined) return "{\"$undefined\":true}"
-      const text: string | undefined = EJSON.stringify(value, { relaxed: false, ignoreUndefined: true })
+      const written: string | undefined = EJSON.stringify(value, options)
+      // bson writes a number beyond 2^53 as a 64-bit integer, which would come back as a Long
+      const text = written !== undefined && /"\$numberLong":"-?\d{16}/.test(written) ? EJSON.stringify(doubles(value), options) : written
       if (text === undefined) return fail(`a ${typeof value} has no Extended JSON form`)
       // what bson writes for an invalid date; inside a string the quotes would be escaped
       return text.includes("{\"$numberLong\":\"NaN\"}") ? fail("an invalid Date has no Extended JSON form") : text

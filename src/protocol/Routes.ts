@@ -21,6 +21,7 @@ export const routes = {
   callFunction: `${app}/functions/call`,
   session: `${root}/auth/session`,
   profile: `${root}/auth/profile`,
+  deleteUser: `${root}/auth/delete`,
   apiKeys: `${root}/auth/api_keys`,
   apiKey: `${root}/auth/api_keys/:id`,
   enableApiKey: `${root}/auth/api_keys/:id/enable`,
