@@ -1,0 +1,48 @@
+/**
+ * Builds `dist/`: one module of JavaScript and types for each module of `src/`, and `dist/bin.js`, the command with
+ * everything it needs inside, so that `npx effect-app-services` asks for no peer dependency.
+ */
+import { execFileSync } from "node:child_process"
+import { chmodSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { build } from "esbuild"
+
+const root = resolve(import.meta.dirname, "..")
+process.chdir(root)
+rmSync("dist", { recursive: true, force: true })
+execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" })
+
+const bundle = await build({
+  entryPoints: ["src/cli/main.ts"],
+  outfile: "dist/bin.js",
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node22",
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: "none",
+  metafile: true,
+  logLevel: "warning",
+  // a bundled CommonJS dependency (ws) requires Node's own modules
+  banner: {
+    js: '#!/usr/bin/env node\nimport { createRequire as __createRequire } from "node:module"\nconst require = __createRequire(import.meta.url)'
+  },
+  // ws would look for two native add-ons in the user's node_modules
+  define: { "process.env.WS_NO_BUFFER_UTIL": '"1"', "process.env.WS_NO_UTF_8_VALIDATE": '"1"' }
+})
+chmodSync("dist/bin.js", 0o755)
+
+const packages = new Set(
+  Object.keys(bundle.metafile.inputs).flatMap((input) => input.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? [])
+)
+const licenses = [...packages].toSorted().map((directory) => {
+  const { name, version } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"))
+  const file = readdirSync(directory).find((it) => /^licen[cs]e/i.test(it))
+  if (file === undefined) throw new Error(`${name} is bundled into dist/bin.js and brings no license file`)
+  return `${name} ${version}\n\n${readFileSync(join(directory, file), "utf8").trim()}\n`
+})
+writeFileSync(
+  "dist/bin.LICENSES.txt",
+  ["dist/bin.js contains these packages:\n", ...licenses].join(`\n${"-".repeat(80)}\n\n`)
+)

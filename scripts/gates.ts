@@ -1,0 +1,79 @@
+/**
+ * Every gate of the project, the fast ones first: `npm test`, or `npm test -- types lint` for some of them. A gate fails
+ * when its command does, or when it prints a warning. The last line counts the unit tests.
+ */
+import { spawnSync } from "node:child_process"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { delimiter, join, resolve } from "node:path"
+
+const root = resolve(import.meta.dirname, "..")
+const temporary = mkdtempSync(join(tmpdir(), "gates-"))
+const report = join(temporary, "unit.json")
+
+const gates: Record<string, ReadonlyArray<string>> = {
+  rooms: ["node scripts/rooms.ts"],
+  format: ["oxfmt --check"],
+  lint: ["oxlint"],
+  types: ["tsc", "tsc -p tsconfig.build.json --noEmit", "tsc -p tsconfig.isomorphic.json"],
+  unused: ["knip"],
+  effect: ["effect-tsgo diagnostics --project tsconfig.json --format text --severity error,warning --strict"],
+  unit: [`vitest run --allowOnly=false --reporter=default --reporter=json --outputFile.json=${report}`],
+  build: ["node scripts/build.ts"],
+  package: ["node scripts/package.ts"]
+}
+
+/** Runs a gate's commands up to the first that fails or warns; says what went wrong, with all that was printed. */
+const run = (commands: ReadonlyArray<string>): { readonly ok: boolean; readonly output: string } => {
+  let output = ""
+  for (const command of commands) {
+    const child = spawnSync(command, {
+      cwd: root,
+      encoding: "utf8",
+      env: {
+        ...process.env,
+        NO_COLOR: "1",
+        PATH: `${join(root, "node_modules/.bin")}${delimiter}${process.env["PATH"]}`
+      },
+      maxBuffer: 64 * 1024 * 1024,
+      shell: true,
+      stdio: ["ignore", "pipe", "pipe"]
+    })
+    const printed = `${child.stdout}${child.stderr}`
+    output += printed
+    if (child.status !== 0) return { ok: false, output: `${output}\n${command}: exit code ${child.status}` }
+    if (/WARN|[Ww]arning:|npm warn/.test(printed)) {
+      return { ok: false, output: `${output}\n${command}: warnings` }
+    }
+  }
+  return { ok: true, output }
+}
+
+const failed: Array<string> = []
+const chosen = process.argv.slice(2)
+const unknown = chosen.filter((name) => !(name in gates))
+if (unknown.length > 0) throw new Error(`no gate ${unknown.join(", ")}: there are ${Object.keys(gates).join(", ")}`)
+
+// `npm test` finds the `node` devDependency first; with its install script refused, it would find the machine's
+const node = `node ${process.version}`
+if (process.version.startsWith("v24.")) console.log(node)
+else failed.push(`${node} instead of 24`)
+
+for (const [name, commands] of Object.entries(gates)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue
+  const start = performance.now()
+  const { ok, output } = run(commands)
+  const seconds = ((performance.now() - start) / 1000).toFixed(1).padStart(6)
+  console.log(`${ok ? "ok    " : "FAILED"} ${name.padEnd(8)} ${seconds} s`)
+  if (!ok) failed.push(name)
+  if (!ok || name === "package") console.log(output.trim().replaceAll(/^/gm, "       "))
+}
+
+const tests = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : {}
+rmSync(temporary, { recursive: true, force: true })
+if (failed.length > 0) console.log(`\nfailed: ${failed.join(", ")}`)
+const skipped = (tests.numPendingTests ?? 0) + (tests.numTodoTests ?? 0)
+console.log(
+  `\n${tests.numPassedTests ?? 0} passed, ${tests.numFailedTests ?? 0} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`
+)
+process.exitCode = failed.length === 0 ? 0 : 1

@@ -1,0 +1,123 @@
+/**
+ * Looks at the package as a stranger gets it: packs `dist/`, lints the tarball, installs it beside `effect` alone in an
+ * empty folder, and uses it there from JavaScript, from TypeScript and from the command line.
+ */
+import { spawnSync } from "node:child_process"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { gzipSync } from "node:zlib"
+import { build } from "esbuild"
+
+const root = resolve(import.meta.dirname, "..")
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+const folder = mkdtempSync(join(tmpdir(), `${manifest.name}-`))
+const rooms = ["protocol", "client", "server", "node", "testing"]
+const modules = join(folder, "node_modules")
+
+// npm tells its scripts about the project it runs in: the folder is none of it
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(([key]) => !/^npm_(package|lifecycle|config_local_prefix)/.test(key))
+)
+
+const check = (condition: boolean, message: string) => {
+  if (!condition) throw new Error(message)
+}
+
+const run = (command: string, args: ReadonlyArray<string>, cwd = folder): string => {
+  const { error, status, stderr, stdout } = spawnSync(command, args, { cwd, env, encoding: "utf8" })
+  check(status === 0, `${error ?? ""}${[command, ...args].join(" ")}\n${stdout}${stderr}`)
+  return stdout.trim()
+}
+const tool = (name: string, ...args: ReadonlyArray<string>) => run(join(root, "node_modules/.bin", name), args)
+const npm = (...args: ReadonlyArray<string>) =>
+  run("npm", [...args, "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"])
+const node = (code: string) => run(process.execPath, ["--input-type=module", "--eval", code])
+
+const installed = () =>
+  readdirSync(modules)
+    .flatMap((name) => (name.startsWith("@") ? readdirSync(join(modules, name)).map((it) => `${name}/${it}`) : [name]))
+    .filter((name) => !name.startsWith("."))
+    .toSorted()
+const weight = (path: string): number =>
+  statSync(path).isDirectory()
+    ? readdirSync(path).reduce((sum, name) => sum + weight(join(path, name)), 0)
+    : statSync(path).size
+const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
+
+try {
+  const [packed] = JSON.parse(run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], root))
+  const tarball = join(folder, packed.filename)
+  tool("publint", "run", tarball, "--strict")
+  tool("attw", tarball, "--profile", "esm-only", "--no-definitely-typed", "--no-emoji", "--no-color")
+
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }))
+  npm("install", tarball, `effect@${manifest.devDependencies.effect}`)
+  const alone = ["bson", "effect", manifest.name]
+  check(installed().join() === alone.join(), `npm installed ${installed().join()} instead of ${alone.join()}`)
+  const weights = alone.map((name) => `${name} ${megabytes(weight(join(modules, name)))}`)
+  console.log(`tarball ${megabytes(packed.size)}, installed: ${weights.join(", ")}`)
+
+  for (const door of [".", "./server", "./testing"]) {
+    node(`if (Object.keys(await import("${join(manifest.name, door)}")).length === 0) throw new Error("empty")`)
+  }
+  const publicModules = rooms.flatMap((room) =>
+    readdirSync(join(root, "dist", room))
+      .filter((file) => file.endsWith(".js"))
+      .map((file) => `${manifest.name}/${room}/${file.slice(0, -3)}`)
+  )
+  node(
+    publicModules
+      .filter((path) => !path.startsWith(`${manifest.name}/node/`))
+      .map((path) => `await import("${path}")`)
+      .join("\n")
+  )
+  for (const path of [...rooms.map((room) => `${room}/internal/x`), "internal/x", "cli/main", "bin"]) {
+    node(`await import("${manifest.name}/${path}").then(
+      () => { throw new Error("this can be imported") },
+      (error) => { if (error.code !== "ERR_PACKAGE_PATH_NOT_EXPORTED") throw error }
+    )`)
+  }
+
+  // the declarations in a browser's program: no types of Node, nothing skipped
+  const isomorphic = publicModules.filter((path) => /\/(client|protocol)\//.test(path))
+  writeFileSync(
+    join(folder, "browser.ts"),
+    [manifest.name, ...isomorphic].map((path, index) => `export * as m${index} from "${path}"\n`).join("")
+  )
+  const compilerOptions = {
+    noEmit: true,
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    module: "ESNext",
+    moduleResolution: "Bundler",
+    target: "ES2022",
+    lib: ["ES2023", "DOM", "DOM.Iterable"],
+    types: []
+  }
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["browser.ts"] }))
+  tool("tsc")
+
+  // nothing of Node in a browser's bundle
+  const { outputFiles } = await build({
+    stdin: { contents: `export * from "${manifest.name}"`, resolveDir: folder },
+    bundle: true,
+    format: "esm",
+    minify: true,
+    platform: "browser",
+    write: false,
+    logLevel: "silent"
+  })
+  const bytes = outputFiles.reduce((sum, { contents }) => sum + gzipSync(contents).length, 0)
+  console.log(`the whole main door in a browser: ${Math.round(bytes / 1000)} kB gzip`)
+
+  const version = run(join(modules, ".bin", manifest.name), ["--version"])
+  check(version.includes(manifest.version), `the command says ${version}, not ${manifest.version}`)
+
+  npm("install", `@effect/platform-node@${manifest.devDependencies["@effect/platform-node"]}`)
+  node(`if (Object.keys(await import("${manifest.name}/node")).length === 0) throw new Error("empty")`)
+  console.log(`with the node door's peer: ${megabytes(weight(modules))}`)
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}

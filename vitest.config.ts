@@ -1,0 +1,28 @@
+import { join } from "node:path"
+import { defineConfig } from "vitest/config"
+
+const src = join(import.meta.dirname, "src")
+
+export default defineConfig({
+  resolve: {
+    // the package's own name is its source, as in tsconfig.json
+    alias: [
+      { find: /^effect-app-services$/, replacement: `${src}/index.ts` },
+      { find: /^effect-app-services\/(.+)$/, replacement: `${src}/$1.ts` }
+    ]
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 20_000,
+    pool: "threads",
+    maxWorkers: 2,
+    // one import of effect for all files: nothing in src/ or test/ keeps state in a module
+    isolate: false,
+    typecheck: {
+      enabled: true,
+      include: ["test/**/*.test-d.ts"],
+      // the rest is the types gate's
+      ignoreSourceErrors: true
+    }
+  }
+})
