@@ -88,21 +88,23 @@ export const layer = (options: Options): Layer.Layer<Services | TokenStore, AppS
  * @category layers
  * @since 0.1.0
  */
-export const layerConfig = (
-  options: { readonly [Name in keyof Options]: Options[Name] | Config.Config<Options[Name]> }
-): Layer.Layer<Services | TokenStore, AppServicesError | Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(Effect.gen(function*() {
-    const { appId, baseUrl, retrySchedule, skipLocationRequest, timeout, tracePropagation, transformClient } = options
-    return layer({
-      appId: yield* read(appId),
-      baseUrl: yield* read(baseUrl),
-      retrySchedule: yield* read(retrySchedule),
-      skipLocationRequest: yield* read(skipLocationRequest),
-      timeout: yield* read(timeout),
-      tracePropagation: yield* read(tracePropagation),
-      transformClient: yield* read(transformClient)
+export const layerConfig = (options: {
+  readonly [Name in keyof Options]: Options[Name] | Config.Config<Options[Name]>
+}): Layer.Layer<Services | TokenStore, AppServicesError | Config.ConfigError, HttpClient.HttpClient> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const { appId, baseUrl, retrySchedule, skipLocationRequest, timeout, tracePropagation, transformClient } = options
+      return layer({
+        appId: yield* read(appId),
+        baseUrl: yield* read(baseUrl),
+        retrySchedule: yield* read(retrySchedule),
+        skipLocationRequest: yield* read(skipLocationRequest),
+        timeout: yield* read(timeout),
+        tracePropagation: yield* read(tracePropagation),
+        transformClient: yield* read(transformClient)
+      })
     })
-  }))
+  )
 
 const read = <A>(option: A | Config.Config<A>): Effect.Effect<A, Config.ConfigError> =>
   Config.isConfig(option) ? option : Effect.succeed(option)

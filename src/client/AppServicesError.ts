@@ -58,7 +58,7 @@ export class TransportError extends Schema.TaggedError<TransportError>()("Transp
   }
 }
 
-const innermost = (error: Error): Error => error.cause instanceof Error ? innermost(error.cause) : error
+const innermost = (error: Error): Error => (error.cause instanceof Error ? innermost(error.cause) : error)
 
 /**
  * No answer within the configured timeout.
@@ -148,7 +148,10 @@ export class InvalidCredentials extends Schema.TaggedError<InvalidCredentials>()
  * @category reasons
  * @since 0.1.0
  */
-export class SessionExpired extends Schema.TaggedError<SessionExpired>()("SessionExpired", { ...answer, userId: Schema.String }) {
+export class SessionExpired extends Schema.TaggedError<SessionExpired>()("SessionExpired", {
+  ...answer,
+  userId: Schema.String
+}) {
   readonly retryable = false
   override get message(): string {
     return `the session of user ${this.userId} is over: log in again`
@@ -213,7 +216,10 @@ export class AccountNameInUse extends Schema.TaggedError<AccountNameInUse>()("Ac
  * @category reasons
  * @since 0.1.0
  */
-export class FunctionNotFound extends Schema.TaggedError<FunctionNotFound>()("FunctionNotFound", { ...answer, name: Schema.String }) {
+export class FunctionNotFound extends Schema.TaggedError<FunctionNotFound>()("FunctionNotFound", {
+  ...answer,
+  name: Schema.String
+}) {
   readonly retryable = false
   override get message(): string {
     return `the application has no function "${this.name}": check its name`
@@ -226,7 +232,10 @@ export class FunctionNotFound extends Schema.TaggedError<FunctionNotFound>()("Fu
  * @category reasons
  * @since 0.1.0
  */
-export class FunctionFailed extends Schema.TaggedError<FunctionFailed>()("FunctionFailed", { ...answer, name: Schema.String }) {
+export class FunctionFailed extends Schema.TaggedError<FunctionFailed>()("FunctionFailed", {
+  ...answer,
+  name: Schema.String
+}) {
   readonly retryable = false
   override get message(): string {
     return `function "${this.name}" failed: ${said(this)}`
@@ -265,7 +274,9 @@ export class RequestRejected extends Schema.TaggedError<RequestRejected>()("Requ
  * @category reasons
  * @since 0.1.0
  */
-export class InvalidArguments extends Schema.TaggedError<InvalidArguments>()("InvalidArguments", { problem: Schema.String }) {
+export class InvalidArguments extends Schema.TaggedError<InvalidArguments>()("InvalidArguments", {
+  problem: Schema.String
+}) {
   readonly retryable = false
   override get message(): string {
     return `the arguments cannot be sent: ${this.problem}`
@@ -278,7 +289,9 @@ export class InvalidArguments extends Schema.TaggedError<InvalidArguments>()("In
  * @category reasons
  * @since 0.1.0
  */
-export class UnexpectedValue extends Schema.TaggedError<UnexpectedValue>()("UnexpectedValue", { problem: Schema.String }) {
+export class UnexpectedValue extends Schema.TaggedError<UnexpectedValue>()("UnexpectedValue", {
+  problem: Schema.String
+}) {
   readonly retryable = false
   override get message(): string {
     return `the value does not match the schema: ${this.problem}`

@@ -31,34 +31,41 @@ const decodeLoggedIn = decodeAnswer(Answers.LoggedIn)
  * @category services
  * @since 0.1.0
  */
-export class AuthApi extends Context.Service<AuthApi, {
-  /** Logs a user in; it becomes the current one. Others stay logged in. */
-  logIn(credentials: Credentials): Effect.Effect<User, AppServicesError>
-  /** Logs a user out; see `User.logOut`. */
-  logOut(userId: string): Effect.Effect<void, AppServicesError>
-  /** A user that logged in earlier, here or in another process that shares the token store. */
-  user(userId: string): Effect.Effect<User, AppServicesError>
-  /** The logged-in user that logged in, or was switched to, last. */
-  readonly currentUser: Effect.Effect<Option.Option<User>, AppServicesError>
-  /** Every user the token store has, logged out ones too, most recent first. */
-  readonly allUsers: Effect.Effect<ReadonlyArray<User>, AppServicesError>
-  /** Makes a logged-in user the current one. */
-  switchUser(userId: string): Effect.Effect<User, AppServicesError>
-}>()("effect-app-services/client/AuthApi") {
-  static readonly layer: Layer.Layer<AuthApi, never, ProtocolClient | TokenStore | Sessions | FunctionsApi | ProfileApi> = Layer.effect(
+export class AuthApi extends Context.Service<
+  AuthApi,
+  {
+    /** Logs a user in; it becomes the current one. Others stay logged in. */
+    logIn(credentials: Credentials): Effect.Effect<User, AppServicesError>
+    /** Logs a user out; see `User.logOut`. */
+    logOut(userId: string): Effect.Effect<void, AppServicesError>
+    /** A user that logged in earlier, here or in another process that shares the token store. */
+    user(userId: string): Effect.Effect<User, AppServicesError>
+    /** The logged-in user that logged in, or was switched to, last. */
+    readonly currentUser: Effect.Effect<Option.Option<User>, AppServicesError>
+    /** Every user the token store has, logged out ones too, most recent first. */
+    readonly allUsers: Effect.Effect<ReadonlyArray<User>, AppServicesError>
+    /** Makes a logged-in user the current one. */
+    switchUser(userId: string): Effect.Effect<User, AppServicesError>
+  }
+>()("effect-app-services/client/AuthApi") {
+  static readonly layer: Layer.Layer<
+    AuthApi,
+    never,
+    ProtocolClient | TokenStore | Sessions | FunctionsApi | ProfileApi
+  > = Layer.effect(
     this,
     Effect.suspend(() => make)
   )
 }
 
-const make = Effect.gen(function*() {
+const make = Effect.gen(function* () {
   const client = yield* ProtocolClient
   const sessions = yield* Sessions
   const tokens = (yield* TokenStore).forApp(client.appId)
   const services = { tokens, sessions, functions: yield* FunctionsApi, profiles: yield* ProfileApi }
   const handle = (userId: string): User => new UserHandle(services, userId)
 
-  const loginBody = Effect.fnUntraced(function*(operation: string, { payload }: Credentials) {
+  const loginBody = Effect.fnUntraced(function* (operation: string, { payload }: Credentials) {
     const deviceId = yield* fromStore(operation)(tokens.deviceId)
     const device = deviceInformation(client.appId, Option.getOrUndefined(deviceId))
     const body = Ejson.stringify({
@@ -72,7 +79,7 @@ const make = Effect.gen(function*() {
   })
 
   return AuthApi.of({
-    logIn: Effect.fn("AuthApi.logIn")(function*(credentials) {
+    logIn: Effect.fn("AuthApi.logIn")(function* (credentials) {
       const operation = { name: "AuthApi.logIn", kind: "login" } as const
       yield* Effect.annotateCurrentSpan("app_services.provider", credentials.providerType)
       const body = yield* client.execute({
@@ -85,14 +92,14 @@ const make = Effect.gen(function*() {
       const login = yield* decodeLoggedIn(operation.name, body)
       return handle(yield* sessions.begin(operation.name, login, credentials.providerType))
     }),
-    logOut: Effect.fn("AuthApi.logOut")(function*(userId) {
+    logOut: Effect.fn("AuthApi.logOut")(function* (userId) {
       yield* getUser(tokens, "AuthApi.logOut", userId)
       yield* sessions.end("AuthApi.logOut", userId)
     }),
-    user: Effect.fnUntraced(function*(userId) {
+    user: Effect.fnUntraced(function* (userId) {
       return handle((yield* getUser(tokens, "AuthApi.user", userId)).id)
     }),
-    currentUser: Effect.gen(function*() {
+    currentUser: Effect.gen(function* () {
       const read = fromStore("AuthApi.currentUser")
       for (const userId of yield* read(tokens.userIds)) {
         const user = yield* read(tokens.get(userId))
@@ -101,7 +108,7 @@ const make = Effect.gen(function*() {
       return Option.none<User>()
     }),
     allUsers: Effect.map(fromStore("AuthApi.allUsers")(tokens.userIds), (ids) => ids.map(handle)),
-    switchUser: Effect.fn("AuthApi.switchUser")(function*(userId) {
+    switchUser: Effect.fn("AuthApi.switchUser")(function* (userId) {
       const operation = "AuthApi.switchUser"
       const { session } = yield* getUser(tokens, operation, userId)
       if (session === undefined) return yield* new AppServicesError({ operation, reason: new NotLoggedIn({ userId }) })

@@ -37,7 +37,7 @@ export interface Credentials {
   readonly secrets: ReadonlyArray<Redacted.Redacted>
 }
 
-const redacted = (secret: Secret): Redacted.Redacted => typeof secret === "string" ? Redacted.make(secret) : secret
+const redacted = (secret: Secret): Redacted.Redacted => (typeof secret === "string" ? Redacted.make(secret) : secret)
 
 const make = (
   providerType: ProviderType,
@@ -47,7 +47,10 @@ const make = (
   const hidden = Object.entries(secrets).map(([name, secret]) => [name, redacted(secret)] as const)
   return {
     providerType,
-    payload: Redacted.make({ ...plain, ...Object.fromEntries(hidden.map(([name, secret]) => [name, Redacted.value(secret)])) }),
+    payload: Redacted.make({
+      ...plain,
+      ...Object.fromEntries(hidden.map(([name, secret]) => [name, Redacted.value(secret)]))
+    }),
     secrets: hidden.map(([, secret]) => secret)
   }
 }
@@ -108,7 +111,11 @@ export {
  * @since 0.1.0
  */
 export const google = (credential: { readonly authCode: Secret } | { readonly idToken: Secret }): Credentials =>
-  make("oauth2-google", {}, "authCode" in credential ? { authCode: credential.authCode } : { id_token: credential.idToken })
+  make(
+    "oauth2-google",
+    {},
+    "authCode" in credential ? { authCode: credential.authCode } : { id_token: credential.idToken }
+  )
 
 /**
  * A Facebook account, by access token.

@@ -33,33 +33,40 @@ export interface Functions {
  * @category services
  * @since 0.1.0
  */
-export class FunctionsApi extends Context.Service<FunctionsApi, {
-  /**
-   * Calls a function. Arguments and result travel as Extended JSON, so BSON values, dates and 64-bit integers arrive as
-   * what they were; the arguments are left untouched.
-   *
-   * A call is sent once: it is repeated only after a refusal for a stale token, which means that it was not carried out.
-   */
-  call(userId: string, name: string, args: ReadonlyArray<unknown>): Effect.Effect<unknown, AppServicesError>
-}>()("effect-app-services/client/FunctionsApi") {
+export class FunctionsApi extends Context.Service<
+  FunctionsApi,
+  {
+    /**
+     * Calls a function. Arguments and result travel as Extended JSON, so BSON values, dates and 64-bit integers arrive as
+     * what they were; the arguments are left untouched.
+     *
+     * A call is sent once: it is repeated only after a refusal for a stale token, which means that it was not carried out.
+     */
+    call(userId: string, name: string, args: ReadonlyArray<unknown>): Effect.Effect<unknown, AppServicesError>
+  }
+>()("effect-app-services/client/FunctionsApi") {
   static readonly layer: Layer.Layer<FunctionsApi, never, ProtocolClient | Sessions> = Layer.effect(
     this,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const client = yield* ProtocolClient
       const sessions = yield* Sessions
       const url = path(routes.callFunction, { appId: client.appId })
       return {
-        call: Effect.fn("FunctionsApi.call")(function*(userId, name, args) {
+        call: Effect.fn("FunctionsApi.call")(function* (userId, name, args) {
           yield* Effect.annotateCurrentSpan("app_services.function", name)
           const operation: Operation = { name: `FunctionsApi.call(${name})`, kind: "function", subject: name }
-          const fail = (reason: InvalidArguments | InvalidResponse) => new AppServicesError({ operation: operation.name, reason })
+          const fail = (reason: InvalidArguments | InvalidResponse) =>
+            new AppServicesError({ operation: operation.name, reason })
           const body = Ejson.stringify({ name, arguments: args })
           if (Result.isFailure(body)) return yield* fail(new InvalidArguments({ problem: body.failure.message }))
           const request = { operation, method: "POST", path: url, body: Redacted.make(body.success) } as const
-          const answer = yield* sessions.authorized(operation.name, userId, (token) => client.execute({ ...request, token }))
+          const answer = yield* sessions.authorized(operation.name, userId, (token) =>
+            client.execute({ ...request, token })
+          )
           const result = Ejson.parse(answer)
           if (Result.isSuccess(result)) return result.success
-          const problem = result.failure.message === "the text is not JSON" ? describeBody(answer) : result.failure.message
+          const problem =
+            result.failure.message === "the text is not JSON" ? describeBody(answer) : result.failure.message
           return yield* fail(new InvalidResponse({ status: 200, problem }))
         })
       }
@@ -73,7 +80,9 @@ export class FunctionsApi extends Context.Service<FunctionsApi, {
  * @category constructors
  * @since 0.1.0
  */
-export const functions = (call: (name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, AppServicesError>): Functions =>
+export const functions = (
+  call: (name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, AppServicesError>
+): Functions =>
   new Proxy<Functions>(Object.create(null), {
     get: (_, name) => {
       if (typeof name === "symbol" || name === "then" || name === "toJSON") return undefined

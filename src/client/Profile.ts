@@ -89,8 +89,8 @@ export const fromAnswer = (answer: typeof Answers.ProfileAnswer.Type): StoredPro
   type: answer.type ?? "normal",
   identities: (answer.identities ?? []).map(({ id, provider_type }) => ({ id, providerType: provider_type })),
   data: Object.fromEntries(
-    Object.entries(Result.getOrElse(Ejson.fromJson(answer.data ?? {}), () => answer.data) as Record<string, unknown>)
-      .map(([name, value]): [string, unknown] => [renamed[name] ?? name, value])
+    Object.entries(answer.data ?? {})
+      .map(([name, value]) => [renamed[name] ?? name, Result.getOrElse(Ejson.fromJson(value), () => value)] as const)
       .filter(([name, value]) => !texts.has(name) || typeof value === "string")
   )
 })

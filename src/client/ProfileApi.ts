@@ -23,31 +23,43 @@ const decodeProfile = decodeAnswer(Answers.ProfileAnswer)
  * @category services
  * @since 0.1.0
  */
-export class ProfileApi extends Context.Service<ProfileApi, {
-  /** The profile as the token store has it; fetched when it has none. */
-  get(userId: string): Effect.Effect<StoredProfile, AppServicesError>
-  /** Fetches the profile and stores it. */
-  refresh(userId: string): Effect.Effect<StoredProfile, AppServicesError>
-}>()("effect-app-services/client/ProfileApi") {
+export class ProfileApi extends Context.Service<
+  ProfileApi,
+  {
+    /** The profile as the token store has it; fetched when it has none. */
+    get(userId: string): Effect.Effect<StoredProfile, AppServicesError>
+    /** Fetches the profile and stores it. */
+    refresh(userId: string): Effect.Effect<StoredProfile, AppServicesError>
+  }
+>()("effect-app-services/client/ProfileApi") {
   static readonly layer: Layer.Layer<ProfileApi, never, ProtocolClient | Sessions | TokenStore> = Layer.effect(
     this,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const client = yield* ProtocolClient
       const sessions = yield* Sessions
       const tokens = (yield* TokenStore).forApp(client.appId)
 
-      const refresh = Effect.fn("ProfileApi.refresh")(function*(userId: string) {
+      const refresh = Effect.fn("ProfileApi.refresh")(function* (userId: string) {
         const operation = "ProfileApi.refresh"
         const body = yield* sessions.authorized(operation, userId, (token) =>
-          client.execute({ operation: { name: operation, kind: "general" }, method: "GET", path: routes.profile, token, idempotent: true }))
+          client.execute({
+            operation: { name: operation, kind: "general" },
+            method: "GET",
+            path: routes.profile,
+            token,
+            idempotent: true
+          })
+        )
         const profile = fromAnswer(yield* decodeProfile(operation, body))
-        yield* fromStore(operation)(tokens.modify(userId, (user) => [undefined, Option.map(user, (user) => ({ ...user, profile }))]))
+        yield* fromStore(operation)(
+          tokens.modify(userId, (user) => [undefined, Option.map(user, (user) => ({ ...user, profile }))])
+        )
         return profile
       })
 
       return {
         refresh,
-        get: Effect.fn("ProfileApi.get")(function*(userId) {
+        get: Effect.fn("ProfileApi.get")(function* (userId) {
           const user = yield* getUser(tokens, "ProfileApi.get", userId)
           return user.profile ?? (yield* refresh(userId))
         })

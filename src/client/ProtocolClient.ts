@@ -17,7 +17,13 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Answers from "../protocol/Answers.ts"
 import { path, routes } from "../protocol/Routes.ts"
-import { AppServicesError, InvalidConfiguration, InvalidResponse, RequestTimeout, TransportError } from "./AppServicesError.ts"
+import {
+  AppServicesError,
+  InvalidConfiguration,
+  InvalidResponse,
+  RequestTimeout,
+  TransportError
+} from "./AppServicesError.ts"
 import type { Reason } from "./AppServicesError.ts"
 import { describeBody, reasonOf } from "./internal/answers.ts"
 import type { Operation } from "./internal/answers.ts"
@@ -87,13 +93,16 @@ export interface ProtocolRequest {
  * @category services
  * @since 0.1.0
  */
-export class ProtocolClient extends Context.Service<ProtocolClient, {
-  readonly appId: string
-  /** Where the application lives: asked once, and again only after a failure. */
-  readonly host: Effect.Effect<string, AppServicesError>
-  /** Sends a request; yields the text of an answer in 2xx. */
-  execute(request: ProtocolRequest): Effect.Effect<string, AppServicesError>
-}>()("effect-app-services/client/ProtocolClient") {
+export class ProtocolClient extends Context.Service<
+  ProtocolClient,
+  {
+    readonly appId: string
+    /** Where the application lives: asked once, and again only after a failure. */
+    readonly host: Effect.Effect<string, AppServicesError>
+    /** Sends a request; yields the text of an answer in 2xx. */
+    execute(request: ProtocolRequest): Effect.Effect<string, AppServicesError>
+  }
+>()("effect-app-services/client/ProtocolClient") {
   static readonly layer = (options: Options): Layer.Layer<ProtocolClient, AppServicesError, HttpClient.HttpClient> =>
     Layer.effect(this, make(options))
 }
@@ -124,22 +133,24 @@ const configuration = (problem: string) =>
 const parseUrl = (text: string | URL): string | undefined => {
   try {
     const url = new URL(text)
-    return url.protocol === "http:" || url.protocol === "https:" ? `${url.origin}${url.pathname.replace(/\/+$/, "")}` : undefined
+    return url.protocol === "http:" || url.protocol === "https:"
+      ? `${url.origin}${url.pathname.replace(/\/+$/, "")}`
+      : undefined
   } catch {
     return undefined
   }
 }
 
-const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<
-  ProtocolClient["Service"],
-  AppServicesError,
-  HttpClient.HttpClient | Scope.Scope
-> {
+const make = Effect.fnUntraced(function* (
+  options: Options
+): Effect.fn.Return<ProtocolClient["Service"], AppServicesError, HttpClient.HttpClient | Scope.Scope> {
   const { appId } = options
-  if (appId === "") return yield* configuration("appId is empty; it looks like \"myapp-abcde\"")
+  if (appId === "") return yield* configuration('appId is empty; it looks like "myapp-abcde"')
   const baseUrl = parseUrl(options.baseUrl ?? defaultBaseUrl)
   if (baseUrl === undefined) {
-    return yield* configuration(`baseUrl "${options.baseUrl}" is no http or https URL; it looks like "http://127.0.0.1:9090"`)
+    return yield* configuration(
+      `baseUrl "${String(options.baseUrl)}" is no http or https URL; it looks like "http://127.0.0.1:9090"`
+    )
   }
   const client = (options.transformClient ?? ((client) => client))(yield* HttpClient.HttpClient)
   const timeout = Duration.fromInputUnsafe(options.timeout ?? "60 seconds")
@@ -147,23 +158,30 @@ const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<
     Schedule.setInputType<AppServicesError>(),
     Schedule.while(({ input }) => input.retryable),
     Schedule.modifyDelay(({ duration, input }) =>
-      Effect.succeed(Duration.max(duration, Duration.millis("retryAfterMillis" in input.reason ? input.reason.retryAfterMillis ?? 0 : 0)))
+      Effect.succeed(
+        Duration.max(
+          duration,
+          Duration.millis("retryAfterMillis" in input.reason ? (input.reason.retryAfterMillis ?? 0) : 0)
+        )
+      )
     )
   )
 
-  const send = Effect.fnUntraced(function*(request: ProtocolRequest, host: string) {
+  const send = Effect.fnUntraced(function* (request: ProtocolRequest, host: string) {
     const fail = (reason: Reason) => new AppServicesError({ operation: request.operation.name, reason })
     const url = host + request.path
     const transport = (error: HttpClientError.HttpClientError) =>
       fail(new TransportError({ url, ...(error.reason.cause !== undefined && { cause: error.reason.cause }) }))
     const response = yield* Effect.mapError(
-      client.execute(HttpClientRequest.make(request.method)(url, {
-        headers: {
-          accept: "application/json",
-          ...(request.token !== undefined && { authorization: `Bearer ${Redacted.value(request.token)}` })
-        },
-        ...(request.body !== undefined && { body: new HiddenBody(Redacted.value(request.body)) })
-      })),
+      client.execute(
+        HttpClientRequest.make(request.method)(url, {
+          headers: {
+            accept: "application/json",
+            ...(request.token !== undefined && { authorization: `Bearer ${Redacted.value(request.token)}` })
+          },
+          ...(request.body !== undefined && { body: new HiddenBody(Redacted.value(request.body)) })
+        })
+      ),
       transport
     )
     // a connection that breaks inside the body is the network's failure, not the answer's
@@ -190,15 +208,18 @@ const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<
     return request.idempotent === true ? Effect.retry(once, retrySchedule) : once
   }
 
-  const locate = Effect.fnUntraced(function*() {
+  const locate = Effect.fnUntraced(function* () {
     const operation: Operation = { name: "ProtocolClient.host", kind: "general" }
-    const body = yield* bounded({ operation, method: "GET", path: path(routes.location, { appId }), idempotent: true }, baseUrl)
+    const body = yield* bounded(
+      { operation, method: "GET", path: path(routes.location, { appId }), idempotent: true },
+      baseUrl
+    )
     const { hostname } = yield* decodeLocation(operation.name, body)
     const url = hostname === "" ? baseUrl : parseUrl(hostname)
     if (url === undefined) {
       return yield* new AppServicesError({
         operation: operation.name,
-        reason: new InvalidResponse({ status: 200, problem: "\"hostname\" of the location is no URL" })
+        reason: new InvalidResponse({ status: 200, problem: '"hostname" of the location is no URL' })
       })
     }
     located = url
@@ -207,7 +228,7 @@ const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<
 
   let located = options.skipLocationRequest === true ? baseUrl : undefined
   const share = yield* SingleFlight.make<string, AppServicesError>()
-  const host = Effect.suspend(() => located === undefined ? share("location", locate()) : Effect.succeed(located))
+  const host = Effect.suspend(() => (located === undefined ? share("location", locate()) : Effect.succeed(located)))
 
   return {
     appId,

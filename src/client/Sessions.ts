@@ -40,23 +40,33 @@ const renewalMargin = 60_000
  * @category services
  * @since 0.1.0
  */
-export class Sessions extends Context.Service<Sessions, {
-  /** Stores the session that a login answered; its user becomes the most recent one. Yields the user's id. */
-  begin(operation: string, login: typeof Answers.LoggedIn.Type, providerType: ProviderType): Effect.Effect<string, AppServicesError>
-  /** Forgets a user's tokens, an anonymous user altogether, and ends the session at the host. */
-  end(operation: string, userId: string): Effect.Effect<void, AppServicesError>
-  /** An access token that is good now. */
-  accessToken(operation: string, userId: string): Effect.Effect<Redacted.Redacted, AppServicesError>
-  /** Fetches a new access token, whatever the age of the present one. */
-  refresh(operation: string, userId: string): Effect.Effect<Session, AppServicesError>
-  /** Sends a request with an access token and, after a refusal that a new token can mend, once more with a new one. */
-  authorized<A>(
-    operation: string,
-    userId: string,
-    send: (token: Redacted.Redacted) => Effect.Effect<A, AppServicesError>
-  ): Effect.Effect<A, AppServicesError>
-}>()("effect-app-services/client/Sessions") {
-  static readonly layer: Layer.Layer<Sessions, never, ProtocolClient | TokenStore> = Layer.effect(this, Effect.suspend(() => make))
+export class Sessions extends Context.Service<
+  Sessions,
+  {
+    /** Stores the session that a login answered; its user becomes the most recent one. Yields the user's id. */
+    begin(
+      operation: string,
+      login: typeof Answers.LoggedIn.Type,
+      providerType: ProviderType
+    ): Effect.Effect<string, AppServicesError>
+    /** Forgets a user's tokens, an anonymous user altogether, and ends the session at the host. */
+    end(operation: string, userId: string): Effect.Effect<void, AppServicesError>
+    /** An access token that is good now. */
+    accessToken(operation: string, userId: string): Effect.Effect<Redacted.Redacted, AppServicesError>
+    /** Fetches a new access token, whatever the age of the present one. */
+    refresh(operation: string, userId: string): Effect.Effect<Session, AppServicesError>
+    /** Sends a request with an access token and, after a refusal that a new token can mend, once more with a new one. */
+    authorized<A>(
+      operation: string,
+      userId: string,
+      send: (token: Redacted.Redacted) => Effect.Effect<A, AppServicesError>
+    ): Effect.Effect<A, AppServicesError>
+  }
+>()("effect-app-services/client/Sessions") {
+  static readonly layer: Layer.Layer<Sessions, never, ProtocolClient | TokenStore> = Layer.effect(
+    this,
+    Effect.suspend(() => make)
+  )
 }
 
 const decodeRefreshed = decodeAnswer(Answers.Refreshed)
@@ -65,67 +75,88 @@ const same = (a: Redacted.Redacted, b: Redacted.Redacted): boolean => Redacted.v
 
 /** Whether a new access token may mend a refusal: the code of the protocol, or the text some hosts send instead. */
 const isStaleToken = (error: AppServicesError): boolean =>
-  error.reason._tag === "Unauthorized" && (error.reason.code === "InvalidSession" || error.reason.serverMessage === "unauthorized")
+  error.reason._tag === "Unauthorized" &&
+  (error.reason.code === "InvalidSession" || error.reason.serverMessage === "unauthorized")
 
 /** Whether the host has spoken about the refresh token itself; a proxy's page in its place has not. */
 const isVerdict = ({ reason }: AppServicesError): boolean =>
   (reason._tag === "Unauthorized" || (reason._tag === "RequestRejected" && reason.status === 403)) &&
   (reason.code !== undefined || reason.serverMessage !== undefined)
 
-const make = Effect.gen(function*() {
+const make = Effect.gen(function* () {
   const client = yield* ProtocolClient
   const tokens = (yield* TokenStore).forApp(client.appId)
   const share = yield* SingleFlight.make<Session, AppServicesError>()
 
-  const sessionOf = Effect.fnUntraced(function*(operation: string, userId: string) {
+  const sessionOf = Effect.fnUntraced(function* (operation: string, userId: string) {
     const { session } = yield* getUser(tokens, operation, userId)
     return session ?? (yield* new AppServicesError({ operation, reason: new NotLoggedIn({ userId }) }))
   })
 
-  const receive = Effect.fnUntraced(function*(operation: string, accessToken: Redacted.Redacted, refreshToken: Redacted.Redacted) {
-    const claims = yield* Effect.mapError(accessTokenClaims(accessToken), (error) =>
-      new AppServicesError({ operation, reason: new InvalidResponse({ status: 200, problem: error.message }) }))
+  const receive = Effect.fnUntraced(function* (
+    operation: string,
+    accessToken: Redacted.Redacted,
+    refreshToken: Redacted.Redacted
+  ) {
+    const claims = yield* Effect.mapError(
+      accessTokenClaims(accessToken),
+      (error) =>
+        new AppServicesError({ operation, reason: new InvalidResponse({ status: 200, problem: error.message }) })
+    )
     const receivedAt = yield* Clock.currentTimeMillis
-    return { session: { accessToken, refreshToken, receivedAt, expiresAt: receivedAt + (claims.exp - claims.iat) * 1000 }, claims }
+    return {
+      session: { accessToken, refreshToken, receivedAt, expiresAt: receivedAt + (claims.exp - claims.iat) * 1000 },
+      claims
+    }
   })
 
   /** Puts `next` in the place of a session that has `refreshToken`; a user who logged out meanwhile stays logged out. */
   const replace = (operation: string, userId: string, refreshToken: Redacted.Redacted, next: Session | undefined) =>
-    fromStore(operation)(tokens.modify(userId, (current): readonly [Session | undefined, typeof current] => {
-      if (Option.isNone(current)) return [undefined, current]
-      const { session, ...user } = current.value
-      if (session === undefined || !same(session.refreshToken, refreshToken)) return [session, current]
-      return [next, Option.some(next === undefined ? user : { ...user, session: next })]
-    }))
+    fromStore(operation)(
+      tokens.modify(userId, (current): readonly [Session | undefined, typeof current] => {
+        if (Option.isNone(current)) return [undefined, current]
+        const { session, ...user } = current.value
+        if (session === undefined || !same(session.refreshToken, refreshToken)) return [session, current]
+        return [next, Option.some(next === undefined ? user : { ...user, session: next })]
+      })
+    )
 
-  const fetchSession = Effect.fnUntraced(function*(operation: string, userId: string, old: Session) {
-    const body = yield* client.execute({
-      operation: { name: operation, kind: "session" },
-      method: "POST",
-      path: routes.session,
-      token: old.refreshToken,
-      idempotent: true
-    })
-    const { access_token } = yield* decodeRefreshed(operation, body)
-    const { session } = yield* receive(operation, access_token, old.refreshToken)
-    const stored = yield* replace(operation, userId, old.refreshToken, session)
-    return stored ?? (yield* new AppServicesError({ operation, reason: new NotLoggedIn({ userId }) }))
-  }, (effect, operation, userId, old) =>
-    Effect.catchIf(effect, isVerdict, (error) =>
-      Effect.andThen(
-        replace(operation, userId, old.refreshToken, undefined),
-        Effect.fail(new AppServicesError({ operation, reason: new SessionExpired({ ...answerOf(error), userId }) }))
-      )))
+  const fetchSession = Effect.fnUntraced(
+    function* (operation: string, userId: string, old: Session) {
+      const body = yield* client.execute({
+        operation: { name: operation, kind: "session" },
+        method: "POST",
+        path: routes.session,
+        token: old.refreshToken,
+        idempotent: true
+      })
+      const { access_token } = yield* decodeRefreshed(operation, body)
+      const { session } = yield* receive(operation, access_token, old.refreshToken)
+      const stored = yield* replace(operation, userId, old.refreshToken, session)
+      return stored ?? (yield* new AppServicesError({ operation, reason: new NotLoggedIn({ userId }) }))
+    },
+    (effect, operation, userId, old) =>
+      Effect.catchIf(effect, isVerdict, (error) =>
+        Effect.andThen(
+          replace(operation, userId, old.refreshToken, undefined),
+          Effect.fail(new AppServicesError({ operation, reason: new SessionExpired({ ...answerOf(error), userId }) }))
+        )
+      )
+  )
 
   /** A session whose access token is another than `seen`; whoever comes while it is being fetched takes the same one. */
   const newerThan = (operation: string, userId: string, seen: Redacted.Redacted) =>
-    share(userId, Effect.flatMap(sessionOf(operation, userId), (session) =>
-      same(session.accessToken, seen) ? fetchSession(operation, userId, session) : Effect.succeed(session))).pipe(
-        // the error may come from a refresh that another operation began
-        Effect.mapError(({ reason }) => new AppServicesError({ operation, reason }))
+    share(
+      userId,
+      Effect.flatMap(sessionOf(operation, userId), (session) =>
+        same(session.accessToken, seen) ? fetchSession(operation, userId, session) : Effect.succeed(session)
       )
+    ).pipe(
+      // the error may come from a refresh that another operation began
+      Effect.mapError(({ reason }) => new AppServicesError({ operation, reason }))
+    )
 
-  const accessToken = Effect.fnUntraced(function*(operation: string, userId: string) {
+  const accessToken = Effect.fnUntraced(function* (operation: string, userId: string) {
     const session = yield* sessionOf(operation, userId)
     const left = session.expiresAt - (yield* Clock.currentTimeMillis)
     const margin = Math.min(renewalMargin, (session.expiresAt - session.receivedAt) / 2)
@@ -138,7 +169,7 @@ const make = Effect.gen(function*() {
 
   return Sessions.of({
     accessToken,
-    refresh: Effect.fnUntraced(function*(operation, userId) {
+    refresh: Effect.fnUntraced(function* (operation, userId) {
       const { accessToken } = yield* sessionOf(operation, userId)
       return yield* newerThan(operation, userId, accessToken)
     }),
@@ -147,34 +178,53 @@ const make = Effect.gen(function*() {
         Effect.catchIf(send(token), isStaleToken, () =>
           Effect.flatMap(newerThan(operation, userId, token), (session) =>
             Effect.catchIf(send(session.accessToken), isStaleToken, (error) =>
-              Effect.fail(new AppServicesError({ operation, reason: new SessionExpired({ ...answerOf(error), userId }) })))))),
-    begin: Effect.fnUntraced(function*(operation, login, providerType) {
+              Effect.fail(
+                new AppServicesError({ operation, reason: new SessionExpired({ ...answerOf(error), userId }) })
+              )
+            )
+          )
+        )
+      ),
+    begin: Effect.fnUntraced(function* (operation, login, providerType) {
       const { claims, session } = yield* receive(operation, login.access_token, login.refresh_token)
-      const deviceId = [login.device_id, claims.baas_device_id, claims.stitch_devId].find((id) => id && id !== noDeviceId)
-      yield* fromStore(operation)(tokens.modify(login.user_id, (current) => [
-        undefined,
-        Option.some({
-          id: login.user_id,
-          ...Option.getOrElse(current, () => ({ providerType })),
-          session,
-          ...(deviceId != null && { deviceId })
-        })
-      ]))
+      const deviceId = [login.device_id, claims.baas_device_id, claims.stitch_devId].find(
+        (id) => id && id !== noDeviceId
+      )
+      yield* fromStore(operation)(
+        tokens.modify(login.user_id, (current) => [
+          undefined,
+          Option.some({
+            id: login.user_id,
+            ...Option.getOrElse(current, () => ({ providerType })),
+            session,
+            ...(deviceId != null && { deviceId })
+          })
+        ])
+      )
       yield* fromStore(operation)(tokens.promote(login.user_id))
       if (deviceId != null) yield* fromStore(operation)(tokens.setDeviceId(deviceId))
       return login.user_id
     }),
-    end: Effect.fnUntraced(function*(operation, userId) {
-      const refreshToken = yield* fromStore(operation)(tokens.modify(userId, (current): readonly [Redacted.Redacted | undefined, typeof current] => {
-        if (Option.isNone(current)) return [undefined, current]
-        const { session, ...user } = current.value
-        return [session?.refreshToken, user.providerType === "anon-user" ? Option.none() : Option.some(user)]
-      }))
-      if (refreshToken === undefined) return
-      yield* client.execute({ operation: { name: operation, kind: "session" }, method: "DELETE", path: routes.session, token: refreshToken }).pipe(
-        // a session that the host no longer has is what was asked for
-        Effect.catchIf(isVerdict, () => Effect.void)
+    end: Effect.fnUntraced(function* (operation, userId) {
+      const refreshToken = yield* fromStore(operation)(
+        tokens.modify(userId, (current): readonly [Redacted.Redacted | undefined, typeof current] => {
+          if (Option.isNone(current)) return [undefined, current]
+          const { session, ...user } = current.value
+          return [session?.refreshToken, user.providerType === "anon-user" ? Option.none() : Option.some(user)]
+        })
       )
+      if (refreshToken === undefined) return
+      yield* client
+        .execute({
+          operation: { name: operation, kind: "session" },
+          method: "DELETE",
+          path: routes.session,
+          token: refreshToken
+        })
+        .pipe(
+          // a session that the host no longer has is what was asked for
+          Effect.catchIf(isVerdict, () => Effect.void)
+        )
     })
   })
 })
@@ -182,9 +232,9 @@ const make = Effect.gen(function*() {
 const answerOf = ({ reason }: { readonly reason: Reason }) =>
   reason._tag === "Unauthorized" || reason._tag === "RequestRejected"
     ? {
-      status: reason.status,
-      ...(reason.code !== undefined && { code: reason.code }),
-      ...(reason.serverMessage !== undefined && { serverMessage: reason.serverMessage }),
-      ...(reason.link !== undefined && { link: reason.link })
-    }
+        status: reason.status,
+        ...(reason.code !== undefined && { code: reason.code }),
+        ...(reason.serverMessage !== undefined && { serverMessage: reason.serverMessage }),
+        ...(reason.link !== undefined && { link: reason.link })
+      }
     : { status: 401 }

@@ -98,17 +98,20 @@ export interface AppTokens {
  * @category services
  * @since 0.1.0
  */
-export class TokenStore extends Context.Service<TokenStore, {
-  /** The part of the store that belongs to one application. */
-  readonly forApp: (appId: string) => AppTokens
-}>()("effect-app-services/client/TokenStore") {
+export class TokenStore extends Context.Service<
+  TokenStore,
+  {
+    /** The part of the store that belongs to one application. */
+    readonly forApp: (appId: string) => AppTokens
+  }
+>()("effect-app-services/client/TokenStore") {
   /** Sessions that live as long as the layer. */
   static readonly layerMemory: Layer.Layer<TokenStore> = Layer.sync(this, () => {
     const apps = new Map<string, AppTokens>()
     return {
       forApp: (appId) => {
         let tokens = apps.get(appId)
-        if (tokens === undefined) apps.set(appId, tokens = memory())
+        if (tokens === undefined) apps.set(appId, (tokens = memory()))
         return tokens
       }
     }
@@ -133,7 +136,7 @@ const memory = (): AppTokens => {
         const user = users.get(userId)
         if (user !== undefined && users.delete(userId)) users.set(userId, user)
       }),
-    userIds: Effect.sync(() => Array.from(users.keys()).reverse()),
+    userIds: Effect.sync(() => Array.from(users.keys()).toReversed()),
     deviceId: Effect.sync(() => deviceId),
     setDeviceId: (id) =>
       Effect.sync(() => {

@@ -51,6 +51,8 @@ export type UserState = "LoggedIn" | "LoggedOut" | "Removed"
  */
 export type CustomData = { readonly [field: string]: unknown }
 
+const isDocument = (u: unknown): u is CustomData => typeof u === "object" && u !== null
+
 /**
  * A user of the application. Reads without arguments are effects, not functions.
  *
@@ -96,7 +98,9 @@ export interface User {
   /** Fetches a new access token and yields the custom user data in it. */
   readonly refreshCustomData: Effect.Effect<CustomData, AppServicesError>
   /** Custom user data as `schema` describes it; fails with `UnexpectedValue` where it does not fit. */
-  customDataAs<S extends Schema.Constraint>(schema: S): Effect.Effect<S["Type"], AppServicesError, S["DecodingServices"]>
+  customDataAs<S extends Schema.Constraint>(
+    schema: S
+  ): Effect.Effect<S["Type"], AppServicesError, S["DecodingServices"]>
   /** The application's functions as methods. */
   readonly functions: Functions
   /** Calls a function by name: for names that are no property names. */
@@ -122,7 +126,7 @@ export class UserHandle implements User {
   readonly #services: UserServices
 
   constructor(services: UserServices, id: string) {
-    this.id = id as UserId
+    this.id = UserId.make(id)
     this.#services = services
   }
 
@@ -142,7 +146,10 @@ export class UserHandle implements User {
   }
 
   get refreshToken() {
-    return Effect.map(this.#find("refreshToken"), Option.flatMap((user) => Option.fromUndefinedOr(user.session?.refreshToken)))
+    return Effect.map(
+      this.#find("refreshToken"),
+      Option.flatMap((user) => Option.fromUndefinedOr(user.session?.refreshToken))
+    )
   }
 
   #find(member: string) {
@@ -150,7 +157,10 @@ export class UserHandle implements User {
   }
 
   get deviceId() {
-    return Effect.map(this.#find("deviceId"), Option.flatMap((user) => Option.fromUndefinedOr(user.deviceId)))
+    return Effect.map(
+      this.#find("deviceId"),
+      Option.flatMap((user) => Option.fromUndefinedOr(user.deviceId))
+    )
   }
 
   get providerType() {
@@ -158,10 +168,13 @@ export class UserHandle implements User {
   }
 
   get state() {
-    return Effect.map(this.#find("state"), Option.match({
-      onNone: (): UserState => "Removed",
-      onSome: (user): UserState => user.session === undefined ? "LoggedOut" : "LoggedIn"
-    }))
+    return Effect.map(
+      this.#find("state"),
+      Option.match({
+        onNone: (): UserState => "Removed",
+        onSome: (user): UserState => (user.session === undefined ? "LoggedOut" : "LoggedIn")
+      })
+    )
   }
 
   get isLoggedIn() {
@@ -185,18 +198,28 @@ export class UserHandle implements User {
     return Effect.flatMap(this.#stored("customData"), ({ session }) =>
       session === undefined
         ? Effect.fail(new AppServicesError({ operation, reason: new NotLoggedIn({ userId: this.id }) }))
-        : customDataOf(operation, session.accessToken))
+        : customDataOf(operation, session.accessToken)
+    )
   }
 
   get refreshCustomData() {
     const operation = "User.refreshCustomData"
-    return Effect.flatMap(this.#services.sessions.refresh(operation, this.id), (session) => customDataOf(operation, session.accessToken))
+    return Effect.flatMap(this.#services.sessions.refresh(operation, this.id), (session) =>
+      customDataOf(operation, session.accessToken)
+    )
   }
 
   customDataAs<S extends Schema.Constraint>(schema: S) {
     return Effect.flatMap(this.customData, (data) =>
-      Effect.mapError(Schema.decodeUnknownEffect(schema)(data), (error) =>
-        new AppServicesError({ operation: "User.customDataAs", reason: new UnexpectedValue({ problem: error.message }) })))
+      Effect.mapError(
+        Schema.decodeUnknownEffect(schema)(data),
+        (error) =>
+          new AppServicesError({
+            operation: "User.customDataAs",
+            reason: new UnexpectedValue({ problem: error.message })
+          })
+      )
+    )
   }
 
   get functions() {
@@ -217,11 +240,15 @@ export class UserHandle implements User {
   }
 }
 
-const customDataOf = Effect.fnUntraced(function*(operation: string, token: Redacted.Redacted): Effect.fn.Return<CustomData, AppServicesError> {
-  const invalid = (problem: string) => new AppServicesError({ operation, reason: new InvalidResponse({ status: 200, problem }) })
+const customDataOf = Effect.fnUntraced(function* (
+  operation: string,
+  token: Redacted.Redacted
+): Effect.fn.Return<CustomData, AppServicesError> {
+  const invalid = (problem: string) =>
+    new AppServicesError({ operation, reason: new InvalidResponse({ status: 200, problem }) })
   const { user_data } = yield* Effect.mapError(accessTokenClaims(token), (error) => invalid(error.message))
   const data = Ejson.fromJson(user_data ?? {})
-  return Result.isSuccess(data)
-    ? data.success as CustomData
-    : yield* invalid(`"user_data" of the access token is not Extended JSON: ${data.failure.message}`)
+  return Result.isSuccess(data) && isDocument(data.success)
+    ? data.success
+    : yield* invalid('"user_data" of the access token is no Extended JSON document')
 })

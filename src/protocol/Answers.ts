@@ -72,7 +72,9 @@ export const ProfileAnswer = Schema.Struct({
   user_id: Schema.optional(Schema.String),
   domain_id: Schema.optional(Schema.String),
   identities: Schema.NullOr(Schema.Array(Identity)).pipe(Schema.withDecodingDefault(Effect.succeed([]))),
-  data: Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown)).pipe(Schema.withDecodingDefault(Effect.succeed({}))),
+  data: Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown)).pipe(
+    Schema.withDecodingDefault(Effect.succeed({}))
+  ),
   type: Schema.optional(Schema.String)
 })
 

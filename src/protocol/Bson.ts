@@ -24,23 +24,38 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Ejson from "./Ejson.ts"
 
-const declare = <T extends { readonly _bsontype: string }>(bsontype: string, is: (u: T) => boolean = () => true): Schema.declare<T> =>
-  Schema.declare(
-    (u: unknown): u is T => typeof u === "object" && u !== null && (u as Partial<T>)._bsontype === bsontype && is(u as T),
-    {
-      expected: `a BSON ${bsontype}`,
-      toCodecJson: () =>
-        Schema.link<T>()(Schema.Json, {
-          decode: SchemaGetter.transformEffect((json, options) => {
-            const value = Ejson.fromJson(json)
-            return Result.isSuccess(value)
-              ? Effect.succeed(value.success as T)
-              : Effect.fail(new SchemaIssue.InvalidValue({ message: value.failure.message }, json, options))
-          }),
-          encode: SchemaGetter.transform((value) => B.EJSON.serialize(value, { relaxed: false }) as Schema.Json)
-        })
-    }
-  )
+const declare = <T extends { readonly _bsontype: string }>(
+  bsontype: T["_bsontype"],
+  subType?: number
+): Schema.declare<T> => {
+  const is = (u: unknown): u is T =>
+    typeof u === "object" &&
+    u !== null &&
+    "_bsontype" in u &&
+    u._bsontype === bsontype &&
+    (subType === undefined || ("sub_type" in u && u.sub_type === subType))
+  return Schema.declare(is, {
+    expected: `a BSON ${bsontype}`,
+    toCodecJson: () =>
+      Schema.link<T>()(Schema.Json, {
+        decode: SchemaGetter.transformEffect((json, options) => {
+          const value = Ejson.fromJson(json)
+          return Result.isSuccess(value) && is(value.success)
+            ? Effect.succeed(value.success)
+            : Effect.fail(
+                new SchemaIssue.InvalidValue(
+                  { message: `Expected the Extended JSON of a BSON ${bsontype}` },
+                  json,
+                  options
+                )
+              )
+        }),
+        encode: SchemaGetter.transform((value) => decodeJson(B.EJSON.serialize(value, { relaxed: false })))
+      })
+  })
+}
+
+const decodeJson = Schema.decodeUnknownSync(Schema.Json)
 
 /**
  * A `bson.ObjectId`.
@@ -72,7 +87,7 @@ export const Binary = declare<B.Binary>("Binary")
  * @category schemas
  * @since 0.1.0
  */
-export const UUID = declare<B.UUID>("Binary", (binary) => binary.sub_type === B.Binary.SUBTYPE_UUID)
+export const UUID = declare<B.UUID>("Binary", B.Binary.SUBTYPE_UUID)
 
 /**
  * A `bson.Timestamp`.
@@ -134,7 +149,11 @@ export const Long = Schema.Union([declare<B.Long>("Long"), Schema.Int, Schema.Bi
     declare<B.Long>("Long"),
     SchemaTransformation.transform({
       decode: (value: B.Long | number | bigint): B.Long =>
-        typeof value === "number" ? B.Long.fromNumber(value) : typeof value === "bigint" ? B.Long.fromBigInt(value) : value,
+        typeof value === "number"
+          ? B.Long.fromNumber(value)
+          : typeof value === "bigint"
+            ? B.Long.fromBigInt(value)
+            : value,
       encode: (value: B.Long): B.Long | number | bigint => value
     })
   )
@@ -151,7 +170,7 @@ export const Int32 = Schema.Union([declare<B.Int32>("Int32"), Schema.Int]).pipe(
   Schema.decodeTo(
     declare<B.Int32>("Int32"),
     SchemaTransformation.transform({
-      decode: (value: B.Int32 | number): B.Int32 => typeof value === "number" ? new B.Int32(value) : value,
+      decode: (value: B.Int32 | number): B.Int32 => (typeof value === "number" ? new B.Int32(value) : value),
       encode: (value: B.Int32): B.Int32 | number => value
     })
   )
@@ -164,11 +183,12 @@ export const Int32 = Schema.Union([declare<B.Int32>("Int32"), Schema.Int]).pipe(
  * @category schemas
  * @since 0.1.0
  */
+// @effect-diagnostics-next-line schemaNumber:off -- a double may be NaN or infinite
 export const Double = Schema.Union([declare<B.Double>("Double"), Schema.Number]).pipe(
   Schema.decodeTo(
     declare<B.Double>("Double"),
     SchemaTransformation.transform({
-      decode: (value: B.Double | number): B.Double => typeof value === "number" ? new B.Double(value) : value,
+      decode: (value: B.Double | number): B.Double => (typeof value === "number" ? new B.Double(value) : value),
       encode: (value: B.Double): B.Double | number => value
     })
   )

@@ -24,7 +24,7 @@ export const DeviceId = Schema.Union([Schema.String, Schema.Struct({ $oid: Schem
   Schema.decodeTo(
     Schema.String,
     SchemaTransformation.transform({
-      decode: (id: string | { readonly $oid: string }) => typeof id === "string" ? id : id.$oid,
+      decode: (id: string | { readonly $oid: string }) => (typeof id === "string" ? id : id.$oid),
       encode: (id: string): string | { readonly $oid: string } => ({ $oid: id })
     })
   )
@@ -58,4 +58,6 @@ export type DeviceInformation = typeof DeviceInformation.Type
  * @category schemas
  * @since 0.1.0
  */
-export const LoginOptions = Schema.Struct({ options: Schema.optional(Schema.Struct({ device: Schema.optional(DeviceInformation) })) })
+export const LoginOptions = Schema.Struct({
+  options: Schema.optional(Schema.Struct({ device: Schema.optional(DeviceInformation) }))
+})

@@ -8,7 +8,22 @@
  *
  * @since 0.1.0
  */
-import { Binary, BSONRegExp, BSONSymbol, Code, DBRef, Decimal128, Double, EJSON, Long, MaxKey, MinKey, ObjectId, Timestamp, UUID } from "bson"
+import {
+  Binary,
+  BSONRegExp,
+  BSONSymbol,
+  Code,
+  DBRef,
+  Decimal128,
+  Double,
+  EJSON,
+  Long,
+  MaxKey,
+  MinKey,
+  ObjectId,
+  Timestamp,
+  UUID
+} from "bson"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -40,24 +55,29 @@ const long = (text: string): number | Long => {
 }
 
 const date = (inner: unknown): Date => {
-  const millis = typeof inner === "string"
-    ? Date.parse(inner)
-    : typeof inner === "number"
-    ? inner
-    : isRecord(inner) && typeof inner["$numberLong"] === "string"
-    ? integer(inner["$numberLong"], "$date")
-    : NaN
+  const millis =
+    typeof inner === "string"
+      ? Date.parse(inner)
+      : typeof inner === "number"
+        ? inner
+        : isRecord(inner) && typeof inner["$numberLong"] === "string"
+          ? integer(inner["$numberLong"], "$date")
+          : NaN
+  // @effect-diagnostics-next-line globalDate:off -- BSON dates are JavaScript dates
   const value = new Date(millis)
   return Number.isNaN(value.getTime()) ? fail("$date holds no date") : value
 }
 
 const isRecord = (u: unknown): u is Record<string, unknown> => typeof u === "object" && u !== null && !Array.isArray(u)
 
-const string = (u: unknown, type: string): string => typeof u === "string" ? u : fail(`${type} holds no string`)
+const string = (u: unknown, type: string): string => (typeof u === "string" ? u : fail(`${type} holds no string`))
 
 /** Readers of the single-key wrappers; a wrapper with other keys beside it is an ordinary document. */
 const wrappers: Record<string, (inner: unknown) => unknown> = {
-  $oid: (inner) => ObjectId.isValid(string(inner, "$oid")) ? new ObjectId(inner as string) : fail("$oid is not 24 hex digits"),
+  $oid: (inner) => {
+    const hex = string(inner, "$oid")
+    return ObjectId.isValid(hex) ? new ObjectId(hex) : fail("$oid is not 24 hex digits")
+  },
   $date: date,
   $numberInt: (inner) => integer(string(inner, "$numberInt"), "$numberInt"),
   $numberLong: (inner) => long(string(inner, "$numberLong")),
@@ -72,7 +92,10 @@ const wrappers: Record<string, (inner: unknown) => unknown> = {
   $binary: (inner) => binary(inner),
   $regularExpression: (inner) =>
     isRecord(inner)
-      ? new BSONRegExp(string(inner["pattern"], "$regularExpression"), string(inner["options"] ?? "", "$regularExpression"))
+      ? new BSONRegExp(
+          string(inner["pattern"], "$regularExpression"),
+          string(inner["options"] ?? "", "$regularExpression")
+        )
       : fail("$regularExpression holds no pattern"),
   $timestamp: (inner) =>
     isRecord(inner) && typeof inner["t"] === "number" && typeof inner["i"] === "number"
@@ -89,43 +112,49 @@ const binary = (inner: unknown): Binary => {
 
 /** Reads the wrappers of a tree that `JSON.parse` just made, in place: copying it would double the cost of reading. */
 const revive = (value: unknown): unknown => {
-  if (typeof value !== "object" || value === null) return value
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) {
-      const item: unknown = value[i]
-      if (typeof item === "object" && item !== null) value[i] = revive(item)
+    const items: Array<unknown> = value
+    for (const [i, item] of items.entries()) {
+      if (typeof item === "object" && item !== null) items[i] = revive(item)
     }
-    return value
+    return items
   }
-  const record = value as Record<string, unknown>
+  return isRecord(value) ? reviveWrapper(value) : value
+}
+
+const reviveWrapper = (record: Record<string, unknown>): unknown => {
   const keys = Object.keys(record)
   const first = keys[0]
-  if (first !== undefined && first.charCodeAt(0) === 36 /* $ */) {
-    if (keys.length === 1 && Object.hasOwn(wrappers, first)) return wrappers[first]!(record[first])
-    if (first === "$code" && keys.length === 2 && isRecord(record["$scope"])) {
-      return new Code(string(record["$code"], "$code"), revive(record["$scope"]) as Record<string, unknown>)
-    }
-    if (first === "$ref" && keys[1] === "$id") return dbRef(record)
+  if (first === undefined || !first.startsWith("$")) return reviveFields(record, keys)
+  const read = keys.length === 1 && Object.hasOwn(wrappers, first) ? wrappers[first] : undefined
+  if (read !== undefined) return read(record[first])
+  if (first === "$code" && keys.length === 2 && isRecord(record["$scope"])) {
+    return new Code(string(record["$code"], "$code"), reviveFields(record["$scope"]))
   }
+  if (first === "$ref" && keys[1] === "$id") return reviveReference(record)
+  return reviveFields(record, keys)
+}
+
+const reviveFields = (record: Record<string, unknown>, keys = Object.keys(record)): Record<string, unknown> => {
   for (const key of keys) {
     const item = record[key]
     if (typeof item !== "object" || item === null) continue
-    const revived = revive(item)
-    if (revived === item) continue
+    const value = revive(item)
+    if (value === item) continue
     // a plain assignment to `__proto__` would change the prototype
-    if (key === "__proto__") Object.defineProperty(record, key, { value: revived, enumerable: true, configurable: true, writable: true })
-    else record[key] = revived
+    if (key === "__proto__") {
+      Object.defineProperty(record, key, { value, enumerable: true, configurable: true, writable: true })
+    } else record[key] = value
   }
   return record
 }
 
-const dbRef = ({ $db, $id, $ref, ...fields }: Record<string, unknown>): DBRef =>
-  new DBRef(
-    string($ref, "$ref"),
-    revive($id) as ObjectId,
-    $db === undefined ? undefined : string($db, "$db"),
-    revive(fields) as Record<string, unknown>
-  )
+const reviveReference = (record: Record<string, unknown>): unknown => {
+  const { $db, $id, $ref, ...fields } = reviveFields(record)
+  return typeof $ref === "string" && $id instanceof ObjectId && ($db === undefined || typeof $db === "string")
+    ? new DBRef($ref, $id, $db, fields)
+    : record
+}
 
 const describe = (cause: unknown): EjsonError => {
   if (cause instanceof EjsonError) return cause
@@ -152,7 +181,8 @@ const isPlain = (u: object): u is Record<string, unknown> => {
 
 /** The value with each number that is a whole one beyond 2^53 marked as the double it is. */
 const doubles = (value: unknown): unknown => {
-  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value) ? new Double(value) : value
+  if (typeof value === "number")
+    return Number.isInteger(value) && !Number.isSafeInteger(value) ? new Double(value) : value
   if (Array.isArray(value)) return value.map(doubles)
   return typeof value === "object" && value !== null && isPlain(value)
     ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, doubles(inner)]))
@@ -171,13 +201,16 @@ const doubles = (value: unknown): unknown => {
 export const stringify = (value: unknown): Result.Result<string, EjsonError> =>
   Result.try({
     try: () => {
-      if (value === undefined) return "{\"$undefined\":true}"
+      if (value === undefined) return '{"$undefined":true}'
       const written: string | undefined = EJSON.stringify(value, options)
       // bson writes a number beyond 2^53 as a 64-bit integer, which would come back as a Long
-      const text = written !== undefined && /"\$numberLong":"-?\d{16}/.test(written) ? EJSON.stringify(doubles(value), options) : written
+      const text =
+        written !== undefined && /"\$numberLong":"-?\d{16}/.test(written)
+          ? EJSON.stringify(doubles(value), options)
+          : written
       if (text === undefined) return fail(`a ${typeof value} has no Extended JSON form`)
       // what bson writes for an invalid date; inside a string the quotes would be escaped
-      return text.includes("{\"$numberLong\":\"NaN\"}") ? fail("an invalid Date has no Extended JSON form") : text
+      return text.includes('{"$numberLong":"NaN"}') ? fail("an invalid Date has no Extended JSON form") : text
     },
     catch: describe
   })
@@ -191,7 +224,11 @@ export const stringify = (value: unknown): Result.Result<string, EjsonError> =>
 export const fromJson = (json: unknown): Result.Result<unknown, EjsonError> =>
   Result.try({ try: () => revive(structuredClone(json)), catch: describe })
 
-const fromResult = <A, E extends EjsonError>(result: Result.Result<A, E>, input: unknown, options: SchemaAST.ParseOptions) =>
+const fromResult = <A, E extends EjsonError>(
+  result: Result.Result<A, E>,
+  input: unknown,
+  options: SchemaAST.ParseOptions
+) =>
   Result.isSuccess(result)
     ? Effect.succeed(result.success)
     : Effect.fail(new SchemaIssue.InvalidValue({ message: result.failure.message }, input, options))
@@ -229,4 +266,4 @@ export const FromString: Schema.Codec<unknown, string> = Schema.String.pipe(
  * @since 0.1.0
  */
 export const fromString = <S extends Schema.Constraint>(schema: S) =>
-  FromString.pipe(Schema.decodeTo(schema, SchemaTransformation.passthrough<any, any>({ strict: false })))
+  FromString.pipe(Schema.decodeTo(schema, SchemaTransformation.passthrough<S["Encoded"], unknown>({ strict: false })))

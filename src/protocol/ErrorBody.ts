@@ -31,7 +31,7 @@ const decode = Schema.decodeUnknownOption(
   Schema.fromJsonString(Schema.Struct({ error: Text, message: Text, error_code: Text, errorCode: Text, link: Text }))
 )
 
-const text = (u: unknown): string | undefined => typeof u === "string" && u !== "" ? u : undefined
+const text = (u: unknown): string | undefined => (typeof u === "string" && u !== "" ? u : undefined)
 
 /**
  * Reads the body of a failed request; a body in no known shape gives an empty answer, never a failure.
@@ -44,9 +44,8 @@ export const parse = (body: string): ErrorBody =>
     onNone: () => ({ message: undefined, code: undefined, link: undefined }),
     onSome: (json) => {
       // some hosts answer a status text in `error` and the cause in `message`
-      const outer = text(json.message) !== undefined && text(json.error_code) === undefined
-        ? text(json.message)
-        : text(json.error)
+      const outer =
+        text(json.message) !== undefined && text(json.error_code) === undefined ? text(json.message) : text(json.error)
       // others put the JSON of an exception into `error`
       const inner = outer?.startsWith("{") === true ? Option.getOrUndefined(decode(outer)) : undefined
       return {

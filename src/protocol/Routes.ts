@@ -30,8 +30,9 @@ export const routes = {
 
 type Parameters<Template extends string> = Template extends `${string}:${infer Name}/${infer Rest}`
   ? { readonly [K in Name]: string } & Parameters<Rest>
-  : Template extends `${string}:${infer Name}` ? { readonly [K in Name]: string }
-  : {}
+  : Template extends `${string}:${infer Name}`
+    ? { readonly [K in Name]: string }
+    : {}
 
 /**
  * Fills a template in; values are percent-encoded.
@@ -40,4 +41,7 @@ type Parameters<Template extends string> = Template extends `${string}:${infer N
  * @since 0.1.0
  */
 export const path = <Template extends string>(template: Template, parameters: Parameters<Template>): string =>
-  template.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent((parameters as Record<string, string>)[name]!))
+  Object.entries<string>(parameters).reduce<string>(
+    (path, [name, value]) => path.replace(`:${name}`, () => encodeURIComponent(value)),
+    template
+  )

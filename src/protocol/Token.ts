@@ -87,7 +87,8 @@ const utf8 = new TextDecoder()
 export const payload = (token: string): Result.Result<string, TokenError> => {
   const parts = token.split(".")
   const middle = parts[1]
-  if (parts.length !== 3 || middle === undefined) return Result.fail(new TokenError({ message: "a token must have three parts" }))
+  if (parts.length !== 3 || middle === undefined)
+    return Result.fail(new TokenError({ message: "a token must have three parts" }))
   const bytes = Base64Url.decode(middle.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, ""))
   return Result.isSuccess(bytes)
     ? Result.succeed(utf8.decode(bytes.success))
@@ -106,6 +107,6 @@ export const accessTokenClaims = (token: Redacted.Redacted): Effect.Effect<Acces
     Effect.mapError((error) =>
       error._tag === "TokenError"
         ? error
-        : new TokenError({ message: "a token's payload must be JSON with whole numbers \"iat\" and \"exp\"" })
+        : new TokenError({ message: 'a token\'s payload must be JSON with whole numbers "iat" and "exp"' })
     )
   )

@@ -9,7 +9,11 @@ import { failure, logIn, sdk } from "../support/sdk.ts"
 describe("a login sends what its provider expects", () => {
   const cases: ReadonlyArray<readonly [string, Credentials.Credentials, Record<string, unknown>]> = [
     ["anon-user", Credentials.anonymous(), {}],
-    ["local-userpass", Credentials.emailPassword({ email: "ada@example.com", password: "s3cret!" }), { username: "ada@example.com", password: "s3cret!" }],
+    [
+      "local-userpass",
+      Credentials.emailPassword({ email: "ada@example.com", password: "s3cret!" }),
+      { username: "ada@example.com", password: "s3cret!" }
+    ],
     ["api-key", Credentials.apiKey(Redacted.make("the-key")), { key: "the-key" }],
     ["custom-token", Credentials.jwt("a.b.c"), { token: "a.b.c" }],
     ["custom-function", Credentials.function({ name: "ada", pin: 1234 }), { name: "ada", pin: { $numberInt: "1234" } }],
@@ -20,7 +24,7 @@ describe("a login sends what its provider expects", () => {
   ]
   it.effect.each(cases)("%s", ([provider, credentials, payload]) => {
     const { layer, seen } = host()
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const user = yield* (yield* AuthApi).logIn(credentials)
       const request = seen.at(-1)!
       assert.strictEqual(request.path, `/api/client/v2.0/app/my-app/auth/providers/${provider}/login`)
@@ -36,7 +40,7 @@ describe("a login sends what its provider expects", () => {
   it.effect("and the device id the host gave, from the second login on", () => {
     const { layer, seen } = host()
     const device = () => JSON.parse(seen.at(-1)!.body).options.device.deviceId
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const user = yield* logIn
       assert.isUndefined(device())
       assert.deepStrictEqual(yield* user.deviceId, Option.some("5f1d7f3e9c1b2a0012345678"))
@@ -49,8 +53,9 @@ describe("a login sends what its provider expects", () => {
     const { layer, seen } = host((request) =>
       request.path.endsWith("/login")
         ? { body: { access_token: token(), refresh_token: token(), user_id: "u", device_id: deviceId } }
-        : undefined)
-    return Effect.gen(function*() {
+        : undefined
+    )
+    return Effect.gen(function* () {
       const user = yield* logIn
       assert.deepStrictEqual(yield* user.deviceId, Option.none())
       yield* logIn
@@ -60,7 +65,7 @@ describe("a login sends what its provider expects", () => {
 
   it.effect("a payload that has no Extended JSON form is refused before anything is sent", () => {
     const { layer, seen } = host()
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const error = yield* failure((yield* AuthApi).logIn(Credentials.function({ when: new Date(NaN) })))
       assert.strictEqual(error.reason._tag, "InvalidArguments")
       assert.strictEqual(seen.length, 0)
@@ -71,12 +76,18 @@ describe("a login sends what its provider expects", () => {
 describe("many users at once", () => {
   it.effect("the most recent login is current, all are listed, each acts with its own token", () => {
     const { layer, seen } = host()
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const auth = yield* AuthApi
       const [first, second, third] = [yield* logIn, yield* logIn, yield* logIn]
-      const current = Effect.map(auth.currentUser, Option.map((user) => user.id))
+      const current = Effect.map(
+        auth.currentUser,
+        Option.map((user) => user.id)
+      )
       assert.deepStrictEqual(yield* current, Option.some(third.id))
-      assert.deepStrictEqual((yield* auth.allUsers).map((user) => user.id), [third.id, second.id, first.id])
+      assert.deepStrictEqual(
+        (yield* auth.allUsers).map((user) => user.id),
+        [third.id, second.id, first.id]
+      )
       yield* first.functions.sum(1, 2)
       const used = Redacted.value(Option.getOrThrow(yield* first.accessToken))
       assert.strictEqual(seen.at(-1)!.headers["authorization"], `Bearer ${used}`)
@@ -89,7 +100,7 @@ describe("many users at once", () => {
 
   it.effect("a user is found again by id", () => {
     const { layer } = host()
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const { id } = yield* logIn
       const found = yield* (yield* AuthApi).user(id)
       assert.strictEqual(yield* found.functions.sum(1, 2), 42)
@@ -98,9 +109,14 @@ describe("many users at once", () => {
 
   it.effect("an unknown id is UnknownUser, wherever it is used", () => {
     const { layer, seen } = host()
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const auth = yield* AuthApi
-      for (const use of [auth.user("nobody"), auth.logOut("nobody"), auth.switchUser("nobody"), (yield* ProfileApi).get("nobody")]) {
+      for (const use of [
+        auth.user("nobody"),
+        auth.logOut("nobody"),
+        auth.switchUser("nobody"),
+        (yield* ProfileApi).get("nobody")
+      ]) {
         const error = yield* failure(use)
         assert.strictEqual(error.reason._tag, "UnknownUser")
         assert.include(error.message, "nobody")
@@ -111,7 +127,7 @@ describe("many users at once", () => {
 
   it.effect("a logged-out user cannot become current, and an anonymous one is gone", () => {
     const { layer } = host()
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const auth = yield* AuthApi
       const named = yield* auth.logIn(Credentials.apiKey("0123456789"))
       const anonymous = yield* logIn
@@ -119,7 +135,10 @@ describe("many users at once", () => {
       yield* anonymous.logOut
       assert.strictEqual((yield* failure(auth.switchUser(named.id))).reason._tag, "NotLoggedIn")
       assert.deepStrictEqual([yield* named.state, yield* anonymous.state], ["LoggedOut", "Removed"])
-      assert.deepStrictEqual((yield* auth.allUsers).map((user) => user.id), [named.id])
+      assert.deepStrictEqual(
+        (yield* auth.allUsers).map((user) => user.id),
+        [named.id]
+      )
       assert.isTrue(Option.isNone(yield* auth.currentUser))
     }).pipe(Effect.provide(sdk(layer)))
   })
@@ -130,9 +149,10 @@ describe("many users at once", () => {
       request.path.endsWith("/location")
         ? { body: { hostname: "" } }
         : request.path.endsWith("/session")
-        ? { status: 204 }
-        : { body: { access_token: token({ n: ++n }), refresh_token: token({ n }), user_id: "u" } })
-    return Effect.gen(function*() {
+          ? { status: 204 }
+          : { body: { access_token: token({ n: ++n }), refresh_token: token({ n }), user_id: "u" } }
+    )
+    return Effect.gen(function* () {
       const auth = yield* AuthApi
       const user = yield* auth.logIn(Credentials.emailPassword({ email: "a@b.c", password: "s3cret!" }))
       yield* user.logOut
@@ -148,16 +168,29 @@ describe("the profile", () => {
     user_id: "u",
     domain_id: "d",
     identities: [{ id: "i", provider_type: "local-userpass", provider_id: "p" }],
-    data: { email: "a@b.c", first_name: "Ada", picture: "http://p", min_age: "21", born: { $date: { $numberLong: "5" } }, name: { odd: true } },
+    data: {
+      email: "a@b.c",
+      first_name: "Ada",
+      picture: "http://p",
+      min_age: "21",
+      born: { $date: { $numberLong: "5" } },
+      name: { odd: true }
+    },
     type: "normal"
   }
 
   it.effect("is fetched once, with Realm's names, and again on request", () => {
-    const { layer, seen } = host((request) => request.path.endsWith("/profile") ? { body: answer } : undefined)
+    const { layer, seen } = host((request) => (request.path.endsWith("/profile") ? { body: answer } : undefined))
     const fetched = () => seen.filter(({ path }) => path.endsWith("/profile")).length
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const user = yield* logIn
-      assert.deepStrictEqual(yield* user.profile, { email: "a@b.c", firstName: "Ada", pictureUrl: "http://p", minAge: "21", born: new Date(5) })
+      assert.deepStrictEqual(yield* user.profile, {
+        email: "a@b.c",
+        firstName: "Ada",
+        pictureUrl: "http://p",
+        minAge: "21",
+        born: new Date(5)
+      })
       assert.deepStrictEqual(yield* user.identities, [{ id: "i", providerType: "local-userpass" }])
       assert.strictEqual(fetched(), 1)
       yield* user.refreshProfile
@@ -165,20 +198,25 @@ describe("the profile", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect.each([{}, { identities: null, data: null }, { identities: [], data: {}, extra: 1 }])("of a host that leaves fields out: %j", (body) => {
-    const { layer } = host((request) => request.path.endsWith("/profile") ? { body } : undefined)
-    return Effect.gen(function*() {
-      const user = yield* logIn
-      assert.deepStrictEqual(yield* user.profile, {})
-      assert.deepStrictEqual(yield* user.identities, [])
-    }).pipe(Effect.provide(sdk(layer)))
-  })
+  it.effect.each([{}, { identities: null, data: null }, { identities: [], data: {}, extra: 1 }])(
+    "of a host that leaves fields out: %j",
+    (body) => {
+      const { layer } = host((request) => (request.path.endsWith("/profile") ? { body } : undefined))
+      return Effect.gen(function* () {
+        const user = yield* logIn
+        assert.deepStrictEqual(yield* user.profile, {})
+        assert.deepStrictEqual(yield* user.identities, [])
+      }).pipe(Effect.provide(sdk(layer)))
+    }
+  )
 })
 
 describe("registration", () => {
   it.effect("sends e-mail and password", () => {
-    const { layer, seen } = host((request) => request.path.endsWith("/register") ? { status: 201, body: "" } : undefined)
-    return Effect.gen(function*() {
+    const { layer, seen } = host((request) =>
+      request.path.endsWith("/register") ? { status: 201, body: "" } : undefined
+    )
+    return Effect.gen(function* () {
       yield* (yield* EmailPasswordApi).registerUser({ email: "ada@example.com", password: Redacted.make("s3cret!") })
       assert.deepStrictEqual(JSON.parse(seen.at(-1)!.body), { email: "ada@example.com", password: "s3cret!" })
     }).pipe(Effect.provide(sdk(layer)))
@@ -186,9 +224,14 @@ describe("registration", () => {
 
   it.effect("under a name in use is AccountNameInUse", () => {
     const { layer } = host((request) =>
-      request.path.endsWith("/register") ? { status: 409, body: { error: "name already in use", error_code: "AccountNameInUse" } } : undefined)
-    return Effect.gen(function*() {
-      const error = yield* failure((yield* EmailPasswordApi).registerUser({ email: "ada@example.com", password: "s3cret!" }))
+      request.path.endsWith("/register")
+        ? { status: 409, body: { error: "name already in use", error_code: "AccountNameInUse" } }
+        : undefined
+    )
+    return Effect.gen(function* () {
+      const error = yield* failure(
+        (yield* EmailPasswordApi).registerUser({ email: "ada@example.com", password: "s3cret!" })
+      )
       assert.strictEqual(error.reason._tag, "AccountNameInUse")
     }).pipe(Effect.provide(sdk(layer)))
   })

@@ -11,12 +11,15 @@ const refreshes = (seen: ReadonlyArray<Seen>) => seen.filter(isRefresh).length
 const calls = (seen: ReadonlyArray<Seen>) => seen.filter(isCall).length
 const bearer = (request: Seen) => request.headers["authorization"] ?? ""
 const invalidSession: Answer = { status: 401, body: { error: "invalid session", error_code: "InvalidSession" } }
-const revoked: Answer = { status: 401, body: { error: "invalid session: failed to find refresh token", error_code: "InvalidSession" } }
+const revoked: Answer = {
+  status: 401,
+  body: { error: "invalid session: failed to find refresh token", error_code: "InvalidSession" }
+}
 
 describe("an access token", () => {
   it.effect("is answered without a request while it is far from expiry", () => {
     const { layer, seen } = host()
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const user = yield* logIn
       yield* TestClock.adjust("28 minutes")
       yield* user.functions.sum(1, 2)
@@ -25,25 +28,35 @@ describe("an access token", () => {
   })
 
   it.effect("is renewed behind the answer when it is near expiry", () => {
-    const { layer, seen } = host((request) => isRefresh(request) ? Effect.delay(Effect.succeed({ status: 201, body: { access_token: token({ n: "new" }) } }), "5 seconds") : undefined)
-    return Effect.gen(function*() {
+    const { layer, seen } = host((request) =>
+      isRefresh(request)
+        ? Effect.delay(Effect.succeed({ status: 201, body: { access_token: token({ n: "new" }) } }), "5 seconds")
+        : undefined
+    )
+    return Effect.gen(function* () {
       const user = yield* logIn
       const old = yield* user.accessToken
       yield* TestClock.adjust("1770 seconds")
       assert.deepStrictEqual(yield* user.accessToken, old)
       yield* TestClock.adjust("5 seconds")
       assert.strictEqual(refreshes(seen), 1)
-      assert.strictEqual(Option.map(yield* user.accessToken, Redacted.value).pipe(Option.getOrThrow), token({ n: "new" }))
+      assert.strictEqual(
+        Option.map(yield* user.accessToken, Redacted.value).pipe(Option.getOrThrow),
+        token({ n: "new" })
+      )
     }).pipe(Effect.provide(sdk(layer)))
   })
 
   it.effect("is renewed before the answer when it has expired", () => {
     const { layer, seen } = host()
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const user = yield* logIn
       yield* TestClock.adjust("30 minutes")
       yield* user.functions.sum(1, 2)
-      assert.deepStrictEqual(seen.slice(-2).map(({ path }) => path.split("/").at(-1)), ["session", "call"])
+      assert.deepStrictEqual(
+        seen.slice(-2).map(({ path }) => path.split("/").at(-1)),
+        ["session", "call"]
+      )
       assert.strictEqual(calls(seen), 1)
     }).pipe(Effect.provide(sdk(layer)))
   })
@@ -53,8 +66,9 @@ describe("an access token", () => {
     const { layer, seen } = host((request) =>
       request.path.endsWith("/login")
         ? { body: { access_token: token({ iat: now, exp: now + 1800 }), refresh_token: token(), user_id: "u" } }
-        : undefined)
-    return Effect.gen(function*() {
+        : undefined
+    )
+    return Effect.gen(function* () {
       yield* TestClock.setTime((now + hours * 3600) * 1000)
       const user = yield* logIn
       for (let i = 0; i < 20; i++) yield* user.functions.sum(1, 2)
@@ -69,25 +83,33 @@ describe("an access token", () => {
 describe("a refresh", () => {
   it.effect("is one for a thousand concurrent calls with an expired token", () => {
     const { layer, seen } = host()
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const user = yield* logIn
       yield* TestClock.adjust("1 hour")
-      const answers = yield* Effect.forEach(Array.from({ length: 1000 }), () => user.functions.sum(1, 2), { concurrency: "unbounded" })
+      const answers = yield* Effect.forEach(Array.from({ length: 1000 }), () => user.functions.sum(1, 2), {
+        concurrency: "unbounded"
+      })
       assert.deepStrictEqual([answers.length, refreshes(seen), calls(seen)], [1000, 1, 1000])
     }).pipe(Effect.provide(sdk(layer)))
   })
 
   it.effect("is one for a hundred concurrent calls that are all refused", () => {
-    const { layer, seen } = host((request) => isCall(request) && bearer(request).includes(".stale") ? invalidSession : undefined)
+    const { layer, seen } = host((request) =>
+      isCall(request) && bearer(request).includes(".stale") ? invalidSession : undefined
+    )
     const stale = token().replace(/signature$/, "stale")
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const sessions = yield* Sessions
       const user = yield* logIn
-      yield* sessions.begin("test", {
-        user_id: user.id,
-        access_token: Redacted.make(stale),
-        refresh_token: Redacted.make(token({ typ: "refresh" }))
-      }, "anon-user")
+      yield* sessions.begin(
+        "test",
+        {
+          user_id: user.id,
+          access_token: Redacted.make(stale),
+          refresh_token: Redacted.make(token({ typ: "refresh" }))
+        },
+        "anon-user"
+      )
       yield* Effect.forEach(Array.from({ length: 100 }), () => user.functions.sum(1, 2), { concurrency: "unbounded" })
       assert.deepStrictEqual([refreshes(seen), calls(seen)], [1, 200])
     }).pipe(Effect.provide(sdk(layer)))
@@ -101,7 +123,7 @@ describe("a refresh", () => {
       first = false
       return Effect.as(Deferred.await(held), invalidSession)
     })
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const user = yield* logIn
       const slow = yield* Effect.forkChild(user.functions.sum(1, 2), { startImmediately: true })
       yield* Effect.yieldNow
@@ -113,8 +135,10 @@ describe("a refresh", () => {
   })
 
   it.effect("goes on for the others when the caller who began it is interrupted", () => {
-    const { layer, seen } = host((request) => isRefresh(request) ? { status: 201, body: { access_token: token() }, after: "3 seconds" } : undefined)
-    return Effect.gen(function*() {
+    const { layer, seen } = host((request) =>
+      isRefresh(request) ? { status: 201, body: { access_token: token() }, after: "3 seconds" } : undefined
+    )
+    return Effect.gen(function* () {
       const user = yield* logIn
       yield* TestClock.adjust("1 hour")
       const began = yield* Effect.forkChild(user.functions.sum(1, 2))
@@ -129,10 +153,14 @@ describe("a refresh", () => {
 
   it.effect("of one user never touches another", () => {
     const { layer, seen } = host()
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const users = yield* Effect.all(Array.from({ length: 50 }, () => logIn))
       yield* TestClock.adjust("1 hour")
-      yield* Effect.forEach(users.flatMap((user) => [user, user, user]), (user) => user.functions.whoAmI(user.id), { concurrency: "unbounded" })
+      yield* Effect.forEach(
+        users.flatMap((user) => [user, user, user]),
+        (user) => user.functions.whoAmI(user.id),
+        { concurrency: "unbounded" }
+      )
       assert.deepStrictEqual([refreshes(seen), calls(seen)], [50, 150])
     }).pipe(Effect.provide(sdk(layer)))
   })
@@ -140,8 +168,8 @@ describe("a refresh", () => {
 
 describe("a server that always answers 401", () => {
   it.effect("sees two calls and one refresh, then SessionExpired", () => {
-    const { layer, seen } = host((request) => isCall(request) ? invalidSession : undefined)
-    return Effect.gen(function*() {
+    const { layer, seen } = host((request) => (isCall(request) ? invalidSession : undefined))
+    return Effect.gen(function* () {
       const user = yield* logIn
       const error = yield* failure(user.functions.sum(1, 2))
       assert.strictEqual(error.reason._tag, "SessionExpired")
@@ -152,8 +180,10 @@ describe("a server that always answers 401", () => {
   })
 
   it.effect("in the words of hosts without codes", () => {
-    const { layer, seen } = host((request) => isCall(request) ? { status: 401, body: { error: "unauthorized" } } : undefined)
-    return Effect.gen(function*() {
+    const { layer, seen } = host((request) =>
+      isCall(request) ? { status: 401, body: { error: "unauthorized" } } : undefined
+    )
+    return Effect.gen(function* () {
       const user = yield* logIn
       assert.strictEqual((yield* failure(user.functions.sum(1, 2))).reason._tag, "SessionExpired")
       assert.deepStrictEqual([refreshes(seen), calls(seen)], [1, 2])
@@ -161,8 +191,10 @@ describe("a server that always answers 401", () => {
   })
 
   it.effect("for another reason sees one call and no refresh", () => {
-    const { layer, seen } = host((request) => isCall(request) ? { status: 401, body: { error: "signature is invalid" } } : undefined)
-    return Effect.gen(function*() {
+    const { layer, seen } = host((request) =>
+      isCall(request) ? { status: 401, body: { error: "signature is invalid" } } : undefined
+    )
+    return Effect.gen(function* () {
       const user = yield* logIn
       assert.strictEqual((yield* failure(user.functions.sum(1, 2))).reason._tag, "Unauthorized")
       assert.deepStrictEqual([refreshes(seen), calls(seen)], [0, 1])
@@ -172,15 +204,20 @@ describe("a server that always answers 401", () => {
 
 describe("the end of a session", () => {
   it.effect("comes with the host's verdict on the refresh token, for every caller", () => {
-    const { layer, seen } = host((request) => isRefresh(request) ? revoked : undefined)
-    return Effect.gen(function*() {
+    const { layer, seen } = host((request) => (isRefresh(request) ? revoked : undefined))
+    return Effect.gen(function* () {
       const user = yield* logIn
       yield* TestClock.adjust("1 hour")
-      const errors = yield* Effect.forEach(Array.from({ length: 20 }), () => failure(user.functions.sum(1, 2)), { concurrency: "unbounded" })
+      const errors = yield* Effect.forEach(Array.from({ length: 20 }), () => failure(user.functions.sum(1, 2)), {
+        concurrency: "unbounded"
+      })
       assert.deepStrictEqual(new Set(errors.map(({ reason }) => reason._tag)), new Set(["SessionExpired"]))
-      assert.strictEqual(errors[0]!.code, "InvalidSession")
+      assert.strictEqual(errors[0].code, "InvalidSession")
       assert.deepStrictEqual([refreshes(seen), calls(seen)], [1, 0])
-      assert.deepStrictEqual([yield* user.state, yield* user.accessToken, yield* user.refreshToken], ["LoggedOut", Option.none(), Option.none()])
+      assert.deepStrictEqual(
+        [yield* user.state, yield* user.accessToken, yield* user.refreshToken],
+        ["LoggedOut", Option.none(), Option.none()]
+      )
       assert.strictEqual((yield* failure(user.functions.sum(1, 2))).reason._tag, "NotLoggedIn")
     }).pipe(Effect.provide(sdk(layer)))
   })
@@ -195,8 +232,8 @@ describe("the end of a session", () => {
   ]
   it.effect.each(passing)("does not come with %s", ([, answer, tag]) => {
     let broken = true
-    const { layer } = host((request) => isRefresh(request) && broken ? answer : undefined)
-    return Effect.gen(function*() {
+    const { layer } = host((request) => (isRefresh(request) && broken ? answer : undefined))
+    return Effect.gen(function* () {
       const user = yield* logIn
       yield* TestClock.adjust("1 hour")
       assert.strictEqual((yield* failure(user.functions.sum(1, 2))).reason._tag, tag)
@@ -208,11 +245,14 @@ describe("the end of a session", () => {
 })
 
 describe("a refresh under way writes nothing", () => {
-  const slow = () => host((request) => isRefresh(request) ? { status: 201, body: { access_token: token() }, after: "3 seconds" } : undefined)
+  const slow = () =>
+    host((request) =>
+      isRefresh(request) ? { status: 201, body: { access_token: token() }, after: "3 seconds" } : undefined
+    )
 
   it.effect("after the user logged out", () => {
     const { layer } = slow()
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const auth = yield* AuthApi
       const user = yield* auth.logIn(Credentials.apiKey("0123456789"))
       yield* TestClock.adjust("1 hour")
@@ -227,7 +267,7 @@ describe("a refresh under way writes nothing", () => {
 
   it.effect("after an anonymous user was removed", () => {
     const { layer } = slow()
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const user = yield* logIn
       yield* TestClock.adjust("1 hour")
       const call = yield* Effect.forkChild(failure(user.functions.sum(1, 2)))
@@ -243,10 +283,16 @@ describe("a refresh under way writes nothing", () => {
     let finished = false
     const { layer } = host((request) =>
       isRefresh(request)
-        ? Effect.onExit(Effect.delay(Effect.succeed({ status: 201, body: { access_token: token() } }), "3 seconds"), (exit) =>
-          Effect.sync(() => { finished = Exit.isSuccess(exit) }))
-        : undefined)
-    return Effect.gen(function*() {
+        ? Effect.onExit(
+            Effect.delay(Effect.succeed({ status: 201, body: { access_token: token() } }), "3 seconds"),
+            (exit) =>
+              Effect.sync(() => {
+                finished = Exit.isSuccess(exit)
+              })
+          )
+        : undefined
+    )
+    return Effect.gen(function* () {
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(sdk(layer), scope)
       const user = yield* Effect.provideContext(logIn, context)
@@ -270,7 +316,7 @@ describe("a refresh under way writes nothing", () => {
       login++
       return { body: { access_token: token({ n: login }), refresh_token: token({ refresh: login }), user_id: "u" } }
     })
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const user = yield* logIn
       yield* TestClock.adjust("1 hour")
       const call = yield* Effect.forkChild(user.functions.sum(1, 2))
@@ -286,7 +332,7 @@ describe("a refresh under way writes nothing", () => {
 describe("logging out", () => {
   it.effect("forgets the tokens and ends the session at the host", () => {
     const { layer, seen } = host()
-    return Effect.gen(function*() {
+    return Effect.gen(function* () {
       const auth = yield* AuthApi
       const user = yield* auth.logIn(Credentials.apiKey("0123456789"))
       const refreshToken = Redacted.value(Option.getOrThrow(yield* user.refreshToken))
@@ -300,8 +346,8 @@ describe("logging out", () => {
   })
 
   it.effect("succeeds when the host has forgotten the session already", () => {
-    const { layer } = host((request) => request.method === "DELETE" ? revoked : undefined)
-    return Effect.gen(function*() {
+    const { layer } = host((request) => (request.method === "DELETE" ? revoked : undefined))
+    return Effect.gen(function* () {
       const user = yield* logIn
       yield* user.logOut
       assert.strictEqual(yield* user.state, "Removed")
@@ -309,8 +355,8 @@ describe("logging out", () => {
   })
 
   it.effect("while offline logs out here and says that the host does not know", () => {
-    const { layer } = host((request) => request.method === "DELETE" ? "unreachable" : undefined)
-    return Effect.gen(function*() {
+    const { layer } = host((request) => (request.method === "DELETE" ? "unreachable" : undefined))
+    return Effect.gen(function* () {
       const auth = yield* AuthApi
       const user = yield* auth.logIn(Credentials.apiKey("0123456789"))
       assert.strictEqual((yield* failure(user.logOut)).reason._tag, "TransportError")
@@ -324,15 +370,18 @@ it.effect("custom data is that of the token, decoded, and renewed on request", (
     isRefresh(request)
       ? { status: 201, body: { access_token: token({ user_data: { visits: { $numberInt: "2" } } }) } }
       : request.path.endsWith("/login")
-      ? {
-        body: {
-          access_token: token({ user_data: { visits: { $numberInt: "1" }, since: { $date: { $numberLong: "5" } } } }),
-          refresh_token: token(),
-          user_id: "u"
-        }
-      }
-      : undefined)
-  return Effect.gen(function*() {
+        ? {
+            body: {
+              access_token: token({
+                user_data: { visits: { $numberInt: "1" }, since: { $date: { $numberLong: "5" } } }
+              }),
+              refresh_token: token(),
+              user_id: "u"
+            }
+          }
+        : undefined
+  )
+  return Effect.gen(function* () {
     const user = yield* logIn
     assert.deepStrictEqual(yield* user.customData, { visits: 1, since: new Date(5) })
     assert.deepStrictEqual(yield* user.refreshCustomData, { visits: 2 })

@@ -15,15 +15,17 @@ const secrets = [...Object.values(canary), accessToken, refreshToken]
 const shown = (value: unknown): string =>
   [
     inspect(value, { depth: 20, showHidden: true }),
-    JSON.stringify(value, (_, inner: unknown) => typeof inner === "bigint" ? `${inner}` : inner) ?? "",
+    JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? `${inner}` : inner)) ?? "",
     String(value)
   ].join("\n")
 
-const sent = (request: Seen) => `${request.headers["authorization"]} ${request.body.replaceAll("\"", "'")}`
-const echoing = (status: number) => (request: Seen): Answer => ({
-  status,
-  body: { error: `refused: ${sent(request)}`, error_code: "BadRequest", link: `http://h/?${sent(request)}` }
-})
+const sent = (request: Seen) => `${request.headers["authorization"]} ${request.body.replaceAll('"', "'")}`
+const echoing =
+  (status: number) =>
+  (request: Seen): Answer => ({
+    status,
+    body: { error: `refused: ${sent(request)}`, error_code: "BadRequest", link: `http://h/?${sent(request)}` }
+  })
 
 const worlds: ReadonlyArray<readonly [string, (request: Seen) => Answer | undefined]> = [
   ["works", () => undefined],
@@ -31,7 +33,10 @@ const worlds: ReadonlyArray<readonly [string, (request: Seen) => Answer | undefi
   ["echoes it with status 401", echoing(401)],
   ["echoes it with status 500", echoing(500)],
   ["answers a page that quotes it", (request) => ({ status: 200, body: `<html>${sent(request)}</html>` })],
-  ["answers JSON that quotes it", (request) => request.path.endsWith("/call") ? undefined : ({ status: 200, body: { said: sent(request) } })],
+  [
+    "answers JSON that quotes it",
+    (request) => (request.path.endsWith("/call") ? undefined : { status: 200, body: { said: sent(request) } })
+  ],
   ["is not there", () => "unreachable"],
   ["dies mid-answer", () => "dies mid-answer"]
 ]
@@ -50,11 +55,12 @@ it.effect.each(worlds)("no secret shows in errors, logs, spans or printed values
     if (request.path.endsWith("/location")) return undefined
     const special = request.path.includes("anon-user") ? undefined : answer(request)
     if (special !== undefined) return special
-    if (request.path.endsWith("/login")) return { body: { access_token: accessToken, refresh_token: refreshToken, user_id: "u" } }
+    if (request.path.endsWith("/login"))
+      return { body: { access_token: accessToken, refresh_token: refreshToken, user_id: "u" } }
     return request.path.endsWith("/register") ? { status: 201 } : undefined
   })
   const Logs = Logger.layer([Logger.make((entry) => seen.push(shown([entry.message, entry.cause, entry.fiber.id])))])
-  return Effect.gen(function*() {
+  return Effect.gen(function* () {
     const auth = yield* AuthApi
     const user = yield* auth.logIn(Credentials.anonymous())
     const operations: ReadonlyArray<Effect.Effect<unknown, unknown>> = [

@@ -1,5 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Binary, BSONRegExp, BSONSymbol, Code, DBRef, Decimal128, Double, EJSON, Int32, Long, MaxKey, MinKey, ObjectId, Timestamp, UUID } from "bson"
+import {
+  Binary,
+  BSONRegExp,
+  BSONSymbol,
+  Code,
+  DBRef,
+  Decimal128,
+  Double,
+  EJSON,
+  Int32,
+  Long,
+  MaxKey,
+  MinKey,
+  ObjectId,
+  Timestamp,
+  UUID
+} from "bson"
 import { Effect, Result, Schema } from "effect"
 import { Bson, Ejson } from "effect-app-services"
 
@@ -9,55 +25,69 @@ const stringify = (value: unknown): string => Result.getOrThrow(Ejson.stringify(
 
 describe("canonical out, canonical in", () => {
   it.each<[string, unknown, string]>([
-    ["a small integer", 5, "{\"$numberInt\":\"5\"}"],
-    ["an integer beyond 32 bits", 5_000_000_000, "{\"$numberLong\":\"5000000000\"}"],
-    ["a number beyond 2^53, which is a double", 9_007_199_254_741_030, "{\"$numberDouble\":\"9007199254741030.0\"}"],
-    ["such a number in a document", { a: [-1e17] }, "{\"a\":[{\"$numberDouble\":\"-100000000000000000.0\"}]}"],
-    ["a fraction", 1.5, "{\"$numberDouble\":\"1.5\"}"],
-    ["negative zero", -0, "{\"$numberDouble\":\"-0.0\"}"],
-    ["infinity", -Infinity, "{\"$numberDouble\":\"-Infinity\"}"],
-    ["NaN", NaN, "{\"$numberDouble\":\"NaN\"}"],
-    ["a Long beyond 2^53", Long.fromString("9007199254740993"), "{\"$numberLong\":\"9007199254740993\"}"],
-    ["a string", "x", "\"x\""],
+    ["a small integer", 5, '{"$numberInt":"5"}'],
+    ["an integer beyond 32 bits", 5_000_000_000, '{"$numberLong":"5000000000"}'],
+    ["a number beyond 2^53, which is a double", 9_007_199_254_741_030, '{"$numberDouble":"9007199254741030.0"}'],
+    ["such a number in a document", { a: [-1e17] }, '{"a":[{"$numberDouble":"-100000000000000000.0"}]}'],
+    ["a fraction", 1.5, '{"$numberDouble":"1.5"}'],
+    ["negative zero", -0, '{"$numberDouble":"-0.0"}'],
+    ["infinity", -Infinity, '{"$numberDouble":"-Infinity"}'],
+    ["NaN", NaN, '{"$numberDouble":"NaN"}'],
+    ["a Long beyond 2^53", Long.fromString("9007199254740993"), '{"$numberLong":"9007199254740993"}'],
+    ["a string", "x", '"x"'],
     ["null", null, "null"],
-    ["a date", new Date(0), "{\"$date\":{\"$numberLong\":\"0\"}}"],
-    ["a date before 1970", new Date(-1), "{\"$date\":{\"$numberLong\":\"-1\"}}"],
+    ["a date", new Date(0), '{"$date":{"$numberLong":"0"}}'],
+    ["a date before 1970", new Date(-1), '{"$date":{"$numberLong":"-1"}}'],
     ["an ObjectId", new ObjectId(hex), `{"$oid":"${hex}"}`],
-    ["a Decimal128", Decimal128.fromString("1.50"), "{\"$numberDecimal\":\"1.50\"}"],
-    ["a Binary", new Binary(new Uint8Array([1, 2]), 0), "{\"$binary\":{\"base64\":\"AQI=\",\"subType\":\"00\"}}"],
-    ["a UUID", new UUID("c8edabc3-f738-4ca3-b68d-ab92a91478a3"), "{\"$binary\":{\"base64\":\"yO2rw/c4TKO2jauSqRR4ow==\",\"subType\":\"04\"}}"],
-    ["a regular expression", new BSONRegExp("^a", "i"), "{\"$regularExpression\":{\"pattern\":\"^a\",\"options\":\"i\"}}"],
-    ["a Timestamp", new Timestamp({ t: 1, i: 2 }), "{\"$timestamp\":{\"t\":1,\"i\":2}}"],
-    ["MinKey", new MinKey(), "{\"$minKey\":1}"],
-    ["MaxKey", new MaxKey(), "{\"$maxKey\":1}"],
-    ["a symbol", new BSONSymbol("s"), "{\"$symbol\":\"s\"}"],
-    ["code", new Code("x"), "{\"$code\":\"x\"}"],
-    ["code with scope", new Code("x", { a: "b" }), "{\"$code\":\"x\",\"$scope\":{\"a\":\"b\"}}"],
+    ["a Decimal128", Decimal128.fromString("1.50"), '{"$numberDecimal":"1.50"}'],
+    ["a Binary", new Binary(new Uint8Array([1, 2]), 0), '{"$binary":{"base64":"AQI=","subType":"00"}}'],
+    [
+      "a UUID",
+      new UUID("c8edabc3-f738-4ca3-b68d-ab92a91478a3"),
+      '{"$binary":{"base64":"yO2rw/c4TKO2jauSqRR4ow==","subType":"04"}}'
+    ],
+    ["a regular expression", new BSONRegExp("^a", "i"), '{"$regularExpression":{"pattern":"^a","options":"i"}}'],
+    ["a Timestamp", new Timestamp({ t: 1, i: 2 }), '{"$timestamp":{"t":1,"i":2}}'],
+    ["MinKey", new MinKey(), '{"$minKey":1}'],
+    ["MaxKey", new MaxKey(), '{"$maxKey":1}'],
+    ["a symbol", new BSONSymbol("s"), '{"$symbol":"s"}'],
+    ["code", new Code("x"), '{"$code":"x"}'],
+    ["code with scope", new Code("x", { a: "b" }), '{"$code":"x","$scope":{"a":"b"}}'],
     ["a reference", new DBRef("c", new ObjectId(hex)), `{"$ref":"c","$id":{"$oid":"${hex}"}}`],
-    ["no result", undefined, "{\"$undefined\":true}"],
-    ["a document", { a: [{ b: new Date(1) }] }, "{\"a\":[{\"b\":{\"$date\":{\"$numberLong\":\"1\"}}}]}"]
+    ["no result", undefined, '{"$undefined":true}'],
+    ["a document", { a: [{ b: new Date(1) }] }, '{"a":[{"b":{"$date":{"$numberLong":"1"}}}]}']
   ])("%s", (_, value, text) => {
     assert.strictEqual(stringify(value), text)
     assert.deepStrictEqual(parse(text), value)
   })
 
   it.effect.prop("any JSON value survives", { json: Schema.Json }, ({ json }) =>
-    Effect.sync(() => assert.deepStrictEqual(parse(stringify(json)), json)))
+    Effect.sync(() => assert.deepStrictEqual(parse(stringify(json)), json))
+  )
 
   it.effect.prop(
     "any mix of BSON values survives",
     {
       ids: Schema.Array(Schema.Uint8Array.check(Schema.isMinLength(12), Schema.isMaxLength(12))),
       dates: Schema.Record(Schema.String, Schema.Date),
-      longs: Schema.Array(Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: -(2n ** 63n), maximum: 2n ** 63n - 1n })))
+      longs: Schema.Array(
+        Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: -(2n ** 63n), maximum: 2n ** 63n - 1n }))
+      )
     },
     ({ dates, ids, longs }) =>
       Effect.sync(() => {
-        const value = { ids: ids.map((bytes) => new ObjectId(bytes)), dates, longs: longs.map((n) => Long.fromBigInt(n)) }
+        const value = {
+          ids: ids.map((bytes) => new ObjectId(bytes)),
+          dates,
+          longs: longs.map((n) => Long.fromBigInt(n))
+        }
         const back = parse(stringify(value)) as { ids: Array<ObjectId>; dates: unknown; longs: Array<number | Long> }
         assert.deepStrictEqual(back.ids.map(String), value.ids.map(String))
         assert.deepStrictEqual(back.dates, dates)
-        assert.deepStrictEqual(back.longs.map((n) => BigInt(n.toString())), [...longs])
+        assert.deepStrictEqual(
+          back.longs.map((n) => BigInt(n.toString())),
+          [...longs]
+        )
       })
   )
 
@@ -65,22 +95,23 @@ describe("canonical out, canonical in", () => {
     Effect.sync(() => {
       const text = stringify({ json }).replaceAll("\\u0000", "")
       assert.deepStrictEqual(parse(text), EJSON.parse(text, { relaxed: true }))
-    }))
+    })
+  )
 })
 
 describe("relaxed and mixed input", () => {
   it.each<[string, unknown]>([
     ["5", 5],
     ["5000000000", 5_000_000_000],
-    ["{\"$numberInt\":\"5\"}", 5],
-    ["{\"$numberDouble\":\"5\"}", 5],
-    ["{\"$date\":\"2020-01-01T00:00:00Z\"}", new Date(Date.UTC(2020, 0, 1))],
-    ["{\"$date\":5}", new Date(5)],
-    ["{\"$uuid\":\"c8edabc3-f738-4ca3-b68d-ab92a91478a3\"}", new UUID("c8edabc3-f738-4ca3-b68d-ab92a91478a3")],
-    ["[1,{\"$numberInt\":\"2\"},{\"a\":{\"$numberLong\":\"3\"}}]", [1, 2, { a: 3 }]],
-    ["{\"$set\":{\"a\":{\"$numberInt\":\"1\"}}}", { $set: { a: 1 } }],
-    ["{\"$oid\":\"5f1d7f3e9c1b2a0012345678\",\"other\":1}", { $oid: hex, other: 1 }],
-    ["{\"name\":{\"$regex\":\"^a\",\"$options\":\"i\"}}", { name: { $regex: "^a", $options: "i" } }]
+    ['{"$numberInt":"5"}', 5],
+    ['{"$numberDouble":"5"}', 5],
+    ['{"$date":"2020-01-01T00:00:00Z"}', new Date(Date.UTC(2020, 0, 1))],
+    ['{"$date":5}', new Date(5)],
+    ['{"$uuid":"c8edabc3-f738-4ca3-b68d-ab92a91478a3"}', new UUID("c8edabc3-f738-4ca3-b68d-ab92a91478a3")],
+    ['[1,{"$numberInt":"2"},{"a":{"$numberLong":"3"}}]', [1, 2, { a: 3 }]],
+    ['{"$set":{"a":{"$numberInt":"1"}}}', { $set: { a: 1 } }],
+    ['{"$oid":"5f1d7f3e9c1b2a0012345678","other":1}', { $oid: hex, other: 1 }],
+    ['{"name":{"$regex":"^a","$options":"i"}}', { name: { $regex: "^a", $options: "i" } }]
   ])("%s", (text, value) => assert.deepStrictEqual(parse(text), value))
 })
 
@@ -88,20 +119,21 @@ describe("what cannot be read or written is a typed failure", () => {
   it.each([
     ["{", "the text is not JSON"],
     ["", "the text is not JSON"],
-    ["{\"$oid\":\"zz\"}", "$oid is not 24 hex digits"],
-    ["{\"$oid\":5}", "$oid holds no string"],
-    ["{\"$date\":\"yesterday\"}", "$date holds no date"],
-    ["{\"$date\":{\"$numberLong\":\"NaN\"}}", "$date holds no integer"],
-    ["{\"$numberInt\":\"1.5\"}", "$numberInt holds no integer"],
-    ["{\"$numberDouble\":\"\"}", "$numberDouble holds no number"],
-    ["{\"$timestamp\":{}}", "$timestamp holds no t and i"]
+    ['{"$oid":"zz"}', "$oid is not 24 hex digits"],
+    ['{"$oid":5}', "$oid holds no string"],
+    ['{"$date":"yesterday"}', "$date holds no date"],
+    ['{"$date":{"$numberLong":"NaN"}}', "$date holds no integer"],
+    ['{"$numberInt":"1.5"}', "$numberInt holds no integer"],
+    ['{"$numberDouble":""}', "$numberDouble holds no number"],
+    ['{"$timestamp":{}}', "$timestamp holds no t and i"]
   ])("reading %s", (text, message) => {
     const result = Ejson.parse(text)
     assert.isTrue(Result.isFailure(result))
     if (Result.isFailure(result)) assert.strictEqual(result.failure.message, message)
   })
 
-  it("reading a number beyond 64 bits", () => assert.isTrue(Result.isFailure(Ejson.parse("{\"$numberLong\":\"99999999999999999999\"}"))))
+  it("reading a number beyond 64 bits", () =>
+    assert.isTrue(Result.isFailure(Ejson.parse('{"$numberLong":"99999999999999999999"}'))))
 
   it("reading a value nested without end", () => {
     const depth = 200_000
@@ -119,19 +151,19 @@ describe("what cannot be read or written is a typed failure", () => {
   })
 
   it("a string that only looks like an invalid date is fine", () => {
-    const text = "{\"$numberLong\":\"NaN\"}"
+    const text = '{"$numberLong":"NaN"}'
     assert.strictEqual(parse(stringify(text)), text)
   })
 })
 
 it("writing leaves the value as it was", () => {
   const value = Object.freeze({ gone: undefined, kept: Object.freeze([undefined, 1]) })
-  assert.strictEqual(stringify(value), "{\"kept\":[null,{\"$numberInt\":\"1\"}]}")
+  assert.strictEqual(stringify(value), '{"kept":[null,{"$numberInt":"1"}]}')
   assert.isTrue("gone" in value)
 })
 
 it("a __proto__ key is data, never a prototype", () => {
-  const value = parse("{\"__proto__\":{\"polluted\":{\"$numberInt\":\"1\"}},\"a\":1}") as object
+  const value = parse('{"__proto__":{"polluted":{"$numberInt":"1"}},"a":1}') as object
   assert.strictEqual(Object.getPrototypeOf(value), Object.prototype)
   assert.deepStrictEqual(Object.getOwnPropertyDescriptor(value, "__proto__")?.value, { polluted: 1 })
 })
@@ -154,40 +186,46 @@ describe("schemas", () => {
   const text = `{"_id":{"$oid":"${hex}"},"total":{"$numberDecimal":"9.99"},"visits":{"$numberLong":"9007199254740993"},"count":{"$numberInt":"3"},"at":{"$date":{"$numberLong":"5"}}}`
 
   it.effect("a user's schema names BSON classes, both ways", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const codec = Ejson.fromString(Order)
       const order = yield* Schema.decodeEffect(codec)(text)
       assert.strictEqual(order.visits.toString(), "9007199254740993")
       assert.strictEqual(order._id.toHexString(), hex)
       assert.strictEqual(yield* Schema.encodeEffect(codec)(order), text)
-    }))
+    })
+  )
 
   it.effect("Long, Int32 and Double read numbers and keep their type on the wire", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const codec = Ejson.fromString(Schema.Struct({ long: Bson.Long, int: Bson.Int32, double: Bson.Double }))
-      const typed = "{\"long\":{\"$numberLong\":\"5\"},\"int\":{\"$numberInt\":\"5\"},\"double\":{\"$numberDouble\":\"5.0\"}}"
-      const value = yield* Schema.decodeEffect(codec)("{\"long\":5,\"int\":5,\"double\":5}")
+      const typed = '{"long":{"$numberLong":"5"},"int":{"$numberInt":"5"},"double":{"$numberDouble":"5.0"}}'
+      const value = yield* Schema.decodeEffect(codec)('{"long":5,"int":5,"double":5}')
       assert.deepStrictEqual(value, { long: Long.fromNumber(5), int: new Int32(5), double: new Double(5) })
       assert.strictEqual(yield* Schema.encodeEffect(codec)(value), typed)
       assert.deepStrictEqual(yield* Schema.decodeEffect(codec)(typed), value)
-    }))
+    })
+  )
 
   it.effect("a mismatch names the place and not the value", () =>
-    Effect.gen(function*() {
-      const error = yield* Effect.flip(Schema.decodeEffect(Ejson.fromString(Order))(text.replace(/\{"\$oid":"\w+"\}/, "\"hunter2hunter2\"")))
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        Schema.decodeEffect(Ejson.fromString(Order))(text.replace(/\{"\$oid":"\w+"\}/, '"hunter2hunter2"'))
+      )
       assert.include(error.message, "_id")
       assert.include(error.message, "BSON ObjectId")
       assert.notInclude(error.message, "hunter2")
-    }))
+    })
+  )
 
   it.effect("BSON classes have a JSON form", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const json = Schema.toCodecJson(Schema.Struct({ id: Bson.ObjectId, price: Bson.Decimal128 }))
       const value = { id: new ObjectId(hex), price: Decimal128.fromString("1.5") }
       const encoded = yield* Schema.encodeEffect(json)(value)
       assert.deepStrictEqual<unknown>(encoded, { id: { $oid: hex }, price: { $numberDecimal: "1.5" } })
       assert.deepStrictEqual(yield* Schema.decodeEffect(json)(encoded), value)
-    }))
+    })
+  )
 
   it("a UUID is not any Binary", () => {
     assert.isTrue(Schema.is(Bson.UUID)(new UUID()))

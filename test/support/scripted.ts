@@ -13,7 +13,12 @@ export interface Seen {
 }
 
 export type Answer =
-  | { readonly status?: number; readonly headers?: Record<string, string>; readonly body?: unknown; readonly after?: Duration.Input }
+  | {
+      readonly status?: number
+      readonly headers?: Record<string, string>
+      readonly body?: unknown
+      readonly after?: Duration.Input
+    }
   | "unreachable"
   | "hangs"
   | "dies mid-answer"
@@ -26,13 +31,22 @@ export const scripted = (answer: (request: Seen, nth: number) => Answer | Effect
   const seen: Array<Seen> = []
   const transportError = (request: HttpClientRequest.HttpClientRequest) =>
     new HttpClientError.HttpClientError({
-      reason: new HttpClientError.TransportError({ request, cause: new Error("fetch failed", { cause: new Error("ECONNREFUSED") }) })
+      reason: new HttpClientError.TransportError({
+        request,
+        cause: new Error("fetch failed", { cause: new Error("ECONNREFUSED") })
+      })
     })
   const layer = Layer.succeed(
     HttpClient.HttpClient,
     HttpClient.make((request, url) =>
-      Effect.gen(function*() {
-        const entry = { method: request.method, url: url.href, path: url.pathname, headers: request.headers, body: textOf(request) }
+      Effect.gen(function* () {
+        const entry = {
+          method: request.method,
+          url: url.href,
+          path: url.pathname,
+          headers: request.headers,
+          body: textOf(request)
+        }
         seen.push(entry)
         const scriptedAnswer = answer(entry, seen.length)
         const said = Effect.isEffect(scriptedAnswer) ? yield* scriptedAnswer : scriptedAnswer
@@ -40,15 +54,21 @@ export const scripted = (answer: (request: Seen, nth: number) => Answer | Effect
         if (said === "hangs") return yield* Effect.never
         if (said === "dies mid-answer") {
           const body = new ReadableStream({
-            start: (controller) => controller.enqueue(new TextEncoder().encode("{\"access_")),
+            start: (controller) => controller.enqueue(new TextEncoder().encode('{"access_')),
             pull: (controller) => controller.error(new Error("socket hang up"))
           })
-          return HttpClientResponse.fromWeb(request, new Response(body, { headers: { "content-type": "application/json" } }))
+          return HttpClientResponse.fromWeb(
+            request,
+            new Response(body, { headers: { "content-type": "application/json" } })
+          )
         }
         if (said.after !== undefined) yield* Effect.sleep(said.after)
         const { body, headers, status = 200 } = said
         const text = body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body)
-        return HttpClientResponse.fromWeb(request, new Response(text, { status, headers: { "content-type": "application/json", ...headers } }))
+        return HttpClientResponse.fromWeb(
+          request,
+          new Response(text, { status, headers: { "content-type": "application/json", ...headers } })
+        )
       })
     )
   )
@@ -61,12 +81,19 @@ export const token = (claims: Record<string, unknown> = {}): string => {
   return `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ iat: 1_000, exp: 2_800, typ: "access", ...claims })}.signature`
 }
 
-export const location = { hostname: "http://host.test", ws_hostname: "ws://host.test", location: "US-VA", deployment_model: "GLOBAL" }
+export const location = {
+  hostname: "http://host.test",
+  ws_hostname: "ws://host.test",
+  location: "US-VA",
+  deployment_model: "GLOBAL"
+}
 
 let serial = 0
 
 /** A host that logs everybody in; `more` answers first where it has something to say. */
-export const host = (more: (request: Seen, nth: number) => Answer | Effect.Effect<Answer> | undefined = () => undefined) =>
+export const host = (
+  more: (request: Seen, nth: number) => Answer | Effect.Effect<Answer> | undefined = () => undefined
+) =>
   scripted((request, nth) => {
     const special = more(request, nth)
     if (special !== undefined) return special
@@ -74,10 +101,18 @@ export const host = (more: (request: Seen, nth: number) => Answer | Effect.Effec
     if (request.path.endsWith("/login")) {
       const user = `user-${++serial}`
       const claims = { sub: user, n: serial }
-      return { body: { access_token: token(claims), refresh_token: token({ ...claims, typ: "refresh" }), user_id: user, device_id: "5f1d7f3e9c1b2a0012345678" } }
+      return {
+        body: {
+          access_token: token(claims),
+          refresh_token: token({ ...claims, typ: "refresh" }),
+          user_id: user,
+          device_id: "5f1d7f3e9c1b2a0012345678"
+        }
+      }
     }
-    if (request.path.endsWith("/auth/session") && request.method === "POST") return { status: 201, body: { access_token: token({ n: ++serial }) } }
+    if (request.path.endsWith("/auth/session") && request.method === "POST")
+      return { status: 201, body: { access_token: token({ n: ++serial }) } }
     if (request.path.endsWith("/auth/session")) return { status: 204 }
-    if (request.path.endsWith("/functions/call")) return { body: "{\"$numberInt\":\"42\"}" }
+    if (request.path.endsWith("/functions/call")) return { body: '{"$numberInt":"42"}' }
     return { status: 404, body: { error: "not found" } }
   })

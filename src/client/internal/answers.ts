@@ -36,7 +36,7 @@ const withoutSecrets = (text: string, secrets: ReadonlyArray<Redacted.Redacted>)
  *
  * @internal
  */
-export const reasonOf = Effect.fnUntraced(function*(
+export const reasonOf = Effect.fnUntraced(function* (
   operation: Operation,
   appId: string,
   response: HttpClientResponse.HttpClientResponse,
@@ -72,8 +72,10 @@ export const reasonOf = Effect.fnUntraced(function*(
       if (operation.kind === "login") return new Errors.InvalidCredentials(answer)
   }
   if (status >= 500) return new Errors.ServerUnavailable(waited)
-  if (status === 401) return operation.kind === "login" ? new Errors.InvalidCredentials(answer) : new Errors.Unauthorized(answer)
-  if (status === 404 && message?.startsWith("cannot find app") === true) return new Errors.AppNotFound({ ...answer, appId })
+  if (status === 401)
+    return operation.kind === "login" ? new Errors.InvalidCredentials(answer) : new Errors.Unauthorized(answer)
+  if (status === 404 && message?.startsWith("cannot find app") === true)
+    return new Errors.AppNotFound({ ...answer, appId })
   if (message === undefined && code === undefined) {
     return new Errors.InvalidResponse({ status, problem: describeBody(body) })
   }
@@ -88,5 +90,7 @@ export const reasonOf = Effect.fnUntraced(function*(
 export const describeBody = (body: string): string => {
   const start = body.trimStart().slice(0, 15).toLowerCase()
   if (start === "") return "the body is empty"
-  return start.startsWith("<!doctype") || start.startsWith("<html") ? "the body is an HTML page" : "the body is not JSON of the protocol"
+  return start.startsWith("<!doctype") || start.startsWith("<html")
+    ? "the body is an HTML page"
+    : "the body is not JSON of the protocol"
 }

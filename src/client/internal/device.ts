@@ -17,10 +17,10 @@ const platform = (): { readonly platform: string; readonly platformVersion: stri
   Deno !== undefined
     ? { platform: "deno", platformVersion: Deno.version.deno }
     : process?.versions?.bun !== undefined
-    ? { platform: "bun", platformVersion: process.versions.bun }
-    : process?.versions?.node !== undefined
-    ? { platform: "node", platformVersion: process.versions.node }
-    : { platform: "web", platformVersion: navigator?.userAgent ?? "unknown" }
+      ? { platform: "bun", platformVersion: process.versions.bun }
+      : process?.versions?.node !== undefined
+        ? { platform: "node", platformVersion: process.versions.node }
+        : { platform: "web", platformVersion: navigator?.userAgent ?? "unknown" }
 
 /**
  * What a login tells about the device it comes from.

@@ -11,6 +11,12 @@ export class HiddenBody extends HttpBody.Uint8Array {
     super(undefined, contentType, contentLength, json)
   }
   override toJSON(): unknown {
-    return { _id: "effect/HttpBody", _tag: this._tag, body: "<redacted>", contentType: this.contentType, contentLength: this.contentLength }
+    return {
+      _id: "effect/HttpBody",
+      _tag: this._tag,
+      body: "<redacted>",
+      contentType: this.contentType,
+      contentLength: this.contentLength
+    }
   }
 }

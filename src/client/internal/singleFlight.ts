@@ -15,7 +15,7 @@ export const make = <A, E>(): Effect.Effect<
   never,
   Scope.Scope
 > =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const flights = new Map<string, Fiber.Fiber<A, E>>()
     let closed = false
     yield* Effect.addFinalizer(() =>

@@ -8,20 +8,33 @@ import type { AppTokens, StoredUser, TokenStoreError } from "../TokenStore.ts"
  *
  * @internal
  */
-export const fromStore = (operation: string) => <A>(effect: Effect.Effect<A, TokenStoreError>): Effect.Effect<A, AppServicesError> =>
-  Effect.mapError(effect, (error) =>
-    new AppServicesError({
-      operation,
-      reason: new StoreUnavailable({ problem: error.message, ...(error.cause !== undefined && { cause: error.cause }) })
-    }))
+export const fromStore =
+  (operation: string) =>
+  <A>(effect: Effect.Effect<A, TokenStoreError>): Effect.Effect<A, AppServicesError> =>
+    Effect.mapError(
+      effect,
+      (error) =>
+        new AppServicesError({
+          operation,
+          reason: new StoreUnavailable({
+            problem: error.message,
+            ...(error.cause !== undefined && { cause: error.cause })
+          })
+        })
+    )
 
 /**
  * A user of the store, or `UnknownUser`.
  *
  * @internal
  */
-export const getUser = (tokens: AppTokens, operation: string, userId: string): Effect.Effect<StoredUser, AppServicesError> =>
+export const getUser = (
+  tokens: AppTokens,
+  operation: string,
+  userId: string
+): Effect.Effect<StoredUser, AppServicesError> =>
   Effect.flatMap(fromStore(operation)(tokens.get(userId)), (user) =>
     Option.isSome(user)
       ? Effect.succeed(user.value)
-      : Effect.fail(new AppServicesError({ operation, reason: new UnknownUser({ userId }) })))
+      : Effect.fail(new AppServicesError({ operation, reason: new UnknownUser({ userId }) }))
+  )
