@@ -1,0 +1,5 @@
+// every customer starts with a document of their own: the custom user data
+exports = async function onUserCreation(user) {
+  const customers = context.services.get("mongodb-atlas").db("shop").collection("customers")
+  await customers.insertOne({ userId: user.id, theme: "light", points: BSON.Long(0), since: new Date() })
+}

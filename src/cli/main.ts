@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+/**
+ * The `effect-app-services` command.
+ *
+ * @since 0.1.0
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Cause from "effect/Cause"
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
+import { serve } from "./serve.ts"
+
+const command = Command.make("effect-app-services").pipe(
+  Command.withDescription("Run App Services applications without the service"),
+  Command.withSubcommands([serve])
+)
+
+command.pipe(
+  Command.run({ version: "0.1.0" }),
+  // standard output is for what a script may read
+  Effect.provideService(Logger.LogToStderr, true),
+  Effect.provide(NodeServices.layer),
+  NodeRuntime.runMain({
+    disableErrorReporting: true,
+    teardown: (exit, onExit) => {
+      // a signal is how a server is meant to end
+      onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)
+    }
+  })
+)

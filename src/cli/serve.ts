@@ -1,0 +1,121 @@
+/**
+ * `effect-app-services serve`: runs exported applications on this machine.
+ *
+ * @since 0.1.0
+ */
+import * as Argument from "effect/cli/Argument"
+import * as CliError from "effect/cli/CliError"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as NodeAppServicesServer from "../node/NodeAppServicesServer.ts"
+import type { App } from "../server/App.ts"
+import * as AppDirectory from "../server/AppDirectory.ts"
+
+const flags = {
+  directories: Argument.String("directory").pipe(
+    Argument.withDescription("An exported application; several run side by side"),
+    Argument.variadic({ min: 1 })
+  ),
+  port: Flag.Int("port").pipe(
+    Flag.withDescription("Where to listen; 0 takes a free port"),
+    Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65535 }))),
+    Flag.withDefault(9090)
+  ),
+  host: Flag.String("host").pipe(
+    Flag.withDescription("The address to listen on; others than loopback let everybody in the network in"),
+    Flag.withDefault("127.0.0.1")
+  ),
+  json: Flag.Boolean("json").pipe(
+    Flag.withDescription("Print one line of JSON when ready, for scripts"),
+    Flag.withDefault(false)
+  )
+}
+
+interface Loaded {
+  readonly directory: string
+  readonly app: App
+}
+
+/**
+ * The command.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const serve = Command.make("serve", flags, ({ directories, host, json, port }) =>
+  Effect.gen(function*() {
+    const loaded = yield* Effect.forEach(directories, (directory) =>
+      Effect.map(AppDirectory.load(directory), (app): Loaded => ({ directory, app })))
+    const server = NodeAppServicesServer.layer(loaded.map(({ app }) => app), { host, port })
+    yield* Layer.build(server).pipe(
+      Effect.flatMap((context) => Effect.provideContext(NodeAppServicesServer.baseUrl, context)),
+      Effect.flatMap((baseUrl) => json ? announceJson(loaded, baseUrl) : announce(loaded, baseUrl)),
+      Effect.andThen(Effect.never)
+    )
+  }).pipe(
+    Effect.scoped,
+    Effect.catchTags({
+      AppDirectoryError: (error) => stop(error, error.message),
+      AppServicesServerError: (error) => stop(error, error.message),
+      ServeError: (error) => stop(error, cannotListen(error.cause, host, port))
+    })
+  )).pipe(
+    Command.withDescription("Run exported App Services applications on this machine, in memory"),
+    Command.withExamples([
+      { command: "effect-app-services serve ./exported-app", description: "One application, on port 9090" },
+      { command: "effect-app-services serve ./shop ./blog --port 0 --json", description: "Two of them, on a free port" }
+    ])
+  )
+
+const stop = (cause: unknown, userMessage: string) => Effect.fail(new CliError.UserError({ cause, userMessage }))
+
+const cannotListen = (cause: unknown, host: string, port: number): string => {
+  const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
+  switch (code) {
+    case "EADDRINUSE":
+      return `port ${port} of ${host} is in use: choose another one with --port, or --port 0 for any`
+    case "EACCES":
+      return `port ${port} of ${host} is not allowed: choose one above 1023 with --port`
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return `${host} is no address of this machine: choose another one with --host`
+    default:
+      return `cannot listen on port ${port} of ${host}${code === "" ? "" : `: ${code}`}`
+  }
+}
+
+const announceJson = (loaded: ReadonlyArray<Loaded>, baseUrl: string) =>
+  Effect.gen(function*() {
+    for (const line of notices(loaded)) yield* Console.error(line)
+    yield* Console.log(JSON.stringify({ event: "ready", baseUrl, appIds: loaded.map(({ app }) => app.id) }))
+  })
+
+const announce = (loaded: ReadonlyArray<Loaded>, baseUrl: string) =>
+  Effect.gen(function*() {
+    for (const { app, directory } of loaded) {
+      yield* Console.log(`${app.id}  (${directory})`)
+      yield* Console.log(`  log in with  ${list(providersOf(app))}`)
+      yield* Console.log(`  functions    ${list([...app.functions.values()].filter((fn) => !fn.private).map((fn) => fn.name))}`)
+    }
+    const lines = notices(loaded)
+    if (lines.length > 0) yield* Console.log(`\nworth knowing:\n${lines.map((line) => `  ${line}`).join("\n")}`)
+    yield* Console.log(`\nlistening on ${baseUrl}, everything in memory; stop with Ctrl+C`)
+  })
+
+const notices = (loaded: ReadonlyArray<Loaded>): ReadonlyArray<string> =>
+  loaded.flatMap(({ app }) =>
+    app.report.map(({ file, message }) => `${app.id}: ${file === undefined ? "" : `${file}: `}${message}`)
+  )
+
+const list = (names: ReadonlyArray<string>): string => names.length === 0 ? "none" : names.join(", ")
+
+const providersOf = ({ providers }: App): ReadonlyArray<string> => [
+  ...(providers.anonymous ? ["anon-user"] : []),
+  ...(providers.emailPassword === undefined ? [] : ["local-userpass"]),
+  ...(providers.apiKey ? ["api-key"] : []),
+  ...(providers.customFunction === undefined ? [] : ["custom-function"])
+]

@@ -1,0 +1,10 @@
+/**
+ * The SDK and the server on Node's platform: needs `@effect/platform-node`.
+ *
+ * @since 0.1.0
+ */
+
+/** The SDK over `undici`. */
+export * as NodeAppServices from "./node/NodeAppServices.ts"
+/** The server on a socket. */
+export * as NodeAppServicesServer from "./node/NodeAppServicesServer.ts"

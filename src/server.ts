@@ -1,0 +1,14 @@
+/**
+ * The embedded server: define an application, or load an exported one, and serve it on a socket or in process.
+ *
+ * @since 0.1.0
+ */
+
+/** The definition of an application. */
+export * as App from "./server/App.ts"
+/** Loads applications from exported directories. */
+export * as AppDirectory from "./server/AppDirectory.ts"
+/** Serves applications, on a socket or in process. */
+export * as AppServicesServer from "./server/AppServicesServer.ts"
+/** What a server function knows about the call it serves, and how a call of one fails. */
+export { FunctionContext, FunctionError } from "./server/FunctionContext.ts"

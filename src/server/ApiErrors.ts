@@ -1,0 +1,81 @@
+/**
+ * The failures of the protocol as a client sees them: a class by HTTP status, whose body is
+ * `{"error": "text", "error_code": "Code", "link": "https://..."}`.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { ErrorAnswer } from "../protocol/ErrorBody.ts"
+import type { ErrorCode } from "../protocol/ErrorCode.ts"
+
+const fields = {
+  ...ErrorAnswer.fields,
+  error_code: Schema.optionalKey(Schema.String.pipe(Schema.refine((code): code is ErrorCode => code !== "")))
+}
+
+/**
+ * The request asks for something that cannot be.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class BadRequest extends Schema.Error<BadRequest>("effect-app-services/server/BadRequest")(
+  { _tag: Schema.tagDefaultOmit("BadRequest"), ...fields },
+  { httpApiStatus: 400 }
+) {}
+
+/**
+ * Nobody, or nobody that is known. Clients refresh their session at the code `InvalidSession` and at the text
+ * `unauthorized`, so both are for cases where that helps or where nobody is logged in yet.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Unauthorized extends Schema.Error<Unauthorized>("effect-app-services/server/Unauthorized")(
+  { _tag: Schema.tagDefaultOmit("Unauthorized"), ...fields },
+  { httpApiStatus: 401 }
+) {}
+
+/**
+ * Known, but not allowed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Forbidden extends Schema.Error<Forbidden>("effect-app-services/server/Forbidden")(
+  { _tag: Schema.tagDefaultOmit("Forbidden"), ...fields },
+  { httpApiStatus: 403 }
+) {}
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotFound extends Schema.Error<NotFound>("effect-app-services/server/NotFound")(
+  { _tag: Schema.tagDefaultOmit("NotFound"), ...fields },
+  { httpApiStatus: 404 }
+) {}
+
+/**
+ * Something of that name exists already.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Conflict extends Schema.Error<Conflict>("effect-app-services/server/Conflict")(
+  { _tag: Schema.tagDefaultOmit("Conflict"), ...fields },
+  { httpApiStatus: 409 }
+) {}
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export class TooLarge extends Schema.Error<TooLarge>("effect-app-services/server/TooLarge")(
+  { _tag: Schema.tagDefaultOmit("TooLarge"), ...fields },
+  { httpApiStatus: 413 }
+) {}
+
+/** The text says what happened, the code is what clients tell cases apart by. */
+export const body = (error: string, error_code?: ErrorCode): { error: string; error_code?: ErrorCode } =>
+  error_code === undefined ? { error } : { error, error_code }

@@ -1,0 +1,281 @@
+/**
+ * The definition of an application: its authentication providers, functions, values and custom user data.
+ *
+ * Defined here in code, or read from an exported directory by `AppDirectory`.
+ *
+ * @example
+ * ```ts
+ * import { App } from "effect-app-services/server"
+ * import { Effect } from "effect"
+ *
+ * const app = App.make({
+ *   id: "my-app",
+ *   providers: { anonymous: true, emailPassword: true },
+ *   functions: {
+ *     sum: (a: number, b: number) => Effect.succeed(a + b),
+ *     audit: { private: true, handler: (what: string) => Effect.log(what) }
+ *   }
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type { FunctionContext, FunctionUser } from "./FunctionContext.ts"
+
+/**
+ * A function written in code. It gets the caller's arguments, BSON classes where the wire held them, and answers with
+ * an Effect, a Promise or a plain value. A failure reaches the caller as a `FunctionExecutionError`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Handler = (...args: ReadonlyArray<never>) => unknown
+
+/**
+ * A function with settings.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HandlerOptions {
+  readonly handler: Handler
+  /** Only other functions may call it. */
+  readonly private?: boolean
+}
+
+/** The services a function may ask for: `FunctionContext` alone. Anything else becomes a type error at the function. */
+type Checked<F> = F extends (...args: infer _Args) => Effect.Effect<infer _A, infer _E, infer R>
+  ? [R] extends [FunctionContext] ? F : ["a function may only require FunctionContext, provide the rest", R]
+  : F
+
+type CheckedFunctions<Functions> = {
+  readonly [Name in keyof Functions]: Functions[Name] extends { readonly handler: infer F }
+    ? Omit<Functions[Name], "handler"> & { readonly handler: Checked<F> }
+    : Checked<Functions[Name]>
+}
+
+/**
+ * How users may log in.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProviderOptions {
+  readonly anonymous?: boolean
+  /** `true` confirms an e-mail address at registration, as there is nothing yet that would mail a link. */
+  readonly emailPassword?: boolean | { readonly autoConfirm?: boolean }
+  readonly apiKey?: boolean
+  /** A function, or the name of one: it gets the credentials and answers with the user's id, or `{ id, name }`. */
+  readonly customFunction?: string | Handler
+}
+
+/**
+ * Where custom user data lives: the document of a collection whose `userIdField` is the user's id.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CustomUserDataCollection {
+  readonly service?: string
+  readonly database: string
+  readonly collection: string
+  readonly userIdField: string
+}
+
+/**
+ * Where custom user data comes from: a function of the user, or a collection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CustomUserData = CustomUserDataCollection | ((user: FunctionUser) => unknown)
+
+/**
+ * What {@link make} takes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<Functions> {
+  /** The application's id, as clients name it. */
+  readonly id: string
+  readonly providers?: ProviderOptions
+  readonly functions?: Functions
+  readonly customUserData?: CustomUserData
+  /** Name of a function that gets each new user; when it fails the user is not created. */
+  readonly onUserCreation?: string
+  /** What functions read as values. A `Redacted` one is a secret. */
+  readonly values?: Readonly<Record<string, unknown>>
+  readonly environment?: { readonly tag?: string; readonly values?: Readonly<Record<string, unknown>> }
+  readonly tokens?: {
+    /** 30 minutes unless given. */
+    readonly accessTokenLifetime?: Duration.Input
+    /** 60 days unless given; an anonymous user's lasts 50 years in any case. */
+    readonly refreshTokenLifetime?: Duration.Input
+  }
+}
+
+/**
+ * What runs when a function is called.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type FunctionBody =
+  | { readonly _tag: "Handler"; readonly handler: Handler }
+  /** JavaScript of an exported application. */
+  | { readonly _tag: "Source"; readonly text: string; readonly file: string }
+  /** A source that is missing or does not parse: calling it says so. */
+  | { readonly _tag: "Broken"; readonly code: "FunctionSyntaxError" | "FunctionNotFound"; readonly message: string }
+
+/**
+ * A function of an application.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AppFunction {
+  readonly name: string
+  readonly private: boolean
+  /** A rule guards the function that this server does not understand, so it answers to nobody. */
+  readonly closed: boolean
+  readonly body: FunctionBody
+}
+
+/**
+ * Something the operator should know about a loaded application.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Notice {
+  readonly file: string | undefined
+  readonly message: string
+}
+
+/**
+ * An application that a server can run.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface App {
+  readonly id: string
+  readonly providers: {
+    readonly anonymous: boolean
+    readonly emailPassword: { readonly autoConfirm: boolean } | undefined
+    readonly apiKey: boolean
+    readonly customFunction: AppFunction | undefined
+  }
+  readonly functions: ReadonlyMap<string, AppFunction>
+  readonly customUserData: CustomUserData | undefined
+  readonly onUserCreation: string | undefined
+  readonly values: ReadonlyMap<string, unknown>
+  readonly environment: { readonly tag: string; readonly values: ReadonlyMap<string, unknown> }
+  readonly tokens: {
+    readonly accessTokenLifetime: Duration.Duration
+    readonly refreshTokenLifetime: Duration.Duration
+  }
+  /** What the location route tells about the deployment. */
+  readonly deployment: { readonly location: string; readonly model: "GLOBAL" | "LOCAL" }
+  /** The folder that `require` of the functions starts from. */
+  readonly root: string | undefined
+  /** Documents the application starts with. */
+  readonly data: ReadonlyArray<Collection>
+  /** What was found while loading. */
+  readonly report: ReadonlyArray<Notice>
+}
+
+/**
+ * A collection and its documents.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Collection {
+  readonly database: string
+  readonly collection: string
+  readonly documents: ReadonlyArray<Record<string, unknown>>
+}
+
+/** @internal */
+export const defaults = {
+  accessTokenLifetime: Duration.minutes(30),
+  refreshTokenLifetime: Duration.days(60),
+  deployment: { location: "US-VA", model: "GLOBAL" }
+} as const
+
+/**
+ * Defines an application in code.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <const Functions extends Readonly<Record<string, Handler | HandlerOptions>> = {}>(
+  options: Options<Functions & CheckedFunctions<Functions>>
+): App => {
+  if (options.id === "") throw new Error("an application needs an id")
+  const functions = new Map<string, AppFunction>()
+  const definitions: Readonly<Record<string, Handler | HandlerOptions>> = options.functions ?? {}
+  for (const [name, definition] of Object.entries(definitions)) {
+    functions.set(name, typeof definition === "function" ? fromHandler(name, definition) : {
+      ...fromHandler(name, definition.handler),
+      private: definition.private ?? false
+    })
+  }
+  const { anonymous, apiKey, customFunction, emailPassword } = options.providers ?? {}
+  return {
+    id: options.id,
+    providers: {
+      anonymous: anonymous ?? false,
+      emailPassword: emailPassword === undefined || emailPassword === false
+        ? undefined
+        : { autoConfirm: emailPassword === true || (emailPassword.autoConfirm ?? true) },
+      apiKey: apiKey ?? false,
+      customFunction: typeof customFunction === "string"
+        ? functions.get(customFunction) ?? missing(customFunction)
+        : customFunction === undefined
+        ? undefined
+        : fromHandler("custom-function", customFunction)
+    },
+    functions,
+    customUserData: options.customUserData,
+    onUserCreation: options.onUserCreation,
+    values: new Map(Object.entries(options.values ?? {})),
+    environment: {
+      tag: options.environment?.tag ?? "",
+      values: new Map(Object.entries(options.environment?.values ?? {}))
+    },
+    tokens: {
+      accessTokenLifetime: Duration.fromInputUnsafe(options.tokens?.accessTokenLifetime ?? defaults.accessTokenLifetime),
+      refreshTokenLifetime: Duration.fromInputUnsafe(
+        options.tokens?.refreshTokenLifetime ?? defaults.refreshTokenLifetime
+      )
+    },
+    deployment: defaults.deployment,
+    root: undefined,
+    data: [],
+    report: []
+  }
+}
+
+const fromHandler = (name: string, handler: Handler): AppFunction => ({
+  name,
+  private: false,
+  closed: false,
+  body: { _tag: "Handler", handler }
+})
+
+/**
+ * A function that is named somewhere but does not exist: calling it says so.
+ *
+ * @internal
+ */
+export const missing = (name: string): AppFunction => ({
+  name,
+  private: false,
+  closed: false,
+  body: { _tag: "Broken", code: "FunctionNotFound", message: `function not found: '${name}'` }
+})

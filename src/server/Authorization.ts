@@ -1,0 +1,134 @@
+/**
+ * Who makes a request: the checks of access and refresh tokens in front of the routes that need one.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { body, Unauthorized } from "./ApiErrors.ts"
+import type { HostedApp } from "./Apps.ts"
+import { type Session, State, type User } from "./State.ts"
+import { type AccessClaims, type TokenRejected, Tokens } from "./Tokens.ts"
+
+/**
+ * The user whose access token a request carries.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class CurrentUser extends Context.Service<CurrentUser, {
+  readonly hosted: HostedApp
+  readonly user: User
+  readonly claims: AccessClaims
+}>()("effect-app-services/server/CurrentUser") {}
+
+/**
+ * The session whose refresh token a request carries.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class CurrentSession extends Context.Service<CurrentSession, {
+  readonly hosted: HostedApp
+  readonly user: User
+  readonly session: Session
+}>()("effect-app-services/server/CurrentSession") {}
+
+/**
+ * Demands an access token, in the `Authorization` header or in the query (`baas_at`, formerly `stitch_at`).
+ *
+ * @category middleware
+ * @since 0.1.0
+ */
+export class AccessToken extends HttpApiMiddleware.Service<AccessToken, { provides: CurrentUser }>()(
+  "effect-app-services/server/AccessToken",
+  { error: Unauthorized }
+) {
+  static readonly layer: Layer.Layer<AccessToken, never, Tokens | State> = Layer.effect(
+    AccessToken,
+    Effect.gen(function*() {
+      const tokens = yield* Tokens
+      const state = yield* State
+      return AccessToken.of((handler) =>
+        Effect.gen(function*() {
+          const token = (yield* headerToken) ?? (yield* queryToken)
+          if (token === undefined) return yield* new Unauthorized(body("must authenticate first"))
+          if (Redacted.value(token) === "") return yield* new Unauthorized(body("unauthorized"))
+          const { claims, hosted } = yield* Effect.mapError(tokens.verifyAccess(token), refused("access"))
+          const user = yield* state.user(hosted.app.id, claims.sub)
+          if (Option.isNone(user)) return yield* new Unauthorized(body("invalid session", "InvalidSession"))
+          return yield* Effect.provideService(handler, CurrentUser, { hosted, claims, user: user.value })
+        })
+      )
+    })
+  )
+}
+
+/**
+ * Demands a refresh token of a session that has not ended.
+ *
+ * @category middleware
+ * @since 0.1.0
+ */
+export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { provides: CurrentSession }>()(
+  "effect-app-services/server/RefreshToken",
+  { error: Unauthorized }
+) {
+  static readonly layer: Layer.Layer<RefreshToken, never, Tokens | State> = Layer.effect(
+    RefreshToken,
+    Effect.gen(function*() {
+      const tokens = yield* Tokens
+      const state = yield* State
+      return RefreshToken.of((handler) =>
+        Effect.gen(function*() {
+          const token = yield* headerToken
+          if (token === undefined) return yield* new Unauthorized(body("must authenticate first"))
+          if (Redacted.value(token) === "") {
+            return yield* new Unauthorized(body("expected Authorization header with JWT (Bearer schema)"))
+          }
+          const { claims, hosted } = yield* Effect.mapError(tokens.verifyRefresh(token), refused("refresh"))
+          const session = yield* state.session(hosted.app.id, claims.baas_id)
+          const user = yield* state.user(hosted.app.id, claims.sub)
+          if (Option.isNone(session) || Option.isNone(user)) {
+            return yield* new Unauthorized(body("invalid session: failed to find refresh token", "InvalidSession"))
+          }
+          return yield* Effect.provideService(handler, CurrentSession, {
+            hosted,
+            session: session.value,
+            user: user.value
+          })
+        })
+      )
+    })
+  )
+}
+
+/** The header's token, empty when the header holds no bearer token. */
+const headerToken = Effect.map(HttpServerRequest.HttpServerRequest, ({ headers }) => {
+  const header = headers["authorization"]
+  if (header === undefined) return undefined
+  return Redacted.make(/^Bearer +(\S+) *$/i.exec(header)?.[1] ?? "")
+})
+
+const queryToken = Effect.map(HttpServerRequest.ParsedSearchParams, (query) => {
+  const token = query["baas_at"] ?? query["stitch_at"]
+  return typeof token === "string" ? Redacted.make(token) : undefined
+})
+
+const refused = (type: "access" | "refresh") => ({ why }: TokenRejected): Unauthorized => {
+  switch (why) {
+    case "expired":
+      return new Unauthorized(body("invalid session", "InvalidSession"))
+    case "type":
+      return new Unauthorized(body(`invalid ${type} token: incorrect token type`))
+    case "malformed":
+      return new Unauthorized(body("token is malformed"))
+    case "signature":
+      return new Unauthorized(body("signature is invalid"))
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * The whole server as one HTTP effect: the client API, with everything around it that clients rely on.
+ *
+ * Every answer with a body is `application/json` without parameters, the failures included, because the original SDKs
+ * read an error by that exact header. Browsers are let in by CORS.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Mac from "effect/crypto/Mac"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpApiError from "effect/http-api/HttpApiError"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServer from "effect/http/HttpServer"
+import * as HttpServerError from "effect/http/HttpServerError"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import type { ErrorCode } from "../protocol/ErrorCode.ts"
+import { Api } from "./Api.ts"
+import { body } from "./ApiErrors.ts"
+import { ApiKeys } from "./ApiKeys.ts"
+import type { App } from "./App.ts"
+import { Apps, type AppsError } from "./Apps.ts"
+import { AccessToken, RefreshToken } from "./Authorization.ts"
+import * as Body from "./Body.ts"
+import { Database } from "./Database.ts"
+import { FunctionRuntime } from "./FunctionRuntime.ts"
+import * as Handlers from "./Handlers.ts"
+import { Logins } from "./Logins.ts"
+import * as PasswordHasher from "./PasswordHasher.ts"
+import { Sessions } from "./Sessions.ts"
+import { State } from "./State.ts"
+import { Tokens } from "./Tokens.ts"
+import { Users } from "./Users.ts"
+
+/**
+ * How a server runs.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * What a password hash costs: `"standard"` unless given. `"testing"` makes tests quick, and is refused by a server
+   * that anybody but this machine can reach.
+   */
+  readonly passwordHashing?: PasswordHasher.Profile | undefined
+  /** At least 32 characters. Sessions outlive the server if it is the same at the next start. */
+  readonly signingKey?: Redacted.Redacted | undefined
+  /** How long a function may take: 90 seconds unless given. */
+  readonly functionTimeLimit?: Duration.Input | undefined
+}
+
+/** Answers a request, whatever it is, in the fiber that runs it. */
+export type HttpApp = Effect.Effect<
+  HttpServerResponse.HttpServerResponse,
+  never,
+  HttpServerRequest.HttpServerRequest | Scope.Scope
+>
+
+/**
+ * Builds the server's HTTP effect.
+ *
+ * The services it keeps are its own: clock, logger and tracer are those of whoever runs a request.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  apps: ReadonlyArray<App>,
+  options: Options = {}
+): Effect.Effect<HttpApp, AppsError, Scope.Scope> =>
+  HttpRouter.toHttpEffect(routes(apps, options)).pipe(
+    Effect.map(around),
+    Effect.updateContext((context: Context.Context<Scope.Scope>) => Context.make(Scope.Scope, Context.get(context, Scope.Scope)))
+  )
+
+const routes = (apps: ReadonlyArray<App>, { functionTimeLimit, passwordHashing, signingKey }: Options) => {
+  const random = SecureRandom.layerWebCrypto
+  const platform = Layer.mergeAll(
+    Apps.layer(apps, signingKey),
+    Mac.layerWebCrypto,
+    PasswordHasher.PasswordHasher.layerCost(PasswordHasher.costs[passwordHashing ?? "standard"]),
+    State.layerMemory,
+    Database.layerMemory
+  ).pipe(Layer.provideMerge(random))
+  const services = Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer).pipe(
+    Layer.provideMerge(Users.layer),
+    Layer.provideMerge([Tokens.layer, FunctionRuntime.layer({ timeLimit: functionTimeLimit })]),
+    Layer.provideMerge(Layer.effectDiscard(seed(apps))),
+    Layer.provideMerge(platform)
+  )
+  return HttpApiBuilder.layer(Api).pipe(
+    Layer.provide(Handlers.layer),
+    Layer.provide([AccessToken.layer, RefreshToken.layer]),
+    Layer.provide(services),
+    Layer.provide(HttpServer.layerServices)
+  )
+}
+
+/** The data source of documents that an application brings along. */
+const seed = Effect.fnUntraced(function*(apps: ReadonlyArray<App>) {
+  const database = yield* Database
+  for (const app of apps) {
+    const source = app.customUserData
+    const service = typeof source === "object" ? source.service ?? "mongodb-atlas" : "mongodb-atlas"
+    for (const { collection, database: name, documents } of app.data) {
+      const namespace = { appId: app.id, service, database: name, collection }
+      for (const document of documents) yield* database.insertOne(namespace, document)
+    }
+  }
+})
+
+const around = <E, R>(router: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+    if (request.method === "OPTIONS") return Effect.succeed(preflight(request))
+    return router.pipe(
+      Effect.catchCause((cause) => failure(request, cause)),
+      Effect.map(withCors(request)),
+      Effect.provideService(HttpIncomingMessage.MaxBodySize, Body.limit)
+    )
+  })
+
+const error = (status: number, text: string, code?: ErrorCode) =>
+  HttpServerResponse.jsonUnsafe(body(text, code), { status })
+
+const failure = <E>(request: HttpServerRequest.HttpServerRequest, cause: Cause.Cause<E>) => {
+  if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
+  const problem = Cause.squash(cause)
+  if (HttpServerError.isHttpServerError(problem) && problem.reason._tag === "RouteNotFound") {
+    return Effect.succeed(error(404, `cannot find ${request.method} ${request.url.split("?")[0]}`))
+  }
+  if (HttpApiError.HttpApiSchemaError.is(problem) && isOfRequest(problem.kind)) {
+    return Effect.succeed(error(400, `invalid ${problem.kind.toLowerCase()}`, "BadRequest"))
+  }
+  return Effect.logError("a request failed in a way nobody foresaw", cause).pipe(
+    Effect.annotateLogs({ method: request.method, path: request.url.split("?")[0] }),
+    Effect.as(error(500, "internal server error", "InternalServerError"))
+  )
+}
+
+const isOfRequest = (kind: HttpApiError.HttpApiSchemaError["kind"]): boolean =>
+  kind === "Params" || kind === "Query" || kind === "Headers"
+
+/** Where an answer may be read: anywhere, since a token has to be sent on purpose and no cookie speaks for a user. */
+const corsHeaders = (request: HttpServerRequest.HttpServerRequest): Record<string, string> => {
+  const origin = request.headers["origin"]
+  return origin === undefined ? {} : {
+    "access-control-allow-origin": origin,
+    "access-control-allow-credentials": "true",
+    "access-control-expose-headers": "x-baas-location, x-stitch-location",
+    vary: "Origin"
+  }
+}
+
+const withCors = (request: HttpServerRequest.HttpServerRequest) => (response: HttpServerResponse.HttpServerResponse) =>
+  request.headers["origin"] === undefined ? response : HttpServerResponse.setHeaders(response, corsHeaders(request))
+
+const preflight = (request: HttpServerRequest.HttpServerRequest) =>
+  HttpServerResponse.empty({
+    status: 204,
+    headers: {
+      ...corsHeaders(request),
+      "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
+      "access-control-allow-headers": request.headers["access-control-request-headers"]
+        ?? "authorization, content-type, accept",
+      "access-control-max-age": "600"
+    }
+  })

@@ -1,0 +1,8 @@
+/**
+ * What a user's tests import.
+ *
+ * @since 0.1.0
+ */
+
+/** The SDK over the embedded server, without a socket. */
+export * as TestServer from "./testing/TestServer.ts"

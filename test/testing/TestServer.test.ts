@@ -1,0 +1,156 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Decimal128, Long, ObjectId, UUID } from "bson"
+import { Effect, Option, Redacted, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { AuthApi, Bson, Credentials, EmailPasswordApi } from "effect-app-services"
+import { App, FunctionContext } from "effect-app-services/server"
+import { TestServer } from "effect-app-services/testing"
+import { failure } from "../support/sdk.ts"
+
+const value = (token: Option.Option<Redacted.Redacted>) => Redacted.value(Option.getOrThrow(token))
+let created = 0
+const app = App.make({
+  id: "my-app",
+  providers: {
+    anonymous: true,
+    emailPassword: true,
+    apiKey: true,
+    customFunction: ({ name }: { name: string }) => name
+  },
+  functions: {
+    sum: (a: number, b: number) => Effect.succeed(a + b),
+    echo: (value: unknown) => value,
+    explode: () => Effect.fail(new Error("boom")),
+    whoAmI: () => Effect.map(FunctionContext, (context) => context.user.id),
+    nothing: () => undefined,
+    hidden: { private: true, handler: () => 1 }
+  },
+  customUserData: () => ({ theme: "dark", since: new Date(5), logins: ++created })
+})
+
+const Live = TestServer.layer(app)
+const account = { email: "ada@example.com", password: "correct horse" }
+
+describe("the SDK against the embedded server, in process", () => {
+  it.effect("an anonymous user calls functions", () =>
+    Effect.gen(function* () {
+      const user = yield* (yield* AuthApi).logIn(Credentials.anonymous())
+      assert.strictEqual(yield* user.functions.sum(20, 22), 42)
+      assert.strictEqual(yield* user.functions.whoAmI(), user.id)
+      assert.isUndefined(yield* user.functions.nothing())
+    }).pipe(Effect.provide(Live))
+  )
+
+  it.effect("BSON values arrive as what they were, both ways", () => {
+    const value = {
+      id: new ObjectId(),
+      at: new Date(0),
+      big: Long.fromString("9007199254740993"),
+      price: Decimal128.fromString("9.99"),
+      uuid: new UUID(),
+      nested: [{ deep: [1, -0, 1.5, 1e17, "Zoë 🦊", null] }]
+    }
+    return Effect.gen(function* () {
+      const user = yield* (yield* AuthApi).logIn(Credentials.anonymous())
+      assert.deepStrictEqual(yield* user.functions.echo(value), value)
+    }).pipe(Effect.provide(Live))
+  })
+
+  it.effect("a registered user logs in; profile, identities and custom data are there", () =>
+    Effect.gen(function* () {
+      const auth = yield* AuthApi
+      yield* (yield* EmailPasswordApi).registerUser(account)
+      const user = yield* auth.logIn(Credentials.emailPassword(account))
+      assert.strictEqual((yield* user.profile).email, account.email)
+      assert.deepStrictEqual(
+        (yield* user.identities).map(({ providerType }) => providerType),
+        ["local-userpass"]
+      )
+      const Data = Schema.Struct({ theme: Schema.String, since: Schema.Date, logins: Schema.Int })
+      const before = yield* user.customDataAs(Data)
+      assert.deepStrictEqual([before.theme, before.since], ["dark", new Date(5)])
+      yield* TestClock.adjust("1 second")
+      assert.notDeepEqual(yield* user.refreshCustomData, before)
+      assert.isTrue(Schema.is(Bson.ObjectId)(new ObjectId(user.id)))
+    }).pipe(Effect.provide(Live))
+  )
+
+  it.effect("a custom function logs in, the same user each time", () =>
+    Effect.gen(function* () {
+      const auth = yield* AuthApi
+      const first = yield* auth.logIn(Credentials.function({ name: "ada" }))
+      const again = yield* auth.logIn(Credentials.function({ name: "ada" }))
+      const other = yield* auth.logIn(Credentials.function({ name: "bob" }))
+      assert.strictEqual(first.id, again.id)
+      assert.notStrictEqual(first.id, other.id)
+    }).pipe(Effect.provide(Live))
+  )
+
+  it.effect("refusals are typed", () =>
+    Effect.gen(function* () {
+      const auth = yield* AuthApi
+      const accounts = yield* EmailPasswordApi
+      yield* accounts.registerUser(account)
+      const user = yield* auth.logIn(Credentials.emailPassword(account))
+      const tag = <A>(
+        effect: Effect.Effect<A, { readonly reason: { readonly _tag: string }; readonly message: string }>
+      ) => Effect.map(failure(effect), (error) => error.reason._tag)
+      assert.deepStrictEqual(
+        yield* Effect.all([
+          tag(auth.logIn(Credentials.emailPassword({ ...account, password: "wrong one" }))),
+          tag(auth.logIn(Credentials.emailPassword({ ...account, email: "nobody@example.com" }))),
+          tag(auth.logIn(Credentials.apiKey("no such key"))),
+          tag(accounts.registerUser(account)),
+          tag(accounts.registerUser({ email: "bob@example.com", password: "short" })),
+          tag(user.functions.missing()),
+          tag(user.functions.hidden()),
+          tag(user.functions.explode())
+        ]),
+        [
+          "InvalidCredentials",
+          "InvalidCredentials",
+          "InvalidCredentials",
+          "AccountNameInUse",
+          "RequestRejected",
+          "FunctionNotFound",
+          "FunctionFailed",
+          "FunctionFailed"
+        ]
+      )
+      assert.include((yield* failure(user.functions.explode())).message, "boom")
+    }).pipe(Effect.provide(Live))
+  )
+
+  it.effect("one clock moves both sides: access tokens are renewed, and after 60 days the session is over", () =>
+    Effect.gen(function* () {
+      const auth = yield* AuthApi
+      yield* (yield* EmailPasswordApi).registerUser(account)
+      const user = yield* auth.logIn(Credentials.emailPassword(account))
+      const first = yield* user.accessToken
+      yield* TestClock.adjust("31 minutes")
+      assert.strictEqual(yield* user.functions.sum(1, 2), 3)
+      assert.notStrictEqual(value(yield* user.accessToken), value(first))
+      yield* TestClock.adjust("61 days")
+      assert.strictEqual((yield* failure(user.functions.sum(1, 2))).reason._tag, "SessionExpired")
+      assert.deepStrictEqual([yield* user.state, yield* user.refreshToken], ["LoggedOut", Option.none()])
+    }).pipe(Effect.provide(Live))
+  )
+
+  it.effect("after logging out a call says so, and logging in again works", () =>
+    Effect.gen(function* () {
+      const auth = yield* AuthApi
+      yield* (yield* EmailPasswordApi).registerUser(account)
+      const user = yield* auth.logIn(Credentials.emailPassword(account))
+      yield* user.logOut
+      assert.strictEqual((yield* failure(user.functions.sum(1, 2))).reason._tag, "NotLoggedIn")
+      yield* auth.logIn(Credentials.emailPassword(account))
+      assert.strictEqual(yield* user.functions.sum(1, 2), 3)
+    }).pipe(Effect.provide(Live))
+  )
+
+  it.effect("each layer is a server of its own", () =>
+    Effect.gen(function* () {
+      yield* (yield* EmailPasswordApi).registerUser(account)
+    }).pipe(Effect.provide(TestServer.layer(app)))
+  )
+})
