@@ -25,9 +25,17 @@ export { ProtocolClient } from "./client/ProtocolClient.ts"
 /** The token engine. */
 export { Sessions } from "./client/Sessions.ts"
 /** Keeps sessions. */
-export { TokenStore, TokenStoreError } from "./client/TokenStore.ts"
+export { TokenStore } from "./client/TokenStore.ts"
+/** What a persistent token store is made of. */
+export { TokenRecords, TokenStoreError } from "./client/TokenRecords.ts"
+/** Encrypts what a token store keeps. */
+export * as EncryptedTokenRecords from "./client/EncryptedTokenRecords.ts"
 /** One user's handle. */
-export { type CustomData, type User, UserId, type UserState } from "./client/User.ts"
+export { type CustomData, type User, UserId } from "./client/User.ts"
+/** What happens to users. */
+export { type Listener, type UserEvent, UserEvents } from "./client/UserEvents.ts"
+/** Whether a user can act. */
+export type { UserState } from "./client/UserState.ts"
 /** Schemas of the BSON classes. */
 export * as Bson from "./protocol/Bson.ts"
 /** MongoDB Extended JSON. */

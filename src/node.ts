@@ -6,5 +6,7 @@
 
 /** The SDK over `undici`. */
 export * as NodeAppServices from "./node/NodeAppServices.ts"
+/** Sessions in files. */
+export * as NodeTokenStore from "./node/NodeTokenStore.ts"
 /** The server on a socket. */
 export * as NodeAppServicesServer from "./node/NodeAppServicesServer.ts"

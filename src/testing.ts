@@ -6,3 +6,5 @@
 
 /** The SDK over the embedded server, without a socket. */
 export * as TestServer from "./testing/TestServer.ts"
+/** What every `TokenStore` must do. */
+export * as TokenStoreContract from "./testing/TokenStoreContract.ts"

@@ -33,11 +33,19 @@ import { EmailPasswordApi } from "./EmailPasswordApi.ts"
 import { FunctionsApi } from "./FunctionsApi.ts"
 import { ProfileApi } from "./ProfileApi.ts"
 import { ProtocolClient } from "./ProtocolClient.ts"
-import type { Options } from "./ProtocolClient.ts"
+import type * as Protocol from "./ProtocolClient.ts"
 import { Sessions } from "./Sessions.ts"
+import type * as SessionOptions from "./Sessions.ts"
 import { TokenStore } from "./TokenStore.ts"
+import { UserEvents } from "./UserEvents.ts"
 
-export type { Options } from "./ProtocolClient.ts"
+/**
+ * How to reach an application, and how its sessions are kept.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options extends Protocol.Options, SessionOptions.Options {}
 
 /**
  * The services of the SDK.
@@ -45,7 +53,7 @@ export type { Options } from "./ProtocolClient.ts"
  * @category models
  * @since 0.1.0
  */
-export type Services = AuthApi | EmailPasswordApi | FunctionsApi | ProfileApi | Sessions | ProtocolClient
+export type Services = AuthApi | EmailPasswordApi | FunctionsApi | ProfileApi | Sessions | UserEvents | ProtocolClient
 
 /**
  * The SDK over a token store and a transport of the user's choice. Fails when an option cannot work.
@@ -58,7 +66,8 @@ export const layerNoDeps = (
 ): Layer.Layer<Services, AppServicesError, TokenStore | HttpClient.HttpClient> =>
   Layer.mergeAll(AuthApi.layer, EmailPasswordApi.layer).pipe(
     Layer.provideMerge(Layer.mergeAll(FunctionsApi.layer, ProfileApi.layer)),
-    Layer.provideMerge(Sessions.layer),
+    Layer.provideMerge(Sessions.layer(options)),
+    Layer.provideMerge(UserEvents.layer),
     Layer.provideMerge(ProtocolClient.layer(options))
   )
 
@@ -93,15 +102,17 @@ export const layerConfig = (options: {
 }): Layer.Layer<Services | TokenStore, AppServicesError | Config.ConfigError, HttpClient.HttpClient> =>
   Layer.unwrap(
     Effect.gen(function* () {
-      const { appId, baseUrl, retrySchedule, skipLocationRequest, timeout, tracePropagation, transformClient } = options
       return layer({
-        appId: yield* read(appId),
-        baseUrl: yield* read(baseUrl),
-        retrySchedule: yield* read(retrySchedule),
-        skipLocationRequest: yield* read(skipLocationRequest),
-        timeout: yield* read(timeout),
-        tracePropagation: yield* read(tracePropagation),
-        transformClient: yield* read(transformClient)
+        appId: yield* read(options.appId),
+        baseUrl: yield* read(options.baseUrl),
+        keepAlive: yield* read(options.keepAlive),
+        keepAliveSchedule: yield* read(options.keepAliveSchedule),
+        renewalMargin: yield* read(options.renewalMargin),
+        retrySchedule: yield* read(options.retrySchedule),
+        skipLocationRequest: yield* read(options.skipLocationRequest),
+        timeout: yield* read(options.timeout),
+        tracePropagation: yield* read(options.tracePropagation),
+        transformClient: yield* read(options.transformClient)
       })
     })
   )

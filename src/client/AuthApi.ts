@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import type * as Stream from "effect/Stream"
 import * as Answers from "../protocol/Answers.ts"
 import * as Ejson from "../protocol/Ejson.ts"
 import { path, routes } from "../protocol/Routes.ts"
@@ -24,6 +25,8 @@ import { Sessions } from "./Sessions.ts"
 import { TokenStore } from "./TokenStore.ts"
 import { UserHandle } from "./User.ts"
 import type { User } from "./User.ts"
+import { UserEvents } from "./UserEvents.ts"
+import type { Listener, UserEvent } from "./UserEvents.ts"
 
 const decodeLoggedIn = decodeAnswer(Answers.LoggedIn)
 
@@ -46,12 +49,19 @@ export class AuthApi extends Context.Service<
     readonly allUsers: Effect.Effect<ReadonlyArray<User>, AppServicesError>
     /** Makes a logged-in user the current one. */
     switchUser(userId: string): Effect.Effect<User, AppServicesError>
+    /** What happens to the users of the application, from the moment the stream runs. */
+    readonly events: Stream.Stream<UserEvent>
+    /** Adds a plain callback for the events of all users. */
+    addListener(listener: Listener): void
+    removeListener(listener: Listener): void
+    /** Removes the callbacks for the events of all users; those of single users stay. */
+    removeAllListeners(): void
   }
 >()("effect-app-services/client/AuthApi") {
   static readonly layer: Layer.Layer<
     AuthApi,
     never,
-    ProtocolClient | TokenStore | Sessions | FunctionsApi | ProfileApi
+    ProtocolClient | TokenStore | Sessions | FunctionsApi | ProfileApi | UserEvents
   > = Layer.effect(
     this,
     Effect.suspend(() => make)
@@ -62,7 +72,8 @@ const make = Effect.gen(function* () {
   const client = yield* ProtocolClient
   const sessions = yield* Sessions
   const tokens = (yield* TokenStore).forApp(client.appId)
-  const services = { tokens, sessions, functions: yield* FunctionsApi, profiles: yield* ProfileApi }
+  const events = yield* UserEvents
+  const services = { tokens, sessions, events, functions: yield* FunctionsApi, profiles: yield* ProfileApi }
   const handle = (userId: string): User => new UserHandle(services, userId)
 
   const loginBody = Effect.fnUntraced(function* (operation: string, { payload }: Credentials) {
@@ -79,6 +90,10 @@ const make = Effect.gen(function* () {
   })
 
   return AuthApi.of({
+    events: events.stream(undefined),
+    addListener: (listener) => events.addListener(undefined, listener),
+    removeListener: (listener) => events.removeListener(undefined, listener),
+    removeAllListeners: () => events.removeAllListeners(undefined),
     logIn: Effect.fn("AuthApi.logIn")(function* (credentials) {
       const operation = { name: "AuthApi.logIn", kind: "login" } as const
       yield* Effect.annotateCurrentSpan("app_services.provider", credentials.providerType)
@@ -112,7 +127,8 @@ const make = Effect.gen(function* () {
       const operation = "AuthApi.switchUser"
       const { session } = yield* getUser(tokens, operation, userId)
       if (session === undefined) return yield* new AppServicesError({ operation, reason: new NotLoggedIn({ userId }) })
-      yield* fromStore(operation)(tokens.promote(userId))
+      yield* fromStore(operation)(tokens.modify(userId, (user) => [undefined, user], { promote: true }))
+      yield* events.publish(userId, { _tag: "Switched" })
       return handle(userId)
     })
   })

@@ -5,6 +5,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Answers from "../protocol/Answers.ts"
@@ -16,6 +17,7 @@ import type { StoredProfile } from "./Profile.ts"
 import { decodeAnswer, ProtocolClient } from "./ProtocolClient.ts"
 import { Sessions } from "./Sessions.ts"
 import { TokenStore } from "./TokenStore.ts"
+import { UserEvents } from "./UserEvents.ts"
 
 const decodeProfile = decodeAnswer(Answers.ProfileAnswer)
 
@@ -32,38 +34,44 @@ export class ProfileApi extends Context.Service<
     refresh(userId: string): Effect.Effect<StoredProfile, AppServicesError>
   }
 >()("effect-app-services/client/ProfileApi") {
-  static readonly layer: Layer.Layer<ProfileApi, never, ProtocolClient | Sessions | TokenStore> = Layer.effect(
-    this,
-    Effect.gen(function* () {
-      const client = yield* ProtocolClient
-      const sessions = yield* Sessions
-      const tokens = (yield* TokenStore).forApp(client.appId)
+  static readonly layer: Layer.Layer<ProfileApi, never, ProtocolClient | Sessions | TokenStore | UserEvents> =
+    Layer.effect(
+      this,
+      Effect.gen(function* () {
+        const client = yield* ProtocolClient
+        const sessions = yield* Sessions
+        const events = yield* UserEvents
+        const tokens = (yield* TokenStore).forApp(client.appId)
 
-      const refresh = Effect.fn("ProfileApi.refresh")(function* (userId: string) {
-        const operation = "ProfileApi.refresh"
-        const body = yield* sessions.authorized(operation, userId, (token) =>
-          client.execute({
-            operation: { name: operation, kind: "general" },
-            method: "GET",
-            path: routes.profile,
-            token,
-            idempotent: true
-          })
-        )
-        const profile = fromAnswer(yield* decodeProfile(operation, body))
-        yield* fromStore(operation)(
-          tokens.modify(userId, (user) => [undefined, Option.map(user, (user) => ({ ...user, profile }))])
-        )
-        return profile
-      })
-
-      return {
-        refresh,
-        get: Effect.fn("ProfileApi.get")(function* (userId) {
-          const user = yield* getUser(tokens, "ProfileApi.get", userId)
-          return user.profile ?? (yield* refresh(userId))
+        const refresh = Effect.fn("ProfileApi.refresh")(function* (userId: string) {
+          const operation = "ProfileApi.refresh"
+          const body = yield* sessions.authorized(operation, userId, (token) =>
+            client.execute({
+              operation: { name: operation, kind: "general" },
+              method: "GET",
+              path: routes.profile,
+              token,
+              idempotent: true
+            })
+          )
+          const profile = fromAnswer(yield* decodeProfile(operation, body))
+          const changed = yield* fromStore(operation)(
+            tokens.modify(userId, (user) => [
+              Option.isSome(user) && !Equal.equals(user.value.profile, profile),
+              Option.map(user, (user) => ({ ...user, profile }))
+            ])
+          )
+          if (changed) yield* events.publish(userId, { _tag: "ProfileChanged", profile })
+          return profile
         })
-      }
-    })
-  )
+
+        return {
+          refresh,
+          get: Effect.fn("ProfileApi.get")(function* (userId) {
+            const user = yield* getUser(tokens, "ProfileApi.get", userId)
+            return user.profile ?? (yield* refresh(userId))
+          })
+        }
+      })
+    )
 }

@@ -228,7 +228,7 @@ const make = Effect.fnUntraced(function* (
 
   let located = options.skipLocationRequest === true ? baseUrl : undefined
   const share = yield* SingleFlight.make<string, AppServicesError>()
-  const host = Effect.suspend(() => (located === undefined ? share("location", locate()) : Effect.succeed(located)))
+  const host = Effect.suspend(() => (located === undefined ? share.run("location", locate()) : Effect.succeed(located)))
 
   return {
     appId,

@@ -9,30 +9,64 @@
  * - A request that is refused with status 401 is repeated once, after one refresh.
  * - Only the host's verdict on the refresh token ends a session; a network failure, a 5xx or a 429 never does.
  * - A refresh that was under way when the user logged out writes nothing.
+ * - A session that is kept alive is refreshed ahead of expiry by itself; without that, no session costs a timer or a fiber.
  *
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as FiberMap from "effect/FiberMap"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
+import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as Answers from "../protocol/Answers.ts"
 import { noDeviceId } from "../protocol/Device.ts"
 import type { ProviderType } from "../protocol/Provider.ts"
 import { routes } from "../protocol/Routes.ts"
 import { accessTokenClaims } from "../protocol/Token.ts"
+import type { AccessTokenClaims } from "../protocol/Token.ts"
 import { AppServicesError, InvalidResponse, NotLoggedIn, SessionExpired } from "./AppServicesError.ts"
 import type { Reason } from "./AppServicesError.ts"
+import * as Deadlines from "./internal/deadlines.ts"
+import * as KeyedLock from "./internal/keyedLock.ts"
 import * as SingleFlight from "./internal/singleFlight.ts"
+import * as Telemetry from "./internal/telemetry.ts"
 import { fromStore, getUser } from "./internal/users.ts"
 import { decodeAnswer, ProtocolClient } from "./ProtocolClient.ts"
 import { TokenStore } from "./TokenStore.ts"
-import type { Session } from "./TokenStore.ts"
+import type { Session, StoredUser } from "./TokenStore.ts"
+import { UserEvents } from "./UserEvents.ts"
+import type { UserEventPayload } from "./UserEvents.ts"
+import type { UserState } from "./UserState.ts"
 
-/** How long before its expiry a token is renewed behind the answer, in milliseconds; at most half of its lifetime. */
-const renewalMargin = 60_000
+/**
+ * How sessions are kept.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Refresh every session of the application ahead of expiry, those found in the token store too. Default: `false`. */
+  readonly keepAlive?: boolean | undefined
+  /**
+   * When to try again after a scheduled refresh that failed for a reason that may pass. A `Retry-After` of the host is
+   * respected. Default: exponentially from one second to five minutes, jittered, without end.
+   */
+  readonly keepAliveSchedule?: Schedule.Schedule<unknown, AppServicesError> | undefined
+  /**
+   * How long before expiry a token that is asked for is renewed behind the answer; at most half of its lifetime. A session
+   * that is kept alive is refreshed between one and two of these before expiry. Default: one minute.
+   */
+  readonly renewalMargin?: Duration.Input | undefined
+}
 
 /**
  * Every method names the operation on whose behalf it works, for the errors.
@@ -61,12 +95,16 @@ export class Sessions extends Context.Service<
       userId: string,
       send: (token: Redacted.Redacted) => Effect.Effect<A, AppServicesError>
     ): Effect.Effect<A, AppServicesError>
+    /** Refreshes a session ahead of expiry until the scope closes or the session ends. */
+    keepAlive(operation: string, userId: string): Effect.Effect<void, AppServicesError, Scope.Scope>
+    state(operation: string, userId: string): Effect.Effect<UserState, AppServicesError>
+    /** The present state of a user, then each change. */
+    states(operation: string, userId: string): Stream.Stream<UserState, AppServicesError>
   }
 >()("effect-app-services/client/Sessions") {
-  static readonly layer: Layer.Layer<Sessions, never, ProtocolClient | TokenStore> = Layer.effect(
-    this,
-    Effect.suspend(() => make)
-  )
+  static readonly layer = (
+    options: Options = {}
+  ): Layer.Layer<Sessions, never, ProtocolClient | TokenStore | UserEvents> => Layer.effect(this, make(options))
 }
 
 const decodeRefreshed = decodeAnswer(Answers.Refreshed)
@@ -74,19 +112,100 @@ const decodeRefreshed = decodeAnswer(Answers.Refreshed)
 const same = (a: Redacted.Redacted, b: Redacted.Redacted): boolean => Redacted.value(a) === Redacted.value(b)
 
 /** Whether a new access token may mend a refusal: the code of the protocol, or the text some hosts send instead. */
-const isStaleToken = (error: AppServicesError): boolean =>
-  error.reason._tag === "Unauthorized" &&
-  (error.reason.code === "InvalidSession" || error.reason.serverMessage === "unauthorized")
+const isStaleToken = ({ reason }: AppServicesError): boolean =>
+  reason._tag === "Unauthorized" && (reason.code === "InvalidSession" || reason.serverMessage === "unauthorized")
 
 /** Whether the host has spoken about the refresh token itself; a proxy's page in its place has not. */
 const isVerdict = ({ reason }: AppServicesError): boolean =>
   (reason._tag === "Unauthorized" || (reason._tag === "RequestRejected" && reason.status === 403)) &&
   (reason.code !== undefined || reason.serverMessage !== undefined)
 
-const make = Effect.gen(function* () {
+/** Whether there is nothing to refresh any more. */
+const isOver = ({ reason }: AppServicesError): boolean =>
+  reason._tag === "SessionExpired" || reason._tag === "NotLoggedIn" || reason._tag === "UnknownUser"
+
+const expired = (operation: string, userId: string, { reason }: { readonly reason: Reason }): AppServicesError =>
+  new AppServicesError({
+    operation,
+    reason: new SessionExpired({
+      userId,
+      status: "status" in reason ? reason.status : 401,
+      ...("code" in reason && reason.code !== undefined && { code: reason.code }),
+      ...("serverMessage" in reason && reason.serverMessage !== undefined && { serverMessage: reason.serverMessage }),
+      ...("link" in reason && reason.link !== undefined && { link: reason.link })
+    })
+  })
+
+const retryAfter = ({ reason }: AppServicesError): number =>
+  "retryAfterMillis" in reason ? (reason.retryAfterMillis ?? 0) : 0
+
+const defaultKeepAlive = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("5 minutes")]).pipe(
+  Schedule.jittered
+)
+
+/** After a failed refresh, how long a token that is still good is answered without trying again behind it. */
+const renewalPauseMillis = 10_000
+
+/** A host whose tokens hardly live is not asked for new ones more often than this, in milliseconds. */
+const shortestSleep = 1_000
+
+/** What is remembered of a session that could not be refreshed. */
+interface Failure {
+  readonly since: number
+  readonly error: AppServicesError
+  /** When to try again behind an answer, and when the host allows another try at all. */
+  readonly pausedUntil: number
+  readonly blockedUntil: number
+}
+
+const make = Effect.fnUntraced(function* (options: Options) {
   const client = yield* ProtocolClient
+  const events = yield* UserEvents
   const tokens = (yield* TokenStore).forApp(client.appId)
+  const locked = yield* KeyedLock.make
   const share = yield* SingleFlight.make<Session, AppServicesError>()
+  const kept = yield* FiberMap.make<string>()
+  const deadlines = Deadlines.make()
+  const failures = new Map<string, Failure>()
+  const renewalMargin = Duration.toMillis(Duration.fromInputUnsafe(options.renewalMargin ?? "1 minute"))
+  const keepAliveSchedule = (options.keepAliveSchedule ?? defaultKeepAlive).pipe(
+    Schedule.setInputType<AppServicesError>(),
+    Schedule.while(({ input }) => !isOver(input)),
+    Schedule.modifyDelay(({ duration, input }) =>
+      Effect.succeed(Duration.max(duration, Duration.millis(retryAfter(input))))
+    )
+  )
+  let closed = false
+  yield* Effect.addFinalizer(() => Effect.sync(() => (closed = true)))
+
+  /**
+   * Writes the store and announces what was written: both or neither, in one order, and neither once the layer is closed.
+   */
+  const write = <A>(
+    operation: string,
+    userId: string,
+    change: (current: Option.Option<StoredUser>) => Change<A>,
+    options?: { readonly promote: boolean }
+  ) =>
+    Effect.suspend(() => {
+      if (closed) return Effect.interrupt
+      const modified = tokens.modify(
+        userId,
+        (current) => {
+          const changed = change(current)
+          return [changed, changed.next]
+        },
+        options
+      )
+      return Effect.flatMap(fromStore(operation)(modified), ({ announce, result }) =>
+        Effect.as(
+          Effect.forEach(announce, (event) => events.publish(userId, event), { discard: true }),
+          result
+        )
+      )
+    }).pipe(locked(userId), Effect.uninterruptible)
+
+  const marginOf = ({ expiresAt, receivedAt }: Session) => Math.min(renewalMargin, (expiresAt - receivedAt) / 2)
 
   const sessionOf = Effect.fnUntraced(function* (operation: string, userId: string) {
     const { session } = yield* getUser(tokens, operation, userId)
@@ -95,6 +214,7 @@ const make = Effect.gen(function* () {
 
   const receive = Effect.fnUntraced(function* (
     operation: string,
+    userId: string,
     accessToken: Redacted.Redacted,
     refreshToken: Redacted.Redacted
   ) {
@@ -104,25 +224,20 @@ const make = Effect.gen(function* () {
         new AppServicesError({ operation, reason: new InvalidResponse({ status: 200, problem: error.message }) })
     )
     const receivedAt = yield* Clock.currentTimeMillis
-    return {
-      session: { accessToken, refreshToken, receivedAt, expiresAt: receivedAt + (claims.exp - claims.iat) * 1000 },
-      claims
-    }
+    const expiresAt = receivedAt + (claims.exp - claims.iat) * 1000
+    const session: Session = { accessToken, refreshToken, receivedAt, expiresAt }
+    yield* deadlines.remaining(userId, session)
+    return { session, claims }
   })
 
-  /** Puts `next` in the place of a session that has `refreshToken`; a user who logged out meanwhile stays logged out. */
-  const replace = (operation: string, userId: string, refreshToken: Redacted.Redacted, next: Session | undefined) =>
-    fromStore(operation)(
-      tokens.modify(userId, (current): readonly [Session | undefined, typeof current] => {
-        if (Option.isNone(current)) return [undefined, current]
-        const { session, ...user } = current.value
-        if (session === undefined || !same(session.refreshToken, refreshToken)) return [session, current]
-        return [next, Option.some(next === undefined ? user : { ...user, session: next })]
-      })
-    )
+  const forget = (userId: string) => {
+    failures.delete(userId)
+    deadlines.forget(userId)
+  }
 
   const fetchSession = Effect.fnUntraced(
     function* (operation: string, userId: string, old: Session) {
+      yield* events.publish(userId, { _tag: "RefreshStarted" })
       const body = yield* client.execute({
         operation: { name: operation, kind: "session" },
         method: "POST",
@@ -131,44 +246,146 @@ const make = Effect.gen(function* () {
         idempotent: true
       })
       const { access_token } = yield* decodeRefreshed(operation, body)
-      const { session } = yield* receive(operation, access_token, old.refreshToken)
-      const stored = yield* replace(operation, userId, old.refreshToken, session)
+      const { claims, session } = yield* receive(operation, userId, access_token, old.refreshToken)
+      const before = yield* Effect.option(accessTokenClaims(old.accessToken))
+      failures.delete(userId)
+      const stored = yield* write(operation, userId, (current) =>
+        ifStill(current, old, (user) => ({
+          user: { ...user, session },
+          announce: [
+            { _tag: "TokenRefreshed" },
+            ...(Option.isSome(before) ? customDataChange(before.value, claims) : [])
+          ]
+        }))
+      )
+      yield* Metric.update(Telemetry.refreshes(stored === session ? "refreshed" : "discarded"), 1)
       return stored ?? (yield* new AppServicesError({ operation, reason: new NotLoggedIn({ userId }) }))
     },
     (effect, operation, userId, old) =>
-      Effect.catchIf(effect, isVerdict, (error) =>
-        Effect.andThen(
-          replace(operation, userId, old.refreshToken, undefined),
-          Effect.fail(new AppServicesError({ operation, reason: new SessionExpired({ ...answerOf(error), userId }) }))
+      Effect.catch(effect, (error) => {
+        if (isOver(error)) return Effect.fail(error)
+        if (!isVerdict(error)) return Effect.andThen(noteFailure(userId, error), Effect.fail(error))
+        const over = expired(operation, userId, error)
+        return write(operation, userId, (current) =>
+          ifStill(current, old, ({ session: _, ...user }) => ({
+            user: { ...user, ended: "SessionExpired" },
+            announce: [{ _tag: "SessionExpired", error: over }]
+          }))
+        ).pipe(
+          Effect.tap(() => Metric.update(Telemetry.refreshes("expired"), 1)),
+          Effect.tap(() => Metric.modify(Telemetry.liveSessions, -1)),
+          Effect.andThen(Effect.sync(() => forget(userId))),
+          Effect.andThen(Effect.fail(over))
         )
+      }),
+    Effect.trackDuration(Telemetry.refreshDuration),
+    Effect.withSpan("Sessions.refresh")
+  )
+
+  const noteFailure = Effect.fnUntraced(function* (userId: string, error: AppServicesError) {
+    const now = yield* Clock.currentTimeMillis
+    const wait = retryAfter(error)
+    failures.set(userId, {
+      since: failures.get(userId)?.since ?? now,
+      error,
+      pausedUntil: now + Math.max(wait, renewalPauseMillis),
+      blockedUntil: now + wait
+    })
+    yield* Metric.update(Telemetry.refreshes("failed"), 1)
+    yield* events.publish(userId, { _tag: "RefreshFailed", error })
+  })
+
+  /** The work behind a refresh: a session whose access token is another than `seen`. */
+  const renew = (operation: string, userId: string, seen: Redacted.Redacted) =>
+    Effect.flatMap(sessionOf(operation, userId), (session) =>
+      same(session.accessToken, seen) ? fetchSession(operation, userId, session) : Effect.succeed(session)
+    )
+
+  /** Waits for a session whose access token is another than `seen`; all who come meanwhile wait for the same. */
+  const newerThan = Effect.fnUntraced(
+    function* (operation: string, userId: string, seen: Redacted.Redacted) {
+      const failure = failures.get(userId)
+      if (failure !== undefined && failure.blockedUntil > (yield* Clock.currentTimeMillis)) return yield* failure.error
+      return yield* share.run(userId, renew(operation, userId, seen))
+    },
+    // the error may come from a refresh that another operation began
+    (effect, operation) => Effect.mapError(effect, ({ reason }) => new AppServicesError({ operation, reason })),
+    (effect) =>
+      Effect.acquireUseRelease(
+        Metric.modify(Telemetry.refreshWaiters, 1),
+        () => effect,
+        () => Metric.modify(Telemetry.refreshWaiters, -1)
       )
   )
 
-  /** A session whose access token is another than `seen`; whoever comes while it is being fetched takes the same one. */
-  const newerThan = (operation: string, userId: string, seen: Redacted.Redacted) =>
-    share(
-      userId,
-      Effect.flatMap(sessionOf(operation, userId), (session) =>
-        same(session.accessToken, seen) ? fetchSession(operation, userId, session) : Effect.succeed(session)
-      )
-    ).pipe(
-      // the error may come from a refresh that another operation began
-      Effect.mapError(({ reason }) => new AppServicesError({ operation, reason }))
-    )
-
   const accessToken = Effect.fnUntraced(function* (operation: string, userId: string) {
     const session = yield* sessionOf(operation, userId)
-    const left = session.expiresAt - (yield* Clock.currentTimeMillis)
-    const margin = Math.min(renewalMargin, (session.expiresAt - session.receivedAt) / 2)
-    if (left > margin) return session.accessToken
-    const renewed = newerThan(operation, userId, session.accessToken)
-    if (left <= 0) return (yield* renewed).accessToken
-    yield* Effect.forkDetach(Effect.ignore(renewed))
+    const left = yield* deadlines.remaining(userId, session)
+    if (left > marginOf(session)) return session.accessToken
+    if (left <= 0) return (yield* newerThan(operation, userId, session.accessToken)).accessToken
+    const pausedUntil = failures.get(userId)?.pausedUntil ?? 0
+    if (pausedUntil <= (yield* Clock.currentTimeMillis)) {
+      yield* share.start(userId, renew("Sessions.renew", userId, session.accessToken))
+    }
     return session.accessToken
   })
 
+  /** Refreshes a session ahead of expiry, time and again; ends with the session. */
+  const tend = Effect.fnUntraced(function* (userId: string) {
+    const operation = "Sessions.keepAlive"
+    while (true) {
+      const session = yield* sessionOf(operation, userId)
+      const left = yield* deadlines.remaining(userId, session)
+      const lead = Math.min(renewalMargin, (session.expiresAt - session.receivedAt) / 4) * (1 + (yield* Random.next))
+      yield* Effect.sleep(Math.max(shortestSleep, left - lead))
+      // whoever refreshed meanwhile, or woke this up late, leaves one refresh to do at most
+      const present = yield* sessionOf(operation, userId)
+      if (!same(present.accessToken, session.accessToken)) continue
+      yield* Effect.retry(newerThan(operation, userId, session.accessToken), keepAliveSchedule)
+    }
+  })
+
+  const keep = (userId: string) => Effect.ignore(tend(userId))
+
+  const state = Effect.fnUntraced(function* (
+    operation: string,
+    userId: string
+  ): Effect.fn.Return<UserState, AppServicesError> {
+    const user = yield* fromStore(operation)(tokens.get(userId))
+    if (Option.isNone(user)) return { _tag: "Removed" }
+    if (user.value.session === undefined) return { _tag: "LoggedOut", cause: user.value.ended ?? "LoggedOut" }
+    if (share.isRunning(userId)) return { _tag: "Refreshing" }
+    const failure = failures.get(userId)
+    return failure === undefined ? { _tag: "Active" } : { _tag: "Stale", since: failure.since, error: failure.error }
+  })
+
+  if (options.keepAlive === true) {
+    const users = yield* Effect.orElseSucceed(tokens.userIds, (): ReadonlyArray<string> => [])
+    yield* Effect.forEach(users, (userId) => FiberMap.run(kept, userId, keep(userId)), { discard: true })
+  }
+
   return Sessions.of({
     accessToken,
+    state,
+    states: (operation, userId) =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          const changes = yield* events.subscribe(userId)
+          const first = yield* state(operation, userId)
+          return Stream.concat(
+            Stream.succeed(first),
+            Stream.mapEffect(changes, () => state(operation, userId))
+          ).pipe(
+            Stream.changesWith(
+              (a, b) => a._tag === b._tag && (a._tag !== "Stale" || b._tag !== "Stale" || a.since === b.since)
+            )
+          )
+        })
+      ),
+    keepAlive: Effect.fnUntraced(function* (operation, userId) {
+      yield* sessionOf(operation, userId)
+      yield* Effect.forkScoped(keep(userId))
+    }),
     refresh: Effect.fnUntraced(function* (operation, userId) {
       const { accessToken } = yield* sessionOf(operation, userId)
       return yield* newerThan(operation, userId, accessToken)
@@ -177,43 +394,61 @@ const make = Effect.gen(function* () {
       Effect.flatMap(accessToken(operation, userId), (token) =>
         Effect.catchIf(send(token), isStaleToken, () =>
           Effect.flatMap(newerThan(operation, userId, token), (session) =>
-            Effect.catchIf(send(session.accessToken), isStaleToken, (error) =>
-              Effect.fail(
-                new AppServicesError({ operation, reason: new SessionExpired({ ...answerOf(error), userId }) })
-              )
+            Effect.mapError(send(session.accessToken), (error) =>
+              isStaleToken(error) ? expired(operation, userId, error) : error
             )
           )
         )
       ),
     begin: Effect.fnUntraced(function* (operation, login, providerType) {
-      const { claims, session } = yield* receive(operation, login.access_token, login.refresh_token)
+      const userId = login.user_id
+      const { claims, session } = yield* receive(operation, userId, login.access_token, login.refresh_token)
+      const before = yield* fromStore(operation)(tokens.get(userId))
+      const oldClaims =
+        Option.isSome(before) && before.value.session !== undefined
+          ? yield* Effect.option(accessTokenClaims(before.value.session.accessToken))
+          : Option.none()
       const deviceId = [login.device_id, claims.baas_device_id, claims.stitch_devId].find(
         (id) => id && id !== noDeviceId
       )
-      yield* fromStore(operation)(
-        tokens.modify(login.user_id, (current) => [
-          undefined,
-          Option.some({
-            id: login.user_id,
-            ...Option.getOrElse(current, () => ({ providerType })),
-            session,
-            ...(deviceId != null && { deviceId })
-          })
-        ])
+      failures.delete(userId)
+      const wasLoggedIn = yield* write(
+        operation,
+        userId,
+        (current) => {
+          const { ended: _, ...known } = Option.getOrElse(current, (): StoredUser => ({ id: userId, providerType }))
+          return {
+            next: Option.some({ ...known, session, ...(deviceId != null && { deviceId }) }),
+            result: known.session !== undefined,
+            announce: [
+              { _tag: "LoggedIn", providerType },
+              ...(Option.isSome(oldClaims) ? customDataChange(oldClaims.value, claims) : [])
+            ]
+          }
+        },
+        { promote: true }
       )
-      yield* fromStore(operation)(tokens.promote(login.user_id))
       if (deviceId != null) yield* fromStore(operation)(tokens.setDeviceId(deviceId))
-      return login.user_id
-    }),
+      yield* Metric.update(Telemetry.sessionsBegun, 1)
+      if (!wasLoggedIn) yield* Metric.modify(Telemetry.liveSessions, 1)
+      if (options.keepAlive === true) yield* FiberMap.run(kept, userId, keep(userId))
+      return userId
+    }, Effect.uninterruptible),
     end: Effect.fnUntraced(function* (operation, userId) {
-      const refreshToken = yield* fromStore(operation)(
-        tokens.modify(userId, (current): readonly [Redacted.Redacted | undefined, typeof current] => {
-          if (Option.isNone(current)) return [undefined, current]
-          const { session, ...user } = current.value
-          return [session?.refreshToken, user.providerType === "anon-user" ? Option.none() : Option.some(user)]
-        })
-      )
+      const refreshToken = yield* write(operation, userId, (current): Change<Redacted.Redacted | undefined> => {
+        if (Option.isNone(current) || current.value.session === undefined) {
+          return { next: current, result: undefined, announce: [] }
+        }
+        const { session, ...user } = current.value
+        const result = session.refreshToken
+        return user.providerType === "anon-user"
+          ? { next: Option.none(), result, announce: [{ _tag: "LoggedOut" }, { _tag: "Removed" }] }
+          : { next: Option.some({ ...user, ended: "LoggedOut" }), result, announce: [{ _tag: "LoggedOut" }] }
+      })
       if (refreshToken === undefined) return
+      forget(userId)
+      yield* Metric.modify(Telemetry.liveSessions, -1)
+      yield* FiberMap.remove(kept, userId)
       yield* client
         .execute({
           operation: { name: operation, kind: "session" },
@@ -229,12 +464,26 @@ const make = Effect.gen(function* () {
   })
 })
 
-const answerOf = ({ reason }: { readonly reason: Reason }) =>
-  reason._tag === "Unauthorized" || reason._tag === "RequestRejected"
-    ? {
-        status: reason.status,
-        ...(reason.code !== undefined && { code: reason.code }),
-        ...(reason.serverMessage !== undefined && { serverMessage: reason.serverMessage }),
-        ...(reason.link !== undefined && { link: reason.link })
-      }
-    : { status: 401 }
+/** A change of a stored user: what it is then, what the writer wants to know, and which events tell of it. */
+interface Change<A> {
+  readonly next: Option.Option<StoredUser>
+  readonly result: A
+  readonly announce: ReadonlyArray<UserEventPayload>
+}
+
+/** Changes a user whose session is still the one a refresh started from; whoever logged out or in meanwhile wins. */
+const ifStill = (
+  current: Option.Option<StoredUser>,
+  old: Session,
+  change: (user: StoredUser) => { readonly user: StoredUser; readonly announce: ReadonlyArray<UserEventPayload> }
+): Change<Session | undefined> => {
+  const session = Option.isSome(current) ? current.value.session : undefined
+  if (Option.isNone(current) || session === undefined || !same(session.refreshToken, old.refreshToken)) {
+    return { next: current, result: session, announce: [] }
+  }
+  const { announce, user } = change(current.value)
+  return { next: Option.some(user), result: user.session, announce }
+}
+
+const customDataChange = (before: AccessTokenClaims, after: AccessTokenClaims): ReadonlyArray<UserEventPayload> =>
+  Equal.equals(before.user_data ?? {}, after.user_data ?? {}) ? [] : [{ _tag: "CustomDataChanged" }]

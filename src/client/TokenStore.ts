@@ -5,13 +5,17 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Schema from "effect/Schema"
 import { ProviderType } from "../protocol/Provider.ts"
 import { StoredProfile } from "./Profile.ts"
+import { TokenRecords } from "./TokenRecords.ts"
+import type { TokenStoreError } from "./TokenRecords.ts"
 
 /**
  * What makes a user logged in.
@@ -46,6 +50,8 @@ export const StoredUser = Schema.Struct({
   providerType: ProviderType,
   /** Absent while logged out. */
   session: Schema.optionalKey(Session),
+  /** Why the last session ended; absent while logged in. */
+  ended: Schema.optionalKey(Schema.Literals(["LoggedOut", "SessionExpired"])),
   deviceId: Schema.optionalKey(Schema.String),
   /** As last fetched; absent until it is asked for. */
   profile: Schema.optionalKey(StoredProfile)
@@ -56,17 +62,6 @@ export const StoredUser = Schema.Struct({
  * @since 0.1.0
  */
 export type StoredUser = typeof StoredUser.Type
-
-/**
- * A store that could not be read or written.
- *
- * @category errors
- * @since 0.1.0
- */
-export class TokenStoreError extends Schema.TaggedError<TokenStoreError>()("TokenStoreError", {
-  message: Schema.String,
-  cause: Schema.optionalKey(Schema.Defect())
-}) {}
 
 /**
  * The users of one application.
@@ -83,10 +78,12 @@ export interface AppTokens {
    */
   readonly modify: <A>(
     userId: string,
-    change: (current: Option.Option<StoredUser>) => readonly [result: A, next: Option.Option<StoredUser>]
+    change: (current: Option.Option<StoredUser>) => readonly [result: A, next: Option.Option<StoredUser>],
+    options?: {
+      /** Makes the user the most recent one. */
+      readonly promote?: boolean
+    }
   ) => Effect.Effect<A, TokenStoreError>
-  /** Makes a user the most recent one. */
-  readonly promote: (userId: string) => Effect.Effect<void, TokenStoreError>
   /** All users, most recent first. */
   readonly userIds: Effect.Effect<ReadonlyArray<string>, TokenStoreError>
   /** The id that the host gave this device. */
@@ -106,16 +103,28 @@ export class TokenStore extends Context.Service<
   }
 >()("effect-app-services/client/TokenStore") {
   /** Sessions that live as long as the layer. */
-  static readonly layerMemory: Layer.Layer<TokenStore> = Layer.sync(this, () => {
-    const apps = new Map<string, AppTokens>()
-    return {
-      forApp: (appId) => {
-        let tokens = apps.get(appId)
-        if (tokens === undefined) apps.set(appId, (tokens = memory()))
-        return tokens
-      }
-    }
-  })
+  static readonly layerMemory: Layer.Layer<TokenStore> = Layer.sync(this, () => ({ forApp: perApp(() => memory()) }))
+
+  /** Sessions in the records of a store of texts. */
+  static readonly layerRecords: Layer.Layer<TokenStore, never, TokenRecords> = Layer.effect(
+    this,
+    Effect.map(TokenRecords, (records) => ({ forApp: perApp((appId) => overRecords(records, appId)) }))
+  )
+
+  /** Sessions in a `KeyValueStore` that one process writes at a time; see `TokenRecords.layerKeyValueStore`. */
+  static readonly layerKeyValueStore: Layer.Layer<TokenStore, never, KeyValueStore.KeyValueStore> =
+    this.layerRecords.pipe(Layer.provide(TokenRecords.layerKeyValueStore))
+}
+
+const perApp = (make: (appId: string) => AppTokens) => {
+  const apps = new Map<string, AppTokens>()
+  return (appId: string): AppTokens => {
+    const present = apps.get(appId)
+    if (present !== undefined) return present
+    const tokens = make(appId)
+    apps.set(appId, tokens)
+    return tokens
+  }
 }
 
 const memory = (): AppTokens => {
@@ -124,17 +133,12 @@ const memory = (): AppTokens => {
   let deviceId = Option.none<string>()
   return {
     get: (userId) => Effect.sync(() => Option.fromUndefinedOr(users.get(userId))),
-    modify: (userId, change) =>
+    modify: (userId, change, options) =>
       Effect.sync(() => {
         const [result, next] = change(Option.fromUndefinedOr(users.get(userId)))
+        if (options?.promote === true || Option.isNone(next)) users.delete(userId)
         if (Option.isSome(next)) users.set(userId, next.value)
-        else users.delete(userId)
         return result
-      }),
-    promote: (userId) =>
-      Effect.sync(() => {
-        const user = users.get(userId)
-        if (user !== undefined && users.delete(userId)) users.set(userId, user)
       }),
     userIds: Effect.sync(() => Array.from(users.keys()).toReversed()),
     deviceId: Effect.sync(() => deviceId),
@@ -142,5 +146,84 @@ const memory = (): AppTokens => {
       Effect.sync(() => {
         deviceId = Option.some(id)
       })
+  }
+}
+
+/** A record of this version: `rank` orders the users, the highest being the most recent. */
+const UserRecord = Schema.fromJsonString(
+  Schema.Struct({ version: Schema.Literal(1), rank: Schema.Finite, user: StoredUser })
+)
+const decodeUser = Schema.decodeUnknownEffect(UserRecord)
+const encodeUser = Schema.encodeEffect(UserRecord)
+
+/** The id under which the device id is kept; no user has it. */
+const deviceRecord = "~device"
+
+const overRecords = (records: TokenRecords["Service"], appId: string): AppTokens => {
+  let lastRank = 0
+  const nextRank = Effect.map(Clock.currentTimeMillis, (now) => (lastRank = Math.max(now, lastRank + 1)))
+
+  /** A user's record, as long as it can be read; one that cannot is set aside, and the user is unknown. */
+  const read = Effect.fnUntraced(function* (userId: string) {
+    const record = yield* records.read(appId, userId)
+    if (Option.isNone(record)) return Option.none()
+    const decoded = yield* Effect.option(decodeUser(record.value.text))
+    if (Option.isSome(decoded) && decoded.value.user.id === userId) {
+      return Option.some({ ...decoded.value, revision: record.value.revision })
+    }
+    yield* Effect.logWarning("a record of the token store cannot be read and was set aside", { appId, userId })
+    yield* records.setAside(appId, userId, record.value.revision)
+    return Option.none()
+  })
+
+  return {
+    get: (userId) =>
+      Effect.map(
+        read(userId),
+        Option.map(({ user }) => user)
+      ),
+    modify: Effect.fnUntraced(function* (userId, change, options) {
+      while (true) {
+        const present = yield* read(userId)
+        const [result, next] = change(Option.map(present, ({ user }) => user))
+        const rank = options?.promote === true || Option.isNone(present) ? yield* nextRank : present.value.rank
+        const text = Option.isSome(next)
+          ? Option.some(yield* Effect.orDie(encodeUser({ version: 1, rank, user: next.value })))
+          : Option.none()
+        if (Option.isNone(present) && Option.isNone(text)) return result
+        if (
+          yield* records.replace(
+            appId,
+            userId,
+            Option.map(present, ({ revision }) => revision),
+            text
+          )
+        )
+          return result
+      }
+    }),
+    userIds: Effect.gen(function* () {
+      const ids = (yield* records.ids(appId)).filter((id) => id !== deviceRecord)
+      const present = yield* Effect.forEach(ids, read, { concurrency: 16 })
+      return present
+        .flatMap((record) => (Option.isSome(record) ? [record.value] : []))
+        .toSorted((a, b) => b.rank - a.rank)
+        .map(({ user }) => user.id)
+    }),
+    deviceId: Effect.map(
+      records.read(appId, deviceRecord),
+      Option.map(({ text }) => text)
+    ),
+    setDeviceId: Effect.fnUntraced(function* (deviceId) {
+      const present = yield* records.read(appId, deviceRecord)
+      if (Option.isSome(present) && present.value.text === deviceId) return
+      // another process may be quicker: one of the two ids is as good as the other
+      yield* records.replace(
+        appId,
+        deviceRecord,
+        Option.map(present, ({ revision }) => revision),
+        Option.some(deviceId)
+      )
+    })
   }
 }

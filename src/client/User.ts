@@ -9,6 +9,8 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import * as Ejson from "../protocol/Ejson.ts"
 import type { ProviderType } from "../protocol/Provider.ts"
 import { accessTokenClaims } from "../protocol/Token.ts"
@@ -20,6 +22,9 @@ import type { Identity, Profile } from "./Profile.ts"
 import type { ProfileApi } from "./ProfileApi.ts"
 import type { Sessions } from "./Sessions.ts"
 import type { AppTokens } from "./TokenStore.ts"
+import type { Listener, UserEvent, UserEvents } from "./UserEvents.ts"
+import { isLoggedIn } from "./UserState.ts"
+import type { UserState } from "./UserState.ts"
 
 /**
  * The id of a user, unique within an application.
@@ -34,14 +39,6 @@ export const UserId = Schema.NonEmptyString.pipe(Schema.brand("UserId"))
  * @since 0.1.0
  */
 export type UserId = typeof UserId.Type
-
-/**
- * Whether a user can act: logged in, logged out but known, or not known (any more).
- *
- * @category models
- * @since 0.1.0
- */
-export type UserState = "LoggedIn" | "LoggedOut" | "Removed"
 
 /**
  * Custom user data: a document of the application's own.
@@ -88,6 +85,19 @@ export interface User {
   readonly providerType: Effect.Effect<ProviderType, AppServicesError>
   readonly isLoggedIn: Effect.Effect<boolean, AppServicesError>
   readonly state: Effect.Effect<UserState, AppServicesError>
+  /** The present state, then each change. */
+  readonly states: Stream.Stream<UserState, AppServicesError>
+  /**
+   * Refreshes the session ahead of expiry until the scope closes or the session ends. Without it a session is refreshed
+   * when it is used, and costs no timer.
+   */
+  readonly keepAlive: Effect.Effect<void, AppServicesError, Scope.Scope>
+  /** What happens to this user, from the moment the stream runs. */
+  readonly events: Stream.Stream<UserEvent>
+  /** Adds a plain callback for what happens to this user, whichever handle of the user is asked. */
+  addListener(listener: Listener): void
+  removeListener(listener: Listener): void
+  removeAllListeners(): void
   /** The ways this user can log in, in the order they were added. Fetched once, then kept. */
   readonly identities: Effect.Effect<ReadonlyArray<Identity>, AppServicesError>
   /** Profile data. Fetched once, then kept; `refreshProfile` fetches it again. */
@@ -116,6 +126,7 @@ export interface User {
 export interface UserServices {
   readonly tokens: AppTokens
   readonly sessions: Sessions["Service"]
+  readonly events: UserEvents["Service"]
   readonly functions: FunctionsApi["Service"]
   readonly profiles: ProfileApi["Service"]
 }
@@ -168,17 +179,35 @@ export class UserHandle implements User {
   }
 
   get state() {
-    return Effect.map(
-      this.#find("state"),
-      Option.match({
-        onNone: (): UserState => "Removed",
-        onSome: (user): UserState => (user.session === undefined ? "LoggedOut" : "LoggedIn")
-      })
-    )
+    return this.#services.sessions.state("User.state", this.id)
   }
 
   get isLoggedIn() {
-    return Effect.map(this.state, (state) => state === "LoggedIn")
+    return Effect.map(this.state, isLoggedIn)
+  }
+
+  get states() {
+    return this.#services.sessions.states("User.states", this.id)
+  }
+
+  get keepAlive() {
+    return this.#services.sessions.keepAlive("User.keepAlive", this.id)
+  }
+
+  get events() {
+    return this.#services.events.stream(this.id)
+  }
+
+  addListener(listener: Listener) {
+    this.#services.events.addListener(this.id, listener)
+  }
+
+  removeListener(listener: Listener) {
+    this.#services.events.removeListener(this.id, listener)
+  }
+
+  removeAllListeners() {
+    this.#services.events.removeAllListeners(this.id)
   }
 
   get identities() {

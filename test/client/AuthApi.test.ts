@@ -134,7 +134,7 @@ describe("many users at once", () => {
       yield* named.logOut
       yield* anonymous.logOut
       assert.strictEqual((yield* failure(auth.switchUser(named.id))).reason._tag, "NotLoggedIn")
-      assert.deepStrictEqual([yield* named.state, yield* anonymous.state], ["LoggedOut", "Removed"])
+      assert.deepStrictEqual([(yield* named.state)._tag, (yield* anonymous.state)._tag], ["LoggedOut", "Removed"])
       assert.deepStrictEqual(
         (yield* auth.allUsers).map((user) => user.id),
         [named.id]
@@ -157,7 +157,7 @@ describe("many users at once", () => {
       const user = yield* auth.logIn(Credentials.emailPassword({ email: "a@b.c", password: "s3cret!" }))
       yield* user.logOut
       yield* auth.logIn(Credentials.apiKey("0123456789"))
-      assert.deepStrictEqual([yield* user.state, yield* user.providerType], ["LoggedIn", "local-userpass"])
+      assert.deepStrictEqual([(yield* user.state)._tag, yield* user.providerType], ["Active", "local-userpass"])
       assert.strictEqual((yield* auth.allUsers).length, 1)
     }).pipe(Effect.provide(sdk(layer)))
   })

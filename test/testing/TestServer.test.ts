@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Decimal128, Long, ObjectId, UUID } from "bson"
-import { Effect, Option, Redacted, Schema } from "effect"
+import { Data, Effect, Option, Redacted, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { AuthApi, Bson, Credentials, EmailPasswordApi } from "effect-app-services"
 import { App, FunctionContext } from "effect-app-services/server"
@@ -20,7 +20,7 @@ const app = App.make({
   functions: {
     sum: (a: number, b: number) => Effect.succeed(a + b),
     echo: (value: unknown) => value,
-    explode: () => Effect.fail(new Error("boom")),
+    explode: () => Effect.fail(new Boom()),
     whoAmI: () => Effect.map(FunctionContext, (context) => context.user.id),
     nothing: () => undefined,
     hidden: { private: true, handler: () => 1 }
@@ -29,6 +29,9 @@ const app = App.make({
 })
 
 const Live = TestServer.layer(app)
+class Boom extends Data.TaggedError("Boom")<{}> {
+  override readonly message = "boom"
+}
 const account = { email: "ada@example.com", password: "correct horse" }
 
 describe("the SDK against the embedded server, in process", () => {
@@ -132,7 +135,7 @@ describe("the SDK against the embedded server, in process", () => {
       assert.notStrictEqual(value(yield* user.accessToken), value(first))
       yield* TestClock.adjust("61 days")
       assert.strictEqual((yield* failure(user.functions.sum(1, 2))).reason._tag, "SessionExpired")
-      assert.deepStrictEqual([yield* user.state, yield* user.refreshToken], ["LoggedOut", Option.none()])
+      assert.deepStrictEqual([(yield* user.state)._tag, yield* user.refreshToken], ["LoggedOut", Option.none()])
     }).pipe(Effect.provide(Live))
   )
 

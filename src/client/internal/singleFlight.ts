@@ -10,11 +10,16 @@ import type * as Scope from "effect/Scope"
  *
  * @internal
  */
-export const make = <A, E>(): Effect.Effect<
-  <R>(key: string, work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
-  never,
-  Scope.Scope
-> =>
+export interface SingleFlight<A, E> {
+  /** Joins the work of a key that is under way, or starts it. */
+  readonly run: <R>(key: string, work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Starts the work of a key unless it is under way, and does not wait for it. */
+  readonly start: <R>(key: string, work: Effect.Effect<A, E, R>) => Effect.Effect<void, never, R>
+  readonly isRunning: (key: string) => boolean
+}
+
+/** @internal */
+export const make = <A, E>(): Effect.Effect<SingleFlight<A, E>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const flights = new Map<string, Fiber.Fiber<A, E>>()
     let closed = false
@@ -24,16 +29,20 @@ export const make = <A, E>(): Effect.Effect<
         return Fiber.interruptAll(flights.values())
       })
     )
-    return <R>(key: string, work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    const board = <R>(key: string, work: Effect.Effect<A, E, R>): Effect.Effect<Fiber.Fiber<A, E>, never, R> =>
       Effect.contextWith((context) => {
         if (closed) return Effect.interrupt
-        let flight = flights.get(key)
-        if (flight === undefined) {
-          // looking, starting and noting happen without a yield in between: two flights of a key cannot exist
-          flight = Effect.runForkWith(context)(work)
-          flights.set(key, flight)
-          flight.addObserver(() => flights.delete(key))
-        }
-        return Fiber.join(flight)
+        const present = flights.get(key)
+        if (present !== undefined) return Effect.succeed(present)
+        // looking, starting and noting happen without a yield in between: two flights of a key cannot exist
+        const flight = Effect.runForkWith(context)(work)
+        flights.set(key, flight)
+        flight.addObserver(() => flights.delete(key))
+        return Effect.succeed(flight)
       })
+    return {
+      run: (key, work) => Effect.flatMap(board(key, work), Fiber.join),
+      start: (key, work) => Effect.asVoid(board(key, work)),
+      isRunning: (key) => flights.has(key)
+    }
   })

@@ -1,7 +1,8 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { AppServicesError, StoreUnavailable, UnknownUser } from "../AppServicesError.ts"
-import type { AppTokens, StoredUser, TokenStoreError } from "../TokenStore.ts"
+import type { TokenStoreError } from "../TokenRecords.ts"
+import type { AppTokens, StoredUser } from "../TokenStore.ts"
 
 /**
  * Turns a failure of the token store into the SDK's error.

@@ -1,0 +1,119 @@
+/**
+ * What a persistent token store is made of: texts under the ids of an application's users.
+ *
+ * Whoever implements these few operations over an engine has a token store: `TokenStore.layerRecords` brings the format,
+ * its version, the order of users and the handling of damaged records, `EncryptedTokenRecords` encryption.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as KeyValueStore from "effect/persistence/KeyValueStore"
+import * as Schema from "effect/Schema"
+import * as KeyedLock from "./internal/keyedLock.ts"
+
+/**
+ * A store that could not be read or written.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TokenStoreError extends Schema.TaggedError<TokenStoreError>()("TokenStoreError", {
+  message: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {}
+
+/**
+ * A text, and what tells it apart from the texts that stood in its place before and after.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TokenRecord {
+  readonly text: string
+  readonly revision: string
+}
+
+/**
+ * @category services
+ * @since 0.1.0
+ */
+export class TokenRecords extends Context.Service<
+  TokenRecords,
+  {
+    read(appId: string, id: string): Effect.Effect<Option.Option<TokenRecord>, TokenStoreError>
+    /**
+     * Puts a text, or nothing, in the place of the record that has `revision`, or of nothing: atomically, and not at all
+     * if another one stands there. Yields whether it did.
+     */
+    replace(
+      appId: string,
+      id: string,
+      revision: Option.Option<string>,
+      text: Option.Option<string>
+    ): Effect.Effect<boolean, TokenStoreError>
+    /** The ids of all records of an application, in any order. */
+    ids(appId: string): Effect.Effect<ReadonlyArray<string>, TokenStoreError>
+    /** Moves the record that has `revision`, since it cannot be read, out of the way without losing it. */
+    setAside(appId: string, id: string, revision: string): Effect.Effect<void, TokenStoreError>
+  }
+>()("effect-app-services/client/TokenRecords") {
+  /**
+   * Over any `KeyValueStore` that one process writes at a time: memory, files, Web Storage, a table.
+   *
+   * Keys are `app-services/APP/users/ID`, damaged records move to `app-services/APP/set-aside/ID`.
+   */
+  static readonly layerKeyValueStore: Layer.Layer<TokenRecords, never, KeyValueStore.KeyValueStore> = Layer.effect(
+    this,
+    Effect.suspend(() => overKeyValueStore)
+  )
+}
+
+const overKeyValueStore = Effect.gen(function* () {
+  const store = yield* KeyValueStore.KeyValueStore
+  // one lock for each record that is being replaced: a key-value store has no conditional write
+  const locked = yield* KeyedLock.make
+  const prefix = (appId: string) => `app-services/${encodeURIComponent(appId)}/users/`
+  const keyOf = (appId: string, id: string) => prefix(appId) + encodeURIComponent(id)
+
+  const lifted = <A>(effect: Effect.Effect<A, KeyValueStore.KeyValueStoreError>) =>
+    Effect.mapError(
+      effect,
+      ({ cause, message }) => new TokenStoreError({ message, ...(cause !== undefined && { cause }) })
+    )
+
+  return TokenRecords.of({
+    read: (appId, id) =>
+      Effect.map(lifted(store.get(keyOf(appId, id))), (text) =>
+        text === undefined ? Option.none() : Option.some({ text, revision: text })
+      ),
+    replace: (appId, id, revision, text) => {
+      const key = keyOf(appId, id)
+      return locked(key)(
+        Effect.gen(function* () {
+          if ((yield* lifted(store.get(key))) !== Option.getOrUndefined(revision)) return false
+          yield* lifted(Option.isSome(text) ? store.set(key, text.value) : store.remove(key))
+          return true
+        })
+      )
+    },
+    ids: (appId) =>
+      Effect.map(lifted(store.keys), (keys) =>
+        keys
+          .filter((key) => key.startsWith(prefix(appId)))
+          .map((key) => decodeURIComponent(key.slice(prefix(appId).length)))
+      ),
+    setAside: (appId, id, revision) => {
+      const key = keyOf(appId, id)
+      return locked(key)(
+        Effect.gen(function* () {
+          if ((yield* lifted(store.get(key))) !== revision) return
+          yield* lifted(store.set(key.replace("/users/", "/set-aside/"), revision))
+          yield* lifted(store.remove(key))
+        })
+      )
+    }
+  })
+})
