@@ -47,13 +47,17 @@ interface Loaded {
  * @since 0.1.0
  */
 export const serve = Command.make("serve", flags, ({ directories, host, json, port }) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const loaded = yield* Effect.forEach(directories, (directory) =>
-      Effect.map(AppDirectory.load(directory), (app): Loaded => ({ directory, app })))
-    const server = NodeAppServicesServer.layer(loaded.map(({ app }) => app), { host, port })
-    yield* Layer.build(server).pipe(
+      Effect.map(AppDirectory.load(directory), (app): Loaded => ({ directory, app }))
+    )
+    const server = NodeAppServicesServer.layer(
+      loaded.map(({ app }) => app),
+      { host, port }
+    )
+    return yield* Layer.build(server).pipe(
       Effect.flatMap((context) => Effect.provideContext(NodeAppServicesServer.baseUrl, context)),
-      Effect.flatMap((baseUrl) => json ? announceJson(loaded, baseUrl) : announce(loaded, baseUrl)),
+      Effect.flatMap((baseUrl) => (json ? announceJson(loaded, baseUrl) : announce(loaded, baseUrl))),
       Effect.andThen(Effect.never)
     )
   }).pipe(
@@ -63,13 +67,14 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
       AppServicesServerError: (error) => stop(error, error.message),
       ServeError: (error) => stop(error, cannotListen(error.cause, host, port))
     })
-  )).pipe(
-    Command.withDescription("Run exported App Services applications on this machine, in memory"),
-    Command.withExamples([
-      { command: "effect-app-services serve ./exported-app", description: "One application, on port 9090" },
-      { command: "effect-app-services serve ./shop ./blog --port 0 --json", description: "Two of them, on a free port" }
-    ])
   )
+).pipe(
+  Command.withDescription("Run exported App Services applications on this machine, in memory"),
+  Command.withExamples([
+    { command: "effect-app-services serve ./exported-app", description: "One application, on port 9090" },
+    { command: "effect-app-services serve ./shop ./blog --port 0 --json", description: "Two of them, on a free port" }
+  ])
+)
 
 const stop = (cause: unknown, userMessage: string) => Effect.fail(new CliError.UserError({ cause, userMessage }))
 
@@ -88,18 +93,27 @@ const cannotListen = (cause: unknown, host: string, port: number): string => {
   }
 }
 
+const encodeReady = Schema.encodeEffect(
+  Schema.fromJsonString(
+    Schema.Struct({ event: Schema.Literal("ready"), baseUrl: Schema.String, appIds: Schema.Array(Schema.String) })
+  )
+)
+
 const announceJson = (loaded: ReadonlyArray<Loaded>, baseUrl: string) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     for (const line of notices(loaded)) yield* Console.error(line)
-    yield* Console.log(JSON.stringify({ event: "ready", baseUrl, appIds: loaded.map(({ app }) => app.id) }))
+    const line = encodeReady({ event: "ready", baseUrl, appIds: loaded.map(({ app }) => app.id) })
+    yield* Console.log(yield* Effect.orDie(line))
   })
 
 const announce = (loaded: ReadonlyArray<Loaded>, baseUrl: string) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     for (const { app, directory } of loaded) {
       yield* Console.log(`${app.id}  (${directory})`)
       yield* Console.log(`  log in with  ${list(providersOf(app))}`)
-      yield* Console.log(`  functions    ${list([...app.functions.values()].filter((fn) => !fn.private).map((fn) => fn.name))}`)
+      yield* Console.log(
+        `  functions    ${list([...app.functions.values()].filter((fn) => !fn.private).map((fn) => fn.name))}`
+      )
     }
     const lines = notices(loaded)
     if (lines.length > 0) yield* Console.log(`\nworth knowing:\n${lines.map((line) => `  ${line}`).join("\n")}`)
@@ -111,7 +125,7 @@ const notices = (loaded: ReadonlyArray<Loaded>): ReadonlyArray<string> =>
     app.report.map(({ file, message }) => `${app.id}: ${file === undefined ? "" : `${file}: `}${message}`)
   )
 
-const list = (names: ReadonlyArray<string>): string => names.length === 0 ? "none" : names.join(", ")
+const list = (names: ReadonlyArray<string>): string => (names.length === 0 ? "none" : names.join(", "))
 
 const providersOf = ({ providers }: App): ReadonlyArray<string> => [
   ...(providers.anonymous ? ["anon-user"] : []),

@@ -36,6 +36,7 @@ import type { AccessTokenClaims } from "../protocol/Token.ts"
 import { AppServicesError, InvalidResponse, NotLoggedIn, SessionExpired } from "./AppServicesError.ts"
 import type { Reason } from "./AppServicesError.ts"
 import * as Deadlines from "./internal/deadlines.ts"
+import * as Gate from "./internal/gate.ts"
 import * as KeyedLock from "./internal/keyedLock.ts"
 import * as SingleFlight from "./internal/singleFlight.ts"
 import * as Telemetry from "./internal/telemetry.ts"
@@ -153,7 +154,7 @@ const shortestSleep = 1_000
 interface Failure {
   readonly since: number
   readonly error: AppServicesError
-  /** When to try again behind an answer, and when the host allows another try at all. */
+  /** When to try again behind an answer, and when the host allows another try at all, by the monotonic clock. */
   readonly pausedUntil: number
   readonly blockedUntil: number
 }
@@ -163,6 +164,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const events = yield* UserEvents
   const tokens = (yield* TokenStore).forApp(client.appId)
   const locked = yield* KeyedLock.make
+  const passing = yield* Gate.make
   const share = yield* SingleFlight.make<Session, AppServicesError>()
   const kept = yield* FiberMap.make<string>()
   const deadlines = Deadlines.make()
@@ -175,11 +177,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
       Effect.succeed(Duration.max(duration, Duration.millis(retryAfter(input))))
     )
   )
-  let closed = false
-  yield* Effect.addFinalizer(() => Effect.sync(() => (closed = true)))
 
   /**
-   * Writes the store and announces what was written: both or neither, in one order, and neither once the layer is closed.
+   * Writes the store and announces what was written: both or neither, in one order, and neither once the layer is closed,
+   * which waits for what is being written.
    */
   const write = <A>(
     operation: string,
@@ -188,7 +189,6 @@ const make = Effect.fnUntraced(function* (options: Options) {
     options?: { readonly promote: boolean }
   ) =>
     Effect.suspend(() => {
-      if (closed) return Effect.interrupt
       const modified = tokens.modify(
         userId,
         (current) => {
@@ -203,7 +203,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
           result
         )
       )
-    }).pipe(locked(userId), Effect.uninterruptible)
+    }).pipe(passing, locked(userId), Effect.uninterruptible)
 
   const marginOf = ({ expiresAt, receivedAt }: Session) => Math.min(renewalMargin, (expiresAt - receivedAt) / 2)
 
@@ -283,10 +283,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
   )
 
   const noteFailure = Effect.fnUntraced(function* (userId: string, error: AppServicesError) {
-    const now = yield* Clock.currentTimeMillis
+    const now = yield* Deadlines.monotonicMillis
     const wait = retryAfter(error)
     failures.set(userId, {
-      since: failures.get(userId)?.since ?? now,
+      since: failures.get(userId)?.since ?? (yield* Clock.currentTimeMillis),
       error,
       pausedUntil: now + Math.max(wait, renewalPauseMillis),
       blockedUntil: now + wait
@@ -305,7 +305,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const newerThan = Effect.fnUntraced(
     function* (operation: string, userId: string, seen: Redacted.Redacted) {
       const failure = failures.get(userId)
-      if (failure !== undefined && failure.blockedUntil > (yield* Clock.currentTimeMillis)) return yield* failure.error
+      if (failure !== undefined && failure.blockedUntil > (yield* Deadlines.monotonicMillis))
+        return yield* failure.error
       return yield* share.run(userId, renew(operation, userId, seen))
     },
     // the error may come from a refresh that another operation began
@@ -323,8 +324,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
     const left = yield* deadlines.remaining(userId, session)
     if (left > marginOf(session)) return session.accessToken
     if (left <= 0) return (yield* newerThan(operation, userId, session.accessToken)).accessToken
-    const pausedUntil = failures.get(userId)?.pausedUntil ?? 0
-    if (pausedUntil <= (yield* Clock.currentTimeMillis)) {
+    const pausedUntil = failures.get(userId)?.pausedUntil ?? -Infinity
+    if (pausedUntil <= (yield* Deadlines.monotonicMillis)) {
       yield* share.start(userId, renew("Sessions.renew", userId, session.accessToken))
     }
     return session.accessToken

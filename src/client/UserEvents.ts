@@ -136,7 +136,7 @@ const make = Effect.gen(function* () {
       const at = yield* Clock.currentTimeMillis
       const event: UserEvent = { ...payload, userId, at, sequence: ++sequence }
       const context = yield* Effect.context<never>()
-      PubSub.publishUnsafe(hub, event)
+      yield* PubSub.publish(hub, event)
       deliver(event, (cause) => {
         Effect.runForkWith(context)(Effect.logError("a listener of user events failed", cause))
       })

@@ -21,7 +21,7 @@ import * as HttpServer from "effect/http/HttpServer"
 import type * as HttpServerError from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
-import { createServer } from "node:http"
+import { createServer, type Server } from "node:http"
 import type { App } from "../server/App.ts"
 import * as AppServicesServer from "../server/AppServicesServer.ts"
 
@@ -50,18 +50,31 @@ export const layer = (
   apps: App | ReadonlyArray<App>,
   { host = "127.0.0.1", port = 0, shutdownTimeout = "3 seconds", ...options }: Options = {}
 ): Layer.Layer<HttpServer.HttpServer, AppServicesServer.AppServicesServerError | HttpServerError.ServeError> =>
-  AppServicesServer.layer(apps, options).pipe(
-    Layer.provideMerge(Layer.effect(
-      HttpServer.HttpServer,
-      Effect.suspend(() => {
-        const server = createServer()
-        return Effect.tap(
-          NodeHttpServer.make(() => server, { host, port, gracefulShutdownTimeout: shutdownTimeout }),
-          // runs before the server waits for its connections to end: those that are still open by then are cut
-          Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+  Layer.unwrap(
+    Effect.sync(() => {
+      const server = createServer()
+      const listening = Layer.effect(
+        HttpServer.HttpServer,
+        NodeHttpServer.make(() => server, { host, port, gracefulShutdownTimeout: shutdownTimeout }).pipe(
+          // what is still open when the requests under way had their time is cut
+          Effect.tap(Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections())))
         )
-      })
-    ))
+      )
+      return Layer.effectDiscard(releaseIdle(server)).pipe(
+        Layer.provideMerge(AppServicesServer.layer(apps, options)),
+        Layer.provideMerge(listening)
+      )
+    })
+  )
+
+/** A connection that is kept alive after the last answer would hold up the closing of the server. */
+const releaseIdle = (server: Server) =>
+  Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      // @effect-diagnostics-next-line globalTimersInEffect:off -- a test's clock must not hold up a real socket
+      const timer = setInterval(() => server.closeIdleConnections(), 20)
+      server.once("close", () => clearInterval(timer))
+    })
   )
 
 /**
@@ -70,11 +83,14 @@ export const layer = (
  * @category accessors
  * @since 0.1.0
  */
-export const baseUrl: Effect.Effect<string, never, HttpServer.HttpServer> = Effect.map(HttpServer.HttpServer, ({ address }) => {
-  if (NetAddress.isUnixPathAddress(address) || !NetAddress.isUnspecified(address.address)) {
-    return HttpServer.formatAddress(address)
+export const baseUrl: Effect.Effect<string, never, HttpServer.HttpServer> = Effect.map(
+  HttpServer.HttpServer,
+  ({ address }) => {
+    if (NetAddress.isUnixPathAddress(address) || !NetAddress.isUnspecified(address.address)) {
+      return HttpServer.formatAddress(address)
+    }
+    // a server on every address is reached by the loopback one
+    const loopback = NetAddress.isIpv4Address(address.address) ? NetAddress.ipv4Loopback : NetAddress.ipv6Loopback
+    return HttpServer.formatAddress(NetAddress.inetAddressUnsafe(loopback, address.port))
   }
-  // a server on every address is reached by the loopback one
-  const loopback = NetAddress.isIpv4Address(address.address) ? NetAddress.ipv4Loopback : NetAddress.ipv6Loopback
-  return HttpServer.formatAddress(NetAddress.inetAddressUnsafe(loopback, address.port))
-})
+)

@@ -77,22 +77,28 @@ const CreatedKey = Schema.Struct({ ...Answers.ApiKey.fields, key: Schema.Redacte
  * @category groups
  * @since 0.1.0
  */
-export class ApiKeysGroup extends HttpApiGroup.make("apiKeys").add(
-  HttpApiEndpoint.post("create", routes.apiKeys, {
-    payload: Schema.Struct({ name: Schema.String }),
-    success: CreatedKey.pipe(HttpApiSchema.status(201)),
-    error: [BadRequest, Conflict, TooLarge]
-  }),
-  HttpApiEndpoint.get("list", routes.apiKeys, { success: Schema.Array(Answers.ApiKey) }),
-  HttpApiEndpoint.get("fetch", routes.apiKey, { ...ofKey, success: Answers.ApiKey, error: NotFound }),
-  HttpApiEndpoint.delete("delete", routes.apiKey, {
-    ...ofKey,
-    success: HttpApiSchema.NoContent,
-    error: [Forbidden, NotFound]
-  }),
-  HttpApiEndpoint.put("enable", routes.enableApiKey, { ...ofKey, success: HttpApiSchema.NoContent, error: NotFound }),
-  HttpApiEndpoint.put("disable", routes.disableApiKey, { ...ofKey, success: HttpApiSchema.NoContent, error: NotFound })
-).middleware(RefreshToken) {}
+export class ApiKeysGroup extends HttpApiGroup.make("apiKeys")
+  .add(
+    HttpApiEndpoint.post("create", routes.apiKeys, {
+      payload: Schema.Struct({ name: Schema.String }),
+      success: CreatedKey.pipe(HttpApiSchema.status(201)),
+      error: [BadRequest, Conflict, TooLarge]
+    }),
+    HttpApiEndpoint.get("list", routes.apiKeys, { success: Schema.Array(Answers.ApiKey) }),
+    HttpApiEndpoint.get("fetch", routes.apiKey, { ...ofKey, success: Answers.ApiKey, error: NotFound }),
+    HttpApiEndpoint.delete("delete", routes.apiKey, {
+      ...ofKey,
+      success: HttpApiSchema.NoContent,
+      error: [Forbidden, NotFound]
+    }),
+    HttpApiEndpoint.put("enable", routes.enableApiKey, { ...ofKey, success: HttpApiSchema.NoContent, error: NotFound }),
+    HttpApiEndpoint.put("disable", routes.disableApiKey, {
+      ...ofKey,
+      success: HttpApiSchema.NoContent,
+      error: NotFound
+    })
+  )
+  .middleware(RefreshToken) {}
 
 /**
  * The whole client API, version 2.0.
@@ -104,5 +110,4 @@ export class Api extends HttpApi.make("app-services")
   .add(ApplicationGroup)
   .add(AuthenticationGroup)
   .add(SessionGroup)
-  .add(ApiKeysGroup)
-{}
+  .add(ApiKeysGroup) {}

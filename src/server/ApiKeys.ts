@@ -32,36 +32,44 @@ const limit = 20
  * @category services
  * @since 0.1.0
  */
-export class ApiKeys extends Context.Service<ApiKeys, {
-  readonly create: (
-    appId: string,
-    user: User,
-    name: unknown
-  ) => Effect.Effect<ApiKey & { readonly key: Redacted.Redacted }, BadRequest | Conflict>
-  readonly list: (appId: string, user: User) => Effect.Effect<ReadonlyArray<ApiKey>>
-  readonly fetch: (appId: string, user: User, id: string) => Effect.Effect<ApiKey, NotFound>
-  readonly setDisabled: (appId: string, user: User, id: string, disabled: boolean) => Effect.Effect<void, NotFound>
-  /** A session cannot delete the key that it began with. */
-  readonly remove: (appId: string, session: Session, user: User, id: string) => Effect.Effect<void, NotFound | Forbidden>
-}>()("effect-app-services/server/ApiKeys") {
+export class ApiKeys extends Context.Service<
+  ApiKeys,
+  {
+    readonly create: (
+      appId: string,
+      user: User,
+      name: unknown
+    ) => Effect.Effect<ApiKey & { readonly key: Redacted.Redacted }, BadRequest | Conflict>
+    readonly list: (appId: string, user: User) => Effect.Effect<ReadonlyArray<ApiKey>>
+    readonly fetch: (appId: string, user: User, id: string) => Effect.Effect<ApiKey, NotFound>
+    readonly setDisabled: (appId: string, user: User, id: string, disabled: boolean) => Effect.Effect<void, NotFound>
+    /** A session cannot delete the key that it began with. */
+    readonly remove: (
+      appId: string,
+      session: Session,
+      user: User,
+      id: string
+    ) => Effect.Effect<void, NotFound | Forbidden>
+  }
+>()("effect-app-services/server/ApiKeys") {
   static readonly layer: Layer.Layer<ApiKeys, never, State | SecureRandom.SecureRandom> = Layer.effect(
     ApiKeys,
     Effect.suspend(() => make)
   )
 }
 
-const make = Effect.gen(function*() {
+const make = Effect.gen(function* () {
   const state = yield* State
   const random = yield* SecureRandom.SecureRandom
 
   // another user's key is not there either
-  const find = Effect.fnUntraced(function*(appId: string, user: User, id: string) {
+  const find = Effect.fnUntraced(function* (appId: string, user: User, id: string) {
     const key = Option.getOrUndefined(yield* state.apiKey(appId, id))
     return key?.userId === user.id ? key : yield* new NotFound(body("API key not found", "APIKeyNotFound"))
   })
 
   return ApiKeys.of({
-    create: Effect.fn("ApiKeys.create")(function*(appId, user, name) {
+    create: Effect.fn("ApiKeys.create")(function* (appId, user, name) {
       if (typeof name !== "string" || name === "") return yield* new BadRequest(body("'name' is a required string"))
       if (!/^[A-Za-z0-9_-]+$/.test(name)) {
         return yield* new BadRequest(
@@ -82,11 +90,11 @@ const make = Effect.gen(function*() {
     }),
     list: Effect.fn("ApiKeys.list")((appId, user) => state.apiKeys(appId, user.id)),
     fetch: Effect.fn("ApiKeys.fetch")(find),
-    setDisabled: Effect.fn("ApiKeys.setDisabled")(function*(appId, user, id, disabled) {
+    setDisabled: Effect.fn("ApiKeys.setDisabled")(function* (appId, user, id, disabled) {
       const key = yield* find(appId, user, id)
       yield* state.setApiKeyDisabled(appId, key.id, disabled)
     }),
-    remove: Effect.fn("ApiKeys.remove")(function*(appId, session, user, id) {
+    remove: Effect.fn("ApiKeys.remove")(function* (appId, session, user, id) {
       const key = yield* find(appId, user, id)
       if (session.identity.providerType === "api-key" && session.identity.id === key.id) {
         return yield* new Forbidden(body("a session cannot delete the API key that it began with"))

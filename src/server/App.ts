@@ -45,9 +45,18 @@ export interface HandlerOptions {
   readonly private?: boolean
 }
 
-/** The services a function may ask for: `FunctionContext` alone. Anything else becomes a type error at the function. */
-type Checked<F> = F extends (...args: infer _Args) => Effect.Effect<infer _A, infer _E, infer R>
-  ? [R] extends [FunctionContext] ? F : ["a function may only require FunctionContext, provide the rest", R]
+/** The services that Effects among a function's results need; of an untyped result nobody knows. */
+type Needs<Result> = 0 extends 1 & Result
+  ? never
+  : Result extends Effect.Effect<infer _A, infer _E, infer R>
+    ? R
+    : never
+
+/** A function may ask for `FunctionContext` alone. Anything else becomes a type error at the function. */
+type Checked<F> = F extends (...args: infer _Args) => infer Result
+  ? [Needs<Result>] extends [FunctionContext]
+    ? F
+    : ["a function may only require FunctionContext, provide the rest", Needs<Result>]
   : F
 
 type CheckedFunctions<Functions> = {
@@ -220,25 +229,32 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
   const functions = new Map<string, AppFunction>()
   const definitions: Readonly<Record<string, Handler | HandlerOptions>> = options.functions ?? {}
   for (const [name, definition] of Object.entries(definitions)) {
-    functions.set(name, typeof definition === "function" ? fromHandler(name, definition) : {
-      ...fromHandler(name, definition.handler),
-      private: definition.private ?? false
-    })
+    functions.set(
+      name,
+      typeof definition === "function"
+        ? fromHandler(name, definition)
+        : {
+            ...fromHandler(name, definition.handler),
+            private: definition.private ?? false
+          }
+    )
   }
   const { anonymous, apiKey, customFunction, emailPassword } = options.providers ?? {}
   return {
     id: options.id,
     providers: {
       anonymous: anonymous ?? false,
-      emailPassword: emailPassword === undefined || emailPassword === false
-        ? undefined
-        : { autoConfirm: emailPassword === true || (emailPassword.autoConfirm ?? true) },
+      emailPassword:
+        emailPassword === undefined || emailPassword === false
+          ? undefined
+          : { autoConfirm: emailPassword === true || (emailPassword.autoConfirm ?? true) },
       apiKey: apiKey ?? false,
-      customFunction: typeof customFunction === "string"
-        ? functions.get(customFunction) ?? missing(customFunction)
-        : customFunction === undefined
-        ? undefined
-        : fromHandler("custom-function", customFunction)
+      customFunction:
+        typeof customFunction === "string"
+          ? (functions.get(customFunction) ?? missing(customFunction))
+          : customFunction === undefined
+            ? undefined
+            : fromHandler("custom-function", customFunction)
     },
     functions,
     customUserData: options.customUserData,
@@ -249,7 +265,9 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
       values: new Map(Object.entries(options.environment?.values ?? {}))
     },
     tokens: {
-      accessTokenLifetime: Duration.fromInputUnsafe(options.tokens?.accessTokenLifetime ?? defaults.accessTokenLifetime),
+      accessTokenLifetime: Duration.fromInputUnsafe(
+        options.tokens?.accessTokenLifetime ?? defaults.accessTokenLifetime
+      ),
       refreshTokenLifetime: Duration.fromInputUnsafe(
         options.tokens?.refreshTokenLifetime ?? defaults.refreshTokenLifetime
       )

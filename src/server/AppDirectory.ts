@@ -46,7 +46,16 @@ const RootConfig = Schema.Struct({
 const rootFiles = ["realm_config.json", "root_config.json", "stitch.json", "config.json"]
 
 /** What makes a directory an application even where a root file is missing. */
-const parts = ["auth", "auth_providers", "functions", "http_endpoints", "https_endpoints", "triggers", "data_sources", "services"]
+const parts = [
+  "auth",
+  "auth_providers",
+  "functions",
+  "http_endpoints",
+  "https_endpoints",
+  "triggers",
+  "data_sources",
+  "services"
+]
 
 /**
  * Loads an application.
@@ -65,18 +74,16 @@ const parts = ["auth", "auth_providers", "functions", "http_endpoints", "https_e
  * @category constructors
  * @since 0.1.0
  */
-export const load: (
-  directory: string
-) => Effect.Effect<App, AppDirectoryError, FileSystem.FileSystem | Path.Path> = Effect.fn("AppDirectory.load")(
-  function*(directory: string) {
+export const load: (directory: string) => Effect.Effect<App, AppDirectoryError, FileSystem.FileSystem | Path.Path> =
+  Effect.fn("AppDirectory.load")(function* (directory: string) {
     const files = yield* listFiles(directory)
     const rootFile = rootFiles.find((file) => files.has(file))
     if (rootFile === undefined && !parts.some((part) => files.below(part).length > 0)) {
       return yield* new AppDirectoryError({
         file: files.root,
-        message: `${files.root} holds no application: none of ${rootFiles.join(", ")}, and no folder of one (${
-          parts.slice(0, 3).join(", ")
-        }, ...)`
+        message: `${files.root} holds no application: none of ${rootFiles.join(", ")}, and no folder of one (${parts
+          .slice(0, 3)
+          .join(", ")}, ...)`
       })
     }
     const root = rootFile === undefined ? undefined : yield* files.json(rootFile, RootConfig)
@@ -105,8 +112,7 @@ export const load: (
       data: yield* data(files),
       report: files.report
     }
-  }
-)
+  })
 
 const folderName = (root: string): string => root.split(/[/\\]/).findLast((name) => name !== "") ?? "app"
 
@@ -117,7 +123,7 @@ const Value = Schema.Struct({
 })
 const Secrets = Schema.Record(Schema.String, Schema.Unknown)
 
-const values = Effect.fnUntraced(function*(files: AppFiles) {
+const values = Effect.fnUntraced(function* (files: AppFiles) {
   const secrets = (yield* files.json("secrets.json", Secrets)) ?? {}
   const found = new Map<string, unknown>()
   for (const file of files.below("values")) {
@@ -136,40 +142,50 @@ const values = Effect.fnUntraced(function*(files: AppFiles) {
     else {
       files.report.push({
         file,
-        message: `the secret "${name}" of the value "${value.name}" is missing: put it into secrets.json ({ "${name}": ... }) `
-          + `or into an environment variable of that name`
+        message:
+          `the secret "${name}" of the value "${value.name}" is missing: put it into secrets.json ({ "${name}": ... }) ` +
+          `or into an environment variable of that name`
       })
     }
   }
   return found
 })
 
-const Environment = Schema.Struct({ values: Schema.optional(Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown))) })
+const Environment = Schema.Struct({
+  values: Schema.optional(Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown)))
+})
 
-const environment = Effect.fnUntraced(function*(files: AppFiles, tag: string) {
+const environment = Effect.fnUntraced(function* (files: AppFiles, tag: string) {
   const file = `environments/${tag === "" ? "no-environment" : tag}.json`
   const found = yield* files.json(file, Environment)
   return new Map(Object.entries(found?.values ?? {}))
 })
 
 /** Documents of `data/DATABASE/COLLECTION.json`, as `mongoexport` writes them: an array, or one a line. */
-const data = Effect.fnUntraced(function*(files: AppFiles) {
+const data = Effect.fnUntraced(function* (files: AppFiles) {
   const collections: Array<Collection> = []
   for (const file of files.below("data")) {
     const [, database, name] = /^data\/([^/]+)\/([^/]+)\.json$/.exec(file) ?? []
     if (database === undefined || name === undefined) continue
     const text = (yield* files.text(file)).replace(/^\uFEFF/, "").trim()
     const documents: Array<Record<string, unknown>> = []
-    const chunks = text.startsWith("[") ? [{ text, line: 1 }] : text.split("\n").map((text, i) => ({ text, line: i + 1 }))
+    const chunks = text.startsWith("[")
+      ? [{ text, line: 1 }]
+      : text.split("\n").map((text, i) => ({ text, line: i + 1 }))
     for (const chunk of chunks) {
       if (chunk.text.trim() === "") continue
       const parsed = Ejson.parse(chunk.text)
       if (Result.isFailure(parsed)) {
         const path = files.path(file)
-        return yield* new AppDirectoryError({ file: path, message: `${path}:${chunk.line} holds no documents: ${parsed.failure.message}` })
+        return yield* new AppDirectoryError({
+          file: path,
+          message: `${path}:${chunk.line} holds no documents: ${parsed.failure.message}`
+        })
       }
       const items: ReadonlyArray<unknown> = Array.isArray(parsed.success) ? parsed.success : [parsed.success]
-      documents.push(...items.filter((item): item is Record<string, unknown> => typeof item === "object" && item !== null))
+      documents.push(
+        ...items.filter((item): item is Record<string, unknown> => typeof item === "object" && item !== null)
+      )
     }
     collections.push({ database, collection: name, documents })
   }

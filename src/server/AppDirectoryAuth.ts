@@ -15,15 +15,19 @@ const Provider = Schema.Struct({
   name: Text,
   type: Text,
   disabled: Flag,
-  config: Schema.optional(Schema.NullOr(Schema.Struct({
-    autoConfirm: Flag,
-    runConfirmationFunction: Flag,
-    confirmationFunctionName: Text,
-    runResetFunction: Flag,
-    resetFunctionName: Text,
-    authFunctionName: Text,
-    authFunctionId: Text
-  })))
+  config: Schema.optional(
+    Schema.NullOr(
+      Schema.Struct({
+        autoConfirm: Flag,
+        runConfirmationFunction: Flag,
+        confirmationFunctionName: Text,
+        runResetFunction: Flag,
+        resetFunctionName: Text,
+        authFunctionName: Text,
+        authFunctionId: Text
+      })
+    )
+  )
 })
 type Provider = typeof Provider.Type
 
@@ -41,10 +45,7 @@ const providersFile = "auth/providers.json"
 const customUserDataFile = "auth/custom_user_data.json"
 
 /** @internal */
-export const providers = Effect.fnUntraced(function*(
-  files: AppFiles,
-  functions: ReadonlyMap<string, AppFunction>
-) {
+export const providers = Effect.fnUntraced(function* (files: AppFiles, functions: ReadonlyMap<string, AppFunction>) {
   const declared: Array<readonly [file: string, type: string, provider: Provider]> = []
   const all = (yield* files.json(providersFile, Schema.Record(Schema.String, Provider))) ?? {}
   for (const [name, provider] of Object.entries(all)) declared.push([providersFile, provider.type ?? name, provider])
@@ -79,8 +80,9 @@ export const providers = Effect.fnUntraced(function*(
         if (!emailPassword.autoConfirm) {
           files.report.push({
             file,
-            message: "confirmation of e-mail addresses is not supported: who registers stays unconfirmed and cannot log in; "
-              + "set \"autoConfirm\" of \"local-userpass\" to true"
+            message:
+              "confirmation of e-mail addresses is not supported: who registers stays unconfirmed and cannot log in; " +
+              'set "autoConfirm" of "local-userpass" to true'
           })
         }
         break
@@ -91,14 +93,17 @@ export const providers = Effect.fnUntraced(function*(
         break
       }
       default:
-        files.report.push({ file, message: `the authentication provider "${type}" is not supported: logging in with it is refused` })
+        files.report.push({
+          file,
+          message: `the authentication provider "${type}" is not supported: logging in with it is refused`
+        })
     }
   }
   return { anonymous, apiKey, emailPassword, customFunction }
 })
 
 /** @internal */
-export const customUserData = Effect.fnUntraced(function*(
+export const customUserData = Effect.fnUntraced(function* (
   files: AppFiles,
   functions: ReadonlyMap<string, AppFunction>,
   ofRoot: typeof CustomUserDataConfig.Type | undefined
@@ -123,7 +128,7 @@ export const customUserData = Effect.fnUntraced(function*(
   if (!isText(collection) || !isText(database) || !isText(userIdField)) {
     files.report.push({
       file,
-      message: "custom user data needs \"database_name\", \"collection_name\" and \"user_id_field\": users have none"
+      message: 'custom user data needs "database_name", "collection_name" and "user_id_field": users have none'
     })
     return { ...none, onUserCreation: hook }
   }

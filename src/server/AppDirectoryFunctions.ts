@@ -22,13 +22,14 @@ const FunctionConfigs = Schema.Array(FunctionConfig)
 const listFile = "functions/config.json"
 
 /** @internal */
-export const load = Effect.fnUntraced(function*(files: AppFiles) {
+export const load = Effect.fnUntraced(function* (files: AppFiles) {
   const functions = new Map<string, AppFunction>()
   const sources = files.below("functions").filter((file) => file.endsWith(".js"))
 
-  const add = Effect.fnUntraced(function*(config: FunctionConfig, configFile: string, source: string | undefined) {
+  const add = Effect.fnUntraced(function* (config: FunctionConfig, configFile: string, source: string | undefined) {
     const { name } = config
-    if (functions.has(name)) files.report.push({ file: configFile, message: `the function "${name}" is listed twice: the last one counts` })
+    if (functions.has(name))
+      files.report.push({ file: configFile, message: `the function "${name}" is listed twice: the last one counts` })
     const closed = !isTriviallyTrue(config.can_evaluate)
     if (closed) {
       files.report.push({
@@ -52,11 +53,15 @@ export const load = Effect.fnUntraced(function*(files: AppFiles) {
   for (const file of files.below("functions")) {
     // the older layout: a folder for each function
     const folder = /^(functions\/.+)\/config\.json$/.exec(file)?.[1]
-    const config = folder === undefined || !files.has(`${folder}/source.js`) ? undefined : yield* files.json(file, FunctionConfig)
+    const config =
+      folder === undefined || !files.has(`${folder}/source.js`) ? undefined : yield* files.json(file, FunctionConfig)
     if (config !== undefined) yield* add(config, file, `${folder}/source.js`)
   }
   if (functions.size === 0 && sources.length > 0 && !files.has(listFile)) {
-    files.report.push({ file: listFile, message: `the file is missing: it lists the functions, so none of ${sources.length} sources was loaded` })
+    files.report.push({
+      file: listFile,
+      message: `the file is missing: it lists the functions, so none of ${sources.length} sources was loaded`
+    })
   }
   return functions
 })
@@ -71,11 +76,15 @@ const find = (files: AppFiles, sources: ReadonlyArray<string>, name: string): st
   return elsewhere.length === 1 ? elsewhere[0] : undefined
 }
 
-const read = Effect.fnUntraced(function*(files: AppFiles, name: string, source: string | undefined) {
+const read = Effect.fnUntraced(function* (files: AppFiles, name: string, source: string | undefined) {
   if (source === undefined) {
     const file = `functions/${name}.js`
     files.report.push({ file, message: `the source of the function "${name}" is missing: calling it fails` })
-    return { _tag: "Broken", code: "FunctionNotFound", message: `function not found: '${name}': its source is missing` } satisfies FunctionBody
+    return {
+      _tag: "Broken",
+      code: "FunctionNotFound",
+      message: `function not found: '${name}': its source is missing`
+    } satisfies FunctionBody
   }
   const text = yield* files.text(source)
   const problem = FunctionRealm.check(text, source)
@@ -93,6 +102,5 @@ const read = Effect.fnUntraced(function*(files: AppFiles, name: string, source: 
 const isTriviallyTrue = (rule: unknown): boolean => {
   if (rule === undefined || rule === null || rule === true) return true
   if (typeof rule !== "object") return false
-  const entries = Object.entries(rule)
-  return entries.length === 0 || (entries.length === 1 && entries[0]![0] === "%%true" && entries[0]![1] === true)
+  return Object.entries(rule).every(([key, value]) => key === "%%true" && value === true)
 }

@@ -65,7 +65,7 @@ const rules: ReadonlyArray<Rule> = [
 ]
 
 /** @internal */
-export const reportUnsupported = Effect.fnUntraced(function*(files: AppFiles) {
+export const reportUnsupported = Effect.fnUntraced(function* (files: AppFiles) {
   for (const file of files.all) {
     const rule = rules.find((rule) => rule.file.test(file))
     if (rule === undefined) continue

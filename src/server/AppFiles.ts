@@ -19,10 +19,9 @@ import * as JsonText from "./JsonText.ts"
  * @category errors
  * @since 0.1.0
  */
-export class AppDirectoryError extends Schema.TaggedError<AppDirectoryError>("effect-app-services/server/AppDirectoryError")(
-  "AppDirectoryError",
-  { message: Schema.String, file: Schema.String }
-) {}
+export class AppDirectoryError extends Schema.TaggedError<AppDirectoryError>(
+  "effect-app-services/server/AppDirectoryError"
+)("AppDirectoryError", { message: Schema.String, file: Schema.String }) {}
 
 /**
  * The files below a directory; paths are relative to it, with forward slashes.
@@ -44,6 +43,7 @@ export interface AppFiles {
   readonly path: (file: string) => string
 }
 
+const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
 const issues = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /**
@@ -52,7 +52,7 @@ const issues = SchemaIssue.makeFormatterStandardSchemaV1()
  * @category constructors
  * @since 0.1.0
  */
-export const make = Effect.fnUntraced(function*(directory: string) {
+export const make = Effect.fnUntraced(function* (directory: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const root = path.resolve(directory)
@@ -61,12 +61,16 @@ export const make = Effect.fnUntraced(function*(directory: string) {
 
   const info = yield* Effect.option(fs.stat(root))
   if (Option.isNone(info)) return yield* new AppDirectoryError({ file: root, message: `${root} does not exist` })
-  if (info.value.type !== "Directory") return yield* new AppDirectoryError({ file: root, message: `${root} is not a directory` })
+  if (info.value.type !== "Directory")
+    return yield* new AppDirectoryError({ file: root, message: `${root} is not a directory` })
 
   const list = (folder: string): Effect.Effect<Array<string>, AppDirectoryError> =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const files: Array<string> = []
-      const names = yield* Effect.mapError(fs.readDirectory(path.join(root, folder)), unreadable(folder === "" ? root : folder))
+      const names = yield* Effect.mapError(
+        fs.readDirectory(path.join(root, folder)),
+        unreadable(folder === "" ? root : folder)
+      )
       for (const name of names.toSorted()) {
         if (name === "node_modules" || name.startsWith(".")) continue
         const file = folder === "" ? name : `${folder}/${name}`
@@ -83,7 +87,7 @@ export const make = Effect.fnUntraced(function*(directory: string) {
 
   const text = (file: string) => Effect.mapError(fs.readFileString(path.join(root, file)), unreadable(file))
 
-  const json = Effect.fnUntraced(function*<A, I>(file: string, schema: Schema.Codec<A, I>) {
+  const json = Effect.fnUntraced(function* <A, I>(file: string, schema: Schema.Codec<A, I>) {
     if (!files.has(file)) return undefined
     const absolute = path.join(root, file)
     // exports made on Windows may begin with a byte order mark
@@ -92,13 +96,15 @@ export const make = Effect.fnUntraced(function*(directory: string) {
       report.push({ file, message: "the file is empty: nothing was read from it" })
       return undefined
     }
-    const parsed = yield* Effect.try({
-      try: (): unknown => JSON.parse(content),
-      catch: () => {
+    const parsed = yield* parseJson(content).pipe(
+      Effect.mapError(() => {
         const { column, line, message } = JsonText.problem(content)
-        return new AppDirectoryError({ file: absolute, message: `${absolute}:${line}:${column} is not JSON: ${message}` })
-      }
-    })
+        return new AppDirectoryError({
+          file: absolute,
+          message: `${absolute}:${line}:${column} is not JSON: ${message}`
+        })
+      })
+    )
     return yield* Effect.mapError(Schema.decodeUnknownEffect(schema)(parsed), ({ issue }) => {
       const first = issues(issue).issues[0]
       const place = first?.path?.map(String).join(".") ?? ""

@@ -47,7 +47,7 @@ export class AppServicesServerError extends Schema.TaggedError<AppServicesServer
 
 type Apps = App | ReadonlyArray<App>
 
-const listOf = (apps: Apps): ReadonlyArray<App> => "id" in apps ? [apps] : apps
+const listOf = (apps: Apps): ReadonlyArray<App> => ("id" in apps ? [apps] : apps)
 
 const toServerError = ({ message }: AppsError) => new AppServicesServerError({ message })
 
@@ -61,19 +61,22 @@ export const layer = (
   apps: Apps,
   options?: Options
 ): Layer.Layer<never, AppServicesServerError, HttpServer.HttpServer> =>
-  Layer.effectDiscard(Effect.gen(function*() {
-    const server = yield* HttpServer.HttpServer
-    if (options?.passwordHashing === "testing" && !isLoopback(server.address)) {
-      return yield* new AppServicesServerError({
-        message: "passwordHashing \"testing\" protects no password: it works on a loopback address only, such as 127.0.0.1"
-      })
-    }
-    const app = yield* Effect.mapError(HttpApp.make(listOf(apps), options), toServerError)
-    yield* server.serve(app).pipe(
-      // access tokens may come in the query; traces must not repeat them
-      Effect.updateService(UrlParams.CurrentRedactedNames, (names) => [...names, "baas_at", "stitch_at"])
-    )
-  }))
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const server = yield* HttpServer.HttpServer
+      if (options?.passwordHashing === "testing" && !isLoopback(server.address)) {
+        return yield* new AppServicesServerError({
+          message:
+            'passwordHashing "testing" protects no password: it works on a loopback address only, such as 127.0.0.1'
+        })
+      }
+      const app = yield* Effect.mapError(HttpApp.make(listOf(apps), options), toServerError)
+      yield* server.serve(app).pipe(
+        // access tokens may come in the query; traces must not repeat them
+        Effect.updateService(UrlParams.CurrentRedactedNames, (names) => [...names, "baas_at", "stitch_at"])
+      )
+    })
+  )
 
 const isLoopback = (address: HttpServer.HttpServer["Service"]["address"]): boolean =>
   NetAddress.isUnixPathAddress(address) || NetAddress.isLoopback(address.address)
@@ -88,7 +91,7 @@ const isLoopback = (address: HttpServer.HttpServer["Service"]["address"]): boole
 export const layerHttpClient = (apps: Apps, options?: Options): Layer.Layer<HttpClient.HttpClient> =>
   Layer.effect(
     HttpClient.HttpClient,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const app = yield* Effect.orDie(Effect.mapError(HttpApp.make(listOf(apps), options), toServerError))
       return HttpClient.make((request) =>
         app.pipe(

@@ -44,10 +44,13 @@ export class AppsError extends Schema.TaggedError<AppsError>("effect-app-service
  * @category services
  * @since 0.1.0
  */
-export class Apps extends Context.Service<Apps, {
-  readonly byId: ReadonlyMap<string, HostedApp>
-  readonly byDomainId: ReadonlyMap<string, HostedApp>
-}>()("effect-app-services/server/Apps") {
+export class Apps extends Context.Service<
+  Apps,
+  {
+    readonly byId: ReadonlyMap<string, HostedApp>
+    readonly byDomainId: ReadonlyMap<string, HostedApp>
+  }
+>()("effect-app-services/server/Apps") {
   /**
    * Hosts applications. Each has a signing key of its own: derived from `signingKey` where one is given, so that
    * sessions outlive the server, else made at random.
@@ -58,7 +61,7 @@ export class Apps extends Context.Service<Apps, {
   ): Layer.Layer<Apps, AppsError, SecureRandom.SecureRandom> => Layer.effect(Apps, make(apps, signingKey))
 }
 
-const make = Effect.fnUntraced(function*(apps: ReadonlyArray<App>, signingKey: Redacted.Redacted | undefined) {
+const make = Effect.fnUntraced(function* (apps: ReadonlyArray<App>, signingKey: Redacted.Redacted | undefined) {
   const random = yield* SecureRandom.SecureRandom
   if (signingKey !== undefined && Redacted.value(signingKey).length < 32) {
     return yield* new AppsError({ message: "a signing key needs at least 32 characters" })
@@ -68,9 +71,10 @@ const make = Effect.fnUntraced(function*(apps: ReadonlyArray<App>, signingKey: R
   for (const app of apps) {
     if (byId.has(app.id)) return yield* new AppsError({ message: `two applications have the id "${app.id}"` })
     const domainId = idOf(app.id)
-    const secret = signingKey === undefined
-      ? yield* random.randomBytes(32)
-      : new Uint8Array(hkdfSync("sha256", Redacted.value(signingKey), "", `session tokens of ${app.id}`, 32))
+    const secret =
+      signingKey === undefined
+        ? yield* random.randomBytes(32)
+        : new Uint8Array(hkdfSync("sha256", Redacted.value(signingKey), "", `session tokens of ${app.id}`, 32))
     const key = yield* Effect.orDie(Mac.key(Mac.hmacSha256, secret))
     const hosted: HostedApp = { app, domainId, providerId: (type) => idOf(`${app.id} ${type}`), key }
     byId.set(app.id, hosted)

@@ -21,11 +21,14 @@ import { type AccessClaims, type TokenRejected, Tokens } from "./Tokens.ts"
  * @category services
  * @since 0.1.0
  */
-export class CurrentUser extends Context.Service<CurrentUser, {
-  readonly hosted: HostedApp
-  readonly user: User
-  readonly claims: AccessClaims
-}>()("effect-app-services/server/CurrentUser") {}
+export class CurrentUser extends Context.Service<
+  CurrentUser,
+  {
+    readonly hosted: HostedApp
+    readonly user: User
+    readonly claims: AccessClaims
+  }
+>()("effect-app-services/server/Authorization/CurrentUser") {}
 
 /**
  * The session whose refresh token a request carries.
@@ -33,11 +36,14 @@ export class CurrentUser extends Context.Service<CurrentUser, {
  * @category services
  * @since 0.1.0
  */
-export class CurrentSession extends Context.Service<CurrentSession, {
-  readonly hosted: HostedApp
-  readonly user: User
-  readonly session: Session
-}>()("effect-app-services/server/CurrentSession") {}
+export class CurrentSession extends Context.Service<
+  CurrentSession,
+  {
+    readonly hosted: HostedApp
+    readonly user: User
+    readonly session: Session
+  }
+>()("effect-app-services/server/Authorization/CurrentSession") {}
 
 /**
  * Demands an access token, in the `Authorization` header or in the query (`baas_at`, formerly `stitch_at`).
@@ -51,11 +57,11 @@ export class AccessToken extends HttpApiMiddleware.Service<AccessToken, { provid
 ) {
   static readonly layer: Layer.Layer<AccessToken, never, Tokens | State> = Layer.effect(
     AccessToken,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const tokens = yield* Tokens
       const state = yield* State
       return AccessToken.of((handler) =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const token = (yield* headerToken) ?? (yield* queryToken)
           if (token === undefined) return yield* new Unauthorized(body("must authenticate first"))
           if (Redacted.value(token) === "") return yield* new Unauthorized(body("unauthorized"))
@@ -81,11 +87,11 @@ export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { prov
 ) {
   static readonly layer: Layer.Layer<RefreshToken, never, Tokens | State> = Layer.effect(
     RefreshToken,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const tokens = yield* Tokens
       const state = yield* State
       return RefreshToken.of((handler) =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const token = yield* headerToken
           if (token === undefined) return yield* new Unauthorized(body("must authenticate first"))
           if (Redacted.value(token) === "") {
@@ -120,15 +126,17 @@ const queryToken = Effect.map(HttpServerRequest.ParsedSearchParams, (query) => {
   return typeof token === "string" ? Redacted.make(token) : undefined
 })
 
-const refused = (type: "access" | "refresh") => ({ why }: TokenRejected): Unauthorized => {
-  switch (why) {
-    case "expired":
-      return new Unauthorized(body("invalid session", "InvalidSession"))
-    case "type":
-      return new Unauthorized(body(`invalid ${type} token: incorrect token type`))
-    case "malformed":
-      return new Unauthorized(body("token is malformed"))
-    case "signature":
-      return new Unauthorized(body("signature is invalid"))
+const refused =
+  (type: "access" | "refresh") =>
+  ({ why }: TokenRejected): Unauthorized => {
+    switch (why) {
+      case "expired":
+        return new Unauthorized(body("invalid session", "InvalidSession"))
+      case "type":
+        return new Unauthorized(body(`invalid ${type} token: incorrect token type`))
+      case "malformed":
+        return new Unauthorized(body("token is malformed"))
+      case "signature":
+        return new Unauthorized(body("signature is invalid"))
+    }
   }
-}

@@ -8,6 +8,7 @@ import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import type * as HttpServerError from "effect/http/HttpServerError"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
@@ -50,9 +51,7 @@ const read = (
       }
       const value = parsed.success
       if (value === null) return Effect.succeed({})
-      return typeof value === "object" && !Array.isArray(value) && !("_bsontype" in value)
-        ? Effect.succeed(value as Json)
-        : Effect.fail(notObject)
+      return Predicate.isObject(value) && !("_bsontype" in value) ? Effect.succeed(value) : Effect.fail(notObject)
     })
   )
 

@@ -5,11 +5,14 @@
  *
  * @since 0.1.0
  */
-import { Long, ObjectId } from "bson"
+import { ObjectId } from "bson"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import { isDate } from "node:util/types"
+import * as Ejson from "../protocol/Ejson.ts"
 
 /**
  * A document.
@@ -50,17 +53,20 @@ export interface UpdateResult {
  * @category services
  * @since 0.1.0
  */
-export class Database extends Context.Service<Database, {
-  /** Inserts a document and answers its `_id`, which it gets if it has none. */
-  readonly insertOne: (namespace: Namespace, document: Document) => Effect.Effect<unknown>
-  readonly findOne: (namespace: Namespace, filter: Document) => Effect.Effect<Document | undefined>
-  readonly updateOne: (
-    namespace: Namespace,
-    filter: Document,
-    set: Document,
-    options?: { readonly upsert?: boolean }
-  ) => Effect.Effect<UpdateResult>
-}>()("effect-app-services/server/Database") {
+export class Database extends Context.Service<
+  Database,
+  {
+    /** Inserts a document and answers its `_id`, which it gets if it has none. */
+    readonly insertOne: (namespace: Namespace, document: Document) => Effect.Effect<unknown>
+    readonly findOne: (namespace: Namespace, filter: Document) => Effect.Effect<Document | undefined>
+    readonly updateOne: (
+      namespace: Namespace,
+      filter: Document,
+      set: Document,
+      options?: { readonly upsert?: boolean }
+    ) => Effect.Effect<UpdateResult>
+  }
+>()("effect-app-services/server/Database") {
   /** Keeps everything in memory, for the life of the layer. */
   static readonly layerMemory: Layer.Layer<Database> = Layer.sync(Database, () => makeMemory())
 }
@@ -70,7 +76,7 @@ const makeMemory = (): Database["Service"] => {
   const documents = ({ appId, collection, database, service }: Namespace): Array<Document> => {
     const key = JSON.stringify([appId, service, database, collection])
     let found = collections.get(key)
-    if (found === undefined) collections.set(key, found = [])
+    if (found === undefined) collections.set(key, (found = []))
     return found
   }
   const insert = (namespace: Namespace, document: Document): unknown => {
@@ -103,26 +109,21 @@ const makeMemory = (): Database["Service"] => {
 const matches = (document: Document, filter: Document): boolean =>
   Object.entries(filter).every(([key, value]) => Object.hasOwn(document, key) && equals(document[key], value))
 
+/** Values are equal when their canonical forms are: types count, whichever realm or copy of `bson` they come from. */
 const equals = (a: unknown, b: unknown): boolean => {
-  if (a === b) return true
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false
-  if (isDate(a)) return isDate(b) && a.getTime() === b.getTime()
-  if (a instanceof ObjectId) return "_bsontype" in b && b._bsontype === "ObjectId" && a.equals(b as ObjectId)
-  if (a instanceof Long) return b instanceof Long && a.equals(b)
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, i) => equals(item, b[i]))
-  if ("_bsontype" in a || "_bsontype" in b) return JSON.stringify(a) === JSON.stringify(b)
-  const [as, bs] = [Object.entries(a), b as Document]
-  return as.length === Object.keys(bs).length &&
-    as.every(([key, value]) => Object.hasOwn(bs, key) && equals(value, bs[key]))
+  if (typeof a !== "object" || a === null || typeof b !== "object" || b === null) return a === b
+  return Option.getOrUndefined(canonical(a)) === Option.getOrElse(canonical(b), () => "")
 }
+const canonical = (value: unknown) => Result.getSuccess(Ejson.stringify(value))
 
 /** Copies what may be of another JavaScript realm into plain values of this one; BSON values are shared. */
 export const copy = (value: unknown): unknown => {
   if (typeof value !== "object" || value === null) return value
+  // @effect-diagnostics-next-line globalDate:off -- BSON dates are JavaScript dates
   if (isDate(value)) return new Date(value.getTime())
   if (Array.isArray(value)) return Array.from(value, copy)
   if ("_bsontype" in value || ArrayBuffer.isView(value)) return value
-  return copyDocument(value as Document)
+  return copyDocument({ ...value })
 }
 
 const copyDocument = (document: Document): Document => {

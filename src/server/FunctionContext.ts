@@ -86,13 +86,16 @@ export interface FunctionRequest {
  * @category services
  * @since 0.1.0
  */
-export class FunctionContext extends Context.Service<FunctionContext, {
-  readonly appId: string
-  readonly user: FunctionUser
-  readonly request: FunctionRequest | undefined
-  /** Calls another function of the application, private ones included. */
-  readonly execute: (name: string, ...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
-  /** A value of the application, `undefined` when there is none of that name. A secret arrives `Redacted`. */
-  readonly value: (name: string) => unknown
-  readonly environment: { readonly tag: string; readonly values: ReadonlyMap<string, unknown> }
-}>()("effect-app-services/server/FunctionContext") {}
+export class FunctionContext extends Context.Service<
+  FunctionContext,
+  {
+    readonly appId: string
+    readonly user: FunctionUser
+    readonly request: FunctionRequest | undefined
+    /** Calls another function of the application, private ones included. */
+    readonly execute: (name: string, ...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
+    /** A value of the application, `undefined` when there is none of that name. A secret arrives `Redacted`. */
+    readonly value: (name: string) => unknown
+    readonly environment: { readonly tag: string; readonly values: ReadonlyMap<string, unknown> }
+  }
+>()("effect-app-services/server/FunctionContext") {}

@@ -32,7 +32,7 @@ const parameters = ["exports", "module", "require", "context", "console"]
 const epilogue = "\n;return { exports, module }"
 
 type Module = { readonly exports: unknown; readonly module: { readonly exports: unknown } }
-type Compiled = (exports: object, module: object, require: unknown, context: unknown, console: unknown) => Module
+type Compiled = ReturnType<typeof vm.compileFunction>
 
 /**
  * Looks for a syntax error, without running anything.
@@ -45,7 +45,7 @@ export const check = (source: string, file: string): SyntaxProblem | undefined =
     vm.compileFunction(source + epilogue, parameters, { filename: file })
     return undefined
   } catch (error) {
-    const stack = error instanceof Error ? error.stack ?? "" : ""
+    const stack = error instanceof Error ? (error.stack ?? "") : ""
     const line = /:(\d+)$/m.exec(stack.slice(0, stack.indexOf("\n")))?.[1]
     return { message: String(error), line: line === undefined ? undefined : Number(line) }
   }
@@ -72,7 +72,11 @@ export interface Call {
  */
 export interface FunctionRealm {
   /** Runs a source and the function it exports; answers with what that returns, a promise included. Throws what it throws. */
-  readonly invoke: (source: { readonly text: string; readonly file: string }, args: ReadonlyArray<unknown>, call: Call) => unknown
+  readonly invoke: (
+    source: { readonly text: string; readonly file: string },
+    args: ReadonlyArray<unknown>,
+    call: Call
+  ) => unknown
   /** Copies plain objects, arrays and dates so that they are instances of the realm's own classes. */
   readonly copyIn: (value: unknown) => unknown
   /** A promise of the realm that follows one of ours. */
@@ -107,8 +111,8 @@ const bootstrap = `"use strict";
 })`
 
 interface Helpers {
-  readonly Error: new(message: string) => Error
-  readonly Promise: new() => Promise<unknown>
+  readonly Error: new (message: string) => Error
+  readonly Promise: new () => Promise<unknown>
   readonly promise: (then: (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void) => unknown
   readonly copier: (isDate: (u: unknown) => boolean, isForeign: (u: object) => boolean) => (value: unknown) => unknown
 }
@@ -118,20 +122,37 @@ const slot = "__effect_app_services_run"
 const runScript = new vm.Script(`globalThis.${slot}()`, { filename: "app-services" })
 
 /**
- * Makes the context of an application whose functions live in `root`. A rejected promise that a function forgot about
- * is told to `onRejection`.
+ * Makes the context of an application whose functions live in `root`. An error that no call waits for, of a promise
+ * or a timer that a function forgot about, is told to `onStray`.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (root: string | undefined, onRejection: (reason: unknown) => void): FunctionRealm => {
-  const contextified = vm.createContext(vm.constants.DONT_CONTEXTIFY) as Record<string, unknown>
-  const helpers = vm.runInContext(bootstrap, contextified) as Helpers
+export const make = (root: string | undefined, onStray: (reason: unknown) => void): FunctionRealm => {
+  const contextified = vm.createContext(vm.constants.DONT_CONTEXTIFY)
+  const helpers: Helpers = vm.runInContext(bootstrap, contextified)
   const copyIn = helpers.copier(isDate, (value) => "_bsontype" in value || ArrayBuffer.isView(value))
   const error = (message: string) => new helpers.Error(message)
   const compiled = new Map<string, Compiled>()
   const define = (name: string, value: unknown) =>
     Object.defineProperty(contextified, name, { value, writable: true, configurable: true, enumerable: false })
+
+  /** An error that a timer throws would end the process. */
+  const guarded =
+    <A extends ReadonlyArray<unknown>, B>(
+      schedule: (callback: (...args: ReadonlyArray<unknown>) => void, ...args: A) => B
+    ) =>
+    (callback: (...args: ReadonlyArray<unknown>) => void, ...args: A): B =>
+      schedule(
+        (...args) => {
+          try {
+            callback(...args)
+          } catch (cause) {
+            onStray(cause)
+          }
+        },
+        ...args
+      )
 
   const globals = {
     BSON: bsonClasses,
@@ -139,8 +160,20 @@ export const make = (root: string | undefined, onRejection: (reason: unknown) =>
       parse: (text: string) => copyIn(Result.getOrThrowWith(Ejson.parse(text), (cause) => error(cause.message))),
       stringify: B.EJSON.stringify
     },
-    Buffer, setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate, queueMicrotask,
-    atob, btoa, URL, URLSearchParams, TextEncoder, TextDecoder,
+    Buffer,
+    setTimeout: guarded(setTimeout),
+    setInterval: guarded(setInterval),
+    setImmediate: guarded(setImmediate),
+    queueMicrotask: guarded(queueMicrotask),
+    clearTimeout,
+    clearInterval,
+    clearImmediate,
+    atob,
+    btoa,
+    URL,
+    URLSearchParams,
+    TextEncoder,
+    TextDecoder,
     utils: unsupported("utils", error)
   }
   for (const [name, value] of Object.entries(globals)) define(name, value)
@@ -164,7 +197,7 @@ export const make = (root: string | undefined, onRejection: (reason: unknown) =>
       found = vm.compileFunction(text + epilogue, parameters, {
         filename: file,
         parsingContext: contextified
-      }) as unknown as Compiled
+      })
       compiled.set(key, found)
     }
     return found
@@ -172,7 +205,8 @@ export const make = (root: string | undefined, onRejection: (reason: unknown) =>
 
   const exported = (run: Compiled, call: Call): unknown => {
     const empty = {}
-    const result = run(empty, { exports: empty }, load, call.context, call.console)
+    const args = [empty, { exports: empty }, load, call.context, call.console]
+    const result: Module = Reflect.apply(run, undefined, args)
     // sources that serve tests too may set `module.exports` besides; what they assign to `exports` is the function
     return result.exports !== empty ? result.exports : result.module.exports
   }
@@ -181,13 +215,14 @@ export const make = (root: string | undefined, onRejection: (reason: unknown) =>
     copyIn,
     error,
     promise: (promise) => helpers.promise((resolve, reject) => promise.then(resolve, reject)),
-    close: watchRejections((promise) => promise instanceof helpers.Promise, onRejection),
+    close: watchRejections((promise) => promise instanceof helpers.Promise, onStray),
     invoke: (source, args, call) => {
       const run = compile(source.text, source.file)
       define(slot, () => {
         const target = exported(run, call)
         if (typeof target !== "function") throw error("exports is not a function")
-        return (target as (...args: ReadonlyArray<unknown>) => unknown)(...args)
+        const returned: unknown = Reflect.apply(target, undefined, args)
+        return returned
       })
       return runScript.runInContext(contextified, { timeout: call.timeoutMillis })
     }
@@ -203,7 +238,7 @@ const onUnhandled = (reason: unknown, promise: Promise<unknown>): void => {
   if (process.listenerCount("unhandledRejection") === 1) throw reason
 }
 
-const watchRejections = (...watch: RejectionWatch): () => void => {
+const watchRejections = (...watch: RejectionWatch): (() => void) => {
   if (watches.size === 0) process.on("unhandledRejection", onUnhandled)
   watches.add(watch)
   return () => {
@@ -227,10 +262,16 @@ export const unsupported = (name: string, error: (message: string) => Error, kno
   })
 
 /** Functions write `BSON.ObjectId(x)` as often as `new BSON.ObjectId(x)`. */
-const callable = (construct: object, extras: object = {}): object =>
+const callable = (construct: abstract new (...args: ReadonlyArray<never>) => object, extras: object = {}): object =>
   new Proxy(construct, {
-    apply: (target, _self, args: ReadonlyArray<unknown>) => Reflect.construct(target as () => void, args) as object,
-    get: (target, key) => Reflect.get(Object.hasOwn(extras, key) ? extras : target, key) as unknown
+    apply: (target, _self, args: ReadonlyArray<unknown>) => {
+      const value: unknown = Reflect.construct(target, args)
+      return value
+    },
+    get: (target, key) => {
+      const member: unknown = Reflect.get(Object.hasOwn(extras, key) ? extras : target, key)
+      return member
+    }
   })
 
 const bsonClasses = {

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { format } from "node:util"
 import type { App, AppFunction, Handler } from "./App.ts"
@@ -33,12 +33,19 @@ export interface Caller {
  * @category services
  * @since 0.1.0
  */
-export class FunctionRuntime extends Context.Service<FunctionRuntime, {
-  /** Calls a function on behalf of a client: not a private one, nor one that a rule closes. */
-  readonly call: (caller: Caller, name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
-  /** Runs a function on behalf of the server itself. */
-  readonly run: (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
-}>()("effect-app-services/server/FunctionRuntime") {
+export class FunctionRuntime extends Context.Service<
+  FunctionRuntime,
+  {
+    /** Calls a function on behalf of a client: not a private one, nor one that a rule closes. */
+    readonly call: (caller: Caller, name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
+    /** Runs a function on behalf of the server itself. */
+    readonly run: (
+      caller: Caller,
+      fn: AppFunction,
+      args: ReadonlyArray<unknown>
+    ) => Effect.Effect<unknown, FunctionError>
+  }
+>()("effect-app-services/server/FunctionRuntime") {
   /** A call may take 90 seconds unless told otherwise. */
   static readonly layer = (options?: {
     readonly timeLimit?: Duration.Input | undefined
@@ -46,7 +53,7 @@ export class FunctionRuntime extends Context.Service<FunctionRuntime, {
     Layer.effect(FunctionRuntime, make(Duration.fromInputUnsafe(options?.timeLimit ?? "90 seconds")))
 }
 
-const make = Effect.fnUntraced(function*(timeLimit: Duration.Duration) {
+const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
   const database = yield* Database
   const realms = new Map<App, FunctionRealm.FunctionRealm>()
   yield* Effect.addFinalizer(() => Effect.sync(() => realms.forEach((realm) => realm.close())))
@@ -55,7 +62,7 @@ const make = Effect.fnUntraced(function*(timeLimit: Duration.Duration) {
     let realm = realms.get(app)
     if (realm === undefined) {
       realm = FunctionRealm.make(app.root, (reason) => {
-        const warning = Effect.logWarning("a function left a rejected promise behind", describe(reason))
+        const warning = Effect.logWarning("an error of a function that no call waits for", describe(reason))
         Effect.runForkWith(services)(Effect.annotateLogs(warning, { app: app.id }))
       })
       realms.set(app, realm)
@@ -65,10 +72,18 @@ const make = Effect.fnUntraced(function*(timeLimit: Duration.Duration) {
 
   const find = (app: App, name: string): Effect.Effect<AppFunction, FunctionError> => {
     const fn = app.functions.get(name)
-    return fn === undefined ? Effect.fail(notFound(name)) : fn.closed ? Effect.fail(notAllowed(name)) : Effect.succeed(fn)
+    return fn === undefined
+      ? Effect.fail(notFound(name))
+      : fn.closed
+        ? Effect.fail(notAllowed(name))
+        : Effect.succeed(fn)
   }
 
-  const evaluate = (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>): Effect.Effect<unknown, FunctionError> => {
+  const evaluate = (
+    caller: Caller,
+    fn: AppFunction,
+    args: ReadonlyArray<unknown>
+  ): Effect.Effect<unknown, FunctionError> => {
     const { body } = fn
     switch (body._tag) {
       case "Broken":
@@ -80,7 +95,11 @@ const make = Effect.fnUntraced(function*(timeLimit: Duration.Duration) {
           request: caller.request,
           value: (name) => caller.app.values.get(name),
           environment: caller.app.environment,
-          execute: (name, ...args) => Effect.map(Effect.flatMap(find(caller.app, name), (fn) => evaluate(caller, fn, args)), copy)
+          execute: (name, ...args) =>
+            Effect.map(
+              Effect.flatMap(find(caller.app, name), (fn) => evaluate(caller, fn, args)),
+              copy
+            )
         })
       case "Source":
         return Effect.contextWith((services: Context.Context<never>) => {
@@ -88,7 +107,7 @@ const make = Effect.fnUntraced(function*(timeLimit: Duration.Duration) {
           const invoke = invoker(realm, services, caller)
           return Effect.tryPromise({
             try: async () => await invoke(body, fn.name, args.map(realm.copyIn)),
-            catch: (cause) => thrown(cause)
+            catch: thrown
           })
         })
     }
@@ -109,7 +128,11 @@ const make = Effect.fnUntraced(function*(timeLimit: Duration.Duration) {
       )
     }
     const context = sourceContext(realm, caller, execute, runPromise, database)
-    const invoke = (body: { readonly text: string; readonly file: string }, name: string, args: ReadonlyArray<unknown>): unknown =>
+    const invoke = (
+      body: { readonly text: string; readonly file: string },
+      name: string,
+      args: ReadonlyArray<unknown>
+    ): unknown =>
       realm.invoke(body, args, {
         context,
         console: consoleOf(services, caller.app.id, name),
@@ -125,7 +148,7 @@ const make = Effect.fnUntraced(function*(timeLimit: Duration.Duration) {
     )
 
   return FunctionRuntime.of({
-    call: Effect.fn("FunctionRuntime.call")(function*(caller: Caller, name: string, args: ReadonlyArray<unknown>) {
+    call: Effect.fn("FunctionRuntime.call")(function* (caller: Caller, name: string, args: ReadonlyArray<unknown>) {
       const fn = yield* find(caller.app, name)
       if (fn.private) return yield* notAllowed(name)
       return yield* run(caller, fn, args)
@@ -134,7 +157,8 @@ const make = Effect.fnUntraced(function*(timeLimit: Duration.Duration) {
   })
 })
 
-const notFound = (name: string) => new FunctionError({ code: "FunctionNotFound", message: `function not found: '${name}'` })
+const notFound = (name: string) =>
+  new FunctionError({ code: "FunctionNotFound", message: `function not found: '${name}'` })
 
 const notAllowed = (name: string) =>
   new FunctionError({ code: "FunctionExecutionError", message: `rule not matched for function "${name}"` })
@@ -144,24 +168,25 @@ const timedOut = new FunctionError({ code: "ExecutionTimeLimitExceeded", message
 const isThenable = (u: unknown): u is PromiseLike<unknown> =>
   typeof u === "object" && u !== null && "then" in u && typeof u.then === "function"
 
+/** What a function may require is checked where an application is defined. */
+const isHandlerEffect = (u: unknown): u is Effect.Effect<unknown, unknown, FunctionContext> => Effect.isEffect(u)
+
 const runHandler = (handler: Handler, args: ReadonlyArray<unknown>, context: FunctionContext["Service"]) =>
-  Effect.suspend((): Effect.Effect<unknown, unknown, FunctionContext> => {
-    const result = (handler as (...args: ReadonlyArray<unknown>) => unknown)(...args)
-    return Effect.isEffect(result)
-      ? result as Effect.Effect<unknown, unknown, FunctionContext>
-      : isThenable(result)
-      ? Effect.tryPromise({ try: () => result, catch: (cause) => cause })
-      : Effect.succeed(result)
+  Effect.suspend((): Effect.Effect<unknown, FunctionError, FunctionContext> => {
+    const result: unknown = Reflect.apply(handler, undefined, args)
+    // @effect-diagnostics-next-line anyUnknownInErrorContext:off -- a handler may fail with anything
+    if (isHandlerEffect(result)) return Effect.mapError(result, thrown)
+    return isThenable(result) ? Effect.tryPromise({ try: () => result, catch: thrown }) : Effect.succeed(result)
   }).pipe(
     Effect.provideService(FunctionContext, context),
-    Effect.catchCause((cause) =>
-      Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.fail(thrown(Cause.squash(cause)))
-    )
+    Effect.catchDefect((defect) => Effect.fail(thrown(defect)))
   )
 
 const thrown = (cause: unknown): FunctionError => {
   if (cause instanceof FunctionError) return cause
-  if (cause instanceof Error && "code" in cause && cause.code === "ERR_SCRIPT_EXECUTION_TIMEOUT") return timedOut
+  // an error of the realm is no instance of this one's Error
+  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
+  if (code === "ERR_SCRIPT_EXECUTION_TIMEOUT") return timedOut
   return new FunctionError({ code: "FunctionExecutionError", message: describe(cause) })
 }
 
@@ -169,18 +194,27 @@ const thrown = (cause: unknown): FunctionError => {
 const describe = (cause: unknown): string => {
   try {
     const text = String(cause)
-    return text.startsWith("[object ") ? JSON.stringify(cause) ?? text : text
+    return text.startsWith("[object ") ? (JSON.stringify(cause) ?? text) : text
   } catch {
     return "the function threw a value that has no text"
   }
 }
 
 const consoleOf = (services: Context.Context<never>, app: string, name: string) => {
-  const print = (log: (text: string) => Effect.Effect<void>) => (...args: ReadonlyArray<unknown>) => {
-    Effect.runForkWith(services)(Effect.annotateLogs(log(format(...args)), { app, function: name }))
-  }
+  const print =
+    (log: (text: string) => Effect.Effect<void>) =>
+    (...args: ReadonlyArray<unknown>) => {
+      Effect.runForkWith(services)(Effect.annotateLogs(log(format(...args)), { app, function: name }))
+    }
   const info = print(Effect.logInfo)
-  return { log: info, info, dir: info, debug: print(Effect.logDebug), warn: print(Effect.logWarning), error: print(Effect.logError) }
+  return {
+    log: info,
+    info,
+    dir: info,
+    debug: print(Effect.logDebug),
+    warn: print(Effect.logWarning),
+    error: print(Effect.logError)
+  }
 }
 
 /** The global `context` of a source function. */
@@ -195,18 +229,21 @@ const sourceContext = (
     FunctionRealm.unsupported("collection", realm.error, {
       insertOne: (document: Document) =>
         runPromise(Effect.map(database.insertOne(namespace, document), (insertedId) => realm.copyIn({ insertedId }))),
-      findOne: (filter: Document = {}) => {
+      findOne: (filter: Document = {}, ...more: ReadonlyArray<unknown>) => {
         refuseOperators(filter, realm.error)
+        if (more.some((option) => option !== undefined)) throw realm.error("findOne supports a filter only")
         return runPromise(Effect.map(database.findOne(namespace, filter), (found) => realm.copyIn(found ?? null)))
       },
       updateOne: (filter: Document, update: Document, options?: { readonly upsert?: boolean }) => {
         refuseOperators(filter, realm.error)
         const { $set, ...rest } = update
-        if (typeof $set !== "object" || $set === null || Object.keys(rest).length > 0) {
-          throw realm.error("updateOne supports { $set: { ... } } only")
+        const { upsert, ...unknown } = options ?? {}
+        if (!Predicate.isObject($set) || Object.keys(rest).length > 0 || Object.keys(unknown).length > 0) {
+          throw realm.error("updateOne supports { $set: { ... } } and { upsert: true } only")
         }
-        refuseOperators($set as Document, realm.error)
-        return runPromise(Effect.map(database.updateOne(namespace, filter, $set as Document, options), realm.copyIn))
+        refuseOperators($set, realm.error)
+        const updated = database.updateOne(namespace, filter, $set, { upsert: upsert === true })
+        return runPromise(Effect.map(updated, realm.copyIn))
       }
     })
   const value = (name: string): unknown => {
@@ -243,11 +280,12 @@ const sourceContext = (
 /** Filters are compared for equality of top-level fields; anything that asks for more must not seem to work. */
 const refuseOperators = (document: Document, error: (message: string) => Error): void => {
   for (const [key, value] of Object.entries(document)) {
-    const operator = key.startsWith("$") || key.includes(".")
-      ? key
-      : typeof value === "object" && value !== null && !("_bsontype" in value)
-      ? Object.keys(value).find((inner) => inner.startsWith("$"))
-      : undefined
+    const operator =
+      key.startsWith("$") || key.includes(".")
+        ? key
+        : typeof value === "object" && value !== null && !("_bsontype" in value)
+          ? Object.keys(value).find((inner) => inner.startsWith("$"))
+          : undefined
     if (operator !== undefined) throw error(`"${operator}" is not supported by this server: top-level equality only`)
   }
 }

@@ -74,13 +74,12 @@ export type HttpApp = Effect.Effect<
  * @category constructors
  * @since 0.1.0
  */
-export const make = (
-  apps: ReadonlyArray<App>,
-  options: Options = {}
-): Effect.Effect<HttpApp, AppsError, Scope.Scope> =>
+export const make = (apps: ReadonlyArray<App>, options: Options = {}): Effect.Effect<HttpApp, AppsError, Scope.Scope> =>
   HttpRouter.toHttpEffect(routes(apps, options)).pipe(
     Effect.map(around),
-    Effect.updateContext((context: Context.Context<Scope.Scope>) => Context.make(Scope.Scope, Context.get(context, Scope.Scope)))
+    Effect.updateContext((context: Context.Context<Scope.Scope>) =>
+      Context.make(Scope.Scope, Context.get(context, Scope.Scope))
+    )
   )
 
 const routes = (apps: ReadonlyArray<App>, { functionTimeLimit, passwordHashing, signingKey }: Options) => {
@@ -107,11 +106,11 @@ const routes = (apps: ReadonlyArray<App>, { functionTimeLimit, passwordHashing, 
 }
 
 /** The data source of documents that an application brings along. */
-const seed = Effect.fnUntraced(function*(apps: ReadonlyArray<App>) {
+const seed = Effect.fnUntraced(function* (apps: ReadonlyArray<App>) {
   const database = yield* Database
   for (const app of apps) {
     const source = app.customUserData
-    const service = typeof source === "object" ? source.service ?? "mongodb-atlas" : "mongodb-atlas"
+    const service = typeof source === "object" ? (source.service ?? "mongodb-atlas") : "mongodb-atlas"
     for (const { collection, database: name, documents } of app.data) {
       const namespace = { appId: app.id, service, database: name, collection }
       for (const document of documents) yield* database.insertOne(namespace, document)
@@ -153,12 +152,14 @@ const isOfRequest = (kind: HttpApiError.HttpApiSchemaError["kind"]): boolean =>
 /** Where an answer may be read: anywhere, since a token has to be sent on purpose and no cookie speaks for a user. */
 const corsHeaders = (request: HttpServerRequest.HttpServerRequest): Record<string, string> => {
   const origin = request.headers["origin"]
-  return origin === undefined ? {} : {
-    "access-control-allow-origin": origin,
-    "access-control-allow-credentials": "true",
-    "access-control-expose-headers": "x-baas-location, x-stitch-location",
-    vary: "Origin"
-  }
+  return origin === undefined
+    ? {}
+    : {
+        "access-control-allow-origin": origin,
+        "access-control-allow-credentials": "true",
+        "access-control-expose-headers": "x-baas-location, x-stitch-location",
+        vary: "Origin"
+      }
 }
 
 const withCors = (request: HttpServerRequest.HttpServerRequest) => (response: HttpServerResponse.HttpServerResponse) =>
@@ -170,8 +171,8 @@ const preflight = (request: HttpServerRequest.HttpServerRequest) =>
     headers: {
       ...corsHeaders(request),
       "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
-      "access-control-allow-headers": request.headers["access-control-request-headers"]
-        ?? "authorization, content-type, accept",
+      "access-control-allow-headers":
+        request.headers["access-control-request-headers"] ?? "authorization, content-type, accept",
       "access-control-max-age": "600"
     }
   })

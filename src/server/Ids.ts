@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
  * @category constructors
  * @since 0.1.0
  */
-export const objectId: Effect.Effect<string, never, SecureRandom.SecureRandom> = Effect.gen(function*() {
+export const objectId: Effect.Effect<string, never, SecureRandom.SecureRandom> = Effect.gen(function* () {
   const random = yield* SecureRandom.SecureRandom
   const seconds = Math.floor((yield* Clock.currentTimeMillis) / 1000)
   return (seconds >>> 0).toString(16).padStart(8, "0") + Hex.encode(yield* random.randomBytes(8))
@@ -27,7 +27,7 @@ export const objectId: Effect.Effect<string, never, SecureRandom.SecureRandom> =
  * @since 0.1.0
  */
 export const letters = (length: number): Effect.Effect<string, never, SecureRandom.SecureRandom> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const random = yield* SecureRandom.SecureRandom
     const bytes = yield* random.randomBytes(length)
     return Array.from(bytes, (byte) => String.fromCharCode(97 + (byte % 26))).join("")

@@ -42,12 +42,13 @@ export const problem = (text: string): Problem => {
 }
 
 const blank = (text: string, at: number): number => {
-  while (at < text.length && " \t\n\r".includes(text[at]!)) at++
+  while (at < text.length && " \t\n\r".includes(text.charAt(at))) at++
   return at
 }
 
-const scalar = /(?:"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)/y
-const string = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y
+const scalar =
+  /(?:"(?:[^"\\\n\r\t]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)/y
+const string = /"(?:[^"\\\n\r\t]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y
 
 const match = (pattern: RegExp, text: string, at: number): number | undefined => {
   pattern.lastIndex = at
@@ -57,14 +58,14 @@ const match = (pattern: RegExp, text: string, at: number): number | undefined =>
 const value = (text: string, at: number): Step => {
   if (text[at] === "{") return list(text, at, "}", member)
   if (text[at] === "[") return list(text, at, "]", value)
-  return match(scalar, text, at) ?? { expected: text[at] === "\"" ? "a complete string" : "a value", at }
+  return match(scalar, text, at) ?? { expected: text[at] === '"' ? "a complete string" : "a value", at }
 }
 
 const member = (text: string, at: number): Step => {
   const key = match(string, text, at)
   if (key === undefined) return { expected: "a key in double quotes", at }
   const colon = blank(text, key)
-  return text[colon] === ":" ? value(text, blank(text, colon + 1)) : { expected: "\":\"", at: colon }
+  return text[colon] === ":" ? value(text, blank(text, colon + 1)) : { expected: '":"', at: colon }
 }
 
 const list = (text: string, open: number, close: "}" | "]", item: (text: string, at: number) => Step): Step => {

@@ -14,13 +14,19 @@ import type { App } from "./App.ts"
  * @since 0.1.0
  */
 export const origin = ({ headers, originalUrl, protocol }: HttpServerRequest.HttpServerRequest): string => {
-  const absolute = /^https?:\/\/[^/?#]+/i.exec(originalUrl)?.[0]
-  const forwarded = /^[^,]*/.exec(headers["forwarded"] ?? "")![0]
-  const scheme = first(/(?:^|;)\s*proto="?(https?)"?/i.exec(forwarded)?.[1] ?? headers["x-forwarded-proto"])
-    ?? protocol
-  const host = first(/(?:^|;)\s*host="?([^";,]+)"?/i.exec(forwarded)?.[1] ?? headers["x-forwarded-host"])
-  if (absolute !== undefined && host === undefined) return absolute
-  const name = host ?? first(headers["host"]) ?? "localhost"
+  const absolute = /^(https?):\/\/([^/?#]+)/i.exec(originalUrl)
+  const forwarded = headers["forwarded"]?.split(",")[0] ?? ""
+  const scheme =
+    /(?:^|;)\s*proto="?(https?)"?/i.exec(forwarded)?.[1] ??
+    first(headers["x-forwarded-proto"]) ??
+    protocol ??
+    absolute?.[1]
+  const name =
+    /(?:^|;)\s*host="?([^";]+)"?/i.exec(forwarded)?.[1] ??
+    first(headers["x-forwarded-host"]) ??
+    first(headers["host"]) ??
+    absolute?.[2] ??
+    "localhost"
   // whatever else a header holds is not a host, and would only be repeated to the client
   const safe = /^[A-Za-z0-9._~-]+(:\d+)?$|^\[[0-9A-Fa-f:.]+\](:\d+)?$/.test(name) ? name : "localhost"
   return `${scheme?.toLowerCase() === "https" ? "https" : "http"}://${safe}`

@@ -52,19 +52,25 @@ export interface Login {
  * @category services
  * @since 0.1.0
  */
-export class Logins extends Context.Service<Logins, {
-  readonly logIn: (provider: string, attempt: Attempt) => Effect.Effect<Login, BadRequest | Unauthorized>
-  readonly register: (
-    hosted: HostedApp,
-    email: string,
-    password: Redacted.Redacted
-  ) => Effect.Effect<void, BadRequest | Conflict>
-}>()("effect-app-services/server/Logins") {
+export class Logins extends Context.Service<
+  Logins,
+  {
+    readonly logIn: (provider: string, attempt: Attempt) => Effect.Effect<Login, BadRequest | Unauthorized>
+    readonly register: (
+      hosted: HostedApp,
+      email: string,
+      password: Redacted.Redacted
+    ) => Effect.Effect<void, BadRequest | Conflict>
+  }
+>()("effect-app-services/server/Logins") {
   static readonly layer: Layer.Layer<
     Logins,
     never,
     State | Users | FunctionRuntime | PasswordHasher | SecureRandom.SecureRandom
-  > = Layer.effect(Logins, Effect.suspend(() => make))
+  > = Layer.effect(
+    Logins,
+    Effect.suspend(() => make)
+  )
 }
 
 type LogIn = (attempt: Attempt) => Effect.Effect<Login, BadRequest | Unauthorized>
@@ -72,7 +78,7 @@ type LogIn = (attempt: Attempt) => Effect.Effect<Login, BadRequest | Unauthorize
 const decodeEmailPassword = Body.decode(EmailPasswordPayload)
 const decodeApiKey = Body.decode(ApiKeyPayload)
 
-const make = Effect.gen(function*() {
+const make = Effect.gen(function* () {
   const state = yield* State
   const users = yield* Users
   const runtime = yield* FunctionRuntime
@@ -81,7 +87,7 @@ const make = Effect.gen(function*() {
   const newId = Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random)
   const newLetters = Effect.provideService(Ids.letters(24), SecureRandom.SecureRandom, random)
 
-  const byIdentity = Effect.fnUntraced(function*(
+  const byIdentity = Effect.fnUntraced(function* (
     { hosted, request }: Attempt,
     providerType: ProviderType,
     id: string,
@@ -92,11 +98,11 @@ const make = Effect.gen(function*() {
   })
 
   /** Every anonymous login is a new user; keeping one is up to the client. */
-  const anonymous: LogIn = Effect.fnUntraced(function*(attempt) {
+  const anonymous: LogIn = Effect.fnUntraced(function* (attempt) {
     return yield* byIdentity(attempt, "anon-user", `${yield* newId}-${yield* newLetters}`)
   })
 
-  const emailPassword: LogIn = Effect.fnUntraced(function*(attempt) {
+  const emailPassword: LogIn = Effect.fnUntraced(function* (attempt) {
     const { password, username } = yield* decodeEmailPassword(attempt.payload)
     const account = Option.getOrUndefined(yield* state.account(attempt.hosted.app.id, username))
     const right = yield* hasher.verify(password, account?.passwordHash)
@@ -106,18 +112,23 @@ const make = Effect.gen(function*() {
     return yield* byIdentity(attempt, "local-userpass", account.id, { email: account.email })
   })
 
-  const apiKey: LogIn = Effect.fnUntraced(function*({ hosted, payload }) {
+  const apiKey: LogIn = Effect.fnUntraced(function* ({ hosted, payload }) {
     const { key } = yield* decodeApiKey(payload)
     const appId = hosted.app.id
     const found = Option.getOrUndefined(yield* state.apiKeyByDigest(appId, ApiKeys.digest(key)))
     if (found === undefined || found.disabled) return yield* new Unauthorized(body("unauthorized", "AuthError"))
-    const identity: Identity = { id: found.id, providerType: "api-key", providerId: hosted.providerId("api-key"), data: {} }
+    const identity: Identity = {
+      id: found.id,
+      providerType: "api-key",
+      providerId: hosted.providerId("api-key"),
+      data: {}
+    }
     yield* Effect.orDie(state.addIdentity(appId, found.userId, identity))
     const user = Option.getOrUndefined(yield* state.user(appId, found.userId))
     return user === undefined ? yield* new Unauthorized(body("unauthorized", "AuthError")) : { user, identity }
   })
 
-  const customFunction: LogIn = Effect.fnUntraced(function*(attempt) {
+  const customFunction: LogIn = Effect.fnUntraced(function* (attempt) {
     const { app } = attempt.hosted
     const fn = app.providers.customFunction
     if (fn === undefined) return yield* unsupported("custom-function")
@@ -125,28 +136,29 @@ const make = Effect.gen(function*() {
       Effect.fromResult(Ejson.fromJson(attempt.payload)),
       (error) => new BadRequest(body(`invalid credentials: ${error.message}`, "BadRequest"))
     )
-    const result = yield* runtime.run({ app, user: systemUser, request: attempt.request }, fn, [payload]).pipe(
-      Effect.mapError((error) => new Unauthorized(body(error.message, "AuthError")))
-    )
+    const result = yield* runtime
+      .run({ app, user: systemUser, request: attempt.request }, fn, [payload])
+      .pipe(Effect.mapError((error) => new Unauthorized(body(error.message, "AuthError"))))
     const answer = typeof result === "string" ? { id: result } : result
     if (!hasId(answer)) {
       return yield* new Unauthorized(
-        body("the authentication function must return an id: a string, or an object with the string \"id\"", "AuthError")
+        body('the authentication function must return an id: a string, or an object with the string "id"', "AuthError")
       )
     }
     return yield* byIdentity(attempt, "custom-function", answer.id, "name" in answer ? { name: answer.name } : {})
   })
 
   return Logins.of({
-    logIn: Effect.fn("Logins.logIn")(function*(provider, attempt) {
+    logIn: Effect.fn("Logins.logIn")(function* (provider, attempt) {
       const { providers } = attempt.hosted.app
       if (provider === "anon-user" && providers.anonymous) return yield* anonymous(attempt)
       if (provider === "local-userpass" && providers.emailPassword !== undefined) return yield* emailPassword(attempt)
       if (provider === "api-key" && providers.apiKey) return yield* apiKey(attempt)
-      if (provider === "custom-function" && providers.customFunction !== undefined) return yield* customFunction(attempt)
+      if (provider === "custom-function" && providers.customFunction !== undefined)
+        return yield* customFunction(attempt)
       return yield* unsupported(provider)
     }),
-    register: Effect.fn("Logins.register")(function*({ app }, email, password) {
+    register: Effect.fn("Logins.register")(function* ({ app }, email, password) {
       if (app.providers.emailPassword === undefined) return yield* unsupported("local-userpass")
       if (email === "") return yield* new BadRequest(body("email invalid", "BadRequest"))
       const length = Redacted.value(password).length

@@ -53,16 +53,22 @@ export type Profile = keyof typeof costs
  * @category services
  * @since 0.1.0
  */
-export class PasswordHasher extends Context.Service<PasswordHasher, {
-  readonly hash: (password: Redacted.Redacted) => Effect.Effect<Redacted.Redacted>
-  /**
-   * Whether the password is the hash's. With no hash to compare with (an unknown e-mail address) it takes the same time
-   * to say no.
-   */
-  readonly verify: (password: Redacted.Redacted, hash: Redacted.Redacted | undefined) => Effect.Effect<boolean>
-}>()("effect-app-services/server/PasswordHasher") {
+export class PasswordHasher extends Context.Service<
+  PasswordHasher,
+  {
+    readonly hash: (password: Redacted.Redacted) => Effect.Effect<Redacted.Redacted>
+    /**
+     * Whether the password is the hash's. With no hash to compare with (an unknown e-mail address) it takes the same time
+     * to say no.
+     */
+    readonly verify: (password: Redacted.Redacted, hash: Redacted.Redacted | undefined) => Effect.Effect<boolean>
+  }
+>()("effect-app-services/server/PasswordHasher") {
   static readonly layerCost = (cost: Cost): Layer.Layer<PasswordHasher, never, SecureRandom.SecureRandom> =>
-    Layer.effect(PasswordHasher, Effect.suspend(() => make(cost)))
+    Layer.effect(
+      PasswordHasher,
+      Effect.suspend(() => make(cost))
+    )
   static readonly layer = PasswordHasher.layerCost(costs.standard)
   static readonly layerTesting = PasswordHasher.layerCost(costs.testing)
 }
@@ -73,19 +79,26 @@ const hashLength = 32
 const parallel = 2
 
 const make = (cost: Cost) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const random = yield* SecureRandom.SecureRandom
     const slots = yield* Semaphore.make(parallel)
     // never the hash of any password, but as costly to compare with as a real one
-    const nobody: Parsed = { cost, salt: yield* random.randomBytes(saltLength), hash: yield* random.randomBytes(hashLength) }
+    const nobody: Parsed = {
+      cost,
+      salt: yield* random.randomBytes(saltLength),
+      hash: yield* random.randomBytes(hashLength)
+    }
 
     return PasswordHasher.of({
-      hash: Effect.fn("PasswordHasher.hash")(function*(password: Redacted.Redacted) {
+      hash: Effect.fn("PasswordHasher.hash")(function* (password: Redacted.Redacted) {
         const salt = yield* random.randomBytes(saltLength)
         const hash = yield* slots.withPermit(derive(password, salt, cost, hashLength))
         return Redacted.make(format({ cost, salt, hash }))
       }),
-      verify: Effect.fn("PasswordHasher.verify")(function*(password: Redacted.Redacted, hash: Redacted.Redacted | undefined) {
+      verify: Effect.fn("PasswordHasher.verify")(function* (
+        password: Redacted.Redacted,
+        hash: Redacted.Redacted | undefined
+      ) {
         const parsed = (hash === undefined ? undefined : parse(Redacted.value(hash))) ?? nobody
         const derived = yield* slots.withPermit(derive(password, parsed.salt, parsed.cost, parsed.hash.length))
         return timingSafeEqual(derived, parsed.hash) && parsed !== nobody
@@ -105,13 +118,14 @@ const format = ({ cost, hash, salt }: Parsed): string =>
 const parse = (text: string): Parsed | undefined => {
   const match = /^\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([^$]+)\$([^$]+)$/.exec(text)
   if (match === null) return undefined
-  const [salt, hash] = [Base64.decode(match[4]!), Base64.decode(match[5]!)]
+  const [, logN, r, p, saltText = "", hashText = ""] = match
+  const [salt, hash] = [Base64.decode(saltText), Base64.decode(hashText)]
   return Result.isSuccess(salt) && Result.isSuccess(hash)
     ? {
-      cost: { logN: Number(match[1]), r: Number(match[2]), p: Number(match[3]) },
-      salt: salt.success,
-      hash: hash.success
-    }
+        cost: { logN: Number(logN), r: Number(r), p: Number(p) },
+        salt: salt.success,
+        hash: hash.success
+      }
     : undefined
 }
 

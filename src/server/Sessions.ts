@@ -36,45 +36,49 @@ export interface Begun {
  * @category services
  * @since 0.1.0
  */
-export class Sessions extends Context.Service<Sessions, {
-  /** A device keeps the id it tells; one that tells none gets one. */
-  readonly begin: (
-    hosted: HostedApp,
-    user: User,
-    identity: Identity,
-    deviceId: string | undefined
-  ) => Effect.Effect<Begun>
-  /** A new access token, with the custom data of this moment. The refresh token stays: no client would store another. */
-  readonly renew: (hosted: HostedApp, user: User, session: Session) => Effect.Effect<Redacted.Redacted>
-  /** The refresh token ends; access tokens live on until they expire, as on the original service. */
-  readonly end: (hosted: HostedApp, session: Session) => Effect.Effect<void>
-}>()("effect-app-services/server/Sessions") {
-  static readonly layer: Layer.Layer<
-    Sessions,
-    never,
-    State | Tokens | Users | SecureRandom.SecureRandom
-  > = Layer.effect(Sessions, Effect.suspend(() => make))
+export class Sessions extends Context.Service<
+  Sessions,
+  {
+    /** A device keeps the id it tells; one that tells none gets one. */
+    readonly begin: (
+      hosted: HostedApp,
+      user: User,
+      identity: Identity,
+      deviceId: string | undefined
+    ) => Effect.Effect<Begun>
+    /** A new access token, with the custom data of this moment. The refresh token stays: no client would store another. */
+    readonly renew: (hosted: HostedApp, user: User, session: Session) => Effect.Effect<Redacted.Redacted>
+    /** The refresh token ends; access tokens live on until they expire, as on the original service. */
+    readonly end: (hosted: HostedApp, session: Session) => Effect.Effect<void>
+  }
+>()("effect-app-services/server/Sessions") {
+  static readonly layer: Layer.Layer<Sessions, never, State | Tokens | Users | SecureRandom.SecureRandom> =
+    Layer.effect(
+      Sessions,
+      Effect.suspend(() => make)
+    )
 }
 
 /** An anonymous user cannot log in again, so the session lasts as long as anybody could want. */
 const anonymousLifetime = Duration.days(365 * 50)
 
-const make = Effect.gen(function*() {
+const make = Effect.gen(function* () {
   const state = yield* State
   const tokens = yield* Tokens
   const users = yield* Users
   const random = yield* SecureRandom.SecureRandom
   const newId = Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random)
 
-  const renew = Effect.fn("Sessions.renew")(function*(hosted: HostedApp, user: User, session: Session) {
+  const renew = Effect.fn("Sessions.renew")(function* (hosted: HostedApp, user: User, session: Session) {
     return yield* tokens.access(hosted, session, yield* users.customData(hosted, user))
   })
 
   return Sessions.of({
     renew,
-    begin: Effect.fn("Sessions.begin")(function*(hosted, user, identity, deviceId) {
+    begin: Effect.fn("Sessions.begin")(function* (hosted, user, identity, deviceId) {
       const now = yield* Clock.currentTimeMillis
-      const lifetime = identity.providerType === "anon-user" ? anonymousLifetime : hosted.app.tokens.refreshTokenLifetime
+      const lifetime =
+        identity.providerType === "anon-user" ? anonymousLifetime : hosted.app.tokens.refreshTokenLifetime
       const known = deviceId !== undefined && Ids.isObjectId(deviceId) && deviceId !== noDeviceId
       const session: Session = {
         id: yield* newId,

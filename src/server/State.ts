@@ -100,30 +100,33 @@ export class AlreadyExists extends Schema.TaggedError<AlreadyExists>("effect-app
  * @category services
  * @since 0.1.0
  */
-export class State extends Context.Service<State, {
-  readonly createUser: (appId: string, user: User) => Effect.Effect<void, AlreadyExists>
-  readonly user: (appId: string, userId: string) => Effect.Effect<Option.Option<User>>
-  readonly userByIdentity: (
-    appId: string,
-    providerType: ProviderType,
-    identityId: string
-  ) => Effect.Effect<Option.Option<User>>
-  /** Adds an identity to a user; does nothing when the user has it or is gone. */
-  readonly addIdentity: (appId: string, userId: string, identity: Identity) => Effect.Effect<void, AlreadyExists>
-  /** Removes a user with its accounts, sessions and API keys. */
-  readonly deleteUser: (appId: string, userId: string) => Effect.Effect<void>
-  readonly createAccount: (appId: string, account: Account) => Effect.Effect<void, AlreadyExists>
-  readonly account: (appId: string, email: string) => Effect.Effect<Option.Option<Account>>
-  readonly createSession: (appId: string, session: Session) => Effect.Effect<void>
-  readonly session: (appId: string, sessionId: string) => Effect.Effect<Option.Option<Session>>
-  readonly deleteSession: (appId: string, sessionId: string) => Effect.Effect<void>
-  readonly createApiKey: (appId: string, key: ApiKey) => Effect.Effect<void, AlreadyExists>
-  readonly apiKeys: (appId: string, userId: string) => Effect.Effect<ReadonlyArray<ApiKey>>
-  readonly apiKey: (appId: string, keyId: string) => Effect.Effect<Option.Option<ApiKey>>
-  readonly apiKeyByDigest: (appId: string, digest: string) => Effect.Effect<Option.Option<ApiKey>>
-  readonly setApiKeyDisabled: (appId: string, keyId: string, disabled: boolean) => Effect.Effect<void>
-  readonly deleteApiKey: (appId: string, keyId: string) => Effect.Effect<void>
-}>()("effect-app-services/server/State") {
+export class State extends Context.Service<
+  State,
+  {
+    readonly createUser: (appId: string, user: User) => Effect.Effect<void, AlreadyExists>
+    readonly user: (appId: string, userId: string) => Effect.Effect<Option.Option<User>>
+    readonly userByIdentity: (
+      appId: string,
+      providerType: ProviderType,
+      identityId: string
+    ) => Effect.Effect<Option.Option<User>>
+    /** Adds an identity to a user; does nothing when the user has it or is gone. */
+    readonly addIdentity: (appId: string, userId: string, identity: Identity) => Effect.Effect<void, AlreadyExists>
+    /** Removes a user with its accounts, sessions and API keys. */
+    readonly deleteUser: (appId: string, userId: string) => Effect.Effect<void>
+    readonly createAccount: (appId: string, account: Account) => Effect.Effect<void, AlreadyExists>
+    readonly account: (appId: string, email: string) => Effect.Effect<Option.Option<Account>>
+    readonly createSession: (appId: string, session: Session) => Effect.Effect<void>
+    readonly session: (appId: string, sessionId: string) => Effect.Effect<Option.Option<Session>>
+    readonly deleteSession: (appId: string, sessionId: string) => Effect.Effect<void>
+    readonly createApiKey: (appId: string, key: ApiKey) => Effect.Effect<void, AlreadyExists>
+    readonly apiKeys: (appId: string, userId: string) => Effect.Effect<ReadonlyArray<ApiKey>>
+    readonly apiKey: (appId: string, keyId: string) => Effect.Effect<Option.Option<ApiKey>>
+    readonly apiKeyByDigest: (appId: string, digest: string) => Effect.Effect<Option.Option<ApiKey>>
+    readonly setApiKeyDisabled: (appId: string, keyId: string, disabled: boolean) => Effect.Effect<void>
+    readonly deleteApiKey: (appId: string, keyId: string) => Effect.Effect<void>
+  }
+>()("effect-app-services/server/State") {
   /** Keeps everything in memory, for the life of the layer. */
   static readonly layerMemory: Layer.Layer<State> = Layer.sync(State, () => makeMemory())
 }
@@ -143,7 +146,7 @@ const makeMemory = (): State["Service"] => {
   const apps = new Map<string, AppState>()
   const of = (appId: string): AppState => {
     let state = apps.get(appId)
-    if (state === undefined) apps.set(appId, state = emptyState())
+    if (state === undefined) apps.set(appId, (state = emptyState()))
     return state
   }
   /** Every operation is one synchronous step, and so atomic. */
@@ -209,7 +212,8 @@ const makeMemory = (): State["Service"] => {
         const ids = getOrAdd(sessionIdsByUser, session.userId)
         // who logs in often and never out must not fill the memory
         for (const id of ids) {
-          if (sessions.get(id)!.expiresAt > session.createdAt) continue
+          const expiresAt = sessions.get(id)?.expiresAt
+          if (expiresAt !== undefined && expiresAt > session.createdAt) continue
           sessions.delete(id)
           ids.delete(id)
         }
@@ -240,7 +244,7 @@ const makeMemory = (): State["Service"] => {
     apiKeys: (appId, userId) =>
       read(() => {
         const { apiKeyIdsByUser, apiKeys } = of(appId)
-        return Array.from(apiKeyIdsByUser.get(userId) ?? [], (id) => apiKeys.get(id)!)
+        return Array.from(apiKeyIdsByUser.get(userId) ?? []).flatMap((id) => apiKeys.get(id) ?? [])
       }),
     apiKey: (appId, keyId) => find(() => of(appId).apiKeys.get(keyId)),
     apiKeyByDigest: (appId, digest) =>
@@ -283,6 +287,6 @@ const identityKey = ({ id, providerType }: { readonly id: string; readonly provi
 
 const getOrAdd = (sets: Map<string, Set<string>>, key: string): Set<string> => {
   let set = sets.get(key)
-  if (set === undefined) sets.set(key, set = new Set())
+  if (set === undefined) sets.set(key, (set = new Set()))
   return set
 }

@@ -64,21 +64,24 @@ export type AccessClaims = typeof AccessClaims.Type
  * @category services
  * @since 0.1.0
  */
-export class Tokens extends Context.Service<Tokens, {
-  /** `userData` is canonical Extended JSON; without any the claim is absent. */
-  readonly access: (
-    hosted: HostedApp,
-    session: Session,
-    userData: unknown
-  ) => Effect.Effect<Redacted.Redacted>
-  readonly refresh: (hosted: HostedApp, session: Session) => Effect.Effect<Redacted.Redacted>
-  readonly verifyAccess: (token: Redacted.Redacted) => Effect.Effect<Verified<AccessClaims>, TokenRejected>
-  readonly verifyRefresh: (token: Redacted.Redacted) => Effect.Effect<Verified<RefreshTokenClaims>, TokenRejected>
-}>()("effect-app-services/server/Tokens") {
-  static readonly layer: Layer.Layer<Tokens, never, Apps | Mac.Mac> = Layer.effect(Tokens, Effect.suspend(() => make))
+export class Tokens extends Context.Service<
+  Tokens,
+  {
+    /** `userData` is canonical Extended JSON; without any the claim is absent. */
+    readonly access: (hosted: HostedApp, session: Session, userData: unknown) => Effect.Effect<Redacted.Redacted>
+    readonly refresh: (hosted: HostedApp, session: Session) => Effect.Effect<Redacted.Redacted>
+    readonly verifyAccess: (token: Redacted.Redacted) => Effect.Effect<Verified<AccessClaims>, TokenRejected>
+    readonly verifyRefresh: (token: Redacted.Redacted) => Effect.Effect<Verified<RefreshTokenClaims>, TokenRejected>
+  }
+>()("effect-app-services/server/Tokens") {
+  static readonly layer: Layer.Layer<Tokens, never, Apps | Mac.Mac> = Layer.effect(
+    Tokens,
+    Effect.suspend(() => make)
+  )
 }
 
 const header = Base64Url.encode(JSON.stringify({ alg: "HS256", typ: "JWT" }))
+const toJson = Schema.encodeEffect(Schema.fromJsonString(Schema.Unknown))
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { fatal: true })
 
@@ -89,24 +92,25 @@ const decodeUnverified = Schema.decodeUnknownOption(Unverified)
 const decodeAccess = Schema.decodeUnknownOption(AccessClaims)
 const decodeRefresh = Schema.decodeUnknownOption(RefreshTokenClaims)
 
-const make = Effect.gen(function*() {
+const make = Effect.gen(function* () {
   const mac = yield* Mac.Mac
   const apps = yield* Apps
 
-  const sign = Effect.fnUntraced(function*(hosted: HostedApp, claims: object) {
-    const signed = `${header}.${Base64Url.encode(JSON.stringify(claims))}`
+  const sign = Effect.fnUntraced(function* (hosted: HostedApp, claims: object) {
+    const signed = `${header}.${Base64Url.encode(yield* Effect.orDie(toJson(claims)))}`
     const tag = yield* Effect.orDie(mac.sign(hosted.key, encoder.encode(signed)))
     return Redacted.make(`${signed}.${Base64Url.encode(tag)}`)
   })
 
-  const verify = Effect.fnUntraced(function*<Claims>(
+  const verify = Effect.fnUntraced(function* <Claims>(
     token: Redacted.Redacted,
     type: "access" | "refresh",
     decode: (payload: unknown) => Option.Option<Claims>
   ) {
     const parts = Redacted.value(token).split(".")
     const [head, payload, tag] = [readJson(parts[0]), readJson(parts[1]), readBytes(parts[2])]
-    if (parts.length !== 3 || payload === undefined || tag === undefined) return yield* new TokenRejected({ why: "malformed" })
+    if (parts.length !== 3 || payload === undefined || tag === undefined)
+      return yield* new TokenRejected({ why: "malformed" })
     const unverified = Option.getOrUndefined(decodeUnverified(payload))
     const hosted = unverified === undefined ? undefined : apps.byDomainId.get(unverified.baas_domain_id)
     // the header has no say in how the token is checked, but one that names another algorithm is nobody's token
@@ -123,7 +127,7 @@ const make = Effect.gen(function*() {
   })
 
   return Tokens.of({
-    access: Effect.fn("Tokens.access")(function*(hosted: HostedApp, session: Session, userData: unknown) {
+    access: Effect.fn("Tokens.access")(function* (hosted: HostedApp, session: Session, userData: unknown) {
       const iat = Math.floor((yield* Clock.currentTimeMillis) / 1000)
       return yield* sign(hosted, {
         ...device(session),
@@ -136,7 +140,7 @@ const make = Effect.gen(function*() {
         ...(userData === undefined ? undefined : { user_data: userData })
       })
     }),
-    refresh: Effect.fn("Tokens.refresh")(function*(hosted: HostedApp, session: Session) {
+    refresh: Effect.fn("Tokens.refresh")(function* (hosted: HostedApp, session: Session) {
       const { id, providerId, providerType } = session.identity
       const identity = { id, provider_type: providerType, provider_id: providerId }
       return yield* sign(hosted, {
@@ -155,7 +159,9 @@ const make = Effect.gen(function*() {
       })
     }),
     verifyAccess: Effect.fn("Tokens.verifyAccess")((token: Redacted.Redacted) => verify(token, "access", decodeAccess)),
-    verifyRefresh: Effect.fn("Tokens.verifyRefresh")((token: Redacted.Redacted) => verify(token, "refresh", decodeRefresh))
+    verifyRefresh: Effect.fn("Tokens.verifyRefresh")((token: Redacted.Redacted) =>
+      verify(token, "refresh", decodeRefresh)
+    )
   })
 })
 

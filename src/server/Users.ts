@@ -10,8 +10,10 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as RcMap from "effect/RcMap"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Ejson from "../protocol/Ejson.ts"
 import { BadRequest, body } from "./ApiErrors.ts"
@@ -23,6 +25,8 @@ import { FunctionRuntime } from "./FunctionRuntime.ts"
 import * as Ids from "./Ids.ts"
 import { type Identity, State, type User } from "./State.ts"
 
+const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
+
 /** Data source of custom user data that names none. */
 const defaultService = "mongodb-atlas"
 
@@ -32,27 +36,30 @@ const defaultService = "mongodb-atlas"
  * @category services
  * @since 0.1.0
  */
-export class Users extends Context.Service<Users, {
-  /**
-   * The user that an identity belongs to, made if there is none yet. When the application's creation function refuses
-   * a new user, there is none.
-   */
-  readonly ofIdentity: (
-    hosted: HostedApp,
-    identity: Identity,
-    request: FunctionRequest | undefined
-  ) => Effect.Effect<User, BadRequest>
-  /** The user's custom data as canonical Extended JSON, for the access token; `undefined` when there is none. */
-  readonly customData: (hosted: HostedApp, user: User) => Effect.Effect<unknown>
-}>()("effect-app-services/server/Users") {
-  static readonly layer: Layer.Layer<
-    Users,
-    never,
-    State | Database | FunctionRuntime | SecureRandom.SecureRandom
-  > = Layer.effect(Users, Effect.suspend(() => make))
+export class Users extends Context.Service<
+  Users,
+  {
+    /**
+     * The user that an identity belongs to, made if there is none yet. When the application's creation function refuses
+     * a new user, there is none.
+     */
+    readonly ofIdentity: (
+      hosted: HostedApp,
+      identity: Identity,
+      request: FunctionRequest | undefined
+    ) => Effect.Effect<User, BadRequest>
+    /** The user's custom data as canonical Extended JSON, for the access token; `undefined` when there is none. */
+    readonly customData: (hosted: HostedApp, user: User) => Effect.Effect<unknown>
+  }
+>()("effect-app-services/server/Users") {
+  static readonly layer: Layer.Layer<Users, never, State | Database | FunctionRuntime | SecureRandom.SecureRandom> =
+    Layer.effect(
+      Users,
+      Effect.suspend(() => make)
+    )
 }
 
-const make = Effect.gen(function*() {
+const make = Effect.gen(function* () {
   const state = yield* State
   const database = yield* Database
   const runtime = yield* FunctionRuntime
@@ -60,7 +67,7 @@ const make = Effect.gen(function*() {
   // two first logins of one identity at the same time must not make two users
   const locks = yield* RcMap.make({ lookup: (_identity: string) => Semaphore.make(1) })
 
-  const create = Effect.fnUntraced(function*(
+  const create = Effect.fnUntraced(function* (
     hosted: HostedApp,
     identity: Identity,
     request: FunctionRequest | undefined
@@ -84,7 +91,7 @@ const make = Effect.gen(function*() {
   })
 
   return Users.of({
-    ofIdentity: Effect.fn("Users.ofIdentity")(function*(hosted, identity, request) {
+    ofIdentity: Effect.fn("Users.ofIdentity")(function* (hosted, identity, request) {
       const { app } = hosted
       const find = state.userByIdentity(app.id, identity.providerType, identity.id)
       const found = yield* find
@@ -92,28 +99,32 @@ const make = Effect.gen(function*() {
       const lock = yield* RcMap.get(locks, `${app.id} ${identity.providerType} ${identity.id}`)
       return yield* lock.withPermit(
         Effect.flatMap(find, (found) =>
-          Option.isSome(found) ? Effect.succeed(found.value) : create(hosted, identity, request))
+          Option.isSome(found) ? Effect.succeed(found.value) : create(hosted, identity, request)
+        )
       )
     }, Effect.scoped),
-    customData: Effect.fn("Users.customData")(function*({ app }, user) {
+    customData: Effect.fn("Users.customData")(function* ({ app }, user) {
       const source = app.customUserData
       if (source === undefined) return undefined
-      const found = typeof source === "function"
-        ? yield* runtime.run(
-          { app, user: systemUser, request: undefined },
-          { name: "custom user data", private: true, closed: false, body: { _tag: "Handler", handler: source } },
-          [functionUser(user, {})]
-        ).pipe(Effect.orDie)
-        : yield* findCustomData(
-          database,
-          { appId: app.id, service: source.service ?? defaultService, ...source },
-          source.userIdField,
-          user.id
-        )
+      const found =
+        typeof source === "function"
+          ? yield* runtime
+              .run(
+                { app, user: systemUser, request: undefined },
+                { name: "custom user data", private: true, closed: false, body: { _tag: "Handler", handler: source } },
+                [functionUser(user, {})]
+              )
+              .pipe(Effect.orDie)
+          : yield* findCustomData(
+              database,
+              { appId: app.id, service: source.service ?? defaultService, ...source },
+              source.userIdField,
+              user.id
+            )
       if (typeof found !== "object" || found === null || Array.isArray(found)) return undefined
       // canonical, as clients expect the claim; a document that has no such form is an operator's mistake
       const text = yield* Effect.orDie(Effect.fromResult(Ejson.stringify(found)))
-      return JSON.parse(text) as unknown
+      return yield* Effect.orDie(parseJson(text))
     })
   })
 })
@@ -126,7 +137,8 @@ const findCustomData = (
   userId: string
 ): Effect.Effect<Document | undefined> =>
   Effect.flatMap(database.findOne(namespace, { [field]: userId }), (found) =>
-    found === undefined ? database.findOne(namespace, { [field]: new ObjectId(userId) }) : Effect.succeed(found))
+    found === undefined ? database.findOne(namespace, { [field]: new ObjectId(userId) }) : Effect.succeed(found)
+  )
 
 /**
  * What a user's providers tell about the user.
@@ -135,7 +147,7 @@ const findCustomData = (
  * @since 0.1.0
  */
 export const profileData = (user: User): Record<string, unknown> =>
-  Object.assign({}, ...user.identities.map((identity) => identity.data)) as Record<string, unknown>
+  Object.fromEntries(user.identities.flatMap(({ data }) => Object.entries(data)))
 
 /**
  * A user as functions see it.
@@ -157,10 +169,12 @@ export const functionUser = (user: User, customData: Readonly<Record<string, unk
  * @category decoding
  * @since 0.1.0
  */
-export const customDataOfClaim = (claim: Readonly<Record<string, unknown>> | null | undefined): Record<string, unknown> =>
-  claim === null || claim === undefined
-    ? {}
-    : Result.getOrElse(Ejson.fromJson(claim), () => ({})) as Record<string, unknown>
+export const customDataOfClaim = (
+  claim: Readonly<Record<string, unknown>> | null | undefined
+): Record<string, unknown> => {
+  const data = Result.getOrElse(Ejson.fromJson(claim ?? {}), () => ({}))
+  return Predicate.isObject(data) ? data : {}
+}
 
 /** The object that a creation function gets. */
 const creationArgument = (user: User) => ({

@@ -3,6 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Option, Redacted, Scope, Layer } from "e
 import { TestClock } from "effect/testing"
 import { AuthApi, Credentials, Sessions } from "effect-app-services"
 import { type Answer, host, type Seen, token } from "../support/scripted.ts"
+import { withJumps } from "../support/clock.ts"
 import { failure, logIn, sdk } from "../support/sdk.ts"
 
 const isRefresh = (request: Seen) => request.method === "POST" && request.path.endsWith("/auth/session")
@@ -76,6 +77,85 @@ describe("an access token", () => {
       yield* TestClock.adjust("31 minutes")
       yield* user.functions.sum(1, 2)
       assert.strictEqual(refreshes(seen), 1)
+    }).pipe(Effect.provide(sdk(layer)))
+  })
+
+  it.effect.each([-24, 24])("costs no refresh when the wall clock is set by %d hours while it is in use", (hours) => {
+    const { layer, seen } = host((request) => (isCall(request) ? { body: "1", after: "1 second" } : undefined))
+    return withJumps((jump) =>
+      Effect.gen(function* () {
+        const user = yield* logIn
+        for (let i = 0; i < 10; i++) {
+          const call = yield* Effect.forkChild(user.functions.sum(1, 2), { startImmediately: true })
+          yield* Effect.yieldNow
+          jump({ wall: hours * 3_600_000, monotonic: 0 })
+          yield* TestClock.adjust("1 second")
+          yield* Fiber.join(call)
+        }
+        assert.deepStrictEqual([refreshes(seen), calls(seen)], [0, 10])
+        yield* TestClock.adjust("31 minutes")
+        const last = yield* Effect.forkChild(user.functions.sum(1, 2))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(last)
+        assert.strictEqual(refreshes(seen), 1)
+      }).pipe(Effect.provide(sdk(layer)))
+    )
+  })
+
+  it.effect("that a sleeping machine let expire costs one refresh and one repetition", () => {
+    let stale = false
+    const { layer, seen } = host((request) => {
+      if (isRefresh(request)) stale = false
+      return isCall(request) && stale ? invalidSession : undefined
+    })
+    return withJumps((jump) =>
+      Effect.gen(function* () {
+        const user = yield* logIn
+        jump({ wall: 3_600_000, monotonic: 0 })
+        stale = true
+        assert.strictEqual(yield* user.functions.sum(1, 2), 42)
+        assert.deepStrictEqual([refreshes(seen), calls(seen)], [1, 2])
+      }).pipe(Effect.provide(sdk(layer)))
+    )
+  })
+})
+
+describe("a refresh that fails", () => {
+  it.effect("is not tried again before the host's Retry-After is over, and callers are told at once", () => {
+    let limited = true
+    const { layer, seen } = host((request) =>
+      isRefresh(request) && limited
+        ? { status: 429, body: { error: "slow down" }, headers: { "retry-after": "120" } }
+        : undefined
+    )
+    return Effect.gen(function* () {
+      const user = yield* logIn
+      yield* TestClock.adjust("1 hour")
+      for (let i = 0; i < 5; i++) {
+        assert.strictEqual((yield* failure(user.functions.sum(1, 2))).reason._tag, "RateLimited")
+        yield* TestClock.adjust("20 seconds")
+      }
+      assert.strictEqual(refreshes(seen), 1)
+      limited = false
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual(yield* user.functions.sum(1, 2), 42)
+      assert.strictEqual(refreshes(seen), 2)
+    }).pipe(Effect.provide(sdk(layer)))
+  })
+
+  it.effect("while the token is still good is not tried at every call", () => {
+    const { layer, seen } = host((request) =>
+      isRefresh(request) ? { status: 503, body: { error: "later" } } : undefined
+    )
+    return Effect.gen(function* () {
+      const user = yield* logIn
+      yield* TestClock.adjust("1770 seconds")
+      for (let i = 0; i < 29; i++) {
+        yield* user.functions.sum(1, 2)
+        yield* TestClock.adjust("1 second")
+      }
+      assert.strictEqual(calls(seen), 29)
+      assert.isAtMost(refreshes(seen), 3)
     }).pipe(Effect.provide(sdk(layer)))
   })
 })

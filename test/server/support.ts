@@ -1,12 +1,13 @@
 import { Effect, Redacted } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import type { HttpMethod } from "effect/http"
-import { App, AppServicesServer } from "effect-app-services/server"
+import type { App } from "effect-app-services/server"
+import { AppServicesServer } from "effect-app-services/server"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 
-export interface Answer {
+interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly text: string
@@ -22,7 +23,7 @@ export interface Asked {
 }
 
 export const root = "/api/client/v2.0"
-export const base = "http://127.0.0.1:1234"
+const base = "http://127.0.0.1:1234"
 
 const parse = (text: string): Record<string, string> => {
   try {
@@ -34,7 +35,7 @@ const parse = (text: string): Record<string, string> => {
 
 /** One request to the server in process. */
 export const ask = (method: HttpMethod.HttpMethod, path: string, { body, headers, raw, token }: Asked = {}) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const client = yield* HttpClient.HttpClient
     let request = HttpClientRequest.make(method)(base + path)
     if (body !== undefined) request = HttpClientRequest.bodyJsonUnsafe(request, body)
@@ -50,7 +51,8 @@ export const ask = (method: HttpMethod.HttpMethod, path: string, { body, headers
 export const path = (appId: string, rest: string) => `${root}/app/${appId}/${rest}`
 export const loginPath = (appId: string, provider: string) => path(appId, `auth/providers/${provider}/login`)
 
-export const anonymous = (appId = "my-app") => Effect.map(ask("POST", loginPath(appId, "anon-user")), ({ body }) => body)
+export const anonymous = (appId = "my-app") =>
+  Effect.map(ask("POST", loginPath(appId, "anon-user")), ({ body }) => body)
 
 export const register = (email: string, password: string, appId = "my-app") =>
   ask("POST", path(appId, "auth/providers/local-userpass/register"), { body: { email, password } })
@@ -58,11 +60,15 @@ export const register = (email: string, password: string, appId = "my-app") =>
 export const emailPassword = (username: string, password: string, appId = "my-app") =>
   ask("POST", loginPath(appId, "local-userpass"), { body: { username, password } })
 
-export const callFunction = (token: string | undefined, name: string, args: ReadonlyArray<unknown> = [], appId = "my-app") =>
-  ask("POST", path(appId, "functions/call"), { token, body: { name, arguments: args } })
+export const callFunction = (
+  token: string | undefined,
+  name: string,
+  args: ReadonlyArray<unknown> = [],
+  appId = "my-app"
+) => ask("POST", path(appId, "functions/call"), { token, body: { name, arguments: args } })
 
 export const claims = (token: string | undefined): Record<string, unknown> =>
-  JSON.parse(Buffer.from(token!.split(".")[1]!, "base64url").toString()) as Record<string, unknown>
+  JSON.parse(Buffer.from(token!.split(".")[1], "base64url").toString()) as Record<string, unknown>
 
 export const inProcess = (apps: App.App | ReadonlyArray<App.App>, options?: AppServicesServer.Options) =>
   AppServicesServer.layerHttpClient(apps, { passwordHashing: "testing", ...options })
@@ -86,4 +92,3 @@ export const directory = (files: Record<string, unknown>) =>
 
 export const withApps = (apps: App.App | ReadonlyArray<App.App>, options?: AppServicesServer.Options) =>
   Effect.provide(inProcess(apps, options))
-

@@ -20,7 +20,12 @@ export interface Deadlines {
   readonly forget: (userId: string) => void
 }
 
-const monotonicMillis = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000_000n))
+/**
+ * The time that nobody sets, in milliseconds since some moment.
+ *
+ * @internal
+ */
+export const monotonicMillis = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 
 /** @internal */
 export const make = (): Deadlines => {

@@ -1,0 +1,239 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { createServer } from "node:net"
+import { createInterface } from "node:readline"
+import { directory } from "../server/support.ts"
+
+interface Ready {
+  readonly event: string
+  readonly baseUrl: string
+  readonly appIds: ReadonlyArray<string>
+}
+
+const start = (args: ReadonlyArray<string>, env: Record<string, string> = {}) => {
+  const child = spawn(process.execPath, ["src/cli/main.ts", ...args], {
+    env: { PATH: process.env["PATH"]!, NO_COLOR: "1", ...env },
+    stdio: ["ignore", "pipe", "pipe"]
+  })
+  const output = { stdout: "", stderr: "" }
+  child.stdout.on("data", (chunk: Buffer) => (output.stdout += chunk.toString()))
+  child.stderr.on("data", (chunk: Buffer) => (output.stderr += chunk.toString()))
+  return {
+    child,
+    output,
+    exit: once(child, "close").then(([code, signal]) => ({
+      code: code as number | null,
+      signal: signal as string | null
+    }))
+  }
+}
+
+type Running = ReturnType<typeof start>
+
+const running = (args: ReadonlyArray<string>, env?: Record<string, string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => start(args, env)),
+    ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+
+const firstLine = (child: ChildProcess) =>
+  Effect.promise(async () => {
+    for await (const line of createInterface(child.stdout!)) return line
+    throw new Error("the command printed nothing")
+  })
+
+const ended = ({ exit }: Running) => Effect.promise(() => exit)
+
+/** Runs the command until it ends by itself. */
+const run = (args: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const started = yield* running(args)
+    const { code } = yield* ended(started)
+    return { code, ...started.output }
+  })
+
+const serveJson = (args: ReadonlyArray<string>, env?: Record<string, string>) =>
+  Effect.gen(function* () {
+    const started = yield* running(["serve", ...args, "--port", "0", "--json"], env)
+    const ready = JSON.parse(yield* firstLine(started.child)) as Ready
+    return { ...started, ready }
+  })
+
+const ask = (url: string, init?: RequestInit) =>
+  Effect.promise(async () => {
+    const response = await fetch(url, init)
+    return { status: response.status, body: (await response.json()) as Record<string, string> }
+  })
+
+const call = (ready: Ready, name: string, args: ReadonlyArray<unknown> = []) =>
+  Effect.gen(function* () {
+    const app = `${ready.baseUrl}/api/client/v2.0/app/${ready.appIds[0]}`
+    const { body } = yield* ask(`${app}/auth/providers/anon-user/login`, { method: "POST" })
+    return yield* ask(`${app}/functions/call`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${body["access_token"]}` },
+      body: JSON.stringify({ name, arguments: args })
+    })
+  })
+
+const anonymousApp = (id: string, functions: Record<string, string> = {}) => ({
+  "realm_config.json": { app_id: id },
+  "auth/providers.json": { "anon-user": { name: "anon-user", type: "anon-user", disabled: false } },
+  "functions/config.json": Object.keys(functions).map((name) => ({ name })),
+  ...Object.fromEntries(Object.entries(functions).map(([name, source]) => [`functions/${name}.js`, source]))
+})
+
+describe("effect-app-services serve", () => {
+  it.live("prints one line of JSON when ready, serves, and ends cleanly at SIGTERM", () =>
+    Effect.gen(function* () {
+      const server = yield* serveJson(["examples/shop"])
+      assert.deepStrictEqual(Object.keys(server.ready), ["event", "baseUrl", "appIds"])
+      assert.strictEqual(server.ready.event, "ready")
+      assert.match(server.ready.baseUrl, /^http:\/\/127\.0\.0\.1:\d+$/)
+      assert.deepStrictEqual(server.ready.appIds, ["shop-abcde"])
+      const answer = yield* call(server.ready, "sum", [20, 22])
+      assert.deepStrictEqual(answer, { status: 200, body: { $numberInt: "42" } })
+      server.child.kill("SIGTERM")
+      assert.deepStrictEqual(yield* ended(server), { code: 0, signal: null })
+      assert.strictEqual(server.output.stdout.trim().split("\n").length, 1)
+    })
+  )
+
+  it.live("tells people where it listens, and ends cleanly at SIGINT", () =>
+    Effect.gen(function* () {
+      const server = yield* running(["serve", "examples/shop", "--port", "0"])
+      assert.strictEqual(yield* firstLine(server.child), "shop-abcde  (examples/shop)")
+      while (!server.output.stdout.includes("listening on")) yield* Effect.sleep("5 millis")
+      assert.match(server.output.stdout, /log in with {2}anon-user, local-userpass, api-key, custom-function/)
+      assert.match(server.output.stdout, /listening on http:\/\/127\.0\.0\.1:\d+/)
+      server.child.kill("SIGINT")
+      assert.deepStrictEqual(yield* ended(server), { code: 0, signal: null })
+    })
+  )
+
+  it.live("serves several applications at once, names what is amiss, and outlives what their functions do", () =>
+    Effect.gen(function* () {
+      const one = yield* directory(
+        anonymousApp("app-one", {
+          broken: "exports = function () {\n  return )\n}",
+          floating:
+            "exports = () => { Promise.reject(new Error('left behind')); setTimeout(() => { throw new Error('thrown later') }, 1); return 1 }"
+        })
+      )
+      const two = yield* directory({
+        ...anonymousApp("app-two", { secret: "exports = () => context.values.get('s').length" }),
+        "values/s.json": { name: "s", from_secret: true, value: "APP_SECRET" },
+        "values/t.json": { name: "t", from_secret: true, value: "MISSING_SECRET" }
+      })
+      const server = yield* serveJson([one, two], { APP_SECRET: "from the environment" })
+      assert.deepStrictEqual(server.ready.appIds, ["app-one", "app-two"])
+      const { body, status } = yield* call(server.ready, "broken")
+      assert.strictEqual(status, 400)
+      assert.strictEqual(body["error_code"], "FunctionSyntaxError")
+      assert.strictEqual((yield* call(server.ready, "floating")).status, 200)
+      assert.strictEqual((yield* call(server.ready, "floating")).status, 200)
+      const second = { ...server.ready, appIds: ["app-two"] }
+      assert.deepStrictEqual((yield* call(second, "secret")).body, { $numberInt: "20" })
+      assert.match(
+        server.output.stderr,
+        /app-one: functions\/broken\.js:2: the function "broken" does not parse: SyntaxError/
+      )
+      assert.match(server.output.stderr, /app-two: values\/t\.json: the secret "MISSING_SECRET"/)
+      assert.match(server.output.stderr, /an error of a function that no call waits for/)
+      assert.notInclude(server.output.stderr, "from the environment")
+    })
+  )
+
+  it.live("lets a request finish that is under way when it is told to end", () =>
+    Effect.gen(function* () {
+      const folder = yield* directory(
+        anonymousApp("app", { slow: "exports = () => new Promise((done) => setTimeout(() => done('done'), 300))" })
+      )
+      const server = yield* serveJson([folder])
+      setTimeout(() => server.child.kill("SIGTERM"), 150)
+      const { body } = yield* call(server.ready, "slow")
+      assert.strictEqual<unknown>(body, "done")
+      assert.deepStrictEqual(yield* ended(server), { code: 0, signal: null })
+    })
+  )
+
+  it.live(
+    "ends within bounds when a request never does",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* directory(
+          anonymousApp("app", { never: "exports = () => { console.log('reached'); return new Promise(() => {}) }" })
+        )
+        const server = yield* serveJson([folder])
+        const request = yield* Effect.forkChild(Effect.exit(call(server.ready, "never")))
+        while (!server.output.stderr.includes("reached")) yield* Effect.sleep("5 millis")
+        server.child.kill("SIGTERM")
+        assert.deepStrictEqual(yield* ended(server), { code: 0, signal: null })
+        assert.isDefined(request)
+      }),
+    15_000
+  )
+
+  it.live("stops with a message and exit code 1 where there is nothing to serve", () =>
+    Effect.gen(function* () {
+      const empty = yield* directory({ "readme.txt": "hello" })
+      const invalid = yield* directory({
+        "realm_config.json": { app_id: "a" },
+        "functions/config.json": '[\n  { "name": "f", }\n]'
+      })
+      const [gone, none, broken, twice] = yield* Effect.all(
+        [
+          run(["serve", "/nowhere/at/all"]),
+          run(["serve", empty]),
+          run(["serve", invalid]),
+          run(["serve", "examples/shop", "examples/shop", "--port", "0"])
+        ],
+        { concurrency: 2 }
+      )
+      assert.match(gone.stderr, /\/nowhere\/at\/all does not exist/)
+      assert.match(none.stderr, /holds no application/)
+      assert.match(broken.stderr, /functions\/config\.json:2:18 is not JSON: expected a key in double quotes/)
+      assert.match(twice.stderr, /two applications have the id "shop-abcde"/)
+      for (const { code, stderr, stdout } of [gone, none, broken, twice]) {
+        assert.strictEqual(code, 1)
+        assert.strictEqual(stdout, "")
+        assert.notMatch(stderr, /\n\s+at /)
+      }
+    })
+  )
+
+  it.live("stops with a message and exit code 1 where it cannot listen", () =>
+    Effect.gen(function* () {
+      const blocker = yield* Effect.acquireRelease(
+        Effect.promise(async () => {
+          const server = createServer()
+          server.listen(0, "127.0.0.1")
+          await once(server, "listening")
+          return server
+        }),
+        (server) => Effect.sync(() => server.close())
+      )
+      const address = blocker.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      const { code, stderr } = yield* run(["serve", "examples/shop", "--port", String(port)])
+      assert.strictEqual(code, 1)
+      assert.match(stderr, new RegExp(`port ${port} of 127\\.0\\.0\\.1 is in use: choose another one with --port`))
+      assert.notMatch(stderr, /\n\s+at /)
+    })
+  )
+
+  it.live("says how it is used where it is not", () =>
+    Effect.gen(function* () {
+      const [noDirectory, badPort] = yield* Effect.all(
+        [run(["serve"]), run(["serve", "examples/shop", "--port", "x"])],
+        { concurrency: 2 }
+      )
+      assert.strictEqual(noDirectory.code, 1)
+      assert.strictEqual(badPort.code, 1)
+      assert.include(noDirectory.stdout + noDirectory.stderr, "directory")
+      assert.include(badPort.stdout + badPort.stderr, "port")
+    })
+  )
+})

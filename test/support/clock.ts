@@ -1,0 +1,29 @@
+import { Clock, Effect } from "effect"
+
+/**
+ * Runs an effect on a clock that can be made to jump: the wall clock by somebody who sets it, both clocks by a machine that
+ * sleeps and wakes. Timers go on by the test's clock, so a jump makes them late.
+ */
+export const withJumps = <A, E, R>(
+  use: (jump: (by: { readonly wall: number; readonly monotonic: number }) => void) => Effect.Effect<A, E, R>
+) =>
+  Effect.flatMap(Clock.Clock, (clock) => {
+    const ahead = { wall: 0, monotonic: 0 }
+    const millis = () => clock.currentTimeMillisUnsafe() + ahead.wall
+    const nanos = () => clock.currentTimeNanosUnsafe() + BigInt(ahead.wall) * 1_000_000n
+    const monotonic = () => clock.monotonicTimeNanosUnsafe() + BigInt(ahead.monotonic) * 1_000_000n
+    const jumping: Clock.Clock = {
+      ...clock,
+      currentTimeMillisUnsafe: millis,
+      currentTimeMillis: Effect.sync(millis),
+      currentTimeNanosUnsafe: nanos,
+      currentTimeNanos: Effect.sync(nanos),
+      monotonicTimeNanosUnsafe: monotonic,
+      monotonicTimeNanos: Effect.sync(monotonic)
+    }
+    const jump = (by: { readonly wall: number; readonly monotonic: number }) => {
+      ahead.wall += by.wall
+      ahead.monotonic += by.monotonic
+    }
+    return Effect.provideService(use(jump), Clock.Clock, jumping)
+  })
