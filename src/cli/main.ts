@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The `effect-app-services` command.
  *
@@ -11,6 +10,7 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
+import manifest from "../../package.json" with { type: "json" }
 import { serve } from "./serve.ts"
 
 const command = Command.make("effect-app-services").pipe(
@@ -19,7 +19,7 @@ const command = Command.make("effect-app-services").pipe(
 )
 
 command.pipe(
-  Command.run({ version: "0.1.0" }),
+  Command.run({ version: manifest.version }),
   // standard output is for what a script may read
   Effect.provideService(Logger.LogToStderr, true),
   Effect.provide(NodeServices.layer),

@@ -12,7 +12,7 @@ import * as Ejson from "../protocol/Ejson.ts"
 import { path, routes } from "../protocol/Routes.ts"
 import { AppServicesError, InvalidArguments, InvalidResponse } from "./AppServicesError.ts"
 import { describeBody } from "./internal/answers.ts"
-import type { Operation } from "./internal/answers.ts"
+import type { Operation } from "./Operation.ts"
 import { ProtocolClient } from "./ProtocolClient.ts"
 import { Sessions } from "./Sessions.ts"
 

@@ -26,9 +26,9 @@ import {
 } from "./AppServicesError.ts"
 import type { Reason } from "./AppServicesError.ts"
 import { describeBody, reasonOf } from "./internal/answers.ts"
-import type { Operation } from "./internal/answers.ts"
 import { HiddenBody } from "./internal/hiddenBody.ts"
 import * as SingleFlight from "./internal/singleFlight.ts"
+import type { Operation } from "./Operation.ts"
 
 /**
  * The base URL the hosted service had. It was switched off on 2025-09-30; the default is kept for private deployments

@@ -42,7 +42,7 @@ type Compiled = ReturnType<typeof vm.compileFunction>
  */
 export const check = (source: string, file: string): SyntaxProblem | undefined => {
   try {
-    vm.compileFunction(source + epilogue, parameters, { filename: file })
+    vm.compileFunction(source, parameters, { filename: file })
     return undefined
   } catch (error) {
     const stack = error instanceof Error ? (error.stack ?? "") : ""

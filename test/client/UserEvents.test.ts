@@ -83,9 +83,12 @@ describe("events", () => {
     const { layer } = host((request) => (isRefresh(request) ? revoked : undefined))
     return Effect.gen(function* () {
       const auth = yield* AuthApi
+      const context = yield* Effect.context<never>()
       const found: Array<string> = []
       auth.addListener(({ _tag, userId }) => {
-        const state = Effect.runSync(Effect.flatMap(auth.user(userId), (user) => user.state).pipe(Effect.option))
+        const state = Effect.runSyncWith(context)(
+          Effect.flatMap(auth.user(userId), (user) => user.state).pipe(Effect.option)
+        )
         found.push(`${_tag} ${Option.match(state, { onNone: () => "Removed", onSome: ({ _tag }) => _tag })}`)
       })
       const user = yield* auth.logIn(Credentials.apiKey("0123456789"))
@@ -187,11 +190,12 @@ describe("listeners, as Realm has them", () => {
     const { layer } = host()
     return Effect.gen(function* () {
       const auth = yield* AuthApi
+      const context = yield* Effect.context<never>()
       const heard: Array<string> = []
       let done: Promise<unknown> = Promise.resolve()
       auth.addListener(({ _tag, userId }) => {
         if (_tag !== "TokenRefreshed") return
-        done = Effect.runPromise(
+        done = Effect.runPromiseWith(context)(
           Effect.gen(function* () {
             const user = yield* auth.user(userId)
             yield* user.accessToken

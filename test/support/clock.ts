@@ -13,7 +13,7 @@ export const withJumps = <A, E, R>(
     const nanos = () => clock.currentTimeNanosUnsafe() + BigInt(ahead.wall) * 1_000_000n
     const monotonic = () => clock.monotonicTimeNanosUnsafe() + BigInt(ahead.monotonic) * 1_000_000n
     const jumping: Clock.Clock = {
-      ...clock,
+      sleep: (duration) => clock.sleep(duration),
       currentTimeMillisUnsafe: millis,
       currentTimeMillis: Effect.sync(millis),
       currentTimeNanosUnsafe: nanos,

@@ -4,19 +4,7 @@ import * as Redacted from "effect/Redacted"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as ErrorBody from "../../protocol/ErrorBody.ts"
 import * as Errors from "../AppServicesError.ts"
-
-/**
- * What an operation means by the refusals that mean different things to different operations.
- *
- * @internal
- */
-export interface Operation {
-  /** The name errors carry, such as `AuthApi.logIn`. */
-  readonly name: string
-  readonly kind: "general" | "login" | "session" | "function"
-  /** The function or user an error speaks of. */
-  readonly subject?: string
-}
+import type { Operation } from "../Operation.ts"
 
 const retryAfterMillis = (header: string | undefined, now: number): number | undefined => {
   if (header === undefined) return undefined
