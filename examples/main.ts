@@ -56,12 +56,12 @@ const walk = Effect.gen(function* () {
   yield* auth.logIn(Credentials.anonymous())
   yield* auth.logIn(Credentials.function({ card: "card-17" }))
   for (const { id, state } of yield* auth.allUsers) {
-    yield* show(id, yield* state)
+    yield* show(id, (yield* state)._tag)
   }
 
   yield* Console.log("\n— and logs out")
   yield* user.logOut
-  yield* show("state", yield* user.state)
+  yield* show("state", (yield* user.state)._tag)
   yield* show("access token", Option.isNone(yield* user.accessToken) ? "none" : "still there")
   const loggedOut = yield* Effect.flip(user.functions.sum(1, 2))
   yield* show("sum(1, 2)", loggedOut.message)

@@ -12,15 +12,15 @@ export const withJumps = <A, E, R>(
     const millis = () => clock.currentTimeMillisUnsafe() + ahead.wall
     const nanos = () => clock.currentTimeNanosUnsafe() + BigInt(ahead.wall) * 1_000_000n
     const monotonic = () => clock.monotonicTimeNanosUnsafe() + BigInt(ahead.monotonic) * 1_000_000n
-    const jumping: Clock.Clock = {
-      sleep: (duration) => clock.sleep(duration),
+    // the test's clock is adjusted through this one, so it keeps whatever else it has
+    const jumping = Object.assign(Object.create(clock) as Clock.Clock, {
       currentTimeMillisUnsafe: millis,
       currentTimeMillis: Effect.sync(millis),
       currentTimeNanosUnsafe: nanos,
       currentTimeNanos: Effect.sync(nanos),
       monotonicTimeNanosUnsafe: monotonic,
       monotonicTimeNanos: Effect.sync(monotonic)
-    }
+    })
     const jump = (by: { readonly wall: number; readonly monotonic: number }) => {
       ahead.wall += by.wall
       ahead.monotonic += by.monotonic
