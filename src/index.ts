@@ -8,6 +8,8 @@
 export * as AppServices from "./client/AppServices.ts"
 /** The one error of the SDK, and its reasons. */
 export * from "./client/AppServicesError.ts"
+/** A user's API keys. */
+export { type ApiKey, ApiKeysApi, type CreatedApiKey, type UserApiKeys } from "./client/ApiKeysApi.ts"
 /** Logs users in and out and finds them again. */
 export { AuthApi } from "./client/AuthApi.ts"
 /** What a user logs in with. */
@@ -22,6 +24,8 @@ export { Identity, Profile } from "./client/Profile.ts"
 export { ProfileApi } from "./client/ProfileApi.ts"
 /** The wire client below the services. */
 export { ProtocolClient } from "./client/ProtocolClient.ts"
+/** Registers devices for push messages. */
+export { PushApi, type PushClient } from "./client/PushApi.ts"
 /** The token engine. */
 export { Sessions } from "./client/Sessions.ts"
 /** Keeps sessions. */

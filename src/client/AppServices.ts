@@ -27,11 +27,13 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as HttpClient from "effect/http/HttpClient"
+import { ApiKeysApi } from "./ApiKeysApi.ts"
 import type { AppServicesError } from "./AppServicesError.ts"
 import { AuthApi } from "./AuthApi.ts"
 import { EmailPasswordApi } from "./EmailPasswordApi.ts"
 import { FunctionsApi } from "./FunctionsApi.ts"
 import { ProfileApi } from "./ProfileApi.ts"
+import { PushApi } from "./PushApi.ts"
 import { ProtocolClient } from "./ProtocolClient.ts"
 import type * as Protocol from "./ProtocolClient.ts"
 import { Sessions } from "./Sessions.ts"
@@ -53,7 +55,16 @@ export interface Options extends Protocol.Options, SessionOptions.Options {}
  * @category models
  * @since 0.1.0
  */
-export type Services = AuthApi | EmailPasswordApi | FunctionsApi | ProfileApi | Sessions | UserEvents | ProtocolClient
+export type Services =
+  | AuthApi
+  | EmailPasswordApi
+  | FunctionsApi
+  | ProfileApi
+  | ApiKeysApi
+  | PushApi
+  | Sessions
+  | UserEvents
+  | ProtocolClient
 
 /**
  * The SDK over a token store and a transport of the user's choice. Fails when an option cannot work.
@@ -65,7 +76,7 @@ export const layerNoDeps = (
   options: Options
 ): Layer.Layer<Services, AppServicesError, TokenStore | HttpClient.HttpClient> =>
   Layer.mergeAll(AuthApi.layer, EmailPasswordApi.layer).pipe(
-    Layer.provideMerge(Layer.mergeAll(FunctionsApi.layer, ProfileApi.layer)),
+    Layer.provideMerge(Layer.mergeAll(FunctionsApi.layer, ProfileApi.layer, ApiKeysApi.layer, PushApi.layer)),
     Layer.provideMerge(Sessions.layer(options)),
     Layer.provideMerge(UserEvents.layer),
     Layer.provideMerge(ProtocolClient.layer(options))

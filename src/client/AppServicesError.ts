@@ -211,6 +211,48 @@ export class AccountNameInUse extends Schema.TaggedError<AccountNameInUse>()("Ac
 }
 
 /**
+ * The credentials were not linked: they are wrong or not confirmed yet, or belong to a user already. The session goes on.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class LinkRefused extends Schema.TaggedError<LinkRefused>()("LinkRefused", answer) {
+  readonly retryable = false
+  override get message(): string {
+    return `the credentials were not linked: ${said(this)}; they must be right, confirmed, and belong to no user yet`
+  }
+}
+
+/**
+ * The application has no account of this e-mail.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class UserNotFound extends Schema.TaggedError<UserNotFound>()("UserNotFound", answer) {
+  readonly retryable = false
+  override get message(): string {
+    return "the application has no account of this e-mail: check it, or register it"
+  }
+}
+
+/**
+ * The user has no API key of this id.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class ApiKeyNotFound extends Schema.TaggedError<ApiKeyNotFound>()("ApiKeyNotFound", {
+  ...answer,
+  id: Schema.String
+}) {
+  readonly retryable = false
+  override get message(): string {
+    return `the user has no API key "${this.id}": it was deleted, or belongs to somebody else`
+  }
+}
+
+/**
  * The application has no function of this name.
  *
  * @category reasons
@@ -347,6 +389,9 @@ export const Reason = Schema.Union([
   UnknownUser,
   AppNotFound,
   AccountNameInUse,
+  LinkRefused,
+  UserNotFound,
+  ApiKeyNotFound,
   FunctionNotFound,
   FunctionFailed,
   Unauthorized,

@@ -14,21 +14,27 @@ import type * as Stream from "effect/Stream"
 import * as Answers from "../protocol/Answers.ts"
 import * as Ejson from "../protocol/Ejson.ts"
 import { path, routes } from "../protocol/Routes.ts"
-import { AppServicesError, InvalidArguments, NotLoggedIn } from "./AppServicesError.ts"
+import { ApiKeysApi } from "./ApiKeysApi.ts"
+import { AppServicesError, InvalidArguments, InvalidResponse, NotLoggedIn } from "./AppServicesError.ts"
 import type { Credentials } from "./Credentials.ts"
 import { FunctionsApi } from "./FunctionsApi.ts"
 import { deviceInformation } from "./internal/device.ts"
+import { isAnonymous } from "./internal/transitions.ts"
 import { fromStore, getUser } from "./internal/users.ts"
+import type { Operation } from "./Operation.ts"
 import { ProfileApi } from "./ProfileApi.ts"
+import { PushApi } from "./PushApi.ts"
 import { decodeAnswer, ProtocolClient } from "./ProtocolClient.ts"
 import { Sessions } from "./Sessions.ts"
 import { TokenStore } from "./TokenStore.ts"
+import type { StoredUser } from "./TokenStore.ts"
 import { UserHandle } from "./User.ts"
 import type { User } from "./User.ts"
 import { UserEvents } from "./UserEvents.ts"
 import type { Listener, UserEvent } from "./UserEvents.ts"
 
 const decodeLoggedIn = decodeAnswer(Answers.LoggedIn)
+const decodeLinked = decodeAnswer(Answers.Linked)
 
 /**
  * @category services
@@ -41,6 +47,12 @@ export class AuthApi extends Context.Service<
     logIn(credentials: Credentials): Effect.Effect<User, AppServicesError>
     /** Logs a user out; see `User.logOut`. */
     logOut(userId: string): Effect.Effect<void, AppServicesError>
+    /** Adds a way to log in to a logged-in user; see `User.linkCredentials`. */
+    linkCredentials(userId: string, credentials: Credentials): Effect.Effect<void, AppServicesError>
+    /** Logs a user out and forgets it here. The account stays at the host. */
+    removeUser(userId: string): Effect.Effect<void, AppServicesError>
+    /** Deletes a logged-in user's account at the host, by that user's own right, and forgets it here. */
+    deleteUser(userId: string): Effect.Effect<void, AppServicesError>
     /** A user that logged in earlier, here or in another process that shares the token store. */
     user(userId: string): Effect.Effect<User, AppServicesError>
     /** The logged-in user that logged in, or was switched to, last. */
@@ -61,7 +73,7 @@ export class AuthApi extends Context.Service<
   static readonly layer: Layer.Layer<
     AuthApi,
     never,
-    ProtocolClient | TokenStore | Sessions | FunctionsApi | ProfileApi | UserEvents
+    ProtocolClient | TokenStore | Sessions | FunctionsApi | ProfileApi | ApiKeysApi | PushApi | UserEvents
   > = Layer.effect(
     this,
     Effect.suspend(() => make)
@@ -73,7 +85,16 @@ const make = Effect.gen(function* () {
   const sessions = yield* Sessions
   const tokens = (yield* TokenStore).forApp(client.appId)
   const events = yield* UserEvents
-  const services = { tokens, sessions, events, functions: yield* FunctionsApi, profiles: yield* ProfileApi }
+  const services = {
+    tokens,
+    sessions,
+    events,
+    functions: yield* FunctionsApi,
+    profiles: yield* ProfileApi,
+    apiKeys: yield* ApiKeysApi,
+    push: yield* PushApi,
+    link: (userId: string, credentials: Credentials) => linkCredentials(userId, credentials)
+  }
   const handle = (userId: string): User => new UserHandle(services, userId)
 
   const loginBody = Effect.fnUntraced(function* (operation: string, { payload }: Credentials) {
@@ -89,6 +110,51 @@ const make = Effect.gen(function* () {
     return Redacted.make(body.success)
   })
 
+  const send = Effect.fnUntraced(function* (operation: Operation, credentials: Credentials, token?: Redacted.Redacted) {
+    const url = path(routes.logIn, { appId: client.appId, provider: credentials.providerType })
+    return yield* client.execute({
+      operation,
+      method: "POST",
+      path: token === undefined ? url : `${url}?link=true`,
+      token,
+      body: yield* loginBody(operation.name, credentials),
+      secrets: credentials.secrets
+    })
+  })
+
+  const linkCredentials = Effect.fn("AuthApi.linkCredentials")(function* (userId: string, credentials: Credentials) {
+    const operation = { name: "AuthApi.linkCredentials", kind: "link" } as const
+    const fail = (reason: InvalidArguments | InvalidResponse) =>
+      new AppServicesError({ operation: operation.name, reason })
+    if (credentials.providerType === "anon-user") {
+      return yield* fail(new InvalidArguments({ problem: "anonymous credentials cannot be added to a user" }))
+    }
+    // a refused link may look like a refused token, so it is not sent again
+    const token = yield* sessions.accessToken(operation.name, userId)
+    const answer = yield* decodeLinked(operation.name, yield* send(operation, credentials, token))
+    if (answer.user_id !== userId) {
+      return yield* fail(new InvalidResponse({ status: 200, problem: "the answer to a link is about another user" }))
+    }
+    yield* sessions.link(operation.name, userId, answer.access_token, credentials.providerType)
+    yield* services.profiles.refresh(userId)
+  })
+
+  /** The most recent user that is logged in and fits. */
+  const loggedIn = Effect.fnUntraced(function* (operation: string, fits: (user: StoredUser) => boolean) {
+    const read = fromStore(operation)
+    for (const userId of yield* read(tokens.userIds)) {
+      const user = yield* read(tokens.get(userId))
+      if (Option.isSome(user) && user.value.session !== undefined && fits(user.value)) return Option.some(userId)
+    }
+    return Option.none<string>()
+  })
+
+  const makeCurrent = Effect.fnUntraced(function* (operation: string, userId: string) {
+    yield* fromStore(operation)(tokens.modify(userId, (user) => [undefined, user], { promote: true }))
+    yield* events.publish(userId, { _tag: "Switched" })
+    return handle(userId)
+  })
+
   return AuthApi.of({
     events: events.stream(undefined),
     addListener: (listener) => events.addListener(undefined, listener),
@@ -97,39 +163,45 @@ const make = Effect.gen(function* () {
     logIn: Effect.fn("AuthApi.logIn")(function* (credentials) {
       const operation = { name: "AuthApi.logIn", kind: "login" } as const
       yield* Effect.annotateCurrentSpan("app_services.provider", credentials.providerType)
-      const body = yield* client.execute({
-        operation,
-        method: "POST",
-        path: path(routes.logIn, { appId: client.appId, provider: credentials.providerType }),
-        body: yield* loginBody(operation.name, credentials),
-        secrets: credentials.secrets
-      })
-      const login = yield* decodeLoggedIn(operation.name, body)
+      const present = credentials.reuse === true ? yield* loggedIn(operation.name, isAnonymous) : Option.none()
+      if (Option.isSome(present)) return yield* makeCurrent(operation.name, present.value)
+      const login = yield* decodeLoggedIn(operation.name, yield* send(operation, credentials))
       return handle(yield* sessions.begin(operation.name, login, credentials.providerType))
     }),
     logOut: Effect.fn("AuthApi.logOut")(function* (userId) {
       yield* getUser(tokens, "AuthApi.logOut", userId)
-      yield* sessions.end("AuthApi.logOut", userId)
+      yield* sessions.end("AuthApi.logOut", userId, "log out")
+    }),
+    linkCredentials,
+    removeUser: Effect.fn("AuthApi.removeUser")(function* (userId) {
+      yield* getUser(tokens, "AuthApi.removeUser", userId)
+      yield* sessions.end("AuthApi.removeUser", userId, "remove")
+    }),
+    deleteUser: Effect.fn("AuthApi.deleteUser")(function* (userId) {
+      const operation = "AuthApi.deleteUser"
+      yield* sessions.authorized(operation, userId, (token) =>
+        client.execute({
+          operation: { name: operation, kind: "general" },
+          method: "DELETE",
+          path: routes.deleteUser,
+          token
+        })
+      )
+      yield* sessions.end(operation, userId, "forget")
     }),
     user: Effect.fnUntraced(function* (userId) {
       return handle((yield* getUser(tokens, "AuthApi.user", userId)).id)
     }),
-    currentUser: Effect.gen(function* () {
-      const read = fromStore("AuthApi.currentUser")
-      for (const userId of yield* read(tokens.userIds)) {
-        const user = yield* read(tokens.get(userId))
-        if (Option.isSome(user) && user.value.session !== undefined) return Option.some(handle(userId))
-      }
-      return Option.none<User>()
-    }),
+    currentUser: Effect.map(
+      Effect.suspend(() => loggedIn("AuthApi.currentUser", () => true)),
+      Option.map(handle)
+    ),
     allUsers: Effect.map(fromStore("AuthApi.allUsers")(tokens.userIds), (ids) => ids.map(handle)),
     switchUser: Effect.fn("AuthApi.switchUser")(function* (userId) {
       const operation = "AuthApi.switchUser"
       const { session } = yield* getUser(tokens, operation, userId)
       if (session === undefined) return yield* new AppServicesError({ operation, reason: new NotLoggedIn({ userId }) })
-      yield* fromStore(operation)(tokens.modify(userId, (user) => [undefined, user], { promote: true }))
-      yield* events.publish(userId, { _tag: "Switched" })
-      return handle(userId)
+      return yield* makeCurrent(operation, userId)
     })
   })
 })

@@ -35,9 +35,13 @@ export interface Credentials {
   readonly payload: Redacted.Redacted<Readonly<Record<string, unknown>>>
   /** The secrets of the payload, by themselves. */
   readonly secrets: ReadonlyArray<Redacted.Redacted>
+  /** Whether a logged-in anonymous user will do. */
+  readonly reuse?: boolean
 }
 
-const redacted = (secret: Secret): Redacted.Redacted => (typeof secret === "string" ? Redacted.make(secret) : secret)
+/** @internal */
+export const redacted = (secret: Secret): Redacted.Redacted =>
+  typeof secret === "string" ? Redacted.make(secret) : secret
 
 const make = (
   providerType: ProviderType,
@@ -56,12 +60,16 @@ const make = (
 }
 
 /**
- * A new anonymous user.
+ * An anonymous user: a new one, or with `reuse` the anonymous user that is logged in already, if there is one. (Realm
+ * reuses unless told otherwise, which a backend that acts for many users could not want.)
  *
  * @category constructors
  * @since 0.1.0
  */
-export const anonymous = (): Credentials => make("anon-user", {})
+export const anonymous = (options: { readonly reuse?: boolean } = {}): Credentials => ({
+  ...make("anon-user", {}),
+  reuse: options.reuse ?? false
+})
 
 /**
  * An account registered with `EmailPasswordApi`. E-mails are case-sensitive.

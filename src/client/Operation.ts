@@ -14,7 +14,7 @@
 export interface Operation {
   /** The name errors carry, such as `AuthApi.logIn`. */
   readonly name: string
-  readonly kind: "general" | "login" | "session" | "function"
-  /** The function an error speaks of. */
+  readonly kind: "general" | "login" | "link" | "session" | "function"
+  /** The function, key or e-mail an error speaks of. */
   readonly subject?: string
 }

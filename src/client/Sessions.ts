@@ -17,7 +17,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Equal from "effect/Equal"
 import * as FiberMap from "effect/FiberMap"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
@@ -32,7 +31,6 @@ import { noDeviceId } from "../protocol/Device.ts"
 import type { ProviderType } from "../protocol/Provider.ts"
 import { routes } from "../protocol/Routes.ts"
 import { accessTokenClaims } from "../protocol/Token.ts"
-import type { AccessTokenClaims } from "../protocol/Token.ts"
 import { AppServicesError, InvalidResponse, NotLoggedIn, SessionExpired } from "./AppServicesError.ts"
 import type { Reason } from "./AppServicesError.ts"
 import * as Deadlines from "./internal/deadlines.ts"
@@ -40,12 +38,12 @@ import * as Gate from "./internal/gate.ts"
 import * as KeyedLock from "./internal/keyedLock.ts"
 import * as SingleFlight from "./internal/singleFlight.ts"
 import * as Telemetry from "./internal/telemetry.ts"
+import * as Transitions from "./internal/transitions.ts"
 import { fromStore, getUser } from "./internal/users.ts"
 import { decodeAnswer, ProtocolClient } from "./ProtocolClient.ts"
 import { TokenStore } from "./TokenStore.ts"
 import type { Session, StoredUser } from "./TokenStore.ts"
 import { UserEvents } from "./UserEvents.ts"
-import type { UserEventPayload } from "./UserEvents.ts"
 import type { UserState } from "./UserState.ts"
 
 /**
@@ -84,14 +82,30 @@ export class Sessions extends Context.Service<
       login: typeof Answers.LoggedIn.Type,
       providerType: ProviderType
     ): Effect.Effect<string, AppServicesError>
-    /** Forgets a user's tokens, an anonymous user altogether, and ends the session at the host. */
-    end(operation: string, userId: string): Effect.Effect<void, AppServicesError>
+    /** Stores the access token that a link answered. */
+    link(
+      operation: string,
+      userId: string,
+      accessToken: Redacted.Redacted,
+      providerType: ProviderType
+    ): Effect.Effect<void, AppServicesError>
+    /**
+     * Forgets a user's tokens and ends the session at the host. An anonymous user is removed; to remove is to remove any
+     * user, to forget is to remove it without a word to the host.
+     */
+    end(operation: string, userId: string, how: "log out" | "remove" | "forget"): Effect.Effect<void, AppServicesError>
     /** An access token that is good now. */
     accessToken(operation: string, userId: string): Effect.Effect<Redacted.Redacted, AppServicesError>
     /** Fetches a new access token, whatever the age of the present one. */
     refresh(operation: string, userId: string): Effect.Effect<Session, AppServicesError>
     /** Sends a request with an access token and, after a refusal that a new token can mend, once more with a new one. */
     authorized<A>(
+      operation: string,
+      userId: string,
+      send: (token: Redacted.Redacted) => Effect.Effect<A, AppServicesError>
+    ): Effect.Effect<A, AppServicesError>
+    /** Sends a request with the refresh token, as the API key routes want; a refusal of it ends the session. */
+    authorizedToRefresh<A>(
       operation: string,
       userId: string,
       send: (token: Redacted.Redacted) => Effect.Effect<A, AppServicesError>
@@ -109,8 +123,6 @@ export class Sessions extends Context.Service<
 }
 
 const decodeRefreshed = decodeAnswer(Answers.Refreshed)
-
-const same = (a: Redacted.Redacted, b: Redacted.Redacted): boolean => Redacted.value(a) === Redacted.value(b)
 
 /** Whether a new access token may mend a refusal: the code of the protocol, or the text some hosts send instead. */
 const isStaleToken = ({ reason }: AppServicesError): boolean =>
@@ -185,7 +197,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const write = <A>(
     operation: string,
     userId: string,
-    change: (current: Option.Option<StoredUser>) => Change<A>,
+    change: (current: Option.Option<StoredUser>) => Transitions.Change<A>,
     options?: { readonly promote: boolean }
   ) =>
     Effect.suspend(() => {
@@ -235,6 +247,28 @@ const make = Effect.fnUntraced(function* (options: Options) {
     deadlines.forget(userId)
   }
 
+  /** The host has refused the refresh token: the session is over. */
+  const endByVerdict = Effect.fnUntraced(function* (
+    operation: string,
+    userId: string,
+    old: Session,
+    error: AppServicesError
+  ) {
+    const over = expired(operation, userId, error)
+    yield* write(operation, userId, Transitions.sessionExpired(old, over))
+    yield* Metric.update(Telemetry.refreshes("expired"), 1)
+    yield* Metric.modify(Telemetry.liveSessions, -1)
+    forget(userId)
+    return yield* over
+  })
+
+  /** The claims of the access token that stands in the store, if there is one that can be read. */
+  const presentClaims = Effect.fnUntraced(function* (operation: string, userId: string) {
+    const user = yield* fromStore(operation)(tokens.get(userId))
+    const token = Option.isSome(user) ? user.value.session?.accessToken : undefined
+    return token === undefined ? undefined : Option.getOrUndefined(yield* Effect.option(accessTokenClaims(token)))
+  })
+
   const fetchSession = Effect.fnUntraced(
     function* (operation: string, userId: string, old: Session) {
       yield* events.publish(userId, { _tag: "RefreshStarted" })
@@ -249,15 +283,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const { claims, session } = yield* receive(operation, userId, access_token, old.refreshToken)
       const before = yield* Effect.option(accessTokenClaims(old.accessToken))
       failures.delete(userId)
-      const stored = yield* write(operation, userId, (current) =>
-        ifStill(current, old, (user) => ({
-          user: { ...user, session },
-          announce: [
-            { _tag: "TokenRefreshed" },
-            ...(Option.isSome(before) ? customDataChange(before.value, claims) : [])
-          ]
-        }))
-      )
+      const changes = Transitions.customDataChange(Option.getOrUndefined(before), claims)
+      const stored = yield* write(operation, userId, Transitions.refreshed(old, session, changes))
       yield* Metric.update(Telemetry.refreshes(stored === session ? "refreshed" : "discarded"), 1)
       return stored ?? (yield* new AppServicesError({ operation, reason: new NotLoggedIn({ userId }) }))
     },
@@ -265,18 +292,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       Effect.catch(effect, (error) => {
         if (isOver(error)) return Effect.fail(error)
         if (!isVerdict(error)) return Effect.andThen(noteFailure(userId, error), Effect.fail(error))
-        const over = expired(operation, userId, error)
-        return write(operation, userId, (current) =>
-          ifStill(current, old, ({ session: _, ...user }) => ({
-            user: { ...user, ended: "SessionExpired" },
-            announce: [{ _tag: "SessionExpired", error: over }]
-          }))
-        ).pipe(
-          Effect.tap(() => Metric.update(Telemetry.refreshes("expired"), 1)),
-          Effect.tap(() => Metric.modify(Telemetry.liveSessions, -1)),
-          Effect.andThen(Effect.sync(() => forget(userId))),
-          Effect.andThen(Effect.fail(over))
-        )
+        return endByVerdict(operation, userId, old, error)
       }),
     Effect.trackDuration(Telemetry.refreshDuration),
     Effect.withSpan("Sessions.refresh")
@@ -298,7 +314,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   /** The work behind a refresh: a session whose access token is another than `seen`. */
   const renew = (operation: string, userId: string, seen: Redacted.Redacted) =>
     Effect.flatMap(sessionOf(operation, userId), (session) =>
-      same(session.accessToken, seen) ? fetchSession(operation, userId, session) : Effect.succeed(session)
+      Transitions.same(session.accessToken, seen) ? fetchSession(operation, userId, session) : Effect.succeed(session)
     )
 
   /** Waits for a session whose access token is another than `seen`; all who come meanwhile wait for the same. */
@@ -341,7 +357,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       yield* Effect.sleep(Math.max(shortestSleep, left - lead))
       // whoever refreshed meanwhile, or woke this up late, leaves one refresh to do at most
       const present = yield* sessionOf(operation, userId)
-      if (!same(present.accessToken, session.accessToken)) continue
+      if (!Transitions.same(present.accessToken, session.accessToken)) continue
       yield* Effect.retry(newerThan(operation, userId, session.accessToken), keepAliveSchedule)
     }
   })
@@ -404,52 +420,33 @@ const make = Effect.fnUntraced(function* (options: Options) {
     begin: Effect.fnUntraced(function* (operation, login, providerType) {
       const userId = login.user_id
       const { claims, session } = yield* receive(operation, userId, login.access_token, login.refresh_token)
-      const before = yield* fromStore(operation)(tokens.get(userId))
-      const oldClaims =
-        Option.isSome(before) && before.value.session !== undefined
-          ? yield* Effect.option(accessTokenClaims(before.value.session.accessToken))
-          : Option.none()
-      const deviceId = [login.device_id, claims.baas_device_id, claims.stitch_devId].find(
-        (id) => id && id !== noDeviceId
-      )
+      const changes = Transitions.customDataChange(yield* presentClaims(operation, userId), claims)
+      const deviceId =
+        [login.device_id, claims.baas_device_id, claims.stitch_devId].find((id) => id && id !== noDeviceId) ?? undefined
+      const user = { id: userId, providerType, deviceId }
       failures.delete(userId)
-      const wasLoggedIn = yield* write(
-        operation,
-        userId,
-        (current) => {
-          const { ended: _, ...known } = Option.getOrElse(current, (): StoredUser => ({ id: userId, providerType }))
-          return {
-            next: Option.some({ ...known, session, ...(deviceId != null && { deviceId }) }),
-            result: known.session !== undefined,
-            announce: [
-              { _tag: "LoggedIn", providerType },
-              ...(Option.isSome(oldClaims) ? customDataChange(oldClaims.value, claims) : [])
-            ]
-          }
-        },
-        { promote: true }
-      )
-      if (deviceId != null) yield* fromStore(operation)(tokens.setDeviceId(deviceId))
+      const wasLoggedIn = yield* write(operation, userId, Transitions.loggedIn(user, session, changes), {
+        promote: true
+      })
+      if (deviceId !== undefined) yield* fromStore(operation)(tokens.setDeviceId(deviceId))
       yield* Metric.update(Telemetry.sessionsBegun, 1)
       if (!wasLoggedIn) yield* Metric.modify(Telemetry.liveSessions, 1)
       if (options.keepAlive === true) yield* FiberMap.run(kept, userId, keep(userId))
       return userId
     }, Effect.uninterruptible),
-    end: Effect.fnUntraced(function* (operation, userId) {
-      const refreshToken = yield* write(operation, userId, (current): Change<Redacted.Redacted | undefined> => {
-        if (Option.isNone(current) || current.value.session === undefined) {
-          return { next: current, result: undefined, announce: [] }
-        }
-        const { session, ...user } = current.value
-        const result = session.refreshToken
-        return user.providerType === "anon-user"
-          ? { next: Option.none(), result, announce: [{ _tag: "LoggedOut" }, { _tag: "Removed" }] }
-          : { next: Option.some({ ...user, ended: "LoggedOut" }), result, announce: [{ _tag: "LoggedOut" }] }
-      })
-      if (refreshToken === undefined) return
+    link: Effect.fnUntraced(function* (operation, userId, accessToken, providerType) {
+      const old = yield* sessionOf(operation, userId)
+      const { claims, session } = yield* receive(operation, userId, accessToken, old.refreshToken)
+      const changes = Transitions.customDataChange(yield* presentClaims(operation, userId), claims)
+      yield* write(operation, userId, Transitions.linked(old, session, providerType, changes))
+    }, Effect.uninterruptible),
+    end: Effect.fnUntraced(function* (operation, userId, how) {
+      const refreshToken = yield* write(operation, userId, Transitions.loggedOut(how !== "log out"))
       forget(userId)
-      yield* Metric.modify(Telemetry.liveSessions, -1)
       yield* FiberMap.remove(kept, userId)
+      if (refreshToken === undefined) return
+      yield* Metric.modify(Telemetry.liveSessions, -1)
+      if (how === "forget") return
       yield* client
         .execute({
           operation: { name: operation, kind: "session" },
@@ -461,30 +458,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
           // a session that the host no longer has is what was asked for
           Effect.catchIf(isVerdict, () => Effect.void)
         )
-    })
+    }),
+    authorizedToRefresh: (operation, userId, send) =>
+      Effect.flatMap(sessionOf(operation, userId), (session) =>
+        Effect.catchIf(send(session.refreshToken), isStaleToken, (error) =>
+          endByVerdict(operation, userId, session, error)
+        )
+      )
   })
 })
-
-/** A change of a stored user: what it is then, what the writer wants to know, and which events tell of it. */
-interface Change<A> {
-  readonly next: Option.Option<StoredUser>
-  readonly result: A
-  readonly announce: ReadonlyArray<UserEventPayload>
-}
-
-/** Changes a user whose session is still the one a refresh started from; whoever logged out or in meanwhile wins. */
-const ifStill = (
-  current: Option.Option<StoredUser>,
-  old: Session,
-  change: (user: StoredUser) => { readonly user: StoredUser; readonly announce: ReadonlyArray<UserEventPayload> }
-): Change<Session | undefined> => {
-  const session = Option.isSome(current) ? current.value.session : undefined
-  if (Option.isNone(current) || session === undefined || !same(session.refreshToken, old.refreshToken)) {
-    return { next: current, result: session, announce: [] }
-  }
-  const { announce, user } = change(current.value)
-  return { next: Option.some(user), result: user.session, announce }
-}
-
-const customDataChange = (before: AccessTokenClaims, after: AccessTokenClaims): ReadonlyArray<UserEventPayload> =>
-  Equal.equals(before.user_data ?? {}, after.user_data ?? {}) ? [] : [{ _tag: "CustomDataChanged" }]

@@ -48,6 +48,8 @@ export const StoredUser = Schema.Struct({
   id: Schema.String,
   /** How the user logged in first. */
   providerType: ProviderType,
+  /** Whether other identities were added since: an anonymous user is anonymous no more then. */
+  linked: Schema.optionalKey(Schema.Boolean),
   /** Absent while logged out. */
   session: Schema.optionalKey(Session),
   /** Why the last session ended; absent while logged in. */

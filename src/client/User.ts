@@ -14,12 +14,15 @@ import type * as Stream from "effect/Stream"
 import * as Ejson from "../protocol/Ejson.ts"
 import type { ProviderType } from "../protocol/Provider.ts"
 import { accessTokenClaims } from "../protocol/Token.ts"
+import type { ApiKeysApi, UserApiKeys } from "./ApiKeysApi.ts"
 import { AppServicesError, InvalidResponse, NotLoggedIn, UnexpectedValue } from "./AppServicesError.ts"
+import type { Credentials } from "./Credentials.ts"
 import { functions } from "./FunctionsApi.ts"
 import type { Functions, FunctionsApi } from "./FunctionsApi.ts"
 import { fromStore, getUser } from "./internal/users.ts"
 import type { Identity, Profile } from "./Profile.ts"
 import type { ProfileApi } from "./ProfileApi.ts"
+import type { PushApi, PushClient } from "./PushApi.ts"
 import type { Sessions } from "./Sessions.ts"
 import type { AppTokens } from "./TokenStore.ts"
 import type { Listener, UserEvent, UserEvents } from "./UserEvents.ts"
@@ -111,6 +114,15 @@ export interface User {
   customDataAs<S extends Schema.Constraint>(
     schema: S
   ): Effect.Effect<S["Type"], AppServicesError, S["DecodingServices"]>
+  /**
+   * Adds a way to log in: the user's identities grow by it, and it logs the same user in from then on. Credentials that
+   * are wrong, not confirmed or another user's already fail with `LinkRefused`; the session goes on.
+   */
+  linkCredentials(credentials: Credentials): Effect.Effect<void, AppServicesError>
+  /** The user's API keys. */
+  readonly apiKeys: UserApiKeys
+  /** A push service of the application, such as `gcm`. */
+  push(serviceName: string): PushClient
   /** The application's functions as methods. */
   readonly functions: Functions
   /** Calls a function by name: for names that are no property names. */
@@ -129,6 +141,9 @@ export interface UserServices {
   readonly events: UserEvents["Service"]
   readonly functions: FunctionsApi["Service"]
   readonly profiles: ProfileApi["Service"]
+  readonly apiKeys: ApiKeysApi["Service"]
+  readonly push: PushApi["Service"]
+  readonly link: (userId: string, credentials: Credentials) => Effect.Effect<void, AppServicesError>
 }
 
 /** @internal */
@@ -255,12 +270,24 @@ export class UserHandle implements User {
     return functions((name, args) => this.#services.functions.call(this.id, name, args))
   }
 
+  linkCredentials(credentials: Credentials) {
+    return this.#services.link(this.id, credentials)
+  }
+
+  get apiKeys() {
+    return this.#services.apiKeys.of(this.id)
+  }
+
+  push(serviceName: string) {
+    return this.#services.push.of(this.id, serviceName)
+  }
+
   callFunction(name: string, ...args: ReadonlyArray<unknown>) {
     return this.#services.functions.call(this.id, name, args)
   }
 
   get logOut() {
-    return this.#services.sessions.end("User.logOut", this.id)
+    return this.#services.sessions.end("User.logOut", this.id, "log out")
   }
 
   /** What logs and `JSON.stringify` show: who it is, and no secret. */

@@ -35,6 +35,8 @@ export type UserEventPayload =
   | { readonly _tag: "RefreshFailed"; readonly error: AppServicesError }
   /** The new access token holds other custom data than the one before. */
   | { readonly _tag: "CustomDataChanged" }
+  /** The user can log in with one more credential. */
+  | { readonly _tag: "IdentityLinked"; readonly providerType: ProviderType }
   | { readonly _tag: "ProfileChanged"; readonly profile: StoredProfile }
   | { readonly _tag: "LoggedOut" }
   /** The host ended the session: its refresh token was refused. */

@@ -42,6 +42,14 @@ export const LoggedIn = Schema.Struct({
 })
 
 /**
+ * The answer to a link: a new access token for the same user and session.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Linked = Schema.Struct({ access_token: Token, user_id: Schema.NonEmptyString })
+
+/**
  * The answer to a session refresh. The refresh token stays the same for the life of a session.
  *
  * @category schemas

@@ -41,6 +41,10 @@ export const reasonOf = Effect.fnUntraced(function* (
   }
   const wait = retryAfterMillis(response.headers["retry-after"], yield* Clock.currentTimeMillis)
   const waited = { ...answer, ...(wait !== undefined && { retryAfterMillis: wait }) }
+  if (operation.kind === "link" && status !== 429 && (status < 500 || message?.includes("unauthorized") === true)) {
+    // hosts refuse a link with 400, 401 and even 500; none of them says anything about the session
+    return new Errors.LinkRefused(answer)
+  }
   if (status === 429) return new Errors.RateLimited(waited)
   if (status >= 500 && operation.kind !== "function") return new Errors.ServerUnavailable(waited)
   switch (code) {
@@ -53,6 +57,10 @@ export const reasonOf = Effect.fnUntraced(function* (
     case "NotCallable":
     case "FunctionNotCallable":
       return new Errors.FunctionFailed({ ...answer, name: operation.subject ?? "" })
+    case "APIKeyNotFound":
+      return new Errors.ApiKeyNotFound({ ...answer, id: operation.subject ?? "" })
+    case "UserNotFound":
+      return new Errors.UserNotFound(answer)
     case "AccountNameInUse":
       return new Errors.AccountNameInUse(answer)
     case "InvalidPassword":

@@ -1,0 +1,126 @@
+import * as Equal from "effect/Equal"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type { ProviderType } from "../../protocol/Provider.ts"
+import type { AccessTokenClaims } from "../../protocol/Token.ts"
+import type { AppServicesError } from "../AppServicesError.ts"
+import type { Session, StoredUser } from "../TokenStore.ts"
+import type { UserEventPayload } from "../UserEvents.ts"
+
+/**
+ * A change of a stored user: what stands in the store then, what whoever makes it wants to know, and the events that
+ * tell of it.
+ *
+ * @internal
+ */
+export interface Change<A> {
+  readonly next: Option.Option<StoredUser>
+  readonly result: A
+  readonly announce: ReadonlyArray<UserEventPayload>
+}
+
+type Stored = Option.Option<StoredUser>
+
+const nothing = <A>(current: Stored, result: A): Change<A> => ({ next: current, result, announce: [] })
+
+/** @internal */
+export const same = (a: Redacted.Redacted, b: Redacted.Redacted): boolean => Redacted.value(a) === Redacted.value(b)
+
+/** @internal */
+export const customDataChange = (
+  before: AccessTokenClaims | undefined,
+  after: AccessTokenClaims
+): ReadonlyArray<UserEventPayload> =>
+  before === undefined || Equal.equals(before.user_data ?? {}, after.user_data ?? {})
+    ? []
+    : [{ _tag: "CustomDataChanged" }]
+
+/**
+ * Changes a user whose session is still the one that the work started from; whoever logged out or in meanwhile wins.
+ * Yields the session that stands in the store then.
+ */
+const ifStill = (
+  current: Stored,
+  old: Session,
+  change: (user: StoredUser) => { readonly user: StoredUser; readonly announce: ReadonlyArray<UserEventPayload> }
+): Change<Session | undefined> => {
+  const session = Option.isSome(current) ? current.value.session : undefined
+  if (Option.isNone(current) || session === undefined || !same(session.refreshToken, old.refreshToken)) {
+    return nothing(current, session)
+  }
+  const { announce, user } = change(current.value)
+  return { next: Option.some(user), result: user.session, announce }
+}
+
+/**
+ * A login: a new session, whatever there was. Yields whether the user was logged in already.
+ *
+ * @internal
+ */
+export const loggedIn =
+  (
+    user: { readonly id: string; readonly providerType: ProviderType; readonly deviceId: string | undefined },
+    session: Session,
+    changes: ReadonlyArray<UserEventPayload>
+  ) =>
+  (current: Stored): Change<boolean> => {
+    const { id, providerType, deviceId } = user
+    const { ended: _, ...known } = Option.getOrElse(current, (): StoredUser => ({ id, providerType }))
+    return {
+      next: Option.some({ ...known, session, ...(deviceId !== undefined && { deviceId }) }),
+      result: known.session !== undefined,
+      announce: [{ _tag: "LoggedIn", providerType }, ...changes]
+    }
+  }
+
+/** @internal */
+export const refreshed =
+  (old: Session, session: Session, changes: ReadonlyArray<UserEventPayload>) => (current: Stored) =>
+    ifStill(current, old, (user) => ({
+      user: { ...user, session },
+      announce: [{ _tag: "TokenRefreshed" }, ...changes]
+    }))
+
+/**
+ * Another identity: the host has issued an access token that knows of it. A profile that does not is forgotten.
+ *
+ * @internal
+ */
+export const linked =
+  (old: Session, session: Session, providerType: ProviderType, changes: ReadonlyArray<UserEventPayload>) =>
+  (current: Stored) =>
+    ifStill(current, old, ({ profile: _, ...user }) => ({
+      user: { ...user, session, linked: true },
+      announce: [{ _tag: "IdentityLinked", providerType }, ...changes]
+    }))
+
+/** @internal */
+export const sessionExpired = (old: Session, error: AppServicesError) => (current: Stored) =>
+  ifStill(current, old, ({ session: _, ...user }) => ({
+    user: { ...user, ended: "SessionExpired" },
+    announce: [{ _tag: "SessionExpired", error }]
+  }))
+
+/** @internal */
+export const isAnonymous = (user: StoredUser): boolean => user.providerType === "anon-user" && user.linked !== true
+
+/**
+ * A logout: an anonymous user, who could never come back, is removed, and any other where that is asked for. Yields the
+ * refresh token of the session that ended.
+ *
+ * @internal
+ */
+export const loggedOut =
+  (remove: boolean) =>
+  (current: Stored): Change<Redacted.Redacted | undefined> => {
+    if (Option.isNone(current)) return nothing(current, undefined)
+    const { session, ...user } = current.value
+    const events: ReadonlyArray<UserEventPayload> = session === undefined ? [] : [{ _tag: "LoggedOut" }]
+    const result = session?.refreshToken
+    if (remove || (session !== undefined && isAnonymous(user))) {
+      return { next: Option.none(), result, announce: [...events, { _tag: "Removed" }] }
+    }
+    return session === undefined
+      ? nothing(current, undefined)
+      : { next: Option.some({ ...user, ended: "LoggedOut" }), result, announce: events }
+  }
