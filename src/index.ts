@@ -17,7 +17,7 @@ export * as Credentials from "./client/Credentials.ts"
 /** Accounts with e-mail and password. */
 export { EmailPasswordApi } from "./client/EmailPasswordApi.ts"
 /** Calls functions as a user. */
-export { type Functions, FunctionsApi } from "./client/FunctionsApi.ts"
+export { type CallOptions, type Functions, FunctionsApi, type TypedFunctions } from "./client/FunctionsApi.ts"
 /** Profiles and identities. */
 export { Identity, Profile } from "./client/Profile.ts"
 /** Reads profiles. */
@@ -46,5 +46,7 @@ export * as Bson from "./protocol/Bson.ts"
 export * as Ejson from "./protocol/Ejson.ts"
 /** The protocol's error codes. */
 export type { ErrorCode } from "./protocol/ErrorCode.ts"
+/** What functions take and answer, as one value. */
+export * as FunctionContract from "./protocol/FunctionContract.ts"
 /** The protocol's authentication providers. */
 export { ProviderType } from "./protocol/Provider.ts"

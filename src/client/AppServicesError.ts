@@ -276,7 +276,9 @@ export class FunctionNotFound extends Schema.TaggedError<FunctionNotFound>()("Fu
  */
 export class FunctionFailed extends Schema.TaggedError<FunctionFailed>()("FunctionFailed", {
   ...answer,
-  name: Schema.String
+  name: Schema.String,
+  /** What it threw, where that was written as JSON. */
+  thrown: Schema.optionalKey(Schema.String)
 }) {
   readonly retryable = false
   override get message(): string {

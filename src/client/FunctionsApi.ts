@@ -4,13 +4,24 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import type * as Schedule from "effect/Schedule"
 import * as Ejson from "../protocol/Ejson.ts"
+import * as FunctionContract from "../protocol/FunctionContract.ts"
 import { path, routes } from "../protocol/Routes.ts"
-import { AppServicesError, InvalidArguments, InvalidResponse } from "./AppServicesError.ts"
+import {
+  AppServicesError,
+  FunctionFailed,
+  InvalidArguments,
+  InvalidResponse,
+  UnexpectedValue
+} from "./AppServicesError.ts"
 import { describeBody } from "./internal/answers.ts"
 import type { Operation } from "./Operation.ts"
 import { ProtocolClient } from "./ProtocolClient.ts"
@@ -30,6 +41,41 @@ export interface Functions {
 }
 
 /**
+ * How one call is made.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface CallOptions {
+  /** Calls an operation of a service of the application, such as `http`, instead of a function. */
+  readonly service?: string | undefined
+  /** How long the call may take. Default: the timeout of every request. */
+  readonly timeout?: Duration.Input | undefined
+  /**
+   * When to repeat a call that failed for a reason that may pass. Default: never, since the call may have been carried
+   * out; ask for it where repeating does no harm.
+   */
+  readonly retry?: Schedule.Schedule<unknown, AppServicesError> | undefined
+}
+
+/**
+ * The functions of a contract, typed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TypedFunctions<Definitions extends Record<string, FunctionContract.Definition>> = {
+  readonly [Name in keyof Definitions]: (
+    ...args: FunctionContract.Args<Definitions[Name]>
+  ) => Effect.Effect<
+    FunctionContract.Returns<Definitions[Name]>,
+    AppServicesError | FunctionContract.Errors<Definitions[Name]>
+  >
+}
+
+type Call = (name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, AppServicesError>
+
+/**
  * @category services
  * @since 0.1.0
  */
@@ -40,9 +86,15 @@ export class FunctionsApi extends Context.Service<
      * Calls a function. Arguments and result travel as Extended JSON, so BSON values, dates and 64-bit integers arrive as
      * what they were; the arguments are left untouched.
      *
-     * A call is sent once: it is repeated only after a refusal for a stale token, which means that it was not carried out.
+     * A call is sent once: it is repeated only after a refusal for a stale token, which means that it was not carried
+     * out, or where `retry` asks for it. Interrupting it aborts the request.
      */
-    call(userId: string, name: string, args: ReadonlyArray<unknown>): Effect.Effect<unknown, AppServicesError>
+    call(
+      userId: string,
+      name: string,
+      args: ReadonlyArray<unknown>,
+      options?: CallOptions
+    ): Effect.Effect<unknown, AppServicesError>
   }
 >()("effect-app-services/client/FunctionsApi") {
   static readonly layer: Layer.Layer<FunctionsApi, never, ProtocolClient | Sessions> = Layer.effect(
@@ -52,17 +104,23 @@ export class FunctionsApi extends Context.Service<
       const sessions = yield* Sessions
       const url = path(routes.callFunction, { appId: client.appId })
       return {
-        call: Effect.fn("FunctionsApi.call")(function* (userId, name, args) {
+        call: Effect.fn("FunctionsApi.call")(function* (
+          userId,
+          name,
+          args,
+          { retry, service, timeout }: CallOptions = {}
+        ) {
           yield* Effect.annotateCurrentSpan("app_services.function", name)
           const operation: Operation = { name: `FunctionsApi.call(${name})`, kind: "function", subject: name }
           const fail = (reason: InvalidArguments | InvalidResponse) =>
             new AppServicesError({ operation: operation.name, reason })
-          const body = Ejson.stringify({ name, arguments: args })
+          const body = Ejson.stringify({ name, arguments: args, service })
           if (Result.isFailure(body)) return yield* fail(new InvalidArguments({ problem: body.failure.message }))
-          const request = { operation, method: "POST", path: url, body: Redacted.make(body.success) } as const
-          const answer = yield* sessions.authorized(operation.name, userId, (token) =>
-            client.execute({ ...request, token })
-          )
+          const request = { operation, method: "POST", path: url, body: Redacted.make(body.success), timeout } as const
+          const once = sessions.authorized(operation.name, userId, (token) => client.execute({ ...request, token }))
+          const answer = yield* retry === undefined
+            ? once
+            : Effect.retry(once, { schedule: retry, while: (error) => error.retryable })
           const result = Ejson.parse(answer)
           if (Result.isSuccess(result)) return result.success
           const problem =
@@ -72,6 +130,54 @@ export class FunctionsApi extends Context.Service<
       }
     })
   )
+
+  /**
+   * Stands in for the functions of an application in a test. What is not implemented fails with a message that says so;
+   * arguments and results go through the contract's schemas, as over the wire.
+   *
+   * @example
+   * ```ts
+   * import { FunctionContract, FunctionsApi } from "effect-app-services"
+   * import { Effect, Schema } from "effect"
+   *
+   * const Shop = FunctionContract.make({
+   *   sum: { args: [Schema.Finite, Schema.Finite], returns: Schema.Finite },
+   *   rename: { args: [Schema.String], returns: Schema.Boolean }
+   * })
+   * const Mocked = FunctionsApi.layerMock(Shop, { sum: (a, b) => Effect.succeed(a + b) })
+   * ```
+   */
+  static readonly layerMock = <Definitions extends Record<string, FunctionContract.Definition>>(
+    contract: FunctionContract.FunctionContract<Definitions>,
+    implementation: Partial<FunctionContract.Implementation<Definitions, never>>
+  ): Layer.Layer<FunctionsApi> =>
+    Layer.succeed(this, {
+      call: (_, name, args) => {
+        const handler: FunctionContract.Erased<unknown, never> | undefined = Object.hasOwn(implementation, name)
+          ? FunctionContract.erase(implementation, name)
+          : undefined
+        const codec = contract.codecs[name]
+        if (codec === undefined || handler === undefined) {
+          return Effect.die(new Error(`FunctionsApi.layerMock: "${name}" was called; add it to the mock`))
+        }
+        return Effect.mapError(codec.serve(args, handler), (error) => failureOf(name, error))
+      }
+    })
+}
+
+/** What a mock's failure looks like to the client: as if a server had answered it. */
+const failureOf = (name: string, error: unknown): AppServicesError => {
+  const thrown = error instanceof FunctionContract.DeclaredFailure ? error.json : undefined
+  return new AppServicesError({
+    operation: `FunctionsApi.call(${name})`,
+    reason: new FunctionFailed({
+      name,
+      status: 400,
+      code: "FunctionExecutionError",
+      serverMessage: String(error),
+      ...(thrown !== undefined && { thrown })
+    })
+  })
 }
 
 /**
@@ -80,9 +186,7 @@ export class FunctionsApi extends Context.Service<
  * @category constructors
  * @since 0.1.0
  */
-export const functions = (
-  call: (name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, AppServicesError>
-): Functions =>
+export const functions = (call: Call): Functions =>
   new Proxy<Functions>(Object.create(null), {
     get: (_, name) => {
       if (typeof name === "symbol" || name === "then" || name === "toJSON") return undefined
@@ -90,3 +194,33 @@ export const functions = (
       return (...args: ReadonlyArray<unknown>) => call(name, args)
     }
   })
+
+/**
+ * The functions of a contract as typed methods that go through `call`: arguments are encoded and results decoded by its
+ * schemas, declared failures are failures of the method.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const typedFunctions = <Definitions extends Record<string, FunctionContract.Definition>>(
+  contract: FunctionContract.FunctionContract<Definitions>,
+  call: Call
+): TypedFunctions<Definitions> =>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the codec decodes just these results and failures
+  Record.map(contract.codecs, (codec, name) =>
+    Effect.fnUntraced(function* (...args: ReadonlyArray<unknown>) {
+      const operation = `FunctionsApi.call(${name})`
+      const fail = (reason: InvalidArguments | UnexpectedValue) => new AppServicesError({ operation, reason })
+      const encoded = yield* Effect.mapError(codec.encodeArgs(args), ({ message }) =>
+        fail(new InvalidArguments({ problem: message }))
+      )
+      const result = yield* Effect.mapError(call(name, encoded), (error) => {
+        const text =
+          error.reason._tag === "FunctionFailed" ? (error.reason.thrown ?? error.reason.serverMessage) : undefined
+        return Option.getOrElse(text === undefined ? Option.none() : codec.decodeError(text), () => error)
+      })
+      return yield* Effect.mapError(codec.decodeResult(result), ({ message }) =>
+        fail(new UnexpectedValue({ problem: message }))
+      )
+    })
+  ) as TypedFunctions<Definitions>

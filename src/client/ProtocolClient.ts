@@ -85,6 +85,8 @@ export interface ProtocolRequest {
   readonly body?: Redacted.Redacted | undefined
   /** Secrets of the body, kept out of errors even if the host echoes them. */
   readonly secrets?: ReadonlyArray<Redacted.Redacted> | undefined
+  /** How long this request may take. Default: the `timeout` of the options. */
+  readonly timeout?: Duration.Input | undefined
   /** Whether repeating the request does no harm. Default: `false`. */
   readonly idempotent?: boolean | undefined
 }
@@ -192,14 +194,15 @@ const make = Effect.fnUntraced(function* (
   })
 
   const bounded = (request: ProtocolRequest, host: string) => {
+    const limit = request.timeout === undefined ? timeout : Duration.fromInputUnsafe(request.timeout)
     const once = send(request, host).pipe(
       Effect.timeoutOrElse({
-        duration: timeout,
+        duration: limit,
         orElse: () =>
           Effect.fail(
             new AppServicesError({
               operation: request.operation.name,
-              reason: new RequestTimeout({ url: host + request.path, millis: Duration.toMillis(timeout) })
+              reason: new RequestTimeout({ url: host + request.path, millis: Duration.toMillis(limit) })
             })
           )
       }),

@@ -12,13 +12,14 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Ejson from "../protocol/Ejson.ts"
+import type * as FunctionContract from "../protocol/FunctionContract.ts"
 import type { ProviderType } from "../protocol/Provider.ts"
 import { accessTokenClaims } from "../protocol/Token.ts"
 import type { ApiKeysApi, UserApiKeys } from "./ApiKeysApi.ts"
 import { AppServicesError, InvalidResponse, NotLoggedIn, UnexpectedValue } from "./AppServicesError.ts"
 import type { Credentials } from "./Credentials.ts"
-import { functions } from "./FunctionsApi.ts"
-import type { Functions, FunctionsApi } from "./FunctionsApi.ts"
+import { functions, typedFunctions } from "./FunctionsApi.ts"
+import type { CallOptions, Functions, FunctionsApi, TypedFunctions } from "./FunctionsApi.ts"
 import { fromStore, getUser } from "./internal/users.ts"
 import type { Identity, Profile } from "./Profile.ts"
 import type { ProfileApi } from "./ProfileApi.ts"
@@ -125,6 +126,13 @@ export interface User {
   push(serviceName: string): PushClient
   /** The application's functions as methods. */
   readonly functions: Functions
+  /** The same with options: a service of the application, a timeout, retries. */
+  functionsWith(options: CallOptions): Functions
+  /** The functions of a contract: checked arguments, decoded results, declared failures. */
+  functionsOf<Definitions extends Record<string, FunctionContract.Definition>>(
+    contract: FunctionContract.FunctionContract<Definitions>,
+    options?: CallOptions
+  ): TypedFunctions<Definitions>
   /** Calls a function by name: for names that are no property names. */
   callFunction(name: string, ...args: ReadonlyArray<unknown>): Effect.Effect<unknown, AppServicesError>
   /**
@@ -268,6 +276,17 @@ export class UserHandle implements User {
 
   get functions() {
     return functions((name, args) => this.#services.functions.call(this.id, name, args))
+  }
+
+  functionsWith(options: CallOptions) {
+    return functions((name, args) => this.#services.functions.call(this.id, name, args, options))
+  }
+
+  functionsOf<Definitions extends Record<string, FunctionContract.Definition>>(
+    contract: FunctionContract.FunctionContract<Definitions>,
+    options?: CallOptions
+  ) {
+    return typedFunctions(contract, (name, args) => this.#services.functions.call(this.id, name, args, options))
   }
 
   linkCredentials(credentials: Credentials) {

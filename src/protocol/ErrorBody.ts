@@ -24,6 +24,8 @@ export interface ErrorBody {
   readonly code: ErrorCode | (string & {}) | undefined
   /** Where the host keeps its log of the request. */
   readonly link: string | undefined
+  /** The JSON text that stood in the place of words, where an exception was written as JSON. */
+  readonly json: string | undefined
 }
 
 const Text = Schema.optional(Schema.Unknown)
@@ -41,7 +43,7 @@ const text = (u: unknown): string | undefined => (typeof u === "string" && u !==
  */
 export const parse = (body: string): ErrorBody =>
   Option.match(decode(body), {
-    onNone: () => ({ message: undefined, code: undefined, link: undefined }),
+    onNone: () => ({ message: undefined, code: undefined, link: undefined, json: undefined }),
     onSome: (json) => {
       // some hosts answer a status text in `error` and the cause in `message`
       const outer =
@@ -51,7 +53,8 @@ export const parse = (body: string): ErrorBody =>
       return {
         message: text(inner?.message) ?? text(inner?.error) ?? outer ?? text(json.error) ?? text(json.message),
         code: text(json.error_code) ?? text(json.errorCode) ?? text(inner?.error_code),
-        link: text(json.link)
+        link: text(json.link),
+        json: inner === undefined ? undefined : outer
       }
     }
   })

@@ -1,14 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as ErrorBody from "effect-app-services/protocol/ErrorBody"
 
-const none = { message: undefined, code: undefined, link: undefined }
+const none = { message: undefined, code: undefined, link: undefined, json: undefined }
 
 describe("the body of a failed request, in every shape hosts send", () => {
   it.each<[string, string, ErrorBody.ErrorBody]>([
     [
       "as the protocol has it",
       '{"error":"unauthorized","error_code":"InvalidPassword","link":"https://h/logs?co_id=1"}',
-      { message: "unauthorized", code: "InvalidPassword", link: "https://h/logs?co_id=1" }
+      { ...none, message: "unauthorized", code: "InvalidPassword", link: "https://h/logs?co_id=1" }
     ],
     ["without a code", '{"error":"must authenticate first"}', { ...none, message: "must authenticate first" }],
     ["with errorCode", '{"error":"x","errorCode":"InvalidSession"}', { ...none, message: "x", code: "InvalidSession" }],
@@ -26,7 +26,12 @@ describe("the body of a failed request, in every shape hosts send", () => {
     [
       "with the JSON of an exception in error",
       '{"error":"{\\"message\\":\\"boom\\",\\"name\\":\\"Error\\"}","error_code":"FunctionExecutionError"}',
-      { ...none, message: "boom", code: "FunctionExecutionError" }
+      {
+        ...none,
+        message: "boom",
+        code: "FunctionExecutionError",
+        json: '{"message":"boom","name":"Error"}'
+      }
     ],
     ["with text in error that only begins like JSON", '{"error":"{oops"}', { ...none, message: "{oops" }],
     ["with fields of the wrong type", '{"error":5,"error_code":null,"link":{}}', none],

@@ -31,7 +31,7 @@ export const reasonOf = Effect.fnUntraced(function* (
   body: string,
   secrets: ReadonlyArray<Redacted.Redacted>
 ): Effect.fn.Return<Errors.Reason> {
-  const { code, link, message } = ErrorBody.parse(body)
+  const { code, json, link, message } = ErrorBody.parse(body)
   const status = response.status
   const answer = {
     status,
@@ -56,7 +56,11 @@ export const reasonOf = Effect.fnUntraced(function* (
     case "ExecutionTimeLimitExceeded":
     case "NotCallable":
     case "FunctionNotCallable":
-      return new Errors.FunctionFailed({ ...answer, name: operation.subject ?? "" })
+      return new Errors.FunctionFailed({
+        ...answer,
+        name: operation.subject ?? "",
+        ...(json !== undefined && { thrown: withoutSecrets(json, secrets) })
+      })
     case "APIKeyNotFound":
       return new Errors.ApiKeyNotFound({ ...answer, id: operation.subject ?? "" })
     case "UserNotFound":

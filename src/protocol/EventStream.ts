@@ -1,0 +1,151 @@
+/**
+ * Streams of function results and change events: server-sent events with a dialect of their own.
+ *
+ * Data is Extended JSON with three percent escapes, `%25`, `%0A` and `%0D`; an event named `error` ends the stream with
+ * a code and a text; events of other names mean nothing.
+ *
+ * @since 0.1.0
+ */
+import * as Base64 from "effect/encoding/Base64"
+import * as Base64Url from "effect/encoding/Base64Url"
+import * as Sse from "effect/encoding/Sse"
+import * as Result from "effect/Result"
+import * as Ejson from "./Ejson.ts"
+import * as ErrorBody from "./ErrorBody.ts"
+
+/**
+ * What a stream says.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type StreamEvent =
+  | { readonly _tag: "Value"; readonly value: unknown }
+  /** The host ended the stream. */
+  | { readonly _tag: "Failure"; readonly code: string | undefined; readonly message: string }
+  /** The data is no Extended JSON; `problem` does not quote it. */
+  | { readonly _tag: "Malformed"; readonly problem: string }
+
+const escapes: Readonly<Record<string, string>> = { "%25": "%", "%0A": "\n", "%0D": "\r" }
+
+/** A single pass: a `%` takes two more characters with it, whether or not the three are an escape. */
+const unescape = (data: string): string => data.replace(/%[^]{0,2}/g, (text) => escapes[text] ?? text)
+
+const failure = (data: string): StreamEvent => {
+  const { code, message } = ErrorBody.parse(data)
+  return { _tag: "Failure", code, message: message ?? data }
+}
+
+/** Data as it should be; from a host that does not escape, data that unescaping broke. */
+const value = (data: string): StreamEvent => {
+  const escaped = unescape(data)
+  const parsed = Ejson.parse(escaped)
+  if (Result.isSuccess(parsed)) return { _tag: "Value", value: parsed.success }
+  const raw = escaped === data ? parsed : Ejson.parse(data)
+  return Result.isSuccess(raw)
+    ? { _tag: "Value", value: raw.success }
+    : { _tag: "Malformed", problem: parsed.failure.message }
+}
+
+/**
+ * Reads a stream piece by piece, wherever the pieces end.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export interface Parser {
+  /** The events that a piece of text completes. */
+  readonly feed: (text: string) => ReadonlyArray<StreamEvent>
+}
+
+/** The largest event that is read, in characters. */
+const maxEventSize = 32 * 1024 * 1024
+
+/**
+ * A parser at the start of a stream.
+ *
+ * @example
+ * ```ts
+ * import { EventStream } from "effect-app-services"
+ *
+ * const parser = EventStream.makeParser()
+ * console.log(parser.feed('data: {"n":')) // []
+ * console.log(parser.feed('1}\n\n')) // [{ _tag: "Value", value: { n: 1 } }]
+ * ```
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const makeParser = (): Parser => {
+  let events: Array<StreamEvent> = []
+  const parser = Sse.makeParser(
+    (event) => {
+      if (event._tag === "Retry") return
+      if (event.event === "error") events.push(failure(unescape(event.data)))
+      else if (event.event === "message" && event.data !== "") events.push(value(event.data))
+    },
+    { maxEventSize }
+  )
+  return {
+    feed: (text) => {
+      events = []
+      const tooLarge = parser.feed(text)
+      if (tooLarge !== undefined) events.push({ _tag: "Malformed", problem: "an event is larger than 32 MB" })
+      return events
+    }
+  }
+}
+
+const escape = (text: string): string => text.replace(/[%\n\r]/g, (c) => (c === "%" ? "%25" : c === "\n" ? "%0A" : "%0D"))
+
+/**
+ * Writes an event whose data is Extended JSON text.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const writeValue = (ejson: string): string => `data: ${escape(ejson)}\n\n`
+
+/**
+ * Writes the event that ends a stream with an error.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const writeFailure = (code: string, message: string): string =>
+  `event: error\ndata: ${escape(JSON.stringify({ error_code: code, error: message }))}\n\n`
+
+/**
+ * What says nothing and keeps a connection open.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const keepAlive = ": keep-alive\n\n"
+
+/**
+ * The query of a request for a stream, from its Extended JSON body.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const encodeRequest = (ejson: string): string => `baas_request=${encodeURIComponent(Base64.encode(ejson))}`
+
+const decoder = new TextDecoder("utf-8", { fatal: true })
+
+/**
+ * Reads the parameter of a request for a stream: base64 in any alphabet, a `+` that a query turned into a space too.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const decodeRequest = (parameter: string): string | undefined => {
+  const text = parameter.trim().replaceAll(" ", "+").replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")
+  const bytes = Base64Url.decode(text)
+  if (Result.isFailure(bytes)) return undefined
+  try {
+    return decoder.decode(bytes.success)
+  } catch {
+    return undefined
+  }
+}
