@@ -11,11 +11,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import manifest from "../../package.json" with { type: "json" }
+import { functions } from "./functions.ts"
 import { serve } from "./serve.ts"
 
 const command = Command.make("effect-app-services").pipe(
   Command.withDescription("Run App Services applications without the service"),
-  Command.withSubcommands([serve])
+  Command.withSubcommands([serve, functions])
 )
 
 command.pipe(

@@ -9,11 +9,13 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as NodeAppServicesServer from "../node/NodeAppServicesServer.ts"
 import type { App } from "../server/App.ts"
 import * as AppDirectory from "../server/AppDirectory.ts"
+import { Inbox, Message } from "../server/Inbox.ts"
 
 const flags = {
   directories: Argument.String("directory").pipe(
@@ -30,7 +32,7 @@ const flags = {
     Flag.withDefault("127.0.0.1")
   ),
   json: Flag.Boolean("json").pipe(
-    Flag.withDescription("Print one line of JSON when ready, for scripts"),
+    Flag.withDescription("Print lines of JSON, for scripts: one when ready, then one for each e-mail"),
     Flag.withDefault(false)
   )
 }
@@ -55,11 +57,13 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
       loaded.map(({ app }) => app),
       { host, port }
     )
-    return yield* Layer.build(server).pipe(
-      Effect.flatMap((context) => Effect.provideContext(NodeAppServicesServer.baseUrl, context)),
-      Effect.flatMap((baseUrl) => (json ? announceJson(loaded, baseUrl) : announce(loaded, baseUrl))),
-      Effect.andThen(Effect.never)
-    )
+    return yield* Effect.gen(function* () {
+      const { arrivals } = yield* Inbox
+      yield* Effect.forkScoped(Stream.runForEach(arrivals, json ? showJson : show), { startImmediately: true })
+      const baseUrl = yield* NodeAppServicesServer.baseUrl
+      yield* json ? announceJson(loaded, baseUrl) : announce(loaded, baseUrl)
+      return yield* Effect.never
+    }).pipe(Effect.provide(server))
   }).pipe(
     Effect.scoped,
     Effect.catchTags({
@@ -120,6 +124,20 @@ const announce = (loaded: ReadonlyArray<Loaded>, baseUrl: string) =>
     yield* Console.log(`\nlistening on ${baseUrl}, everything in memory; stop with Ctrl+C`)
   })
 
+/** What would have been mailed: the link is what somebody has to open now. */
+const show = ({ app, kind, subject, to, token, tokenId, url }: Message) =>
+  Console.log(
+    `mail to ${to} (${app}, ${kind}): ${subject}: ` +
+      (url === undefined ? `token ${Redacted.value(token)} tokenId ${tokenId}` : Redacted.value(url))
+  )
+
+const encodeMail = Schema.encodeEffect(
+  Schema.fromJsonString(Schema.Struct({ event: Schema.Literal("mail"), ...Message.fields }))
+)
+
+const showJson = (message: Message) =>
+  Effect.flatMap(Effect.orDie(encodeMail({ event: "mail", ...message })), (line) => Console.log(line))
+
 const notices = (loaded: ReadonlyArray<Loaded>): ReadonlyArray<string> =>
   loaded.flatMap(({ app }) =>
     app.report.map(({ file, message }) => `${app.id}: ${file === undefined ? "" : `${file}: `}${message}`)
@@ -131,5 +149,6 @@ const providersOf = ({ providers }: App): ReadonlyArray<string> => [
   ...(providers.anonymous ? ["anon-user"] : []),
   ...(providers.emailPassword === undefined ? [] : ["local-userpass"]),
   ...(providers.apiKey ? ["api-key"] : []),
-  ...(providers.customFunction === undefined ? [] : ["custom-function"])
+  ...(providers.customFunction === undefined ? [] : ["custom-function"]),
+  ...(providers.customToken === undefined ? [] : ["custom-token"])
 ]
