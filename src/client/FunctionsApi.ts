@@ -219,8 +219,13 @@ export const typedFunctions = <Definitions extends Record<string, FunctionContra
           error.reason._tag === "FunctionFailed" ? (error.reason.thrown ?? error.reason.serverMessage) : undefined
         return Option.getOrElse(text === undefined ? Option.none() : codec.decodeError(text), () => error)
       })
-      return yield* Effect.mapError(codec.decodeResult(result), ({ message }) =>
-        fail(new UnexpectedValue({ problem: message }))
+      const decoded = codec.decodeResult(result).pipe(
+        // some hosts put the text of the result into the place of the result
+        Effect.catch((error) => {
+          const inner = typeof result === "string" ? Ejson.parse(result) : undefined
+          return inner !== undefined && Result.isSuccess(inner) ? codec.decodeResult(inner.success) : Effect.fail(error)
+        })
       )
+      return yield* Effect.mapError(decoded, ({ message }) => fail(new UnexpectedValue({ problem: message })))
     })
   ) as TypedFunctions<Definitions>

@@ -15,6 +15,7 @@ import type * as Scope from "effect/Scope"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Answers from "../protocol/Answers.ts"
 import { path, routes } from "../protocol/Routes.ts"
 import {
@@ -81,6 +82,10 @@ export interface ProtocolRequest {
   readonly path: string
   /** Sent as the bearer token. */
   readonly token?: Redacted.Redacted | undefined
+  /** Parameters of the query. They are kept out of errors and traces. */
+  readonly query?: Readonly<Record<string, Redacted.Redacted>> | undefined
+  /** The content type that is asked for. Default: `application/json`. */
+  readonly accept?: string | undefined
   /** JSON text. Redacted, since it may hold a password. */
   readonly body?: Redacted.Redacted | undefined
   /** Secrets of the body, kept out of errors even if the host echoes them. */
@@ -103,6 +108,11 @@ export class ProtocolClient extends Context.Service<
     readonly host: Effect.Effect<string, AppServicesError>
     /** Sends a request; yields the text of an answer in 2xx. */
     execute(request: ProtocolRequest): Effect.Effect<string, AppServicesError>
+    /**
+     * Sends a request; yields an answer in 2xx as soon as it begins. The timeout is one of its beginning; its body may
+     * take as long as it likes.
+     */
+    open(request: ProtocolRequest): Effect.Effect<HttpClientResponse.HttpClientResponse, AppServicesError>
   }
 >()("effect-app-services/client/ProtocolClient") {
   static readonly layer = (options: Options): Layer.Layer<ProtocolClient, AppServicesError, HttpClient.HttpClient> =>
@@ -128,6 +138,19 @@ export const decodeAnswer = <S extends Schema.Constraint>(schema: S) => {
 const decodeLocation = decodeAnswer(Answers.Location)
 
 const defaultRetry = Schedule.exponential("200 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 3 }))
+
+/**
+ * The failure of a connection, before an answer or within one.
+ *
+ * @internal
+ */
+export const brokenConnection =
+  (operation: string, url: string) =>
+  ({ reason }: HttpClientError.HttpClientError): AppServicesError =>
+    new AppServicesError({
+      operation,
+      reason: new TransportError({ url, ...(reason.cause !== undefined && { cause: reason.cause }) })
+    })
 
 const configuration = (problem: string) =>
   new AppServicesError({ operation: "AppServices.layer", reason: new InvalidConfiguration({ problem }) })
@@ -169,32 +192,40 @@ const make = Effect.fnUntraced(function* (
     )
   )
 
-  const send = Effect.fnUntraced(function* (request: ProtocolRequest, host: string) {
+  const open = Effect.fnUntraced(function* (request: ProtocolRequest, host: string) {
     const fail = (reason: Reason) => new AppServicesError({ operation: request.operation.name, reason })
     const url = host + request.path
-    const transport = (error: HttpClientError.HttpClientError) =>
-      fail(new TransportError({ url, ...(error.reason.cause !== undefined && { cause: error.reason.cause }) }))
+    const transport = brokenConnection(request.operation.name, url)
     const response = yield* Effect.mapError(
       client.execute(
         HttpClientRequest.make(request.method)(url, {
           headers: {
-            accept: "application/json",
+            accept: request.accept ?? "application/json",
             ...(request.token !== undefined && { authorization: `Bearer ${Redacted.value(request.token)}` })
           },
+          ...(request.query !== undefined && { urlParams: request.query }),
           ...(request.body !== undefined && { body: new HiddenBody(Redacted.value(request.body)) })
         })
       ),
       transport
     )
-    // a connection that breaks inside the body is the network's failure, not the answer's
+    if (response.status >= 200 && response.status < 300) return response
     const body = yield* Effect.mapError(response.text, transport)
-    if (response.status >= 200 && response.status < 300) return body
     const secrets = [...(request.secrets ?? []), ...(request.token === undefined ? [] : [request.token])]
     return yield* fail(yield* reasonOf(request.operation, appId, response, body, secrets))
   })
 
-  const bounded = (request: ProtocolRequest, host: string) => {
-    const limit = request.timeout === undefined ? timeout : Duration.fromInputUnsafe(request.timeout)
+  // a connection that breaks inside the body is the network's failure, not the answer's
+  const text = (request: ProtocolRequest, host: string) =>
+    Effect.flatMap(open(request, host), (response) =>
+      Effect.mapError(response.text, brokenConnection(request.operation.name, host + request.path))
+    )
+
+  const bounded = <A>(
+    send: (request: ProtocolRequest, host: string) => Effect.Effect<A, AppServicesError>,
+    request: ProtocolRequest,
+    host: string
+  ) => {
     const once = send(request, host).pipe(
       Effect.timeoutOrElse({
         duration: limit,
@@ -214,6 +245,7 @@ const make = Effect.fnUntraced(function* (
   const locate = Effect.fnUntraced(function* () {
     const operation: Operation = { name: "ProtocolClient.host", kind: "general" }
     const body = yield* bounded(
+      text,
       { operation, method: "GET", path: path(routes.location, { appId }), idempotent: true },
       baseUrl
     )
@@ -236,6 +268,7 @@ const make = Effect.fnUntraced(function* (
   return {
     appId,
     host,
-    execute: (request) => Effect.flatMap(host, (host) => bounded(request, host))
+    execute: (request) => Effect.flatMap(host, (host) => bounded(text, request, host)),
+    open: (request) => Effect.flatMap(host, (host) => bounded(open, request, host))
   }
 })

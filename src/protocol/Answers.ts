@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 
 /**
  * Where an application lives. Clients send everything but this question to `hostname`; an empty one means the base URL.
@@ -86,6 +87,17 @@ export const ProfileAnswer = Schema.Struct({
   type: Schema.optional(Schema.String)
 })
 
+/** An object id as hex text; some hosts write it as Extended JSON. */
+const ObjectIdText = Schema.Union([Schema.String, Schema.Struct({ $oid: Schema.String })]).pipe(
+  Schema.decodeTo(
+    Schema.String,
+    SchemaTransformation.transform({
+      decode: (id: string | { readonly $oid: string }) => (typeof id === "string" ? id : id.$oid),
+      encode: (id: string): string | { readonly $oid: string } => id
+    })
+  )
+)
+
 /**
  * An API key. `key` is present in the answer to its creation alone.
  *
@@ -93,7 +105,7 @@ export const ProfileAnswer = Schema.Struct({
  * @since 0.1.0
  */
 export const ApiKey = Schema.Struct({
-  _id: Schema.String,
+  _id: ObjectIdText,
   name: Schema.String,
   disabled: Schema.Boolean,
   key: Schema.optional(Schema.RedactedFromValue(Schema.String))

@@ -96,7 +96,8 @@ export const makeParser = (): Parser => {
   }
 }
 
-const escape = (text: string): string => text.replace(/[%\n\r]/g, (c) => (c === "%" ? "%25" : c === "\n" ? "%0A" : "%0D"))
+const escape = (text: string): string =>
+  text.replace(/[%\n\r]/g, (c) => (c === "%" ? "%25" : c === "\n" ? "%0A" : "%0D"))
 
 /**
  * Writes an event whose data is Extended JSON text.
