@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process"
 import { chmodSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { build } from "esbuild"
+import { build, type Metafile } from "esbuild"
 
 const root = resolve(import.meta.dirname, "..")
 process.chdir(root)
@@ -32,17 +32,42 @@ const bundle = await build({
   define: { "process.env.WS_NO_BUFFER_UTIL": '"1"', "process.env.WS_NO_UTF_8_VALIDATE": '"1"' }
 })
 chmodSync("dist/bin.js", 0o755)
+writeLicenses("dist/bin.js", bundle)
 
-const packages = new Set(
-  Object.keys(bundle.metafile.inputs).flatMap((input) => input.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? [])
-)
-const licenses = [...packages].toSorted().map((directory) => {
-  const { name, version } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"))
-  const file = readdirSync(directory).find((it) => /^licen[cs]e/i.test(it))
-  if (file === undefined) throw new Error(`${name} is bundled into dist/bin.js and brings no license file`)
-  return `${name} ${version}\n\n${readFileSync(join(directory, file), "utf8").trim()}\n`
-})
-writeFileSync(
-  "dist/bin.LICENSES.txt",
-  ["dist/bin.js contains these packages:\n", ...licenses].join(`\n${"-".repeat(80)}\n\n`)
-)
+/** Modules around a package that only the server needs: the package goes into them, so that nobody has to install it. */
+for (const module of ["server/internal/jose", "server/internal/mingo"]) {
+  const file = `dist/${module}.js`
+  const bundle = await build({
+    entryPoints: [file],
+    outfile: file,
+    allowOverwrite: true,
+    bundle: true,
+    // with the condition "node", mingo would give its CommonJS modules: three times the size
+    platform: "neutral",
+    external: ["node:*"],
+    format: "esm",
+    target: "node22",
+    legalComments: "none",
+    metafile: true,
+    logLevel: "warning"
+  })
+  // it would tell about the lines of the module alone
+  rmSync(`${file}.map`)
+  writeLicenses(file, bundle)
+}
+
+function writeLicenses(file: string, { metafile }: { readonly metafile: Metafile }) {
+  const packages = new Set(
+    Object.keys(metafile.inputs).flatMap((input) => input.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? [])
+  )
+  const licenses = [...packages].toSorted().map((directory) => {
+    const { name, version } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"))
+    const license = readdirSync(directory).find((it) => /^licen[cs]e/i.test(it))
+    if (license === undefined) throw new Error(`${name} is bundled into ${file} and brings no license file`)
+    return `${name} ${version}\n\n${readFileSync(join(directory, license), "utf8").trim()}\n`
+  })
+  writeFileSync(
+    file.replace(/\.js$/, ".LICENSES.txt"),
+    [`${file} contains these packages:\n`, ...licenses].join(`\n${"-".repeat(80)}\n\n`)
+  )
+}

@@ -18,6 +18,22 @@ export * as Credentials from "./client/Credentials.ts"
 export { EmailPasswordApi } from "./client/EmailPasswordApi.ts"
 /** Calls functions as a user. */
 export { type CallOptions, type Functions, FunctionsApi, type TypedFunctions } from "./client/FunctionsApi.ts"
+/** Calls functions that answer with a stream. */
+export { FunctionStreams } from "./client/FunctionStreams.ts"
+/** MongoDB collections as a user reaches them. */
+export { MongoDb } from "./client/MongoDb.ts"
+/** Filters, updates and results of MongoDB collections. */
+export type {
+  ChangeEvent,
+  Filter,
+  MongoClient,
+  MongoCollection,
+  MongoDatabase,
+  PlainDocument,
+  Update,
+  UpdateResult,
+  WatchOptions
+} from "./client/MongoDbTypes.ts"
 /** Profiles and identities. */
 export { Identity, Profile } from "./client/Profile.ts"
 /** Reads profiles. */
@@ -44,6 +60,8 @@ export type { UserState } from "./client/UserState.ts"
 export * as Bson from "./protocol/Bson.ts"
 /** MongoDB Extended JSON. */
 export * as Ejson from "./protocol/Ejson.ts"
+/** Streams of function results and change events. */
+export * as EventStream from "./protocol/EventStream.ts"
 /** The protocol's error codes. */
 export type { ErrorCode } from "./protocol/ErrorCode.ts"
 /** What functions take and answer, as one value. */

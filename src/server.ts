@@ -4,11 +4,15 @@
  * @since 0.1.0
  */
 
+/** What whoever runs a server may do with its users. */
+export * as Admin from "./server/Admin.ts"
 /** The definition of an application. */
 export * as App from "./server/App.ts"
 /** Loads applications from exported directories. */
 export * as AppDirectory from "./server/AppDirectory.ts"
 /** Serves applications, on a socket or in process. */
 export * as AppServicesServer from "./server/AppServicesServer.ts"
+/** What a server would have mailed. */
+export * as Inbox from "./server/Inbox.ts"
 /** What a server function knows about the call it serves, and how a call of one fails. */
 export { FunctionContext, FunctionError } from "./server/FunctionContext.ts"

@@ -32,6 +32,8 @@ import type { AppServicesError } from "./AppServicesError.ts"
 import { AuthApi } from "./AuthApi.ts"
 import { EmailPasswordApi } from "./EmailPasswordApi.ts"
 import { FunctionsApi } from "./FunctionsApi.ts"
+import { FunctionStreams } from "./FunctionStreams.ts"
+import { MongoDb } from "./MongoDb.ts"
 import { ProfileApi } from "./ProfileApi.ts"
 import { PushApi } from "./PushApi.ts"
 import { ProtocolClient } from "./ProtocolClient.ts"
@@ -59,6 +61,8 @@ export type Services =
   | AuthApi
   | EmailPasswordApi
   | FunctionsApi
+  | FunctionStreams
+  | MongoDb
   | ProfileApi
   | ApiKeysApi
   | PushApi
@@ -76,7 +80,16 @@ export const layerNoDeps = (
   options: Options
 ): Layer.Layer<Services, AppServicesError, TokenStore | HttpClient.HttpClient> =>
   Layer.mergeAll(AuthApi.layer, EmailPasswordApi.layer).pipe(
-    Layer.provideMerge(Layer.mergeAll(FunctionsApi.layer, ProfileApi.layer, ApiKeysApi.layer, PushApi.layer)),
+    Layer.provideMerge(
+      Layer.mergeAll(
+        FunctionsApi.layer,
+        FunctionStreams.layer,
+        MongoDb.layer,
+        ProfileApi.layer,
+        ApiKeysApi.layer,
+        PushApi.layer
+      )
+    ),
     Layer.provideMerge(Sessions.layer(options)),
     Layer.provideMerge(UserEvents.layer),
     Layer.provideMerge(ProtocolClient.layer(options))

@@ -287,6 +287,19 @@ export class FunctionFailed extends Schema.TaggedError<FunctionFailed>()("Functi
 }
 
 /**
+ * A document of that `_id`, or of another field that has to be unique, is there already.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class DuplicateKey extends Schema.TaggedError<DuplicateKey>()("DuplicateKey", answer) {
+  readonly retryable = false
+  override get message(): string {
+    return `such a document exists already: ${said(this)}`
+  }
+}
+
+/**
  * Status 401 for a reason that a new access token does not mend.
  *
  * @category reasons
@@ -396,6 +409,7 @@ export const Reason = Schema.Union([
   ApiKeyNotFound,
   FunctionNotFound,
   FunctionFailed,
+  DuplicateKey,
   Unauthorized,
   RequestRejected,
   InvalidArguments,

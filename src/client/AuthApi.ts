@@ -18,9 +18,11 @@ import { ApiKeysApi } from "./ApiKeysApi.ts"
 import { AppServicesError, InvalidArguments, InvalidResponse, NotLoggedIn } from "./AppServicesError.ts"
 import type { Credentials } from "./Credentials.ts"
 import { FunctionsApi } from "./FunctionsApi.ts"
+import { FunctionStreams } from "./FunctionStreams.ts"
 import { deviceInformation } from "./internal/device.ts"
 import { isAnonymous } from "./internal/transitions.ts"
 import { fromStore, getUser } from "./internal/users.ts"
+import { MongoDb } from "./MongoDb.ts"
 import type { Operation } from "./Operation.ts"
 import { ProfileApi } from "./ProfileApi.ts"
 import { PushApi } from "./PushApi.ts"
@@ -73,7 +75,16 @@ export class AuthApi extends Context.Service<
   static readonly layer: Layer.Layer<
     AuthApi,
     never,
-    ProtocolClient | TokenStore | Sessions | FunctionsApi | ProfileApi | ApiKeysApi | PushApi | UserEvents
+    | ProtocolClient
+    | TokenStore
+    | Sessions
+    | FunctionsApi
+    | FunctionStreams
+    | MongoDb
+    | ProfileApi
+    | ApiKeysApi
+    | PushApi
+    | UserEvents
   > = Layer.effect(
     this,
     Effect.suspend(() => make)
@@ -90,6 +101,8 @@ const make = Effect.gen(function* () {
     sessions,
     events,
     functions: yield* FunctionsApi,
+    streams: yield* FunctionStreams,
+    mongoDb: yield* MongoDb,
     profiles: yield* ProfileApi,
     apiKeys: yield* ApiKeysApi,
     push: yield* PushApi,

@@ -153,14 +153,12 @@ export class FunctionsApi extends Context.Service<
   ): Layer.Layer<FunctionsApi> =>
     Layer.succeed(this, {
       call: (_, name, args) => {
-        const handler: FunctionContract.Erased<unknown, never> | undefined = Object.hasOwn(implementation, name)
-          ? FunctionContract.erase(implementation, name)
-          : undefined
         const codec = contract.codecs[name]
-        if (codec === undefined || handler === undefined) {
+        if (codec === undefined || !Object.hasOwn(implementation, name)) {
           return Effect.die(new Error(`FunctionsApi.layerMock: "${name}" was called; add it to the mock`))
         }
-        return Effect.mapError(codec.serve(args, handler), (error) => failureOf(name, error))
+        const served = codec.serve(args, FunctionContract.erase(implementation, name))
+        return Effect.mapError(served, (error) => failureOf(name, error))
       }
     })
 }
@@ -214,6 +212,7 @@ export const typedFunctions = <Definitions extends Record<string, FunctionContra
       const encoded = yield* Effect.mapError(codec.encodeArgs(args), ({ message }) =>
         fail(new InvalidArguments({ problem: message }))
       )
+      // @effect-diagnostics-next-line anyUnknownInErrorContext:off -- TypedFunctions says which errors a function declares
       const result = yield* Effect.mapError(call(name, encoded), (error) => {
         const text =
           error.reason._tag === "FunctionFailed" ? (error.reason.thrown ?? error.reason.serverMessage) : undefined

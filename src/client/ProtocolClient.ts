@@ -226,6 +226,7 @@ const make = Effect.fnUntraced(function* (
     request: ProtocolRequest,
     host: string
   ) => {
+    const limit = request.timeout === undefined ? timeout : Duration.fromInputUnsafe(request.timeout)
     const once = send(request, host).pipe(
       Effect.timeoutOrElse({
         duration: limit,

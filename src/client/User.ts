@@ -20,7 +20,10 @@ import { AppServicesError, InvalidResponse, NotLoggedIn, UnexpectedValue } from 
 import type { Credentials } from "./Credentials.ts"
 import { functions, typedFunctions } from "./FunctionsApi.ts"
 import type { CallOptions, Functions, FunctionsApi, TypedFunctions } from "./FunctionsApi.ts"
+import type { FunctionStreams } from "./FunctionStreams.ts"
 import { fromStore, getUser } from "./internal/users.ts"
+import type { MongoDb } from "./MongoDb.ts"
+import type { MongoClient } from "./MongoDbTypes.ts"
 import type { Identity, Profile } from "./Profile.ts"
 import type { ProfileApi } from "./ProfileApi.ts"
 import type { PushApi, PushClient } from "./PushApi.ts"
@@ -75,7 +78,18 @@ const isDocument = (u: unknown): u is CustomData => typeof u === "object" && u !
  */
 export interface User {
   readonly id: UserId
-  /** An access token that is good now, refreshed if need be; none when logged out. */
+  /**
+   * An access token that is good now, refreshed if need be; none when logged out.
+   *
+   * @example
+   * ```ts
+   * import type { User } from "effect-app-services"
+   * import { Effect, Option, Redacted } from "effect"
+   *
+   * const authorization = (user: User) =>
+   *   Effect.map(user.accessToken, Option.map((token) => `Bearer ${Redacted.value(token)}`))
+   * ```
+   */
   readonly accessToken: Effect.Effect<Option.Option<Redacted.Redacted>, AppServicesError>
   /** The refresh token; none when logged out. */
   readonly refreshToken: Effect.Effect<Option.Option<Redacted.Redacted>, AppServicesError>
@@ -89,42 +103,128 @@ export interface User {
   readonly providerType: Effect.Effect<ProviderType, AppServicesError>
   readonly isLoggedIn: Effect.Effect<boolean, AppServicesError>
   readonly state: Effect.Effect<UserState, AppServicesError>
-  /** The present state, then each change. */
+  /**
+   * The present state, then each change.
+   *
+   * @example
+   * ```ts
+   * import type { User } from "effect-app-services"
+   * import { Effect, Stream } from "effect"
+   *
+   * const watch = (user: User) => Stream.runForEach(user.states, (state) => Effect.log(user.id, state._tag))
+   * ```
+   */
   readonly states: Stream.Stream<UserState, AppServicesError>
   /**
    * Refreshes the session ahead of expiry until the scope closes or the session ends. Without it a session is refreshed
    * when it is used, and costs no timer.
+   *
+   * @example
+   * ```ts
+   * import type { User } from "effect-app-services"
+   * import { Effect } from "effect"
+   *
+   * const worker = (user: User) =>
+   *   Effect.gen(function*() {
+   *     yield* user.keepAlive
+   *     yield* Effect.forever(Effect.andThen(user.functions.poll(), Effect.sleep("1 minute")))
+   *   }).pipe(Effect.scoped)
+   * ```
    */
   readonly keepAlive: Effect.Effect<void, AppServicesError, Scope.Scope>
   /** What happens to this user, from the moment the stream runs. */
   readonly events: Stream.Stream<UserEvent>
-  /** Adds a plain callback for what happens to this user, whichever handle of the user is asked. */
+  /**
+   * Adds a plain callback for what happens to this user, whichever handle of the user is asked.
+   *
+   * @example
+   * ```ts
+   * import type { User } from "effect-app-services"
+   *
+   * const tell = (user: User) =>
+   *   user.addListener((event) => {
+   *     if (event._tag === "SessionExpired") console.log("please log in again", event.error.message)
+   *   })
+   * ```
+   */
   addListener(listener: Listener): void
   removeListener(listener: Listener): void
   removeAllListeners(): void
   /** The ways this user can log in, in the order they were added. Fetched once, then kept. */
   readonly identities: Effect.Effect<ReadonlyArray<Identity>, AppServicesError>
-  /** Profile data. Fetched once, then kept; `refreshProfile` fetches it again. */
+  /**
+   * Profile data. Fetched once, then kept; `refreshProfile` fetches it again.
+   *
+   * @example
+   * ```ts
+   * import type { User } from "effect-app-services"
+   * import { Effect } from "effect"
+   *
+   * const name = (user: User) => Effect.map(user.profile, ({ email, firstName }) => firstName ?? email ?? user.id)
+   * ```
+   */
   readonly profile: Effect.Effect<Profile, AppServicesError>
   readonly refreshProfile: Effect.Effect<Profile, AppServicesError>
   /** Custom user data as of the present access token; an empty document where none is configured. */
   readonly customData: Effect.Effect<CustomData, AppServicesError>
   /** Fetches a new access token and yields the custom user data in it. */
   readonly refreshCustomData: Effect.Effect<CustomData, AppServicesError>
-  /** Custom user data as `schema` describes it; fails with `UnexpectedValue` where it does not fit. */
+  /**
+   * Custom user data as `schema` describes it; fails with `UnexpectedValue` where it does not fit.
+   *
+   * @example
+   * ```ts
+   * import type { User } from "effect-app-services"
+   * import { Effect, Schema } from "effect"
+   *
+   * const Preferences = Schema.Struct({ theme: Schema.Literals(["dark", "light"]) })
+   * const theme = (user: User) => Effect.map(user.customDataAs(Preferences), ({ theme }) => theme)
+   * ```
+   */
   customDataAs<S extends Schema.Constraint>(
     schema: S
   ): Effect.Effect<S["Type"], AppServicesError, S["DecodingServices"]>
   /**
    * Adds a way to log in: the user's identities grow by it, and it logs the same user in from then on. Credentials that
    * are wrong, not confirmed or another user's already fail with `LinkRefused`; the session goes on.
+   *
+   * @example
+   * ```ts
+   * import type { User } from "effect-app-services"
+   * import { Credentials } from "effect-app-services"
+   * import { Effect } from "effect"
+   *
+   * const giveAnAccount = (user: User, email: string, password: string) =>
+   *   user.linkCredentials(Credentials.emailPassword({ email, password })).pipe(
+   *     Effect.catchReason("AppServicesError", "LinkRefused", () => Effect.log("that account belongs to somebody"))
+   *   )
+   * ```
    */
   linkCredentials(credentials: Credentials): Effect.Effect<void, AppServicesError>
   /** The user's API keys. */
   readonly apiKeys: UserApiKeys
-  /** A push service of the application, such as `gcm`. */
+  /**
+   * A push service of the application, such as `gcm`.
+   *
+   * @example
+   * ```ts
+   * import type { User } from "effect-app-services"
+   *
+   * const register = (user: User, deviceToken: string) => user.push("gcm").register(deviceToken)
+   * ```
+   */
   push(serviceName: string): PushClient
-  /** The application's functions as methods. */
+  /**
+   * The application's functions as methods.
+   *
+   * @example
+   * ```ts
+   * import type { User } from "effect-app-services"
+   * import { Effect } from "effect"
+   *
+   * const total = (user: User) => Effect.map(user.functions.sum(20, 22), (sum) => `total: ${sum}`)
+   * ```
+   */
   readonly functions: Functions
   /** The same with options: a service of the application, a timeout, retries. */
   functionsWith(options: CallOptions): Functions
@@ -136,8 +236,24 @@ export interface User {
   /** Calls a function by name: for names that are no property names. */
   callFunction(name: string, ...args: ReadonlyArray<unknown>): Effect.Effect<unknown, AppServicesError>
   /**
+   * Calls a function whose answer is a stream of events, when the stream runs. `FunctionStreams.decoded` types what it
+   * yields, and the service of that name can reconnect.
+   */
+  callFunctionStreaming(name: string, ...args: ReadonlyArray<unknown>): Stream.Stream<unknown, AppServicesError>
+  /** A data source of the application, such as `"mongodb-atlas"`. */
+  mongoClient(serviceName: string): MongoClient
+  /**
    * Ends the session, here first and then at the host. If the host cannot be reached the error says so, and the user is
    * logged out here nevertheless. An anonymous user is removed.
+   *
+   * @example
+   * ```ts
+   * import type { User } from "effect-app-services"
+   * import { Effect } from "effect"
+   *
+   * // offline it logs out here, and the host learns of it when the session expires
+   * const leave = (user: User) => Effect.catchReason(user.logOut, "AppServicesError", "TransportError", () => Effect.void)
+   * ```
    */
   readonly logOut: Effect.Effect<void, AppServicesError>
 }
@@ -148,6 +264,8 @@ export interface UserServices {
   readonly sessions: Sessions["Service"]
   readonly events: UserEvents["Service"]
   readonly functions: FunctionsApi["Service"]
+  readonly streams: FunctionStreams["Service"]
+  readonly mongoDb: MongoDb["Service"]
   readonly profiles: ProfileApi["Service"]
   readonly apiKeys: ApiKeysApi["Service"]
   readonly push: PushApi["Service"]
@@ -303,6 +421,14 @@ export class UserHandle implements User {
 
   callFunction(name: string, ...args: ReadonlyArray<unknown>) {
     return this.#services.functions.call(this.id, name, args)
+  }
+
+  callFunctionStreaming(name: string, ...args: ReadonlyArray<unknown>) {
+    return this.#services.streams.stream(this.id, name, args)
+  }
+
+  mongoClient(serviceName: string) {
+    return this.#services.mongoDb.client(this.id, serviceName)
   }
 
   get logOut() {

@@ -49,7 +49,10 @@ export interface Options extends AppServicesServer.Options {
 export const layer = (
   apps: App | ReadonlyArray<App>,
   { host = "127.0.0.1", port = 0, shutdownTimeout = "3 seconds", ...options }: Options = {}
-): Layer.Layer<HttpServer.HttpServer, AppServicesServer.AppServicesServerError | HttpServerError.ServeError> =>
+): Layer.Layer<
+  HttpServer.HttpServer | AppServicesServer.Services,
+  AppServicesServer.AppServicesServerError | HttpServerError.ServeError
+> =>
   Layer.unwrap(
     Effect.sync(() => {
       const server = createServer()

@@ -125,12 +125,13 @@ export const writeFailure = (code: string, message: string): string =>
 export const keepAlive = ": keep-alive\n\n"
 
 /**
- * The query of a request for a stream, from its Extended JSON body.
+ * The parameter `baas_request` of a request for a stream, from its Extended JSON body. Its `+`, `/` and `=` have to be
+ * percent-encoded in a query.
  *
  * @category encoding
  * @since 0.1.0
  */
-export const encodeRequest = (ejson: string): string => `baas_request=${encodeURIComponent(Base64.encode(ejson))}`
+export const encodeRequest = (ejson: string): string => Base64.encode(ejson)
 
 const decoder = new TextDecoder("utf-8", { fatal: true })
 

@@ -21,20 +21,36 @@ const ofApp = { params: { appId: Schema.String } }
 const ofKey = { params: { id: Schema.String } }
 
 /**
- * What needs no more than the application's id, and the calls of its functions.
+ * What needs no more than the application's id.
  *
  * @category groups
  * @since 0.1.0
  */
 export class ApplicationGroup extends HttpApiGroup.make("application").add(
-  HttpApiEndpoint.get("location", routes.location, { ...ofApp, success: Answers.Location, error: NotFound }),
-  HttpApiEndpoint.post("callFunction", routes.callFunction, {
-    ...ofApp,
-    payload: Answers.FunctionCall,
-    success: Schema.Unknown,
-    error: [BadRequest, Forbidden, NotFound, TooLarge]
-  }).middleware(AccessToken)
+  HttpApiEndpoint.get("location", routes.location, { ...ofApp, success: Answers.Location, error: NotFound })
 ) {}
+
+/**
+ * The calls of functions, of the application's own and of the MongoDB service: answered at once, or as a stream.
+ *
+ * @category groups
+ * @since 0.1.0
+ */
+export class FunctionsGroup extends HttpApiGroup.make("functions")
+  .add(
+    HttpApiEndpoint.post("call", routes.callFunction, {
+      ...ofApp,
+      payload: Answers.FunctionCall,
+      success: Schema.Unknown,
+      error: [BadRequest, Forbidden, NotFound, TooLarge]
+    }),
+    HttpApiEndpoint.get("stream", routes.callFunction, {
+      ...ofApp,
+      success: Schema.Unknown,
+      error: [BadRequest, Forbidden, NotFound]
+    })
+  )
+  .middleware(AccessToken) {}
 
 /**
  * @category groups
@@ -46,15 +62,83 @@ export class AuthenticationGroup extends HttpApiGroup.make("authentication").add
     query: { link: Schema.optionalKey(Schema.String) },
     payload: Schema.Record(Schema.String, Schema.Unknown),
     success: Answers.LoggedIn,
-    error: [BadRequest, Unauthorized, NotFound, TooLarge]
-  }),
+    error: [BadRequest, Unauthorized, Forbidden, NotFound, TooLarge]
+  })
+) {}
+
+const Secret = Schema.RedactedFromValue(Schema.String)
+
+/** @internal */
+export const EmailPayload = Schema.Struct({ email: Schema.String })
+/** @internal */
+export const ConfirmPayload = Schema.Struct({ token: Secret, tokenId: Schema.String })
+/** @internal */
+export const ResetPayload = Schema.Struct({ ...ConfirmPayload.fields, password: Secret })
+const ResetCallPayload = Schema.Struct({
+  ...RegisterPayload.fields,
+  arguments: Schema.optional(Schema.Array(Schema.Unknown))
+})
+
+const Decided = Schema.Struct({ status: Schema.Literals(["success", "pending"]) }).pipe(HttpApiSchema.status(202))
+const ofAccount = { ...ofApp, error: [BadRequest, NotFound, TooLarge] } as const
+
+/**
+ * Accounts with e-mail and password.
+ *
+ * @category groups
+ * @since 0.1.0
+ */
+export class EmailPasswordGroup extends HttpApiGroup.make("emailPassword").add(
   HttpApiEndpoint.post("register", routes.register, {
     ...ofApp,
     payload: RegisterPayload,
     success: Schema.Struct({}).pipe(HttpApiSchema.status(201)),
     error: [BadRequest, NotFound, Conflict, TooLarge]
-  })
+  }),
+  HttpApiEndpoint.post("confirm", routes.confirm, {
+    ...ofAccount,
+    payload: ConfirmPayload,
+    success: HttpApiSchema.NoContent
+  }),
+  HttpApiEndpoint.post("confirmSend", routes.confirmSend, {
+    ...ofAccount,
+    payload: EmailPayload,
+    success: Schema.Struct({})
+  }),
+  HttpApiEndpoint.post("confirmCall", routes.confirmCall, { ...ofAccount, payload: EmailPayload, success: Decided }),
+  HttpApiEndpoint.post("reset", routes.reset, {
+    ...ofAccount,
+    payload: ResetPayload,
+    success: HttpApiSchema.NoContent
+  }),
+  HttpApiEndpoint.post("resetSend", routes.resetSend, {
+    ...ofAccount,
+    payload: EmailPayload,
+    success: Schema.Struct({}).pipe(HttpApiSchema.status(202))
+  }),
+  HttpApiEndpoint.post("resetCall", routes.resetCall, { ...ofAccount, payload: ResetCallPayload, success: Decided })
 ) {}
+
+/** @internal */
+export const PushPayload = Schema.Struct({ registrationToken: Secret })
+const ofPushService = { params: { appId: Schema.String, service: Schema.String }, success: HttpApiSchema.NoContent }
+
+/**
+ * Devices that a push service may send to.
+ *
+ * @category groups
+ * @since 0.1.0
+ */
+export class PushGroup extends HttpApiGroup.make("push")
+  .add(
+    HttpApiEndpoint.put("register", routes.pushRegistration, {
+      ...ofPushService,
+      payload: PushPayload,
+      error: [BadRequest, NotFound, TooLarge]
+    }),
+    HttpApiEndpoint.delete("deregister", routes.pushRegistration, { ...ofPushService, error: NotFound })
+  )
+  .middleware(AccessToken) {}
 
 /**
  * @category groups
@@ -108,6 +192,9 @@ export class ApiKeysGroup extends HttpApiGroup.make("apiKeys")
  */
 export class Api extends HttpApi.make("app-services")
   .add(ApplicationGroup)
+  .add(FunctionsGroup)
   .add(AuthenticationGroup)
+  .add(EmailPasswordGroup)
+  .add(PushGroup)
   .add(SessionGroup)
   .add(ApiKeysGroup) {}

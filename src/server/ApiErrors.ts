@@ -79,3 +79,7 @@ export class TooLarge extends Schema.Error<TooLarge>("effect-app-services/server
 /** The text says what happened, the code is what clients tell cases apart by. */
 export const body = (error: string, error_code?: ErrorCode): { error: string; error_code?: ErrorCode } =>
   error_code === undefined ? { error } : { error, error_code }
+
+/** A provider that the application does not have, or that this server does not know. */
+export const unsupportedProvider = (provider: string): BadRequest =>
+  new BadRequest(body(`authentication via '${provider}' is unsupported`))

@@ -10,18 +10,10 @@ import * as Base64Url from "effect/encoding/Base64Url"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { createHash } from "node:crypto"
 import { BadRequest, body, Conflict, Forbidden, NotFound } from "./ApiErrors.ts"
+import * as Digest from "./Digest.ts"
 import * as Ids from "./Ids.ts"
 import { type ApiKey, type Session, State, type User } from "./State.ts"
-
-/**
- * What finds a key again: keys are long and random, so one plain hash is as good as a slow one.
- *
- * @category accessors
- * @since 0.1.0
- */
-export const digest = (key: Redacted.Redacted): string => createHash("sha256").update(Redacted.value(key)).digest("hex")
 
 /** Keys a user may have. */
 const limit = 20
@@ -81,7 +73,7 @@ const make = Effect.gen(function* () {
       }
       const key = Redacted.make(Base64Url.encode(yield* random.randomBytes(48)))
       const id = yield* Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random)
-      const stored: ApiKey = { id, userId: user.id, name, digest: digest(key), disabled: false }
+      const stored: ApiKey = { id, userId: user.id, name, digest: Digest.of(key), disabled: false }
       yield* Effect.mapError(
         state.createApiKey(appId, stored),
         () => new Conflict(body("API key with name already exists", "APIKeyAlreadyExists"))

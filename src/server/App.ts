@@ -22,11 +22,15 @@
  */
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import * as CustomToken from "./CustomToken.ts"
+import type { DataSource } from "./DataAccess.ts"
 import type { FunctionContext, FunctionUser } from "./FunctionContext.ts"
 
 /**
  * A function written in code. It gets the caller's arguments, BSON classes where the wire held them, and answers with
- * an Effect, a Promise or a plain value. A failure reaches the caller as a `FunctionExecutionError`.
+ * an Effect, a Promise or a plain value. A failure reaches the caller as a `FunctionExecutionError`. One that answers
+ * with a Stream or an async iterator is called as a stream.
  *
  * @category models
  * @since 0.1.0
@@ -48,7 +52,7 @@ export interface HandlerOptions {
 /** The services that Effects among a function's results need; of an untyped result nobody knows. */
 type Needs<Result> = 0 extends 1 & Result
   ? never
-  : Result extends Effect.Effect<infer _A, infer _E, infer R>
+  : Result extends Effect.Effect<infer _A, infer _E, infer R> | Stream.Stream<infer _A, infer _E, infer R>
     ? R
     : never
 
@@ -66,6 +70,30 @@ type CheckedFunctions<Functions> = {
 }
 
 /**
+ * How e-mail addresses are confirmed and passwords reset. What would be mailed waits in the server's inbox.
+ *
+ * An address is confirmed at registration (`autoConfirm`), by a function, or by who opens the link of an e-mail. Without
+ * any of these settings it is confirmed at registration.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmailPasswordOptions {
+  readonly autoConfirm?: boolean
+  /** Gets `{ token, tokenId, username }` and answers with `{ status: "success" | "pending" | "fail" }`. */
+  readonly confirmationFunction?: string | Handler
+  /**
+   * Gets `{ username, password, token, tokenId, currentPasswordValid }` and the caller's arguments, and answers with
+   * `{ status: "success" | "pending" | "fail" }`.
+   */
+  readonly resetFunction?: string | Handler
+  /** The page that e-mails link to, with `token` and `tokenId` in the query. */
+  readonly emailConfirmationUrl?: string
+  readonly resetPasswordUrl?: string
+  readonly subjects?: { readonly confirmation?: string; readonly reset?: string }
+}
+
+/**
  * How users may log in.
  *
  * @category models
@@ -73,11 +101,13 @@ type CheckedFunctions<Functions> = {
  */
 export interface ProviderOptions {
   readonly anonymous?: boolean
-  /** `true` confirms an e-mail address at registration, as there is nothing yet that would mail a link. */
-  readonly emailPassword?: boolean | { readonly autoConfirm?: boolean }
+  /** `true` confirms an e-mail address at registration. */
+  readonly emailPassword?: boolean | EmailPasswordOptions
   readonly apiKey?: boolean
   /** A function, or the name of one: it gets the credentials and answers with the user's id, or `{ id, name }`. */
   readonly customFunction?: string | Handler
+  /** Whose JSON Web Tokens are trusted. */
+  readonly customToken?: CustomToken.Options
 }
 
 /**
@@ -113,6 +143,13 @@ export interface Options<Functions> {
   readonly providers?: ProviderOptions
   readonly functions?: Functions
   readonly customUserData?: CustomUserData
+  /**
+   * The data sources that clients may name. `"open"` lets every user read and write every document of one; `"closed"`
+   * keeps it to functions, as is any data source that is not listed.
+   */
+  readonly mongodb?: Readonly<Record<string, "open" | "closed">>
+  /** Names of the push services that devices may register with. */
+  readonly push?: ReadonlyArray<string>
   /** Name of a function that gets each new user; when it fails the user is not created. */
   readonly onUserCreation?: string
   /** What functions read as values. A `Redacted` one is a secret. */
@@ -154,6 +191,21 @@ export interface AppFunction {
 }
 
 /**
+ * The provider `local-userpass` as the server runs it. `autoConfirm` comes before a confirmation function.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmailPassword {
+  readonly autoConfirm: boolean
+  readonly confirmationFunction: AppFunction | undefined
+  readonly resetFunction: AppFunction | undefined
+  readonly emailConfirmationUrl: string | undefined
+  readonly resetPasswordUrl: string | undefined
+  readonly subjects: { readonly confirmation: string; readonly reset: string }
+}
+
+/**
  * Something the operator should know about a loaded application.
  *
  * @category models
@@ -174,10 +226,15 @@ export interface App {
   readonly id: string
   readonly providers: {
     readonly anonymous: boolean
-    readonly emailPassword: { readonly autoConfirm: boolean } | undefined
+    readonly emailPassword: EmailPassword | undefined
     readonly apiKey: boolean
     readonly customFunction: AppFunction | undefined
+    readonly customToken: CustomToken.CustomToken | undefined
   }
+  /** What clients may reach of the data sources, by name. */
+  readonly dataSources: ReadonlyMap<string, DataSource>
+  /** Names of the push services. */
+  readonly push: ReadonlySet<string>
   readonly functions: ReadonlyMap<string, AppFunction>
   readonly customUserData: CustomUserData | undefined
   readonly onUserCreation: string | undefined
@@ -213,7 +270,8 @@ export interface Collection {
 export const defaults = {
   accessTokenLifetime: Duration.minutes(30),
   refreshTokenLifetime: Duration.days(60),
-  deployment: { location: "US-VA", model: "GLOBAL" }
+  deployment: { location: "US-VA", model: "GLOBAL" },
+  subjects: { confirmation: "Please confirm your email address", reset: "Reset your password" }
 } as const
 
 /**
@@ -239,7 +297,13 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
           }
     )
   }
-  const { anonymous, apiKey, customFunction, emailPassword } = options.providers ?? {}
+  const { anonymous, apiKey, customFunction, customToken, emailPassword } = options.providers ?? {}
+  const find = (name: string, definition: string | Handler | undefined): AppFunction | undefined =>
+    typeof definition === "string"
+      ? (functions.get(definition) ?? missing(definition))
+      : definition === undefined
+        ? undefined
+        : fromHandler(name, definition)
   return {
     id: options.id,
     providers: {
@@ -247,15 +311,18 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
       emailPassword:
         emailPassword === undefined || emailPassword === false
           ? undefined
-          : { autoConfirm: emailPassword === true || (emailPassword.autoConfirm ?? true) },
+          : makeEmailPassword(emailPassword === true ? {} : emailPassword, find),
       apiKey: apiKey ?? false,
-      customFunction:
-        typeof customFunction === "string"
-          ? (functions.get(customFunction) ?? missing(customFunction))
-          : customFunction === undefined
-            ? undefined
-            : fromHandler("custom-function", customFunction)
+      customFunction: find("custom-function", customFunction),
+      customToken: customToken === undefined ? undefined : CustomToken.make(customToken)
     },
+    dataSources: new Map(
+      Object.entries(options.mongodb ?? {}).map(([name, access]) => [
+        name,
+        { open: access === "open", collections: new Map() }
+      ])
+    ),
+    push: new Set(options.push),
     functions,
     customUserData: options.customUserData,
     onUserCreation: options.onUserCreation,
@@ -278,6 +345,25 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
     report: []
   }
 }
+
+const makeEmailPassword = (
+  {
+    autoConfirm,
+    confirmationFunction,
+    emailConfirmationUrl,
+    resetFunction,
+    resetPasswordUrl,
+    subjects
+  }: EmailPasswordOptions,
+  find: (name: string, definition: string | Handler | undefined) => AppFunction | undefined
+): EmailPassword => ({
+  autoConfirm: autoConfirm ?? (confirmationFunction === undefined && emailConfirmationUrl === undefined),
+  confirmationFunction: find("confirmation", confirmationFunction),
+  resetFunction: find("reset", resetFunction),
+  emailConfirmationUrl,
+  resetPasswordUrl,
+  subjects: { ...defaults.subjects, ...subjects }
+})
 
 const fromHandler = (name: string, handler: Handler): AppFunction => ({
   name,

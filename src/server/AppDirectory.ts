@@ -10,18 +10,17 @@
  *
  * @since 0.1.0
  */
-import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
-import * as Option from "effect/Option"
 import type * as Path from "effect/Path"
-import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Ejson from "../protocol/Ejson.ts"
 import { type App, type Collection, defaults } from "./App.ts"
 import * as AppDirectoryAuth from "./AppDirectoryAuth.ts"
+import * as AppDirectoryData from "./AppDirectoryData.ts"
 import * as AppDirectoryFunctions from "./AppDirectoryFunctions.ts"
+import * as AppDirectorySecrets from "./AppDirectorySecrets.ts"
 import { reportUnsupported } from "./AppDirectoryUnsupported.ts"
 import { AppDirectoryError, type AppFiles, make as listFiles } from "./AppFiles.ts"
 
@@ -88,17 +87,21 @@ export const load: (directory: string) => Effect.Effect<App, AppDirectoryError, 
     }
     const root = rootFile === undefined ? undefined : yield* files.json(rootFile, RootConfig)
     const functions = yield* AppDirectoryFunctions.load(files)
-    const { customFunction, ...providers } = yield* AppDirectoryAuth.providers(files, functions)
+    const findSecret = yield* AppDirectorySecrets.load(files)
+    const providers = yield* AppDirectoryAuth.providers(files, functions, findSecret)
     const custom = yield* AppDirectoryAuth.customUserData(files, functions, root?.custom_user_data_config ?? undefined)
     const tag = root?.environment ?? ""
+    const dataSources = yield* AppDirectoryData.load(files)
     yield* reportUnsupported(files)
     return {
       id: root?.app_id === undefined || root.app_id === "" ? folderName(files.root) : root.app_id,
-      providers: { ...providers, customFunction },
+      providers,
+      push: yield* push(files),
       functions,
+      dataSources,
       customUserData: custom.source,
       onUserCreation: custom.onUserCreation,
-      values: yield* values(files),
+      values: yield* values(files, findSecret),
       environment: { tag, values: yield* environment(files, tag) },
       tokens: {
         accessTokenLifetime: defaults.accessTokenLifetime,
@@ -121,10 +124,8 @@ const Value = Schema.Struct({
   value: Schema.optional(Schema.Unknown),
   from_secret: Schema.optional(Schema.Boolean)
 })
-const Secrets = Schema.Record(Schema.String, Schema.Unknown)
 
-const values = Effect.fnUntraced(function* (files: AppFiles) {
-  const secrets = (yield* files.json("secrets.json", Secrets)) ?? {}
+const values = Effect.fnUntraced(function* (files: AppFiles, findSecret: AppDirectorySecrets.Find) {
   const found = new Map<string, unknown>()
   for (const file of files.below("values")) {
     if (!file.endsWith(".json")) continue
@@ -135,20 +136,23 @@ const values = Effect.fnUntraced(function* (files: AppFiles) {
       continue
     }
     const name = typeof value.value === "string" ? value.value : value.name
-    const secret = Object.hasOwn(secrets, name)
-      ? Option.some(Redacted.make(secrets[name]))
-      : yield* Effect.option(Config.Redacted(name).pipe(Effect.map((secret): Redacted.Redacted<unknown> => secret)))
-    if (Option.isSome(secret)) found.set(value.name, secret.value)
-    else {
-      files.report.push({
-        file,
-        message:
-          `the secret "${name}" of the value "${value.name}" is missing: put it into secrets.json ({ "${name}": ... }) ` +
-          `or into an environment variable of that name`
-      })
-    }
+    const secret = yield* findSecret(name, file, `the value "${value.name}"`)
+    if (secret !== undefined) found.set(value.name, secret)
   }
   return found
+})
+
+const Service = Schema.Struct({ name: Schema.optional(Schema.String), type: Schema.optional(Schema.String) })
+
+/** The services that push messages went through. */
+const push = Effect.fnUntraced(function* (files: AppFiles) {
+  const names = new Set<string>()
+  for (const file of files.below("services")) {
+    const folder = /^services\/([^/]+)\/config\.json$/.exec(file)?.[1]
+    const service = folder === undefined ? undefined : yield* files.json(file, Service)
+    if (folder !== undefined && service?.type === "gcm") names.add(service.name ?? folder)
+  }
+  return names
 })
 
 const Environment = Schema.Struct({

@@ -30,19 +30,14 @@ const rules: ReadonlyArray<Rule> = [
   },
   {
     file: /^services\/[^/]+\/config\.json$/,
-    message: "services are not supported: functions get no more than insertOne, findOne and updateOne of a data source"
+    message: "services other than MongoDB are not supported: functions that use this one fail",
+    // devices may register with a push service (gcm), though nothing is sent through it
+    declares: (content) => !(isRecord(content) && /^mongodb|^gcm$/.test(String(content["type"])))
   },
   {
-    file: /^services\/[^/]+\/rules\/.+\.json$/,
-    message: "data access and its rules are not supported: clients have no access to this collection"
-  },
-  {
-    file: /^data_sources\/[^/]+\/[^/]+\/[^/]+\/rules\.json$/,
-    message: "data access and its rules are not supported: clients have no access to this collection"
-  },
-  {
-    file: /^data_sources\/[^/]+\/default_rule\.json$/,
-    message: "data access and its rules are not supported: clients have no access to any collection"
+    file: /^data_sources\/[^/]+\/[^/]+\/[^/]+\/schema\.json$/,
+    message: "document schemas are not supported: documents of this collection are not validated",
+    declares: isFilled
   },
   { file: /^graphql\/custom_resolvers\/.+\.json$/, message: "GraphQL is not supported: this resolver is never called" },
   {

@@ -13,6 +13,7 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpServer from "effect/http/HttpServer"
@@ -33,6 +34,14 @@ import * as HttpApp from "./HttpApp.ts"
  * @since 0.1.0
  */
 export interface Options extends HttpApp.Options {}
+
+/**
+ * What a server provides to its own process: the inbox of what it would have mailed, and the administration of users.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Services = HttpApp.Services
 
 /**
  * Why a server does not start: two applications with one id, a signing key that is too short, or test settings where
@@ -60,8 +69,8 @@ const toServerError = ({ message }: AppsError) => new AppServicesServerError({ m
 export const layer = (
   apps: Apps,
   options?: Options
-): Layer.Layer<never, AppServicesServerError, HttpServer.HttpServer> =>
-  Layer.effectDiscard(
+): Layer.Layer<Services, AppServicesServerError, HttpServer.HttpServer> =>
+  Layer.effectContext(
     Effect.gen(function* () {
       const server = yield* HttpServer.HttpServer
       if (options?.passwordHashing === "testing" && !isLoopback(server.address)) {
@@ -70,13 +79,16 @@ export const layer = (
             'passwordHashing "testing" protects no password: it works on a loopback address only, such as 127.0.0.1'
         })
       }
-      const app = yield* Effect.mapError(HttpApp.make(listOf(apps), options), toServerError)
+      const { app, services } = yield* Effect.mapError(HttpApp.make(listOf(apps), options), toServerError)
       yield* server.serve(app).pipe(
-        // access tokens may come in the query; traces must not repeat them
-        Effect.updateService(UrlParams.CurrentRedactedNames, (names) => [...names, "baas_at", "stitch_at"])
+        // access tokens and the arguments of calls may come in the query; traces must not repeat them
+        Effect.updateService(UrlParams.CurrentRedactedNames, (names) => [...names, ...secretParameters])
       )
+      return services
     })
   )
+
+const secretParameters = ["baas_at", "stitch_at", "baas_request", "stitch_request"]
 
 const isLoopback = (address: HttpServer.HttpServer["Service"]["address"]): boolean =>
   NetAddress.isUnixPathAddress(address) || NetAddress.isLoopback(address.address)
@@ -88,17 +100,17 @@ const isLoopback = (address: HttpServer.HttpServer["Service"]["address"]): boole
  * @category layers
  * @since 0.1.0
  */
-export const layerHttpClient = (apps: Apps, options?: Options): Layer.Layer<HttpClient.HttpClient> =>
-  Layer.effect(
-    HttpClient.HttpClient,
+export const layerHttpClient = (apps: Apps, options?: Options): Layer.Layer<HttpClient.HttpClient | Services> =>
+  Layer.effectContext(
     Effect.gen(function* () {
-      const app = yield* Effect.orDie(Effect.mapError(HttpApp.make(listOf(apps), options), toServerError))
-      return HttpClient.make((request) =>
+      const { app, services } = yield* Effect.orDie(Effect.mapError(HttpApp.make(listOf(apps), options), toServerError))
+      const client = HttpClient.make((request) =>
         app.pipe(
           Effect.provideService(HttpServerRequest.HttpServerRequest, HttpServerRequest.fromClientRequest(request)),
           Effect.scoped,
           Effect.map((response) => HttpServerResponse.toClientResponse(response, { request }))
         )
       )
+      return Context.add(services, HttpClient.HttpClient, client)
     })
   )

@@ -10,7 +10,7 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { body, Unauthorized } from "./ApiErrors.ts"
+import { body, Forbidden, Unauthorized } from "./ApiErrors.ts"
 import type { HostedApp } from "./Apps.ts"
 import { type Session, State, type User } from "./State.ts"
 import { type AccessClaims, type TokenRejected, Tokens } from "./Tokens.ts"
@@ -29,6 +29,29 @@ export class CurrentUser extends Context.Service<
     readonly claims: AccessClaims
   }
 >()("effect-app-services/server/Authorization/CurrentUser") {}
+
+/**
+ * The user whose access token a request carries, who has to be one of the application that its path names.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const currentUserOf = (hosted: HostedApp): Effect.Effect<CurrentUser["Service"], Forbidden, CurrentUser> =>
+  Effect.flatMap(CurrentUser, (current) => ofApp(current, hosted))
+
+/**
+ * Refuses a user of another application.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const ofApp = (
+  current: CurrentUser["Service"],
+  hosted: HostedApp
+): Effect.Effect<CurrentUser["Service"], Forbidden> =>
+  current.hosted === hosted
+    ? Effect.succeed(current)
+    : Effect.fail(new Forbidden(body("the token belongs to a user of another app", "UserAppDomainMismatch")))
 
 /**
  * The session whose refresh token a request carries.
@@ -53,27 +76,44 @@ export class CurrentSession extends Context.Service<
  */
 export class AccessToken extends HttpApiMiddleware.Service<AccessToken, { provides: CurrentUser }>()(
   "effect-app-services/server/AccessToken",
-  { error: Unauthorized }
+  { error: [Unauthorized, Forbidden] }
 ) {
   static readonly layer: Layer.Layer<AccessToken, never, Tokens | State> = Layer.effect(
     AccessToken,
     Effect.gen(function* () {
-      const tokens = yield* Tokens
-      const state = yield* State
+      const authenticate = yield* authenticator
       return AccessToken.of((handler) =>
         Effect.gen(function* () {
-          const token = (yield* headerToken) ?? (yield* queryToken)
-          if (token === undefined) return yield* new Unauthorized(body("must authenticate first"))
-          if (Redacted.value(token) === "") return yield* new Unauthorized(body("unauthorized"))
-          const { claims, hosted } = yield* Effect.mapError(tokens.verifyAccess(token), refused("access"))
-          const user = yield* state.user(hosted.app.id, claims.sub)
-          if (Option.isNone(user)) return yield* new Unauthorized(body("invalid session", "InvalidSession"))
-          return yield* Effect.provideService(handler, CurrentUser, { hosted, claims, user: user.value })
+          const user = yield* authenticate((yield* headerToken) ?? (yield* queryToken))
+          return yield* Effect.provideService(handler, CurrentUser, user)
         })
       )
     })
   )
 }
+
+/**
+ * Finds the user that an access token speaks for.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const authenticator = Effect.gen(function* () {
+  const tokens = yield* Tokens
+  const state = yield* State
+  return Effect.fnUntraced(function* (
+    token: Redacted.Redacted | undefined
+  ): Effect.fn.Return<CurrentUser["Service"], Unauthorized | Forbidden> {
+    if (token === undefined) return yield* new Unauthorized(body("must authenticate first"))
+    if (Redacted.value(token) === "") return yield* new Unauthorized(body("unauthorized"))
+    const { claims, hosted } = yield* Effect.mapError(tokens.verifyAccess(token), refused("access"))
+    const user = Option.getOrUndefined(yield* state.user(hosted.app.id, claims.sub))
+    if (user === undefined) return yield* new Unauthorized(body("invalid session", "InvalidSession"))
+    // no refresh can help, so this is no 401
+    if (user.disabled) return yield* new Forbidden(body("user disabled", "UserDisabled"))
+    return { hosted, claims, user }
+  })
+})
 
 /**
  * Demands a refresh token of a session that has not ended.
@@ -98,24 +138,26 @@ export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { prov
             return yield* new Unauthorized(body("expected Authorization header with JWT (Bearer schema)"))
           }
           const { claims, hosted } = yield* Effect.mapError(tokens.verifyRefresh(token), refused("refresh"))
-          const session = yield* state.session(hosted.app.id, claims.baas_id)
-          const user = yield* state.user(hosted.app.id, claims.sub)
-          if (Option.isNone(session) || Option.isNone(user)) {
+          const session = Option.getOrUndefined(yield* state.session(hosted.app.id, claims.baas_id))
+          const user = Option.getOrUndefined(yield* state.user(hosted.app.id, claims.sub))
+          if (user?.disabled === true) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
+          if (session === undefined || user === undefined) {
             return yield* new Unauthorized(body("invalid session: failed to find refresh token", "InvalidSession"))
           }
-          return yield* Effect.provideService(handler, CurrentSession, {
-            hosted,
-            session: session.value,
-            user: user.value
-          })
+          return yield* Effect.provideService(handler, CurrentSession, { hosted, session, user })
         })
       )
     })
   )
 }
 
-/** The header's token, empty when the header holds no bearer token. */
-const headerToken = Effect.map(HttpServerRequest.HttpServerRequest, ({ headers }) => {
+/**
+ * The bearer token of the `Authorization` header: empty where the header holds something else.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const headerToken = Effect.map(HttpServerRequest.HttpServerRequest, ({ headers }) => {
   const header = headers["authorization"]
   if (header === undefined) return undefined
   return Redacted.make(/^Bearer +(\S+) *$/i.exec(header)?.[1] ?? "")

@@ -1,18 +1,21 @@
 /**
- * The documents of the hosted applications: enough for custom user data and for the functions that keep it.
+ * The documents of the hosted applications: what functions, clients and custom user data read and write.
  *
- * In memory, by application, data source, database and collection. Documents go in and come out as copies.
+ * One small interface in MongoDB's terms, so that other databases can stand behind it. Documents go in and come out as
+ * copies. The embedded one keeps everything in memory. The BSON type of a JavaScript number in it follows from its value;
+ * one that came as `Long`, `Int32` or `Double` stays of that class, but what a pipeline yields does not.
  *
  * @since 0.1.0
  */
 import { ObjectId } from "bson"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Result from "effect/Result"
-import { isDate } from "node:util/types"
-import * as Ejson from "../protocol/Ejson.ts"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Bson from "./internal/bson.ts"
+import * as Memory from "./internal/memory.ts"
 
 /**
  * A document.
@@ -36,7 +39,35 @@ export interface Namespace {
 }
 
 /**
- * What an update did.
+ * Which documents, in which order, and what of them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Find {
+  readonly filter: Document
+  readonly projection?: Document | undefined
+  readonly sort?: Document | undefined
+  readonly skip?: number | undefined
+  readonly limit?: number | undefined
+}
+
+/**
+ * What happens to a document: operators or a pipeline are applied to it, or another one takes its place.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Change =
+  | {
+      readonly _tag: "Update"
+      readonly update: Document | ReadonlyArray<Document>
+      readonly arrayFilters?: ReadonlyArray<Document> | undefined
+    }
+  | { readonly _tag: "Replace"; readonly document: Document }
+
+/**
+ * What an update did. `upsertedId` is present when a document was inserted.
  *
  * @category models
  * @since 0.1.0
@@ -48,7 +79,18 @@ export interface UpdateResult {
 }
 
 /**
- * Documents by collection. Filters compare top-level fields for equality; the first document inserted is found first.
+ * Why the database refused: `message` in the words of MongoDB where it has any, `code` its number.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class DatabaseError extends Schema.TaggedError<DatabaseError>("effect-app-services/server/DatabaseError")(
+  "DatabaseError",
+  { message: Schema.String, code: Schema.optionalKey(Schema.Int) }
+) {}
+
+/**
+ * Documents by collection, each with an `_id` that no other has.
  *
  * @category services
  * @since 0.1.0
@@ -56,84 +98,101 @@ export interface UpdateResult {
 export class Database extends Context.Service<
   Database,
   {
-    /** Inserts a document and answers its `_id`, which it gets if it has none. */
-    readonly insertOne: (namespace: Namespace, document: Document) => Effect.Effect<unknown>
-    readonly findOne: (namespace: Namespace, filter: Document) => Effect.Effect<Document | undefined>
-    readonly updateOne: (
+    /** Inserts documents in order, up to the first that cannot be; answers with their ids. */
+    readonly insert: (
       namespace: Namespace,
-      filter: Document,
-      set: Document,
-      options?: { readonly upsert?: boolean }
-    ) => Effect.Effect<UpdateResult>
+      documents: ReadonlyArray<Document>
+    ) => Effect.Effect<ReadonlyArray<unknown>, DatabaseError>
+    readonly find: (namespace: Namespace, find: Find) => Effect.Effect<ReadonlyArray<Document>, DatabaseError>
+    readonly update: (
+      namespace: Namespace,
+      update: {
+        readonly filter: Document
+        readonly change: Change
+        readonly many?: boolean | undefined
+        readonly upsert?: boolean | undefined
+      }
+    ) => Effect.Effect<UpdateResult, DatabaseError>
+    /** Answers with how many documents there were. */
+    readonly delete: (
+      namespace: Namespace,
+      deletion: { readonly filter: Document; readonly many?: boolean | undefined }
+    ) => Effect.Effect<number, DatabaseError>
+    /** Finds the first document, changes or deletes it, and answers with it, before the change unless told otherwise. */
+    readonly findOneAnd: (
+      namespace: Namespace,
+      find: {
+        readonly filter: Document
+        readonly change: Change | { readonly _tag: "Delete" }
+        readonly projection?: Document | undefined
+        readonly sort?: Document | undefined
+        readonly upsert?: boolean | undefined
+        readonly returnNew?: boolean | undefined
+      }
+    ) => Effect.Effect<Document | undefined, DatabaseError>
+    readonly aggregate: (
+      namespace: Namespace,
+      pipeline: ReadonlyArray<Document>
+    ) => Effect.Effect<ReadonlyArray<Document>, DatabaseError>
+    readonly count: (namespace: Namespace, find: Omit<Find, "projection">) => Effect.Effect<number, DatabaseError>
+    readonly distinct: (
+      namespace: Namespace,
+      field: string,
+      filter: Document
+    ) => Effect.Effect<ReadonlyArray<unknown>, DatabaseError>
+    /** Keeps searches for a value of a field as quick among many documents as among few. */
+    readonly index: (namespace: Namespace, field: string) => Effect.Effect<void, DatabaseError>
+    /** Opens the changes of a collection that match, from now on or after the one whose `_id` is given, without end. */
+    readonly watch: (
+      namespace: Namespace,
+      watch: { readonly filter?: Document | undefined; readonly resumeAfter?: unknown }
+    ) => Effect.Effect<Stream.Stream<Document, DatabaseError>, DatabaseError>
   }
 >()("effect-app-services/server/Database") {
   /** Keeps everything in memory, for the life of the layer. */
   static readonly layerMemory: Layer.Layer<Database> = Layer.sync(Database, () => makeMemory())
 }
 
+const asError = (cause: unknown): DatabaseError =>
+  cause instanceof RangeError
+    ? new DatabaseError({ message: "the document is nested too deeply" })
+    : new DatabaseError({
+        message: cause instanceof Error ? cause.message : String(cause),
+        ...(cause instanceof Memory.DuplicateKey && { code: 11_000 })
+      })
+
 const makeMemory = (): Database["Service"] => {
-  const collections = new Map<string, Array<Document>>()
-  const documents = ({ appId, collection, database, service }: Namespace): Array<Document> => {
-    const key = JSON.stringify([appId, service, database, collection])
-    let found = collections.get(key)
-    if (found === undefined) collections.set(key, (found = []))
-    return found
+  const life = new ObjectId().toHexString()
+  const stores = new Map<string, Memory.Store>()
+  const open = ({ appId, collection, database, service }: Namespace) => {
+    const key = JSON.stringify([appId, service, database])
+    let store = stores.get(key)
+    if (store === undefined) stores.set(key, (store = new Memory.Store(database, life)))
+    return { store, collection }
   }
-  const insert = (namespace: Namespace, document: Document): unknown => {
-    const stored = copyDocument(document)
-    const withId = "_id" in stored ? stored : { _id: new ObjectId(), ...stored }
-    documents(namespace).push(withId)
-    return withId["_id"]
-  }
+  const run = <A>(namespace: Namespace, use: (store: Memory.Store, collection: string, now: Date) => A) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Effect.try({
+        try: () => {
+          const { collection, store } = open(namespace)
+          // @effect-diagnostics-next-line globalDateInEffect:off -- BSON dates are JavaScript dates
+          return use(store, collection, new Date(now))
+        },
+        catch: asError
+      })
+    )
 
   return Database.of({
-    insertOne: (namespace, document) => Effect.sync(() => insert(namespace, document)),
-    findOne: (namespace, filter) =>
-      Effect.sync(() => {
-        const found = documents(namespace).find((document) => matches(document, filter))
-        return found === undefined ? undefined : copyDocument(found)
-      }),
-    updateOne: (namespace, filter, set, options) =>
-      Effect.sync(() => {
-        const found = documents(namespace).find((document) => matches(document, filter))
-        if (found === undefined) {
-          if (options?.upsert !== true) return { matchedCount: 0, modifiedCount: 0 }
-          return { matchedCount: 0, modifiedCount: 0, upsertedId: insert(namespace, { ...filter, ...set }) }
-        }
-        for (const [key, value] of Object.entries(copyDocument(set))) define(found, key, value)
-        return { matchedCount: 1, modifiedCount: 1 }
-      })
+    insert: (namespace, documents) =>
+      run(namespace, (store, name, now) => documents.map((document) => Bson.copy(store.insert(name, document, now)))),
+    find: (namespace, find) => run(namespace, (store, name, now) => store.find(name, find, now)),
+    update: (namespace, update) => run(namespace, (store, name, now) => store.update(name, update, now)),
+    delete: (namespace, deletion) => run(namespace, (store, name, now) => store.delete(name, deletion, now)),
+    findOneAnd: (namespace, find) => run(namespace, (store, name, now) => store.findOneAnd(name, find, now)),
+    aggregate: (namespace, pipeline) => run(namespace, (store, name, now) => store.aggregate(name, pipeline, now)),
+    count: (namespace, find) => run(namespace, (store, name) => store.matching(name, find).length),
+    distinct: (namespace, field, filter) => run(namespace, (store, name) => store.distinct(name, field, filter)),
+    index: (namespace, field) => run(namespace, (store, name) => store.collection(name).index(field)),
+    watch: (namespace, watch) => run(namespace, (store, name) => Stream.mapError(store.watch(name, watch), asError))
   })
-}
-
-const matches = (document: Document, filter: Document): boolean =>
-  Object.entries(filter).every(([key, value]) => Object.hasOwn(document, key) && equals(document[key], value))
-
-/** Values are equal when their canonical forms are: types count, whichever realm or copy of `bson` they come from. */
-const equals = (a: unknown, b: unknown): boolean => {
-  if (typeof a !== "object" || a === null || typeof b !== "object" || b === null) return a === b
-  return Option.getOrUndefined(canonical(a)) === Option.getOrElse(canonical(b), () => "")
-}
-const canonical = (value: unknown) => Result.getSuccess(Ejson.stringify(value))
-
-/** Copies what may be of another JavaScript realm into plain values of this one; BSON values are shared. */
-export const copy = (value: unknown): unknown => {
-  if (typeof value !== "object" || value === null) return value
-  // @effect-diagnostics-next-line globalDate:off -- BSON dates are JavaScript dates
-  if (isDate(value)) return new Date(value.getTime())
-  if (Array.isArray(value)) return Array.from(value, copy)
-  if ("_bsontype" in value || ArrayBuffer.isView(value)) return value
-  return copyDocument({ ...value })
-}
-
-const copyDocument = (document: Document): Document => {
-  const out: Document = {}
-  for (const [key, value] of Object.entries(document)) define(out, key, copy(value))
-  return out
-}
-
-/** Sets a key; a plain assignment to `__proto__` would change the prototype. */
-const define = (document: Document, key: string, value: unknown): void => {
-  if (key !== "__proto__") document[key] = value
-  else Object.defineProperty(document, key, { value, enumerable: true, configurable: true, writable: true })
 }

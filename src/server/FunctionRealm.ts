@@ -80,7 +80,9 @@ export interface FunctionRealm {
   /** Copies plain objects, arrays and dates so that they are instances of the realm's own classes. */
   readonly copyIn: (value: unknown) => unknown
   /** A promise of the realm that follows one of ours. */
-  readonly promise: (promise: Promise<unknown>) => unknown
+  readonly promise: (promise: Promise<unknown>) => PromiseLike<unknown>
+  /** Runs code of the realm that got out of it, such as a step of an iterator, under a time limit. */
+  readonly guard: (run: () => unknown, timeoutMillis: number) => unknown
   readonly error: (message: string) => Error
   readonly close: () => void
 }
@@ -113,7 +115,9 @@ const bootstrap = `"use strict";
 interface Helpers {
   readonly Error: new (message: string) => Error
   readonly Promise: new () => Promise<unknown>
-  readonly promise: (then: (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void) => unknown
+  readonly promise: (
+    then: (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void
+  ) => PromiseLike<unknown>
   readonly copier: (isDate: (u: unknown) => boolean, isForeign: (u: object) => boolean) => (value: unknown) => unknown
 }
 
@@ -211,20 +215,25 @@ export const make = (root: string | undefined, onStray: (reason: unknown) => voi
     return result.exports !== empty ? result.exports : result.module.exports
   }
 
+  const guard = (run: () => unknown, timeout: number): unknown => {
+    define(slot, run)
+    return runScript.runInContext(contextified, { timeout })
+  }
+
   return {
     copyIn,
     error,
     promise: (promise) => helpers.promise((resolve, reject) => promise.then(resolve, reject)),
+    guard,
     close: watchRejections((promise) => promise instanceof helpers.Promise, onStray),
     invoke: (source, args, call) => {
       const run = compile(source.text, source.file)
-      define(slot, () => {
+      return guard(() => {
         const target = exported(run, call)
         if (typeof target !== "function") throw error("exports is not a function")
         const returned: unknown = Reflect.apply(target, undefined, args)
         return returned
-      })
-      return runScript.runInContext(contextified, { timeout: call.timeoutMillis })
+      }, call.timeoutMillis)
     }
   }
 }

@@ -7,13 +7,16 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import { format } from "node:util"
 import type { App, AppFunction, Handler } from "./App.ts"
-import { copy, Database, type Document, type Namespace } from "./Database.ts"
+import { Database, type DatabaseError } from "./Database.ts"
 import { FunctionContext, FunctionError, type FunctionRequest, type FunctionUser } from "./FunctionContext.ts"
 import * as FunctionRealm from "./FunctionRealm.ts"
+import * as FunctionStream from "./FunctionStream.ts"
+import * as FunctionServices from "./FunctionServices.ts"
+import { copy } from "./internal/bson.ts"
 
 /**
  * One call, and who makes it.
@@ -38,6 +41,12 @@ export class FunctionRuntime extends Context.Service<
   {
     /** Calls a function on behalf of a client: not a private one, nor one that a rule closes. */
     readonly call: (caller: Caller, name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
+    /** Calls a function on behalf of a client, and answers with what it yields, one value after the other. */
+    readonly stream: (
+      caller: Caller,
+      name: string,
+      args: ReadonlyArray<unknown>
+    ) => Effect.Effect<Stream.Stream<unknown, FunctionError>, FunctionError>
     /** Runs a function on behalf of the server itself. */
     readonly run: (
       caller: Caller,
@@ -136,7 +145,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
       realm.invoke(body, args, {
         context,
         console: consoleOf(services, caller.app.id, name),
-        timeoutMillis: Math.max(1, Math.min(Duration.toMillis(timeLimit), 2 ** 31 - 1))
+        timeoutMillis: timeLimitMillis(timeLimit)
       })
     return invoke
   }
@@ -147,15 +156,33 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
       Effect.withSpan("FunctionRuntime.run", { attributes: { app: caller.app.id, function: fn.name } })
     )
 
+  const findPublic = (app: App, name: string) =>
+    Effect.flatMap(find(app, name), (fn) => (fn.private ? Effect.fail(notAllowed(name)) : Effect.succeed(fn)))
+
+  /** A step of what a function yields; it may take as long as a call may. */
+  const step = (caller: Caller, fn: AppFunction) => (next: () => unknown) => {
+    const guard = fn.body._tag === "Source" ? realms.get(caller.app)?.guard : undefined
+    const millis = timeLimitMillis(timeLimit)
+    return Effect.tryPromise({
+      try: async () => await (guard === undefined ? next() : guard(next, millis)),
+      catch: thrown
+    }).pipe(Effect.timeoutOrElse({ duration: timeLimit, orElse: () => Effect.fail(timedOut) }))
+  }
+
   return FunctionRuntime.of({
     call: Effect.fn("FunctionRuntime.call")(function* (caller: Caller, name: string, args: ReadonlyArray<unknown>) {
-      const fn = yield* find(caller.app, name)
-      if (fn.private) return yield* notAllowed(name)
-      return yield* run(caller, fn, args)
+      return yield* run(caller, yield* findPublic(caller.app, name), args)
+    }),
+    stream: Effect.fn("FunctionRuntime.stream")(function* (caller: Caller, name: string, args: ReadonlyArray<unknown>) {
+      const fn = yield* findPublic(caller.app, name)
+      return FunctionStream.make(yield* run(caller, fn, args), step(caller, fn), thrown)
     }),
     run
   })
 })
+
+const timeLimitMillis = (timeLimit: Duration.Duration): number =>
+  Math.max(1, Math.min(Duration.toMillis(timeLimit), 2 ** 31 - 1))
 
 const notFound = (name: string) =>
   new FunctionError({ code: "FunctionNotFound", message: `function not found: '${name}'` })
@@ -171,6 +198,8 @@ const isThenable = (u: unknown): u is PromiseLike<unknown> =>
 /** What a function may require is checked where an application is defined. */
 const isHandlerEffect = (u: unknown): u is Effect.Effect<unknown, unknown, FunctionContext> => Effect.isEffect(u)
 
+const isHandlerStream = (u: unknown): u is Stream.Stream<unknown, unknown, FunctionContext> => Stream.isStream(u)
+
 const runHandler = (handler: Handler, args: ReadonlyArray<unknown>, context: FunctionContext["Service"]) =>
   Effect.suspend((): Effect.Effect<unknown, FunctionError, FunctionContext> => {
     const result: unknown = Reflect.apply(handler, undefined, args)
@@ -178,6 +207,9 @@ const runHandler = (handler: Handler, args: ReadonlyArray<unknown>, context: Fun
     if (isHandlerEffect(result)) return Effect.mapError(result, thrown)
     return isThenable(result) ? Effect.tryPromise({ try: () => result, catch: thrown }) : Effect.succeed(result)
   }).pipe(
+    Effect.map((result) =>
+      isHandlerStream(result) ? Stream.provideService(result, FunctionContext, context) : result
+    ),
     Effect.provideService(FunctionContext, context),
     Effect.catchDefect((defect) => Effect.fail(thrown(defect)))
   )
@@ -222,30 +254,11 @@ const sourceContext = (
   realm: FunctionRealm.FunctionRealm,
   { app, request, user }: Caller,
   execute: (name: string, ...args: ReadonlyArray<unknown>) => unknown,
-  runPromise: <A, E>(effect: Effect.Effect<A, E>) => unknown,
+  runPromise: <A, E>(effect: Effect.Effect<A, E>) => PromiseLike<unknown>,
   database: Database["Service"]
 ): object => {
-  const collection = (namespace: Namespace) =>
-    FunctionRealm.unsupported("collection", realm.error, {
-      insertOne: (document: Document) =>
-        runPromise(Effect.map(database.insertOne(namespace, document), (insertedId) => realm.copyIn({ insertedId }))),
-      findOne: (filter: Document = {}, ...more: ReadonlyArray<unknown>) => {
-        refuseOperators(filter, realm.error)
-        if (more.some((option) => option !== undefined)) throw realm.error("findOne supports a filter only")
-        return runPromise(Effect.map(database.findOne(namespace, filter), (found) => realm.copyIn(found ?? null)))
-      },
-      updateOne: (filter: Document, update: Document, options?: { readonly upsert?: boolean }) => {
-        refuseOperators(filter, realm.error)
-        const { $set, ...rest } = update
-        const { upsert, ...unknown } = options ?? {}
-        if (!Predicate.isObject($set) || Object.keys(rest).length > 0 || Object.keys(unknown).length > 0) {
-          throw realm.error("updateOne supports { $set: { ... } } and { upsert: true } only")
-        }
-        refuseOperators($set, realm.error)
-        const updated = database.updateOne(namespace, filter, $set, { upsert: upsert === true })
-        return runPromise(Effect.map(updated, realm.copyIn))
-      }
-    })
+  const onFailure = ({ code, message }: DatabaseError) =>
+    Object.assign(realm.error(message), { name: "MongoError" }, code !== undefined && { code })
   const value = (name: string): unknown => {
     const found = app.values.get(name)
     return realm.copyIn(Redacted.isRedacted(found) ? Redacted.value(found) : found)
@@ -264,28 +277,9 @@ const sourceContext = (
     values: { get: value },
     environment: { tag: app.environment.tag, values: realm.copyIn(Object.fromEntries(app.environment.values)) },
     runningAsSystem: () => user.type === "system",
-    services: {
-      get: (service: string) =>
-        FunctionRealm.unsupported(`services.get("${service}")`, realm.error, {
-          db: (name: string) =>
-            FunctionRealm.unsupported("db", realm.error, {
-              collection: (collectionName: string) =>
-                collection({ appId: app.id, service, database: name, collection: collectionName })
-            })
-        })
-    }
+    services: FunctionServices.make(
+      { realm, database, run: (effect) => runPromise(Effect.mapBoth(effect, { onSuccess: realm.copyIn, onFailure })) },
+      app.id
+    )
   })
-}
-
-/** Filters are compared for equality of top-level fields; anything that asks for more must not seem to work. */
-const refuseOperators = (document: Document, error: (message: string) => Error): void => {
-  for (const [key, value] of Object.entries(document)) {
-    const operator =
-      key.startsWith("$") || key.includes(".")
-        ? key
-        : typeof value === "object" && value !== null && !("_bsontype" in value)
-          ? Object.keys(value).find((inner) => inner.startsWith("$"))
-          : undefined
-    if (operator !== undefined) throw error(`"${operator}" is not supported by this server: top-level equality only`)
-  }
 }

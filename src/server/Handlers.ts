@@ -5,95 +5,36 @@
  */
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import type * as HttpServerRequest from "effect/http/HttpServerRequest"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { LoginOptions } from "../protocol/Device.ts"
-import * as Ejson from "../protocol/Ejson.ts"
-import { RegisterPayload } from "../protocol/Provider.ts"
 import { Api } from "./Api.ts"
-import { BadRequest, body, Forbidden, NotFound } from "./ApiErrors.ts"
 import { ApiKeys } from "./ApiKeys.ts"
-import { Apps, type HostedApp } from "./Apps.ts"
-import { CurrentSession, CurrentUser } from "./Authorization.ts"
+import { authenticator, CurrentSession, CurrentUser, headerToken, ofApp } from "./Authorization.ts"
 import * as Body from "./Body.ts"
-import type { FunctionError, FunctionRequest } from "./FunctionContext.ts"
-import { FunctionRuntime } from "./FunctionRuntime.ts"
+import * as EmailPasswordHandlers from "./EmailPasswordHandlers.ts"
+import * as FunctionHandlers from "./FunctionHandlers.ts"
 import * as Location from "./Location.ts"
 import { Logins } from "./Logins.ts"
+import * as PushHandlers from "./PushHandlers.ts"
+import { findApp, functionRequest } from "./Requests.ts"
 import { Sessions } from "./Sessions.ts"
 import { type ApiKey, State } from "./State.ts"
-import { customDataOfClaim, functionUser, profileData } from "./Users.ts"
-
-/** The application a path names. */
-const findApp = Effect.map(Apps, ({ byId }) => (appId: string): Effect.Effect<HostedApp, NotFound> => {
-  const hosted = byId.get(appId)
-  return hosted === undefined
-    ? Effect.fail(new NotFound(body(`cannot find app using Client App ID '${appId}'`)))
-    : Effect.succeed(hosted)
-})
-
-const functionRequest = (request: HttpServerRequest.HttpServerRequest): FunctionRequest => ({
-  remoteIPAddress: Option.getOrUndefined(request.remoteAddress),
-  httpMethod: request.method,
-  httpUserAgent: request.headers["user-agent"],
-  httpReferrer: request.headers["referer"],
-  rawQueryString: request.url.split("?")[1] ?? ""
-})
-
-const functionFailed = ({ code, message }: FunctionError): BadRequest | NotFound =>
-  code === "FunctionNotFound" ? new NotFound(body(message, code)) : new BadRequest(body(message, code))
+import { profileData } from "./Users.ts"
 
 const application = HttpApiBuilder.group(Api, "application", (handlers) =>
-  Effect.gen(function* () {
-    const find = yield* findApp
-    const runtime = yield* FunctionRuntime
-    return handlers
-      .handle(
-        "location",
-        Effect.fnUntraced(function* ({ params, request }) {
-          const { app } = yield* find(params.appId)
-          return Location.of(request, app.deployment)
-        })
-      )
-      .handleRaw(
-        "callFunction",
-        Effect.fnUntraced(function* ({ params, request }) {
-          const { app } = yield* find(params.appId)
-          const { claims, hosted, user } = yield* CurrentUser
-          if (hosted.app !== app) {
-            return yield* new Forbidden(body("the token belongs to a user of another app", "UserAppDomainMismatch"))
-          }
-          const { arguments: args = [], name, service } = yield* Body.ejson(request)
-          if (typeof name !== "string")
-            return yield* new BadRequest(body("'name' is a required string", "MissingParameter"))
-          if (!Array.isArray(args))
-            return yield* new BadRequest(body("'arguments' must be an array", "InvalidParameter"))
-          if (typeof service === "string" && service !== "") {
-            return yield* new NotFound(
-              body(`service not found: '${service}': this server has no services yet`, "ServiceNotFound")
-            )
-          }
-          const caller = {
-            app,
-            user: functionUser(user, customDataOfClaim(claims.user_data)),
-            request: functionRequest(request)
-          }
-          const result = yield* Effect.mapError(runtime.call(caller, name, args), functionFailed)
-          const text = yield* Effect.mapError(
-            Effect.fromResult(Ejson.stringify(result)),
-            ({ message }) =>
-              new BadRequest(body(`the function's result cannot be sent: ${message}`, "FunctionExecutionError"))
-          )
-          return HttpServerResponse.text(text, { contentType: "application/json" })
-        })
-      )
-  })
+  Effect.map(findApp, (find) =>
+    handlers.handle(
+      "location",
+      Effect.fnUntraced(function* ({ params, request }) {
+        const { app } = yield* find(params.appId)
+        return Location.of(request, app.deployment)
+      })
+    )
+  )
 )
 
-const decodeRegistration = Body.decode(RegisterPayload)
 const decodeOptions = Schema.decodeUnknownOption(LoginOptions)
 
 const authentication = HttpApiBuilder.group(Api, "authentication", (handlers) =>
@@ -101,35 +42,27 @@ const authentication = HttpApiBuilder.group(Api, "authentication", (handlers) =>
     const find = yield* findApp
     const logins = yield* Logins
     const sessions = yield* Sessions
-    return handlers
-      .handleRaw(
-        "logIn",
-        Effect.fnUntraced(function* ({ params, query, request }) {
-          const hosted = yield* find(params.appId)
-          // answering a link with an ordinary login would hand out another user's tokens
-          if (query.link !== undefined && query.link !== "false") {
-            return yield* new BadRequest(body("linking credentials is not supported by this server yet", "BadRequest"))
-          }
-          const { options, ...payload } = yield* Body.json(request)
-          // what a client tells about its device is worth no failed login
-          const device = Option.getOrUndefined(decodeOptions({ options }))?.options?.device
-          const { identity, user } = yield* logins.logIn(params.provider, {
-            hosted,
-            payload,
-            request: functionRequest(request)
-          })
-          return yield* sessions.begin(hosted, user, identity, device?.deviceId)
-        })
-      )
-      .handleRaw(
-        "register",
-        Effect.fnUntraced(function* ({ params, request }) {
-          const hosted = yield* find(params.appId)
-          const { email, password } = yield* Effect.flatMap(Body.json(request), decodeRegistration)
-          yield* logins.register(hosted, email, password)
-          return {}
-        })
-      )
+    const authenticate = yield* authenticator
+    return handlers.handleRaw(
+      "logIn",
+      Effect.fnUntraced(function* ({ params, query, request }) {
+        const hosted = yield* find(params.appId)
+        const { options, ...payload } = yield* Body.json(request)
+        const attempt = { hosted, payload, request: functionRequest(request) }
+        // what asks for a link in whatever words must not get an ordinary login: it would be another user's
+        if (query.link !== undefined && query.link !== "false") {
+          const { claims, user } = yield* Effect.flatMap(authenticate(yield* headerToken), (user) =>
+            ofApp(user, hosted)
+          )
+          const session = yield* sessions.find(hosted, claims.iss)
+          return yield* sessions.answer(hosted, yield* logins.link(params.provider, attempt, user), session)
+        }
+        // what a client tells about its device is worth no failed login
+        const device = Option.getOrUndefined(decodeOptions({ options }))?.options?.device
+        const { identity, user } = yield* logins.logIn(params.provider, attempt)
+        return yield* sessions.begin(hosted, user, identity, device?.deviceId)
+      })
+    )
   })
 )
 
@@ -238,4 +171,12 @@ const apiKeys = HttpApiBuilder.group(Api, "apiKeys", (handlers) =>
  * @category layers
  * @since 0.1.0
  */
-export const layer = Layer.mergeAll(application, authentication, session, apiKeys)
+export const layer = Layer.mergeAll(
+  application,
+  FunctionHandlers.layer,
+  authentication,
+  session,
+  apiKeys,
+  EmailPasswordHandlers.layer,
+  PushHandlers.layer
+)

@@ -14,6 +14,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiError from "effect/http-api/HttpApiError"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
@@ -24,6 +25,7 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type { ErrorCode } from "../protocol/ErrorCode.ts"
+import { Admin } from "./Admin.ts"
 import { Api } from "./Api.ts"
 import { body } from "./ApiErrors.ts"
 import { ApiKeys } from "./ApiKeys.ts"
@@ -32,8 +34,12 @@ import { Apps, type AppsError } from "./Apps.ts"
 import { AccessToken, RefreshToken } from "./Authorization.ts"
 import * as Body from "./Body.ts"
 import { Database } from "./Database.ts"
+import { EmailAccounts } from "./EmailAccounts.ts"
 import { FunctionRuntime } from "./FunctionRuntime.ts"
 import * as Handlers from "./Handlers.ts"
+import { Inbox } from "./Inbox.ts"
+import * as InboxRoute from "./InboxRoute.ts"
+import { JwtVerifier } from "./JwtVerifier.ts"
 import { Logins } from "./Logins.ts"
 import * as PasswordHasher from "./PasswordHasher.ts"
 import { Sessions } from "./Sessions.ts"
@@ -67,56 +73,82 @@ export type HttpApp = Effect.Effect<
 >
 
 /**
- * Builds the server's HTTP effect.
+ * What a server's own process can use besides its routes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Services = Inbox | Admin
+
+/**
+ * A server: its HTTP effect, and its services.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Server {
+  readonly app: HttpApp
+  readonly services: Context.Context<Services>
+}
+
+/**
+ * Builds a server.
  *
  * The services it keeps are its own: clock, logger and tracer are those of whoever runs a request.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (apps: ReadonlyArray<App>, options: Options = {}): Effect.Effect<HttpApp, AppsError, Scope.Scope> =>
-  HttpRouter.toHttpEffect(routes(apps, options)).pipe(
-    Effect.map(around),
+export const make = (apps: ReadonlyArray<App>, options: Options = {}): Effect.Effect<Server, AppsError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const services = yield* Layer.build(layerServices(apps, options))
+    const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes, Layer.succeedContext(services)))
+    return { app: around(router), services: Context.pick(Inbox, Admin)(services) }
+  }).pipe(
     Effect.updateContext((context: Context.Context<Scope.Scope>) =>
       Context.make(Scope.Scope, Context.get(context, Scope.Scope))
     )
   )
 
-const routes = (apps: ReadonlyArray<App>, { functionTimeLimit, passwordHashing, signingKey }: Options) => {
+const layerServices = (apps: ReadonlyArray<App>, { functionTimeLimit, passwordHashing, signingKey }: Options) => {
   const random = SecureRandom.layerWebCrypto
   const platform = Layer.mergeAll(
     Apps.layer(apps, signingKey),
     Mac.layerWebCrypto,
     PasswordHasher.PasswordHasher.layerCost(PasswordHasher.costs[passwordHashing ?? "standard"]),
     State.layerMemory,
-    Database.layerMemory
+    Database.layerMemory,
+    Inbox.layerMemory,
+    Layer.provide(JwtVerifier.layer, FetchHttpClient.layer)
   ).pipe(Layer.provideMerge(random))
-  const services = Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer).pipe(
+  return Layer.mergeAll(Logins.layer, EmailAccounts.layer, Sessions.layer, ApiKeys.layer, Admin.layer).pipe(
     Layer.provideMerge(Users.layer),
     Layer.provideMerge([Tokens.layer, FunctionRuntime.layer({ timeLimit: functionTimeLimit })]),
     Layer.provideMerge(Layer.effectDiscard(seed(apps))),
     Layer.provideMerge(platform)
   )
-  return HttpApiBuilder.layer(Api).pipe(
-    Layer.provide(Handlers.layer),
-    Layer.provide([AccessToken.layer, RefreshToken.layer]),
-    Layer.provide(services),
-    Layer.provide(HttpServer.layerServices)
-  )
 }
 
-/** The data source of documents that an application brings along. */
+const routes = Layer.mergeAll(HttpApiBuilder.layer(Api), InboxRoute.layer).pipe(
+  Layer.provide(Handlers.layer),
+  Layer.provide([AccessToken.layer, RefreshToken.layer]),
+  Layer.provide(HttpServer.layerServices)
+)
+
+/** Puts in place the documents that applications bring along, and what makes custom user data quick to find. */
 const seed = Effect.fnUntraced(function* (apps: ReadonlyArray<App>) {
   const database = yield* Database
   for (const app of apps) {
     const source = app.customUserData
     const service = typeof source === "object" ? (source.service ?? "mongodb-atlas") : "mongodb-atlas"
+    if (typeof source === "object") {
+      yield* database.index({ appId: app.id, service, ...source }, source.userIdField)
+    }
     for (const { collection, database: name, documents } of app.data) {
-      const namespace = { appId: app.id, service, database: name, collection }
-      for (const document of documents) yield* database.insertOne(namespace, document)
+      yield* database.insert({ appId: app.id, service, database: name, collection }, documents)
     }
   }
-})
+}, Effect.orDie)
 
 const around = <E, R>(router: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {

@@ -1,5 +1,5 @@
 /**
- * Logging in and registering: each provider's way from credentials to an identity.
+ * Logging in and linking: each provider's way from credentials to an identity.
  *
  * @since 0.1.0
  */
@@ -8,16 +8,16 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Ejson from "../protocol/Ejson.ts"
-import { ApiKeyPayload, EmailPasswordPayload, type ProviderType } from "../protocol/Provider.ts"
-import * as ApiKeys from "./ApiKeys.ts"
-import { BadRequest, body, Conflict, Unauthorized } from "./ApiErrors.ts"
+import { ApiKeyPayload, CustomTokenPayload, EmailPasswordPayload, type ProviderType } from "../protocol/Provider.ts"
+import { BadRequest, body, Unauthorized, unsupportedProvider } from "./ApiErrors.ts"
 import type { HostedApp } from "./Apps.ts"
 import * as Body from "./Body.ts"
+import * as Digest from "./Digest.ts"
 import { type FunctionRequest, systemUser } from "./FunctionContext.ts"
 import { FunctionRuntime } from "./FunctionRuntime.ts"
 import * as Ids from "./Ids.ts"
+import { JwtVerifier } from "./JwtVerifier.ts"
 import { PasswordHasher } from "./PasswordHasher.ts"
 import { type Identity, State, type User } from "./State.ts"
 import { Users } from "./Users.ts"
@@ -56,82 +56,72 @@ export class Logins extends Context.Service<
   Logins,
   {
     readonly logIn: (provider: string, attempt: Attempt) => Effect.Effect<Login, BadRequest | Unauthorized>
-    readonly register: (
-      hosted: HostedApp,
-      email: string,
-      password: Redacted.Redacted
-    ) => Effect.Effect<void, BadRequest | Conflict>
+    /**
+     * Makes credentials another way of logging in as a user; answers with the user as it is then. Whatever is wrong with
+     * them is a bad request: clients answer a 401 by refreshing their session, some of them for ever.
+     */
+    readonly link: (provider: string, attempt: Attempt, user: User) => Effect.Effect<User, BadRequest>
   }
 >()("effect-app-services/server/Logins") {
   static readonly layer: Layer.Layer<
     Logins,
     never,
-    State | Users | FunctionRuntime | PasswordHasher | SecureRandom.SecureRandom
+    State | Users | FunctionRuntime | PasswordHasher | JwtVerifier | SecureRandom.SecureRandom
   > = Layer.effect(
     Logins,
     Effect.suspend(() => make)
   )
 }
 
-type LogIn = (attempt: Attempt) => Effect.Effect<Login, BadRequest | Unauthorized>
+/** What credentials prove. */
+interface Proof {
+  readonly identity: Identity
+  /** Where the identity is some user's before anybody logs in with it. */
+  readonly ownerId?: string
+}
+
+type Check = (attempt: Attempt) => Effect.Effect<Proof, BadRequest | Unauthorized>
 
 const decodeEmailPassword = Body.decode(EmailPasswordPayload)
 const decodeApiKey = Body.decode(ApiKeyPayload)
+const decodeCustomToken = Body.decode(CustomTokenPayload)
 
 const make = Effect.gen(function* () {
   const state = yield* State
   const users = yield* Users
   const runtime = yield* FunctionRuntime
   const hasher = yield* PasswordHasher
+  const jwt = yield* JwtVerifier
   const random = yield* SecureRandom.SecureRandom
   const newId = Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random)
   const newLetters = Effect.provideService(Ids.letters(24), SecureRandom.SecureRandom, random)
 
-  const byIdentity = Effect.fnUntraced(function* (
-    { hosted, request }: Attempt,
-    providerType: ProviderType,
-    id: string,
-    data: Identity["data"] = {}
-  ) {
-    const identity: Identity = { id, providerType, providerId: hosted.providerId(providerType), data }
-    return { identity, user: yield* users.ofIdentity(hosted, identity, request) }
-  })
-
   /** Every anonymous login is a new user; keeping one is up to the client. */
-  const anonymous: LogIn = Effect.fnUntraced(function* (attempt) {
-    return yield* byIdentity(attempt, "anon-user", `${yield* newId}-${yield* newLetters}`)
+  const anonymous: Check = Effect.fnUntraced(function* ({ hosted }) {
+    return { identity: identityOf(hosted, "anon-user", `${yield* newId}-${yield* newLetters}`) }
   })
 
-  const emailPassword: LogIn = Effect.fnUntraced(function* (attempt) {
-    const { password, username } = yield* decodeEmailPassword(attempt.payload)
-    const account = Option.getOrUndefined(yield* state.account(attempt.hosted.app.id, username))
+  const emailPassword: Check = Effect.fnUntraced(function* ({ hosted, payload }) {
+    const { password, username } = yield* decodeEmailPassword(payload)
+    const account = Option.getOrUndefined(yield* state.account(hosted.app.id, username))
     const right = yield* hasher.verify(password, account?.passwordHash)
     // an unknown address and a wrong password are told apart by nothing, the time it takes included
     if (!right || account === undefined) return yield* new Unauthorized(body("unauthorized", "InvalidPassword"))
-    if (!account.confirmed) return yield* new Unauthorized(body("unauthorized", "AuthError"))
-    return yield* byIdentity(attempt, "local-userpass", account.id, { email: account.email })
+    if (!account.confirmed) return yield* unauthorized
+    return { identity: identityOf(hosted, "local-userpass", account.id, { email: account.email }) }
   })
 
-  const apiKey: LogIn = Effect.fnUntraced(function* ({ hosted, payload }) {
+  const apiKey: Check = Effect.fnUntraced(function* ({ hosted, payload }) {
     const { key } = yield* decodeApiKey(payload)
-    const appId = hosted.app.id
-    const found = Option.getOrUndefined(yield* state.apiKeyByDigest(appId, ApiKeys.digest(key)))
-    if (found === undefined || found.disabled) return yield* new Unauthorized(body("unauthorized", "AuthError"))
-    const identity: Identity = {
-      id: found.id,
-      providerType: "api-key",
-      providerId: hosted.providerId("api-key"),
-      data: {}
-    }
-    yield* Effect.orDie(state.addIdentity(appId, found.userId, identity))
-    const user = Option.getOrUndefined(yield* state.user(appId, found.userId))
-    return user === undefined ? yield* new Unauthorized(body("unauthorized", "AuthError")) : { user, identity }
+    const found = Option.getOrUndefined(yield* state.apiKeyByDigest(hosted.app.id, Digest.of(key)))
+    if (found === undefined || found.disabled) return yield* unauthorized
+    return { identity: identityOf(hosted, "api-key", found.id), ownerId: found.userId }
   })
 
-  const customFunction: LogIn = Effect.fnUntraced(function* (attempt) {
+  const customFunction: Check = Effect.fnUntraced(function* (attempt) {
     const { app } = attempt.hosted
     const fn = app.providers.customFunction
-    if (fn === undefined) return yield* unsupported("custom-function")
+    if (fn === undefined) return yield* unsupportedProvider("custom-function")
     const payload = yield* Effect.mapError(
       Effect.fromResult(Ejson.fromJson(attempt.payload)),
       (error) => new BadRequest(body(`invalid credentials: ${error.message}`, "BadRequest"))
@@ -145,36 +135,75 @@ const make = Effect.gen(function* () {
         body('the authentication function must return an id: a string, or an object with the string "id"', "AuthError")
       )
     }
-    return yield* byIdentity(attempt, "custom-function", answer.id, "name" in answer ? { name: answer.name } : {})
+    const data = "name" in answer ? { name: answer.name } : {}
+    return { identity: identityOf(attempt.hosted, "custom-function", answer.id, data) }
+  })
+
+  const customToken: Check = Effect.fnUntraced(function* ({ hosted, payload }) {
+    const { app } = hosted
+    const provider = app.providers.customToken
+    if (provider === undefined) return yield* unsupportedProvider("custom-token")
+    const { token } = yield* decodeCustomToken(payload)
+    const { data, id } = yield* jwt.verify(provider, app.id, token).pipe(
+      Effect.tapErrorTag("KeysUnavailable", ({ message, url }) =>
+        Effect.annotateLogs(Effect.logWarning(`custom-token: ${message}`), { app: app.id, ...(url && { url }) })
+      ),
+      Effect.mapError(({ message }) => new Unauthorized(body(`unauthorized: ${message}`, "AuthError")))
+    )
+    return { identity: identityOf(hosted, "custom-token", id, data) }
+  })
+
+  const check = (provider: string, attempt: Attempt): Effect.Effect<Proof, BadRequest | Unauthorized> => {
+    const { providers } = attempt.hosted.app
+    if (provider === "anon-user" && providers.anonymous) return anonymous(attempt)
+    if (provider === "local-userpass" && providers.emailPassword !== undefined) return emailPassword(attempt)
+    if (provider === "api-key" && providers.apiKey) return apiKey(attempt)
+    if (provider === "custom-function") return customFunction(attempt)
+    if (provider === "custom-token") return customToken(attempt)
+    return Effect.fail(unsupportedProvider(provider))
+  }
+
+  const userOf = Effect.fnUntraced(function* ({ hosted, request }: Attempt, { identity, ownerId }: Proof) {
+    if (ownerId === undefined) return yield* users.ofIdentity(hosted, identity, request)
+    const appId = hosted.app.id
+    yield* Effect.orDie(state.addIdentity(appId, ownerId, identity))
+    return Option.getOrUndefined(yield* state.user(appId, ownerId)) ?? (yield* unauthorized)
   })
 
   return Logins.of({
     logIn: Effect.fn("Logins.logIn")(function* (provider, attempt) {
-      const { providers } = attempt.hosted.app
-      if (provider === "anon-user" && providers.anonymous) return yield* anonymous(attempt)
-      if (provider === "local-userpass" && providers.emailPassword !== undefined) return yield* emailPassword(attempt)
-      if (provider === "api-key" && providers.apiKey) return yield* apiKey(attempt)
-      if (provider === "custom-function" && providers.customFunction !== undefined)
-        return yield* customFunction(attempt)
-      return yield* unsupported(provider)
+      const proof = yield* check(provider, attempt)
+      const user = yield* userOf(attempt, proof)
+      if (user.disabled) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
+      return { user, identity: proof.identity }
     }),
-    register: Effect.fn("Logins.register")(function* ({ app }, email, password) {
-      if (app.providers.emailPassword === undefined) return yield* unsupported("local-userpass")
-      if (email === "") return yield* new BadRequest(body("email invalid", "BadRequest"))
-      const length = Redacted.value(password).length
-      if (length < 6 || length > 128) {
-        return yield* new BadRequest(body("password must be between 6 and 128 characters", "BadRequest"))
-      }
-      const taken = new Conflict(body("name already in use", "AccountNameInUse"))
-      if (Option.isSome(yield* state.account(app.id, email))) return yield* taken
-      const passwordHash = yield* hasher.hash(password)
-      const account = { id: yield* newId, email, passwordHash, confirmed: app.providers.emailPassword.autoConfirm }
-      yield* Effect.mapError(state.createAccount(app.id, account), () => taken)
+    link: Effect.fn("Logins.link")(function* (provider, attempt, user) {
+      if (provider === "anon-user") return yield* notLinkable("anonymous credentials are nobody's second identity")
+      const { identity, ownerId = user.id } = yield* Effect.catchTag(
+        check(provider, attempt),
+        "Unauthorized",
+        ({ error, error_code }) => Effect.fail(new BadRequest(body(error, error_code)))
+      )
+      if (ownerId !== user.id) return yield* notLinkable("the API key belongs to another user")
+      return yield* Effect.mapError(users.link(attempt.hosted, user, identity), ({ what }) =>
+        what === "provider"
+          ? new BadRequest(body("unauthorized: the user has an e-mail identity already", "AuthError"))
+          : new BadRequest(body("unauthorized: the credentials belong to another user", "AuthError"))
+      )
     })
   })
 })
 
+const identityOf = (
+  hosted: HostedApp,
+  providerType: ProviderType,
+  id: string,
+  data: Identity["data"] = {}
+): Identity => ({ id, providerType, providerId: hosted.providerId(providerType), data })
+
+const unauthorized = new Unauthorized(body("unauthorized", "AuthError"))
+
+const notLinkable = (why: string) => new BadRequest(body(`invalid user link request: ${why}`, "InvalidParameter"))
+
 const hasId = (u: unknown): u is { readonly id: string; readonly name?: unknown } =>
   typeof u === "object" && u !== null && "id" in u && typeof u.id === "string" && u.id !== ""
-
-const unsupported = (provider: string) => new BadRequest(body(`authentication via '${provider}' is unsupported`))

@@ -9,8 +9,10 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import { noDeviceId } from "../protocol/Device.ts"
+import { body, Unauthorized } from "./ApiErrors.ts"
 import type { HostedApp } from "./Apps.ts"
 import * as Ids from "./Ids.ts"
 import { type Identity, type Session, State, type User } from "./State.ts"
@@ -46,6 +48,10 @@ export class Sessions extends Context.Service<
       identity: Identity,
       deviceId: string | undefined
     ) => Effect.Effect<Begun>
+    /** What a login answers, for a session that goes on. */
+    readonly answer: (hosted: HostedApp, user: User, session: Session) => Effect.Effect<Begun>
+    /** The session that an access token was made in, if it has not ended. */
+    readonly find: (hosted: HostedApp, sessionId: string) => Effect.Effect<Session, Unauthorized>
     /** A new access token, with the custom data of this moment. The refresh token stays: no client would store another. */
     readonly renew: (hosted: HostedApp, user: User, session: Session) => Effect.Effect<Redacted.Redacted>
     /** The refresh token ends; access tokens live on until they expire, as on the original service. */
@@ -73,8 +79,18 @@ const make = Effect.gen(function* () {
     return yield* tokens.access(hosted, session, yield* users.customData(hosted, user))
   })
 
+  const answer = Effect.fn("Sessions.answer")(function* (hosted: HostedApp, user: User, session: Session) {
+    return {
+      access_token: yield* renew(hosted, user, session),
+      refresh_token: yield* tokens.refresh(hosted, session),
+      user_id: user.id,
+      device_id: session.deviceId
+    }
+  })
+
   return Sessions.of({
     renew,
+    answer,
     begin: Effect.fn("Sessions.begin")(function* (hosted, user, identity, deviceId) {
       const now = yield* Clock.currentTimeMillis
       const lifetime =
@@ -88,14 +104,13 @@ const make = Effect.gen(function* () {
         createdAt: now,
         expiresAt: now + Duration.toMillis(lifetime)
       }
-      const accessToken = yield* renew(hosted, user, session)
+      const begun = yield* answer(hosted, user, session)
       yield* state.createSession(hosted.app.id, session)
-      return {
-        access_token: accessToken,
-        refresh_token: yield* tokens.refresh(hosted, session),
-        user_id: user.id,
-        device_id: session.deviceId
-      }
+      return begun
+    }),
+    find: Effect.fn("Sessions.find")(function* ({ app }, sessionId) {
+      const session = Option.getOrUndefined(yield* state.session(app.id, sessionId))
+      return session ?? (yield* new Unauthorized(body("invalid session", "InvalidSession")))
     }),
     end: Effect.fn("Sessions.end")((hosted, session) => state.deleteSession(hosted.app.id, session.id))
   })

@@ -19,11 +19,11 @@ import * as Ejson from "../protocol/Ejson.ts"
 import { BadRequest, body } from "./ApiErrors.ts"
 import { missing } from "./App.ts"
 import type { HostedApp } from "./Apps.ts"
-import { Database, type Document } from "./Database.ts"
+import { Database, type Document, type Namespace } from "./Database.ts"
 import { type FunctionError, type FunctionRequest, type FunctionUser, systemUser } from "./FunctionContext.ts"
 import { FunctionRuntime } from "./FunctionRuntime.ts"
 import * as Ids from "./Ids.ts"
-import { type Identity, State, type User } from "./State.ts"
+import { type AlreadyExists, type Identity, State, type User } from "./State.ts"
 
 const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
 
@@ -41,13 +41,15 @@ export class Users extends Context.Service<
   {
     /**
      * The user that an identity belongs to, made if there is none yet. When the application's creation function refuses
-     * a new user, there is none.
+     * a new user, there is none. What the identity tells is what it tells at this login.
      */
     readonly ofIdentity: (
       hosted: HostedApp,
       identity: Identity,
       request: FunctionRequest | undefined
     ) => Effect.Effect<User, BadRequest>
+    /** Adds an identity to a user; answers with the user as it is then. */
+    readonly link: (hosted: HostedApp, user: User, identity: Identity) => Effect.Effect<User, AlreadyExists>
     /** The user's custom data as canonical Extended JSON, for the access token; `undefined` when there is none. */
     readonly customData: (hosted: HostedApp, user: User) => Effect.Effect<unknown>
   }
@@ -64,8 +66,10 @@ const make = Effect.gen(function* () {
   const database = yield* Database
   const runtime = yield* FunctionRuntime
   const random = yield* SecureRandom.SecureRandom
-  // two first logins of one identity at the same time must not make two users
+  // two first logins of one identity at the same time, or one and a link, must not make two users
   const locks = yield* RcMap.make({ lookup: (_identity: string) => Semaphore.make(1) })
+
+  const lockOf = (appId: string, { id, providerType }: Identity) => RcMap.get(locks, `${appId} ${providerType} ${id}`)
 
   const create = Effect.fnUntraced(function* (
     hosted: HostedApp,
@@ -77,7 +81,8 @@ const make = Effect.gen(function* () {
       id: yield* Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random),
       type: "normal",
       identities: [identity],
-      createdAt: yield* Clock.currentTimeMillis
+      createdAt: yield* Clock.currentTimeMillis,
+      disabled: false
     }
     if (app.onUserCreation !== undefined) {
       const fn = app.functions.get(app.onUserCreation) ?? missing(app.onUserCreation)
@@ -92,16 +97,23 @@ const make = Effect.gen(function* () {
 
   return Users.of({
     ofIdentity: Effect.fn("Users.ofIdentity")(function* (hosted, identity, request) {
-      const { app } = hosted
-      const find = state.userByIdentity(app.id, identity.providerType, identity.id)
+      const appId = hosted.app.id
+      const find = state
+        .setIdentityData(appId, identity)
+        .pipe(Effect.andThen(state.userByIdentity(appId, identity.providerType, identity.id)))
       const found = yield* find
       if (Option.isSome(found)) return found.value
-      const lock = yield* RcMap.get(locks, `${app.id} ${identity.providerType} ${identity.id}`)
+      const lock = yield* lockOf(appId, identity)
       return yield* lock.withPermit(
         Effect.flatMap(find, (found) =>
           Option.isSome(found) ? Effect.succeed(found.value) : create(hosted, identity, request)
         )
       )
+    }, Effect.scoped),
+    link: Effect.fn("Users.link")(function* ({ app }, user, identity) {
+      const lock = yield* lockOf(app.id, identity)
+      yield* lock.withPermit(state.addIdentity(app.id, user.id, identity))
+      return Option.getOrElse(yield* state.user(app.id, user.id), () => user)
     }, Effect.scoped),
     customData: Effect.fn("Users.customData")(function* ({ app }, user) {
       const source = app.customUserData
@@ -132,13 +144,17 @@ const make = Effect.gen(function* () {
 /** The id may be stored as a string or as an ObjectId; a string wins. */
 const findCustomData = (
   database: Database["Service"],
-  namespace: Parameters<Database["Service"]["findOne"]>[0],
+  namespace: Namespace,
   field: string,
   userId: string
 ): Effect.Effect<Document | undefined> =>
-  Effect.flatMap(database.findOne(namespace, { [field]: userId }), (found) =>
-    found === undefined ? database.findOne(namespace, { [field]: new ObjectId(userId) }) : Effect.succeed(found)
-  )
+  Effect.gen(function* () {
+    for (const value of [userId, new ObjectId(userId)]) {
+      const [found] = yield* database.find(namespace, { filter: { [field]: value }, limit: 1 })
+      if (found !== undefined) return found
+    }
+    return undefined
+  }).pipe(Effect.orDie)
 
 /**
  * What a user's providers tell about the user.

@@ -35,7 +35,7 @@ import * as AppServicesServer from "../server/AppServicesServer.ts"
 
 /**
  * Serves an application in process and connects the SDK to it. The `HttpClient` is provided too, for requests of a
- * test's own. Passwords are hashed cheaply.
+ * test's own, and so are the server's `Inbox`, where e-mails end up, and `Admin`. Passwords are hashed cheaply.
  *
  * @category layers
  * @since 0.1.0
@@ -43,7 +43,10 @@ import * as AppServicesServer from "../server/AppServicesServer.ts"
 export const layer = (
   app: App,
   options?: Omit<AppServices.Options, "appId" | "baseUrl">
-): Layer.Layer<AppServices.Services | TokenStore | HttpClient.HttpClient, AppServicesError> =>
+): Layer.Layer<
+  AppServices.Services | AppServicesServer.Services | TokenStore | HttpClient.HttpClient,
+  AppServicesError
+> =>
   AppServices.layer({ ...options, appId: app.id, baseUrl: "http://in-process.test" }).pipe(
     Layer.provideMerge(AppServicesServer.layerHttpClient(app, { passwordHashing: "testing" }))
   )

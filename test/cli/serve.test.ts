@@ -101,6 +101,40 @@ describe("effect-app-services serve", () => {
     })
   )
 
+  it.live("shows what would have been mailed", () =>
+    Effect.gen(function* () {
+      const folder = yield* directory({
+        "realm_config.json": { app_id: "mail-app" },
+        "auth/providers.json": {
+          "local-userpass": {
+            type: "local-userpass",
+            config: { autoConfirm: false, emailConfirmationUrl: "https://x.test/confirm" }
+          }
+        }
+      })
+      const registering = (baseUrl: string) =>
+        ask(`${baseUrl}/api/client/v2.0/app/mail-app/auth/providers/local-userpass/register`, {
+          method: "POST",
+          body: JSON.stringify({ email: "a@b.c", password: "correct horse" })
+        })
+      const link = /https:\/\/x\.test\/confirm\?token=[0-9a-f]{128}&tokenId=[0-9a-f]{24}/
+      const script = yield* serveJson([folder])
+      assert.strictEqual((yield* registering(script.ready.baseUrl)).status, 201)
+      while (script.output.stdout.split("\n").length < 3) yield* Effect.sleep("5 millis")
+      const mail = JSON.parse(script.output.stdout.split("\n")[1]) as Record<string, string>
+      assert.deepInclude(mail, { event: "mail", app: "mail-app", to: "a@b.c", kind: "confirmation" })
+      assert.match(mail["url"], link)
+      const person = yield* running(["serve", folder, "--port", "0"])
+      while (!person.output.stdout.includes("stop with Ctrl+C")) yield* Effect.sleep("5 millis")
+      const baseUrl = /listening on (http:\S+?),/.exec(person.output.stdout)?.[1]
+      assert.strictEqual((yield* registering(baseUrl!)).status, 201)
+      while (!person.output.stdout.includes("mail to")) yield* Effect.sleep("5 millis")
+      assert.match(person.output.stdout, link)
+      assert.include(person.output.stdout, "mail to a@b.c (mail-app, confirmation)")
+      assert.notInclude(script.output.stdout + person.output.stdout, "correct horse")
+    })
+  )
+
   it.live("tells people where it listens, and ends cleanly at SIGINT", () =>
     Effect.gen(function* () {
       const server = yield* running(["serve", "examples/shop", "--port", "0"])

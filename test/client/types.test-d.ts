@@ -70,11 +70,11 @@ describe("typed functions", () => {
 
   it("refuse what does not fit", () => {
     // @ts-expect-error a string is no number
-    shop.sum("1", 2)
+    expectTypeOf(shop.sum("1", 2)).not.toBeNever()
     // @ts-expect-error an argument is missing
-    shop.sum(1)
+    expectTypeOf(shop.sum(1)).not.toBeNever()
     // @ts-expect-error a number is no name
-    shop.greet(1)
+    expectTypeOf(shop.greet(1)).not.toBeNever()
     // @ts-expect-error no such function
     shop.product(1, 2)
     // @ts-expect-error the result must be a number

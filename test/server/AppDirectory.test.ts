@@ -5,7 +5,8 @@ import { ObjectId } from "bson"
 import { ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { AppDirectory } from "effect-app-services/server"
 import { basename, join } from "node:path"
-import { directory } from "./support.ts"
+import { inspect } from "node:util"
+import { ask, directory, inProcess, loginPath } from "./support.ts"
 
 const Files = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer)
 const load = (files: Record<string, unknown>) =>
@@ -24,7 +25,7 @@ describe("AppDirectory.load", () => {
       assert.deepStrictEqual(app.report, [])
       assert.isTrue(app.providers.anonymous)
       assert.isTrue(app.providers.apiKey)
-      assert.deepStrictEqual(app.providers.emailPassword, { autoConfirm: true })
+      assert.isTrue(app.providers.emailPassword?.autoConfirm)
       assert.strictEqual(app.providers.customFunction?.name, "logInWithCard")
       assert.strictEqual(app.onUserCreation, "onUserCreation")
       assert.deepStrictEqual(app.customUserData, {
@@ -154,7 +155,7 @@ describe("AppDirectory.load", () => {
         "realm_config.json": "",
         "auth/providers.json": {
           ...userpass({ autoConfirm: true, runResetFunction: true, resetFunctionName: "gone" }),
-          "custom-token": { name: "custom-token", type: "custom-token", disabled: false },
+          "oauth2-facebook": { name: "oauth2-facebook", type: "oauth2-facebook", disabled: false },
           "oauth2-google": { name: "oauth2-google", type: "oauth2-google", disabled: true },
           "custom-function": { name: "custom-function", type: "custom-function", config: { authFunctionName: "nope" } }
         },
@@ -182,7 +183,7 @@ describe("AppDirectory.load", () => {
           .join("\n")
       assert.match(at("realm_config.json"), /empty/)
       assert.match(at("auth/providers.json"), /reset function "gone" of "local-userpass" does not exist/)
-      assert.match(at("auth/providers.json"), /"custom-token" is not supported/)
+      assert.match(at("auth/providers.json"), /"oauth2-facebook" is not supported/)
       assert.match(at("auth/providers.json"), /authentication function "nope"/)
       assert.notMatch(at("auth/providers.json"), /google/)
       assert.match(at("auth/custom_user_data.json"), /user creation function "never" does not exist/)
@@ -196,7 +197,7 @@ describe("AppDirectory.load", () => {
       assert.match(at("functions/config.json"), /"run_as_user_id" of the function "open"/)
       assert.match(at("triggers/t.json"), /never fires/)
       assert.match(at("http_endpoints/config.json"), /404/)
-      assert.match(at("data_sources/m/db/c/rules.json"), /no access/)
+      assert.match(at("data_sources/m/db/c/rules.json"), /closed to clients/)
       assert.match(at("sync/config.json"), /Device Sync/)
       assert.match(at("hosting/config.json"), /not served/)
       assert.strictEqual(at("graphql/config.json"), "")
@@ -204,13 +205,138 @@ describe("AppDirectory.load", () => {
     })
   )
 
-  it.effect("says that nobody can log in who must confirm an address", () =>
+  it.effect("reads how addresses are confirmed and passwords reset", () =>
     Effect.gen(function* () {
       const app = yield* load({
-        "auth/providers.json": userpass({ autoConfirm: false, emailConfirmationUrl: "http://x" })
+        "auth/providers.json": userpass({
+          autoConfirm: false,
+          runConfirmationFunction: true,
+          confirmationFunctionName: "confirm",
+          emailConfirmationUrl: "http://x/c",
+          confirmEmailSubject: "Welcome",
+          runResetFunction: true,
+          resetFunctionName: "gone",
+          resetPasswordUrl: "http://x/r",
+          resetPasswordSubject: ""
+        }),
+        "functions/config.json": [{ name: "confirm" }],
+        "functions/confirm.js": "exports = () => ({ status: 'success' })"
       })
-      assert.deepStrictEqual(app.providers.emailPassword, { autoConfirm: false })
-      assert.match(app.report[0]?.message ?? "", /confirmation of e-mail addresses is not supported/)
+      const { confirmationFunction, resetFunction, ...rest } = app.providers.emailPassword!
+      assert.deepStrictEqual(rest, {
+        autoConfirm: false,
+        emailConfirmationUrl: "http://x/c",
+        resetPasswordUrl: "http://x/r",
+        subjects: { confirmation: "Welcome", reset: "Reset your password" }
+      })
+      assert.strictEqual(confirmationFunction?.body._tag, "Source")
+      assert.deepStrictEqual(resetFunction?.body, {
+        _tag: "Broken",
+        code: "FunctionNotFound",
+        message: "function not found: 'gone'"
+      })
+      assert.deepStrictEqual(app.report, [
+        { file: "auth/providers.json", message: 'the reset function "gone" of "local-userpass" does not exist' }
+      ])
+    })
+  )
+
+  it.effect("takes names of functions that are not to be run for what they are", () =>
+    Effect.gen(function* () {
+      const app = yield* load({
+        "auth/providers.json": userpass({
+          autoConfirm: true,
+          runConfirmationFunction: false,
+          confirmationFunctionName: "gone",
+          resetFunctionName: "gone"
+        })
+      })
+      assert.isUndefined(app.providers.emailPassword?.confirmationFunction)
+      assert.isUndefined(app.providers.emailPassword?.resetFunction)
+      assert.deepStrictEqual(app.report, [])
+    })
+  )
+
+  const customToken = (config: object, more: object = {}) => ({
+    "custom-token": { name: "custom-token", type: "custom-token", config, ...more }
+  })
+  const hs256Key = "a signing key of thirty-two chars"
+
+  it.effect("reads whose tokens are trusted, with keys by the names of their secrets", () =>
+    Effect.gen(function* () {
+      const app = yield* load({
+        "auth/providers.json": customToken(
+          { audience: "one", requireAnyAudience: true, signingAlgorithm: "HS256", useJWKURI: false },
+          {
+            secret_config: { signingKeys: ["key"] },
+            metadata_fields: [{ required: true, name: "user.email", field_name: "email" }, { name: "x" }]
+          }
+        ),
+        "secrets.json": { key: hs256Key }
+      })
+      const { keys, ...rest } = app.providers.customToken!
+      assert.strictEqual(keys._tag, "Fixed")
+      assert.deepStrictEqual(rest, {
+        audience: ["one"],
+        requireAnyAudience: true,
+        metadataFields: [
+          { path: ["user", "email"], fieldName: "email", required: true },
+          { path: ["x"], fieldName: "x", required: false }
+        ]
+      })
+      assert.deepStrictEqual(app.report, [])
+      assert.notInclude(inspect(app, { depth: 10 }), hs256Key)
+      const published = yield* load({
+        "auth/providers.json": customToken({
+          audience: ["one", "two"],
+          signingAlgorithm: "",
+          useJWKURI: true,
+          jwkURI: "https://issuer.test/keys"
+        })
+      })
+      assert.deepStrictEqual(published.providers.customToken?.keys, {
+        _tag: "Published",
+        url: "https://issuer.test/keys"
+      })
+      assert.deepStrictEqual(published.providers.customToken?.audience, ["one", "two"])
+    })
+  )
+
+  it.effect("starts without the keys of tokens, and refuses to log in with one", () =>
+    Effect.gen(function* () {
+      const cases = [
+        [{ secret_config: { signingKeys: "gone" } }, {}, /one to three signing keys are needed/],
+        [{ secret_config: { signingKeys: ["short"] } }, { short: "k" }, /needs 32 to 512 characters/],
+        [{ config: { useJWKURI: true, jwkURI: "" } }, {}, /must begin with https/]
+      ] as const
+      for (const [more, secrets, why] of cases) {
+        const app = yield* load({ "auth/providers.json": customToken({}, more), "secrets.json": secrets })
+        assert.match(app.report.at(-1)!.message, why)
+        assert.match(app.report.at(-1)!.message, /logging in with "custom-token" is refused$/)
+        const { body, status } = yield* Effect.provide(
+          ask("POST", loginPath(app.id, "custom-token"), { body: { token: "x" } }),
+          inProcess(app)
+        )
+        assert.deepStrictEqual([status, body["error_code"]], [401, "AuthError"])
+        assert.match(body["error"], why)
+      }
+      const missing = yield* load({ "auth/providers.json": customToken({}, cases[0][0]) })
+      assert.match(missing.report[0].message, /the secret "gone" of the signing keys of "custom-token" is missing/)
+    })
+  )
+
+  it.effect("finds the services that devices may register with", () =>
+    Effect.gen(function* () {
+      const app = yield* load({
+        "services/push/config.json": { name: "gcm-service", type: "gcm", config: { senderId: "1" } },
+        "services/gcm/config.json": { type: "gcm" },
+        "services/twilio/config.json": { name: "twilio", type: "twilio" }
+      })
+      assert.deepStrictEqual([...app.push], ["gcm", "gcm-service"])
+      assert.deepStrictEqual(
+        app.report.map(({ file }) => file),
+        ["services/twilio/config.json"]
+      )
     })
   )
 

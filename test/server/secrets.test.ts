@@ -2,7 +2,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Redacted, Tracer } from "effect"
-import { App, AppDirectory, AppServicesServer } from "effect-app-services/server"
+import { Admin, App, AppDirectory, AppServicesServer, Inbox } from "effect-app-services/server"
 import { inspect } from "node:util"
 import {
   anonymous,
@@ -12,11 +12,20 @@ import {
   emailPassword,
   inProcess,
   loginPath,
+  path,
   register,
   root
 } from "./support.ts"
+import { hs256 } from "./tokens.ts"
 
-const secrets = ["hunter2-password", "wrong-password", "top-secret-value", "signing-key-signing-key-signing-key"]
+const secrets = [
+  "a-secret-that-signs-tokens-of-others",
+  "push-token-of-a-device",
+  "hunter2-password",
+  "wrong-password",
+  "top-secret-value",
+  "signing-key-signing-key-signing-key"
+]
 
 describe("secrets", () => {
   it.effect("are in no error, log line or span of a server at work", () => {
@@ -38,10 +47,12 @@ describe("secrets", () => {
       id: "my-app",
       providers: {
         anonymous: true,
-        emailPassword: true,
+        emailPassword: { emailConfirmationUrl: "https://x.test/c" },
+        customToken: { algorithm: "HS256", keys: ["a-secret-that-signs-tokens-of-others"] },
         apiKey: true,
         customFunction: ({ bad }: { bad?: boolean }) => (bad === true ? "bad" : "ok")
       },
+      push: ["gcm"],
       values: { secret: Redacted.make("top-secret-value") },
       functions: { fail: () => Effect.die(new Error("plain")) },
       customUserData: (user) => (user.identities[0]?.id === "bad" ? { at: new Date(NaN) } : {})
@@ -67,6 +78,28 @@ describe("secrets", () => {
         token: user["refresh_token"],
         body: { name: "ci" }
       })
+      const [mail] = yield* (yield* Inbox.Inbox).messages()
+      const [token, { tokenId }] = [Redacted.value(mail.token), mail]
+      const jwt = hs256({ sub: "x", exp: 1 }, "a-secret-that-signs-tokens-of-others")
+      const base = path("my-app", "auth/providers/local-userpass")
+      answers.push(
+        yield* ask("POST", `${base}/confirm`, { body: { token: `${token}x`, tokenId } }),
+        yield* ask("POST", `${base}/confirm`, { body: { token, tokenId } }),
+        yield* ask("POST", `${base}/confirm`, { body: { token, tokenId } }),
+        yield* ask("POST", `${base}/reset/send`, { body: { email: "a@b.c" } }),
+        yield* ask("POST", `${base}/reset/call`, { body: { email: "a@b.c", password: "hunter2-password" } }),
+        yield* ask("POST", loginPath("my-app", "custom-token"), { body: { token: jwt } }),
+        yield* ask("PUT", path("my-app", "push/providers/gcm/registration"), {
+          token: user["access_token"],
+          body: { registrationToken: "push-token-of-a-device" }
+        })
+      )
+      const kept = [yield* (yield* Inbox.Inbox).messages(), yield* (yield* Admin.Admin).pushRegistrations("my-app")]
+      assert.deepStrictEqual(
+        kept.map(({ length }) => length),
+        [2, 1]
+      )
+      seen.push(inspect(kept, { depth: 10 }), JSON.stringify(kept))
       answers.push(yield* callFunction(user["access_token"], "fail"))
       answers.push(yield* ask("GET", `${root}/auth/profile`, { token: `${user["access_token"]}x` }))
       answers.push(yield* ask("GET", `${root}/auth/api_keys`, { token: user["access_token"] }))
@@ -76,7 +109,7 @@ describe("secrets", () => {
         ...answers.map(({ headers, text }) => text + JSON.stringify(headers)),
         inspect(app, { depth: 10 })
       ].join("\n")
-      for (const secret of [...secrets, user["access_token"], user["refresh_token"], created.body["key"]]) {
+      for (const secret of [...secrets, token, jwt, user["access_token"], user["refresh_token"], created.body["key"]]) {
         assert.isAbove(secret.length, 10)
         assert.notInclude(text, secret)
       }

@@ -64,7 +64,12 @@ export const scripted = (answer: (request: Seen, nth: number) => Answer | Effect
         }
         if (said.after !== undefined) yield* Effect.sleep(said.after)
         const { body, headers, status = 200 } = said
-        const text = body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body)
+        const text =
+          body === undefined
+            ? null
+            : typeof body === "string" || body instanceof ReadableStream
+              ? body
+              : JSON.stringify(body)
         return HttpClientResponse.fromWeb(
           request,
           new Response(text, { status, headers: { "content-type": "application/json", ...headers } })

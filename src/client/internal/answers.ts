@@ -65,6 +65,14 @@ export const reasonOf = Effect.fnUntraced(function* (
       return new Errors.ApiKeyNotFound({ ...answer, id: operation.subject ?? "" })
     case "UserNotFound":
       return new Errors.UserNotFound(answer)
+    case "MongoDBError":
+      if (/E11000|duplicate key/i.test(message ?? "")) return new Errors.DuplicateKey(answer)
+      return new Errors.RequestRejected(answer)
+    case "NoMatchingRuleFound":
+    case "SchemaValidationFailedWrite":
+    case "ServiceNotFound":
+    case "ServiceCommandNotFound":
+      return new Errors.RequestRejected(answer)
     case "AccountNameInUse":
       return new Errors.AccountNameInUse(answer)
     case "InvalidPassword":

@@ -1,0 +1,157 @@
+/**
+ * The definition of the provider `custom-token`: whose JSON Web Tokens log a user in, and what they tell about the user.
+ *
+ * @since 0.1.0
+ */
+import * as Redacted from "effect/Redacted"
+import * as jose from "./internal/jose.ts"
+
+/**
+ * A claim that becomes part of the user's profile.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MetadataField {
+  /** The claim; dots lead into nested objects, and `\.` is a dot of a name. */
+  readonly name: string
+  /** What the profile calls it: the same unless given. */
+  readonly fieldName?: string | undefined
+  /** Whether a token without it is refused. */
+  readonly required?: boolean | undefined
+}
+
+/**
+ * What logs in with a custom JSON Web Token.
+ *
+ * Tokens need the claims `sub`, which is the identity's id, and `exp`. With `jwksUrl` they are signed with RS256 and name
+ * their key by `kid`.
+ *
+ * @example
+ * ```ts
+ * import { App } from "effect-app-services/server"
+ * import { Redacted } from "effect"
+ *
+ * const app = App.make({
+ *   id: "my-app",
+ *   providers: {
+ *     customToken: {
+ *       algorithm: "HS256",
+ *       keys: [Redacted.make("a secret of at least 32 characters")],
+ *       metadataFields: [{ name: "user.email", fieldName: "email", required: true }]
+ *     }
+ *   }
+ * })
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Options = {
+  /** What tokens must be meant for: all of these, or the application's id where none is given. */
+  readonly audience?: string | ReadonlyArray<string> | undefined
+  /** Whether one of several audiences is enough. */
+  readonly requireAnyAudience?: boolean | undefined
+  readonly metadataFields?: ReadonlyArray<MetadataField> | undefined
+} & (
+  | {
+      readonly algorithm: jose.Algorithm
+      /** One to three. Secrets of 32 to 512 characters for HS256; public keys or certificates in PEM for RS256. */
+      readonly keys: ReadonlyArray<string | Redacted.Redacted>
+    }
+  | {
+      /** Where the issuer publishes its keys, as a JSON Web Key Set. */
+      readonly jwksUrl: string
+    }
+)
+
+/**
+ * The provider as the server runs it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CustomToken {
+  readonly keys:
+    | { readonly _tag: "Fixed"; readonly verify: jose.Verify }
+    | { readonly _tag: "Published"; readonly url: string }
+    /** Keys that could not be had: logging in says so. */
+    | { readonly _tag: "Broken"; readonly message: string }
+  /** Empty means the application's id. */
+  readonly audience: ReadonlyArray<string>
+  readonly requireAnyAudience: boolean
+  readonly metadataFields: ReadonlyArray<{
+    readonly path: ReadonlyArray<string>
+    readonly fieldName: string
+    readonly required: boolean
+  }>
+}
+
+/**
+ * Defines the provider. Keys that nobody could be logged in with throw.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): CustomToken => {
+  const { audience = [], metadataFields = [], requireAnyAudience = false } = options
+  return {
+    keys: "jwksUrl" in options ? published(options.jwksUrl) : fixed(options.algorithm, options.keys),
+    audience: typeof audience === "string" ? [audience] : audience,
+    requireAnyAudience,
+    metadataFields: metadataFields.map(({ fieldName, name, required = false }) => {
+      const called = fieldName === undefined || fieldName === "" ? name : fieldName
+      if (name === "" || called.length > 63) {
+        throw new Error(`custom-token: the metadata field "${called}" needs a name of 1 to 63 characters`)
+      }
+      return { path: split(name), fieldName: called, required }
+    })
+  }
+}
+
+/**
+ * A provider whose keys cannot be had: logging in says why.
+ *
+ * @internal
+ */
+export const broken = (message: string): CustomToken => ({
+  keys: { _tag: "Broken", message },
+  audience: [],
+  requireAnyAudience: false,
+  metadataFields: []
+})
+
+const published = (url: string): CustomToken["keys"] => {
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? "")) {
+    throw new Error("custom-token: the address of the keys must begin with https:// or http://")
+  }
+  return { _tag: "Published", url }
+}
+
+const fixed = (algorithm: jose.Algorithm, keys: ReadonlyArray<string | Redacted.Redacted>): CustomToken["keys"] => {
+  if (keys.length < 1 || keys.length > 3) throw new Error("custom-token: one to three signing keys are needed")
+  return {
+    _tag: "Fixed",
+    verify: jose.byKeys(
+      algorithm,
+      keys.map((key, index) => {
+        const text = typeof key === "string" ? key : Redacted.value(key)
+        if (algorithm === "HS256" && (text.length < 32 || text.length > 512)) {
+          throw new Error(`custom-token: signing key ${index + 1} needs 32 to 512 characters for HS256`)
+        }
+        try {
+          return jose.key(algorithm, text)
+        } catch {
+          // the parser's own words might repeat the key
+          throw new Error(
+            `custom-token: signing key ${index + 1} is no RSA public key of 2048 bits or more, or a certificate, in PEM`
+          )
+        }
+      })
+    )
+  }
+}
+
+/** The names on the way to a claim. */
+const split = (path: string): ReadonlyArray<string> =>
+  (path.match(/(?:\\.|[^.\\])+/gs) ?? [path]).map((name) => name.replaceAll("\\.", "."))

@@ -1,0 +1,16 @@
+/**
+ * Digests of secrets that the server made itself: they find a secret again without keeping it.
+ *
+ * @since 0.1.0
+ */
+import * as Redacted from "effect/Redacted"
+import { createHash } from "node:crypto"
+
+/**
+ * The digest of a secret that is long and random, for which one plain hash is as good as a slow one.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const of = (secret: Redacted.Redacted): string =>
+  createHash("sha256").update(Redacted.value(secret)).digest("hex")

@@ -1,0 +1,38 @@
+/**
+ * What handlers make of a request before anything else.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as Option from "effect/Option"
+import { body, NotFound } from "./ApiErrors.ts"
+import { Apps, type HostedApp } from "./Apps.ts"
+import type { FunctionRequest } from "./FunctionContext.ts"
+
+/**
+ * Finds the application that a path names.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const findApp = Effect.map(Apps, ({ byId }) => (appId: string): Effect.Effect<HostedApp, NotFound> => {
+  const hosted = byId.get(appId)
+  return hosted === undefined
+    ? Effect.fail(new NotFound(body(`cannot find app using Client App ID '${appId}'`)))
+    : Effect.succeed(hosted)
+})
+
+/**
+ * A request as the functions of an application see it.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const functionRequest = (request: HttpServerRequest.HttpServerRequest): FunctionRequest => ({
+  remoteIPAddress: Option.getOrUndefined(request.remoteAddress),
+  httpMethod: request.method,
+  httpUserAgent: request.headers["user-agent"],
+  httpReferrer: request.headers["referer"],
+  rawQueryString: request.url.split("?")[1] ?? ""
+})

@@ -1,0 +1,109 @@
+/** The changes of one collection, as many as are kept: whoever watches reads them at a pace of its own. */
+import { Timestamp } from "bson"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Bson from "./bson.ts"
+import type { Document } from "./bson.ts"
+
+/** How many changes a watcher may lag behind. */
+const kept = 1_000
+
+/** A change before it has a place in the log. */
+export type Change =
+  | { readonly operationType: "insert" | "replace"; readonly id: unknown; readonly document: Document }
+  | { readonly operationType: "update"; readonly id: unknown; readonly document: Document; readonly before: Document }
+  | { readonly operationType: "delete"; readonly id: unknown }
+
+/** Why a watcher cannot go on. */
+export class HistoryLost extends Schema.TaggedError<HistoryLost>()("HistoryLost", { message: Schema.String }) {}
+
+export class ChangeLog {
+  readonly #ns: { readonly db: string; readonly coll: string }
+  /** Tells the tokens of this log from those of an earlier life of the server. */
+  readonly #life: string
+  #events: Array<Document> = []
+  #next = 0
+  #waiting: Array<() => void> = []
+
+  constructor(ns: { readonly db: string; readonly coll: string }, life: string) {
+    this.#ns = ns
+    this.#life = life
+  }
+
+  #token(sequence: number): Document {
+    return { _data: `${this.#life}${sequence.toString(16).padStart(12, "0").toUpperCase()}` }
+  }
+
+  add(change: Change, now: number): void {
+    const { id, operationType } = change
+    const sequence = this.#next++
+    this.#events.push({
+      _id: this.#token(sequence),
+      operationType,
+      clusterTime: new Timestamp({ t: Math.floor(now / 1000), i: (sequence % 0xffff_ffff) + 1 }),
+      ...(operationType === "delete" ? undefined : { fullDocument: change.document }),
+      ns: this.#ns,
+      documentKey: { _id: id },
+      ...(operationType === "update" ? { updateDescription: difference(change.before, change.document) } : undefined)
+    })
+    if (this.#events.length > 2 * kept) this.#events = this.#events.slice(-kept)
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const wake of waiting) wake()
+  }
+
+  /** Where a watcher starts: after the change of a token, or at the next one. */
+  start(resumeAfter: unknown): number {
+    if (resumeAfter === undefined) return this.#next
+    const data = Bson.isDocument(resumeAfter) ? resumeAfter["_data"] : undefined
+    const sequence =
+      typeof data === "string" && data.startsWith(this.#life) ? Number.parseInt(data.slice(this.#life.length), 16) : NaN
+    if (Number.isInteger(sequence)) return sequence + 1
+    throw new HistoryLost({ message: "the resume token was not found: the server has started anew since" })
+  }
+
+  /** The changes from a place on, without end; a watcher that lags too far behind fails. */
+  from(start: number): Stream.Stream<Document, HistoryLost> {
+    return Stream.unfold(start, (sequence) =>
+      Effect.andThen(
+        this.#reached(sequence),
+        Effect.suspend(() => {
+          const event = this.#events[sequence - (this.#next - this.#events.length)]
+          return event === undefined
+            ? Effect.fail(new HistoryLost({ message: "the changes after the resume token are not kept any more" }))
+            : Effect.succeed([event, sequence + 1] as const)
+        })
+      )
+    )
+  }
+
+  #reached(sequence: number): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      if (sequence < this.#next) return resume(Effect.void)
+      const wake = () => resume(Effect.void)
+      this.#waiting.push(wake)
+      return Effect.sync(() => {
+        this.#waiting = this.#waiting.filter((it) => it !== wake)
+      })
+    })
+  }
+}
+
+/** Which fields an update changed, by paths into documents; arrays count as a whole. */
+const difference = (before: Document, after: Document): Document => {
+  const updatedFields: Document = {}
+  const removedFields: Array<string> = []
+  const walk = (a: Document, b: Document, prefix: string): void => {
+    for (const name of Object.keys(a)) if (!Object.hasOwn(b, name)) removedFields.push(prefix + name)
+    for (const [name, value] of Object.entries(b)) {
+      const old = Object.hasOwn(a, name) ? a[name] : undefined
+      if (Bson.isDocument(old) && Bson.isDocument(value)) walk(old, value, `${prefix}${name}.`)
+      else if (!Object.hasOwn(a, name) || Bson.key(old) !== Bson.key(value)) {
+        Bson.define(updatedFields, prefix + name, value)
+      }
+    }
+  }
+  walk(before, after, "")
+  return { updatedFields, removedFields }
+}

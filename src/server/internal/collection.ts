@@ -1,0 +1,88 @@
+/** One collection in memory: its documents by `_id` in the order of insertion, and its indexes. */
+import * as Bson from "./bson.ts"
+import type { Document } from "./bson.ts"
+
+/** Documents that are stored are never changed: an update puts another one in their place. */
+export class MemoryCollection {
+  readonly documents = new Map<string, Document>()
+  /** Whether any document ever held a number that no JavaScript number is. */
+  wide = false
+  readonly #indexes = new Map<string, Map<string, Set<string>>>()
+
+  /** Keeps an index of a field, so that a search for a value of it looks at the documents that have it, and no others. */
+  index(field: string): void {
+    if (field === "_id" || this.#indexes.has(field)) return
+    this.#indexes.set(field, new Map())
+    for (const [key, document] of this.documents) this.#addTo(field, key, document)
+  }
+
+  put(key: string, document: Document): void {
+    const old = this.documents.get(key)
+    for (const field of this.#indexes.keys()) {
+      if (old !== undefined) this.#removeFrom(field, key, old)
+      this.#addTo(field, key, document)
+    }
+    this.documents.set(key, document)
+    this.wide ||= Bson.hasWide(document)
+  }
+
+  delete(key: string): void {
+    const old = this.documents.get(key)
+    if (old === undefined) return
+    for (const field of this.#indexes.keys()) this.#removeFrom(field, key, old)
+    this.documents.delete(key)
+  }
+
+  /** The documents that may match a filter, as few as the indexes tell, in the order of insertion. */
+  candidates(filter: Document): Iterable<Document> {
+    const ids = keysAsked(filter["_id"])
+    if (ids !== undefined) return this.#byKeys(ids)
+    for (const [field, index] of this.#indexes) {
+      const keys = keysAsked(filter[field])
+      if (keys === undefined) continue
+      return this.#byKeys(new Set([...keys].flatMap((key) => Array.from(index.get(key) ?? []))))
+    }
+    return this.documents.values()
+  }
+
+  *#byKeys(keys: ReadonlySet<string>): Iterable<Document> {
+    for (const key of keys) {
+      const document = this.documents.get(key)
+      if (document !== undefined) yield document
+    }
+  }
+
+  #addTo(field: string, key: string, document: Document): void {
+    const index = this.#indexes.get(field)
+    for (const value of indexed(document, field)) {
+      const keys = index?.get(value)
+      if (keys === undefined) index?.set(value, new Set([key]))
+      else keys.add(key)
+    }
+  }
+
+  #removeFrom(field: string, key: string, document: Document): void {
+    const index = this.#indexes.get(field)
+    for (const value of indexed(document, field)) {
+      const keys = index?.get(value)
+      keys?.delete(key)
+      if (keys?.size === 0) index?.delete(value)
+    }
+  }
+}
+
+const indexed = (document: Document, field: string): ReadonlySet<string> => {
+  const value = document[field]
+  return new Set([Bson.key(value), ...(Array.isArray(value) ? value.map(Bson.key) : [])])
+}
+
+/** The keys of the values that a condition asks a field to equal; nothing where it asks for anything else. */
+const keysAsked = (condition: unknown): ReadonlySet<string> | undefined => {
+  if (condition === undefined || condition instanceof RegExp) return undefined
+  if (!Bson.isDocument(condition)) return new Set([Bson.key(condition)])
+  if (!Object.keys(condition).some((name) => name.startsWith("$"))) return new Set([Bson.key(condition)])
+  if ("$eq" in condition) return new Set([Bson.key(condition["$eq"])])
+  const wanted = condition["$in"]
+  if (!Array.isArray(wanted) || wanted.some((it) => it instanceof RegExp)) return undefined
+  return new Set(wanted.map(Bson.key))
+}
