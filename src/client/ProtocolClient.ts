@@ -57,7 +57,7 @@ export interface Options {
   readonly timeout?: Duration.Input | undefined
   /**
    * When to repeat an operation that only reads (location, session refresh, profile) and failed for a reason that may
-   * pass. A `Retry-After` of the host is respected. Default: three times, exponentially from 200 ms, jittered.
+   * pass. A `Retry-After` of up to a minute is waited for, a longer one reported at once. Default: three times, exponentially from 200 ms, jittered.
    */
   readonly retrySchedule?: Schedule.Schedule<unknown, AppServicesError> | undefined
   /**
@@ -152,6 +152,12 @@ export const brokenConnection =
       reason: new TransportError({ url, ...(reason.cause !== undefined && { cause: reason.cause }) })
     })
 
+/** A caller does not wait longer than this for a host to be ready, in milliseconds: it is told instead. */
+const longestWait = 60_000
+
+const retryAfterMillis = ({ reason }: AppServicesError): number =>
+  "retryAfterMillis" in reason ? (reason.retryAfterMillis ?? 0) : 0
+
 const configuration = (problem: string) =>
   new AppServicesError({ operation: "AppServices.layer", reason: new InvalidConfiguration({ problem }) })
 
@@ -181,14 +187,9 @@ const make = Effect.fnUntraced(function* (
   const timeout = Duration.fromInputUnsafe(options.timeout ?? "60 seconds")
   const retrySchedule = (options.retrySchedule ?? defaultRetry).pipe(
     Schedule.setInputType<AppServicesError>(),
-    Schedule.while(({ input }) => input.retryable),
+    Schedule.while(({ input }) => input.retryable && retryAfterMillis(input) <= longestWait),
     Schedule.modifyDelay(({ duration, input }) =>
-      Effect.succeed(
-        Duration.max(
-          duration,
-          Duration.millis("retryAfterMillis" in input.reason ? (input.reason.retryAfterMillis ?? 0) : 0)
-        )
-      )
+      Effect.succeed(Duration.max(duration, Duration.millis(retryAfterMillis(input))))
     )
   )
 

@@ -265,6 +265,19 @@ describe("retries", () => {
     }).pipe(Effect.provide(sdk(layer, { retrySchedule: Schedule.recurs(3) })))
   })
 
+  it.effect("a Retry-After of more than a minute is reported at once, not waited for", () => {
+    const { layer, seen } = flaky(1, "/location", {
+      status: 503,
+      body: { error: "maintenance" },
+      headers: { "retry-after": "3600" }
+    })
+    return Effect.gen(function* () {
+      const error = yield* failure(logIn)
+      assert.strictEqual(error.reason._tag === "ServerUnavailable" && error.reason.retryAfterMillis, 3_600_000)
+      assert.strictEqual(seen.length, 1)
+    }).pipe(Effect.provide(sdk(layer, { retrySchedule: Schedule.recurs(3) })))
+  })
+
   it.effect("a final answer is not repeated", () => {
     const { layer, seen } = flaky(9, "/location", {
       status: 404,
