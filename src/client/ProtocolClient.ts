@@ -57,7 +57,8 @@ export interface Options {
   readonly timeout?: Duration.Input | undefined
   /**
    * When to repeat an operation that only reads (location, session refresh, profile) and failed for a reason that may
-   * pass. A `Retry-After` of up to a minute is waited for, a longer one reported at once. Default: three times, exponentially from 200 ms, jittered.
+   * pass. A `Retry-After` of up to a minute is waited for, a longer one reported at once. Default: three times,
+   * exponentially from 200 ms, jittered.
    */
   readonly retrySchedule?: Schedule.Schedule<unknown, AppServicesError> | undefined
   /**
