@@ -16,6 +16,7 @@ import * as NodeAppServicesServer from "../node/NodeAppServicesServer.ts"
 import type { App } from "../server/App.ts"
 import * as AppDirectory from "../server/AppDirectory.ts"
 import { Inbox, Message } from "../server/Inbox.ts"
+import type * as RequestLog from "../server/RequestLog.ts"
 
 const flags = {
   directories: Argument.String("directory").pipe(
@@ -34,6 +35,10 @@ const flags = {
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print lines of JSON, for scripts: one when ready, then one for each e-mail"),
     Flag.withDefault(false)
+  ),
+  quiet: Flag.Boolean("quiet").pipe(
+    Flag.withDescription("Print no line for each request; with --json there is none anyway"),
+    Flag.withDefault(false)
   )
 }
 
@@ -48,14 +53,14 @@ interface Loaded {
  * @category commands
  * @since 0.1.0
  */
-export const serve = Command.make("serve", flags, ({ directories, host, json, port }) =>
+export const serve = Command.make("serve", flags, ({ directories, host, json, port, quiet }) =>
   Effect.gen(function* () {
     const loaded = yield* Effect.forEach(directories, (directory) =>
       Effect.map(AppDirectory.load(directory), (app): Loaded => ({ directory, app }))
     )
     const server = NodeAppServicesServer.layer(
       loaded.map(({ app }) => app),
-      { host, port }
+      { host, port, onRequest: json || quiet ? undefined : showRequest }
     )
     return yield* Effect.gen(function* () {
       const { arrivals } = yield* Inbox
@@ -130,6 +135,25 @@ const show = ({ app, kind, subject, to, token, tokenId, url }: Message) =>
     `mail to ${to} (${app}, ${kind}): ${subject}: ` +
       (url === undefined ? `token ${Redacted.value(token)} tokenId ${tokenId}` : Redacted.value(url))
   )
+
+/** To standard error, which leaves the other to what was asked for. */
+const showRequest = ({ app, method, millis, path, status, userId }: RequestLog.Entry) =>
+  Console.error(
+    [
+      status ?? "---",
+      `${millis} ms`.padStart(8),
+      method,
+      printable(path),
+      ...(app === undefined ? [] : [`app=${app}`]),
+      ...(userId === undefined ? [] : [`user=${userId}`])
+    ].join(" ")
+  )
+
+/** What clients send must not steer a terminal, nor fill it. */
+const printable = (text: string): string => {
+  const plain = text.replace(/[^!-~]/g, "?")
+  return plain.length > 200 ? `${plain.slice(0, 200)}...` : plain
+}
 
 const encodeMail = Schema.encodeEffect(
   Schema.fromJsonString(Schema.Struct({ event: Schema.Literal("mail"), ...Message.fields }))

@@ -14,7 +14,15 @@ import * as Schema from "effect/Schema"
 import * as Answers from "../protocol/Answers.ts"
 import { RegisterPayload } from "../protocol/Provider.ts"
 import { routes } from "../protocol/Routes.ts"
-import { BadRequest, Conflict, Forbidden, NotFound, TooLarge, Unauthorized } from "./ApiErrors.ts"
+import {
+  BadRequest,
+  Conflict,
+  Forbidden,
+  NotFound,
+  TooLarge,
+  TooManyRequestsAnswer,
+  Unauthorized
+} from "./ApiErrors.ts"
 import { AccessToken, RefreshToken } from "./Authorization.ts"
 
 const ofApp = { params: { appId: Schema.String } }
@@ -62,7 +70,7 @@ export class AuthenticationGroup extends HttpApiGroup.make("authentication").add
     query: { link: Schema.optionalKey(Schema.String) },
     payload: Schema.Record(Schema.String, Schema.Unknown),
     success: Answers.LoggedIn,
-    error: [BadRequest, Unauthorized, Forbidden, NotFound, TooLarge]
+    error: [BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, TooManyRequestsAnswer]
   })
 ) {}
 
@@ -80,7 +88,7 @@ const ResetCallPayload = Schema.Struct({
 })
 
 const Decided = Schema.Struct({ status: Schema.Literals(["success", "pending"]) }).pipe(HttpApiSchema.status(202))
-const ofAccount = { ...ofApp, error: [BadRequest, NotFound, TooLarge] } as const
+const ofAccount = { ...ofApp, error: [BadRequest, NotFound, TooLarge, TooManyRequestsAnswer] } as const
 
 /**
  * Accounts with e-mail and password.
@@ -93,7 +101,7 @@ export class EmailPasswordGroup extends HttpApiGroup.make("emailPassword").add(
     ...ofApp,
     payload: RegisterPayload,
     success: Schema.Struct({}).pipe(HttpApiSchema.status(201)),
-    error: [BadRequest, NotFound, Conflict, TooLarge]
+    error: [BadRequest, NotFound, Conflict, TooLarge, TooManyRequestsAnswer]
   }),
   HttpApiEndpoint.post("confirm", routes.confirm, {
     ...ofAccount,

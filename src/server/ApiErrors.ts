@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { ErrorAnswer } from "../protocol/ErrorBody.ts"
 import type { ErrorCode } from "../protocol/ErrorCode.ts"
@@ -75,6 +76,36 @@ export class TooLarge extends Schema.Error<TooLarge>("effect-app-services/server
   { _tag: Schema.tagDefaultOmit("TooLarge"), ...fields },
   { httpApiStatus: 413 }
 ) {}
+
+/**
+ * Too many attempts; `retryAfter` are the seconds to wait, which travel in the header of that name.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TooManyRequests extends Schema.Error<TooManyRequests>("effect-app-services/server/TooManyRequests")({
+  _tag: Schema.tagDefaultOmit("TooManyRequests"),
+  ...fields,
+  retryAfter: Schema.Int
+}) {}
+
+const TooManyAnswer = Schema.Struct(fields).pipe(HttpApiSchema.status(429))
+
+/**
+ * {@link TooManyRequests} as it goes over the wire: a body like those of the other errors, and the header.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const TooManyRequestsAnswer = TooManyRequests.pipe(
+  HttpApiSchema.encodeToWithHeaders(
+    { body: TooManyAnswer, headers: { "retry-after": Schema.Int } },
+    {
+      decode: ({ body, headers }) => new TooManyRequests({ ...body, retryAfter: headers["retry-after"] }),
+      encode: ({ retryAfter, _tag: _, ...body }) => ({ body, headers: { "retry-after": retryAfter } })
+    }
+  )
+)
 
 /** The text says what happened, the code is what clients tell cases apart by. */
 export const body = (error: string, error_code?: ErrorCode): { error: string; error_code?: ErrorCode } =>

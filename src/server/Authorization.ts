@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { body, Forbidden, Unauthorized } from "./ApiErrors.ts"
 import type { HostedApp } from "./Apps.ts"
+import * as RequestLog from "./RequestLog.ts"
 import { type Session, State, type User } from "./State.ts"
 import { type AccessClaims, type TokenRejected, Tokens } from "./Tokens.ts"
 
@@ -109,6 +110,7 @@ export const authenticator = Effect.gen(function* () {
     const { claims, hosted } = yield* Effect.mapError(tokens.verifyAccess(token), refused("access"))
     const user = Option.getOrUndefined(yield* state.user(hosted.app.id, claims.sub))
     if (user === undefined) return yield* new Unauthorized(body("invalid session", "InvalidSession"))
+    yield* RequestLog.about({ app: hosted.app.id, userId: user.id })
     // no refresh can help, so this is no 401
     if (user.disabled) return yield* new Forbidden(body("user disabled", "UserDisabled"))
     return { hosted, claims, user }
@@ -140,6 +142,7 @@ export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { prov
           const { claims, hosted } = yield* Effect.mapError(tokens.verifyRefresh(token), refused("refresh"))
           const session = Option.getOrUndefined(yield* state.session(hosted.app.id, claims.baas_id))
           const user = Option.getOrUndefined(yield* state.user(hosted.app.id, claims.sub))
+          if (user !== undefined) yield* RequestLog.about({ app: hosted.app.id, userId: user.id })
           if (user?.disabled === true) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
           if (session === undefined || user === undefined) {
             return yield* new Unauthorized(body("invalid session: failed to find refresh token", "InvalidSession"))

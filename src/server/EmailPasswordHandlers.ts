@@ -12,6 +12,7 @@ import { Api, ConfirmPayload, EmailPayload, ResetPayload } from "./Api.ts"
 import { BadRequest, body } from "./ApiErrors.ts"
 import * as Body from "./Body.ts"
 import { EmailAccounts } from "./EmailAccounts.ts"
+import { emailAccount, RateLimits } from "./RateLimits.ts"
 import { findApp, functionRequest } from "./Requests.ts"
 
 const decodeAccount = Body.decode(RegisterPayload)
@@ -28,6 +29,7 @@ export const layer = HttpApiBuilder.group(Api, "emailPassword", (handlers) =>
   Effect.gen(function* () {
     const find = yield* findApp
     const accounts = yield* EmailAccounts
+    const { limit } = yield* RateLimits
 
     const placeOf = Effect.fnUntraced(function* (
       { appId }: { readonly appId: string },
@@ -36,12 +38,26 @@ export const layer = HttpApiBuilder.group(Api, "emailPassword", (handlers) =>
       return { hosted: yield* find(appId), request: functionRequest(request) }
     })
 
+    const byEmail = (
+      kind: "register" | "email",
+      { appId }: { readonly appId: string },
+      request: HttpServerRequest.HttpServerRequest,
+      email: string
+    ) => limit({ kind, appId, request, account: emailAccount(email) })
+
+    const byToken = (
+      { appId }: { readonly appId: string },
+      request: HttpServerRequest.HttpServerRequest,
+      { tokenId }: { readonly tokenId: string }
+    ) => limit({ kind: "token", appId, request, account: tokenId })
+
     return handlers
       .handleRaw(
         "register",
         Effect.fnUntraced(function* ({ params, request }) {
           const place = yield* placeOf(params, request)
-          yield* accounts.register(place, yield* Effect.flatMap(Body.json(request), decodeAccount))
+          const account = yield* Effect.flatMap(Body.json(request), decodeAccount)
+          yield* byEmail("register", params, request, account.email)(accounts.register(place, account))
           return {}
         })
       )
@@ -49,7 +65,8 @@ export const layer = HttpApiBuilder.group(Api, "emailPassword", (handlers) =>
         "confirm",
         Effect.fnUntraced(function* ({ params, request }) {
           const place = yield* placeOf(params, request)
-          yield* accounts.confirm(place, yield* Effect.flatMap(Body.json(request), decodeConfirmation))
+          const token = yield* Effect.flatMap(Body.json(request), decodeConfirmation)
+          yield* byToken(params, request, token)(accounts.confirm(place, token))
         })
       )
       .handleRaw(
@@ -57,7 +74,7 @@ export const layer = HttpApiBuilder.group(Api, "emailPassword", (handlers) =>
         Effect.fnUntraced(function* ({ params, request }) {
           const place = yield* placeOf(params, request)
           const { email } = yield* Effect.flatMap(Body.json(request), decodeEmail)
-          yield* accounts.sendConfirmation(place, email)
+          yield* byEmail("email", params, request, email)(accounts.sendConfirmation(place, email))
           return {}
         })
       )
@@ -66,7 +83,7 @@ export const layer = HttpApiBuilder.group(Api, "emailPassword", (handlers) =>
         Effect.fnUntraced(function* ({ params, request }) {
           const place = yield* placeOf(params, request)
           const { email } = yield* Effect.flatMap(Body.json(request), decodeEmail)
-          return { status: yield* accounts.callConfirmation(place, email) }
+          return { status: yield* byEmail("email", params, request, email)(accounts.callConfirmation(place, email)) }
         })
       )
       .handleRaw(
@@ -74,7 +91,7 @@ export const layer = HttpApiBuilder.group(Api, "emailPassword", (handlers) =>
         Effect.fnUntraced(function* ({ params, request }) {
           const place = yield* placeOf(params, request)
           const { password, ...token } = yield* Effect.flatMap(Body.json(request), decodeReset)
-          yield* accounts.reset(place, token, password)
+          yield* byToken(params, request, token)(accounts.reset(place, token, password))
         })
       )
       .handleRaw(
@@ -82,7 +99,7 @@ export const layer = HttpApiBuilder.group(Api, "emailPassword", (handlers) =>
         Effect.fnUntraced(function* ({ params, request }) {
           const place = yield* placeOf(params, request)
           const { email } = yield* Effect.flatMap(Body.json(request), decodeEmail)
-          yield* accounts.sendReset(place, email)
+          yield* byEmail("email", params, request, email)(accounts.sendReset(place, email))
           return {}
         })
       )
@@ -93,7 +110,9 @@ export const layer = HttpApiBuilder.group(Api, "emailPassword", (handlers) =>
           const { arguments: args = [], ...rest } = yield* Body.ejson(request)
           const account = yield* decodeAccount(rest)
           if (!isArguments(args)) return yield* new BadRequest(body("'arguments' must be an array", "InvalidParameter"))
-          return { status: yield* accounts.callReset(place, account, args) }
+          return {
+            status: yield* byEmail("email", params, request, account.email)(accounts.callReset(place, account, args))
+          }
         })
       )
   })

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { LoginOptions } from "../protocol/Device.ts"
 import { Api } from "./Api.ts"
@@ -18,6 +19,8 @@ import * as FunctionHandlers from "./FunctionHandlers.ts"
 import * as Location from "./Location.ts"
 import { Logins } from "./Logins.ts"
 import * as PushHandlers from "./PushHandlers.ts"
+import { emailAccount, RateLimits } from "./RateLimits.ts"
+import * as RequestLog from "./RequestLog.ts"
 import { findApp, functionRequest } from "./Requests.ts"
 import { Sessions } from "./Sessions.ts"
 import { type ApiKey, State } from "./State.ts"
@@ -37,29 +40,42 @@ const application = HttpApiBuilder.group(Api, "application", (handlers) =>
 
 const decodeOptions = Schema.decodeUnknownOption(LoginOptions)
 
+/** Whom credentials are of. Where only the application knows, the same credentials are the same account. */
+const accountOf = (provider: string, payload: Readonly<Record<string, unknown>>): string | undefined => {
+  if (provider === "anon-user") return undefined
+  const { username } = payload
+  if (provider === "local-userpass") return typeof username === "string" ? emailAccount(username) : undefined
+  // what is nested too deeply to be written again is refused later, with words for it
+  return Result.getOrUndefined(Result.try(() => `${provider} ${JSON.stringify(payload)}`))
+}
+
 const authentication = HttpApiBuilder.group(Api, "authentication", (handlers) =>
   Effect.gen(function* () {
     const find = yield* findApp
     const logins = yield* Logins
     const sessions = yield* Sessions
     const authenticate = yield* authenticator
+    const { limit } = yield* RateLimits
     return handlers.handleRaw(
       "logIn",
       Effect.fnUntraced(function* ({ params, query, request }) {
         const hosted = yield* find(params.appId)
         const { options, ...payload } = yield* Body.json(request)
         const attempt = { hosted, payload, request: functionRequest(request) }
+        const account = accountOf(params.provider, payload)
+        const limited = limit({ kind: "logIn", appId: hosted.app.id, request, account })
         // what asks for a link in whatever words must not get an ordinary login: it would be another user's
         if (query.link !== undefined && query.link !== "false") {
           const { claims, user } = yield* Effect.flatMap(authenticate(yield* headerToken), (user) =>
             ofApp(user, hosted)
           )
           const session = yield* sessions.find(hosted, claims.iss)
-          return yield* sessions.answer(hosted, yield* logins.link(params.provider, attempt, user), session)
+          return yield* sessions.answer(hosted, yield* limited(logins.link(params.provider, attempt, user)), session)
         }
         // what a client tells about its device is worth no failed login
         const device = Option.getOrUndefined(decodeOptions({ options }))?.options?.device
-        const { identity, user } = yield* logins.logIn(params.provider, attempt)
+        const { identity, user } = yield* limited(logins.logIn(params.provider, attempt))
+        yield* RequestLog.about({ app: hosted.app.id, userId: user.id })
         return yield* sessions.begin(hosted, user, identity, device?.deviceId)
       })
     )

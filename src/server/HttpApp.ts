@@ -42,6 +42,8 @@ import * as InboxRoute from "./InboxRoute.ts"
 import { JwtVerifier } from "./JwtVerifier.ts"
 import { Logins } from "./Logins.ts"
 import * as PasswordHasher from "./PasswordHasher.ts"
+import * as RateLimits from "./RateLimits.ts"
+import * as RequestLog from "./RequestLog.ts"
 import { Sessions } from "./Sessions.ts"
 import { State } from "./State.ts"
 import { Tokens } from "./Tokens.ts"
@@ -63,6 +65,17 @@ export interface Options {
   readonly signingKey?: Redacted.Redacted | undefined
   /** How long a function may take: 90 seconds unless given. */
   readonly functionTimeLimit?: Duration.Input | undefined
+  /**
+   * How often somebody may log in, register, and have e-mails sent: `"standard"` unless given. Whoever tries too often
+   * gets a 429 that says how long to wait.
+   *
+   * For an account these are 10 failed logins in 15 minutes; 10 failed registrations, 10 e-mails and 10 failed uses of
+   * a token in an hour. For an address 300 logins in 15 minutes, and 60 of each of the others in an hour; a thousand
+   * times as much from this machine, and no limit in process. Behind a proxy, every client has the proxy's address.
+   */
+  readonly rateLimits?: RateLimits.Input | undefined
+  /** Told about every request once it is answered, without any secret; nobody is unless given. */
+  readonly onRequest?: RequestLog.OnRequest | undefined
 }
 
 /** Answers a request, whatever it is, in the fiber that runs it. */
@@ -103,14 +116,17 @@ export const make = (apps: ReadonlyArray<App>, options: Options = {}): Effect.Ef
   Effect.gen(function* () {
     const services = yield* Layer.build(layerServices(apps, options))
     const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes, Layer.succeedContext(services)))
-    return { app: around(router), services: Context.pick(Inbox, Admin)(services) }
+    return { app: around(router, options.onRequest), services: Context.pick(Inbox, Admin)(services) }
   }).pipe(
     Effect.updateContext((context: Context.Context<Scope.Scope>) =>
       Context.make(Scope.Scope, Context.get(context, Scope.Scope))
     )
   )
 
-const layerServices = (apps: ReadonlyArray<App>, { functionTimeLimit, passwordHashing, signingKey }: Options) => {
+const layerServices = (
+  apps: ReadonlyArray<App>,
+  { functionTimeLimit, passwordHashing, rateLimits, signingKey }: Options
+) => {
   const random = SecureRandom.layerWebCrypto
   const platform = Layer.mergeAll(
     Apps.layer(apps, signingKey),
@@ -119,6 +135,7 @@ const layerServices = (apps: ReadonlyArray<App>, { functionTimeLimit, passwordHa
     State.layerMemory,
     Database.layerMemory,
     Inbox.layerMemory,
+    RateLimits.RateLimits.layer(rateLimits),
     Layer.provide(JwtVerifier.layer, FetchHttpClient.layer)
   ).pipe(Layer.provideMerge(random))
   return Layer.mergeAll(Logins.layer, EmailAccounts.layer, Sessions.layer, ApiKeys.layer, Admin.layer).pipe(
@@ -150,15 +167,26 @@ const seed = Effect.fnUntraced(function* (apps: ReadonlyArray<App>) {
   }
 }, Effect.orDie)
 
-const around = <E, R>(router: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+const around = <E, R>(
+  router: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+  onRequest: RequestLog.OnRequest | undefined
+) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-    if (request.method === "OPTIONS") return Effect.succeed(preflight(request))
-    return router.pipe(
-      Effect.catchCause((cause) => failure(request, cause)),
-      Effect.map(withCors(request)),
-      Effect.provideService(HttpIncomingMessage.MaxBodySize, Body.limit)
-    )
+    const answer = answerTo(request, router)
+    return onRequest === undefined ? answer : RequestLog.observed(request, onRequest)(answer)
   })
+
+const answerTo = <E, R>(
+  request: HttpServerRequest.HttpServerRequest,
+  router: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+) => {
+  if (request.method === "OPTIONS") return Effect.succeed(preflight(request))
+  return router.pipe(
+    Effect.catchCause((cause) => failure(request, cause)),
+    Effect.map(withCors(request)),
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, Body.limit)
+  )
+}
 
 const error = (status: number, text: string, code?: ErrorCode) =>
   HttpServerResponse.jsonUnsafe(body(text, code), { status })
@@ -189,7 +217,7 @@ const corsHeaders = (request: HttpServerRequest.HttpServerRequest): Record<strin
     : {
         "access-control-allow-origin": origin,
         "access-control-allow-credentials": "true",
-        "access-control-expose-headers": "x-baas-location, x-stitch-location",
+        "access-control-expose-headers": "retry-after, x-baas-location, x-stitch-location",
         vary: "Origin"
       }
 }

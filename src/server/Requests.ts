@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import { body, NotFound } from "./ApiErrors.ts"
 import { Apps, type HostedApp } from "./Apps.ts"
 import type { FunctionRequest } from "./FunctionContext.ts"
+import * as RequestLog from "./RequestLog.ts"
 
 /**
  * Finds the application that a path names.
@@ -20,7 +21,7 @@ export const findApp = Effect.map(Apps, ({ byId }) => (appId: string): Effect.Ef
   const hosted = byId.get(appId)
   return hosted === undefined
     ? Effect.fail(new NotFound(body(`cannot find app using Client App ID '${appId}'`)))
-    : Effect.succeed(hosted)
+    : Effect.as(RequestLog.about({ app: hosted.app.id }), hosted)
 })
 
 /**

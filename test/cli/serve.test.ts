@@ -135,6 +135,44 @@ describe("effect-app-services serve", () => {
     })
   )
 
+  it.live("prints a line for each request, without secrets, unless it is to be quiet or for scripts", () =>
+    Effect.gen(function* () {
+      const baseUrlOf = Effect.fnUntraced(function* ({ output }: Running) {
+        while (!output.stdout.includes("stop with Ctrl+C")) yield* Effect.sleep("5 millis")
+        return /listening on (http:\S+?),/.exec(output.stdout)![1]
+      })
+      const visit = Effect.fnUntraced(function* (baseUrl: string) {
+        const ready: Ready = { event: "ready", baseUrl, appIds: ["shop-abcde"] }
+        assert.strictEqual((yield* call(ready, "sum", [20, 22])).status, 200)
+        const { status } = yield* ask(`${baseUrl}/api/client/v2.0/app/shop-abcde/caf\u00e9?baas_at=hush`)
+        assert.strictEqual(status, 404)
+      })
+      const talking = yield* running(["serve", "examples/shop", "--port", "0"])
+      const quiet = yield* running(["serve", "examples/shop", "--port", "0", "--quiet"])
+      const script = yield* serveJson(["examples/shop"])
+      yield* visit(yield* baseUrlOf(talking))
+      yield* visit(yield* baseUrlOf(quiet))
+      yield* visit(script.ready.baseUrl)
+      while (talking.output.stderr.split("\n").length < 4) yield* Effect.sleep("5 millis")
+      const app = "/api/client/v2.0/app/shop-abcde"
+      const lines = talking.output.stderr.trim().split("\n")
+      assert.strictEqual(lines.length, 3, talking.output.stderr)
+      const user = /user=([0-9a-f]{24})$/.exec(lines[0])![1]
+      const expected = [
+        `200 POST ${app}/auth/providers/anon-user/login app=shop-abcde user=${user}`,
+        `200 POST ${app}/functions/call app=shop-abcde user=${user}`,
+        `404 GET ${app}/caf%C3%A9`
+      ]
+      assert.deepStrictEqual(
+        lines.map((line) => line.replace(/ +\d+ ms/, "")),
+        expected
+      )
+      assert.notInclude(talking.output.stdout, "/api/client")
+      assert.strictEqual(quiet.output.stderr, "")
+      assert.notInclude(script.output.stderr, "/api/client")
+    })
+  )
+
   it.live("tells people where it listens, and ends cleanly at SIGINT", () =>
     Effect.gen(function* () {
       const server = yield* running(["serve", "examples/shop", "--port", "0"])

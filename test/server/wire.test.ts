@@ -124,6 +124,24 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       })
     )
 
+    it.effect("to one attempt too many says how long to wait, to browsers too", () =>
+      Effect.gen(function* () {
+        const attempt = send(
+          "POST",
+          loginPath("my-app", "local-userpass"),
+          { origin: "https://shop.example" },
+          `{"username":"guessed@b.c","password":"wrong-1"}`
+        )
+        for (let i = 0; i < 10; i++) assert.strictEqual((yield* attempt).status, 401)
+        const reply = yield* attempt
+        assert.strictEqual(reply.status, 429)
+        isJson(reply)
+        assert.match(json(reply)["error"], /^too many requests: try again in \d+ seconds$/)
+        assert.match(String(reply.headers["retry-after"]), /^\d+$/)
+        assert.match(String(reply.headers["access-control-expose-headers"]), /retry-after/)
+      })
+    )
+
     it.effect("to a defect says nothing of it", () =>
       Effect.gen(function* () {
         const reply = yield* send("POST", loginPath("my-app", "custom-function"), {}, `{"defect":true}`)

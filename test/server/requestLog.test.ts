@@ -1,0 +1,61 @@
+import { assert, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Logger } from "effect"
+import { App } from "effect-app-services/server"
+import { TestClock } from "effect/testing"
+import type { Entry } from "../../src/server/RequestLog.ts"
+import { ask, callFunction, claims, emailPassword, path, register, root, withApps } from "./support.ts"
+
+const asked = Deferred.makeUnsafe<void>()
+
+const app = App.make({
+  id: "my-app",
+  providers: { anonymous: true, emailPassword: true },
+  functions: {
+    slow: () => TestClock.adjust("250 millis"),
+    never: () => Effect.andThen(Deferred.succeed(asked, undefined), Effect.never)
+  }
+})
+
+it.effect("tells about each request, once it is answered, and about nothing secret", () => {
+  const entries: Array<Entry> = []
+  return Effect.gen(function* () {
+    yield* register("a@b.c", "correct horse")
+    const { body } = yield* emailPassword("a@b.c", "correct horse")
+    const { access_token, refresh_token } = body
+    const userId = String(claims(access_token)["sub"])
+    yield* callFunction(access_token, "slow")
+    yield* ask("GET", `${root}/auth/profile?baas_at=${access_token}`)
+    yield* ask("POST", `${root}/auth/session`, { token: refresh_token })
+    yield* ask("GET", `${root}/auth/profile`)
+    yield* ask("GET", path("no-app", "location?secret=hush"))
+    yield* ask("OPTIONS", path("my-app", "location"))
+    const fiber = yield* Effect.forkChild(callFunction(access_token, "never"))
+    yield* Deferred.await(asked)
+    yield* Fiber.interrupt(fiber)
+    const nobody = { app: undefined, userId: undefined }
+    const mine = { app: "my-app", userId }
+    const call = path("my-app", "functions/call")
+    const emails = path("my-app", "auth/providers/local-userpass")
+    assert.deepStrictEqual(entries, [
+      { method: "POST", path: `${emails}/register`, status: 201, millis: 0, ...mine, userId: undefined },
+      { method: "POST", path: `${emails}/login`, status: 200, millis: 0, ...mine },
+      { method: "POST", path: call, status: 200, millis: 250, ...mine },
+      { method: "GET", path: `${root}/auth/profile`, status: 200, millis: 0, ...mine },
+      { method: "POST", path: `${root}/auth/session`, status: 201, millis: 0, ...mine },
+      { method: "GET", path: `${root}/auth/profile`, status: 401, millis: 0, ...nobody },
+      { method: "GET", path: path("no-app", "location"), status: 404, millis: 0, ...nobody },
+      { method: "OPTIONS", path: path("my-app", "location"), status: 204, millis: 0, ...nobody },
+      { method: "POST", path: call, status: undefined, millis: 0, ...mine }
+    ])
+    const told = JSON.stringify(entries)
+    for (const secret of [access_token, refresh_token, "correct horse", "hush", "a@b.c"]) {
+      assert.notInclude(told, secret)
+    }
+  }).pipe(withApps(app, { onRequest: (entry) => Effect.sync(() => void entries.push(entry)) }))
+})
+
+it.effect("does not let who is told spoil the answer", () =>
+  Effect.gen(function* () {
+    assert.strictEqual((yield* ask("GET", path("my-app", "location"))).status, 200)
+  }).pipe(withApps(app, { onRequest: () => Effect.die("a defect") }), Effect.provide(Logger.layer([])))
+)
