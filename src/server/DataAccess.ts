@@ -1,8 +1,19 @@
 /**
- * What clients may reach of an application's data sources: everything, or nothing. Functions reach everything.
+ * What clients may reach of an application's data sources: everything, nothing, or what rules let them. Functions reach
+ * everything.
  *
  * @since 0.1.0
  */
+import type { Rules } from "./Rules.ts"
+
+/**
+ * Whether a collection is open to every user, closed to all of them, or ruled.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Access = boolean | Rules
+
 /**
  * What clients may reach of one data source.
  *
@@ -10,17 +21,17 @@
  * @since 0.1.0
  */
 export interface DataSource {
-  /** Whether a collection that is not listed is open. */
-  readonly open: boolean
-  /** Whether a collection is open, by `database.collection`. */
-  readonly collections: ReadonlyMap<string, boolean>
+  /** What holds for a collection that is not listed. */
+  readonly open: Access
+  /** What holds for a collection, by `database.collection`. */
+  readonly collections: ReadonlyMap<string, Access>
 }
 
 /**
- * Whether clients may reach a collection.
+ * What holds for a collection.
  *
  * @category accessors
  * @since 0.1.0
  */
-export const isOpen = (source: DataSource, database: string, collection: string): boolean =>
+export const accessTo = (source: DataSource, database: string, collection: string): Access =>
   source.collections.get(`${database}.${collection}`) ?? source.open

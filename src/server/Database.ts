@@ -161,7 +161,12 @@ const asError = (cause: unknown): DatabaseError =>
         ...(cause instanceof Memory.DuplicateKey && { code: 11_000 })
       })
 
-const makeMemory = (): Database["Service"] => {
+/**
+ * A database in memory that nobody else knows.
+ *
+ * @internal
+ */
+export const makeMemory = (): Database["Service"] => {
   const life = new ObjectId().toHexString()
   const stores = new Map<string, Memory.Store>()
   const open = ({ appId, collection, database, service }: Namespace) => {

@@ -124,7 +124,7 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
           const result =
             service === undefined
               ? yield* Effect.mapError(runtime.call(caller, name, args), functionFailed)
-              : yield* MongoService.call(database, caller.app, service, name, args)
+              : yield* MongoService.call(database, caller, service, name, args)
           if (FunctionStream.isStreaming(result)) {
             return yield* unsendable("it is a stream, which callFunctionStreaming reads")
           }
@@ -142,7 +142,7 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
           return answer(
             service === undefined
               ? yield* Effect.mapError(runtime.stream(caller, name, args), functionFailed)
-              : yield* MongoService.watch(database, caller.app, service, name, args)
+              : yield* MongoService.watch(database, caller, service, name, args)
           )
         })
       )

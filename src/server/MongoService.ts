@@ -7,10 +7,11 @@ import { Long } from "bson"
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import { BadRequest, body, NotFound } from "./ApiErrors.ts"
-import type { App } from "./App.ts"
 import * as DataAccess from "./DataAccess.ts"
 import type { Database, DatabaseError, Document, Namespace } from "./Database.ts"
+import type { Caller } from "./FunctionRuntime.ts"
 import { isDocument } from "./internal/bson.ts"
+import * as RuledDatabase from "./RuledDatabase.ts"
 
 /** The most documents that one query answers with. */
 const most = 50_000
@@ -20,7 +21,8 @@ type Refused = BadRequest | NotFound
 
 const invalid = (message: string) => new BadRequest(body(message, "InvalidParameter"))
 
-const failed = (error: DatabaseError) => new BadRequest(body(error.message, "MongoDBError"))
+const failed = ({ code, message }: DatabaseError) =>
+  new BadRequest(body(message, code === RuledDatabase.forbiddenCode ? "NoMatchingRuleFound" : "MongoDBError"))
 
 /** The argument document, whose keys are read with a check of their type; other keys are nobody's. */
 class Arguments {
@@ -89,7 +91,13 @@ const required = <A>(key: string, value: A | undefined): Effect.Effect<A, BadReq
     ? Effect.fail(new BadRequest(body(`'${key}' is required`, "MissingParameter")))
     : Effect.succeed(value)
 
-const open = Effect.fnUntraced(function* (app: App, service: string, args: ReadonlyArray<unknown>) {
+/** The arguments of a call, and the database as the rules let its user see it. */
+const open = Effect.fnUntraced(function* (
+  whole: Database["Service"],
+  { app, user }: Caller,
+  service: string,
+  args: ReadonlyArray<unknown>
+) {
   const source = app.dataSources.get(service)
   if (source === undefined) return yield* new NotFound(body(`service not found: '${service}'`, "ServiceNotFound"))
   const first = args[0]
@@ -97,13 +105,22 @@ const open = Effect.fnUntraced(function* (app: App, service: string, args: Reado
   const given = new Arguments(first)
   const database = yield* Effect.flatMap(given.text("database"), (it) => required("database", it))
   const collection = yield* Effect.flatMap(given.text("collection"), (it) => required("collection", it))
-  if (!DataAccess.isOpen(source, database, collection)) {
+  const rules = DataAccess.accessTo(source, database, collection)
+  if (rules === false) {
     return yield* new BadRequest(
       body(`no rule exists for namespace '${database}.${collection}': it is closed to clients`, "NoMatchingRuleFound")
     )
   }
+  const isOpen = (other: string) => {
+    const access = DataAccess.accessTo(source, database, other)
+    return typeof access === "boolean" ? access : access.accessOf(user).everything
+  }
   const namespace: Namespace = { appId: app.id, service, database, collection }
-  return { given, namespace }
+  return {
+    given,
+    namespace,
+    database: rules === true ? whole : RuledDatabase.make(whole, rules.accessOf(user), isOpen)
+  }
 })
 
 type Operation = (
@@ -217,13 +234,13 @@ const operations: Readonly<Record<string, Operation>> = {
  * @since 0.1.0
  */
 export const call = Effect.fn("MongoService.call")(function* (
-  database: Database["Service"],
-  app: App,
+  whole: Database["Service"],
+  caller: Caller,
   service: string,
   name: string,
   args: ReadonlyArray<unknown>
 ): Effect.fn.Return<unknown, Refused> {
-  const { given, namespace } = yield* open(app, service, args)
+  const { database, given, namespace } = yield* open(whole, caller, service, args)
   const operation = Object.hasOwn(operations, name) ? operations[name] : undefined
   if (operation === undefined) {
     return yield* new NotFound(body(`unknown command '${name}' of the service '${service}'`, "ServiceCommandNotFound"))
@@ -240,13 +257,13 @@ export const call = Effect.fn("MongoService.call")(function* (
  * @since 0.1.0
  */
 export const watch = Effect.fn("MongoService.watch")(function* (
-  database: Database["Service"],
-  app: App,
+  whole: Database["Service"],
+  caller: Caller,
   service: string,
   name: string,
   args: ReadonlyArray<unknown>
 ): Effect.fn.Return<Stream.Stream<Document, DatabaseError>, Refused> {
-  const { given, namespace } = yield* open(app, service, args)
+  const { database, given, namespace } = yield* open(whole, caller, service, args)
   if (name !== "watch") {
     return yield* new NotFound(body(`unknown command '${name}' of the service '${service}'`, "ServiceCommandNotFound"))
   }

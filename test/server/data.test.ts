@@ -110,8 +110,7 @@ describe("rules of an exported application", () => {
     ...rule("open", [open]),
     ...rule("filtered", [open], { filters: [{ name: "mine", apply_when: {}, query: { owner: "%%user.id" } }] }),
     ...rule("owned", [{ ...open, apply_when: { owner: "%%user.id" } }]),
-    ...rule("read-only", [{ ...open, write: false }]),
-    ...rule("documents", [{ ...open, document_filters: { read: true, write: { owner: "%%user.id" } } }]),
+    ...rule("by-function", [{ ...open, apply_when: { "%%true": { "%function": { name: "f" } } } }]),
     ...rule("roleless", []),
     "services/other/config.json": { name: "other", type: "mongodb" },
     "services/other/rules/db.things.json": { database: "db", collection: "things", roles: [open] }
@@ -128,10 +127,9 @@ describe("rules of an exported application", () => {
   it.effect.each([
     ["mongodb-atlas", "open", "open"],
     ["other", "things", "open"],
-    ["mongodb-atlas", "filtered", "NoMatchingRuleFound"],
-    ["mongodb-atlas", "owned", "NoMatchingRuleFound"],
-    ["mongodb-atlas", "read-only", "NoMatchingRuleFound"],
-    ["mongodb-atlas", "documents", "NoMatchingRuleFound"],
+    ["mongodb-atlas", "filtered", "open"],
+    ["mongodb-atlas", "owned", "open"],
+    ["mongodb-atlas", "by-function", "NoMatchingRuleFound"],
     ["mongodb-atlas", "roleless", "NoMatchingRuleFound"],
     ["mongodb-atlas", "without-rules", "NoMatchingRuleFound"],
     ["unknown", "open", "ServiceNotFound"]
@@ -144,9 +142,9 @@ describe("rules of an exported application", () => {
       const folder = yield* directory({ "realm_config.json": { app_id: "my-app" }, ...files })
       const { report } = yield* AppDirectory.load(folder)
       const said = report.map(({ file, message }) => `${file}: ${message}`)
-      assert.lengthOf(said, 5)
-      assert.include(said.join("\n"), 'filters: the collection "db.filtered" is closed to clients')
-      assert.include(said.join("\n"), 'the collection "db.roleless" is closed to clients')
+      assert.lengthOf(said, 2)
+      assert.include(said.join("\n"), 'the operator "%function"; the collection "db.by-function" is closed to clients')
+      assert.include(said.join("\n"), 'a rule without a role; the collection "db.roleless" is closed to clients')
     }).pipe(Effect.provide([NodeFileSystem.layer, NodePath.layer]))
   )
 })

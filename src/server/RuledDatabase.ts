@@ -1,0 +1,330 @@
+/**
+ * A database as one user sees it: documents that the rules hide are not there, and what they forbid is refused.
+ *
+ * Where documents are shown in part, operations run over copies of what is shown, so that neither a filter nor a sort
+ * order tells what is hidden. A change is tried on a copy first: what the document would become has to be allowed too.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
+import { type Change, Database, DatabaseError, type Document, makeMemory, type Namespace } from "./Database.ts"
+import * as Bson from "./internal/bson.ts"
+import * as Language from "./internal/mongoLanguage.ts"
+import * as Updates from "./internal/updates.ts"
+import type { Access } from "./Rules.ts"
+
+/**
+ * The code of an error that rules made, as MongoDB numbers what is unauthorized.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const forbiddenCode = 13
+
+const forbidden = (what: string) => new DatabaseError({ message: `${what} not permitted`, code: forbiddenCode })
+
+/**
+ * A filter after another one. That comes first, so that nothing is computed from what it hides: whether an expression
+ * fails would tell of it. Fields stay where the indexes find them, but names that JavaScript would put first.
+ */
+const both = (other: Document, filter: Document): Effect.Effect<Document, DatabaseError> => {
+  const { $and: given, ...rest } = filter
+  if (given !== undefined && !Array.isArray(given)) {
+    return Effect.fail(new DatabaseError({ message: "$and must be an array" }))
+  }
+  const early = Object.keys(rest).filter((name) => /^\d+$/.test(name))
+  const fields = Object.entries(rest).filter(([name]) => !early.includes(name))
+  const conditions = [other, ...early.map((name) => ({ [name]: rest[name] })), ...(given ?? [])]
+  return Effect.succeed({ $and: conditions, ...Object.fromEntries(fields) })
+}
+
+/** Stages that only see the documents that come to them. */
+const stages = new Set(
+  `$match $project $addFields $set $unset $sort $limit $skip $group $count $unwind $sortByCount $bucket $bucketAuto
+  $replaceRoot $replaceWith $sample $redact $setWindowFields $densify $fill`.split(/\s+/)
+)
+
+/** Why a pipeline may not run: it would see documents that no filter of ours stands before. */
+const problem = (
+  pipeline: ReadonlyArray<unknown>,
+  isOpen: (collection: string) => boolean,
+  partial: boolean
+): string | undefined => {
+  const inner = (value: unknown) => (Array.isArray(value) ? problem(value, isOpen, partial) : undefined)
+  for (const stage of pipeline) {
+    if (!Bson.isDocument(stage)) return "what is no stage"
+    for (const [name, value] of Object.entries(stage)) {
+      if (stages.has(name)) continue
+      const options = Bson.isDocument(value) ? value : {}
+      const from = name === "$unionWith" ? (typeof value === "string" ? value : options["coll"]) : options["from"]
+      if (name === "$facet") {
+        for (const facet of Object.values(options)) {
+          const found = inner(facet)
+          if (found !== undefined) return found
+        }
+      } else if (name === "$lookup" || name === "$graphLookup" || name === "$unionWith") {
+        if (partial) return `${name}, since some fields are hidden`
+        if (typeof from !== "string" || !isOpen(from)) return `${name} of a collection that is not open to the user`
+        const found = inner(options["pipeline"])
+        if (found !== undefined) return found
+      } else return name
+    }
+  }
+  return undefined
+}
+
+/** The fields that a change names; nothing where it may compute with any other. */
+const pathsOf = (change: Change): ReadonlyArray<string> | undefined => {
+  if (change._tag === "Replace") return Object.keys(change.document).filter((name) => name !== "_id")
+  const { update } = change
+  if (!Bson.isDocument(update)) return undefined
+  if (!Updates.hasOperators(update)) return Object.keys(update).filter((name) => name !== "_id")
+  if ("$rename" in update) return undefined
+  return Object.values(update).flatMap((fields) => (Bson.isDocument(fields) ? Object.keys(fields) : []))
+}
+
+// a change is allowed for what a document is, so no other change of a client may come between
+const locks = new WeakMap<Database["Service"], Semaphore.Semaphore>()
+
+const lockOf = (database: Database["Service"]): Semaphore.Semaphore => {
+  let lock = locks.get(database)
+  if (lock === undefined) locks.set(database, (lock = Semaphore.makeUnsafe(1)))
+  return lock
+}
+
+/**
+ * A database that obeys rules. They hold for the one collection that `access` is of; `isOpen` tells of others.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  database: Database["Service"],
+  access: Access,
+  isOpen: (collection: string) => boolean
+): Database["Service"] => {
+  const checked = (pipeline: ReadonlyArray<Document>) => {
+    const why = problem(pipeline, isOpen, access.partial)
+    return why === undefined
+      ? Effect.void
+      : Effect.fail(new DatabaseError({ message: `aggregate not permitted: ${why}`, code: forbiddenCode }))
+  }
+  if (access.everything) {
+    return Database.of({
+      ...database,
+      aggregate: (namespace, pipeline) => Effect.andThen(checked(pipeline), database.aggregate(namespace, pipeline))
+    })
+  }
+
+  const copyOf = Effect.fnUntraced(function* (namespace: Namespace, documents: ReadonlyArray<Document>) {
+    const copy = makeMemory()
+    yield* copy.insert(namespace, documents)
+    return copy
+  })
+
+  /** What is shown of documents. */
+  const shown = Effect.fnUntraced(function* (namespace: Namespace, documents: ReadonlyArray<Document>) {
+    let visible: ReadonlyArray<Document> = documents.map(access.shown).filter((it) => it !== undefined)
+    for (const projection of access.projections) {
+      visible = yield* (yield* copyOf(namespace, visible)).find(namespace, { filter: {}, projection })
+    }
+    return visible
+  })
+
+  /** A database to read from, and what its filters become. */
+  const view = Effect.fnUntraced(function* (namespace: Namespace) {
+    if (!access.partial) return { from: database, narrowed: (filter: Document) => both(access.readable, filter) }
+    const visible = yield* shown(namespace, yield* database.find(namespace, { filter: access.readable }))
+    return { from: yield* copyOf(namespace, visible), narrowed: (filter: Document) => Effect.succeed(filter) }
+  })
+
+  const find: Database["Service"]["find"] = Effect.fnUntraced(function* (namespace, options) {
+    const { from, narrowed } = yield* view(namespace)
+    return yield* from.find(namespace, { ...options, filter: yield* narrowed(options.filter) })
+  })
+
+  /** The documents that a change is for, whole. */
+  const targets = Effect.fnUntraced(function* (
+    namespace: Namespace,
+    options: { readonly filter: Document; readonly sort?: Document | undefined; readonly limit: number }
+  ) {
+    const found = yield* find(namespace, options)
+    if (!access.partial) return found
+    const whole: Array<Document> = []
+    for (const { _id } of found) whole.push(...(yield* database.find(namespace, { filter: { _id: { $eq: _id } } })))
+    return whole
+  })
+
+  /** A filter for one document, as long as it may be read. The fields of the query are what `$` in a path refers to. */
+  const exactly = (filter: Document, { _id }: Document) =>
+    access.partial
+      ? both(access.readable, { _id: { $eq: _id } })
+      : both({ $and: [{ _id: { $eq: _id } }, access.readable] }, filter)
+
+  const tried = Effect.fnUntraced(function* (
+    namespace: Namespace,
+    filter: Document,
+    change: Change,
+    before?: Document
+  ) {
+    const copy = yield* copyOf(namespace, before === undefined ? [] : [before])
+    yield* copy.update(namespace, { filter, change, upsert: before === undefined })
+    const [after] = yield* copy.find(namespace, { filter: {} })
+    return after === undefined ? yield* forbidden(before === undefined ? "insert" : "update") : after
+  })
+
+  const allowUpdate = Effect.fnUntraced(function* (
+    namespace: Namespace,
+    filter: Document,
+    change: Change,
+    before: Document
+  ) {
+    const paths = pathsOf(change)
+    const asked = access.partial ? { _id: { $eq: before["_id"] } } : filter
+    if (paths === undefined && access.projections.length > 0) return yield* forbidden("update")
+    const after = yield* tried(namespace, asked, change, before)
+    if (!access.mayUpdate(before, after, paths)) return yield* forbidden("update")
+  })
+
+  const insert: Database["Service"]["insert"] = (namespace, documents) =>
+    documents.every(access.mayInsert) ? database.insert(namespace, documents) : Effect.fail(forbidden("insert"))
+
+  /** Inserts what an upsert makes; a document of the same `_id` that is hidden makes it fail, and stays as it is. */
+  const upserted = Effect.fnUntraced(function* (namespace: Namespace, filter: Document, change: Change) {
+    const made = yield* tried(namespace, filter, change)
+    yield* insert(namespace, [made])
+    return made
+  })
+
+  const exclusively = <A>(effect: Effect.Effect<A, DatabaseError>) => lockOf(database).withPermit(effect)
+
+  const update: Database["Service"]["update"] = Effect.fnUntraced(function* (
+    namespace,
+    { change, filter, many, upsert }
+  ) {
+    if (
+      many === true &&
+      change._tag === "Update" &&
+      Bson.isDocument(change.update) &&
+      !Updates.hasOperators(change.update)
+    ) {
+      return yield* new DatabaseError({ message: "multi update is not supported for replacement-style update" })
+    }
+    const found = yield* targets(namespace, { filter, limit: many === true ? 0 : 1 })
+    if (found.length === 0 && upsert === true) {
+      return { matchedCount: 0, modifiedCount: 0, upsertedId: (yield* upserted(namespace, filter, change))["_id"] }
+    }
+    for (const before of found) yield* allowUpdate(namespace, filter, change, before)
+    let modifiedCount = 0
+    for (const before of found) {
+      const result = yield* database.update(namespace, { filter: yield* exactly(filter, before), change })
+      modifiedCount += result.modifiedCount
+    }
+    return { matchedCount: found.length, modifiedCount }
+  }, exclusively)
+
+  const remove: Database["Service"]["delete"] = Effect.fnUntraced(function* (namespace, { filter, many }) {
+    const found = yield* targets(namespace, { filter, limit: many === true ? 0 : 1 })
+    if (!found.every(access.mayDelete)) return yield* forbidden("delete")
+    let deleted = 0
+    for (const before of found) {
+      deleted += yield* database.delete(namespace, { filter: yield* exactly(filter, before) })
+    }
+    return deleted
+  }, exclusively)
+
+  const findOneAnd: Database["Service"]["findOneAnd"] = Effect.fnUntraced(function* (
+    namespace,
+    { change, filter, projection, returnNew, sort, upsert }
+  ) {
+    const answer = Effect.fnUntraced(function* (document: Document | undefined) {
+      if (document === undefined) return undefined
+      const copy = yield* copyOf(namespace, yield* shown(namespace, [document]))
+      return (yield* copy.find(namespace, { filter: {}, projection }))[0]
+    })
+    const [before] = yield* targets(namespace, { filter, sort, limit: 1 })
+    if (before === undefined) {
+      if (upsert !== true || change._tag === "Delete") return undefined
+      const made = yield* upserted(namespace, filter, change)
+      return returnNew === true ? yield* answer(made) : undefined
+    }
+    // a projection that cannot be must not leave a change behind
+    const old = yield* answer(before)
+    if (change._tag === "Delete") {
+      if (!access.mayDelete(before)) return yield* forbidden("delete")
+    } else yield* allowUpdate(namespace, filter, change, before)
+    const asked = { filter: yield* exactly(filter, before), change, returnNew }
+    const changed = yield* database.findOneAnd(namespace, asked)
+    return returnNew === true && change._tag !== "Delete" ? yield* answer(changed) : old
+  }, exclusively)
+
+  /** A change as far as its document is shown; that of a document that is gone only where all may be read. */
+  const visibleEvent = Effect.fnUntraced(function* (namespace: Namespace, event: Document) {
+    const document = event["fullDocument"]
+    if (!Bson.isDocument(document)) return access.readsAll ? [event] : []
+    const [visible] = yield* shown(namespace, [document])
+    if (visible === undefined) return []
+    if (!access.partial) return [event]
+    // an update tells of fields that only the rules of the document can place, and a projection may hide any of them
+    const { updateDescription, ...rest } = event
+    const description = Bson.isDocument(updateDescription) ? updateDescription : {}
+    const { removedFields, updatedFields } = description
+    const shows = (path: unknown) =>
+      typeof path === "string" && access.projections.length === 0 && access.showsPath(document, path)
+    const updated = Bson.isDocument(updatedFields)
+      ? Object.fromEntries(Object.entries(updatedFields).filter(([path]) => shows(path)))
+      : {}
+    return [
+      {
+        ...rest,
+        fullDocument: visible,
+        ...(updateDescription !== undefined && {
+          updateDescription: {
+            updatedFields: updated,
+            removedFields: Array.isArray(removedFields) ? removedFields.filter(shows) : []
+          }
+        })
+      }
+    ]
+  })
+
+  return Database.of({
+    find,
+    insert,
+    update,
+    delete: remove,
+    findOneAnd,
+    aggregate: Effect.fnUntraced(function* (namespace, pipeline) {
+      yield* checked(pipeline)
+      const { from } = yield* view(namespace)
+      return yield* from.aggregate(namespace, access.partial ? pipeline : [{ $match: access.readable }, ...pipeline])
+    }),
+    count: Effect.fnUntraced(function* (namespace, options) {
+      const { from, narrowed } = yield* view(namespace)
+      return yield* from.count(namespace, { ...options, filter: yield* narrowed(options.filter) })
+    }),
+    distinct: Effect.fnUntraced(function* (namespace, field, filter) {
+      const { from, narrowed } = yield* view(namespace)
+      return yield* from.distinct(namespace, field, yield* narrowed(filter))
+    }),
+    index: database.index,
+    watch: Effect.fnUntraced(function* (namespace, { filter, resumeAfter }) {
+      // the filter sees what is shown
+      const wanted = yield* Effect.try({
+        try: () => {
+          const criteria = Bson.criteria(filter ?? {})
+          return Language.matcher(Bson.isDocument(criteria) ? criteria : {})
+        },
+        catch: (cause) => new DatabaseError({ message: cause instanceof Error ? cause.message : String(cause) })
+      })
+      const events = yield* database.watch(namespace, { resumeAfter })
+      return events.pipe(
+        Stream.mapEffect((event) => visibleEvent(namespace, event)),
+        Stream.flatMap(Stream.fromIterable),
+        Stream.filter(wanted)
+      )
+    })
+  })
+}
