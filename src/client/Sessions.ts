@@ -247,7 +247,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     deadlines.forget(userId)
   }
 
-  /** The host has refused the refresh token: the session is over. */
+  /** The host has refused the refresh token: its session is over. Yields the session of a later login, if there is one. */
   const endByVerdict = Effect.fnUntraced(function* (
     operation: string,
     userId: string,
@@ -255,11 +255,13 @@ const make = Effect.fnUntraced(function* (options: Options) {
     error: AppServicesError
   ) {
     const over = expired(operation, userId, error)
-    yield* write(operation, userId, Transitions.sessionExpired(old, over))
-    yield* Metric.update(Telemetry.refreshes("expired"), 1)
-    yield* Metric.modify(Telemetry.liveSessions, -1)
-    forget(userId)
-    return yield* over
+    const { ended, later } = yield* write(operation, userId, Transitions.sessionExpired(old, over))
+    yield* Metric.update(Telemetry.refreshes(ended ? "expired" : "discarded"), 1)
+    if (ended) {
+      yield* Metric.modify(Telemetry.liveSessions, -1)
+      forget(userId)
+    }
+    return later ?? (yield* over)
   })
 
   /** The claims of the access token that stands in the store, if there is one that can be read. */
@@ -462,7 +464,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     authorizedToRefresh: (operation, userId, send) =>
       Effect.flatMap(sessionOf(operation, userId), (session) =>
         Effect.catchIf(send(session.refreshToken), isStaleToken, (error) =>
-          endByVerdict(operation, userId, session, error)
+          Effect.flatMap(endByVerdict(operation, userId, session, error), (later) => send(later.refreshToken))
         )
       )
   })

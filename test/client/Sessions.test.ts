@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Option, Redacted, Scope, Layer } from "effect"
+import { Deferred, Effect, Exit, Fiber, Metric, Option, Redacted, Scope, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { AuthApi, Credentials, Sessions } from "effect-app-services"
 import { type Answer, host, type Seen, token } from "../support/scripted.ts"
@@ -405,6 +405,53 @@ describe("a refresh under way writes nothing", () => {
       yield* TestClock.adjust("2 seconds")
       yield* Fiber.join(call)
       assert.strictEqual(Redacted.value(Option.getOrThrow(yield* user.accessToken)), token({ n: 2 }))
+    }).pipe(Effect.provide(sdk(layer)))
+  })
+})
+
+describe("the host's verdict on a refresh token that was replaced meanwhile", () => {
+  const verdictAfterLogin = (isRefused: (request: Seen) => boolean) => {
+    let login = 0
+    return host((request) => {
+      if (isRefused(request) && bearer(request) === `Bearer ${token({ refresh: 1 })}`) {
+        return { ...revoked, after: "3 seconds" }
+      }
+      if (request.path.endsWith("/auth/api_keys")) return { body: [] }
+      if (!request.path.endsWith("/login")) return undefined
+      login++
+      return { body: { access_token: token({ n: login }), refresh_token: token({ refresh: login }), user_id: "u" } }
+    })
+  }
+  const liveSessions = Effect.map(Metric.snapshot, (all) => all.find(({ id }) => id === "app_services_sessions")?.state)
+
+  it.effect("does not end the session of the later login, which the caller gets", () => {
+    const { layer } = verdictAfterLogin(isRefresh)
+    return Effect.gen(function* () {
+      const user = yield* logIn
+      yield* TestClock.adjust("1 hour")
+      const call = yield* Effect.forkChild(user.functions.sum(1, 2))
+      yield* TestClock.adjust("1 second")
+      yield* logIn
+      const before = yield* liveSessions
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(call)
+      assert.strictEqual((yield* user.state)._tag, "Active")
+      assert.isDefined(before)
+      assert.deepStrictEqual(yield* liveSessions, before)
+    }).pipe(Effect.provide(sdk(layer)))
+  })
+
+  it.effect("repeats a call of the API key routes with the later one", () => {
+    const { layer, seen } = verdictAfterLogin((request) => request.path.endsWith("/auth/api_keys"))
+    return Effect.gen(function* () {
+      const user = yield* logIn
+      const call = yield* Effect.forkChild(user.apiKeys.fetchAll)
+      yield* TestClock.adjust("1 second")
+      yield* logIn
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(yield* Fiber.join(call), [])
+      assert.strictEqual(bearer(seen.at(-1)!), `Bearer ${token({ refresh: 2 })}`)
+      assert.strictEqual((yield* user.state)._tag, "Active")
     }).pipe(Effect.provide(sdk(layer)))
   })
 })

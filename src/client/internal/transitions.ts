@@ -94,12 +94,21 @@ export const linked =
       announce: [{ _tag: "IdentityLinked", providerType }, ...changes]
     }))
 
-/** @internal */
-export const sessionExpired = (old: Session, error: AppServicesError) => (current: Stored) =>
-  ifStill(current, old, ({ session: _, ...user }) => ({
-    user: { ...user, ended: "SessionExpired" },
-    announce: [{ _tag: "SessionExpired", error }]
-  }))
+/**
+ * The host has refused the refresh token of `old`. Yields whether that ended the session, and the later one that stands
+ * where it did not.
+ *
+ * @internal
+ */
+export const sessionExpired =
+  (old: Session, error: AppServicesError) =>
+  (current: Stored): Change<{ readonly ended: boolean; readonly later: Session | undefined }> => {
+    const change = ifStill(current, old, ({ session: _, ...user }) => ({
+      user: { ...user, ended: "SessionExpired" },
+      announce: [{ _tag: "SessionExpired", error }]
+    }))
+    return { ...change, result: { ended: change.next !== current, later: change.result } }
+  }
 
 /** @internal */
 export const isAnonymous = (user: StoredUser): boolean => user.providerType === "anon-user" && user.linked !== true
