@@ -451,6 +451,10 @@ export class AppServicesError extends Schema.TaggedError<AppServicesError>()("Ap
   get status(): number | undefined {
     return "status" in this.reason ? this.reason.status : undefined
   }
+  /** How long the host asks to wait before another try, in milliseconds, where it says so. */
+  get retryAfterMillis(): number | undefined {
+    return "retryAfterMillis" in this.reason ? this.reason.retryAfterMillis : undefined
+  }
   /** Where the host keeps its log of the request, where it says so. */
   get link(): string | undefined {
     return "link" in this.reason ? this.reason.link : undefined

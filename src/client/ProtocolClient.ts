@@ -156,9 +156,6 @@ export const brokenConnection =
 /** A caller does not wait longer than this for a host to be ready, in milliseconds: it is told instead. */
 const longestWait = 60_000
 
-const retryAfterMillis = ({ reason }: AppServicesError): number =>
-  "retryAfterMillis" in reason ? (reason.retryAfterMillis ?? 0) : 0
-
 const configuration = (problem: string) =>
   new AppServicesError({ operation: "AppServices.layer", reason: new InvalidConfiguration({ problem }) })
 
@@ -188,9 +185,9 @@ const make = Effect.fnUntraced(function* (
   const timeout = Duration.fromInputUnsafe(options.timeout ?? "60 seconds")
   const retrySchedule = (options.retrySchedule ?? defaultRetry).pipe(
     Schedule.setInputType<AppServicesError>(),
-    Schedule.while(({ input }) => input.retryable && retryAfterMillis(input) <= longestWait),
+    Schedule.while(({ input }) => input.retryable && (input.retryAfterMillis ?? 0) <= longestWait),
     Schedule.modifyDelay(({ duration, input }) =>
-      Effect.succeed(Duration.max(duration, Duration.millis(retryAfterMillis(input))))
+      Effect.succeed(Duration.max(duration, Duration.millis(input.retryAfterMillis ?? 0)))
     )
   )
 

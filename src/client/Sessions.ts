@@ -149,9 +149,6 @@ const expired = (operation: string, userId: string, { reason }: { readonly reaso
     })
   })
 
-const retryAfter = ({ reason }: AppServicesError): number =>
-  "retryAfterMillis" in reason ? (reason.retryAfterMillis ?? 0) : 0
-
 const defaultKeepAlive = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("5 minutes")]).pipe(
   Schedule.jittered
 )
@@ -186,7 +183,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     Schedule.setInputType<AppServicesError>(),
     Schedule.while(({ input }) => !isOver(input)),
     Schedule.modifyDelay(({ duration, input }) =>
-      Effect.succeed(Duration.max(duration, Duration.millis(retryAfter(input))))
+      Effect.succeed(Duration.max(duration, Duration.millis(input.retryAfterMillis ?? 0)))
     )
   )
 
@@ -302,7 +299,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
   const noteFailure = Effect.fnUntraced(function* (userId: string, error: AppServicesError) {
     const now = yield* Deadlines.monotonicMillis
-    const wait = retryAfter(error)
+    const wait = error.retryAfterMillis ?? 0
     failures.set(userId, {
       since: failures.get(userId)?.since ?? (yield* Clock.currentTimeMillis),
       error,

@@ -273,7 +273,7 @@ describe("retries", () => {
     })
     return Effect.gen(function* () {
       const error = yield* failure(logIn)
-      assert.strictEqual(error.reason._tag === "ServerUnavailable" && error.reason.retryAfterMillis, 3_600_000)
+      assert.deepStrictEqual([error.reason._tag, error.retryAfterMillis], ["ServerUnavailable", 3_600_000])
       assert.strictEqual(seen.length, 1)
     }).pipe(Effect.provide(sdk(layer, { retrySchedule: Schedule.recurs(3) })))
   })
