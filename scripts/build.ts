@@ -35,7 +35,7 @@ chmodSync("dist/bin.js", 0o755)
 writeLicenses("dist/bin.js", bundle)
 
 /** Modules around a package that only the server needs: the package goes into them, so that nobody has to install it. */
-for (const module of ["server/internal/jose", "server/internal/mingo"]) {
+for (const module of ["server/users/internal/jose", "server/data/internal/mingo"]) {
   const file = `dist/${module}.js`
   const bundle = await build({
     entryPoints: [file],

@@ -11,8 +11,8 @@ const onNode = [...anywhere, "node:", "@effect/platform-node"]
 const rooms: Record<string, { readonly ours: ReadonlyArray<string>; readonly theirs: ReadonlyArray<string> }> = {
   "src/protocol/": { ours: [], theirs: anywhere },
   "src/client/": { ours: ["src/protocol/"], theirs: anywhere },
-  "src/server/internal/jose.ts": { ours: [], theirs: ["node:", "jose"] },
-  "src/server/internal/mingo.ts": { ours: [], theirs: ["mingo"] },
+  "src/server/users/internal/jose.ts": { ours: [], theirs: ["node:", "jose"] },
+  "src/server/data/internal/mingo.ts": { ours: [], theirs: ["mingo"] },
   "src/server/": { ours: ["src/protocol/"], theirs: [...anywhere, "node:"] },
   "src/node/": { ours: ["src/server/", "src/client/", "src/protocol/"], theirs: onNode },
   "src/testing/": { ours: ["src/server/", "src/client/", "src/protocol/"], theirs: [...anywhere, "node:"] },

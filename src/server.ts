@@ -9,10 +9,10 @@ export * as Admin from "./server/Admin.ts"
 /** The definition of an application. */
 export * as App from "./server/App.ts"
 /** Loads applications from exported directories. */
-export * as AppDirectory from "./server/AppDirectory.ts"
+export * as AppDirectory from "./server/directory/AppDirectory.ts"
 /** Serves applications, on a socket or in process. */
 export * as AppServicesServer from "./server/AppServicesServer.ts"
 /** What a server would have mailed. */
 export * as Inbox from "./server/Inbox.ts"
 /** What a server function knows about the call it serves, and how a call of one fails. */
-export { FunctionContext, FunctionError } from "./server/FunctionContext.ts"
+export { FunctionContext, FunctionError } from "./server/functions/FunctionContext.ts"

@@ -4,7 +4,7 @@ import { Effect, Layer, Redacted } from "effect"
 import { NodeAppServicesServer } from "effect-app-services/node"
 import { App, Inbox } from "effect-app-services/server"
 import * as Realm from "realm-web"
-import { hs256, secret } from "./server/tokens.ts"
+import { hs256, secret } from "./server/users/tokens.ts"
 
 type Question = { readonly username: string; readonly token: string; readonly tokenId: string }
 

@@ -9,7 +9,7 @@ import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import type { App, AppFunction } from "../server/App.ts"
-import * as AppDirectory from "../server/AppDirectory.ts"
+import * as AppDirectory from "../server/directory/AppDirectory.ts"
 
 /**
  * The command.

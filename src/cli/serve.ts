@@ -14,7 +14,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as NodeAppServicesServer from "../node/NodeAppServicesServer.ts"
 import type { App } from "../server/App.ts"
-import * as AppDirectory from "../server/AppDirectory.ts"
+import * as AppDirectory from "../server/directory/AppDirectory.ts"
 import { Inbox, Message } from "../server/Inbox.ts"
 import type * as RequestLog from "../server/RequestLog.ts"
 

@@ -21,7 +21,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { type PushRegistration, State, type User } from "./State.ts"
+import { type PushRegistration, State, type User } from "./users/State.ts"
 
 /**
  * There is no such user.

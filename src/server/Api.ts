@@ -23,7 +23,7 @@ import {
   TooManyRequestsAnswer,
   Unauthorized
 } from "./ApiErrors.ts"
-import { AccessToken, RefreshToken } from "./Authorization.ts"
+import { AccessToken, RefreshToken } from "./users/Authorization.ts"
 
 const ofApp = { params: { appId: Schema.String } }
 const ofKey = { params: { id: Schema.String } }

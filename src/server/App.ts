@@ -23,9 +23,9 @@
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
-import * as CustomToken from "./CustomToken.ts"
-import type { DataSource } from "./DataAccess.ts"
-import type { FunctionContext, FunctionUser } from "./FunctionContext.ts"
+import * as CustomToken from "./users/CustomToken.ts"
+import type { DataSource } from "./data/DataAccess.ts"
+import type { FunctionContext, FunctionUser } from "./functions/FunctionContext.ts"
 
 /**
  * A function written in code. It gets the caller's arguments, BSON classes where the wire held them, and answers with

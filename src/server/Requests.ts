@@ -8,7 +8,7 @@ import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Option from "effect/Option"
 import { body, NotFound } from "./ApiErrors.ts"
 import { Apps, type HostedApp } from "./Apps.ts"
-import type { FunctionRequest } from "./FunctionContext.ts"
+import type { FunctionRequest } from "./functions/FunctionContext.ts"
 import * as RequestLog from "./RequestLog.ts"
 
 /**

@@ -16,7 +16,7 @@ import {
   register,
   root
 } from "./support.ts"
-import { hs256 } from "./tokens.ts"
+import { hs256 } from "./users/tokens.ts"
 
 const secrets = [
   "a-secret-that-signs-tokens-of-others",

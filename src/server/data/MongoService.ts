@@ -1,0 +1,281 @@
+/**
+ * The MongoDB service as clients call it: one argument document in, one typed result out.
+ *
+ * @since 0.1.0
+ */
+import { Long } from "bson"
+import * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import { BadRequest, body, NotFound } from "../ApiErrors.ts"
+import * as DataAccess from "./DataAccess.ts"
+import type { Database, DatabaseError, Document, Namespace } from "./Database.ts"
+import type { Caller } from "../functions/FunctionRuntime.ts"
+import { isDocument } from "./internal/bson.ts"
+import * as RuledDatabase from "./RuledDatabase.ts"
+
+/** The most documents that one query answers with. */
+const most = 50_000
+
+/** What refuses a call. */
+type Refused = BadRequest | NotFound
+
+const invalid = (message: string) => new BadRequest(body(message, "InvalidParameter"))
+
+const failed = ({ code, message }: DatabaseError) =>
+  new BadRequest(body(message, code === RuledDatabase.forbiddenCode ? "NoMatchingRuleFound" : "MongoDBError"))
+
+/** The argument document, whose keys are read with a check of their type; other keys are nobody's. */
+class Arguments {
+  readonly #values: Document
+
+  constructor(values: Document) {
+    this.#values = values
+  }
+
+  lacks(key: string): boolean {
+    return !Object.hasOwn(this.#values, key)
+  }
+
+  #read<A>(
+    key: string,
+    what: string,
+    read: (value: unknown) => A | undefined
+  ): Effect.Effect<A | undefined, BadRequest> {
+    const given = this.#values[key]
+    if (given === undefined || given === null) return Effect.undefined
+    const value = read(given)
+    return value === undefined ? Effect.fail(invalid(`'${key}' must be ${what}`)) : Effect.succeed(value)
+  }
+
+  document(key: string): Effect.Effect<Document | undefined, BadRequest> {
+    return this.#read(key, "a document", (value) => (isDocument(value) ? value : undefined))
+  }
+
+  documents(key: string): Effect.Effect<ReadonlyArray<Document> | undefined, BadRequest> {
+    return this.#read(key, "an array of documents", (value) =>
+      Array.isArray(value) && value.every(isDocument) ? value : undefined
+    )
+  }
+
+  list(key: string): Effect.Effect<ReadonlyArray<unknown> | undefined, BadRequest> {
+    return this.#read(key, "an array", (value) => (Array.isArray(value) ? value : undefined))
+  }
+
+  text(key: string): Effect.Effect<string | undefined, BadRequest> {
+    return this.#read(key, "a string", (value) => (typeof value === "string" ? value : undefined))
+  }
+
+  number(key: string): Effect.Effect<number | undefined, BadRequest> {
+    return this.#read(key, "a whole number", (value) => {
+      const number = typeof value === "number" ? value : Number(String(value))
+      return Number.isSafeInteger(number) && number >= 0 ? number : undefined
+    })
+  }
+
+  flag(key: string): Effect.Effect<boolean | undefined, BadRequest> {
+    return this.#read(key, "true or false", (value) => (typeof value === "boolean" ? value : undefined))
+  }
+
+  /** An update by operators, or a pipeline. */
+  update(key: string): Effect.Effect<Document | ReadonlyArray<Document>, BadRequest> {
+    const value = this.#values[key]
+    if (isDocument(value)) return Effect.succeed(value)
+    if (Array.isArray(value) && value.every(isDocument)) return Effect.succeed(value)
+    return Effect.fail(invalid(`'${key}' must be a document, or an array of documents`))
+  }
+}
+
+/** What an argument must be there for. */
+const required = <A>(key: string, value: A | undefined): Effect.Effect<A, BadRequest> =>
+  value === undefined
+    ? Effect.fail(new BadRequest(body(`'${key}' is required`, "MissingParameter")))
+    : Effect.succeed(value)
+
+/** The arguments of a call, and the database as the rules let its user see it. */
+const open = Effect.fnUntraced(function* (
+  whole: Database["Service"],
+  { app, user }: Caller,
+  service: string,
+  args: ReadonlyArray<unknown>
+) {
+  const source = app.dataSources.get(service)
+  if (source === undefined) return yield* new NotFound(body(`service not found: '${service}'`, "ServiceNotFound"))
+  const first = args[0]
+  if (!isDocument(first)) return yield* invalid("a MongoDB service function takes one document")
+  const given = new Arguments(first)
+  const database = yield* Effect.flatMap(given.text("database"), (it) => required("database", it))
+  const collection = yield* Effect.flatMap(given.text("collection"), (it) => required("collection", it))
+  const rules = DataAccess.accessTo(source, database, collection)
+  if (rules === false) {
+    return yield* new BadRequest(
+      body(`no rule exists for namespace '${database}.${collection}': it is closed to clients`, "NoMatchingRuleFound")
+    )
+  }
+  const isOpen = (other: string) => {
+    const access = DataAccess.accessTo(source, database, other)
+    return typeof access === "boolean" ? access : access.accessOf(user).everything
+  }
+  const namespace: Namespace = { appId: app.id, service, database, collection }
+  return {
+    given,
+    namespace,
+    database: rules === true ? whole : RuledDatabase.make(whole, rules.accessOf(user), isOpen)
+  }
+})
+
+type Operation = (
+  database: Database["Service"],
+  namespace: Namespace,
+  given: Arguments
+) => Effect.Effect<unknown, BadRequest | DatabaseError>
+
+const find: Operation = Effect.fnUntraced(function* (database, namespace, given) {
+  const limit = (yield* given.number("limit")) ?? 0
+  return yield* database.find(namespace, {
+    filter: (yield* given.document("query")) ?? {},
+    projection: yield* given.document("project"),
+    sort: yield* given.document("sort"),
+    limit: limit === 0 ? most : Math.min(limit, most)
+  })
+})
+
+const findOne: Operation = Effect.fnUntraced(function* (database, namespace, given) {
+  const found = yield* database.find(namespace, {
+    filter: (yield* given.document("query")) ?? {},
+    projection: yield* given.document("project"),
+    sort: yield* given.document("sort"),
+    limit: 1
+  })
+  return found[0] ?? null
+})
+
+const findOneAnd = (kind: "Update" | "Replace" | "Delete"): Operation =>
+  Effect.fnUntraced(function* (database, namespace, given) {
+    // realm-web sends the deletion of a document as a replacement that brings none
+    const deletes = kind === "Delete" || (kind === "Replace" && given.lacks("update"))
+    const found = yield* database.findOneAnd(namespace, {
+      filter: (yield* given.document("filter")) ?? {},
+      change: deletes
+        ? { _tag: "Delete" }
+        : kind === "Replace"
+          ? {
+              _tag: "Replace",
+              document: yield* Effect.flatMap(given.document("update"), (it) => required("update", it))
+            }
+          : {
+              _tag: "Update",
+              update: yield* given.update("update"),
+              arrayFilters: yield* given.documents("arrayFilters")
+            },
+      projection: yield* given.document("projection"),
+      sort: yield* given.document("sort"),
+      upsert: yield* given.flag("upsert"),
+      returnNew: yield* given.flag("returnNewDocument")
+    })
+    return found ?? null
+  })
+
+const update = (many: boolean): Operation =>
+  Effect.fnUntraced(function* (database, namespace, given) {
+    return yield* database.update(namespace, {
+      filter: (yield* given.document("query")) ?? {},
+      change: {
+        _tag: "Update",
+        update: yield* given.update("update"),
+        arrayFilters: yield* given.documents("arrayFilters")
+      },
+      many,
+      upsert: yield* given.flag("upsert")
+    })
+  })
+
+const remove = (many: boolean): Operation =>
+  Effect.fnUntraced(function* (database, namespace, given) {
+    const filter = (yield* given.document("query")) ?? {}
+    return { deletedCount: yield* database.delete(namespace, { filter, many }) }
+  })
+
+const operations: Readonly<Record<string, Operation>> = {
+  find,
+  findOne,
+  findOneAndUpdate: findOneAnd("Update"),
+  findOneAndReplace: findOneAnd("Replace"),
+  findOneAndDelete: findOneAnd("Delete"),
+  updateOne: update(false),
+  updateMany: update(true),
+  deleteOne: remove(false),
+  deleteMany: remove(true),
+  insertOne: Effect.fnUntraced(function* (database, namespace, given) {
+    const document = yield* Effect.flatMap(given.document("document"), (it) => required("document", it))
+    return { insertedId: (yield* database.insert(namespace, [document]))[0] }
+  }),
+  insertMany: Effect.fnUntraced(function* (database, namespace, given) {
+    const documents = yield* Effect.flatMap(given.documents("documents"), (it) => required("documents", it))
+    return { insertedIds: yield* database.insert(namespace, documents) }
+  }),
+  aggregate: Effect.fnUntraced(function* (database, namespace, given) {
+    const pipeline = yield* Effect.flatMap(given.documents("pipeline"), (it) => required("pipeline", it))
+    return (yield* database.aggregate(namespace, pipeline)).slice(0, most)
+  }),
+  count: Effect.fnUntraced(function* (database, namespace, given) {
+    const filter = (yield* given.document("query")) ?? {}
+    return Long.fromNumber(yield* database.count(namespace, { filter, limit: yield* given.number("limit") }))
+  }),
+  distinct: Effect.fnUntraced(function* (database, namespace, given) {
+    const field = yield* Effect.flatMap(given.text("field"), (it) => required("field", it))
+    return yield* database.distinct(namespace, field, (yield* given.document("query")) ?? {})
+  })
+}
+
+/**
+ * Runs an operation for a client. Counts come typed as clients demand them: 32 bits, and 64 for `count`.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const call = Effect.fn("MongoService.call")(function* (
+  whole: Database["Service"],
+  caller: Caller,
+  service: string,
+  name: string,
+  args: ReadonlyArray<unknown>
+): Effect.fn.Return<unknown, Refused> {
+  const { database, given, namespace } = yield* open(whole, caller, service, args)
+  const operation = Object.hasOwn(operations, name) ? operations[name] : undefined
+  if (operation === undefined) {
+    return yield* new NotFound(body(`unknown command '${name}' of the service '${service}'`, "ServiceCommandNotFound"))
+  }
+  return yield* Effect.catchTag(operation(database, namespace, given), "DatabaseError", (error) =>
+    Effect.fail(failed(error))
+  )
+})
+
+/**
+ * Opens the changes of a collection for a client.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const watch = Effect.fn("MongoService.watch")(function* (
+  whole: Database["Service"],
+  caller: Caller,
+  service: string,
+  name: string,
+  args: ReadonlyArray<unknown>
+): Effect.fn.Return<Stream.Stream<Document, DatabaseError>, Refused> {
+  const { database, given, namespace } = yield* open(whole, caller, service, args)
+  if (name !== "watch") {
+    return yield* new NotFound(body(`unknown command '${name}' of the service '${service}'`, "ServiceCommandNotFound"))
+  }
+  const ids = yield* given.list("ids")
+  const filter = yield* given.document("filter")
+  if (ids !== undefined && filter !== undefined) return yield* invalid("'ids' and 'filter' cannot be given together")
+  if ((yield* given.flag("useCompactEvents")) === true) return yield* invalid("compact change events are not supported")
+  return yield* Effect.mapError(
+    database.watch(namespace, {
+      filter: ids === undefined ? filter : { "documentKey._id": { $in: ids } },
+      resumeAfter: yield* given.document("resumeAfter")
+    }),
+    failed
+  )
+})

@@ -1,0 +1,216 @@
+/**
+ * Loads the authentication providers and the custom user data of an exported application.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { type App, type AppFunction, type CustomUserData, defaults, missing } from "../App.ts"
+import type { Find as FindSecret } from "./AppDirectorySecrets.ts"
+import type { AppFiles } from "./AppFiles.ts"
+import { broken, type CustomToken, make as makeCustomToken } from "../users/CustomToken.ts"
+
+const Flag = Schema.optional(Schema.NullOr(Schema.Boolean))
+const Text = Schema.optional(Schema.NullOr(Schema.String))
+const TextOrList = Schema.optional(Schema.NullOr(Schema.Union([Schema.String, Schema.Array(Schema.String)])))
+
+const Provider = Schema.Struct({
+  name: Text,
+  type: Text,
+  disabled: Flag,
+  config: Schema.optional(
+    Schema.NullOr(
+      Schema.Struct({
+        autoConfirm: Flag,
+        runConfirmationFunction: Flag,
+        confirmationFunctionName: Text,
+        emailConfirmationUrl: Text,
+        confirmEmailSubject: Text,
+        runResetFunction: Flag,
+        resetFunctionName: Text,
+        resetPasswordUrl: Text,
+        resetPasswordSubject: Text,
+        authFunctionName: Text,
+        audience: TextOrList,
+        requireAnyAudience: Flag,
+        signingAlgorithm: Text,
+        useJWKURI: Flag,
+        jwkURI: Text
+      })
+    )
+  ),
+  secret_config: Schema.optional(Schema.NullOr(Schema.Struct({ signingKeys: TextOrList }))),
+  metadata_fields: Schema.optional(
+    Schema.NullOr(Schema.Array(Schema.Struct({ required: Flag, name: Schema.String, field_name: Text })))
+  )
+})
+type Provider = typeof Provider.Type
+
+/** @internal */
+export const CustomUserDataConfig = Schema.Struct({
+  enabled: Flag,
+  mongo_service_name: Text,
+  database_name: Text,
+  collection_name: Text,
+  user_id_field: Text,
+  on_user_creation_function_name: Text
+})
+
+const providersFile = "auth/providers.json"
+const customUserDataFile = "auth/custom_user_data.json"
+
+/** @internal */
+export const providers = Effect.fnUntraced(function* (
+  files: AppFiles,
+  functions: ReadonlyMap<string, AppFunction>,
+  findSecret: FindSecret
+) {
+  const declared: Array<readonly [file: string, type: string, provider: Provider]> = []
+  const all = (yield* files.json(providersFile, Schema.Record(Schema.String, Provider))) ?? {}
+  for (const [name, provider] of Object.entries(all)) declared.push([providersFile, provider.type ?? name, provider])
+  for (const file of files.below("auth_providers")) {
+    if (!file.endsWith(".json")) continue
+    const provider = yield* files.json(file, Provider)
+    const name = file.slice("auth_providers/".length, -".json".length)
+    if (provider !== undefined) declared.push([file, provider.type ?? provider.name ?? name, provider])
+  }
+
+  let anonymous = false
+  let apiKey = false
+  let emailPassword: App["providers"]["emailPassword"]
+  let customFunction: AppFunction | undefined
+  let customToken: CustomToken | undefined
+  for (const [file, type, provider] of declared) {
+    const { config, disabled } = provider
+    if (disabled === true) continue
+    /** A function by its name; a name that dangles is reported, and using it says so again. */
+    const find = (use: string, name: string | null | undefined): AppFunction => {
+      const fn = functions.get(name ?? "")
+      if (fn !== undefined) return fn
+      if (isText(name))
+        files.report.push({ file, message: `the ${use} function "${name}" of "${type}" does not exist` })
+      else files.report.push({ file, message: `"${type}" names no ${use} function` })
+      return missing(name ?? "")
+    }
+    switch (type) {
+      case "anon-user":
+        anonymous = true
+        break
+      case "api-key":
+        apiKey = true
+        break
+      case "local-userpass":
+        emailPassword = {
+          autoConfirm: config?.autoConfirm === true,
+          confirmationFunction:
+            config?.runConfirmationFunction === true
+              ? find("confirmation", config.confirmationFunctionName)
+              : undefined,
+          resetFunction: config?.runResetFunction === true ? find("reset", config.resetFunctionName) : undefined,
+          emailConfirmationUrl: config?.emailConfirmationUrl ?? undefined,
+          resetPasswordUrl: config?.resetPasswordUrl ?? undefined,
+          subjects: {
+            confirmation: textOr(config?.confirmEmailSubject, defaults.subjects.confirmation),
+            reset: textOr(config?.resetPasswordSubject, defaults.subjects.reset)
+          }
+        }
+        break
+      case "custom-function":
+        customFunction = find("authentication", config?.authFunctionName)
+        break
+      case "custom-token":
+        customToken = yield* loadCustomToken(files, findSecret, file, provider)
+        break
+      default:
+        files.report.push({
+          file,
+          message: `the authentication provider "${type}" is not supported: logging in with it is refused`
+        })
+    }
+  }
+  return { anonymous, apiKey, emailPassword, customFunction, customToken }
+})
+
+/** Keys that cannot be had make no directory unusable, but a provider that says why it is. */
+const loadCustomToken = Effect.fnUntraced(function* (
+  files: AppFiles,
+  findSecret: FindSecret,
+  file: string,
+  { config, metadata_fields, secret_config }: Provider
+) {
+  const options = {
+    audience: config?.audience ?? undefined,
+    requireAnyAudience: config?.requireAnyAudience === true,
+    metadataFields: metadata_fields?.map(({ field_name, name, required }) => ({
+      name,
+      fieldName: field_name ?? undefined,
+      required: required === true
+    }))
+  }
+  const keys: Array<Redacted.Redacted> = []
+  const names = secret_config?.signingKeys ?? []
+  if (config?.useJWKURI !== true) {
+    for (const name of typeof names === "string" ? [names] : names) {
+      const secret = yield* findSecret(name, file, 'the signing keys of "custom-token"')
+      const key = secret === undefined ? undefined : Redacted.value(secret)
+      if (typeof key === "string") keys.push(Redacted.make(key))
+    }
+  }
+  const made = Result.try({
+    try: () =>
+      makeCustomToken(
+        config?.useJWKURI === true
+          ? { ...options, jwksUrl: config.jwkURI ?? "" }
+          : { ...options, algorithm: config?.signingAlgorithm === "RS256" ? "RS256" : "HS256", keys }
+      ),
+    catch: (error) => (error instanceof Error ? error.message : String(error))
+  })
+  if (Result.isSuccess(made)) return made.success
+  files.report.push({ file, message: `${made.failure}: logging in with "custom-token" is refused` })
+  return broken(made.failure)
+})
+
+/** @internal */
+export const customUserData = Effect.fnUntraced(function* (
+  files: AppFiles,
+  functions: ReadonlyMap<string, AppFunction>,
+  ofRoot: typeof CustomUserDataConfig.Type | undefined
+) {
+  const config = (yield* files.json(customUserDataFile, CustomUserDataConfig)) ?? ofRoot
+  const none: { readonly source: CustomUserData | undefined; readonly onUserCreation: string | undefined } = {
+    source: undefined,
+    onUserCreation: undefined
+  }
+  if (config === undefined) return none
+  const onUserCreation = config.on_user_creation_function_name ?? undefined
+  const file = files.has(customUserDataFile) ? customUserDataFile : undefined
+  if (onUserCreation !== undefined && onUserCreation !== "" && !functions.has(onUserCreation)) {
+    files.report.push({
+      file,
+      message: `the user creation function "${onUserCreation}" does not exist: nobody can log in for the first time`
+    })
+  }
+  const hook = onUserCreation === "" ? undefined : onUserCreation
+  if (config.enabled !== true) return { ...none, onUserCreation: hook }
+  const { collection_name: collection, database_name: database, user_id_field: userIdField } = config
+  if (!isText(collection) || !isText(database) || !isText(userIdField)) {
+    files.report.push({
+      file,
+      message: 'custom user data needs "database_name", "collection_name" and "user_id_field": users have none'
+    })
+    return { ...none, onUserCreation: hook }
+  }
+  const source: CustomUserData = {
+    database,
+    collection,
+    userIdField,
+    ...(isText(config.mongo_service_name) ? { service: config.mongo_service_name } : undefined)
+  }
+  return { source, onUserCreation: hook }
+})
+
+const textOr = (text: string | null | undefined, otherwise: string): string => (isText(text) ? text : otherwise)
+
+const isText = (text: string | null | undefined): text is string => text !== undefined && text !== null && text !== ""

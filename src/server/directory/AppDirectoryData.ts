@@ -1,0 +1,69 @@
+/**
+ * Loads the data sources of an exported application, and what clients may reach of them.
+ *
+ * A collection whose rule is not wholly understood is closed to clients, and the report says so.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { AppFiles } from "./AppFiles.ts"
+import type { Access, DataSource } from "../data/DataAccess.ts"
+import * as Rules from "../data/Rules.ts"
+
+const Text = Schema.optional(Schema.NullOr(Schema.String))
+
+const nameIn = (rule: unknown, key: string): string | undefined => {
+  const name = Predicate.isObject(rule) ? Reflect.get(rule, key) : undefined
+  return typeof name === "string" ? name : undefined
+}
+
+const Config = Schema.Struct({ name: Text, type: Text })
+
+/** @internal */
+export const load = Effect.fnUntraced(function* (files: AppFiles) {
+  const sources = new Map<string, { open: Access; collections: Map<string, Access> }>()
+  const sourceOf = (name: string) => {
+    let source = sources.get(name)
+    if (source === undefined) sources.set(name, (source = { open: false, collections: new Map() }))
+    return source
+  }
+  const names = new Map<string, string>()
+  for (const file of [...files.below("data_sources"), ...files.below("services")]) {
+    const folder = /^((?:data_sources|services)\/[^/]+)\/config\.json$/.exec(file)?.[1]
+    if (folder === undefined) continue
+    const config = yield* files.json(file, Config)
+    const isMongo = config?.type?.startsWith("mongodb") === true
+    if (!isMongo && !folder.startsWith("data_sources/")) continue
+    const name = config?.name ?? folder.split("/")[1] ?? folder
+    names.set(folder, name)
+    sourceOf(name)
+  }
+  for (const file of [...files.below("data_sources"), ...files.below("services")]) {
+    const found =
+      /^(data_sources\/[^/]+)(?:\/([^/]+)\/([^/]+)\/rules|\/default_rule)\.json$/.exec(file) ??
+      /^(services\/[^/]+)\/rules\/.+\.json$/.exec(file)
+    const folder = found?.[1]
+    if (folder === undefined) continue
+    const rule = yield* files.json(file, Schema.Unknown)
+    const source = sourceOf(names.get(folder) ?? folder.split("/")[1] ?? folder)
+    const isDefault = file.endsWith("/default_rule.json")
+    // older exports name the collection in the file's name, up to the first dot its database
+    const [, database, collection] = /([^/.]+)\.([^/]+)\.json$/.exec(file) ?? []
+    const namespace = `${nameIn(rule, "database") ?? found?.[2] ?? database ?? ""}.${nameIn(rule, "collection") ?? found?.[3] ?? collection ?? ""}`
+    const compiled = Rules.compile(rule)
+    const access = Result.getOrElse(compiled, () => false)
+    if (isDefault) source.open = access
+    else source.collections.set(namespace, access)
+    // an empty file has been reported
+    if (Result.isFailure(compiled) && rule !== undefined) {
+      const { message, place } = compiled.failure
+      const closed = isDefault ? "collections without rules of their own are" : `the collection "${namespace}" is`
+      const at = place === "" ? "" : ` at ${place}`
+      files.report.push({ file, message: `the rule is not understood${at}: ${message}; ${closed} closed to clients` })
+    }
+  }
+  return sources satisfies ReadonlyMap<string, DataSource>
+})

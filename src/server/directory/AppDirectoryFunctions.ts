@@ -1,0 +1,106 @@
+/**
+ * Loads the functions of an exported application.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { AppFunction, FunctionBody } from "../App.ts"
+import type { AppFiles } from "./AppFiles.ts"
+import * as FunctionRealm from "../functions/FunctionRealm.ts"
+
+const FunctionConfig = Schema.Struct({
+  name: Schema.String,
+  private: Schema.optional(Schema.NullOr(Schema.Boolean)),
+  can_evaluate: Schema.optional(Schema.Unknown),
+  run_as_user_id: Schema.optional(Schema.NullOr(Schema.String)),
+  run_as_user_id_script_source: Schema.optional(Schema.NullOr(Schema.String))
+})
+type FunctionConfig = typeof FunctionConfig.Type
+const FunctionConfigs = Schema.Array(FunctionConfig)
+
+const listFile = "functions/config.json"
+
+/** @internal */
+export const load = Effect.fnUntraced(function* (files: AppFiles) {
+  const functions = new Map<string, AppFunction>()
+  const sources = files.below("functions").filter((file) => file.endsWith(".js"))
+
+  const add = Effect.fnUntraced(function* (config: FunctionConfig, configFile: string, source: string | undefined) {
+    const { name } = config
+    if (functions.has(name))
+      files.report.push({ file: configFile, message: `the function "${name}" is listed twice: the last one counts` })
+    const closed = !isTriviallyTrue(config.can_evaluate)
+    if (closed) {
+      files.report.push({
+        file: configFile,
+        message: `the rule "can_evaluate" of the function "${name}" is not supported: the function is closed to everybody`
+      })
+    }
+    if (isText(config.run_as_user_id) || isText(config.run_as_user_id_script_source)) {
+      files.report.push({
+        file: configFile,
+        message: `"run_as_user_id" of the function "${name}" is not supported: it runs as the user who calls it`
+      })
+    }
+    const body = yield* read(files, name, source)
+    functions.set(name, { name, private: config.private ?? false, closed, body })
+  })
+
+  for (const config of (yield* files.json(listFile, FunctionConfigs)) ?? []) {
+    yield* add(config, listFile, find(files, sources, config.name))
+  }
+  for (const file of files.below("functions")) {
+    // the older layout: a folder for each function
+    const folder = /^(functions\/.+)\/config\.json$/.exec(file)?.[1]
+    const config =
+      folder === undefined || !files.has(`${folder}/source.js`) ? undefined : yield* files.json(file, FunctionConfig)
+    if (config !== undefined) yield* add(config, file, `${folder}/source.js`)
+  }
+  if (functions.size === 0 && sources.length > 0 && !files.has(listFile)) {
+    files.report.push({
+      file: listFile,
+      message: `the file is missing: it lists the functions, so none of ${sources.length} sources was loaded`
+    })
+  }
+  return functions
+})
+
+const isText = (text: string | null | undefined): boolean => text !== undefined && text !== null && text !== ""
+
+/** A function's source: where its name says, or the only file of that name in any folder. */
+const find = (files: AppFiles, sources: ReadonlyArray<string>, name: string): string | undefined => {
+  const file = `functions/${name}.js`
+  if (files.has(file)) return file
+  const elsewhere = sources.filter((source) => source.endsWith(`/${name}.js`))
+  return elsewhere.length === 1 ? elsewhere[0] : undefined
+}
+
+const read = Effect.fnUntraced(function* (files: AppFiles, name: string, source: string | undefined) {
+  if (source === undefined) {
+    const file = `functions/${name}.js`
+    files.report.push({ file, message: `the source of the function "${name}" is missing: calling it fails` })
+    return {
+      _tag: "Broken",
+      code: "FunctionNotFound",
+      message: `function not found: '${name}': its source is missing`
+    } satisfies FunctionBody
+  }
+  const text = yield* files.text(source)
+  const problem = FunctionRealm.check(text, source)
+  if (problem === undefined) return { _tag: "Source", text, file: source } satisfies FunctionBody
+  const place = problem.line === undefined ? source : `${source}:${problem.line}`
+  files.report.push({ file: place, message: `the function "${name}" does not parse: ${problem.message}` })
+  return {
+    _tag: "Broken",
+    code: "FunctionSyntaxError",
+    message: `the function '${name}' does not parse (${place}): ${problem.message}`
+  } satisfies FunctionBody
+})
+
+/** A rule that lets everybody in; any other one is not understood here, and so lets nobody in. */
+const isTriviallyTrue = (rule: unknown): boolean => {
+  if (rule === undefined || rule === null || rule === true) return true
+  if (typeof rule !== "object") return false
+  return Object.entries(rule).every(([key, value]) => key === "%%true" && value === true)
+}

@@ -1,0 +1,150 @@
+/**
+ * The handlers of function calls: of the application's own functions and of the MongoDB service, answered at once or as
+ * a stream of events.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import * as Ejson from "../../protocol/Ejson.ts"
+import * as EventStream from "../../protocol/EventStream.ts"
+import { Api } from "../Api.ts"
+import { BadRequest, body, NotFound } from "../ApiErrors.ts"
+import type { HostedApp } from "../Apps.ts"
+import { currentUserOf } from "../users/Authorization.ts"
+import * as Body from "../Body.ts"
+import { Database, type DatabaseError } from "../data/Database.ts"
+import type { FunctionError } from "./FunctionContext.ts"
+import { type Caller, FunctionRuntime } from "./FunctionRuntime.ts"
+import * as FunctionStream from "./FunctionStream.ts"
+import { isDocument } from "../data/internal/bson.ts"
+import * as MongoService from "../data/MongoService.ts"
+import { findApp, functionRequest } from "../Requests.ts"
+import { customDataOfClaim, functionUser } from "../users/Users.ts"
+
+const functionFailed = ({ code, message }: FunctionError): BadRequest | NotFound =>
+  code === "FunctionNotFound" ? new NotFound(body(message, code)) : new BadRequest(body(message, code))
+
+const unsendable = (message: string) =>
+  new BadRequest(body(`the function's result cannot be sent: ${message}`, "FunctionExecutionError"))
+
+interface Call {
+  readonly name: string
+  readonly args: ReadonlyArray<unknown>
+  /** Absent where a function of the application's own is called. */
+  readonly service: string | undefined
+}
+
+const callOf = (request: Readonly<Record<string, unknown>>): Effect.Effect<Call, BadRequest> => {
+  const { arguments: args = [], name, service } = request
+  if (typeof name !== "string") {
+    return Effect.fail(new BadRequest(body("'name' is a required string", "MissingParameter")))
+  }
+  if (!Array.isArray(args)) {
+    return Effect.fail(new BadRequest(body("'arguments' must be an array", "InvalidParameter")))
+  }
+  return Effect.succeed({ name, args, service: typeof service === "string" && service !== "" ? service : undefined })
+}
+
+const callerOf = Effect.fnUntraced(function* (hosted: HostedApp, request: HttpServerRequest.HttpServerRequest) {
+  const { claims, user } = yield* currentUserOf(hosted)
+  const caller: Caller = {
+    app: hosted.app,
+    user: functionUser(user, customDataOfClaim(claims.user_data)),
+    request: functionRequest(request)
+  }
+  return caller
+})
+
+/** The call that the query of a request for a stream holds, in any of the encodings that clients use. */
+const queriedCall = Effect.gen(function* () {
+  const query = yield* HttpServerRequest.ParsedSearchParams
+  const parameter = query["baas_request"] ?? query["stitch_request"]
+  if (typeof parameter !== "string") {
+    return yield* new BadRequest(body("'baas_request' is a required parameter", "MissingParameter"))
+  }
+  const text = EventStream.decodeRequest(parameter)
+  const request = text === undefined ? undefined : Result.getOrUndefined(Ejson.parse(text))
+  if (!isDocument(request)) {
+    return yield* new BadRequest(body("'baas_request' must be the base64 of a JSON object", "BadRequest"))
+  }
+  return yield* callOf(request)
+})
+
+/** How often a stream says that it is still there. */
+const keepAliveInterval = "25 seconds"
+
+const failureOf = (error: FunctionError | DatabaseError): string =>
+  error._tag === "FunctionError"
+    ? EventStream.writeFailure(error.code, error.message)
+    : EventStream.writeFailure("MongoDBError", error.message)
+
+/** The answer begins at once, with a comment, so that whoever waits for its headers knows that the stream is open. */
+const answer = (events: Stream.Stream<unknown, FunctionError | DatabaseError>) => {
+  const texts = events.pipe(
+    Stream.map((event) =>
+      Result.match(Ejson.stringify(event), {
+        onSuccess: EventStream.writeValue,
+        onFailure: ({ message }) => EventStream.writeFailure("FunctionExecutionError", unsendable(message).error)
+      })
+    ),
+    Stream.catch((error) => Stream.succeed(failureOf(error))),
+    Stream.merge(
+      Stream.map(Stream.tick(keepAliveInterval), () => EventStream.keepAlive),
+      { haltStrategy: "left" }
+    )
+  )
+  return HttpServerResponse.stream(Stream.encodeText(texts), {
+    contentType: "text/event-stream",
+    headers: { "cache-control": "no-cache" }
+  })
+}
+
+/**
+ * The handlers of function calls.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
+  Effect.gen(function* () {
+    const find = yield* findApp
+    const runtime = yield* FunctionRuntime
+    const database = yield* Database
+    return handlers
+      .handleRaw(
+        "call",
+        Effect.fnUntraced(function* ({ params, request }) {
+          const caller = yield* callerOf(yield* find(params.appId), request)
+          const { args, name, service } = yield* Effect.flatMap(Body.ejson(request), callOf)
+          const result =
+            service === undefined
+              ? yield* Effect.mapError(runtime.call(caller, name, args), functionFailed)
+              : yield* MongoService.call(database, caller, service, name, args)
+          if (FunctionStream.isStreaming(result)) {
+            return yield* unsendable("it is a stream, which callFunctionStreaming reads")
+          }
+          const text = yield* Effect.mapError(Effect.fromResult(Ejson.stringify(result)), ({ message }) =>
+            unsendable(message)
+          )
+          return HttpServerResponse.text(text, { contentType: "application/json" })
+        })
+      )
+      .handleRaw(
+        "stream",
+        Effect.fnUntraced(function* ({ params, request }) {
+          const caller = yield* callerOf(yield* find(params.appId), request)
+          const { args, name, service } = yield* queriedCall
+          return answer(
+            service === undefined
+              ? yield* Effect.mapError(runtime.stream(caller, name, args), functionFailed)
+              : yield* MongoService.watch(database, caller, service, name, args)
+          )
+        })
+      )
+  })
+)

@@ -1,0 +1,305 @@
+/**
+ * Where the JavaScript of an exported application runs: one `node:vm` context, with the globals such functions expect.
+ *
+ * Sources are classic sloppy-mode scripts, each in a scope of its own; what they assign without declaring lands on the
+ * application's global object. A context keeps applications apart from each other and from the server's own globals.
+ * It is no sandbox: whoever may write the functions may do what the server's process may do.
+ *
+ * @since 0.1.0
+ */
+import * as B from "bson"
+import { createRequire, isBuiltin } from "node:module"
+import { join } from "node:path"
+import { isDate } from "node:util/types"
+import * as vm from "node:vm"
+import * as Result from "effect/Result"
+import * as Ejson from "../../protocol/Ejson.ts"
+
+/**
+ * Where a source does not parse.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SyntaxProblem {
+  readonly message: string
+  readonly line: number | undefined
+}
+
+/** What every source is a function of. */
+const parameters = ["exports", "module", "require", "context", "console"]
+/** Reads back what the source made of its `exports`, which it usually replaces. */
+const epilogue = "\n;return { exports, module }"
+
+type Module = { readonly exports: unknown; readonly module: { readonly exports: unknown } }
+type Compiled = ReturnType<typeof vm.compileFunction>
+
+/**
+ * Looks for a syntax error, without running anything.
+ *
+ * @category syntax
+ * @since 0.1.0
+ */
+export const check = (source: string, file: string): SyntaxProblem | undefined => {
+  try {
+    vm.compileFunction(source, parameters, { filename: file })
+    return undefined
+  } catch (error) {
+    const stack = error instanceof Error ? (error.stack ?? "") : ""
+    const line = /:(\d+)$/m.exec(stack.slice(0, stack.indexOf("\n")))?.[1]
+    return { message: String(error), line: line === undefined ? undefined : Number(line) }
+  }
+}
+
+/**
+ * What a source sees of the call it serves.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Call {
+  readonly context: unknown
+  readonly console: unknown
+  /** How long the source may run before it yields for the first time. */
+  readonly timeoutMillis: number
+}
+
+/**
+ * The context of one application.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FunctionRealm {
+  /** Runs a source and the function it exports; answers with what that returns, a promise included. Throws what it throws. */
+  readonly invoke: (
+    source: { readonly text: string; readonly file: string },
+    args: ReadonlyArray<unknown>,
+    call: Call
+  ) => unknown
+  /** Copies plain objects, arrays and dates so that they are instances of the realm's own classes. */
+  readonly copyIn: (value: unknown) => unknown
+  /** A promise of the realm that follows one of ours. */
+  readonly promise: (promise: Promise<unknown>) => PromiseLike<unknown>
+  /** Runs code of the realm that got out of it, such as a step of an iterator, under a time limit. */
+  readonly guard: (run: () => unknown, timeoutMillis: number) => unknown
+  readonly error: (message: string) => Error
+  readonly close: () => void
+}
+
+/** Runs in the realm: helpers that must use its own classes. */
+const bootstrap = `"use strict";
+({
+  Error, Promise,
+  promise: (then) => new Promise(then),
+  copier: (isDate, isForeign) => {
+    const copy = (value) => {
+      if (typeof value !== "object" || value === null || isForeign(value)) return value
+      if (isDate(value)) return new Date(value.getTime())
+      if (Array.isArray(value)) {
+        const array = []
+        for (let i = 0; i < value.length; i++) array[i] = copy(value[i])
+        return array
+      }
+      const object = {}
+      for (const key of Object.keys(value)) {
+        if (key === "__proto__") Object.defineProperty(object, key, { value: copy(value[key]), enumerable: true, configurable: true, writable: true })
+        else object[key] = copy(value[key])
+      }
+      return object
+    }
+    return copy
+  }
+})`
+
+interface Helpers {
+  readonly Error: new (message: string) => Error
+  readonly Promise: new () => Promise<unknown>
+  readonly promise: (
+    then: (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void
+  ) => PromiseLike<unknown>
+  readonly copier: (isDate: (u: unknown) => boolean, isForeign: (u: object) => boolean) => (value: unknown) => unknown
+}
+
+/** Name under which the function to run is handed to {@link runScript}, which exists to give it a time limit. */
+const slot = "__effect_app_services_run"
+const runScript = new vm.Script(`globalThis.${slot}()`, { filename: "app-services" })
+
+/**
+ * Makes the context of an application whose functions live in `root`. An error that no call waits for, of a promise
+ * or a timer that a function forgot about, is told to `onStray`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (root: string | undefined, onStray: (reason: unknown) => void): FunctionRealm => {
+  const contextified = vm.createContext(vm.constants.DONT_CONTEXTIFY)
+  const helpers: Helpers = vm.runInContext(bootstrap, contextified)
+  const copyIn = helpers.copier(isDate, (value) => "_bsontype" in value || ArrayBuffer.isView(value))
+  const error = (message: string) => new helpers.Error(message)
+  const compiled = new Map<string, Compiled>()
+  const define = (name: string, value: unknown) =>
+    Object.defineProperty(contextified, name, { value, writable: true, configurable: true, enumerable: false })
+
+  /** An error that a timer throws would end the process. */
+  const guarded =
+    <A extends ReadonlyArray<unknown>, B>(
+      schedule: (callback: (...args: ReadonlyArray<unknown>) => void, ...args: A) => B
+    ) =>
+    (callback: (...args: ReadonlyArray<unknown>) => void, ...args: A): B =>
+      schedule(
+        (...args) => {
+          try {
+            callback(...args)
+          } catch (cause) {
+            onStray(cause)
+          }
+        },
+        ...args
+      )
+
+  const globals = {
+    BSON: bsonClasses,
+    EJSON: {
+      parse: (text: string) => copyIn(Result.getOrThrowWith(Ejson.parse(text), (cause) => error(cause.message))),
+      stringify: B.EJSON.stringify
+    },
+    Buffer,
+    setTimeout: guarded(setTimeout),
+    setInterval: guarded(setInterval),
+    setImmediate: guarded(setImmediate),
+    queueMicrotask: guarded(queueMicrotask),
+    clearTimeout,
+    clearInterval,
+    clearImmediate,
+    atob,
+    btoa,
+    URL,
+    URLSearchParams,
+    TextEncoder,
+    TextDecoder,
+    utils: unsupported("utils", error)
+  }
+  for (const [name, value] of Object.entries(globals)) define(name, value)
+
+  const requireFrom = root === undefined ? undefined : createRequire(join(root, "functions", "index.js"))
+  const load = (name: string): unknown => {
+    try {
+      if (requireFrom !== undefined) return requireFrom(name)
+      if (isBuiltin(name)) return createRequire(import.meta.url)(name)
+    } catch (cause) {
+      // a package that fails while it loads has more to say than that it could not be loaded
+      if (!(cause instanceof Error && "code" in cause && cause.code === "MODULE_NOT_FOUND")) throw cause
+    }
+    throw error(`Cannot find module '${name}': install it in the application's functions/node_modules`)
+  }
+
+  const compile = (text: string, file: string): Compiled => {
+    const key = `${file}\n${text}`
+    let found = compiled.get(key)
+    if (found === undefined) {
+      found = vm.compileFunction(text + epilogue, parameters, {
+        filename: file,
+        parsingContext: contextified
+      })
+      compiled.set(key, found)
+    }
+    return found
+  }
+
+  const exported = (run: Compiled, call: Call): unknown => {
+    const empty = {}
+    const args = [empty, { exports: empty }, load, call.context, call.console]
+    const result: Module = Reflect.apply(run, undefined, args)
+    // sources that serve tests too may set `module.exports` besides; what they assign to `exports` is the function
+    return result.exports !== empty ? result.exports : result.module.exports
+  }
+
+  const guard = (run: () => unknown, timeout: number): unknown => {
+    define(slot, run)
+    return runScript.runInContext(contextified, { timeout })
+  }
+
+  return {
+    copyIn,
+    error,
+    promise: (promise) => helpers.promise((resolve, reject) => promise.then(resolve, reject)),
+    guard,
+    close: watchRejections((promise) => promise instanceof helpers.Promise, onStray),
+    invoke: (source, args, call) => {
+      const run = compile(source.text, source.file)
+      return guard(() => {
+        const target = exported(run, call)
+        if (typeof target !== "function") throw error("exports is not a function")
+        const returned: unknown = Reflect.apply(target, undefined, args)
+        return returned
+      }, call.timeoutMillis)
+    }
+  }
+}
+
+type RejectionWatch = readonly [owns: (promise: Promise<unknown>) => boolean, report: (reason: unknown) => void]
+const watches = new Set<RejectionWatch>()
+
+/** Node ends the process at a rejection that nobody handles; those of functions must not, any other one still does. */
+const onUnhandled = (reason: unknown, promise: Promise<unknown>): void => {
+  for (const [owns, report] of watches) if (owns(promise)) return report(reason)
+  if (process.listenerCount("unhandledRejection") === 1) throw reason
+}
+
+const watchRejections = (...watch: RejectionWatch): (() => void) => {
+  if (watches.size === 0) process.on("unhandledRejection", onUnhandled)
+  watches.add(watch)
+  return () => {
+    watches.delete(watch)
+    if (watches.size === 0) process.off("unhandledRejection", onUnhandled)
+  }
+}
+
+/** An object each use of which fails and says so. */
+export const unsupported = (name: string, error: (message: string) => Error, known: object = {}): object =>
+  new Proxy(known, {
+    get: (target, key) => {
+      if (typeof key === "symbol" || key === "then" || key === "toJSON" || Object.hasOwn(target, key)) {
+        return Reflect.get(target, key)
+      }
+      const uses = Object.keys(target)
+      throw error(
+        `${name}.${key} is not supported by this server${uses.length === 0 ? "" : `; supported: ${uses.join(", ")}`}`
+      )
+    }
+  })
+
+/** Functions write `BSON.ObjectId(x)` as often as `new BSON.ObjectId(x)`. */
+const callable = (construct: abstract new (...args: ReadonlyArray<never>) => object, extras: object = {}): object =>
+  new Proxy(construct, {
+    apply: (target, _self, args: ReadonlyArray<unknown>) => {
+      const value: unknown = Reflect.construct(target, args)
+      return value
+    },
+    get: (target, key) => {
+      const member: unknown = Reflect.get(Object.hasOwn(extras, key) ? extras : target, key)
+      return member
+    }
+  })
+
+const bsonClasses = {
+  ObjectId: callable(B.ObjectId),
+  ObjectID: callable(B.ObjectId),
+  Long: callable(B.Long),
+  Int32: callable(B.Int32),
+  Double: callable(B.Double),
+  Decimal128: callable(B.Decimal128),
+  Timestamp: callable(B.Timestamp),
+  UUID: callable(B.UUID),
+  BSONRegExp: callable(B.BSONRegExp),
+  BSONSymbol: callable(B.BSONSymbol),
+  Code: callable(B.Code),
+  DBRef: callable(B.DBRef),
+  MinKey: callable(B.MinKey),
+  MaxKey: callable(B.MaxKey),
+  Binary: callable(B.Binary, {
+    fromBase64: (text: string, subType = 0) => B.Binary.createFromBase64(text, subType),
+    fromHex: (text: string, subType = 0) => B.Binary.createFromHexString(text, subType)
+  })
+}

@@ -1,0 +1,285 @@
+/**
+ * Calls the functions of an application, written in code or exported.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import { format } from "node:util"
+import type { App, AppFunction, Handler } from "../App.ts"
+import { Database, type DatabaseError } from "../data/Database.ts"
+import { FunctionContext, FunctionError, type FunctionRequest, type FunctionUser } from "./FunctionContext.ts"
+import * as FunctionRealm from "./FunctionRealm.ts"
+import * as FunctionStream from "./FunctionStream.ts"
+import * as FunctionServices from "./FunctionServices.ts"
+import { copy } from "../data/internal/bson.ts"
+
+/**
+ * One call, and who makes it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Caller {
+  readonly app: App
+  readonly user: FunctionUser
+  readonly request: FunctionRequest | undefined
+}
+
+/**
+ * Runs functions.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class FunctionRuntime extends Context.Service<
+  FunctionRuntime,
+  {
+    /** Calls a function on behalf of a client: not a private one, nor one that a rule closes. */
+    readonly call: (caller: Caller, name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
+    /** Calls a function on behalf of a client, and answers with what it yields, one value after the other. */
+    readonly stream: (
+      caller: Caller,
+      name: string,
+      args: ReadonlyArray<unknown>
+    ) => Effect.Effect<Stream.Stream<unknown, FunctionError>, FunctionError>
+    /** Runs a function on behalf of the server itself. */
+    readonly run: (
+      caller: Caller,
+      fn: AppFunction,
+      args: ReadonlyArray<unknown>
+    ) => Effect.Effect<unknown, FunctionError>
+  }
+>()("effect-app-services/server/functions/FunctionRuntime") {
+  /** A call may take 90 seconds unless told otherwise. */
+  static readonly layer = (options?: {
+    readonly timeLimit?: Duration.Input | undefined
+  }): Layer.Layer<FunctionRuntime, never, Database> =>
+    Layer.effect(FunctionRuntime, make(Duration.fromInputUnsafe(options?.timeLimit ?? "90 seconds")))
+}
+
+const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
+  const database = yield* Database
+  const realms = new Map<App, FunctionRealm.FunctionRealm>()
+  yield* Effect.addFinalizer(() => Effect.sync(() => realms.forEach((realm) => realm.close())))
+
+  const realmOf = (app: App, services: Context.Context<never>): FunctionRealm.FunctionRealm => {
+    let realm = realms.get(app)
+    if (realm === undefined) {
+      realm = FunctionRealm.make(app.root, (reason) => {
+        const warning = Effect.logWarning("an error of a function that no call waits for", describe(reason))
+        Effect.runForkWith(services)(Effect.annotateLogs(warning, { app: app.id }))
+      })
+      realms.set(app, realm)
+    }
+    return realm
+  }
+
+  const find = (app: App, name: string): Effect.Effect<AppFunction, FunctionError> => {
+    const fn = app.functions.get(name)
+    return fn === undefined
+      ? Effect.fail(notFound(name))
+      : fn.closed
+        ? Effect.fail(notAllowed(name))
+        : Effect.succeed(fn)
+  }
+
+  const evaluate = (
+    caller: Caller,
+    fn: AppFunction,
+    args: ReadonlyArray<unknown>
+  ): Effect.Effect<unknown, FunctionError> => {
+    const { body } = fn
+    switch (body._tag) {
+      case "Broken":
+        return Effect.fail(new FunctionError({ code: body.code, message: body.message }))
+      case "Handler":
+        return runHandler(body.handler, args, {
+          appId: caller.app.id,
+          user: caller.user,
+          request: caller.request,
+          value: (name) => caller.app.values.get(name),
+          environment: caller.app.environment,
+          execute: (name, ...args) =>
+            Effect.map(
+              Effect.flatMap(find(caller.app, name), (fn) => evaluate(caller, fn, args)),
+              copy
+            )
+        })
+      case "Source":
+        return Effect.contextWith((services: Context.Context<never>) => {
+          const realm = realmOf(caller.app, services)
+          const invoke = invoker(realm, services, caller)
+          return Effect.tryPromise({
+            try: async () => await invoke(body, fn.name, args.map(realm.copyIn)),
+            catch: thrown
+          })
+        })
+    }
+  }
+
+  /** Source functions call each other directly, within the realm: a synchronous one has its result at once. */
+  const invoker = (realm: FunctionRealm.FunctionRealm, services: Context.Context<never>, caller: Caller) => {
+    const runPromise = <A, E>(effect: Effect.Effect<A, E>) => realm.promise(Effect.runPromiseWith(services)(effect))
+    const execute = (name: string, ...args: ReadonlyArray<unknown>): unknown => {
+      const fn = caller.app.functions.get(name)
+      if (fn !== undefined && !fn.closed && fn.body._tag === "Source") return invoke(fn.body, name, args)
+      return runPromise(
+        find(caller.app, name).pipe(
+          Effect.flatMap((fn) => evaluate(caller, fn, args.map(copy))),
+          Effect.map(realm.copyIn),
+          Effect.mapError((error) => realm.error(error.message))
+        )
+      )
+    }
+    const context = sourceContext(realm, caller, execute, runPromise, database)
+    const invoke = (
+      body: { readonly text: string; readonly file: string },
+      name: string,
+      args: ReadonlyArray<unknown>
+    ): unknown =>
+      realm.invoke(body, args, {
+        context,
+        console: consoleOf(services, caller.app.id, name),
+        timeoutMillis: timeLimitMillis(timeLimit)
+      })
+    return invoke
+  }
+
+  const run = (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) =>
+    evaluate(caller, fn, args).pipe(
+      Effect.timeoutOrElse({ duration: timeLimit, orElse: () => Effect.fail(timedOut) }),
+      Effect.withSpan("FunctionRuntime.run", { attributes: { app: caller.app.id, function: fn.name } })
+    )
+
+  const findPublic = (app: App, name: string) =>
+    Effect.flatMap(find(app, name), (fn) => (fn.private ? Effect.fail(notAllowed(name)) : Effect.succeed(fn)))
+
+  /** A step of what a function yields; it may take as long as a call may. */
+  const step = (caller: Caller, fn: AppFunction) => (next: () => unknown) => {
+    const guard = fn.body._tag === "Source" ? realms.get(caller.app)?.guard : undefined
+    const millis = timeLimitMillis(timeLimit)
+    return Effect.tryPromise({
+      try: async () => await (guard === undefined ? next() : guard(next, millis)),
+      catch: thrown
+    }).pipe(Effect.timeoutOrElse({ duration: timeLimit, orElse: () => Effect.fail(timedOut) }))
+  }
+
+  return FunctionRuntime.of({
+    call: Effect.fn("FunctionRuntime.call")(function* (caller: Caller, name: string, args: ReadonlyArray<unknown>) {
+      return yield* run(caller, yield* findPublic(caller.app, name), args)
+    }),
+    stream: Effect.fn("FunctionRuntime.stream")(function* (caller: Caller, name: string, args: ReadonlyArray<unknown>) {
+      const fn = yield* findPublic(caller.app, name)
+      return FunctionStream.make(yield* run(caller, fn, args), step(caller, fn), thrown)
+    }),
+    run
+  })
+})
+
+const timeLimitMillis = (timeLimit: Duration.Duration): number =>
+  Math.max(1, Math.min(Duration.toMillis(timeLimit), 2 ** 31 - 1))
+
+const notFound = (name: string) =>
+  new FunctionError({ code: "FunctionNotFound", message: `function not found: '${name}'` })
+
+const notAllowed = (name: string) =>
+  new FunctionError({ code: "FunctionExecutionError", message: `rule not matched for function "${name}"` })
+
+const timedOut = new FunctionError({ code: "ExecutionTimeLimitExceeded", message: "execution time limit exceeded" })
+
+const isThenable = (u: unknown): u is PromiseLike<unknown> =>
+  typeof u === "object" && u !== null && "then" in u && typeof u.then === "function"
+
+/** What a function may require is checked where an application is defined. */
+const isHandlerEffect = (u: unknown): u is Effect.Effect<unknown, unknown, FunctionContext> => Effect.isEffect(u)
+
+const isHandlerStream = (u: unknown): u is Stream.Stream<unknown, unknown, FunctionContext> => Stream.isStream(u)
+
+const runHandler = (handler: Handler, args: ReadonlyArray<unknown>, context: FunctionContext["Service"]) =>
+  Effect.suspend((): Effect.Effect<unknown, FunctionError, FunctionContext> => {
+    const result: unknown = Reflect.apply(handler, undefined, args)
+    // @effect-diagnostics-next-line anyUnknownInErrorContext:off -- a handler may fail with anything
+    if (isHandlerEffect(result)) return Effect.mapError(result, thrown)
+    return isThenable(result) ? Effect.tryPromise({ try: () => result, catch: thrown }) : Effect.succeed(result)
+  }).pipe(
+    Effect.map((result) =>
+      isHandlerStream(result) ? Stream.provideService(result, FunctionContext, context) : result
+    ),
+    Effect.provideService(FunctionContext, context),
+    Effect.catchDefect((defect) => Effect.fail(thrown(defect)))
+  )
+
+const thrown = (cause: unknown): FunctionError => {
+  if (cause instanceof FunctionError) return cause
+  // an error of the realm is no instance of this one's Error
+  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
+  if (code === "ERR_SCRIPT_EXECUTION_TIMEOUT") return timedOut
+  return new FunctionError({ code: "FunctionExecutionError", message: describe(cause) })
+}
+
+/** What the client reads of an exception: `String(exception)`, or JSON where that would say nothing. */
+const describe = (cause: unknown): string => {
+  try {
+    const text = String(cause)
+    return text.startsWith("[object ") ? (JSON.stringify(cause) ?? text) : text
+  } catch {
+    return "the function threw a value that has no text"
+  }
+}
+
+const consoleOf = (services: Context.Context<never>, app: string, name: string) => {
+  const print =
+    (log: (text: string) => Effect.Effect<void>) =>
+    (...args: ReadonlyArray<unknown>) => {
+      Effect.runForkWith(services)(Effect.annotateLogs(log(format(...args)), { app, function: name }))
+    }
+  const info = print(Effect.logInfo)
+  return {
+    log: info,
+    info,
+    dir: info,
+    debug: print(Effect.logDebug),
+    warn: print(Effect.logWarning),
+    error: print(Effect.logError)
+  }
+}
+
+/** The global `context` of a source function. */
+const sourceContext = (
+  realm: FunctionRealm.FunctionRealm,
+  { app, request, user }: Caller,
+  execute: (name: string, ...args: ReadonlyArray<unknown>) => unknown,
+  runPromise: <A, E>(effect: Effect.Effect<A, E>) => PromiseLike<unknown>,
+  database: Database["Service"]
+): object => {
+  const onFailure = ({ code, message }: DatabaseError) =>
+    Object.assign(realm.error(message), { name: "MongoError" }, code !== undefined && { code })
+  const value = (name: string): unknown => {
+    const found = app.values.get(name)
+    return realm.copyIn(Redacted.isRedacted(found) ? Redacted.value(found) : found)
+  }
+  return FunctionRealm.unsupported("context", realm.error, {
+    app: { id: app.id },
+    user: realm.copyIn({
+      id: user.id,
+      type: user.type,
+      data: user.data,
+      custom_data: user.customData,
+      identities: user.identities.map(({ id, providerType }) => ({ id, provider_type: providerType }))
+    }),
+    request: realm.copyIn(request ?? {}),
+    functions: { execute },
+    values: { get: value },
+    environment: { tag: app.environment.tag, values: realm.copyIn(Object.fromEntries(app.environment.values)) },
+    runningAsSystem: () => user.type === "system",
+    services: FunctionServices.make(
+      { realm, database, run: (effect) => runPromise(Effect.mapBoth(effect, { onSuccess: realm.copyIn, onFailure })) },
+      app.id
+    )
+  })
+}

@@ -1,0 +1,187 @@
+/**
+ * Who makes a request: the checks of access and refresh tokens in front of the routes that need one.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { body, Forbidden, Unauthorized } from "../ApiErrors.ts"
+import type { HostedApp } from "../Apps.ts"
+import * as RequestLog from "../RequestLog.ts"
+import { type Session, State, type User } from "./State.ts"
+import { type AccessClaims, type TokenRejected, Tokens } from "./Tokens.ts"
+
+/**
+ * The user whose access token a request carries.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class CurrentUser extends Context.Service<
+  CurrentUser,
+  {
+    readonly hosted: HostedApp
+    readonly user: User
+    readonly claims: AccessClaims
+  }
+>()("effect-app-services/server/users/Authorization/CurrentUser") {}
+
+/**
+ * The user whose access token a request carries, who has to be one of the application that its path names.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const currentUserOf = (hosted: HostedApp): Effect.Effect<CurrentUser["Service"], Forbidden, CurrentUser> =>
+  Effect.flatMap(CurrentUser, (current) => ofApp(current, hosted))
+
+/**
+ * Refuses a user of another application.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const ofApp = (
+  current: CurrentUser["Service"],
+  hosted: HostedApp
+): Effect.Effect<CurrentUser["Service"], Forbidden> =>
+  current.hosted === hosted
+    ? Effect.succeed(current)
+    : Effect.fail(new Forbidden(body("the token belongs to a user of another app", "UserAppDomainMismatch")))
+
+/**
+ * The session whose refresh token a request carries.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class CurrentSession extends Context.Service<
+  CurrentSession,
+  {
+    readonly hosted: HostedApp
+    readonly user: User
+    readonly session: Session
+  }
+>()("effect-app-services/server/users/Authorization/CurrentSession") {}
+
+/**
+ * Demands an access token, in the `Authorization` header or in the query (`baas_at`, formerly `stitch_at`).
+ *
+ * @category middleware
+ * @since 0.1.0
+ */
+export class AccessToken extends HttpApiMiddleware.Service<AccessToken, { provides: CurrentUser }>()(
+  "effect-app-services/server/users/AccessToken",
+  { error: [Unauthorized, Forbidden] }
+) {
+  static readonly layer: Layer.Layer<AccessToken, never, Tokens | State> = Layer.effect(
+    AccessToken,
+    Effect.gen(function* () {
+      const authenticate = yield* authenticator
+      return AccessToken.of((handler) =>
+        Effect.gen(function* () {
+          const user = yield* authenticate((yield* headerToken) ?? (yield* queryToken))
+          return yield* Effect.provideService(handler, CurrentUser, user)
+        })
+      )
+    })
+  )
+}
+
+/**
+ * Finds the user that an access token speaks for.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const authenticator = Effect.gen(function* () {
+  const tokens = yield* Tokens
+  const state = yield* State
+  return Effect.fnUntraced(function* (
+    token: Redacted.Redacted | undefined
+  ): Effect.fn.Return<CurrentUser["Service"], Unauthorized | Forbidden> {
+    if (token === undefined) return yield* new Unauthorized(body("must authenticate first"))
+    if (Redacted.value(token) === "") return yield* new Unauthorized(body("unauthorized"))
+    const { claims, hosted } = yield* Effect.mapError(tokens.verifyAccess(token), refused("access"))
+    const user = Option.getOrUndefined(yield* state.user(hosted.app.id, claims.sub))
+    if (user === undefined) return yield* new Unauthorized(body("invalid session", "InvalidSession"))
+    yield* RequestLog.about({ app: hosted.app.id, userId: user.id })
+    // no refresh can help, so this is no 401
+    if (user.disabled) return yield* new Forbidden(body("user disabled", "UserDisabled"))
+    return { hosted, claims, user }
+  })
+})
+
+/**
+ * Demands a refresh token of a session that has not ended.
+ *
+ * @category middleware
+ * @since 0.1.0
+ */
+export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { provides: CurrentSession }>()(
+  "effect-app-services/server/users/RefreshToken",
+  { error: Unauthorized }
+) {
+  static readonly layer: Layer.Layer<RefreshToken, never, Tokens | State> = Layer.effect(
+    RefreshToken,
+    Effect.gen(function* () {
+      const tokens = yield* Tokens
+      const state = yield* State
+      return RefreshToken.of((handler) =>
+        Effect.gen(function* () {
+          const token = yield* headerToken
+          if (token === undefined) return yield* new Unauthorized(body("must authenticate first"))
+          if (Redacted.value(token) === "") {
+            return yield* new Unauthorized(body("expected Authorization header with JWT (Bearer schema)"))
+          }
+          const { claims, hosted } = yield* Effect.mapError(tokens.verifyRefresh(token), refused("refresh"))
+          const session = Option.getOrUndefined(yield* state.session(hosted.app.id, claims.baas_id))
+          const user = Option.getOrUndefined(yield* state.user(hosted.app.id, claims.sub))
+          if (user !== undefined) yield* RequestLog.about({ app: hosted.app.id, userId: user.id })
+          if (user?.disabled === true) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
+          if (session === undefined || user === undefined) {
+            return yield* new Unauthorized(body("invalid session: failed to find refresh token", "InvalidSession"))
+          }
+          return yield* Effect.provideService(handler, CurrentSession, { hosted, session, user })
+        })
+      )
+    })
+  )
+}
+
+/**
+ * The bearer token of the `Authorization` header: empty where the header holds something else.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const headerToken = Effect.map(HttpServerRequest.HttpServerRequest, ({ headers }) => {
+  const header = headers["authorization"]
+  if (header === undefined) return undefined
+  return Redacted.make(/^Bearer +(\S+) *$/i.exec(header)?.[1] ?? "")
+})
+
+const queryToken = Effect.map(HttpServerRequest.ParsedSearchParams, (query) => {
+  const token = query["baas_at"] ?? query["stitch_at"]
+  return typeof token === "string" ? Redacted.make(token) : undefined
+})
+
+const refused =
+  (type: "access" | "refresh") =>
+  ({ why }: TokenRejected): Unauthorized => {
+    switch (why) {
+      case "expired":
+        return new Unauthorized(body("invalid session", "InvalidSession"))
+      case "type":
+        return new Unauthorized(body(`invalid ${type} token: incorrect token type`))
+      case "malformed":
+        return new Unauthorized(body("token is malformed"))
+      case "signature":
+        return new Unauthorized(body("signature is invalid"))
+    }
+  }

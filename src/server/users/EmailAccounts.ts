@@ -1,0 +1,291 @@
+/**
+ * Accounts with e-mail and password: registering, confirming the address, and resetting the password.
+ *
+ * Both confirmation and reset work by a token that an e-mail or a function of the application brings to the user. Tokens
+ * are random, kept as digests, good for one use and for half an hour.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { BadRequest, body, Conflict, NotFound, unsupportedProvider } from "../ApiErrors.ts"
+import type { App, AppFunction } from "../App.ts"
+import type { HostedApp } from "../Apps.ts"
+import * as Digest from "../Digest.ts"
+import { type FunctionRequest, systemUser } from "../functions/FunctionContext.ts"
+import { FunctionRuntime } from "../functions/FunctionRuntime.ts"
+import * as Ids from "../Ids.ts"
+import { Inbox } from "../Inbox.ts"
+import { PasswordHasher } from "./PasswordHasher.ts"
+import { type Account, type EmailTokenKind, State } from "./State.ts"
+
+/**
+ * Where a request goes, and what a function may know of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Place {
+  readonly hosted: HostedApp
+  readonly request: FunctionRequest | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmailPassword {
+  readonly email: string
+  readonly password: Redacted.Redacted
+}
+
+/**
+ * What an e-mail's link carries.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LinkToken {
+  readonly token: Redacted.Redacted
+  readonly tokenId: string
+}
+
+/**
+ * What a function decided: `pending` waits for the token to come back.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Decision = "success" | "pending"
+
+/**
+ * Registers, confirms and resets.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class EmailAccounts extends Context.Service<
+  EmailAccounts,
+  {
+    readonly register: (place: Place, account: EmailPassword) => Effect.Effect<void, BadRequest | Conflict>
+    readonly confirm: (place: Place, token: LinkToken) => Effect.Effect<void, BadRequest>
+    readonly sendConfirmation: (place: Place, email: string) => Effect.Effect<void, BadRequest | NotFound>
+    readonly callConfirmation: (place: Place, email: string) => Effect.Effect<Decision, BadRequest | NotFound>
+    readonly reset: (place: Place, token: LinkToken, password: Redacted.Redacted) => Effect.Effect<void, BadRequest>
+    readonly sendReset: (place: Place, email: string) => Effect.Effect<void, BadRequest | NotFound>
+    readonly callReset: (
+      place: Place,
+      account: EmailPassword,
+      args: ReadonlyArray<unknown>
+    ) => Effect.Effect<Decision, BadRequest | NotFound>
+  }
+>()("effect-app-services/server/users/EmailAccounts") {
+  static readonly layer: Layer.Layer<
+    EmailAccounts,
+    never,
+    State | Inbox | FunctionRuntime | PasswordHasher | SecureRandom.SecureRandom
+  > = Layer.effect(
+    EmailAccounts,
+    Effect.suspend(() => make)
+  )
+}
+
+const tokenLifetime = Duration.toMillis("30 minutes")
+const tokenBytes = 64
+
+const make = Effect.gen(function* () {
+  const state = yield* State
+  const inbox = yield* Inbox
+  const runtime = yield* FunctionRuntime
+  const hasher = yield* PasswordHasher
+  const random = yield* SecureRandom.SecureRandom
+  const newId = Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random)
+
+  const issue = Effect.fnUntraced(function* (app: App, { email, id: accountId }: Account, kind: EmailTokenKind) {
+    const token = Redacted.make(Hex.encode(yield* random.randomBytes(tokenBytes)))
+    const id = yield* newId
+    const expiresAt = (yield* Clock.currentTimeMillis) + tokenLifetime
+    yield* state.createEmailToken(app.id, { id, kind, accountId, email, digest: Digest.of(token), expiresAt })
+    return { token, tokenId: id }
+  })
+
+  const take = Effect.fnUntraced(function* (app: App, kind: EmailTokenKind, { token, tokenId }: LinkToken) {
+    const wellFormed = new RegExp(`^[0-9a-f]{${tokenBytes * 2}}$`).test(Redacted.value(token))
+    if (!wellFormed || !Ids.isObjectId(tokenId)) return yield* new BadRequest(body("invalid token data", "BadRequest"))
+    const found = yield* state.takeEmailToken(app.id, { id: tokenId, kind, digest: Digest.of(token) })
+    if (Option.isNone(found) || found.value.expiresAt <= (yield* Clock.currentTimeMillis)) return yield* spentToken
+    return found.value
+  })
+
+  const mail = Effect.fnUntraced(function* (app: App, account: Account, kind: EmailTokenKind) {
+    const { emailConfirmationUrl, resetPasswordUrl, subjects } = yield* providerOf(app)
+    const { token, tokenId } = yield* issue(app, account, kind)
+    const page = kind === "confirmation" ? emailConfirmationUrl : resetPasswordUrl
+    yield* inbox.deliver({
+      app: app.id,
+      to: account.email,
+      kind,
+      subject: subjects[kind],
+      ...(page === undefined || page === "" ? undefined : { url: link(page, { token, tokenId }) }),
+      token,
+      tokenId,
+      at: yield* DateTime.now
+    })
+  })
+
+  /** Asks a function of the application; the token that it gets lives on only when it says that it waits for it. */
+  const ask = Effect.fnUntraced(function* (
+    { hosted: { app }, request }: Place,
+    fn: AppFunction,
+    account: Account,
+    kind: EmailTokenKind,
+    more: Readonly<Record<string, unknown>> = {},
+    args: ReadonlyArray<unknown> = []
+  ) {
+    const issued = yield* issue(app, account, kind)
+    const token = Redacted.value(issued.token)
+    const question = { username: account.email, ...more, token, tokenId: issued.tokenId }
+    const decision = yield* runtime.run({ app, user: systemUser, request }, fn, [question, ...args]).pipe(
+      Effect.map(decisionOf),
+      Effect.mapError((error) => new BadRequest(body(error.message, error.code)))
+    )
+    if (decision !== "pending") {
+      yield* state.takeEmailToken(app.id, { id: issued.tokenId, kind, digest: Digest.of(issued.token) })
+    }
+    return decision
+  })
+
+  const askToConfirm = Effect.fnUntraced(function* (place: Place, fn: AppFunction, account: Account) {
+    const decision = yield* ask(place, fn, account, "confirmation")
+    if (decision === "fail") {
+      return yield* new BadRequest(body(`failed to confirm user "${account.email}"`, "BadRequest"))
+    }
+    if (decision === "success") yield* state.updateAccount(place.hosted.app.id, { ...nameOf(account), confirmed: true })
+    return decision
+  })
+
+  const find = Effect.fnUntraced(function* (app: App, email: string) {
+    const account = Option.getOrUndefined(yield* state.account(app.id, email))
+    return account ?? (yield* new NotFound(body("user not found", "UserNotFound")))
+  })
+
+  /** Who knew the old password is logged out with it. */
+  const setPassword = Effect.fnUntraced(function* (
+    app: App,
+    account: Pick<Account, "id" | "email">,
+    password: Redacted.Redacted
+  ) {
+    const passwordHash = yield* hasher.hash(password)
+    if (!(yield* state.updateAccount(app.id, { ...nameOf(account), passwordHash }))) return yield* spentToken
+    const user = yield* state.userByIdentity(app.id, "local-userpass", account.id)
+    if (Option.isSome(user)) yield* state.deleteSessions(app.id, user.value.id)
+  })
+
+  return EmailAccounts.of({
+    register: Effect.fn("EmailAccounts.register")(function* (place, { email, password }) {
+      const { app } = place.hosted
+      const { autoConfirm, confirmationFunction } = yield* providerOf(app)
+      if (email === "") return yield* new BadRequest(body("email invalid", "BadRequest"))
+      yield* checkPassword(password)
+      const taken = new Conflict(body("name already in use", "AccountNameInUse"))
+      if (Option.isSome(yield* state.account(app.id, email))) return yield* taken
+      const passwordHash = yield* hasher.hash(password)
+      const account: Account = { id: yield* newId, email, passwordHash, confirmed: autoConfirm }
+      yield* Effect.mapError(state.createAccount(app.id, account), () => taken)
+      if (autoConfirm) return
+      if (confirmationFunction === undefined) return yield* mail(app, account, "confirmation")
+      // whom the function turns away is not registered
+      yield* Effect.onError(askToConfirm(place, confirmationFunction, account), () =>
+        state.deleteAccount(app.id, email)
+      )
+    }),
+    confirm: Effect.fn("EmailAccounts.confirm")(function* ({ hosted: { app } }, token) {
+      yield* providerOf(app)
+      const { accountId, email } = yield* take(app, "confirmation", token)
+      if (!(yield* state.updateAccount(app.id, { id: accountId, email, confirmed: true }))) return yield* spentToken
+    }, Effect.uninterruptible),
+    sendConfirmation: Effect.fn("EmailAccounts.sendConfirmation")(function* ({ hosted: { app } }, email) {
+      const { confirmationFunction } = yield* providerOf(app)
+      const account = yield* find(app, email)
+      if (account.confirmed) return yield* alreadyConfirmed
+      if (confirmationFunction !== undefined) {
+        return yield* new BadRequest(body("please confirm the email via function", "BadRequest"))
+      }
+      yield* mail(app, account, "confirmation")
+    }),
+    callConfirmation: Effect.fn("EmailAccounts.callConfirmation")(function* (place, email) {
+      const { app } = place.hosted
+      const { autoConfirm, confirmationFunction } = yield* providerOf(app)
+      const cannot = (why: string) => new BadRequest(body(`cannot run confirmation for ${email}: ${why}`, "BadRequest"))
+      if (autoConfirm) return yield* cannot("automatic confirmation is enabled")
+      if (confirmationFunction === undefined) return yield* cannot("there is no confirmation function")
+      const account = yield* find(app, email)
+      if (account.confirmed) return yield* alreadyConfirmed
+      return yield* askToConfirm(place, confirmationFunction, account)
+    }),
+    reset: Effect.fn("EmailAccounts.reset")(function* ({ hosted: { app } }, token, password) {
+      yield* providerOf(app)
+      // a password that will not do costs nobody the token
+      yield* checkPassword(password)
+      const { accountId, email } = yield* take(app, "reset", token)
+      yield* setPassword(app, { id: accountId, email }, password)
+    }, Effect.uninterruptible),
+    sendReset: Effect.fn("EmailAccounts.sendReset")(function* ({ hosted: { app } }, email) {
+      const { resetFunction } = yield* providerOf(app)
+      if (resetFunction !== undefined) {
+        return yield* new BadRequest(body("please use reset password via function", "BadRequest"))
+      }
+      yield* mail(app, yield* find(app, email), "reset")
+    }),
+    callReset: Effect.fn("EmailAccounts.callReset")(function* (place, { email, password }, args) {
+      const { app } = place.hosted
+      const { resetFunction } = yield* providerOf(app)
+      if (resetFunction === undefined) {
+        return yield* new BadRequest(body("please use reset password via email", "BadRequest"))
+      }
+      yield* checkPassword(password)
+      const account = yield* find(app, email)
+      const currentPasswordValid = yield* hasher.verify(password, account.passwordHash)
+      const question = { password: Redacted.value(password), currentPasswordValid }
+      const decision = yield* ask(place, resetFunction, account, "reset", question, args)
+      if (decision === "fail") return yield* new BadRequest(body(`failed to reset password for user "${email}"`))
+      if (decision === "success") yield* Effect.uninterruptible(setPassword(app, account, password))
+      return decision
+    })
+  })
+})
+
+const providerOf = ({ providers: { emailPassword } }: App) =>
+  emailPassword === undefined ? Effect.fail(unsupportedProvider("local-userpass")) : Effect.succeed(emailPassword)
+
+const checkPassword = (password: Redacted.Redacted) => {
+  const { length } = Redacted.value(password)
+  return length < 6 || length > 128
+    ? Effect.fail(new BadRequest(body("password must be between 6 and 128 characters", "BadRequest")))
+    : Effect.void
+}
+
+const nameOf = ({ email, id }: Pick<Account, "id" | "email">) => ({ email, id })
+
+const spentToken = new BadRequest(body("userpass token is expired or invalid", "UserpassTokenInvalid"))
+const alreadyConfirmed = new BadRequest(body("already confirmed", "UserAlreadyConfirmed"))
+
+const decisionOf = (result: unknown): Decision | "fail" => {
+  const status = typeof result === "object" && result !== null && "status" in result ? result.status : undefined
+  return status === "success" || status === "pending" ? status : "fail"
+}
+
+/** A page with the token in its query. */
+const link = (page: string, { token, tokenId }: LinkToken): Redacted.Redacted => {
+  const [, address = "", fragment = ""] = /^([^#]*)(.*)$/s.exec(page) ?? []
+  const query = `token=${Redacted.value(token)}&tokenId=${tokenId}`
+  return Redacted.make(`${address}${address.includes("?") ? "&" : "?"}${query}${fragment}`)
+}

@@ -1,0 +1,117 @@
+/**
+ * Sessions: begun by a login, renewed with the refresh token, ended by logging out.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import { noDeviceId } from "../../protocol/Device.ts"
+import { body, Unauthorized } from "../ApiErrors.ts"
+import type { HostedApp } from "../Apps.ts"
+import * as Ids from "../Ids.ts"
+import { type Identity, type Session, State, type User } from "./State.ts"
+import { Tokens } from "./Tokens.ts"
+import { Users } from "./Users.ts"
+
+/**
+ * What a login answers.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Begun {
+  readonly access_token: Redacted.Redacted
+  readonly refresh_token: Redacted.Redacted
+  readonly user_id: string
+  readonly device_id: string
+}
+
+/**
+ * Begins, renews and ends sessions.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Sessions extends Context.Service<
+  Sessions,
+  {
+    /** A device keeps the id it tells; one that tells none gets one. */
+    readonly begin: (
+      hosted: HostedApp,
+      user: User,
+      identity: Identity,
+      deviceId: string | undefined
+    ) => Effect.Effect<Begun>
+    /** What a login answers, for a session that goes on. */
+    readonly answer: (hosted: HostedApp, user: User, session: Session) => Effect.Effect<Begun>
+    /** The session that an access token was made in, if it has not ended. */
+    readonly find: (hosted: HostedApp, sessionId: string) => Effect.Effect<Session, Unauthorized>
+    /** A new access token, with the custom data of this moment. The refresh token stays: no client would store another. */
+    readonly renew: (hosted: HostedApp, user: User, session: Session) => Effect.Effect<Redacted.Redacted>
+    /** The refresh token ends; access tokens live on until they expire, as on the original service. */
+    readonly end: (hosted: HostedApp, session: Session) => Effect.Effect<void>
+  }
+>()("effect-app-services/server/users/Sessions") {
+  static readonly layer: Layer.Layer<Sessions, never, State | Tokens | Users | SecureRandom.SecureRandom> =
+    Layer.effect(
+      Sessions,
+      Effect.suspend(() => make)
+    )
+}
+
+/** An anonymous user cannot log in again, so the session lasts as long as anybody could want. */
+const anonymousLifetime = Duration.days(365 * 50)
+
+const make = Effect.gen(function* () {
+  const state = yield* State
+  const tokens = yield* Tokens
+  const users = yield* Users
+  const random = yield* SecureRandom.SecureRandom
+  const newId = Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random)
+
+  const renew = Effect.fn("Sessions.renew")(function* (hosted: HostedApp, user: User, session: Session) {
+    return yield* tokens.access(hosted, session, yield* users.customData(hosted, user))
+  })
+
+  const answer = Effect.fn("Sessions.answer")(function* (hosted: HostedApp, user: User, session: Session) {
+    return {
+      access_token: yield* renew(hosted, user, session),
+      refresh_token: yield* tokens.refresh(hosted, session),
+      user_id: user.id,
+      device_id: session.deviceId
+    }
+  })
+
+  return Sessions.of({
+    renew,
+    answer,
+    begin: Effect.fn("Sessions.begin")(function* (hosted, user, identity, deviceId) {
+      const now = yield* Clock.currentTimeMillis
+      const lifetime =
+        identity.providerType === "anon-user" ? anonymousLifetime : hosted.app.tokens.refreshTokenLifetime
+      const known = deviceId !== undefined && Ids.isObjectId(deviceId) && deviceId !== noDeviceId
+      const session: Session = {
+        id: yield* newId,
+        userId: user.id,
+        identity,
+        deviceId: known ? deviceId.toLowerCase() : yield* newId,
+        createdAt: now,
+        expiresAt: now + Duration.toMillis(lifetime)
+      }
+      const begun = yield* answer(hosted, user, session)
+      yield* state.createSession(hosted.app.id, session)
+      return begun
+    }),
+    find: Effect.fn("Sessions.find")(function* ({ app }, sessionId) {
+      const session = Option.getOrUndefined(yield* state.session(app.id, sessionId))
+      return session ?? (yield* new Unauthorized(body("invalid session", "InvalidSession")))
+    }),
+    end: Effect.fn("Sessions.end")((hosted, session) => state.deleteSession(hosted.app.id, session.id))
+  })
+})

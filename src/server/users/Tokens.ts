@@ -1,0 +1,182 @@
+/**
+ * Session tokens: JSON Web Tokens that only HS256 with the application's own key can have signed.
+ *
+ * Which application a token belongs to stands in its claims; the key then proves it. A token of one application, or of
+ * the other type, is therefore no token at all anywhere else.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Mac from "effect/crypto/Mac"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Base64Url from "effect/encoding/Base64Url"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { AccessTokenClaims, RefreshTokenClaims } from "../../protocol/Token.ts"
+import { Apps, type HostedApp } from "../Apps.ts"
+import type { Session } from "./State.ts"
+
+/**
+ * Why a token is refused. `type` and `expired` are said of tokens with a valid signature only.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TokenRejected extends Schema.TaggedError<TokenRejected>("effect-app-services/server/users/TokenRejected")(
+  "TokenRejected",
+  { why: Schema.Literals(["malformed", "signature", "type", "expired"]) }
+) {}
+
+/**
+ * A token that was checked, with the application it belongs to.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Verified<Claims> {
+  readonly hosted: HostedApp
+  readonly claims: Claims
+}
+
+const AccessClaims = AccessTokenClaims.mapFields((fields) => ({
+  ...fields,
+  sub: Schema.String,
+  iss: Schema.String,
+  typ: Schema.Literal("access")
+}))
+
+/**
+ * Claims of an access token that this server made.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AccessClaims = typeof AccessClaims.Type
+
+/**
+ * Issues and checks tokens.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Tokens extends Context.Service<
+  Tokens,
+  {
+    /** `userData` is canonical Extended JSON; without any the claim is absent. */
+    readonly access: (hosted: HostedApp, session: Session, userData: unknown) => Effect.Effect<Redacted.Redacted>
+    readonly refresh: (hosted: HostedApp, session: Session) => Effect.Effect<Redacted.Redacted>
+    readonly verifyAccess: (token: Redacted.Redacted) => Effect.Effect<Verified<AccessClaims>, TokenRejected>
+    readonly verifyRefresh: (token: Redacted.Redacted) => Effect.Effect<Verified<RefreshTokenClaims>, TokenRejected>
+  }
+>()("effect-app-services/server/users/Tokens") {
+  static readonly layer: Layer.Layer<Tokens, never, Apps | Mac.Mac> = Layer.effect(
+    Tokens,
+    Effect.suspend(() => make)
+  )
+}
+
+const header = Base64Url.encode(JSON.stringify({ alg: "HS256", typ: "JWT" }))
+const toJson = Schema.encodeEffect(Schema.fromJsonString(Schema.Unknown))
+const encoder = new TextEncoder()
+const decoder = new TextDecoder("utf-8", { fatal: true })
+
+const Header = Schema.Struct({ alg: Schema.Literal("HS256") })
+const Unverified = Schema.Struct({ baas_domain_id: Schema.String, typ: Schema.String, exp: Schema.Int })
+const decodeHeader = Schema.decodeUnknownOption(Header)
+const decodeUnverified = Schema.decodeUnknownOption(Unverified)
+const decodeAccess = Schema.decodeUnknownOption(AccessClaims)
+const decodeRefresh = Schema.decodeUnknownOption(RefreshTokenClaims)
+
+const make = Effect.gen(function* () {
+  const mac = yield* Mac.Mac
+  const apps = yield* Apps
+
+  const sign = Effect.fnUntraced(function* (hosted: HostedApp, claims: object) {
+    const signed = `${header}.${Base64Url.encode(yield* Effect.orDie(toJson(claims)))}`
+    const tag = yield* Effect.orDie(mac.sign(hosted.key, encoder.encode(signed)))
+    return Redacted.make(`${signed}.${Base64Url.encode(tag)}`)
+  })
+
+  const verify = Effect.fnUntraced(function* <Claims>(
+    token: Redacted.Redacted,
+    type: "access" | "refresh",
+    decode: (payload: unknown) => Option.Option<Claims>
+  ) {
+    const parts = Redacted.value(token).split(".")
+    const [head, payload, tag] = [readJson(parts[0]), readJson(parts[1]), readBytes(parts[2])]
+    if (parts.length !== 3 || payload === undefined || tag === undefined)
+      return yield* new TokenRejected({ why: "malformed" })
+    const unverified = Option.getOrUndefined(decodeUnverified(payload))
+    const hosted = unverified === undefined ? undefined : apps.byDomainId.get(unverified.baas_domain_id)
+    // the header has no say in how the token is checked, but one that names another algorithm is nobody's token
+    if (hosted === undefined || unverified === undefined || Option.isNone(decodeHeader(head))) {
+      return yield* new TokenRejected({ why: "signature" })
+    }
+    const valid = yield* Effect.orDie(mac.verify(hosted.key, tag, encoder.encode(`${parts[0]}.${parts[1]}`)))
+    if (!valid) return yield* new TokenRejected({ why: "signature" })
+    if (unverified.typ !== type) return yield* new TokenRejected({ why: "type" })
+    const now = yield* Clock.currentTimeMillis
+    if (unverified.exp * 1000 <= now) return yield* new TokenRejected({ why: "expired" })
+    const claims = Option.getOrUndefined(decode(payload))
+    return claims === undefined ? yield* new TokenRejected({ why: "malformed" }) : { hosted, claims }
+  })
+
+  return Tokens.of({
+    access: Effect.fn("Tokens.access")(function* (hosted: HostedApp, session: Session, userData: unknown) {
+      const iat = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+      return yield* sign(hosted, {
+        ...device(session),
+        ...domain(hosted),
+        sub: session.userId,
+        iat,
+        exp: iat + Math.floor(Duration.toSeconds(hosted.app.tokens.accessTokenLifetime)),
+        iss: session.id,
+        typ: "access",
+        ...(userData === undefined ? undefined : { user_data: userData })
+      })
+    }),
+    refresh: Effect.fn("Tokens.refresh")(function* (hosted: HostedApp, session: Session) {
+      const { id, providerId, providerType } = session.identity
+      const identity = { id, provider_type: providerType, provider_id: providerId }
+      return yield* sign(hosted, {
+        baas_data: null,
+        ...device(session),
+        ...domain(hosted),
+        baas_id: session.id,
+        baas_identity: identity,
+        sub: session.userId,
+        iat: Math.floor(session.createdAt / 1000),
+        exp: Math.floor(session.expiresAt / 1000),
+        stitch_data: null,
+        stitch_id: session.id,
+        stitch_ident: identity,
+        typ: "refresh"
+      })
+    }),
+    verifyAccess: Effect.fn("Tokens.verifyAccess")((token: Redacted.Redacted) => verify(token, "access", decodeAccess)),
+    verifyRefresh: Effect.fn("Tokens.verifyRefresh")((token: Redacted.Redacted) =>
+      verify(token, "refresh", decodeRefresh)
+    )
+  })
+})
+
+const device = ({ deviceId }: Session) => ({ baas_device_id: deviceId, stitch_devId: deviceId })
+const domain = ({ domainId }: HostedApp) => ({ baas_domain_id: domainId, stitch_domainId: domainId })
+
+const readBytes = (text: string | undefined): Uint8Array | undefined =>
+  text === undefined ? undefined : Result.getOrElse(Base64Url.decode(text), () => undefined)
+
+const readJson = (text: string | undefined): unknown => {
+  const bytes = readBytes(text)
+  if (bytes === undefined) return undefined
+  try {
+    return JSON.parse(decoder.decode(bytes))
+  } catch {
+    return undefined
+  }
+}

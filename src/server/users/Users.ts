@@ -1,0 +1,213 @@
+/**
+ * Users as the server knows them: how one comes to be at a first login, and the custom data that belongs to one.
+ *
+ * @since 0.1.0
+ */
+import { ObjectId } from "bson"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as RcMap from "effect/RcMap"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
+import * as Ejson from "../../protocol/Ejson.ts"
+import { BadRequest, body } from "../ApiErrors.ts"
+import { missing } from "../App.ts"
+import type { HostedApp } from "../Apps.ts"
+import { Database, type Document, type Namespace } from "../data/Database.ts"
+import {
+  type FunctionError,
+  type FunctionRequest,
+  type FunctionUser,
+  systemUser
+} from "../functions/FunctionContext.ts"
+import { FunctionRuntime } from "../functions/FunctionRuntime.ts"
+import * as Ids from "../Ids.ts"
+import { type AlreadyExists, type Identity, State, type User } from "./State.ts"
+
+const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
+
+/** Data source of custom user data that names none. */
+const defaultService = "mongodb-atlas"
+
+/**
+ * Finds and makes users.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Users extends Context.Service<
+  Users,
+  {
+    /**
+     * The user that an identity belongs to, made if there is none yet. When the application's creation function refuses
+     * a new user, there is none. What the identity tells is what it tells at this login.
+     */
+    readonly ofIdentity: (
+      hosted: HostedApp,
+      identity: Identity,
+      request: FunctionRequest | undefined
+    ) => Effect.Effect<User, BadRequest>
+    /** Adds an identity to a user; answers with the user as it is then. */
+    readonly link: (hosted: HostedApp, user: User, identity: Identity) => Effect.Effect<User, AlreadyExists>
+    /** The user's custom data as canonical Extended JSON, for the access token; `undefined` when there is none. */
+    readonly customData: (hosted: HostedApp, user: User) => Effect.Effect<unknown>
+  }
+>()("effect-app-services/server/users/Users") {
+  static readonly layer: Layer.Layer<Users, never, State | Database | FunctionRuntime | SecureRandom.SecureRandom> =
+    Layer.effect(
+      Users,
+      Effect.suspend(() => make)
+    )
+}
+
+const make = Effect.gen(function* () {
+  const state = yield* State
+  const database = yield* Database
+  const runtime = yield* FunctionRuntime
+  const random = yield* SecureRandom.SecureRandom
+  // two first logins of one identity at the same time, or one and a link, must not make two users
+  const locks = yield* RcMap.make({ lookup: (_identity: string) => Semaphore.make(1) })
+
+  const lockOf = (appId: string, { id, providerType }: Identity) => RcMap.get(locks, `${appId} ${providerType} ${id}`)
+
+  const create = Effect.fnUntraced(function* (
+    hosted: HostedApp,
+    identity: Identity,
+    request: FunctionRequest | undefined
+  ) {
+    const { app } = hosted
+    const user: User = {
+      id: yield* Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random),
+      type: "normal",
+      identities: [identity],
+      createdAt: yield* Clock.currentTimeMillis,
+      disabled: false
+    }
+    if (app.onUserCreation !== undefined) {
+      const fn = app.functions.get(app.onUserCreation) ?? missing(app.onUserCreation)
+      yield* Effect.mapError(
+        runtime.run({ app, user: systemUser, request }, fn, [creationArgument(user)]),
+        (error: FunctionError) => new BadRequest(body(error.message, error.code))
+      )
+    }
+    yield* Effect.orDie(state.createUser(app.id, user))
+    return user
+  })
+
+  return Users.of({
+    ofIdentity: Effect.fn("Users.ofIdentity")(function* (hosted, identity, request) {
+      const appId = hosted.app.id
+      const find = state
+        .setIdentityData(appId, identity)
+        .pipe(Effect.andThen(state.userByIdentity(appId, identity.providerType, identity.id)))
+      const found = yield* find
+      if (Option.isSome(found)) return found.value
+      const lock = yield* lockOf(appId, identity)
+      return yield* lock.withPermit(
+        Effect.flatMap(find, (found) =>
+          Option.isSome(found) ? Effect.succeed(found.value) : create(hosted, identity, request)
+        )
+      )
+    }, Effect.scoped),
+    link: Effect.fn("Users.link")(function* ({ app }, user, identity) {
+      const lock = yield* lockOf(app.id, identity)
+      yield* lock.withPermit(state.addIdentity(app.id, user.id, identity))
+      return Option.getOrElse(yield* state.user(app.id, user.id), () => user)
+    }, Effect.scoped),
+    customData: Effect.fn("Users.customData")(function* ({ app }, user) {
+      const source = app.customUserData
+      if (source === undefined) return undefined
+      const found =
+        typeof source === "function"
+          ? yield* runtime
+              .run(
+                { app, user: systemUser, request: undefined },
+                { name: "custom user data", private: true, closed: false, body: { _tag: "Handler", handler: source } },
+                [functionUser(user, {})]
+              )
+              .pipe(Effect.orDie)
+          : yield* findCustomData(
+              database,
+              { appId: app.id, service: source.service ?? defaultService, ...source },
+              source.userIdField,
+              user.id
+            )
+      if (typeof found !== "object" || found === null || Array.isArray(found)) return undefined
+      // canonical, as clients expect the claim; a document that has no such form is an operator's mistake
+      const text = yield* Effect.orDie(Effect.fromResult(Ejson.stringify(found)))
+      return yield* Effect.orDie(parseJson(text))
+    })
+  })
+})
+
+/** The id may be stored as a string or as an ObjectId; a string wins. */
+const findCustomData = (
+  database: Database["Service"],
+  namespace: Namespace,
+  field: string,
+  userId: string
+): Effect.Effect<Document | undefined> =>
+  Effect.gen(function* () {
+    for (const value of [userId, new ObjectId(userId)]) {
+      const [found] = yield* database.find(namespace, { filter: { [field]: value }, limit: 1 })
+      if (found !== undefined) return found
+    }
+    return undefined
+  }).pipe(Effect.orDie)
+
+/**
+ * What a user's providers tell about the user.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const profileData = (user: User): Record<string, unknown> =>
+  Object.fromEntries(user.identities.flatMap(({ data }) => Object.entries(data)))
+
+/**
+ * A user as functions see it.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const functionUser = (user: User, customData: Readonly<Record<string, unknown>>): FunctionUser => ({
+  id: user.id,
+  type: user.type,
+  data: profileData(user),
+  customData,
+  identities: user.identities.map(({ id, providerType }) => ({ id, providerType }))
+})
+
+/**
+ * The custom data that an access token's `user_data` claim holds.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const customDataOfClaim = (
+  claim: Readonly<Record<string, unknown>> | null | undefined
+): Record<string, unknown> => {
+  const data = Result.getOrElse(Ejson.fromJson(claim ?? {}), () => ({}))
+  return Predicate.isObject(data) ? data : {}
+}
+
+/** The object that a creation function gets. */
+const creationArgument = (user: User) => ({
+  id: user.id,
+  type: user.type,
+  creation_time: Math.floor(user.createdAt / 1000),
+  data: profileData(user),
+  custom_data: {},
+  identities: user.identities.map(({ data, id, providerId, providerType }) => ({
+    id,
+    provider_type: providerType,
+    provider_id: providerId,
+    data
+  }))
+})

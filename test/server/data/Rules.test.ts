@@ -1,0 +1,211 @@
+/** Rules as they are compiled: what they let whom do with which document, and what is not understood. */
+import { assert, describe, it } from "@effect/vitest"
+import { ObjectId } from "bson"
+import { Effect, Result } from "effect"
+import * as Rules from "effect-app-services/server/data/Rules"
+import type { FunctionUser } from "effect-app-services/server/functions/FunctionContext"
+
+const id = "5f0000000000000000000001"
+const ada: FunctionUser = {
+  id,
+  type: "normal",
+  data: { email: "ada@example.com" },
+  customData: { team: "red", teams: ["red", "blue"], level: 3, nothing: null, oid: new ObjectId(id), pattern: /.*/ },
+  identities: [{ id: "i", providerType: "local-userpass" }]
+}
+const bob: FunctionUser = { id: "5f0000000000000000000002", type: "normal", data: {}, customData: {}, identities: [] }
+
+const all = { read: true, write: true, insert: true, delete: true }
+
+const accessOf = (rule: unknown, user: FunctionUser) => Result.getOrThrow(Rules.compile(rule)).accessOf(user)
+
+const shown = (role: object, document: Record<string, unknown>, user = ada) =>
+  accessOf({ roles: [role] }, user).shown(document)
+
+describe("an expression", () => {
+  it.each<readonly [unknown, Record<string, unknown>, ada: boolean, bob: boolean]>([
+    [{}, {}, true, true],
+    [true, {}, true, true],
+    [false, {}, false, false],
+    ["%%true", {}, true, true],
+    [{ "%%true": true }, {}, true, true],
+    [{ "%%true": false }, {}, false, false],
+    [{ "%%false": "%%user.custom_data.x" }, {}, false, false],
+    [{ "%%true": { "%or": [{ owner: "%%user.id" }, { public: true }] } }, { public: true }, true, true],
+    [{ owner: "%%user.id" }, { owner: id }, true, false],
+    [{ owner: "%%user.id" }, {}, false, false],
+    [{ "%%root.owner": "%%user.id" }, { owner: id }, true, false],
+    [{ "%%user.id": "%%root.owner" }, { owner: id }, true, false],
+    [{ "%%user.id": { $in: "%%root.members" } }, { members: ["x", id] }, true, false],
+    [{ "%%user.id": { "%nin": "%%root.members" } }, { members: ["x", id] }, false, true],
+    [{ members: "%%user.id" }, { members: [id] }, true, false],
+    [{ owner: { "%stringToOid": "%%user.id" } }, { owner: new ObjectId(id) }, true, false],
+    [{ owner: { "%oidToString": "%%user.custom_data.oid" } }, { owner: id }, true, false],
+    [{ owner: { $oid: id } }, { owner: new ObjectId(id) }, true, true],
+    [{ "%%user.type": "normal" }, {}, true, true],
+    [{ "%%user.data.email": "ada@example.com" }, {}, true, false],
+    [{ "%%user.identities.provider_type": "local-userpass" }, {}, true, false],
+    [{ "%%user.custom_data.teams": "blue" }, {}, true, false],
+    [{ "%%user.custom_data.team": { $in: ["red", "green"] } }, {}, true, false],
+    [{ "%%user.custom_data.team": { $ne: "red" } }, {}, false, true],
+    [{ "%%user.custom_data.level": { $gt: 2, $lt: 4 } }, {}, true, false],
+    [{ "%%user.custom_data.level": { "%exists": true } }, {}, true, false],
+    [{ "%%user.custom_data.level": { $exists: false } }, {}, false, true],
+    [{ team: { $in: "%%user.custom_data.teams" } }, { team: "blue" }, true, false],
+    [{ team: { $nin: "%%user.custom_data.teams" } }, { team: "blue" }, false, true],
+    [{ team: { $in: ["%%user.custom_data.team", "all"] } }, { team: "red" }, true, false],
+    // what a user has not equals nothing, not even a field that is not there, and a pattern is no value
+    [{ team: "%%user.custom_data.nothing" }, {}, false, false],
+    [{ team: "%%user.custom_data.pattern" }, { team: "x" }, false, false],
+    [{ $or: [{ owner: "%%user.id" }, { n: { $gte: 2 } }] }, { n: 2 }, true, true],
+    [{ $and: [{ owner: "%%user.id" }, { n: { $lte: 1 } }] }, { owner: id, n: 1 }, true, false],
+    [{ "%not": { owner: "%%user.id" } }, { owner: id }, false, true],
+    [{ $nor: [{ owner: "%%user.id" }] }, { owner: id }, false, true],
+    [{ tag: { "%exists": true } }, { tag: 1 }, true, true],
+    [{ owner: "%%user.id", kind: { $ne: "x" } }, { owner: id, kind: "x" }, false, false]
+  ])("%j of %j holds: %s, and for another user: %s", (expression, document, forAda, forBob) => {
+    for (const role of [
+      { ...all, apply_when: expression },
+      { ...all, document_filters: { read: expression, write: expression } },
+      { read: expression }
+    ]) {
+      assert.strictEqual(shown(role, document) !== undefined, forAda)
+      assert.strictEqual(shown(role, document, bob) !== undefined, forBob)
+    }
+  })
+})
+
+describe("a rule is not understood", () => {
+  it.each<readonly [unknown, place: string, message: RegExp]>([
+    [undefined, "", /document/],
+    [{ roles: [] }, "roles", /role/],
+    [{ roles: {} }, "roles", /list/],
+    [{ roles: [{}], rules: 1 }, "rules", /"rules"/],
+    [{ roles: [{ writes: true }] }, "roles[0].writes", /"writes"/],
+    [
+      { roles: [{ apply_when: { "%%true": { "%function": { name: "f" } } } }] },
+      "roles[0].apply_when.%%true.%function",
+      /"%function"/
+    ],
+    [{ roles: [{ apply_when: { "%%values.x": 1 } }] }, "roles[0].apply_when.%%values.x", /"%%values.x"/],
+    [{ roles: [{ apply_when: { owner: "%%users.id" } }] }, "roles[0].apply_when.owner", /"%%users.id"/],
+    [{ roles: [{ apply_when: { owner: "%%user" } }] }, "roles[0].apply_when.owner", /"%%user"/],
+    [{ roles: [{ apply_when: { owner: "%%user.profile" } }] }, "roles[0].apply_when.owner", /expansion/],
+    [{ roles: [{}, { write: { "%%prev.owner": "%%user.id" } }] }, "roles[1].write.%%prev.owner", /"%%prev.owner"/],
+    [{ roles: [{ apply_when: { a: { $regex: "x" } } }] }, "roles[0].apply_when.a.$regex", /"\$regex"/],
+    [{ roles: [{ apply_when: { a: { $ne: 1, $where: "x" } } }] }, "roles[0].apply_when.a.$where", /"\$where"/],
+    [{ roles: [{ apply_when: { a: { b: 1 } } }] }, "roles[0].apply_when.a", /document as value/],
+    [{ roles: [{ apply_when: { a: {} } }] }, "roles[0].apply_when.a", /empty/],
+    [{ roles: [{ apply_when: { a: [1] } }] }, "roles[0].apply_when.a", /array/],
+    [{ roles: [{ apply_when: { a: "%%root.b" } }] }, "roles[0].apply_when.a", /two fields/],
+    [{ roles: [{ apply_when: { a: { "%stringToUuid": "%%user.id" } } }] }, "roles[0].apply_when.a", /%stringToUuid/],
+    [{ roles: [{ apply_when: { $expr: {} } }] }, "roles[0].apply_when.$expr", /"\$expr"/],
+    [{ roles: [{ apply_when: "yes" }] }, "roles[0].apply_when", /neither/],
+    [{ roles: [{ insert: "yes" }] }, "roles[0].insert", /neither/],
+    [{ roles: [{ document_filters: { search: true } }] }, "roles[0].document_filters.search", /"search"/],
+    [{ roles: [{ fields: { a: { read: { x: 1 } } } }] }, "roles[0].fields.a.read", /field permission/],
+    [{ roles: [{ fields: { a: true } }] }, "roles[0].fields.a", /field permission/],
+    [{ roles: [{}], filters: [{ apply_when: { owner: 1 } }] }, "filters[0].apply_when", /document/],
+    [{ roles: [{}], filters: [{ projection: { a: "$b" } }] }, "filters[0].projection.a", /projection/],
+    [{ roles: [{}], filters: [{ projection: { _id: 0 } }] }, "filters[0].projection._id", /_id/]
+  ])("%j", (rule, place, message) => {
+    const compiled = Rules.compile(rule)
+    if (Result.isSuccess(compiled)) assert.fail("it was understood")
+    assert.strictEqual(compiled.failure.place, place)
+    assert.match(compiled.failure.message, message)
+  })
+})
+
+describe("a role", () => {
+  const mine = { owner: id, a: 1 }
+  const theirs = { owner: "x", a: 1 }
+
+  it("is the first that applies to the user and the document", () => {
+    const rule = { roles: [{ ...all, apply_when: { owner: "%%user.id" } }, { apply_when: { a: 1 } }, { read: true }] }
+    const access = accessOf(rule, ada)
+    assert.deepStrictEqual(access.shown(mine), mine)
+    assert.isUndefined(access.shown(theirs))
+    assert.deepStrictEqual(access.shown({ a: 2 }), { a: 2 })
+    assert.isFalse(access.mayDelete({ a: 2 }))
+    assert.isTrue(access.mayDelete(mine))
+  })
+
+  it.each<readonly [object, read: boolean, insert: boolean, update: boolean, remove: boolean]>([
+    [{}, false, false, false, false],
+    [all, true, true, true, true],
+    [{ write: true }, true, true, true, true],
+    [{ ...all, read: false }, false, true, false, false],
+    [{ ...all, write: false }, true, false, false, false],
+    [{ ...all, insert: false }, true, false, true, true],
+    [{ ...all, delete: false }, true, true, true, false],
+    [{ ...all, document_filters: { read: true } }, true, false, false, false],
+    [{ ...all, document_filters: { write: true } }, true, true, true, true],
+    [{ ...all, document_filters: { read: true, write: { owner: "%%user.id" } } }, true, true, true, true],
+    [{ ...all, document_filters: { read: true, write: { owner: "x" } } }, true, false, false, false],
+    [{ fields: { a: { read: true } } }, true, false, false, false],
+    [{ fields: { a: { write: true } } }, true, false, true, false],
+    [{ additional_fields: { write: true } }, true, true, true, true]
+  ])("%j reads %s, inserts %s, updates %s, deletes %s", (role, ...expected) => {
+    const access = accessOf({ roles: [role] }, ada)
+    assert.deepStrictEqual(
+      [
+        access.shown(mine) !== undefined,
+        access.mayInsert(mine),
+        access.mayUpdate(mine, { ...mine, a: 2 }, ["a"]),
+        access.mayDelete(mine)
+      ],
+      expected
+    )
+  })
+
+  it("lets nobody give a document away", () => {
+    for (const role of [
+      { ...all, apply_when: { owner: "%%user.id" } },
+      { ...all, document_filters: { read: true, write: { owner: "%%user.id" } } }
+    ]) {
+      assert.isFalse(accessOf({ roles: [role] }, ada).mayUpdate(mine, theirs, ["owner"]))
+      assert.isFalse(accessOf({ roles: [role] }, ada).mayUpdate(theirs, mine, ["owner"]))
+    }
+  })
+
+  it("shows and changes the fields it names", () => {
+    const role = {
+      fields: { a: { read: true }, b: { fields: { c: { write: true } }, additional_fields: { read: true } } },
+      additional_fields: { read: false }
+    }
+    const document = { _id: 1, a: 1, b: { c: 1, d: 1 }, e: 1 }
+    assert.deepStrictEqual(shown(role, document), { _id: 1, a: 1, b: { c: 1, d: 1 } })
+    assert.deepStrictEqual(shown(role, { b: [{ c: 1 }, 2] }), { b: [{ c: 1 }] })
+    const access = accessOf({ roles: [role] }, ada)
+    const changed = { ...document, b: { c: 2, d: 1 } }
+    assert.isTrue(access.mayUpdate(document, changed, ["b.c"]))
+    assert.isFalse(access.mayUpdate(document, changed, undefined))
+    assert.isFalse(access.mayUpdate(document, document, ["e"]))
+    assert.isFalse(access.mayUpdate(document, { ...document, b: { c: 1 } }, ["b.c"]))
+    assert.isFalse(access.mayUpdate(document, { ...document, e: 2 }, ["b.c"]))
+    assert.isTrue(access.showsPath(document, "b.d"))
+    assert.isFalse(access.showsPath(document, "b"))
+  })
+
+  it.effect("is everything where nothing limits it", () =>
+    Effect.sync(() => {
+      assert.isTrue(accessOf({ roles: [all] }, ada).everything)
+      assert.isFalse(accessOf({ roles: [all], filters: [{ query: { owner: "%%user.id" } }] }, ada).everything)
+      assert.isFalse(
+        accessOf({ roles: [{ ...all, document_filters: { read: { a: 1 }, write: true } }] }, ada).everything
+      )
+    })
+  )
+})
+
+describe("a filter", () => {
+  it("narrows what is read where it applies", () => {
+    const rule = {
+      roles: [all],
+      filters: [{ name: "f", apply_when: { "%%user.custom_data.team": "red" }, query: { owner: "%%user.id" } }]
+    }
+    assert.isUndefined(accessOf(rule, ada).shown({ owner: "x" }))
+    assert.isDefined(accessOf(rule, ada).shown({ owner: id }))
+    assert.isDefined(accessOf(rule, bob).shown({ owner: "x" }))
+  })
+})
