@@ -3,7 +3,7 @@
  * empty folder, and uses it there from JavaScript, from TypeScript and from the command line.
  */
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { gzipSync } from "node:zlib"
@@ -12,7 +12,6 @@ import { build } from "esbuild"
 const root = resolve(import.meta.dirname, "..")
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 const folder = mkdtempSync(join(tmpdir(), `${manifest.name}-`))
-const rooms = ["protocol", "client", "server", "node", "testing"]
 const modules = join(folder, "node_modules")
 
 // npm tells its scripts about the project it runs in: the folder is none of it
@@ -61,23 +60,21 @@ try {
   for (const door of [".", "./server", "./testing"]) {
     node(`if (Object.keys(await import("${join(manifest.name, door)}")).length === 0) throw new Error("empty")`)
   }
-  const publicModules = rooms.flatMap((room) =>
-    readdirSync(join(root, "dist", room))
-      .filter((file) => file.endsWith(".js"))
-      .map((file) => `${manifest.name}/${room}/${file.slice(0, -3)}`)
-  )
+  const built = globSync("**/*.js", { cwd: join(root, "dist") }).map((file) => file.slice(0, -3))
+  const hidden = built.filter((path) => /^cli\/|^bin$|\/internal\//.test(path))
+  const publicModules = built
+    .filter((path) => path.includes("/") && !hidden.includes(path))
+    .map((path) => `${manifest.name}/${path}`)
   node(
     publicModules
       .filter((path) => !path.startsWith(`${manifest.name}/node/`))
       .map((path) => `await import("${path}")`)
       .join("\n")
   )
-  for (const path of [...rooms.map((room) => `${room}/internal/x`), "internal/x", "cli/main", "bin"]) {
-    node(`await import("${manifest.name}/${path}").then(
-      () => { throw new Error("this can be imported") },
-      (error) => { if (error.code !== "ERR_PACKAGE_PATH_NOT_EXPORTED") throw error }
-    )`)
-  }
+  node(`for (const path of ${JSON.stringify(hidden)}) await import("${manifest.name}/" + path).then(
+    () => { throw new Error(path + " can be imported") },
+    (error) => { if (error.code !== "ERR_PACKAGE_PATH_NOT_EXPORTED") throw error }
+  )`)
 
   // the declarations in a browser's program: no types of Node, nothing skipped
   const isomorphic = publicModules.filter((path) => /\/(client|protocol)\//.test(path))

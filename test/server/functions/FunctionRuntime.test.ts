@@ -404,7 +404,9 @@ describe("functions of an exported application", () => {
 })
 
 class Refused extends Data.TaggedError("Refused")<{ readonly message: string }> {}
-class Clock extends Context.Service<Clock, number>()("effect-app-services/test/server/functions/FunctionRuntime.test/Clock") {}
+class Clock extends Context.Service<Clock, number>()(
+  "effect-app-services/test/server/functions/FunctionRuntime.test/Clock"
+) {}
 
 describe("functions written in code", () => {
   const reached = Deferred.makeUnsafe<void>()
