@@ -1,0 +1,74 @@
+/**
+ * What outlives the server: rows of bytes in tables, written before they count.
+ *
+ * Users and documents are kept in memory, where they are looked up; whatever changes them writes its rows here first, in
+ * one commit, and changes the memory only after that. So nothing is ever acknowledged that a restart would not find.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Row {
+  readonly key: string
+  readonly value: Uint8Array
+}
+
+/**
+ * A row that is written in place of the one of its key, or without a `value` removed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Change {
+  readonly table: string
+  readonly key: string
+  readonly value: Uint8Array | undefined
+}
+
+/**
+ * Why nothing of a commit was written: a full disk, a directory that is gone.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class JournalError extends Schema.TaggedError<JournalError>("effect-app-services/server/storage/JournalError")(
+  "JournalError",
+  { message: Schema.String }
+) {}
+
+/**
+ * The rows that a server keeps.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Journal extends Context.Service<
+  Journal,
+  {
+    /** Whether anything is kept at all: where it is not, nobody needs to make bytes of values. */
+    readonly keeps: boolean
+    /** The names of the tables that begin so. */
+    readonly tables: (prefix: string) => ReadonlyArray<string>
+    /** The rows of a table, in the order in which their keys first came. */
+    readonly rows: (table: string) => Iterable<Row>
+    /**
+     * Writes all changes or none, and returns when they are on the disk. It is synchronous, so that it can be one step
+     * with what it is about. Throws a {@link JournalError}.
+     */
+    readonly commit: (changes: ReadonlyArray<Change>) => void
+  }
+>()("effect-app-services/server/storage/Journal") {
+  /** Keeps nothing. */
+  static readonly layerNone: Layer.Layer<Journal> = Layer.succeed(Journal, {
+    keeps: false,
+    tables: () => [],
+    rows: () => [],
+    commit: () => {}
+  })
+}
