@@ -290,25 +290,31 @@ const make = Effect.fnUntraced(function* (options: Options) {
     (effect, operation, userId, old) =>
       Effect.catch(effect, (error) => {
         if (isOver(error)) return Effect.fail(error)
-        if (!isVerdict(error)) return Effect.andThen(noteFailure(userId, error), Effect.fail(error))
+        if (!isVerdict(error)) return Effect.andThen(noteFailure(userId, old, error), Effect.fail(error))
         return endByVerdict(operation, userId, old, error)
       }),
     Effect.trackDuration(Telemetry.refreshDuration),
     Effect.withSpan("Sessions.refresh")
   )
 
-  const noteFailure = Effect.fnUntraced(function* (userId: string, error: AppServicesError) {
-    const now = yield* Deadlines.monotonicMillis
-    const wait = error.retryAfterMillis ?? 0
-    failures.set(userId, {
-      since: failures.get(userId)?.since ?? (yield* Clock.currentTimeMillis),
-      error,
-      pausedUntil: now + Math.max(wait, renewalPauseMillis),
-      blockedUntil: now + wait
-    })
-    yield* Metric.update(Telemetry.refreshes("failed"), 1)
-    yield* events.publish(userId, { _tag: "RefreshFailed", error })
-  })
+  const noteFailure = Effect.fnUntraced(
+    function* (userId: string, old: Session, error: AppServicesError) {
+      yield* Metric.update(Telemetry.refreshes("failed"), 1)
+      const user = yield* Effect.option(tokens.get(userId))
+      // nobody waits for a token of a session that is gone; where the store does not answer, it is not gone
+      if (Option.isSome(user) && !Transitions.isOf(old, user.value)) return
+      const now = yield* Deadlines.monotonicMillis
+      const wait = error.retryAfterMillis ?? 0
+      failures.set(userId, {
+        since: failures.get(userId)?.since ?? (yield* Clock.currentTimeMillis),
+        error,
+        pausedUntil: now + Math.max(wait, renewalPauseMillis),
+        blockedUntil: now + wait
+      })
+      yield* events.publish(userId, { _tag: "RefreshFailed", error })
+    },
+    (effect, userId) => locked(userId)(effect)
+  )
 
   /** The work behind a refresh: a session whose access token is another than `seen`. */
   const renew = (operation: string, userId: string, seen: Redacted.Redacted) =>

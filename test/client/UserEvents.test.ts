@@ -25,6 +25,24 @@ const collect = Effect.fnUntraced(function* <A, E>(stream: Stream.Stream<A, E>) 
 })
 
 describe("events", () => {
+  it.effect("say nothing of a refresh that fails after the user logged out", () => {
+    const { layer } = host((request) =>
+      isRefresh(request) ? { status: 400, body: { error: "not now" }, after: "3 seconds" } : undefined
+    )
+    return Effect.gen(function* () {
+      const auth = yield* AuthApi
+      const user = yield* auth.logIn(Credentials.apiKey("0123456789"))
+      const mine = yield* collect(user.events)
+      yield* TestClock.adjust("1 hour")
+      const call = yield* Effect.forkChild(failure(user.functions.sum(1, 2)))
+      yield* TestClock.adjust("1 second")
+      yield* user.logOut
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(call)
+      assert.deepStrictEqual(tags(mine), ["RefreshStarted", "LoggedOut"])
+    }).pipe(Effect.provide(sdk(layer)))
+  })
+
   it.effect("tell a session's story, in order, with sequence and time", () => {
     let data = 1
     const { layer } = host((request) =>

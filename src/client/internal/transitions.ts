@@ -36,6 +36,16 @@ export const customDataChange = (
     : [{ _tag: "CustomDataChanged" }]
 
 /**
+ * Whether the session that stands in the store is the one that some work started from.
+ *
+ * @internal
+ */
+export const isOf = (old: Session, current: Stored): boolean => {
+  const session = Option.isSome(current) ? current.value.session : undefined
+  return session !== undefined && same(session.refreshToken, old.refreshToken)
+}
+
+/**
  * Changes a user whose session is still the one that the work started from; whoever logged out or in meanwhile wins.
  * Yields the session that stands in the store then.
  */
@@ -44,9 +54,8 @@ const ifStill = (
   old: Session,
   change: (user: StoredUser) => { readonly user: StoredUser; readonly announce: ReadonlyArray<UserEventPayload> }
 ): Change<Session | undefined> => {
-  const session = Option.isSome(current) ? current.value.session : undefined
-  if (Option.isNone(current) || session === undefined || !same(session.refreshToken, old.refreshToken)) {
-    return nothing(current, session)
+  if (Option.isNone(current) || !isOf(old, current)) {
+    return nothing(current, Option.isSome(current) ? current.value.session : undefined)
   }
   const { announce, user } = change(current.value)
   return { next: Option.some(user), result: user.session, announce }
