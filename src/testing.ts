@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 
+/** Stand-ins for the services of the SDK. */
+export * as Mock from "./testing/Mock.ts"
 /** The SDK over the embedded server, without a socket. */
 export * as TestServer from "./testing/TestServer.ts"
 /** What every `TokenStore` must do. */

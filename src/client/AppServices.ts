@@ -71,6 +71,20 @@ export type Services =
   | ProtocolClient
 
 /**
+ * What is done as a user.
+ *
+ * @internal
+ */
+export const operations = Layer.mergeAll(
+  FunctionsApi.layer,
+  FunctionStreams.layer,
+  MongoDb.layer,
+  ProfileApi.layer,
+  ApiKeysApi.layer,
+  PushApi.layer
+)
+
+/**
  * The SDK over a token store and a transport of the user's choice. Fails when an option cannot work.
  *
  * @category layers
@@ -80,16 +94,7 @@ export const layerNoDeps = (
   options: Options
 ): Layer.Layer<Services, AppServicesError, TokenStore | HttpClient.HttpClient> =>
   Layer.mergeAll(AuthApi.layer, EmailPasswordApi.layer).pipe(
-    Layer.provideMerge(
-      Layer.mergeAll(
-        FunctionsApi.layer,
-        FunctionStreams.layer,
-        MongoDb.layer,
-        ProfileApi.layer,
-        ApiKeysApi.layer,
-        PushApi.layer
-      )
-    ),
+    Layer.provideMerge(operations),
     Layer.provideMerge(Sessions.layer(options)),
     Layer.provideMerge(UserEvents.layer),
     Layer.provideMerge(ProtocolClient.layer(options))

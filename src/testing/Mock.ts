@@ -1,0 +1,260 @@
+/**
+ * Stand-ins for the services of the SDK: a test states what it needs, and anything else that is used fails with a
+ * message that says what to add.
+ *
+ * - {@link layer} is the whole SDK with users that are logged in, and no host behind it.
+ * - {@link service} stands in for one service, {@link user} for one user.
+ *
+ * @example
+ * ```ts
+ * import { AuthApi, FunctionContract, FunctionsApi } from "effect-app-services"
+ * import { Mock } from "effect-app-services/testing"
+ * import { Effect, Schema } from "effect"
+ *
+ * const Shop = FunctionContract.make({
+ *   total: { args: [Schema.Array(Schema.Finite)], returns: Schema.Finite }
+ * })
+ *
+ * const checkOut = Effect.fn("checkOut")(function*(userId: string, prices: ReadonlyArray<number>) {
+ *   const user = yield* AuthApi.use((auth) => auth.user(userId))
+ *   return `${user.id} pays ${yield* user.functionsOf(Shop).total(prices)}`
+ * })
+ *
+ * const test = checkOut("ada", [20, 22]).pipe(
+ *   Effect.provide(Mock.layer({
+ *     users: [{ id: "ada" }],
+ *     services: FunctionsApi.layerMock(Shop, { total: (prices) => Effect.succeed(prices.length) })
+ *   }))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as AppServices from "../client/AppServices.ts"
+import { AuthApi } from "../client/AuthApi.ts"
+import { EmailPasswordApi } from "../client/EmailPasswordApi.ts"
+import { functions, typedFunctions } from "../client/FunctionsApi.ts"
+import type { Identity, Profile } from "../client/Profile.ts"
+import { ProtocolClient, type ProtocolRequest } from "../client/ProtocolClient.ts"
+import { Sessions } from "../client/Sessions.ts"
+import { type StoredUser, TokenStore } from "../client/TokenStore.ts"
+import { type User as SdkUser, UserId } from "../client/User.ts"
+import { UserEvents } from "../client/UserEvents.ts"
+import * as Ejson from "../protocol/Ejson.ts"
+import type * as FunctionContract from "../protocol/FunctionContract.ts"
+import type { ProviderType } from "../protocol/Provider.ts"
+
+/**
+ * Something was used that the test has not said anything about. It is a defect: code under test cannot handle it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotMocked extends Schema.TaggedError<NotMocked>()("NotMocked", { message: Schema.String }) {}
+
+/** What promises and printers look for in anything. */
+const notMembers = new Set(["then", "toJSON"])
+
+/** Whatever a member may be, an effect, a stream, a method that answers with one, an object of those: to use it is a defect. */
+const missing = (message: string): unknown => {
+  const effect: object = Effect.die(new NotMocked({ message }))
+  const stream: object = Stream.die(new NotMocked({ message }))
+  const self: unknown = new Proxy(() => self, {
+    get: (_, key): unknown => {
+      const owner = key in effect ? effect : key in stream ? stream : undefined
+      return owner === undefined && typeof key === "string" && !notMembers.has(key)
+        ? self
+        : Reflect.get(owner ?? effect, key)
+    },
+    has: (_, key) => key in effect || key in stream,
+    getPrototypeOf: () => Reflect.getPrototypeOf(effect)
+  })
+  return self
+}
+
+const filled = <S extends object>(given: Partial<S>, messageOf: (member: string) => string): S =>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is not given is filled in
+  new Proxy(given as S, {
+    get: (target, key, receiver): unknown =>
+      key in target || typeof key === "symbol" || notMembers.has(key)
+        ? Reflect.get(target, key, receiver)
+        : missing(messageOf(key))
+  })
+
+/**
+ * A service of which a test states the members it needs.
+ *
+ * @example
+ * ```ts
+ * import { AuthApi } from "effect-app-services"
+ * import { Mock } from "effect-app-services/testing"
+ * import { Effect } from "effect"
+ *
+ * const ada = Mock.user({ id: "ada", callFunction: () => Effect.succeed(42) })
+ * const Auth = Mock.service(AuthApi, { user: () => Effect.succeed(ada) })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const service = <I, S extends object>(key: Context.Key<I, S>, members: NoInfer<Partial<S>>): Layer.Layer<I> => {
+  const name = key.key.slice(key.key.lastIndexOf("/") + 1)
+  return Layer.succeed(
+    key,
+    filled<S>(
+      members,
+      (member) => `${name}.${member} was used, and is not mocked: add "${member}" to Mock.service(${name}, { ... })`
+    )
+  )
+}
+
+/**
+ * What a test states of a user: any members of `User`. `callFunction` is behind `functions` and `functionsOf` too.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface UserMembers extends Partial<Omit<SdkUser, "id">> {
+  readonly id: string
+}
+
+/**
+ * A user of which a test states the members it needs.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const user = (members: UserMembers): SdkUser => {
+  const call = members.callFunction
+  const derived: Partial<SdkUser> =
+    call === undefined
+      ? {}
+      : {
+          functions: functions((name, args) => call(name, ...args)),
+          functionsWith: () => functions((name, args) => call(name, ...args)),
+          functionsOf: <Definitions extends Record<string, FunctionContract.Definition>>(
+            contract: FunctionContract.FunctionContract<Definitions>
+          ) => typedFunctions(contract, (name, args) => call(name, ...args))
+        }
+  const id = UserId.make(members.id)
+  return filled<SdkUser>(
+    { ...derived, ...members, id },
+    (member) => `User.${member} of "${id}" was used, and is not mocked: add "${member}" to Mock.user({ id, ... })`
+  )
+}
+
+/**
+ * A user that the SDK finds in its token store.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface KnownUser {
+  readonly id: string
+  /** `"anon-user"` unless given. */
+  readonly providerType?: ProviderType | undefined
+  /** Logged in unless given. */
+  readonly state?: "logged in" | "logged out" | "expired" | undefined
+  readonly profile?: Profile | undefined
+  readonly identities?: ReadonlyArray<Identity> | undefined
+  readonly customData?: Readonly<Record<string, unknown>> | undefined
+  readonly deviceId?: string | undefined
+}
+
+const base64Url = (value: unknown): string =>
+  btoa(String.fromCharCode(...new TextEncoder().encode(JSON.stringify(value))))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "")
+
+/** A token that no host has signed. It outlives every test clock. */
+const tokenOf = (type: "access" | "refresh", { customData, id }: KnownUser) => {
+  const userData =
+    customData === undefined ? {} : { user_data: JSON.parse(Result.getOrThrow(Ejson.stringify(customData))) }
+  const claims = { typ: type, sub: id, iat: 0, exp: 2 ** 40, ...userData }
+  return Redacted.make(`${base64Url({ alg: "none", typ: "JWT" })}.${base64Url(claims)}.`)
+}
+
+const storedUser = (user: KnownUser): StoredUser => {
+  const { deviceId, id, identities, profile, providerType = "anon-user", state = "logged in" } = user
+  return {
+    id,
+    providerType,
+    ...(deviceId !== undefined && { deviceId }),
+    ...((profile !== undefined || identities !== undefined) && {
+      profile: { data: profile ?? {}, identities: identities ?? [], type: "normal" }
+    }),
+    ...(state === "logged in"
+      ? {
+          session: {
+            accessToken: tokenOf("access", user),
+            refreshToken: tokenOf("refresh", user),
+            receivedAt: 0,
+            expiresAt: 2 ** 50
+          }
+        }
+      : { ended: state === "expired" ? ("SessionExpired" as const) : ("LoggedOut" as const) })
+  }
+}
+
+const appId = "mocked"
+
+/** Names what asked for a host, and what would keep it from asking. */
+const noHost = ({ operation: { name } }: Pick<ProtocolRequest, "operation">) => {
+  const service = /^\w+/.exec(name)?.[0] ?? name
+  const advice =
+    service === "FunctionsApi"
+      ? "give Mock.layer { services: FunctionsApi.layerMock(contract, { ... }) }"
+      : service === "ProfileApi"
+        ? 'give the user of Mock.layer a "profile"'
+        : `give Mock.layer { services: Mock.service(${service}, { ... }) }`
+  return Effect.die(new NotMocked({ message: `${name} was used, and there is no host in this test: ${advice}` }))
+}
+
+/**
+ * The whole SDK without a host: users are found, their sessions, profiles and custom data are there, and what would send
+ * a request is a defect that says what to add. `services` stand in for the SDK's own; several are merged with
+ * `Layer.mergeAll`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <E = never, R = never>(
+  options: {
+    readonly users?: ReadonlyArray<KnownUser> | undefined
+    /** Layers of services of the SDK: `FunctionsApi.layerMock(...)`, `Mock.service(...)`. */
+    readonly services?: Layer.Layer<never, E, R> | undefined
+  } = {}
+): Layer.Layer<AppServices.Services | TokenStore, E, R> => {
+  const stored = Layer.effectDiscard(
+    Effect.gen(function* () {
+      const tokens = (yield* TokenStore).forApp(appId)
+      for (const user of (options.users ?? []).toReversed()) {
+        yield* Effect.orDie(tokens.modify(user.id, () => [undefined, Option.some(storedUser(user))]))
+      }
+    })
+  )
+  return Layer.mergeAll(AuthApi.layer, EmailPasswordApi.layer).pipe(
+    Layer.provideMerge(options.services ?? Layer.empty),
+    Layer.provideMerge(AppServices.operations),
+    Layer.provideMerge(Sessions.layer()),
+    Layer.provideMerge(UserEvents.layer),
+    Layer.provideMerge(
+      Layer.succeed(ProtocolClient, {
+        appId,
+        host: noHost({ operation: { name: "ProtocolClient.host", kind: "general" } }),
+        execute: noHost,
+        open: noHost
+      })
+    ),
+    Layer.provideMerge(Layer.provideMerge(stored, TokenStore.layerMemory))
+  )
+}
