@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 
+/** A network that misbehaves by rule. */
+export * as Faults from "./testing/Faults.ts"
 /** Stand-ins for the services of the SDK. */
 export * as Mock from "./testing/Mock.ts"
 /** The SDK over the embedded server, without a socket. */

@@ -32,6 +32,18 @@ import type { AppServicesError } from "../client/AppServicesError.ts"
 import type { TokenStore } from "../client/TokenStore.ts"
 import type { App } from "../server/App.ts"
 import * as AppServicesServer from "../server/AppServicesServer.ts"
+import * as Faults from "./Faults.ts"
+
+/**
+ * How the SDK is used, and what goes wrong between it and the server.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options extends Omit<AppServices.Options, "appId" | "baseUrl"> {
+  /** What happens to the SDK's requests. Those of the test's own `HttpClient` are left alone. */
+  readonly faults?: ReadonlyArray<Faults.Rule> | undefined
+}
 
 /**
  * Serves an application in process and connects the SDK to it. The `HttpClient` is provided too, for requests of a
@@ -42,11 +54,12 @@ import * as AppServicesServer from "../server/AppServicesServer.ts"
  */
 export const layer = (
   app: App,
-  options?: Omit<AppServices.Options, "appId" | "baseUrl">
+  { faults, ...options }: Options = {}
 ): Layer.Layer<
   AppServices.Services | AppServicesServer.Services | TokenStore | HttpClient.HttpClient,
   AppServicesError
 > =>
   AppServices.layer({ ...options, appId: app.id, baseUrl: "http://in-process.test" }).pipe(
+    Layer.provide(Faults.layer(faults ?? [])),
     Layer.provideMerge(AppServicesServer.layerHttpClient(app, { passwordHashing: "testing" }))
   )
