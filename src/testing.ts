@@ -6,6 +6,8 @@
 
 /** A network that misbehaves by rule. */
 export * as Faults from "./testing/Faults.ts"
+/** Looks for secrets where none may be. */
+export * as LeakCheck from "./testing/LeakCheck.ts"
 /** Stand-ins for the services of the SDK. */
 export * as Mock from "./testing/Mock.ts"
 /** The SDK over the embedded server, without a socket. */

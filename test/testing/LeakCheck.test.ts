@@ -1,0 +1,98 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Console, Data, Effect, Redacted } from "effect"
+import { AuthApi, Credentials, EmailPasswordApi } from "effect-app-services"
+import { App } from "effect-app-services/server"
+import { LeakCheck, TestServer } from "effect-app-services/testing"
+
+class Refused extends Data.TaggedError("Refused")<{ readonly message: string; readonly password?: string }> {}
+
+/** The places that a careless program is caught at. */
+const places = <A, E>(program: (secret: string) => Effect.Effect<A, E>) =>
+  Effect.gen(function* () {
+    const error = yield* Effect.flip(LeakCheck.run((canary) => program(Redacted.value(canary("the password")))))
+    assert.instanceOf(error, LeakCheck.SecretLeaked)
+    assert.notInclude(error.message, "canary")
+    assert.isTrue(error.leaks.every(({ secret }) => secret === "the password"))
+    return error.leaks.map(({ place }) => place)
+  })
+
+describe("a leak is found", () => {
+  const careless: ReadonlyArray<
+    readonly [place: string, program: (secret: string) => Effect.Effect<unknown, unknown>]
+  > = [
+    ["a log line", (secret) => Effect.log("logging in with", { secret })],
+    ["a log line", (secret) => Effect.logTrace("deep").pipe(Effect.annotateLogs({ secret }))],
+    ["a log line", (secret) => Effect.logDebug(`https://h/?p=${encodeURIComponent(secret)}`)],
+    ["a log line", (secret) => Effect.log(`Basic ${Buffer.from(secret).toString("base64")}`)],
+    ["console.error", (secret) => Console.error("no", secret)],
+    [
+      'the attribute "password" of the span "logIn"',
+      (secret) => Effect.void.pipe(Effect.withSpan("logIn", { attributes: { password: secret } }))
+    ],
+    [
+      'the failure of the span "logIn"',
+      (secret) => Effect.ignore(Effect.fail(new Refused({ message: secret })).pipe(Effect.withSpan("logIn")))
+    ],
+    ["the name of a span", (secret) => Effect.void.pipe(Effect.withSpan(`logIn ${secret}`))],
+    ["the failure", (secret) => Effect.fail(new Refused({ message: "no", password: secret }))],
+    ["the failure, as it is printed", (secret) => Effect.die(new Error("no", { cause: new Error(secret) }))],
+    ["the result", (secret) => Effect.succeed({ user: { secret } })],
+    ["the result", (secret) => Effect.succeed(new Map([["key", secret]]))]
+  ]
+  it.effect.each(careless)("in %s", ([place, program]) =>
+    Effect.gen(function* () {
+      assert.include(yield* places(program), place)
+    })
+  )
+})
+
+describe("a careful program ends as it does", () => {
+  const app = App.make({ id: "my-app", providers: { emailPassword: true, apiKey: true } })
+  const Server = TestServer.layer(app, { transformClient: LeakCheck.watchTokens })
+
+  it.effect("with its result", () =>
+    Effect.gen(function* () {
+      const user = yield* LeakCheck.run((canary) =>
+        Effect.gen(function* () {
+          const account = { email: "ada@example.com", password: canary("password") }
+          yield* EmailPasswordApi.use((api) => api.registerUser(account))
+          const auth = yield* AuthApi
+          const user = yield* auth.logIn(Credentials.emailPassword(account))
+          yield* Effect.log("a user", user, yield* user.accessToken, yield* user.apiKeys.create("ci"), account)
+          return user
+        }).pipe(Effect.provide(Server))
+      )
+      assert.match(user.id, /^[0-9a-f]{24}$/)
+    })
+  )
+
+  it.effect("with its failure", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        LeakCheck.run((canary) =>
+          AuthApi.use((auth) =>
+            auth.logIn(Credentials.emailPassword({ email: "nobody@example.com", password: canary("password") }))
+          ).pipe(Effect.provide(Server))
+        )
+      )
+      assert.strictEqual(error._tag === "AppServicesError" && error.reason._tag, "InvalidCredentials")
+    })
+  )
+
+  it.effect("tokens and keys that a host issues are secrets too", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        LeakCheck.run((canary) =>
+          Effect.gen(function* () {
+            const account = { email: "ada@example.com", password: canary("password") }
+            yield* EmailPasswordApi.use((api) => api.registerUser(account))
+            const user = yield* AuthApi.use((auth) => auth.logIn(Credentials.emailPassword(account)))
+            yield* Effect.log(Redacted.value((yield* user.apiKeys.create("ci")).key))
+            yield* Effect.log((yield* user.accessToken).pipe((token) => JSON.stringify(token)))
+          }).pipe(Effect.provide(Server))
+        )
+      )
+      assert.deepStrictEqual(error._tag === "SecretLeaked" && error.leaks, [{ secret: "key", place: "a log line" }])
+    })
+  )
+})
