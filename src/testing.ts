@@ -10,6 +10,8 @@ export * as Faults from "./testing/Faults.ts"
 export * as LeakCheck from "./testing/LeakCheck.ts"
 /** Stand-ins for the services of the SDK. */
 export * as Mock from "./testing/Mock.ts"
+/** Traffic with a real host, recorded once and replayed in tests. */
+export * as Recording from "./testing/Recording.ts"
 /** The SDK over the embedded server, without a socket. */
 export * as TestServer from "./testing/TestServer.ts"
 /** What every `TokenStore` must do. */

@@ -72,7 +72,7 @@ const Secrets = Context.Reference<Map<string, string> | undefined>("effect-app-s
 export const run = Effect.fnUntraced(function* <A, E, R>(program: (canary: Canary) => Effect.Effect<A, E, R>) {
   const secrets = new Map<string, string>()
   const shown: Array<readonly [place: string, text: string]> = []
-  const spans: Array<Tracer.Span> = []
+  const spans: Array<Tracer.NativeSpan> = []
   const show = (place: string, value: unknown) => shown.push([place, textsOf(value)])
   const random = yield* Effect.provide(SecureRandom.SecureRandom, SecureRandom.layerWebCrypto)
   const mark = yield* random.uuidV4()
@@ -107,8 +107,7 @@ export const run = Effect.fnUntraced(function* <A, E, R>(program: (canary: Canar
   )
   for (const span of spans) {
     for (const [name, value] of span.attributes) show(`the attribute "${name}" of the span "${span.name}"`, value)
-    const { events } = span as Tracer.NativeSpan
-    for (const [name, , attributes] of events) show(`the event "${name}" of the span "${span.name}"`, attributes)
+    for (const [name, , attributes] of span.events) show(`the event "${name}" of the span "${span.name}"`, attributes)
     shown.push([`the name of a span`, span.name])
     if (span.status._tag === "Ended" && Exit.isFailure(span.status.exit)) {
       shown.push([`the failure of the span "${span.name}"`, Cause.pretty(span.status.exit.cause)])

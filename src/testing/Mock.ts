@@ -32,6 +32,7 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Base64Url from "effect/encoding/Base64Url"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -169,18 +170,13 @@ export interface KnownUser {
   readonly deviceId?: string | undefined
 }
 
-const base64Url = (value: unknown): string =>
-  btoa(String.fromCharCode(...new TextEncoder().encode(JSON.stringify(value))))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "")
-
 /** A token that no host has signed. It outlives every test clock. */
 const tokenOf = (type: "access" | "refresh", { customData, id }: KnownUser) => {
   const userData =
     customData === undefined ? {} : { user_data: JSON.parse(Result.getOrThrow(Ejson.stringify(customData))) }
   const claims = { typ: type, sub: id, iat: 0, exp: 2 ** 40, ...userData }
-  return Redacted.make(`${base64Url({ alg: "none", typ: "JWT" })}.${base64Url(claims)}.`)
+  const part = (value: unknown) => Base64Url.encode(JSON.stringify(value))
+  return Redacted.make(`${part({ alg: "none", typ: "JWT" })}.${part(claims)}.`)
 }
 
 const storedUser = (user: KnownUser): StoredUser => {

@@ -1,0 +1,275 @@
+/**
+ * Traffic with a real host, recorded once and replayed in tests: without its secrets, and with other ids.
+ *
+ * What is replaced, everywhere: tokens (their claims stay, their signatures go), the values of fields that hold secrets
+ * (`password`, `token`, `key`, ...), e-mail addresses, and ids of 24 hexadecimal digits, each by the same stand-in every
+ * time. Headers of requests are not kept. Event streams pass and are not recorded.
+ *
+ * @example
+ * ```ts
+ * import { AppServices, AuthApi, Credentials } from "effect-app-services"
+ * import { Recording } from "effect-app-services/testing"
+ * import { Effect, Layer } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const program = Effect.gen(function*() {
+ *   const user = yield* AuthApi.use((auth) => auth.logIn(Credentials.anonymous()))
+ *   return yield* user.functions.sum(20, 22)
+ * })
+ * const options = { appId: "shop-abcde", baseUrl: "http://127.0.0.1:9090" }
+ *
+ * // once, with a host
+ * const Live = AppServices.layer({ ...options, transformClient: Recording.watch }).pipe(Layer.provide(FetchHttpClient.layer))
+ * const recorded = Recording.record(Effect.provide(program, Live)).pipe(
+ *   Effect.map(([, recording]) => Recording.stringify(recording)) // to be kept in a file
+ * )
+ *
+ * // in tests, with none
+ * const replayed = (json: string) =>
+ *   program.pipe(Effect.provide(AppServices.layer(options).pipe(Layer.provide(Recording.layer(Recording.parse(json))))))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Base64 from "effect/encoding/Base64"
+import * as Base64Url from "effect/encoding/Base64Url"
+import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+
+/**
+ * A request and its answer. Paths hold the query.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Exchange = Schema.Struct({
+  request: Schema.Struct({ method: Schema.String, path: Schema.String, body: Schema.optionalKey(Schema.String) }),
+  response: Schema.Struct({
+    status: Schema.Int,
+    headers: Schema.Record(Schema.String, Schema.String),
+    body: Schema.String
+  })
+})
+
+/**
+ * What a program and a host said to each other.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Recording = Schema.Struct({ version: Schema.Literal(1), exchanges: Schema.Array(Exchange) })
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Recording = typeof Recording.Type
+
+const RecordingText = Schema.fromJsonString(Recording)
+
+/**
+ * Reads a recording. Throws where the text is none.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const parse: (json: string) => Recording = Schema.decodeUnknownSync(RecordingText)
+
+/**
+ * Writes a recording, one exchange after the other, so that changes can be read.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const stringify = (recording: Recording): string => `${JSON.stringify(recording, undefined, 2)}\n`
+
+/**
+ * A request that the recording has no answer to (any more). It is a defect: code under test cannot handle it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotRecorded extends Schema.TaggedError<NotRecorded>()("NotRecorded", { message: Schema.String }) {}
+
+type Listen = (exchange: typeof Exchange.Type) => void
+
+/** Who listens to the program that runs. */
+const Listener = Context.Reference<Listen | undefined>("effect-app-services/testing/Recording/Listener", {
+  defaultValue: () => undefined
+})
+
+/**
+ * Runs a program, and yields its result with what its clients that {@link watch} sent and received. `secrets` are texts
+ * of the program's own that are replaced wherever they stand.
+ *
+ * @category recording
+ * @since 0.1.0
+ */
+export const record = Effect.fnUntraced(function* <A, E, R>(
+  program: Effect.Effect<A, E, R>,
+  options: { readonly secrets?: ReadonlyArray<Redacted.Redacted | string> | undefined } = {}
+) {
+  const exchanges: Array<typeof Exchange.Type> = []
+  const texts = (options.secrets ?? []).map((secret) => (Redacted.isRedacted(secret) ? Redacted.value(secret) : secret))
+  const names = standIns()
+  const clean = (text: string) =>
+    texts.reduce((rest, secret) => rest.replaceAll(secret, "recorded"), cleaned(text, names))
+  const result = yield* Effect.provideService(program, Listener, ({ request, response }) => {
+    exchanges.push({
+      request: {
+        method: request.method,
+        path: clean(request.path),
+        ...(request.body !== undefined && { body: clean(request.body) })
+      },
+      response: { ...response, body: clean(response.body) }
+    })
+  })
+  const recording: Recording = { version: 1, exchanges }
+  return [result, recording] as const
+})
+
+/**
+ * Lets {@link record} listen: for `transformClient` of the SDK's options. It changes nothing.
+ *
+ * @category recording
+ * @since 0.1.0
+ */
+export const watch = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  HttpClient.transform(client, (send, request) =>
+    Effect.tap(send, (response) =>
+      Effect.flatMap(Listener, (listen) =>
+        listen === undefined || /event-stream/.test(response.headers["content-type"] ?? "")
+          ? Effect.void
+          : Effect.ignore(
+              Effect.map(response.text, (body) =>
+                listen({
+                  request: {
+                    method: request.method,
+                    path: pathOf(request),
+                    ...(request.body._tag === "Uint8Array" && { body: new TextDecoder().decode(request.body.body) })
+                  },
+                  response: { status: response.status, headers: kept(response.headers), body }
+                })
+              )
+            )
+      )
+    )
+  )
+
+/**
+ * Answers from a recording: each exchange once, the first one first whose request is the same but for what a recording
+ * replaces. Any host name will do.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (recording: Recording): Layer.Layer<HttpClient.HttpClient> =>
+  Layer.sync(HttpClient.HttpClient, () => {
+    const left = recording.exchanges.map((exchange) => ({ exchange, key: keyOf(exchange.request) }))
+    return HttpClient.make((request) =>
+      Effect.suspend(() => {
+        const asked = {
+          method: request.method,
+          path: pathOf(request),
+          ...(request.body._tag === "Uint8Array" && { body: new TextDecoder().decode(request.body.body) })
+        }
+        const key = keyOf(asked)
+        const index = left.findIndex((it) => it.key === key)
+        const [found] = index === -1 ? [] : left.splice(index, 1)
+        if (found === undefined) {
+          const rest = left.map(({ exchange: { request: it } }) => `${it.method} ${it.path.split("?", 1)[0]}`)
+          return Effect.die(
+            new NotRecorded({
+              message:
+                `${asked.method} ${cleaned(asked.path, anyone).split("?", 1)[0]} is not recorded with these arguments, or less ` +
+                `often: record the program anew. Not replayed yet: ${rest.length === 0 ? "nothing" : rest.join(", ")}`
+            })
+          )
+        }
+        const { body, headers, status } = found.exchange.response
+        const empty = body === "" || status === 204
+        return Effect.succeed(
+          HttpClientResponse.fromWeb(request, new Response(empty ? null : body, { status, headers }))
+        )
+      })
+    )
+  })
+
+const keyOf = ({ body = "", method, path }: (typeof Exchange.Type)["request"]): string =>
+  [method, cleaned(path, anyone), cleaned(body, anyone)].join(" ")
+
+const pathOf = ({ url, urlParams }: HttpClientRequest.HttpClientRequest): string => {
+  const { pathname, searchParams } = new URL(url)
+  for (const [name, value] of urlParams.params)
+    searchParams.append(name, Redacted.isRedacted(value) ? Redacted.value(value) : value)
+  const query = Array.from(searchParams, ([name, value]) =>
+    /^(?:baas|stitch)_request$/.test(name)
+      ? `${name}=${Result.getOrElse(Base64.decodeString(value), () => value)}`
+      : `${name}=${value}`
+  )
+  return query.length === 0 ? pathname : `${pathname}?${query.join("&")}`
+}
+
+const kept = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(
+    ["content-type", "retry-after"].flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]]))
+  )
+
+/** What stands in for an id or an address. */
+interface StandIns {
+  readonly id: (id: string) => string
+  readonly email: (email: string) => string
+}
+
+/** The same for the same, as the next number. */
+const standIns = (): StandIns => {
+  const numbered = () => {
+    const seen = new Map<string, number>()
+    return (text: string): number => {
+      const number = seen.get(text) ?? seen.size + 1
+      seen.set(text, number)
+      return number
+    }
+  }
+  const ids = numbered()
+  const emails = numbered()
+  return {
+    id: (id) => (/^0+$/.test(id) ? id : ids(id.toLowerCase()).toString(16).padStart(24, "0")),
+    email: (email) => `person-${emails(email)}@example.com`
+  }
+}
+
+/** Whoever it is: for comparing. */
+const anyone: StandIns = { id: () => "ID", email: () => "EMAIL" }
+
+const secretFields =
+  /("(?:password|token|tokenId|key|access_token|refresh_token|id_token|accessToken|authCode|registrationToken|secret|apiKey)"\s*:\s*)"(?:[^"\\]|\\.)*"/g
+const tokens = /eyJ[\w-]+\.[\w-]+\.[\w-]*/g
+const ids = /(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])/gi
+const emails = /[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g
+
+const cleaned = (text: string, names: StandIns): string => {
+  const found: Array<string> = []
+  const hold = (token: string) => `\uE000${found.push(token) - 1}\uE000`
+  return text
+    .replaceAll(tokens, (token) => hold(names === anyone ? "TOKEN" : withoutSignature(token, names)))
+    .replaceAll(secretFields, (field, name: string) => (field.includes("\uE000") ? field : `${name}"recorded"`))
+    .replaceAll(emails, names.email)
+    .replaceAll(ids, names.id)
+    .replaceAll(/\uE000(\d+)\uE000/g, (_, index: string) => found[Number(index)] ?? "")
+}
+
+const withoutSignature = (token: string, names: StandIns): string => {
+  const [header = "", payload = ""] = token.split(".")
+  return Result.match(Base64Url.decodeString(payload), {
+    onSuccess: (claims) => `${header}.${Base64Url.encode(cleaned(claims, names))}.recorded`,
+    onFailure: () => "recorded"
+  })
+}
