@@ -1,6 +1,9 @@
 /**
- * Type-checks every snippet that a reader might copy: the `ts` blocks of the README (one program, as they are read) and
- * the examples in the docstrings (a program each).
+ * Compiles and runs every snippet that a reader might copy: the `ts` blocks of a page of documentation (one program, as
+ * they are read) and the examples in the docstrings (a program each).
+ *
+ * A snippet finds `examples/shop` at http://127.0.0.1:9090, where the pages say it is. What it prints must be what its
+ * comments say after `// =>`, in that order.
  */
 import { spawnSync } from "node:child_process"
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -23,8 +26,13 @@ rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder)
 const write = (name: string, code: string) => writeFileSync(join(folder, `${name}.ts`), `${code}\nexport {}\n`)
 
-const readme = blocks(read("README.md"), /^ {2}(?=\S|$)/)
-write("README", readme.join("\n"))
+let pages = 0
+for (const file of ["README.md", "CONTRIBUTING.md", ...globSync("docs/**/*.md", { cwd: root })].toSorted()) {
+  const found = blocks(read(file), /^ {2}(?=\S|$)/)
+  if (found.length === 0) continue
+  pages += found.length
+  write(basename(file, ".md"), found.join("\n"))
+}
 let examples = 0
 for (const file of globSync("src/**/*.ts", { cwd: root }).toSorted()) {
   for (const code of blocks(read(file), /^ *\* ?/)) write(`${basename(file, ".ts")}-${++examples}`, code)
@@ -41,7 +49,14 @@ writeFileSync(
   })
 )
 
-const { status, stdout } = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", folder], { encoding: "utf8" })
+const run = (command: string, ...args: ReadonlyArray<string>): boolean => {
+  const { status, stderr, stdout } = spawnSync(command, args, { encoding: "utf8", cwd: root })
+  if (status !== 0) console.log(`${stdout}${stderr}`)
+  return status === 0
+}
+const ok =
+  run(join(root, "node_modules/.bin/tsc"), "-p", folder) &&
+  run(process.execPath, "--no-warnings", join(root, "scripts/runSnippets.ts"), folder)
 rmSync(folder, { recursive: true, force: true })
-console.log(status === 0 ? `${readme.length} blocks of the README and ${examples} examples compile` : stdout)
-process.exitCode = status === 0 && readme.length > 0 && examples > 0 ? 0 : 1
+if (ok) console.log(`${pages} blocks of the documentation and ${examples} examples compile and run`)
+process.exitCode = ok && pages > 0 && examples > 0 ? 0 : 1

@@ -1,0 +1,16 @@
+/** What snippets get for `vitest` and `@effect/vitest`: a test runs where it stands, and a failure is a rejection. */
+import { Effect, type Scope } from "effect"
+import { TestClock } from "effect/testing"
+
+export { assert, expect } from "vitest"
+
+export const describe = (_: string, define: () => void): void => define()
+
+const run = (_: string, test: () => unknown): unknown => test()
+
+export const it = Object.assign(run, {
+  effect: <A, E>(_: string, test: () => Effect.Effect<A, E, Scope.Scope>): unknown =>
+    Effect.runPromise(test().pipe(Effect.scoped, Effect.provide(TestClock.layer())))
+})
+
+export const test = it
