@@ -73,6 +73,20 @@ const entriesOf = (file: string, text: string): ReadonlyArray<Entry> => {
   return entries
 }
 
+const section = ({ code, doc, name }: Entry): string => {
+  const { category, deprecated, since } = Object.fromEntries(doc.tags)
+  return [
+    heading(2, name),
+    category === undefined ? "" : `*${category}, since ${since}*`,
+    deprecated === undefined ? "" : `**Deprecated.** ${deprecated}`,
+    doc.text,
+    fenced(code),
+    ...doc.examples
+  ]
+    .filter((part) => part !== "")
+    .join("\n\n")
+}
+
 rmSync(target, { recursive: true, force: true })
 const pages: Array<{ readonly path: string; readonly summary: string }> = []
 const files = globSync("**/*.d.ts", { cwd: join(root, "dist") })
@@ -93,14 +107,7 @@ for (const file of files) {
     `\`import * as ${path.slice(path.lastIndexOf("/") + 1)} from "effect-app-services/${path}"\``,
     module.text,
     ...module.examples,
-    ...entries.flatMap(({ code, doc, name }) => [
-      heading(2, name),
-      ...(doc.tags.has("category") ? [`*${doc.tags.get("category")}, since ${doc.tags.get("since")}*`] : []),
-      ...(doc.tags.has("deprecated") ? [`**Deprecated.** ${doc.tags.get("deprecated")}`] : []),
-      ...(doc.text === "" ? [] : [doc.text]),
-      fenced(code),
-      ...doc.examples
-    ])
+    ...entries.map(section)
   ].join("\n\n")
   const output = join(target, `${path}.md`)
   mkdirSync(dirname(output), { recursive: true })
