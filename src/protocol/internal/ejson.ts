@@ -1,0 +1,182 @@
+/**
+ * Extended JSON without anything around it: what reads and writes it here throws. A thread that runs functions loads this
+ * alone, since the schemas around it would make its start several times as long.
+ */
+import {
+  Binary,
+  BSONRegExp,
+  BSONSymbol,
+  Code,
+  DBRef,
+  Decimal128,
+  Double,
+  EJSON,
+  Long,
+  MaxKey,
+  MinKey,
+  ObjectId,
+  Timestamp,
+  UUID
+} from "bson"
+
+const fail = (message: string): never => {
+  throw new Error(message)
+}
+
+const integer = (text: string, type: string): number => {
+  const n = Number(text)
+  return /^[+-]?\d+$/.test(text) ? n : fail(`${type} holds no integer`)
+}
+
+const double = (text: string): number => {
+  if (text === "NaN") return NaN
+  const n = Number(text)
+  return text.trim() === "" || Number.isNaN(n) ? fail("$numberDouble holds no number") : n
+}
+
+const long = (text: string): number | Long => {
+  const n = integer(text, "$numberLong")
+  return Number.isSafeInteger(n) ? n : Long.fromStringStrict(text)
+}
+
+const date = (inner: unknown): Date => {
+  const millis =
+    typeof inner === "string"
+      ? Date.parse(inner)
+      : typeof inner === "number"
+        ? inner
+        : isRecord(inner) && typeof inner["$numberLong"] === "string"
+          ? integer(inner["$numberLong"], "$date")
+          : NaN
+  // @effect-diagnostics-next-line globalDate:off -- BSON dates are JavaScript dates
+  const value = new Date(millis)
+  return Number.isNaN(value.getTime()) ? fail("$date holds no date") : value
+}
+
+const isRecord = (u: unknown): u is Record<string, unknown> => typeof u === "object" && u !== null && !Array.isArray(u)
+
+const string = (u: unknown, type: string): string => (typeof u === "string" ? u : fail(`${type} holds no string`))
+
+/** Readers of the single-key wrappers; a wrapper with other keys beside it is an ordinary document. */
+const wrappers: Record<string, (inner: unknown) => unknown> = {
+  $oid: (inner) => {
+    const hex = string(inner, "$oid")
+    return ObjectId.isValid(hex) ? new ObjectId(hex) : fail("$oid is not 24 hex digits")
+  },
+  $date: date,
+  $numberInt: (inner) => integer(string(inner, "$numberInt"), "$numberInt"),
+  $numberLong: (inner) => long(string(inner, "$numberLong")),
+  $numberDouble: (inner) => double(string(inner, "$numberDouble")),
+  $numberDecimal: (inner) => Decimal128.fromString(string(inner, "$numberDecimal")),
+  $uuid: (inner) => new UUID(string(inner, "$uuid")),
+  $symbol: (inner) => new BSONSymbol(string(inner, "$symbol")),
+  $code: (inner) => new Code(string(inner, "$code")),
+  $minKey: () => new MinKey(),
+  $maxKey: () => new MaxKey(),
+  $undefined: () => undefined,
+  $binary: (inner) => binary(inner),
+  $regularExpression: (inner) =>
+    isRecord(inner)
+      ? new BSONRegExp(
+          string(inner["pattern"], "$regularExpression"),
+          string(inner["options"] ?? "", "$regularExpression")
+        )
+      : fail("$regularExpression holds no pattern"),
+  $timestamp: (inner) =>
+    isRecord(inner) && typeof inner["t"] === "number" && typeof inner["i"] === "number"
+      ? new Timestamp({ t: inner["t"], i: inner["i"] })
+      : fail("$timestamp holds no t and i")
+}
+
+const binary = (inner: unknown): Binary => {
+  if (!isRecord(inner)) return fail("$binary holds no base64")
+  const subType = Number.parseInt(string(inner["subType"] ?? "00", "$binary"), 16)
+  const value = Binary.createFromBase64(string(inner["base64"], "$binary"), subType)
+  return subType === Binary.SUBTYPE_UUID ? value.toUUID() : value
+}
+
+/** Reads the wrappers of a tree that `JSON.parse` just made, in place: copying it would double the cost of reading. */
+export const revive = (value: unknown): unknown => {
+  if (Array.isArray(value)) {
+    const items: Array<unknown> = value
+    for (const [i, item] of items.entries()) {
+      if (typeof item === "object" && item !== null) items[i] = revive(item)
+    }
+    return items
+  }
+  return isRecord(value) ? reviveWrapper(value) : value
+}
+
+const reviveWrapper = (record: Record<string, unknown>): unknown => {
+  const keys = Object.keys(record)
+  const first = keys[0]
+  if (first === undefined || !first.startsWith("$")) return reviveFields(record, keys)
+  const read = keys.length === 1 && Object.hasOwn(wrappers, first) ? wrappers[first] : undefined
+  if (read !== undefined) return read(record[first])
+  if (first === "$code" && keys.length === 2 && isRecord(record["$scope"])) {
+    return new Code(string(record["$code"], "$code"), reviveFields(record["$scope"]))
+  }
+  if (first === "$ref" && keys[1] === "$id") return reviveReference(record)
+  return reviveFields(record, keys)
+}
+
+const reviveFields = (record: Record<string, unknown>, keys = Object.keys(record)): Record<string, unknown> => {
+  for (const key of keys) {
+    const item = record[key]
+    if (typeof item !== "object" || item === null) continue
+    const value = revive(item)
+    if (value === item) continue
+    // a plain assignment to `__proto__` would change the prototype
+    if (key === "__proto__") {
+      Object.defineProperty(record, key, { value, enumerable: true, configurable: true, writable: true })
+    } else record[key] = value
+  }
+  return record
+}
+
+const reviveReference = (record: Record<string, unknown>): unknown => {
+  const { $db, $id, $ref, ...fields } = reviveFields(record)
+  return typeof $ref === "string" && $id instanceof ObjectId && ($db === undefined || typeof $db === "string")
+    ? new DBRef($ref, $id, $db, fields)
+    : record
+}
+
+/** Why reading or writing threw, without the value itself. */
+export const describe = (cause: unknown): string => {
+  if (cause instanceof RangeError) return "the value is nested too deeply"
+  if (cause instanceof SyntaxError) return "the text is not JSON"
+  return cause instanceof Error ? cause.message : "the value is not Extended JSON"
+}
+
+export const parse = (text: string): unknown => revive(JSON.parse(text))
+
+const options = { relaxed: false, ignoreUndefined: true }
+
+/** Whether nothing but fields makes an object: one of a prototype that has none itself, of whichever realm. */
+const isPlain = (u: object): u is Record<string, unknown> => {
+  const prototype: unknown = Object.getPrototypeOf(u)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+/** The value with each number that is a whole one beyond 2^53 marked as the double it is. */
+const doubles = (value: unknown): unknown => {
+  if (typeof value === "number")
+    return Number.isInteger(value) && !Number.isSafeInteger(value) ? new Double(value) : value
+  if (Array.isArray(value)) return value.map(doubles)
+  return typeof value === "object" && value !== null && isPlain(value)
+    ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, doubles(inner)]))
+    : value
+}
+
+export const stringify = (value: unknown): string => {
+  if (value === undefined) return '{"$undefined":true}'
+  const written: string | undefined = EJSON.stringify(value, options)
+  // bson writes a number beyond 2^53 as a 64-bit integer, which would come back as a Long
+  const text =
+    written !== undefined && /"\$numberLong":"-?\d{16}/.test(written)
+      ? EJSON.stringify(doubles(value), options)
+      : written
+  if (text === undefined) return fail(`a ${typeof value} has no Extended JSON form`)
+  // what bson writes for an invalid date; inside a string the quotes would be escaped
+  return text.includes('{"$numberLong":"NaN"}') ? fail("an invalid Date has no Extended JSON form") : text
+}
