@@ -12,7 +12,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
-import * as Ejson from "../protocol/Ejson.ts"
+import * as Ejson from "../protocol/internal/ejson.ts"
 import { BadRequest, body, TooLarge } from "./ApiErrors.ts"
 
 /**
@@ -30,6 +30,17 @@ export const tooLarge = new TooLarge(body("the request body is larger than 18 MB
 
 type Json = Readonly<Record<string, unknown>>
 
+/**
+ * A body that holds a JSON object, and its text.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Text {
+  readonly text: string
+  readonly json: Json
+}
+
 const failed = ({ reason }: HttpServerError.HttpServerError): BadRequest | TooLarge =>
   reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
     ? tooLarge
@@ -37,23 +48,35 @@ const failed = ({ reason }: HttpServerError.HttpServerError): BadRequest | TooLa
 
 const notObject = new BadRequest(body("the request body must be a JSON object", "BadRequest"))
 
-const read = (
-  request: HttpServerRequest.HttpServerRequest,
-  parse: (text: string) => Result.Result<unknown, string>
-): Effect.Effect<Json, BadRequest | TooLarge> =>
+/**
+ * What is said of a body that is not what it should be.
+ *
+ * @internal
+ */
+export const invalid = (message: string): BadRequest =>
+  new BadRequest(body(`invalid request body: ${message}`, "BadRequest"))
+
+/**
+ * The body as a JSON object, and as the text that came; an absent or empty one is an empty object.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const text = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Text, BadRequest | TooLarge> =>
   Effect.mapError(request.text, failed).pipe(
-    Effect.flatMap((text): Effect.Effect<Json, BadRequest | TooLarge> => {
+    Effect.flatMap((text): Effect.Effect<Text, BadRequest | TooLarge> => {
       if (text.length > limitBytes) return Effect.fail(tooLarge)
-      if (text.trim() === "") return Effect.succeed({})
-      const parsed = parse(text)
-      if (Result.isFailure(parsed)) {
-        return Effect.fail(new BadRequest(body(`invalid request body: ${parsed.failure}`, "BadRequest")))
-      }
-      const value = parsed.success
-      if (value === null) return Effect.succeed({})
-      return Predicate.isObject(value) && !("_bsontype" in value) ? Effect.succeed(value) : Effect.fail(notObject)
+      if (text.trim() === "") return Effect.succeed({ text, json: {} })
+      const parsed = parseJson(text)
+      if (Result.isFailure(parsed)) return Effect.fail(invalid(parsed.failure))
+      const json = parsed.success
+      if (json === null) return Effect.succeed({ text, json: {} })
+      return Predicate.isObject(json) ? Effect.succeed({ text, json }) : Effect.fail(notObject)
     })
   )
+
+const parseJson = (text: string) =>
+  Result.try({ try: (): unknown => JSON.parse(text), catch: () => "the text is not JSON" })
 
 /**
  * The body as a JSON object; an absent or empty one is an empty object.
@@ -62,7 +85,7 @@ const read = (
  * @since 0.1.0
  */
 export const json = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Json, BadRequest | TooLarge> =>
-  read(request, (text) => Result.try({ try: (): unknown => JSON.parse(text), catch: () => "it is not JSON" }))
+  Effect.map(text(request), ({ json }) => json)
 
 /**
  * The body as a JSON object whose values are Extended JSON.
@@ -71,7 +94,12 @@ export const json = (request: HttpServerRequest.HttpServerRequest): Effect.Effec
  * @since 0.1.0
  */
 export const ejson = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Json, BadRequest | TooLarge> =>
-  read(request, (text) => Result.mapError(Ejson.parse(text), (error) => error.message))
+  Effect.flatMap(json(request), (json) =>
+    Effect.try({
+      try: () => Object.fromEntries(Object.entries(json).map(([key, value]) => [key, Ejson.revive(value)])),
+      catch: (cause) => invalid(Ejson.describe(cause))
+    })
+  )
 
 const issues = SchemaIssue.makeFormatterStandardSchemaV1()
 

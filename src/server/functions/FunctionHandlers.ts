@@ -8,8 +8,8 @@ import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
+import * as ejson from "../../protocol/internal/ejson.ts"
 import * as Ejson from "../../protocol/Ejson.ts"
 import * as EventStream from "../../protocol/EventStream.ts"
 import { Api } from "../Api.ts"
@@ -19,35 +19,40 @@ import { currentUserOf } from "../users/Authorization.ts"
 import * as Body from "../Body.ts"
 import { Database, type DatabaseError } from "../data/Database.ts"
 import type { FunctionError } from "./FunctionContext.ts"
-import { type Caller, FunctionRuntime } from "./FunctionRuntime.ts"
-import * as FunctionStream from "./FunctionStream.ts"
+import { type Caller, FunctionRuntime, type Sent } from "./FunctionRuntime.ts"
+import * as failures from "./internal/failures.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as MongoService from "../data/MongoService.ts"
 import { findApp, functionRequest } from "../Requests.ts"
 import { customDataOfClaim, functionUser } from "../users/Users.ts"
 
-const functionFailed = ({ code, message }: FunctionError): BadRequest | NotFound =>
-  code === "FunctionNotFound" ? new NotFound(body(message, code)) : new BadRequest(body(message, code))
-
-const unsendable = (message: string) =>
-  new BadRequest(body(`the function's result cannot be sent: ${message}`, "FunctionExecutionError"))
+const functionFailed = (error: FunctionError | Ejson.EjsonError): BadRequest | NotFound =>
+  error._tag === "EjsonError"
+    ? Body.invalid(error.message)
+    : error.code === "FunctionNotFound"
+      ? new NotFound(body(error.message, error.code))
+      : new BadRequest(body(error.message, error.code))
 
 interface Call {
   readonly name: string
-  readonly args: ReadonlyArray<unknown>
+  readonly sent: Sent
   /** Absent where a function of the application's own is called. */
   readonly service: string | undefined
 }
 
-const callOf = (request: Readonly<Record<string, unknown>>): Effect.Effect<Call, BadRequest> => {
-  const { arguments: args = [], name, service } = request
+const callOf = ({ json, text }: Body.Text): Effect.Effect<Call, BadRequest> => {
+  const { arguments: args = [], name, service } = json
   if (typeof name !== "string") {
     return Effect.fail(new BadRequest(body("'name' is a required string", "MissingParameter")))
   }
   if (!Array.isArray(args)) {
     return Effect.fail(new BadRequest(body("'arguments' must be an array", "InvalidParameter")))
   }
-  return Effect.succeed({ name, args, service: typeof service === "string" && service !== "" ? service : undefined })
+  return Effect.succeed({
+    name,
+    sent: { document: text, json: args },
+    service: typeof service === "string" && service !== "" ? service : undefined
+  })
 }
 
 const callerOf = Effect.fnUntraced(function* (hosted: HostedApp, request: HttpServerRequest.HttpServerRequest) {
@@ -68,30 +73,50 @@ const queriedCall = Effect.gen(function* () {
     return yield* new BadRequest(body("'baas_request' is a required parameter", "MissingParameter"))
   }
   const text = EventStream.decodeRequest(parameter)
-  const request = text === undefined ? undefined : Result.getOrUndefined(Ejson.parse(text))
-  if (!isDocument(request)) {
+  const json = text === undefined ? undefined : parseJson(text)
+  if (text === undefined || !isDocument(json)) {
     return yield* new BadRequest(body("'baas_request' must be the base64 of a JSON object", "BadRequest"))
   }
-  return yield* callOf(request)
+  return yield* callOf({ text, json })
 })
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** The arguments of a call to a service, as values. */
+const valuesOf = ({ json }: Sent): Effect.Effect<ReadonlyArray<unknown>, BadRequest> =>
+  Effect.try({ try: () => json.map(ejson.revive), catch: (cause) => Body.invalid(ejson.describe(cause)) })
+
+/** The result of a service, for a client. */
+const write = (result: unknown): Effect.Effect<string, BadRequest> =>
+  Effect.mapError(
+    Effect.fromResult(Ejson.stringify(result)),
+    ({ message }) => new BadRequest(body(failures.notSendable(message), "FunctionExecutionError"))
+  )
 
 /** How often a stream says that it is still there. */
 const keepAliveInterval = "25 seconds"
 
-const failureOf = (error: FunctionError | DatabaseError): string =>
-  error._tag === "FunctionError"
-    ? EventStream.writeFailure(error.code, error.message)
-    : EventStream.writeFailure("MongoDBError", error.message)
+const failureOf = (error: FunctionError | Ejson.EjsonError | DatabaseError): string => {
+  switch (error._tag) {
+    case "FunctionError":
+      return EventStream.writeFailure(error.code, error.message)
+    case "EjsonError":
+      return EventStream.writeFailure("FunctionExecutionError", failures.notSendable(error.message))
+    case "DatabaseError":
+      return EventStream.writeFailure("MongoDBError", error.message)
+  }
+}
 
 /** The answer begins at once, with a comment, so that whoever waits for its headers knows that the stream is open. */
-const answer = (events: Stream.Stream<unknown, FunctionError | DatabaseError>) => {
+const answer = (events: Stream.Stream<string, FunctionError | Ejson.EjsonError | DatabaseError>) => {
   const texts = events.pipe(
-    Stream.map((event) =>
-      Result.match(Ejson.stringify(event), {
-        onSuccess: EventStream.writeValue,
-        onFailure: ({ message }) => EventStream.writeFailure("FunctionExecutionError", unsendable(message).error)
-      })
-    ),
+    Stream.map(EventStream.writeValue),
     Stream.catch((error) => Stream.succeed(failureOf(error))),
     Stream.merge(
       Stream.map(Stream.tick(keepAliveInterval), () => EventStream.keepAlive),
@@ -120,17 +145,13 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
         "call",
         Effect.fnUntraced(function* ({ params, request }) {
           const caller = yield* callerOf(yield* find(params.appId), request)
-          const { args, name, service } = yield* Effect.flatMap(Body.ejson(request), callOf)
-          const result =
+          const { name, sent, service } = yield* Effect.flatMap(Body.text(request), callOf)
+          const text =
             service === undefined
-              ? yield* Effect.mapError(runtime.call(caller, name, args), functionFailed)
-              : yield* MongoService.call(database, caller, service, name, args)
-          if (FunctionStream.isStreaming(result)) {
-            return yield* unsendable("it is a stream, which callFunctionStreaming reads")
-          }
-          const text = yield* Effect.mapError(Effect.fromResult(Ejson.stringify(result)), ({ message }) =>
-            unsendable(message)
-          )
+              ? yield* Effect.mapError(runtime.call(caller, name, sent), functionFailed)
+              : yield* MongoService.call(database, caller, service, name, yield* valuesOf(sent)).pipe(
+                  Effect.flatMap(write)
+                )
           return HttpServerResponse.text(text, { contentType: "application/json" })
         })
       )
@@ -138,12 +159,12 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
         "stream",
         Effect.fnUntraced(function* ({ params, request }) {
           const caller = yield* callerOf(yield* find(params.appId), request)
-          const { args, name, service } = yield* queriedCall
-          return answer(
-            service === undefined
-              ? yield* Effect.mapError(runtime.stream(caller, name, args), functionFailed)
-              : yield* MongoService.watch(database, caller, service, name, args)
-          )
+          const { name, sent, service } = yield* queriedCall
+          if (service === undefined) {
+            return answer(yield* Effect.mapError(runtime.stream(caller, name, sent), functionFailed))
+          }
+          const events = yield* MongoService.watch(database, caller, service, name, yield* valuesOf(sent))
+          return answer(Stream.mapEffect(events, (event) => Effect.fromResult(Ejson.stringify(event))))
         })
       )
   })

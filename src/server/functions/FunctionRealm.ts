@@ -1,9 +1,11 @@
 /**
- * Where the JavaScript of an exported application runs: one `node:vm` context, with the globals such functions expect.
+ * Where the JavaScript of an exported application runs: one `node:vm` context, with the globals such functions expect,
+ * in a thread of its own. A new global is added to `globals` here; a new member of `context` in `SourceContext.ts`.
  *
  * Sources are classic sloppy-mode scripts, each in a scope of its own; what they assign without declaring lands on the
- * application's global object. A context keeps applications apart from each other and from the server's own globals.
- * It is no sandbox: whoever may write the functions may do what the server's process may do.
+ * global object that the functions of a thread share. A context keeps applications apart from each other and from the
+ * globals of the server's own code. Neither it nor the thread is a sandbox: whoever may write the functions may do what
+ * the server's process may do.
  *
  * @since 0.1.0
  */
@@ -12,8 +14,7 @@ import { createRequire, isBuiltin } from "node:module"
 import { join } from "node:path"
 import { isDate } from "node:util/types"
 import * as vm from "node:vm"
-import * as Result from "effect/Result"
-import * as Ejson from "../../protocol/Ejson.ts"
+import * as ejson from "../../protocol/internal/ejson.ts"
 
 /**
  * Where a source does not parse.
@@ -60,8 +61,6 @@ export const check = (source: string, file: string): SyntaxProblem | undefined =
 export interface Call {
   readonly context: unknown
   readonly console: unknown
-  /** How long the source may run before it yields for the first time. */
-  readonly timeoutMillis: number
 }
 
 /**
@@ -79,19 +78,19 @@ export interface FunctionRealm {
   ) => unknown
   /** Copies plain objects, arrays and dates so that they are instances of the realm's own classes. */
   readonly copyIn: (value: unknown) => unknown
-  /** A promise of the realm that follows one of ours. */
-  readonly promise: (promise: Promise<unknown>) => PromiseLike<unknown>
-  /** Runs code of the realm that got out of it, such as a step of an iterator, under a time limit. */
-  readonly guard: (run: () => unknown, timeoutMillis: number) => unknown
+  /** A promise of the realm. */
+  readonly promise: <A = unknown>(settle: Settle<A>) => PromiseLike<A>
   readonly error: (message: string) => Error
-  readonly close: () => void
 }
+
+/** What makes a promise. */
+type Settle<A> = (resolve: (value: A) => void, reject: (error: unknown) => void) => void
 
 /** Runs in the realm: helpers that must use its own classes. */
 const bootstrap = `"use strict";
 ({
-  Error, Promise,
-  promise: (then) => new Promise(then),
+  Error,
+  promise: (settle) => new Promise(settle),
   copier: (isDate, isForeign) => {
     const copy = (value) => {
       if (typeof value !== "object" || value === null || isForeign(value)) return value
@@ -114,25 +113,18 @@ const bootstrap = `"use strict";
 
 interface Helpers {
   readonly Error: new (message: string) => Error
-  readonly Promise: new () => Promise<unknown>
-  readonly promise: (
-    then: (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void
-  ) => PromiseLike<unknown>
+  readonly promise: <A>(settle: Settle<A>) => PromiseLike<A>
   readonly copier: (isDate: (u: unknown) => boolean, isForeign: (u: object) => boolean) => (value: unknown) => unknown
 }
 
-/** Name under which the function to run is handed to {@link runScript}, which exists to give it a time limit. */
-const slot = "__effect_app_services_run"
-const runScript = new vm.Script(`globalThis.${slot}()`, { filename: "app-services" })
-
 /**
- * Makes the context of an application whose functions live in `root`. An error that no call waits for, of a promise
- * or a timer that a function forgot about, is told to `onStray`.
+ * Makes the context of an application whose functions live in `root`. What a timer throws is told to `onThrow`: it
+ * would end the thread.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (root: string | undefined, onStray: (reason: unknown) => void): FunctionRealm => {
+export const make = (root: string | undefined, onThrow: (cause: unknown) => void): FunctionRealm => {
   const contextified = vm.createContext(vm.constants.DONT_CONTEXTIFY)
   const helpers: Helpers = vm.runInContext(bootstrap, contextified)
   const copyIn = helpers.copier(isDate, (value) => "_bsontype" in value || ArrayBuffer.isView(value))
@@ -141,7 +133,6 @@ export const make = (root: string | undefined, onStray: (reason: unknown) => voi
   const define = (name: string, value: unknown) =>
     Object.defineProperty(contextified, name, { value, writable: true, configurable: true, enumerable: false })
 
-  /** An error that a timer throws would end the process. */
   const guarded =
     <A extends ReadonlyArray<unknown>, B>(
       schedule: (callback: (...args: ReadonlyArray<unknown>) => void, ...args: A) => B
@@ -152,7 +143,7 @@ export const make = (root: string | undefined, onStray: (reason: unknown) => voi
           try {
             callback(...args)
           } catch (cause) {
-            onStray(cause)
+            onThrow(cause)
           }
         },
         ...args
@@ -161,7 +152,13 @@ export const make = (root: string | undefined, onStray: (reason: unknown) => voi
   const globals = {
     BSON: bsonClasses,
     EJSON: {
-      parse: (text: string) => copyIn(Result.getOrThrowWith(Ejson.parse(text), (cause) => error(cause.message))),
+      parse: (text: string) => {
+        try {
+          return copyIn(ejson.parse(text))
+        } catch (cause) {
+          throw error(ejson.describe(cause))
+        }
+      },
       stringify: B.EJSON.stringify
     },
     Buffer,
@@ -215,44 +212,16 @@ export const make = (root: string | undefined, onStray: (reason: unknown) => voi
     return result.exports !== empty ? result.exports : result.module.exports
   }
 
-  const guard = (run: () => unknown, timeout: number): unknown => {
-    define(slot, run)
-    return runScript.runInContext(contextified, { timeout })
-  }
-
   return {
     copyIn,
     error,
-    promise: (promise) => helpers.promise((resolve, reject) => promise.then(resolve, reject)),
-    guard,
-    close: watchRejections((promise) => promise instanceof helpers.Promise, onStray),
+    promise: helpers.promise,
     invoke: (source, args, call) => {
-      const run = compile(source.text, source.file)
-      return guard(() => {
-        const target = exported(run, call)
-        if (typeof target !== "function") throw error("exports is not a function")
-        const returned: unknown = Reflect.apply(target, undefined, args)
-        return returned
-      }, call.timeoutMillis)
+      const target = exported(compile(source.text, source.file), call)
+      if (typeof target !== "function") throw error("exports is not a function")
+      const returned: unknown = Reflect.apply(target, undefined, args)
+      return returned
     }
-  }
-}
-
-type RejectionWatch = readonly [owns: (promise: Promise<unknown>) => boolean, report: (reason: unknown) => void]
-const watches = new Set<RejectionWatch>()
-
-/** Node ends the process at a rejection that nobody handles; those of functions must not, any other one still does. */
-const onUnhandled = (reason: unknown, promise: Promise<unknown>): void => {
-  for (const [owns, report] of watches) if (owns(promise)) return report(reason)
-  if (process.listenerCount("unhandledRejection") === 1) throw reason
-}
-
-const watchRejections = (...watch: RejectionWatch): (() => void) => {
-  if (watches.size === 0) process.on("unhandledRejection", onUnhandled)
-  watches.add(watch)
-  return () => {
-    watches.delete(watch)
-    if (watches.size === 0) process.off("unhandledRejection", onUnhandled)
   }
 }
 

@@ -7,16 +7,20 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
-import { format } from "node:util"
+import * as ejson from "../../protocol/internal/ejson.ts"
+import * as Ejson from "../../protocol/Ejson.ts"
 import type { App, AppFunction, Handler } from "../App.ts"
-import { Database, type DatabaseError } from "../data/Database.ts"
-import { FunctionContext, FunctionError, type FunctionRequest, type FunctionUser } from "./FunctionContext.ts"
-import * as FunctionRealm from "./FunctionRealm.ts"
-import * as FunctionStream from "./FunctionStream.ts"
-import * as FunctionServices from "./FunctionServices.ts"
+import { Database } from "../data/Database.ts"
 import { copy } from "../data/internal/bson.ts"
+import { FunctionContext, FunctionError } from "./FunctionContext.ts"
+import * as FunctionHost from "./FunctionHost.ts"
+import * as FunctionStream from "./FunctionStream.ts"
+import * as FunctionThreads from "./FunctionThreads.ts"
+import * as failures from "./internal/failures.ts"
+import type { AnswerKind, Arguments } from "./internal/messages.ts"
+import * as values from "./internal/values.ts"
 
 /**
  * One call, and who makes it.
@@ -24,10 +28,18 @@ import { copy } from "../data/internal/bson.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Caller {
-  readonly app: App
-  readonly user: FunctionUser
-  readonly request: FunctionRequest | undefined
+export type Caller = FunctionHost.Caller
+
+/**
+ * The arguments of a call as a client sent them: Extended JSON of a document that holds them as `arguments`, and these
+ * after JSON was read, which whoever takes them may change.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Sent {
+  readonly document: string
+  readonly json: ReadonlyArray<unknown>
 }
 
 /**
@@ -39,14 +51,17 @@ export interface Caller {
 export class FunctionRuntime extends Context.Service<
   FunctionRuntime,
   {
-    /** Calls a function on behalf of a client: not a private one, nor one that a rule closes. */
-    readonly call: (caller: Caller, name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
+    /**
+     * Calls a function on behalf of a client: not a private one, nor one that a rule closes. Arguments and result are
+     * Extended JSON; an `EjsonError` says that the arguments are not.
+     */
+    readonly call: (caller: Caller, name: string, sent: Sent) => Effect.Effect<string, FunctionError | Ejson.EjsonError>
     /** Calls a function on behalf of a client, and answers with what it yields, one value after the other. */
     readonly stream: (
       caller: Caller,
       name: string,
-      args: ReadonlyArray<unknown>
-    ) => Effect.Effect<Stream.Stream<unknown, FunctionError>, FunctionError>
+      sent: Sent
+    ) => Effect.Effect<Stream.Stream<string, FunctionError | Ejson.EjsonError>, FunctionError | Ejson.EjsonError>
     /** Runs a function on behalf of the server itself. */
     readonly run: (
       caller: Caller,
@@ -64,20 +79,10 @@ export class FunctionRuntime extends Context.Service<
 
 const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
   const database = yield* Database
-  const realms = new Map<App, FunctionRealm.FunctionRealm>()
-  yield* Effect.addFinalizer(() => Effect.sync(() => realms.forEach((realm) => realm.close())))
-
-  const realmOf = (app: App, services: Context.Context<never>): FunctionRealm.FunctionRealm => {
-    let realm = realms.get(app)
-    if (realm === undefined) {
-      realm = FunctionRealm.make(app.root, (reason) => {
-        const warning = Effect.logWarning("an error of a function that no call waits for", describe(reason))
-        Effect.runForkWith(services)(Effect.annotateLogs(warning, { app: app.id }))
-      })
-      realms.set(app, realm)
-    }
-    return realm
-  }
+  const threads = new Map<App, FunctionThreads.FunctionThreads>()
+  yield* Effect.addFinalizer(() =>
+    Effect.forEach(threads.values(), ({ close }) => close, { concurrency: "unbounded", discard: true })
+  )
 
   const find = (app: App, name: string): Effect.Effect<AppFunction, FunctionError> => {
     const fn = app.functions.get(name)
@@ -88,109 +93,147 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
         : Effect.succeed(fn)
   }
 
+  /** Runs a function of the application for another one. */
+  const execute = (caller: Caller, name: string, args: ReadonlyArray<unknown>) =>
+    Effect.flatMap(find(caller.app, name), (fn) => evaluate(caller, fn, args, { passed: false }))
+
+  const host = FunctionHost.make(database, execute)
+
+  const threadsOf = (app: App): FunctionThreads.FunctionThreads => {
+    let found = threads.get(app)
+    if (found === undefined) {
+      found = FunctionThreads.make(app, host, timeLimitMillis(timeLimit))
+      threads.set(app, found)
+    }
+    return found
+  }
+
+  const handle = (caller: Caller, handler: Handler, args: ReadonlyArray<unknown>) =>
+    runHandler(handler, args, {
+      appId: caller.app.id,
+      user: caller.user,
+      request: caller.request,
+      value: (name) => caller.app.values.get(name),
+      environment: caller.app.environment,
+      execute: (name, ...args) => Effect.map(execute(caller, name, args), copy)
+    })
+
+  /** Calls a function of a source, which runs in a thread. */
+  const ask = (
+    caller: Caller,
+    { body, name }: Pick<AppFunction, "name"> & { readonly body: SourceBody },
+    args: Arguments,
+    kind: AnswerKind,
+    deadline: FunctionThreads.Deadline
+  ) => threadsOf(caller.app).call({ caller, name, source: body, args, kind, deadline })
+
   const evaluate = (
     caller: Caller,
-    fn: AppFunction,
-    args: ReadonlyArray<unknown>
+    { body, name }: AppFunction,
+    args: ReadonlyArray<unknown>,
+    deadline: FunctionThreads.Deadline
   ): Effect.Effect<unknown, FunctionError> => {
-    const { body } = fn
     switch (body._tag) {
       case "Broken":
         return Effect.fail(new FunctionError({ code: body.code, message: body.message }))
       case "Handler":
-        return runHandler(body.handler, args, {
-          appId: caller.app.id,
-          user: caller.user,
-          request: caller.request,
-          value: (name) => caller.app.values.get(name),
-          environment: caller.app.environment,
-          execute: (name, ...args) =>
-            Effect.map(
-              Effect.flatMap(find(caller.app, name), (fn) => evaluate(caller, fn, args)),
-              copy
-            )
-        })
+        return handle(caller, body.handler, args)
       case "Source":
-        return Effect.contextWith((services: Context.Context<never>) => {
-          const realm = realmOf(caller.app, services)
-          const invoke = invoker(realm, services, caller)
-          return Effect.tryPromise({
-            try: async () => await invoke(body, fn.name, args.map(realm.copyIn)),
-            catch: thrown
-          })
-        })
+        return Effect.suspend(() =>
+          ask(caller, { name, body }, { values: values.write(args) }, "Value", deadline)
+        ).pipe(
+          Effect.map((result) => (result._tag === "Done" ? values.read(result.text) : undefined)),
+          Effect.mapError(thrown),
+          Effect.catchDefect((defect) => Effect.fail(thrown(defect)))
+        )
     }
   }
 
-  /** Source functions call each other directly, within the realm: a synchronous one has its result at once. */
-  const invoker = (realm: FunctionRealm.FunctionRealm, services: Context.Context<never>, caller: Caller) => {
-    const runPromise = <A, E>(effect: Effect.Effect<A, E>) => realm.promise(Effect.runPromiseWith(services)(effect))
-    const execute = (name: string, ...args: ReadonlyArray<unknown>): unknown => {
-      const fn = caller.app.functions.get(name)
-      if (fn !== undefined && !fn.closed && fn.body._tag === "Source") return invoke(fn.body, name, args)
-      return runPromise(
-        find(caller.app, name).pipe(
-          Effect.flatMap((fn) => evaluate(caller, fn, args.map(copy))),
-          Effect.map(realm.copyIn),
-          Effect.mapError((error) => realm.error(error.message))
-        )
-      )
-    }
-    const context = sourceContext(realm, caller, execute, runPromise, database)
-    const invoke = (
-      body: { readonly text: string; readonly file: string },
-      name: string,
-      args: ReadonlyArray<unknown>
-    ): unknown =>
-      realm.invoke(body, args, {
-        context,
-        console: consoleOf(services, caller.app.id, name),
-        timeoutMillis: timeLimitMillis(timeLimit)
+  /** Ends what takes longer than a call may; the deadline tells it why it is interrupted. */
+  const limited = <A, E>(
+    run: (deadline: FunctionThreads.Deadline) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E | FunctionError> =>
+    Effect.suspend(() => {
+      const deadline = { passed: false }
+      const timeIsUp = Effect.suspend(() => {
+        deadline.passed = true
+        return Effect.fail(FunctionThreads.timedOut)
       })
-    return invoke
-  }
+      return Effect.raceFirst(run(deadline), Effect.andThen(Effect.sleep(timeLimit), timeIsUp))
+    })
+
+  const traced = (caller: Caller, fn: AppFunction) =>
+    Effect.withSpan("FunctionRuntime.run", { attributes: { app: caller.app.id, function: fn.name } })
 
   const run = (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) =>
-    evaluate(caller, fn, args).pipe(
-      Effect.timeoutOrElse({ duration: timeLimit, orElse: () => Effect.fail(timedOut) }),
-      Effect.withSpan("FunctionRuntime.run", { attributes: { app: caller.app.id, function: fn.name } })
-    )
+    limited((deadline) => evaluate(caller, fn, args, deadline)).pipe(traced(caller, fn))
 
   const findPublic = (app: App, name: string) =>
     Effect.flatMap(find(app, name), (fn) => (fn.private ? Effect.fail(notAllowed(name)) : Effect.succeed(fn)))
 
-  /** A step of what a function yields; it may take as long as a call may. */
-  const step = (caller: Caller, fn: AppFunction) => (next: () => unknown) => {
-    const guard = fn.body._tag === "Source" ? realms.get(caller.app)?.guard : undefined
-    const millis = timeLimitMillis(timeLimit)
-    return Effect.tryPromise({
-      try: async () => await (guard === undefined ? next() : guard(next, millis)),
-      catch: thrown
-    }).pipe(Effect.timeoutOrElse({ duration: timeLimit, orElse: () => Effect.fail(timedOut) }))
-  }
+  const readArguments = ({ json }: Sent): Effect.Effect<ReadonlyArray<unknown>, Ejson.EjsonError> =>
+    Effect.try({
+      try: () => json.map(ejson.revive),
+      catch: (cause) => new Ejson.EjsonError({ message: ejson.describe(cause) })
+    })
 
-  return FunctionRuntime.of({
-    call: Effect.fn("FunctionRuntime.call")(function* (caller: Caller, name: string, args: ReadonlyArray<unknown>) {
-      return yield* run(caller, yield* findPublic(caller.app, name), args)
-    }),
-    stream: Effect.fn("FunctionRuntime.stream")(function* (caller: Caller, name: string, args: ReadonlyArray<unknown>) {
-      const fn = yield* findPublic(caller.app, name)
-      return FunctionStream.make(yield* run(caller, fn, args), step(caller, fn), thrown)
-    }),
-    run
+  const call = Effect.fn("FunctionRuntime.call")(function* (caller: Caller, name: string, sent: Sent) {
+    const fn = yield* findPublic(caller.app, name)
+    const { body } = fn
+    if (body._tag !== "Source") {
+      const result = yield* run(caller, fn, yield* readArguments(sent))
+      return FunctionStream.isStreaming(result) ? yield* failed(failures.aStream) : yield* write(result)
+    }
+    const result = yield* limited((deadline) =>
+      ask(caller, { name, body }, { document: sent.document }, "Text", deadline)
+    ).pipe(traced(caller, fn))
+    return result._tag === "Done" ? result.text : yield* failed(failures.aStream)
   })
+
+  const stream = Effect.fn("FunctionRuntime.stream")(function* (caller: Caller, name: string, sent: Sent) {
+    const fn = yield* findPublic(caller.app, name)
+    const { body } = fn
+    if (body._tag !== "Source") {
+      const step = (next: () => unknown) =>
+        limited(() => Effect.tryPromise({ try: async () => await next(), catch: thrown }))
+      const result = yield* run(caller, fn, yield* readArguments(sent))
+      return Stream.mapEffect(FunctionStream.make(result, step, thrown), write)
+    }
+    const result = yield* limited((deadline) =>
+      ask(caller, { name, body }, { document: sent.document }, "Stream", deadline)
+    ).pipe(traced(caller, fn))
+    if (result._tag === "Done") return Stream.succeed(result.text)
+    return Stream.unfold(undefined, () =>
+      Effect.map(limited(result.next), (text): readonly [string, undefined] | undefined =>
+        text === undefined ? undefined : [text, undefined]
+      )
+    ).pipe(
+      // whoever stops listening stops the function
+      Stream.ensuring(result.close)
+    )
+  })
+
+  return FunctionRuntime.of({ call, stream, run })
 })
+
+type SourceBody = Extract<AppFunction["body"], { readonly _tag: "Source" }>
+
+const failed = (message: string) => Effect.fail(new FunctionError({ code: "FunctionExecutionError", message }))
+
+/** Writes a result for a client. */
+const write = (result: unknown): Effect.Effect<string, FunctionError> =>
+  Result.match(Ejson.stringify(result), {
+    onSuccess: Effect.succeed,
+    onFailure: ({ message }) => failed(failures.notSendable(message))
+  })
 
 const timeLimitMillis = (timeLimit: Duration.Duration): number =>
   Math.max(1, Math.min(Duration.toMillis(timeLimit), 2 ** 31 - 1))
 
-const notFound = (name: string) =>
-  new FunctionError({ code: "FunctionNotFound", message: `function not found: '${name}'` })
+const notFound = (name: string) => new FunctionError({ code: "FunctionNotFound", message: failures.notFound(name) })
 
 const notAllowed = (name: string) =>
   new FunctionError({ code: "FunctionExecutionError", message: `rule not matched for function "${name}"` })
-
-const timedOut = new FunctionError({ code: "ExecutionTimeLimitExceeded", message: "execution time limit exceeded" })
 
 const isThenable = (u: unknown): u is PromiseLike<unknown> =>
   typeof u === "object" && u !== null && "then" in u && typeof u.then === "function"
@@ -214,72 +257,7 @@ const runHandler = (handler: Handler, args: ReadonlyArray<unknown>, context: Fun
     Effect.catchDefect((defect) => Effect.fail(thrown(defect)))
   )
 
-const thrown = (cause: unknown): FunctionError => {
-  if (cause instanceof FunctionError) return cause
-  // an error of the realm is no instance of this one's Error
-  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
-  if (code === "ERR_SCRIPT_EXECUTION_TIMEOUT") return timedOut
-  return new FunctionError({ code: "FunctionExecutionError", message: describe(cause) })
-}
-
-/** What the client reads of an exception: `String(exception)`, or JSON where that would say nothing. */
-const describe = (cause: unknown): string => {
-  try {
-    const text = String(cause)
-    return text.startsWith("[object ") ? (JSON.stringify(cause) ?? text) : text
-  } catch {
-    return "the function threw a value that has no text"
-  }
-}
-
-const consoleOf = (services: Context.Context<never>, app: string, name: string) => {
-  const print =
-    (log: (text: string) => Effect.Effect<void>) =>
-    (...args: ReadonlyArray<unknown>) => {
-      Effect.runForkWith(services)(Effect.annotateLogs(log(format(...args)), { app, function: name }))
-    }
-  const info = print(Effect.logInfo)
-  return {
-    log: info,
-    info,
-    dir: info,
-    debug: print(Effect.logDebug),
-    warn: print(Effect.logWarning),
-    error: print(Effect.logError)
-  }
-}
-
-/** The global `context` of a source function. */
-const sourceContext = (
-  realm: FunctionRealm.FunctionRealm,
-  { app, request, user }: Caller,
-  execute: (name: string, ...args: ReadonlyArray<unknown>) => unknown,
-  runPromise: <A, E>(effect: Effect.Effect<A, E>) => PromiseLike<unknown>,
-  database: Database["Service"]
-): object => {
-  const onFailure = ({ code, message }: DatabaseError) =>
-    Object.assign(realm.error(message), { name: "MongoError" }, code !== undefined && { code })
-  const value = (name: string): unknown => {
-    const found = app.values.get(name)
-    return realm.copyIn(Redacted.isRedacted(found) ? Redacted.value(found) : found)
-  }
-  return FunctionRealm.unsupported("context", realm.error, {
-    app: { id: app.id },
-    user: realm.copyIn({
-      id: user.id,
-      type: user.type,
-      data: user.data,
-      custom_data: user.customData,
-      identities: user.identities.map(({ id, providerType }) => ({ id, provider_type: providerType }))
-    }),
-    request: realm.copyIn(request ?? {}),
-    functions: { execute },
-    values: { get: value },
-    environment: { tag: app.environment.tag, values: realm.copyIn(Object.fromEntries(app.environment.values)) },
-    runningAsSystem: () => user.type === "system",
-    services: FunctionServices.make(
-      { realm, database, run: (effect) => runPromise(Effect.mapBoth(effect, { onSuccess: realm.copyIn, onFailure })) },
-      app.id
-    )
-  })
-}
+const thrown = (cause: unknown): FunctionError =>
+  cause instanceof FunctionError
+    ? cause
+    : new FunctionError({ code: "FunctionExecutionError", message: failures.describe(cause) })

@@ -1,19 +1,37 @@
 /**
  * `context.services` of a function of an exported application: MongoDB's collections as such functions use them, with
- * cursors that may be awaited or returned as they are.
+ * cursors that may be awaited or returned as they are. It runs in the thread of the functions; the database is a port.
  *
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
-import type { Change, Database, DatabaseError, Document, Find, Namespace } from "../data/Database.ts"
+import type * as Effect from "effect/Effect"
+import type { Change, Database, Document, Find, Namespace } from "../data/Database.ts"
 import * as FunctionRealm from "./FunctionRealm.ts"
+import type { DatabaseMethod } from "./internal/messages.ts"
 import { isDocument } from "../data/internal/bson.ts"
 
-interface Host {
+/**
+ * The database as functions reach it: each method asks the server, and answers with a promise of the realm whose value
+ * is the realm's too.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type DatabasePort = {
+  readonly [Method in DatabaseMethod]: (
+    ...args: Parameters<Database["Service"][Method]>
+  ) => PromiseLike<Effect.Success<ReturnType<Database["Service"][Method]>>>
+}
+
+/**
+ * What the collections that functions see are built on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Host {
   readonly realm: FunctionRealm.FunctionRealm
-  readonly database: Database["Service"]
-  /** Runs an effect as a promise of the realm whose value is the realm's too. */
-  readonly run: (effect: Effect.Effect<unknown, DatabaseError>) => PromiseLike<unknown>
+  readonly database: DatabasePort
 }
 
 /** The names that options of a query go by; anything else in their place is a projection. */
@@ -96,19 +114,19 @@ const cursor = (host: Host, name: string, fetch: () => PromiseLike<unknown>, mor
 const findCursor = (host: Host, namespace: Namespace, query: Query): object => {
   const change = (key: "sort" | "limit" | "skip" | "projection") => (value: unknown) =>
     findCursor(host, namespace, { ...query, [key]: value })
-  return cursor(host, "cursor", () => host.run(host.database.find(namespace, query)), {
+  return cursor(host, "cursor", () => host.database.find(namespace, query), {
     sort: change("sort"),
     limit: change("limit"),
     skip: change("skip"),
     project: change("projection"),
     projection: change("projection"),
-    count: () => host.run(host.database.count(namespace, query))
+    count: () => host.database.count(namespace, query)
   })
 }
 
 const bulkNames = ["insertOne", "updateOne", "updateMany", "replaceOne", "deleteOne", "deleteMany"]
 
-const bulkWrite = Effect.fnUntraced(function* (host: Host, namespace: Namespace, writes: ReadonlyArray<Document>) {
+const bulkWrite = async (host: Host, namespace: Namespace, writes: ReadonlyArray<Document>) => {
   const { database } = host
   const result = { insertedCount: 0, matchedCount: 0, modifiedCount: 0, deletedCount: 0, upsertedCount: 0 }
   const insertedIds: Document = {}
@@ -121,18 +139,18 @@ const bulkWrite = Effect.fnUntraced(function* (host: Host, namespace: Namespace,
     }
     const filter = documentOf(host, given["filter"] ?? {}, "a filter")
     if (name === "insertOne") {
-      const [id] = yield* database.insert(namespace, [documentOf(host, given["document"], "document")])
+      const [id] = await database.insert(namespace, [documentOf(host, given["document"], "document")])
       insertedIds[i] = id
       result.insertedCount++
     } else if (name === "deleteOne" || name === "deleteMany") {
-      result.deletedCount += yield* database.delete(namespace, { filter, many: name === "deleteMany" })
+      result.deletedCount += await database.delete(namespace, { filter, many: name === "deleteMany" })
     } else {
       const change: Change =
         name === "replaceOne"
           ? { _tag: "Replace", document: documentOf(host, given["replacement"], "replacement") }
           : updateOf(host, given["update"], given)
       const upsert = given["upsert"] === true
-      const updated = yield* database.update(namespace, { filter, change, many: name === "updateMany", upsert })
+      const updated = await database.update(namespace, { filter, change, many: name === "updateMany", upsert })
       result.matchedCount += updated.matchedCount
       result.modifiedCount += updated.modifiedCount
       if ("upsertedId" in updated) {
@@ -142,62 +160,51 @@ const bulkWrite = Effect.fnUntraced(function* (host: Host, namespace: Namespace,
     }
   }
   return { ...result, insertedIds, upsertedIds }
-})
+}
 
 const collection = (host: Host, namespace: Namespace): object => {
-  const { database, run } = host
+  const { database, realm } = host
   const filterOf = (value: unknown) => documentOf(host, value ?? {}, "a filter")
+  const answer = <A>(promise: PromiseLike<A>, result: (value: A) => object) =>
+    promise.then((value) => realm.copyIn(result(value)))
   const update = (name: string, many: boolean) => (filter: unknown, change: unknown, settings?: unknown) => {
     const given = options(host, name, settings, ["upsert", "arrayFilters"])
-    return run(
-      database.update(namespace, {
-        filter: filterOf(filter),
-        change: updateOf(host, change, given),
-        many,
-        upsert: given["upsert"] === true
-      })
-    )
+    return database.update(namespace, {
+      filter: filterOf(filter),
+      change: updateOf(host, change, given),
+      many,
+      upsert: given["upsert"] === true
+    })
   }
   const remove = (many: boolean) => (filter: unknown) =>
-    run(
-      Effect.map(database.delete(namespace, { filter: filterOf(filter), many }), (deletedCount) => ({ deletedCount }))
-    )
+    answer(database.delete(namespace, { filter: filterOf(filter), many }), (deletedCount) => ({ deletedCount }))
   const findOneAnd =
     (name: string, change: (value: unknown, given: Document) => Change | { _tag: "Delete" }) =>
     (filter: unknown, value: unknown, settings: unknown) => {
       const known = ["upsert", "arrayFilters", "projection", "sort", "returnNewDocument", "new", "returnDocument"]
       const given = options(host, name, settings, known)
       const part = (key: string) => (given[key] === undefined ? undefined : documentOf(host, given[key], key))
-      return run(
-        Effect.map(
-          database.findOneAnd(namespace, {
-            filter: filterOf(filter),
-            change: change(value, given),
-            projection: part("projection"),
-            sort: part("sort"),
-            upsert: given["upsert"] === true,
-            returnNew:
-              given["returnNewDocument"] === true || given["new"] === true || given["returnDocument"] === "after"
-          }),
-          (found) => found ?? null
-        )
-      )
+      return database
+        .findOneAnd(namespace, {
+          filter: filterOf(filter),
+          change: change(value, given),
+          projection: part("projection"),
+          sort: part("sort"),
+          upsert: given["upsert"] === true,
+          returnNew: given["returnNewDocument"] === true || given["new"] === true || given["returnDocument"] === "after"
+        })
+        .then((found) => found ?? null)
     }
   const findOneAndDelete = findOneAnd("findOneAndDelete", () => ({ _tag: "Delete" }))
   const count = (filter?: unknown, settings?: unknown) => {
     const { limit, skip } = options(host, "count", settings, ["limit", "skip"])
     const whole = (value: unknown) => (value === undefined ? undefined : Number(value))
-    return run(database.count(namespace, { filter: filterOf(filter), limit: whole(limit), skip: whole(skip) }))
+    return database.count(namespace, { filter: filterOf(filter), limit: whole(limit), skip: whole(skip) })
   }
-  return FunctionRealm.unsupported("collection", host.realm.error, {
+  return FunctionRealm.unsupported("collection", realm.error, {
     find: (...args: ReadonlyArray<unknown>) => findCursor(host, namespace, queryOf(host, "find", args)),
     findOne: (...args: ReadonlyArray<unknown>) =>
-      run(
-        Effect.map(
-          database.find(namespace, { ...queryOf(host, "findOne", args), limit: 1 }),
-          ([found]) => found ?? null
-        )
-      ),
+      database.find(namespace, { ...queryOf(host, "findOne", args), limit: 1 }).then(([found]) => found ?? null),
     findOneAndUpdate: findOneAnd("findOneAndUpdate", (change, given) => updateOf(host, change, given)),
     findOneAndReplace: findOneAnd("findOneAndReplace", (document) => ({
       _tag: "Replace",
@@ -206,40 +213,36 @@ const collection = (host: Host, namespace: Namespace): object => {
     findOneAndDelete: (filter: unknown, settings: unknown) => findOneAndDelete(filter, undefined, settings),
     aggregate: (pipeline: unknown) => {
       const stages = documentsOf(host, pipeline, "a pipeline")
-      return cursor(host, "cursor", () => run(database.aggregate(namespace, stages)))
+      return cursor(host, "cursor", () => database.aggregate(namespace, stages))
     },
     count,
     countDocuments: count,
-    distinct: (field: unknown, filter?: unknown) => run(database.distinct(namespace, String(field), filterOf(filter))),
+    distinct: (field: unknown, filter?: unknown) => database.distinct(namespace, String(field), filterOf(filter)),
     insertOne: (document: unknown) =>
-      run(
-        Effect.map(database.insert(namespace, [documentOf(host, document, "a document")]), ([insertedId]) => ({
-          insertedId
-        }))
-      ),
+      answer(database.insert(namespace, [documentOf(host, document, "a document")]), ([insertedId]) => ({
+        insertedId
+      })),
     insertMany: (documents: unknown) =>
-      run(
-        Effect.map(database.insert(namespace, documentsOf(host, documents, "documents")), (insertedIds) => ({
-          insertedIds
-        }))
-      ),
+      answer(database.insert(namespace, documentsOf(host, documents, "documents")), (insertedIds) => ({ insertedIds })),
     updateOne: update("updateOne", false),
     updateMany: update("updateMany", true),
     replaceOne: (filter: unknown, document: unknown, settings: unknown) => {
       const { upsert } = options(host, "replaceOne", settings, ["upsert"])
-      return run(
-        database.update(namespace, {
-          filter: filterOf(filter),
-          change: { _tag: "Replace", document: documentOf(host, document, "a replacement") },
-          upsert: upsert === true
-        })
-      )
+      return database.update(namespace, {
+        filter: filterOf(filter),
+        change: { _tag: "Replace", document: documentOf(host, document, "a replacement") },
+        upsert: upsert === true
+      })
     },
     deleteOne: remove(false),
     deleteMany: remove(true),
     bulkWrite: (writes: unknown, settings: unknown) => {
       options(host, "bulkWrite", settings, ["ordered"])
-      return run(bulkWrite(host, namespace, documentsOf(host, writes, "bulkWrite")))
+      const result = bulkWrite(host, namespace, documentsOf(host, writes, "bulkWrite"))
+      return answer(
+        realm.promise<object>((resolve, reject) => result.then(resolve, reject)),
+        (value) => value
+      )
     }
   })
 }

@@ -6,27 +6,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { isIterable, isIterator, iteratorOf, noIterator, stepOf } from "./internal/iterators.ts"
 
 const isStream = (u: unknown): u is Stream.Stream<unknown, unknown> => Stream.isStream(u)
-
-type AnyIterator = {
-  readonly next: () => unknown
-  readonly return?: () => unknown
-}
-
-const isIterator = (u: unknown): u is AnyIterator =>
-  typeof u === "object" && u !== null && "next" in u && typeof u.next === "function"
-
-const methodOf = (u: object, name: symbol): (() => unknown) | undefined => {
-  const method: unknown = Reflect.get(u, name)
-  return typeof method === "function" ? () => Reflect.apply(method, u, []) : undefined
-}
-
-const iteratorOf = (u: unknown): (() => unknown) | undefined =>
-  typeof u !== "object" || u === null || "_bsontype" in u || ArrayBuffer.isView(u)
-    ? undefined
-    : (methodOf(u, Symbol.asyncIterator) ??
-      (Array.isArray(u) || isIterator(u) ? methodOf(u, Symbol.iterator) : undefined))
 
 /**
  * Whether a result yields its values one after the other, so that it is no value itself.
@@ -34,18 +16,7 @@ const iteratorOf = (u: unknown): (() => unknown) | undefined =>
  * @category guards
  * @since 0.1.0
  */
-export const isStreaming = (result: unknown): boolean =>
-  isStream(result) || (!Array.isArray(result) && iteratorOf(result) !== undefined)
-
-interface Step {
-  readonly done: boolean
-  readonly value: unknown
-}
-
-const stepOf = (u: unknown): Step =>
-  typeof u === "object" && u !== null
-    ? { done: "done" in u && u.done === true, value: "value" in u ? u.value : undefined }
-    : { done: true, value: undefined }
+export const isStreaming = (result: unknown): boolean => isStream(result) || isIterable(result)
 
 /**
  * A result as a stream. `step` runs a step of an iterator, `thrown` makes an error of what one throws.
@@ -64,7 +35,7 @@ export const make = <E>(
   return Stream.unwrap(
     Effect.sync(() => {
       const iterator = iterate()
-      if (!isIterator(iterator)) return Stream.fail(thrown("the iterator of the function's result has no next()"))
+      if (!isIterator(iterator)) return Stream.fail(thrown(noIterator))
       let ended = false
       return Stream.unfold(undefined, () =>
         Effect.map(

@@ -1,0 +1,18 @@
+/** How a function's failures read. */
+
+/** What the client reads of an exception: `String(exception)`, or JSON where that would say nothing. */
+export const describe = (cause: unknown): string => {
+  try {
+    const text = String(cause)
+    return text.startsWith("[object ") ? (JSON.stringify(cause) ?? text) : text
+  } catch {
+    return "the function threw a value that has no text"
+  }
+}
+
+export const notSendable = (message: string): string => `the function's result cannot be sent: ${message}`
+
+/** Why a stream is no result of a call. */
+export const aStream = notSendable("it is a stream, which callFunctionStreaming reads")
+
+export const notFound = (name: string): string => `function not found: '${name}'`

@@ -1,0 +1,123 @@
+/** What a server and a thread that runs the functions of an application tell each other. */
+
+/** The methods of the database that functions may ask for. Each is a host call of its own. */
+export const databaseMethods = [
+  "insert",
+  "find",
+  "update",
+  "delete",
+  "findOneAnd",
+  "aggregate",
+  "count",
+  "distinct"
+] as const
+
+/** A method of the database. */
+export type DatabaseMethod = (typeof databaseMethods)[number]
+
+/** What a function asks the server for. A new host call is added here, in `SourceContext.ts` and in `FunctionHost.ts`. */
+export type HostCall = DatabaseMethod | "execute"
+
+/** The source of a function. */
+export interface Source {
+  readonly text: string
+  readonly file: string
+  /** Only the server itself may call it. */
+  readonly closed: boolean
+}
+
+/** What a thread knows from the start. Values are written by `values.ts`. */
+export interface Setup {
+  readonly appId: string
+  readonly root: string | undefined
+  /** By the name of the function. */
+  readonly sources: ReadonlyMap<string, Source>
+  readonly values: ReadonlyMap<string, string>
+  readonly environment: string
+  /** Two numbers of 32 bits, at {@link received} and {@link begun}. */
+  readonly shared: Int32Array
+}
+
+/** Where the thread counts the batches it received: one that runs a function without end receives none. */
+export const received = 0
+
+/**
+ * Where the thread says which call it began last. It begins a call only by raising this to the call's id, and the server
+ * takes back whatever is not begun by raising it itself: so a call runs in one thread alone, however late that one wakes.
+ */
+export const begun = 1
+
+/** Whether an id comes after another one; ids start again below zero when the numbers of 32 bits are used up. */
+export const isAfter = (id: number, other: number): boolean => ((id - other) | 0) > 0
+
+/** How a call is answered: with Extended JSON, with a value in full, or with a stream of Extended JSON. */
+export type AnswerKind = "Text" | "Value" | "Stream"
+
+/** Either Extended JSON of a document whose `arguments` are meant, as a client sent it, or written by `values.ts`. */
+export type Arguments = { readonly document: string } | { readonly values: string }
+
+/** A call of a function. */
+export interface Call {
+  readonly _tag: "Call"
+  readonly id: number
+  readonly name: string
+  /** Where it is not that of the application's function of the name. */
+  readonly source: Source | undefined
+  /** The user and the request, as `values.ts` writes them. */
+  readonly caller: string
+  readonly args: Arguments
+  readonly kind: AnswerKind
+}
+
+/** What came of a host call. */
+export type Reply =
+  | { readonly _tag: "Success"; readonly value: string }
+  | {
+      readonly _tag: "Failure"
+      readonly message: string
+      readonly name?: string | undefined
+      readonly code?: number | undefined
+    }
+
+/** What the server tells; it sends batches. */
+export type ToThread =
+  | Call
+  /** Asks for the next event of the stream that answered a call. */
+  | { readonly _tag: "Next"; readonly id: number; readonly call: number }
+  /** Nobody waits for the call's answer any more, nor for the rest of its stream. */
+  | { readonly _tag: "Cancel"; readonly call: number }
+  | { readonly _tag: "Reply"; readonly id: number; readonly reply: Reply }
+
+/** What came of a call, or of a step of its stream. */
+export type Answer =
+  | { readonly _tag: "Done"; readonly text: string }
+  | { readonly _tag: "Streaming" }
+  | { readonly _tag: "End" }
+  | { readonly _tag: "Failed"; readonly message: string }
+  /** The client's arguments are not Extended JSON. */
+  | { readonly _tag: "Unreadable"; readonly message: string }
+
+/** On whose behalf something is done, also when the call is long over. */
+export interface Origin {
+  readonly call: number
+  readonly caller: string
+  /** The function that does it: the one called, or one that it executes. */
+  readonly name: string
+}
+
+/** How serious a line of a function's console is. */
+export type Level = "Debug" | "Info" | "Warn" | "Error"
+
+/** What the thread tells. */
+export type FromThread =
+  | { readonly _tag: "Answer"; readonly id: number; readonly answer: Answer }
+  | {
+      readonly _tag: "Ask"
+      readonly id: number
+      readonly origin: Origin
+      readonly method: HostCall
+      readonly args: string
+    }
+  | { readonly _tag: "Log"; readonly origin: Origin; readonly level: Level; readonly text: string }
+  /** An error that no call waits for. */
+  | { readonly _tag: "Stray"; readonly name: string | undefined; readonly text: string }

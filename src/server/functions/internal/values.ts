@@ -1,0 +1,118 @@
+/**
+ * Values as text that loses nothing a function could notice: BSON's classes, `undefined`, `NaN`, `-0`. Extended JSON
+ * would read a `Long`, an `Int32` or a `Double` as a plain number.
+ */
+import { EJSON, ObjectId } from "bson"
+import { isDate, isRegExp } from "node:util/types"
+import { define, type Document } from "../../data/internal/bson.ts"
+
+/** The only key of what JSON has no form for; a document that has such a key itself is written as a list. */
+const mark = "$"
+
+/** BSON's own writing of its classes, with the class of each number. */
+const exact = { relaxed: false }
+
+const marked = (...parts: ReadonlyArray<unknown>): object => ({ [mark]: parts })
+
+const pack = (value: unknown): unknown => {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return value
+    case "number":
+      return Number.isFinite(value) && !Object.is(value, -0)
+        ? value
+        : marked("number", Object.is(value, -0) ? "-0" : String(value))
+    case "bigint":
+      return marked("bigint", String(value))
+    case "object":
+      return value === null ? null : packObject(value)
+    default:
+      // what a function or a symbol is to others
+      return marked("undefined")
+  }
+}
+
+const packObject = (value: object): unknown => {
+  if (Array.isArray(value)) return Array.from(value, pack)
+  if (value instanceof ObjectId) return marked("id", value.toHexString())
+  if ("_bsontype" in value) return marked("bson", EJSON.serialize(value, exact))
+  if (isDate(value)) return marked("date", value.getTime())
+  if (isRegExp(value)) return marked("regexp", value.source, value.flags)
+  if (ArrayBuffer.isView(value)) {
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    return marked(Buffer.isBuffer(value) ? "buffer" : "bytes", bytes.toString("base64"))
+  }
+  const fields = Object.entries(value)
+  if (Object.hasOwn(value, mark)) {
+    return marked(
+      "fields",
+      fields.map(([key, inner]) => [key, pack(inner)])
+    )
+  }
+  const document: Document = {}
+  for (const [key, inner] of fields) define(document, key, pack(inner))
+  return document
+}
+
+const isObject = (u: unknown): u is Document => typeof u === "object" && u !== null
+
+const unpack = (value: unknown): unknown => {
+  if (!isObject(value)) return value
+  if (Array.isArray(value)) {
+    const items: Array<unknown> = value
+    for (const [i, item] of items.entries()) if (isObject(item)) items[i] = unpack(item)
+    return items
+  }
+  const parts = value[mark]
+  if (Array.isArray(parts)) return unmark(parts)
+  for (const key of Object.keys(value)) {
+    const inner = value[key]
+    if (isObject(inner)) define(value, key, unpack(inner))
+  }
+  return value
+}
+
+const unmark = ([type, first, second]: ReadonlyArray<unknown>): unknown => {
+  switch (type) {
+    case "number":
+      return Number(first)
+    case "bigint":
+      return BigInt(String(first))
+    case "id":
+      return new ObjectId(String(first))
+    case "bson":
+      return isObject(first) ? EJSON.deserialize(first, exact) : undefined
+    case "date":
+      // @effect-diagnostics-next-line globalDate:off -- BSON dates are JavaScript dates
+      return new Date(typeof first === "number" ? first : NaN)
+    case "regexp":
+      return new RegExp(String(first), String(second))
+    case "buffer":
+      return Buffer.from(String(first), "base64")
+    case "bytes":
+      return new Uint8Array(Buffer.from(String(first), "base64"))
+    case "fields": {
+      const document: Document = {}
+      const fields: ReadonlyArray<unknown> = Array.isArray(first) ? first : []
+      for (const field of fields) {
+        if (Array.isArray(field)) define(document, String(field[0]), unpack(field[1]))
+      }
+      return document
+    }
+    default:
+      return undefined
+  }
+}
+
+/** Writes a value. Throws where it is cyclic, or nested too deeply for anybody. */
+export const write = (value: unknown): string => JSON.stringify(pack(value))
+
+/** Reads what {@link write} wrote, as values of this realm. */
+export const read = (text: string): unknown => unpack(JSON.parse(text))
+
+/** Reads a list; anything else is an empty one. */
+export const readList = (text: string): ReadonlyArray<unknown> => {
+  const value = read(text)
+  return Array.isArray(value) ? value : []
+}
