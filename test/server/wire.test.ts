@@ -194,7 +194,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
           [Buffer.from([0xff, 0xfe, 0x00]), /^invalid request body/],
           ["[]", /must be a JSON object/],
           ["5", /must be a JSON object/],
-          [`{"$oid":"5f1d7f3e9c1b2a0012345678"}`, /must be a JSON object/],
+          [`{"$oid":"5f1d7f3e9c1b2a0012345678"}`, /'name' is a required string/],
           [`{"name":5}`, /'name' is a required string/],
           [`{"name":"echo","arguments":{}}`, /'arguments' must be an array/],
           [`{"name":"echo","arguments":[{"$oid":"x"}]}`, /^invalid request body: \$oid/],
