@@ -91,17 +91,3 @@ const failureOf = (error: FunctionError | DatabaseError): Reply =>
   error._tag === "FunctionError"
     ? { _tag: "Failure", message: error.message }
     : { _tag: "Failure", message: error.message, name: "MongoError", code: error.code }
-
-/**
- * Writes who calls, for the thread: it shows that to its functions, and hands it back with each host call.
- *
- * @internal
- */
-export const writeCaller = ({ request, user }: Caller): string => values.write({ user, request })
-
-/** @internal */
-export const readCaller = (app: App, text: string): Caller => {
-  // the thread hands back what the server wrote
-  const { request, user } = values.read(text) as Pick<Caller, "request" | "user">
-  return { app, user, request }
-}

@@ -126,6 +126,7 @@ const findCursor = (host: Host, namespace: Namespace, query: Query): object => {
 
 const bulkNames = ["insertOne", "updateOne", "updateMany", "replaceOne", "deleteOne", "deleteMany"]
 
+/* oxlint-disable eslint/no-await-in-loop -- each write sees what those before it did */
 const bulkWrite = async (host: Host, namespace: Namespace, writes: ReadonlyArray<Document>) => {
   const { database } = host
   const result = { insertedCount: 0, matchedCount: 0, modifiedCount: 0, deletedCount: 0, upsertedCount: 0 }
@@ -161,6 +162,7 @@ const bulkWrite = async (host: Host, namespace: Namespace, writes: ReadonlyArray
   }
   return { ...result, insertedIds, upsertedIds }
 }
+/* oxlint-enable eslint/no-await-in-loop */
 
 const collection = (host: Host, namespace: Namespace): object => {
   const { database, realm } = host

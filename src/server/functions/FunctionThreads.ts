@@ -16,7 +16,8 @@ import * as Redacted from "effect/Redacted"
 import { EjsonError } from "../../protocol/Ejson.ts"
 import type { App } from "../App.ts"
 import { FunctionError } from "./FunctionContext.ts"
-import { type Caller, type FunctionHost, readCaller, writeCaller } from "./FunctionHost.ts"
+import type { Caller, FunctionHost } from "./FunctionHost.ts"
+import { readCaller, writeCaller } from "./internal/caller.ts"
 import { describe } from "./internal/failures.ts"
 import { FunctionThread, type Job, type Outcome, type Waiting } from "./internal/FunctionThread.ts"
 import type { AnswerKind, Arguments, FromThread, Origin, Setup, Source } from "./internal/messages.ts"
@@ -142,7 +143,7 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
 
   const look = (): void => {
     const now = performance.now()
-    for (const thread of [...threads]) {
+    for (const thread of threads.slice()) {
       const before = thread.answering
       const silent = thread.check(now)
       if (!thread.answering && (thread.overdue || silent >= timeLimitMillis)) {
@@ -222,7 +223,7 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
   /** Who is behind what a thread tells, also when nobody waits for the call any more. */
   const behind = (thread: FunctionThread, { call, caller }: Origin): Pick<Job, "caller" | "services"> =>
     thread.calls.get(call) ??
-    thread.streams.get(call) ?? { caller: readCaller(app, caller), services: latest ?? Context.empty() }
+    thread.streams.get(call) ?? { caller: { app, ...readCaller(caller) }, services: latest ?? Context.empty() }
 
   const tell = (services: Context.Context<never> | undefined, log: Effect.Effect<void>, name?: string): void => {
     const annotations = { app: app.id, ...(name !== undefined && { function: name }) }
@@ -242,7 +243,6 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
   }
 
   const streamOf = ({ place }: Job): OpenStream => {
-    let untouched: NodeJS.Timeout | undefined
     const touch = () => clearTimeout(untouched)
     const close = () => {
       touch()
@@ -252,7 +252,7 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
     }
     // whoever asked for the stream may have gone before it was theirs to close
     // @effect-diagnostics-next-line globalTimers:off -- it guards the memory of a thread, no caller waits for it
-    untouched = setTimeout(close, timeLimitMillis).unref()
+    const untouched = setTimeout(close, timeLimitMillis).unref()
     return {
       _tag: "Streaming",
       close: Effect.sync(close),

@@ -8,10 +8,10 @@
  * @since 0.1.0
  */
 import { format } from "node:util"
-import type { Caller } from "./FunctionHost.ts"
 import type { FunctionRealm } from "./FunctionRealm.ts"
 import * as Realm from "./FunctionRealm.ts"
 import * as FunctionServices from "./FunctionServices.ts"
+import { readCaller } from "./internal/caller.ts"
 import { databaseMethods, type HostCall, type Level, type Setup } from "./internal/messages.ts"
 import { read } from "./internal/values.ts"
 
@@ -76,16 +76,13 @@ export const make = ({ ask, caller, execute, realm, setup }: Invocation): object
   })
 }
 
-/** The server wrote it. */
-const readCaller = (text: string) => read(text) as Pick<Caller, "request" | "user">
-
 const once = <A>(make: () => A): (() => A) => {
   let made: { readonly value: A } | undefined
   return () => (made ??= { value: make() }).value
 }
 
-/** What the server answers is what its database answered, so its methods' types hold. */
 const databasePort = (ask: Invocation["ask"]) =>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the server answers is what its database answered
   Object.fromEntries(
     databaseMethods.map((method) => [method, (...args: ReadonlyArray<unknown>) => ask(method, args)])
   ) as unknown as FunctionServices.DatabasePort

@@ -50,7 +50,8 @@ interface Listener {
 
 /** The thread's module: beside this one, or, for the command, which is one bundle at the top of `dist/`, in its place. */
 const entry = (): URL => {
-  const beside = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
+  if (import.meta.url.endsWith(".ts")) return new URL("./worker.ts", import.meta.url)
+  const beside = new URL("./worker.js", import.meta.url)
   return existsSync(beside) ? beside : new URL("./server/functions/internal/worker.js", import.meta.url)
 }
 
@@ -198,6 +199,7 @@ export class FunctionThread {
 
   #post(batch: ReadonlyArray<ToThread>): void {
     this.#posted = (this.#posted + 1) | 0
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
     this.#worker.postMessage(batch)
   }
 }
