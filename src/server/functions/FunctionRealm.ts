@@ -12,7 +12,7 @@
 import * as B from "bson"
 import { createRequire, isBuiltin } from "node:module"
 import { join } from "node:path"
-import { isDate } from "node:util/types"
+import { isDate, isRegExp } from "node:util/types"
 import * as vm from "node:vm"
 import * as ejson from "../../protocol/internal/ejson.ts"
 
@@ -127,7 +127,7 @@ interface Helpers {
 export const make = (root: string | undefined, onThrow: (cause: unknown) => void): FunctionRealm => {
   const contextified = vm.createContext(vm.constants.DONT_CONTEXTIFY)
   const helpers: Helpers = vm.runInContext(bootstrap, contextified)
-  const copyIn = helpers.copier(isDate, (value) => "_bsontype" in value || ArrayBuffer.isView(value))
+  const copyIn = helpers.copier(isDate, (value) => "_bsontype" in value || ArrayBuffer.isView(value) || isRegExp(value))
   const error = (message: string) => new helpers.Error(message)
   const compiled = new Map<string, Compiled>()
   const define = (name: string, value: unknown) =>

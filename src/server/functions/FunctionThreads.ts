@@ -92,7 +92,7 @@ export const timedOut: FunctionError = new FunctionError({
 })
 
 /** The most threads of an application. When none of them answers, calls wait. */
-const most = 4
+const most = 3
 
 /** How often threads that are busy are looked after, in milliseconds. */
 const lookEvery = 50

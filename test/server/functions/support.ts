@@ -1,7 +1,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { assert } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Deferred, Effect, Layer, Logger } from "effect"
 import type { AppServicesServer } from "effect-app-services/server"
 import { AppDirectory } from "effect-app-services/server"
 import { anonymous, callFunction, directory, inProcess } from "../support.ts"
@@ -12,23 +12,44 @@ export interface Source {
     | { readonly source: string; readonly private?: boolean; readonly can_evaluate?: unknown }
 }
 
-/** An exported application of these functions, in process. */
-export const exported = (sources: Source, files: Record<string, unknown> = {}, options?: AppServicesServer.Options) =>
-  Layer.unwrap(
-    Effect.gen(function* () {
-      const entries = Object.entries(sources).map(
-        ([name, source]) => [name, typeof source === "string" ? { source } : source] as const
-      )
-      const folder = yield* directory({
-        "realm_config.json": { app_id: "my-app" },
-        "auth/providers.json": { "anon-user": { name: "anon-user", type: "anon-user", disabled: false } },
-        "functions/config.json": entries.map(([name, { source: _, ...config }]) => ({ name, ...config })),
-        ...Object.fromEntries(entries.map(([name, { source }]) => [`functions/${name}.js`, source])),
-        ...files
-      })
-      return inProcess(yield* AppDirectory.load(folder), options)
+/** An exported application of these functions. */
+export const load = (sources: Source, files: Record<string, unknown> = {}) =>
+  Effect.gen(function* () {
+    const entries = Object.entries(sources).map(
+      ([name, source]) => [name, typeof source === "string" ? { source } : source] as const
+    )
+    const folder = yield* directory({
+      "realm_config.json": { app_id: "my-app" },
+      "auth/providers.json": { "anon-user": { name: "anon-user", type: "anon-user", disabled: false } },
+      "functions/config.json": entries.map(([name, { source: _, ...config }]) => ({ name, ...config })),
+      ...Object.fromEntries(entries.map(([name, { source }]) => [`functions/${name}.js`, source])),
+      ...files
     })
-  ).pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer]))
+    return yield* AppDirectory.load(folder)
+  }).pipe(Effect.provide([NodeFileSystem.layer, NodePath.layer]))
+
+/** An exported application of these functions, in process. */
+export const exported = (sources: Source, files?: Record<string, unknown>, options?: AppServicesServer.Options) =>
+  Layer.unwrap(Effect.map(load(sources, files), (app) => inProcess(app, options)))
+
+/** Collects what functions log, and tells when they log a line. */
+export const listening = Effect.sync(() => {
+  const lines: Array<string> = []
+  const awaited = new Map<string, Deferred.Deferred<void>>()
+  const expect = (line: string) => {
+    const deferred = awaited.get(line) ?? Deferred.makeUnsafe<void>()
+    awaited.set(line, deferred)
+    return lines.includes(line) ? Effect.void : Deferred.await(deferred)
+  }
+  const logger = Logger.make(({ message }) => {
+    for (const part of [message].flat()) {
+      lines.push(String(part))
+      const deferred = awaited.get(String(part))
+      if (deferred !== undefined) Deferred.doneUnsafe(deferred, Effect.void)
+    }
+  })
+  return { lines, expect, layer: Logger.layer([logger]) }
+})
 
 /** Calls the function `f` of these sources. */
 export const call = (
