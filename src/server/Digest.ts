@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Redacted from "effect/Redacted"
-import { createHash } from "node:crypto"
+import { createHash, createHmac } from "node:crypto"
 
 /**
  * The digest of a secret that is long and random, for which one plain hash is as good as a slow one.
@@ -14,3 +14,12 @@ import { createHash } from "node:crypto"
  */
 export const of = (secret: Redacted.Redacted): string =>
   createHash("sha256").update(Redacted.value(secret)).digest("hex")
+
+/**
+ * The tag of an HMAC.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const hmac = (hash: string, key: Uint8Array, data: Uint8Array): Uint8Array =>
+  createHmac(hash.replace("-", ""), key).update(data).digest()

@@ -34,6 +34,7 @@ import { Apps, type AppsError } from "./Apps.ts"
 import { AccessToken, RefreshToken } from "./users/Authorization.ts"
 import * as Body from "./Body.ts"
 import { Database } from "./data/Database.ts"
+import * as Digest from "./Digest.ts"
 import { EmailAccounts } from "./users/EmailAccounts.ts"
 import { FunctionRuntime } from "./functions/FunctionRuntime.ts"
 import * as Handlers from "./Handlers.ts"
@@ -130,7 +131,8 @@ const layerServices = (
   const random = SecureRandom.layerWebCrypto
   const platform = Layer.mergeAll(
     Apps.layer(apps, signingKey),
-    Mac.layerWebCrypto,
+    // each request has a tag to check: at once, where Web Crypto would send it to another thread and back
+    Mac.layerWebCryptoWith({ hmac: Digest.hmac }),
     PasswordHasher.PasswordHasher.layerCost(PasswordHasher.costs[passwordHashing ?? "standard"]),
     State.layerMemory,
     Database.layerMemory,

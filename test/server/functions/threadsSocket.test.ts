@@ -18,7 +18,7 @@ it.effect("over a socket, a function without end keeps nobody else from being se
   Effect.gen(function* () {
     const { expect, layer } = yield* listening
     const app = yield* load({
-      f: "exports = async () => { await null; console.log('begun'); while (true) {} }",
+      f: "exports = async (n) => { await null; console.log('begun ' + n); while (true) {} }",
       g: "exports = (n) => n"
     })
     yield* Effect.gen(function* () {
@@ -28,8 +28,8 @@ it.effect("over a socket, a function without end keeps nobody else from being se
         ask(url, "functions/call", { name, arguments: args }, token)
 
       const first = yield* logIn
-      const begun = yield* Effect.forkChild(expect("begun"), { startImmediately: true })
-      const hangs = yield* Effect.forkChild(call(first, "f"), { startImmediately: true })
+      const begun = yield* Effect.forkChild(expect("begun 1"), { startImmediately: true })
+      const hangs = yield* Effect.forkChild(call(first, "f", [1]), { startImmediately: true })
       yield* Fiber.join(begun)
       const answers = yield* Effect.forEach(
         Array.from({ length: 50 }, (_, n) => n),
@@ -48,17 +48,19 @@ it.effect("over a socket, a function without end keeps nobody else from being se
       })
       // a client that goes away takes nobody along either
       const controller = new AbortController()
+      const begunAgain = yield* Effect.forkChild(expect("begun 2"), { startImmediately: true })
       const leaves = yield* Effect.forkChild(
         Effect.promise(() =>
           fetch(`${url}/api/client/v2.0/app/my-app/functions/call`, {
             method: "POST",
             headers: { authorization: `Bearer ${first}` },
-            body: JSON.stringify({ name: "f", arguments: [] }),
+            body: JSON.stringify({ name: "f", arguments: [2] }),
             signal: controller.signal
           }).catch(() => undefined)
         ),
         { startImmediately: true }
       )
+      yield* Fiber.join(begunAgain)
       controller.abort()
       yield* Fiber.join(leaves)
       assert.deepStrictEqual((yield* call(first, "g", [1])).json, { $numberInt: "1" })
