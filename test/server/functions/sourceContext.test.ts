@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Logger } from "effect"
+import { Effect, Logger, References } from "effect"
 import { anonymous, callFunction } from "../support.ts"
 import { call, exported, result } from "./support.ts"
 
@@ -167,20 +167,19 @@ describe("what functions of an exported application find", () => {
   it.effect("log through the server's logger, with their name", () => {
     const logs: Array<unknown> = []
     const logger = Logger.make(({ fiber, logLevel, message }) => {
-      logs.push([logLevel, message, fiber.getRef(Logger.CurrentLoggers).size > 0])
+      const annotations = fiber.getRef(References.CurrentLogAnnotations)
+      if ("function" in annotations) logs.push([logLevel, message, annotations])
     })
     return Effect.gen(function* () {
       yield* result(
         "exports = () => { console.log('a', { b: 1 }); console.warn('%s!', 'w'); console.error(new Error('e').message) }"
       )
-      assert.deepStrictEqual(
-        logs.map((log) => (log as Array<unknown>).slice(0, 2)),
-        [
-          ["Info", ["a { b: 1 }"]],
-          ["Warn", ["w!"]],
-          ["Error", ["e"]]
-        ]
-      )
+      const annotations = { app: "my-app", function: "f" }
+      assert.deepStrictEqual(logs, [
+        ["Info", ["a { b: 1 }"], annotations],
+        ["Warn", ["w!"], annotations],
+        ["Error", ["e"], annotations]
+      ])
     }).pipe(Effect.provide(Logger.layer([logger])))
   })
 
