@@ -314,7 +314,13 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
     close: Effect.suspend(() => {
       closed = true
       clearInterval(watch)
-      const ending = threads.splice(0).map((thread) => thread.end())
+      const left: Array<Waiting> = [...queue]
+      queue.clear()
+      const ending = threads.splice(0).map((thread) => {
+        left.push(...thread.calls.values(), ...thread.steps.values())
+        return thread.end()
+      })
+      for (const waiting of left) waiting.settle({ _tag: "Stopped", why: gone })
       return Effect.promise(() => Promise.all(ending))
     })
   }

@@ -47,22 +47,20 @@ it.effect("over a socket, a function without end keeps nobody else from being se
         json: { error: "execution time limit exceeded", error_code: "ExecutionTimeLimitExceeded" }
       })
       // a client that goes away takes nobody along either
-      const controller = new AbortController()
       const begunAgain = yield* Effect.forkChild(expect("begun 2"), { startImmediately: true })
       const leaves = yield* Effect.forkChild(
-        Effect.promise(() =>
+        Effect.promise((signal) =>
           fetch(`${url}/api/client/v2.0/app/my-app/functions/call`, {
             method: "POST",
             headers: { authorization: `Bearer ${first}` },
             body: JSON.stringify({ name: "f", arguments: [2] }),
-            signal: controller.signal
-          }).catch(() => undefined)
+            signal
+          })
         ),
         { startImmediately: true }
       )
       yield* Fiber.join(begunAgain)
-      controller.abort()
-      yield* Fiber.join(leaves)
+      yield* Fiber.interrupt(leaves)
       assert.deepStrictEqual((yield* call(first, "g", [1])).json, { $numberInt: "1" })
     }).pipe(
       Effect.provide(
