@@ -24,7 +24,8 @@ const applications = ["main", "mail", "asked", "bare"].map((name) => join(import
 /** Starts the server; `stop` ends it. */
 export const start = async (): Promise<Host & { readonly stop: () => Promise<void> }> => {
   const command = join(import.meta.dirname, "../dist/bin.js")
-  const child = spawn(process.execPath, [command, "serve", ...applications, "--port", "0", "--json"], {
+  const flags = ["--port", "0", "--json", "--password-hashing", "testing"]
+  const child = spawn(process.execPath, [command, "serve", ...applications, ...flags], {
     stdio: ["ignore", "pipe", "pipe"]
   })
   let said = ""

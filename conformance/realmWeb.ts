@@ -29,9 +29,8 @@ export const connect = (
 ): Client => {
   let requests: Array<string> = []
   const counting: Fetch = (input, init) => {
-    const url = String(input instanceof Request ? input.url : input)
     requests.push(
-      `${init?.method ?? "GET"} ${url.replace(/^.*?\/api\/client\/v2\.0(\/app\/[^/]+)?/, "").split("?")[0]}`
+      `${init?.method ?? "GET"} ${input.replace(/^.*?\/api\/client\/v2\.0(\/app\/[^/]+)?/, "").split("?")[0]}`
     )
     if (requests.length > most) throw new Error(`realm-web asks for ever: ${requests.slice(-4).join(", ")}`)
     const answer: Promise<Response> = Reflect.apply(fetch, undefined, [input, init])

@@ -17,7 +17,8 @@ const logIn = ({ baseUrl }: Host, app: Mode, email: string, password: string): P
 const isDone = ({ status, text }: Reply) => assert.ok(status >= 200 && status < 300, `${status} ${text}`)
 
 const password = "secret1"
-const unknown = { email: "nobody@example.com", password, arguments: [] }
+/** Somebody else each time: there is a limit to what may be asked for one address. */
+const stranger = () => ({ email: `${unique("nobody")}@example.com`, password, arguments: [] })
 const wellFormed = { token: "0".repeat(128), tokenId: "5f1d7f3e9c1b2a0012345678" }
 
 export default [
@@ -64,7 +65,7 @@ export default [
     },
     "another user's token in the header does not matter": async ({ baseUrl }) => {
       for (const token of ["null", "", "a.b.c"]) {
-        const reply = await send(baseUrl, "POST", userpassPath("reset/send"), { token, body: unknown })
+        const reply = await send(baseUrl, "POST", userpassPath("reset/send"), { token, body: stranger() })
         assert.notEqual(reply.status, 401)
       }
     },
@@ -75,7 +76,7 @@ export default [
       }
     },
     "sends no confirmation to who is unknown": async (host) => {
-      fails(await post(host, "conform-main", "confirm/send", unknown), 404, "UserNotFound", "user not found")
+      fails(await post(host, "conform-main", "confirm/send", stranger()), 404, "UserNotFound", "user not found")
     }
   }),
 
@@ -96,15 +97,15 @@ export default [
       loggedIn(await logIn(host, "conform-main", email, "secret3"))
     },
     "needs no arguments at all": async (host) => {
-      const { arguments: _, ...body } = unknown
+      const { arguments: _, ...body } = stranger()
       fails(await post(host, "conform-main", "reset/call", body), 404, "UserNotFound", "user not found")
     },
     "of an unknown user": async (host) => {
-      fails(await post(host, "conform-main", "reset/call", unknown), 404, "UserNotFound", "user not found")
+      fails(await post(host, "conform-main", "reset/call", stranger()), 404, "UserNotFound", "user not found")
     },
     "sends no e-mails": async (host) => {
       const text = "please use reset password via function"
-      fails(await post(host, "conform-main", "reset/send", unknown), 400, "BadRequest", text)
+      fails(await post(host, "conform-main", "reset/send", stranger()), 400, "BadRequest", text)
     }
   }),
 
@@ -164,12 +165,12 @@ export default [
     },
     "of an unknown user": async (host) => {
       for (const path of ["confirm/send", "reset/send"]) {
-        fails(await post(host, "conform-mail", path, unknown), 404, "UserNotFound", "user not found")
+        fails(await post(host, "conform-mail", path, stranger()), 404, "UserNotFound", "user not found")
       }
     },
     "runs no functions": async (host) => {
       for (const path of ["confirm/call", "reset/call"]) {
-        assert.equal((await post(host, "conform-mail", path, unknown)).status, 400)
+        assert.equal((await post(host, "conform-mail", path, stranger())).status, 400)
       }
     }
   }),
@@ -192,7 +193,7 @@ export default [
     },
     "of an unknown user": async (host) => {
       for (const path of ["confirm/call", "confirm/send"]) {
-        fails(await post(host, "conform-asked", path, unknown), 404, "UserNotFound", "user not found")
+        fails(await post(host, "conform-asked", path, stranger()), 404, "UserNotFound", "user not found")
       }
     }
   }),
@@ -201,7 +202,7 @@ export default [
     "every endpoint refuses alike": async ({ baseUrl }) => {
       // an app without users of this kind has the provider neither to log in with nor to register at
       for (const path of ["register", "confirm/send", "reset/send", "confirm/call", "reset/call"]) {
-        const reply = await send(baseUrl, "POST", userpassPath(path, "conform-bare"), { body: unknown })
+        const reply = await send(baseUrl, "POST", userpassPath(path, "conform-bare"), { body: stranger() })
         fails(reply, [400, 404], undefined, "authentication via 'local-userpass' is unsupported")
       }
     }
