@@ -90,6 +90,13 @@ export default [
         }
       }
     },
+    "those of a deleted user are gone": async ({ baseUrl }) => {
+      const user = await someone(baseUrl)
+      const { key } = await created(baseUrl, user, "orphan")
+      await send(baseUrl, "DELETE", `${root}/auth/delete`, { token: user.access })
+      const reply = await send(baseUrl, "POST", appPath("auth/providers/api-key/login"), { body: { key } })
+      fails(reply, 401, "AuthError", "unauthorized")
+    },
     "the one that the session began with cannot be deleted in it": async ({ baseUrl }) => {
       const { id, key } = await created(baseUrl, await someone(baseUrl), "self")
       const { refresh } = await logIn(baseUrl, "api-key", { key })

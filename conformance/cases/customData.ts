@@ -31,6 +31,15 @@ export default [
         text: "é"
       })
     },
+    "is found by an id stored as text or as ObjectId; text is preferred, then the first": async ({ baseUrl }) => {
+      const user = await someone(baseUrl)
+      const nth = async () => JSON.stringify(await refreshed(baseUrl, user))
+      succeeds(await call(baseUrl, user, "addCustomData", { nth: "by ObjectId" }, true))
+      assert.match(await nth(), /"by ObjectId"/)
+      succeeds(await call(baseUrl, user, "addCustomData", { nth: "by text" }, false))
+      succeeds(await call(baseUrl, user, "addCustomData", { nth: "by text, later" }, false))
+      assert.match(await nth(), /"by text"/)
+    },
     "comes with a login too, and goes with its document": async ({ baseUrl }) => {
       const id = unique("custom")
       const user = await logIn(baseUrl, "custom-function", { id })

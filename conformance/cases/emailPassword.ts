@@ -47,6 +47,15 @@ export default [
         "already confirmed"
       )
     },
+    "a deleted user's address is as good as unknown, and free again": async (host) => {
+      const email = `${unique("deleted")}@example.com`
+      isDone(await post(host, "conform-main", "register", { email, password }))
+      const { access, id } = loggedIn(await logIn(host, "conform-main", email, password))
+      isDone(await send(host.baseUrl, "DELETE", `${root}/auth/delete`, { token: access }))
+      fails(await logIn(host, "conform-main", email, password), 401, "InvalidPassword", "unauthorized")
+      isDone(await post(host, "conform-main", "register", { email, password }))
+      assert.notEqual(loggedIn(await logIn(host, "conform-main", email, password)).id, id)
+    },
     "a password of 6 to 128 characters, an address that is not empty": async (host) => {
       const text = "password must be between 6 and 128 characters"
       for (const bad of ["", "short", "x".repeat(129)]) {
@@ -98,7 +107,9 @@ export default [
     },
     "needs no arguments at all": async (host) => {
       const { arguments: _, ...body } = stranger()
-      fails(await post(host, "conform-main", "reset/call", body), 404, "UserNotFound", "user not found")
+      for (const given of [body, { ...body, arguments: null }]) {
+        fails(await post(host, "conform-main", "reset/call", given), 404, "UserNotFound", "user not found")
+      }
     },
     "of an unknown user": async (host) => {
       fails(await post(host, "conform-main", "reset/call", stranger()), 404, "UserNotFound", "user not found")

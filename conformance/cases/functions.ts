@@ -29,6 +29,11 @@ export default [
     "a missing argument is undefined to the function": async ({ baseUrl }) => {
       assert.deepEqual((await raw(baseUrl, { name: "echo", arguments: [] })).value, { $undefined: true })
     },
+    "no arguments, in any form": async ({ baseUrl }) => {
+      for (const body of [{ name: "sum" }, { name: "sum", arguments: null }, { name: "sum", service: null }]) {
+        assert.deepEqual(succeeds(await raw(baseUrl, body)).value, int(0))
+      }
+    },
     "unknown keys, an empty service": async ({ baseUrl }) => {
       const body = { arguments: [1, 2], name: "sum", service: "", user_id: "x", extra: { deep: 1 } }
       assert.deepEqual(succeeds(await raw(baseUrl, body)).value, int(3))

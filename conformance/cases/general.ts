@@ -66,6 +66,13 @@ export default [
       succeeds(await send(baseUrl, "POST", `${root}/auth/session`, { token: refresh, headers }), 201)
       succeeds(await send(baseUrl, "DELETE", `${root}/auth/session`, { token: refresh, headers }), 204)
     },
+    "any content type, or what is none": async ({ baseUrl }) => {
+      const types = ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=UTF-8", ";;;", ""]
+      for (const type of types) {
+        const headers = { "content-type": type, accept: "*/*" }
+        loggedIn(await send(baseUrl, "POST", loginPath("custom-function"), { headers, body: { id: "any-type" } }))
+      }
+    },
     "unknown query parameters": async ({ baseUrl }) => {
       const { access } = await logIn(baseUrl)
       const body = { name: "sum", arguments: [1, 2] }

@@ -96,6 +96,11 @@ export default [
       assert.equal((await logIn(baseUrl, "custom-function", { id, options: { device: ofCore } })).id, first.id)
       assert.equal((await logIn(baseUrl, "custom-function", { named: id })).id, first.id)
     },
+    "custom-function: first logins at the same time are one user": async ({ baseUrl }) => {
+      const id = unique("at-once")
+      const users = await Promise.all(Array.from({ length: 10 }, () => logIn(baseUrl, "custom-function", { id })))
+      assert.equal(new Set(users.map(({ id }) => id)).size, 1)
+    },
     "custom-function: the function sees the payload without the options": async ({ baseUrl }) => {
       const payload = { seen: unique("seen"), count: { $numberInt: "5" }, nested: { list: [1, null] } }
       const user = await logIn(baseUrl, "custom-function", { ...payload, options: { device: ofRealmWeb } })

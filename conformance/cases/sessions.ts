@@ -20,6 +20,13 @@ export default [
         succeeds(await send(baseUrl, "GET", profile, { token: String(json["access_token"]) }))
       }
     },
+    "any number of refreshes at the same time": async ({ baseUrl }) => {
+      const { refresh } = await logIn(baseUrl)
+      const replies = await Promise.all(
+        Array.from({ length: 20 }, () => send(baseUrl, "POST", session, { token: refresh }))
+      )
+      assert.deepEqual([...new Set(replies.map(({ status }) => status))], [201])
+    },
     "a logout answers 204, and the refresh token is dead while the access token lives": async ({ baseUrl }) => {
       const { access, refresh } = await logIn(baseUrl)
       succeeds(await send(baseUrl, "DELETE", session, { token: refresh }), 204)

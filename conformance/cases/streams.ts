@@ -77,6 +77,13 @@ export default [
       )
       for (const { event } of events) assert.ok(event === undefined || event === "message")
     },
+    "may be read by a page of anywhere": async ({ baseUrl }) => {
+      const { access: token } = await logIn(baseUrl)
+      const headers = { origin: "https://shop.example" }
+      const reply = await send(baseUrl, "GET", `${path}?baas_request=${encoded(numbers)}`, { token, headers })
+      assert.equal(reply.headers["content-type"], "text/event-stream")
+      assert.equal(reply.headers["access-control-allow-origin"], headers.origin)
+    },
     "a failure under way is an event": async ({ baseUrl }) => {
       const { access } = await logIn(baseUrl)
       const query = `baas_request=${encoded(base64({ name: "failsLater", arguments: [] }))}`

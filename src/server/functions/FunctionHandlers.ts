@@ -40,7 +40,9 @@ interface Call {
 }
 
 const callOf = (request: Readonly<Record<string, unknown>>): Effect.Effect<Call, BadRequest> => {
-  const { arguments: args = [], name, service } = request
+  const { name, service } = request
+  // some clients write null for what they leave out
+  const args = request["arguments"] ?? []
   if (typeof name !== "string") {
     return Effect.fail(new BadRequest(body("'name' is a required string", "MissingParameter")))
   }
