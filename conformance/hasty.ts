@@ -1,38 +1,26 @@
 /**
- * The same application on a server of this process, where what takes minutes takes a moment: its tokens expire, its
- * functions run out of time, and somebody can disable its users.
+ * The same application on a server of this process, where what takes long takes a moment: its clock can be put forward,
+ * its functions soon run out of time, and somebody can disable its users.
  */
 import { NodeFileSystem, NodePath } from "@effect/platform-node"
-import { Duration, Effect, Layer, Logger, ManagedRuntime } from "effect"
+import { Clock, Duration, Effect, Layer, Logger, ManagedRuntime } from "effect"
 import { NodeAppServicesServer } from "effect-app-services/node"
 import { Admin, AppDirectory } from "effect-app-services/server"
 import { join } from "node:path"
 
 export interface Hasty {
   readonly baseUrl: string
+  /** Puts the server's clock forward. */
+  readonly pass: (time: Duration.Input) => void
   readonly disableUser: (id: string) => Promise<void>
   readonly enableUser: (id: string) => Promise<void>
 }
 
-/** Long enough for a slow machine to use a token at once, short enough to wait for its end. */
-export const accessSeconds = 2
-export const refreshSeconds = 5
-
-const app = AppDirectory.load(join(import.meta.dirname, "apps/main")).pipe(
-  Effect.map((app) => ({
-    ...app,
-    tokens: {
-      accessTokenLifetime: Duration.seconds(accessSeconds),
-      refreshTokenLifetime: Duration.seconds(refreshSeconds)
-    }
-  }))
-)
-
 const server = Layer.unwrap(
-  Effect.map(app, (app) =>
+  Effect.map(AppDirectory.load(join(import.meta.dirname, "apps/main")), (app) =>
     NodeAppServicesServer.layer(app, {
       passwordHashing: "testing",
-      functionTimeLimit: "300 millis",
+      functionTimeLimit: "1 second",
       shutdownTimeout: "100 millis"
     })
   )
@@ -40,7 +28,14 @@ const server = Layer.unwrap(
 
 /** Runs a check against a server of its own. */
 export const hastily = async (check: (host: Hasty) => Promise<unknown>): Promise<void> => {
-  const runtime = ManagedRuntime.make(server)
+  const real = Clock.Clock.defaultValue()
+  let passed = 0
+  const now = () => real.currentTimeMillisUnsafe() + passed
+  const clock: Clock.Clock = Object.assign(Object.create(real), {
+    currentTimeMillisUnsafe: now,
+    currentTimeMillis: Effect.sync(now)
+  })
+  const runtime = ManagedRuntime.make(Layer.provideMerge(server, Layer.succeed(Clock.Clock, clock)))
   try {
     const [baseUrl, admin] = await runtime.runPromise(
       Effect.gen(function* () {
@@ -49,6 +44,9 @@ export const hastily = async (check: (host: Hasty) => Promise<unknown>): Promise
     )
     await check({
       baseUrl,
+      pass: (time) => {
+        passed += Duration.toMillis(time)
+      },
       disableUser: (id) => runtime.runPromise(admin.disableUser("conform-main", id)),
       enableUser: (id) => runtime.runPromise(admin.enableUser("conform-main", id))
     })

@@ -2,8 +2,7 @@
 import assert from "node:assert/strict"
 import { topic } from "../harness.ts"
 import type { Host } from "../host.ts"
-import { coreHeaders, fails, loggedIn, loginPath, type Reply, root, send, unique } from "../wire.ts"
-import { userpassPath } from "../wire.ts"
+import { coreHeaders, fails, loggedIn, loginPath, type Reply, root, send, unique, userpassPath } from "../wire.ts"
 
 /** Confirmed at once, reset by a function; by e-mail; confirmed by a function. */
 type Mode = "conform-main" | "conform-mail" | "conform-asked"

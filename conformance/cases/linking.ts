@@ -1,8 +1,19 @@
 /** Linking credentials to a user, raw; and the redirect flow of OAuth 2.0, which is honestly refused. */
 import assert from "node:assert/strict"
 import { topic } from "../harness.ts"
-import { fails, type LoggedIn, logIn, loginPath, type Reply, root, send, someone, succeeds } from "../wire.ts"
-import { unique, userpassPath } from "../wire.ts"
+import {
+  fails,
+  type LoggedIn,
+  logIn,
+  loginPath,
+  type Reply,
+  root,
+  send,
+  someone,
+  succeeds,
+  unique,
+  userpassPath
+} from "../wire.ts"
 
 const link = (baseUrl: string, user: LoggedIn, provider: string, body: unknown): Promise<Reply> =>
   send(baseUrl, "POST", `${loginPath(provider)}?link=true`, { token: user.access, body })

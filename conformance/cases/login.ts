@@ -1,8 +1,19 @@
 /** Logging in with every provider, raw: the payloads of every SDK, the answer's form, and each refusal. */
 import assert from "node:assert/strict"
 import { topic } from "../harness.ts"
-import { claimsOf, coreHeaders, fails, loggedIn, logIn, loginPath, root, send, succeeds, unique } from "../wire.ts"
-import { userpassPath } from "../wire.ts"
+import {
+  claimsOf,
+  coreHeaders,
+  fails,
+  loggedIn,
+  logIn,
+  loginPath,
+  root,
+  send,
+  succeeds,
+  unique,
+  userpassPath
+} from "../wire.ts"
 
 const hex = /^[0-9a-f]{24}$/
 const ofCore = {

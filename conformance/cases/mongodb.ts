@@ -1,8 +1,20 @@
 /** The MongoDB service, raw: the argument documents of each SDK, typed results, and failures (§8.1 to 8.4). */
 import assert from "node:assert/strict"
 import { topic } from "../harness.ts"
-import { appPath, call, coreHeaders, fails, type Json, type LoggedIn, logIn, type Reply } from "../wire.ts"
-import { send, someone, succeeds, unique } from "../wire.ts"
+import {
+  appPath,
+  call,
+  coreHeaders,
+  fails,
+  type Json,
+  type LoggedIn,
+  logIn,
+  type Reply,
+  send,
+  someone,
+  succeeds,
+  unique
+} from "../wire.ts"
 
 const int = (n: number) => ({ $numberInt: String(n) })
 
