@@ -299,7 +299,7 @@ interface Applied extends Says {
   readonly partial: boolean
   /** Whether the role allows everything, to every document. */
   readonly everything: boolean
-  /** What the role says of a document that a change is for, as far as it does not ask what the change is. */
+  /** What the role says of a document that a change is for, as far as that does not depend on the change. */
   readonly ofOld: Says
   readonly role: Role
 }
@@ -330,7 +330,7 @@ const apply = (role: Role, condition: Conditions.Condition, known: Operands.Know
     isVisible: Conditions.holds(visible),
     partial: visible !== false && read !== true && Fields.readsAny(fields) !== false,
     everything: Conditions.and([condition, read, write, filterRead, filterWrite, inserts, deletes]) === true,
-    ofOld: asksOfChanges ? saying((it) => Conditions.weakened(it, Operands.isOfChange)) : says,
+    ofOld: asksOfChanges ? saying(Conditions.ofOld) : says,
     role
   }
 }

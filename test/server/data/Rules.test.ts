@@ -4,6 +4,7 @@ import { ObjectId } from "bson"
 import { Effect, Result } from "effect"
 import * as Rules from "effect-app-services/server/data/Rules"
 import type { FunctionUser } from "effect-app-services/server/functions/FunctionContext"
+import { accessOf as accessGiven, given } from "./asking.ts"
 
 const id = "5f0000000000000000000001"
 const ada: FunctionUser = {
@@ -17,16 +18,7 @@ const bob: FunctionUser = { id: "5f0000000000000000000002", type: "normal", data
 
 const all = { read: true, write: true, insert: true, delete: true }
 
-const given = (user: FunctionUser): Rules.Given => ({
-  user,
-  request: undefined,
-  values: new Map(),
-  environment: { tag: "", values: new Map() },
-  call: () => Effect.die("no function is called")
-})
-
-const accessOf = (rule: unknown, user: FunctionUser) =>
-  Effect.runSync(Result.getOrThrow(Rules.compile(rule)).accessOf(given(user)))
+const accessOf = (rule: unknown, user: FunctionUser) => accessGiven(rule, given(user))
 
 const shown = (role: object, document: Record<string, unknown>, user = ada) =>
   accessOf({ roles: [role] }, user).shown(document)

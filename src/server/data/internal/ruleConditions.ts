@@ -12,6 +12,7 @@ import {
   compute,
   expansion,
   field,
+  isOfChange,
   type Known,
   type Operand,
   operand,
@@ -58,6 +59,19 @@ export const weakened = (condition: Condition, isUnknown: (path: string) => bool
   if ($and !== undefined) return and(all($and).map((it) => weakened(it, isUnknown)))
   if ($or !== undefined) return or(all($or).map((it) => weakened(it, isUnknown)))
   return mentions(condition, isUnknown) ? true : condition
+}
+
+/**
+ * What a condition asks of a document that is about to be changed. What it says of a field before and after the change is
+ * taken at its word; what it says of a field alone must hold before the change as well as after it.
+ */
+export const ofOld = (condition: Condition): Condition => {
+  const told = new Set<string>()
+  mentions(condition, (path) => {
+    if (path.startsWith(`${before}.`)) told.add(path.slice(before.length + 1))
+    return false
+  })
+  return weakened(condition, (path) => isOfChange(path) || told.has(path))
 }
 
 /** A condition for a document that nothing changes: what it was before is what it is. */
