@@ -6,7 +6,6 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
@@ -93,19 +92,33 @@ const pathsOf = (change: Change): ReadonlyArray<string> | undefined => {
   return Object.values(update).flatMap((fields) => (Bson.isDocument(fields) ? Object.keys(fields) : []))
 }
 
-/** The lock that the change holds of which this is a part: a function that a rule calls may make changes too. */
-const Held = Context.Reference<Semaphore.Semaphore | undefined>("effect-app-services/server/data/RuledDatabase/Held", {
-  defaultValue: () => undefined
-})
-
-// a change is allowed for what a document is, so no other change of a client may come between
-const locks = new WeakMap<Database["Service"], Semaphore.Semaphore>()
-
-const lockOf = (database: Database["Service"]): Semaphore.Semaphore => {
-  let lock = locks.get(database)
-  if (lock === undefined) locks.set(database, (lock = Semaphore.makeUnsafe(1)))
-  return lock
+interface Lock {
+  readonly semaphore: Semaphore.Semaphore
+  /** How many changes hold it or wait for it. */
+  users: number
 }
+
+const locks = new WeakMap<Database["Service"], Map<string, Lock>>()
+
+/**
+ * Makes changes of a collection one after the other: one is allowed for what a document is, so no other change of a
+ * client may come between. The function of a rule may take its time, so that other collections must not wait for it.
+ */
+const exclusively =
+  (database: Database["Service"]) =>
+  <A, E>(effect: Effect.Effect<A, E>, { appId, collection, database: name, service }: Namespace) =>
+    Effect.suspend(() => {
+      const ofDatabase = locks.get(database) ?? new Map<string, Lock>()
+      locks.set(database, ofDatabase)
+      const key = JSON.stringify([appId, service, name, collection])
+      const lock = ofDatabase.get(key) ?? { semaphore: Semaphore.makeUnsafe(1), users: 0 }
+      ofDatabase.set(key, lock)
+      lock.users++
+      const leave = Effect.sync(() => {
+        if (--lock.users === 0) ofDatabase.delete(key)
+      })
+      return Effect.ensuring(lock.semaphore.withPermit(effect), leave)
+    })
 
 /**
  * A database that obeys rules. They hold for the one collection that `access` is of; `isOpen` tells of others.
@@ -221,11 +234,7 @@ export const make = (
     return made
   })
 
-  const exclusively = <A>(effect: Effect.Effect<A, DatabaseError>) =>
-    Effect.flatMap(Held, (held) => {
-      const lock = lockOf(database)
-      return held === lock ? effect : lock.withPermit(Effect.provideService(effect, Held, lock))
-    })
+  const alone = exclusively(database)
 
   const update: Database["Service"]["update"] = Effect.fnUntraced(function* (
     namespace,
@@ -250,7 +259,7 @@ export const make = (
       modifiedCount += result.modifiedCount
     }
     return { matchedCount: found.length, modifiedCount }
-  }, exclusively)
+  }, alone)
 
   const remove: Database["Service"]["delete"] = Effect.fnUntraced(function* (namespace, { filter, many }) {
     const found = yield* targets(namespace, { filter, limit: many === true ? 0 : 1 })
@@ -261,7 +270,7 @@ export const make = (
       deleted += yield* database.delete(namespace, { filter: yield* exactly(filter, before) })
     }
     return deleted
-  }, exclusively)
+  }, alone)
 
   const findOneAnd: Database["Service"]["findOneAnd"] = Effect.fnUntraced(function* (
     namespace,
@@ -287,7 +296,7 @@ export const make = (
     const asked = { filter: yield* exactly(filter, before), change, returnNew }
     const changed = yield* database.findOneAnd(namespace, asked)
     return returnNew === true && change._tag !== "Delete" ? yield* answer(changed) : old
-  }, exclusively)
+  }, alone)
 
   /** A change as far as its document is shown; that of a document that is gone only where all may be read. */
   const visibleEvent = Effect.fnUntraced(function* (namespace: Namespace, event: Document) {
