@@ -43,9 +43,12 @@ export const or = (conditions: ReadonlyArray<Condition>): Condition => {
 export const not = (condition: Condition): Condition =>
   typeof condition === "boolean" ? !condition : { $nor: [condition] }
 
-/** A condition as a predicate. */
-export const holds = (condition: Condition): ((document: Document) => boolean) =>
-  typeof condition === "boolean" ? () => condition : Language.matcher(condition)
+/** A condition as a predicate, made when it is first asked: most that are known of a user are never. */
+export const holds = (condition: Condition): ((document: Document) => boolean) => {
+  if (typeof condition === "boolean") return () => condition
+  let matches: ((document: Document) => boolean) | undefined
+  return (document) => (matches ??= Language.matcher(condition))(document)
+}
 
 /** A condition as a filter. */
 export const filterOf = (condition: Condition): Document =>
