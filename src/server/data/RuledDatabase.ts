@@ -100,17 +100,20 @@ interface Lock {
 
 const locks = new WeakMap<Database["Service"], Map<string, Lock>>()
 
+const lockKey = ({ appId, collection, database, service }: Namespace): string =>
+  JSON.stringify([appId, service, database, collection])
+
 /**
  * Makes changes of a collection one after the other: one is allowed for what a document is, so no other change of a
  * client may come between. The function of a rule may take its time, so that other collections must not wait for it.
  */
 const exclusively =
   (database: Database["Service"]) =>
-  <A, E>(effect: Effect.Effect<A, E>, { appId, collection, database: name, service }: Namespace) =>
+  <A, E>(effect: Effect.Effect<A, E>, namespace: Namespace) =>
     Effect.suspend(() => {
       const ofDatabase = locks.get(database) ?? new Map<string, Lock>()
       locks.set(database, ofDatabase)
-      const key = JSON.stringify([appId, service, name, collection])
+      const key = lockKey(namespace)
       const lock = ofDatabase.get(key) ?? { semaphore: Semaphore.makeUnsafe(1), users: 0 }
       ofDatabase.set(key, lock)
       lock.users++
