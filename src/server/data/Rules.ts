@@ -187,13 +187,14 @@ interface Filter {
 
 const filter = (input: unknown, place: string, whole: Operands.Scope): Filter => {
   const value = documentAt(input, place)
-  onlyKeys(value, ["_id", "id", "name", "apply_when", "query", "projection"], place)
+  onlyKeys(value, ["_id", "id", "name", "apply_when", "query", "projection", "project"], place)
   // a filter applies to a request, before there is any document
   const toApply: Operands.Scope = { ...whole, calls: [], about: "request" }
   const scope: Operands.Scope = { ...whole, calls: [] }
-  const projection = Conditions.isEmpty(value["projection"])
-    ? undefined
-    : documentAt(value["projection"], `${place}.projection`)
+  // documentation and exports name it differently
+  const given = value["projection"] ?? value["project"]
+  if (given !== (value["project"] ?? given)) refuse(`${place}.project`, "a second projection")
+  const projection = Conditions.isEmpty(given) ? undefined : documentAt(given, `${place}.projection`)
   for (const [name, shows] of Object.entries(projection ?? {})) {
     if (shows !== 0 && shows !== 1 && typeof shows !== "boolean") {
       refuse(`${place}.projection.${name}`, "a projection by anything but 0 and 1")

@@ -156,7 +156,8 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
       (name: string, ...args: ReadonlyArray<unknown>): unknown => {
         const fn = caller.app.functions.get(name)
         if (fn?.body._tag === "Source") {
-          const next = access.immediately(caller, fn, args.map(copy))
+          // what goes from one function to another stays as it is, unless a rule has to read it
+          const next = access.immediately(caller, fn, fn.gate === undefined ? [] : args.map(copy))
           if (next !== undefined) return invoke(next, fn, fn.body, args)
         }
         return runPromise(

@@ -159,6 +159,7 @@ describe("a rule is not understood", () => {
     [{ roles: [{ fields: { a: true } }] }, "roles[0].fields.a", /field permission/],
     [{ roles: [{}], filters: [{ apply_when: { owner: 1 } }] }, "filters[0].apply_when.owner", /document/],
     [{ roles: [{}], filters: [{ projection: { a: "$b" } }] }, "filters[0].projection.a", /projection/],
+    [{ roles: [{}], filters: [{ project: { a: 1 }, projection: { b: 1 } }] }, "filters[0].project", /second/],
     [{ roles: [{}], filters: [{ projection: { _id: 0 } }] }, "filters[0].projection._id", /_id/]
   ])("%j", (rule, place, message) => {
     const compiled = Rules.compile(rule)
@@ -259,5 +260,13 @@ describe("a filter", () => {
     assert.isUndefined(accessOf(rule, ada).shown({ owner: "x" }))
     assert.isDefined(accessOf(rule, ada).shown({ owner: id }))
     assert.isDefined(accessOf(rule, bob).shown({ owner: "x" }))
+  })
+
+  it("hides fields, by either name of its projection", () => {
+    for (const key of ["projection", "project"]) {
+      const access = accessOf({ roles: [all], filters: [{ [key]: { secret: 0 } }] }, ada)
+      assert.deepStrictEqual(access.projections, [{ secret: 0 }])
+      assert.isTrue(access.partial)
+    }
   })
 })

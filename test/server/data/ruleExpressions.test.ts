@@ -203,6 +203,9 @@ describe("a change", () => {
     const role = { apply_when: { "%%prevRoot.owner": "%%user.id" }, ...all }
     assert.deepStrictEqual(accessOf({ roles: [role] }, asked).readable, { owner: { $eq: id } })
     assert.isFalse(accessOf({ roles: [role] }, asked).mayInsert(mine))
+    // in a rule of the whole document, that is what a field's name stands for
+    assert.isTrue(update({ write: { "%%prev.status": "draft", "%%this.status": "final" } }, { status: "final" }))
+    assert.isFalse(update({ write: { "%%prev.status": "final" } }, { status: "final" }))
   })
 
   it("of a field, by what the field was and becomes", () => {
@@ -308,6 +311,7 @@ describe("a function of a rule", () => {
     [1, false],
     ["true", false],
     [{}, false],
+    [[true], false],
     [true, true]
   ])("that answers %j lets in: %s", (value, expected) => {
     for (const expression of [fn("f"), { "%%true": fn("f") }]) {

@@ -136,6 +136,7 @@ describe("a function of an exported application", () => {
         [ada.id, true],
         [ada.id, false]
       ])
+      assert.strictEqual(yield* ada.call("handsOn"), "itself")
       assert.deepStrictEqual(yield* ada.call("outerAsSystem"), [
         [ada.id, true],
         [ada.id, false]
@@ -148,6 +149,9 @@ describe("a function of an exported application", () => {
             source: `exports = () => [context.functions.execute("whoAsSystem"), context.functions.execute("who")]`,
             run_as_system: true
           },
+          // a value that cannot be copied
+          handsOn: `exports = () => { const a = {}; a.a = a; return context.functions.execute("called", a, () => "itself") }`,
+          called: "exports = (a, answer) => a.a === a && answer()",
           who,
           whoAsSystem: { source: who, run_as_system: true }
         })

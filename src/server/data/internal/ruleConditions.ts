@@ -12,6 +12,7 @@ import {
   compute,
   expansion,
   field,
+  isComputed,
   isOfChange,
   type Known,
   type Operand,
@@ -319,6 +320,17 @@ const condition = (left: Operand, value: unknown, place: string, scope: Scope): 
   return (known) => and(all.map((it) => it(known)))
 }
 
+/** Whether a value is true, or false, itself: a list that holds `true` is not. */
+const isExactly = (asked: boolean, value: unknown, place: string, scope: Scope): Expression => {
+  const found = operand(value, place, scope)
+  if (found._tag === "Field" && !isComputed(found.path)) return condition(found, asked, place, scope)
+  if (found._tag !== "Field") {
+    return (known) => (found._tag === "Literal" ? found.value : found.get(known)) === asked
+  }
+  const exact = compute(scope, [found], (known, seen) => valueOf(found, known, seen) === asked)
+  return on(exact, place, (path) => ({ [path]: { $eq: true } }))
+}
+
 const keyed = (name: string, value: unknown, place: string, scope: Scope): Expression => {
   switch (name) {
     case "$or":
@@ -336,7 +348,7 @@ const keyed = (name: string, value: unknown, place: string, scope: Scope): Expre
       return (known) => not(inner(known))
     }
     case "%function":
-      return condition(operand({ [name]: value }, place.slice(0, -name.length - 1), scope), true, place, scope)
+      return isExactly(true, { [name]: value }, place.slice(0, -name.length - 1), scope)
     case "%%true":
     case "%%false": {
       if (isEmpty(value)) return refuse(place, "an empty document as value")
@@ -344,7 +356,7 @@ const keyed = (name: string, value: unknown, place: string, scope: Scope): Expre
       const isValue =
         (typeof value === "string" && value !== "%%true" && value !== "%%false") ||
         (Bson.isDocument(value) && Object.keys(value).length === 1 && Object.hasOwn(value, "%function"))
-      if (isValue) return condition(operand(value, place, scope), name === "%%true", place, scope)
+      if (isValue) return isExactly(name === "%%true", value, place, scope)
       const inner = expression(value, place, scope)
       return name === "%%true" ? inner : (known) => not(inner(known))
     }
