@@ -49,7 +49,7 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
       name,
       private: config.private ?? false,
       closed: Result.isFailure(gate) || runAs === undefined,
-      gate: Result.getOrUndefined(gate),
+      gate: isOpen(config.can_evaluate) ? undefined : Result.getOrUndefined(gate),
       runAs: runAs ?? { _tag: "Caller" },
       body
     })
@@ -82,6 +82,13 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
   }
   return functions
 })
+
+/** Whether there is no rule at all, so that nothing needs to be read of a call. */
+const isOpen = (rule: unknown): boolean =>
+  rule === undefined ||
+  rule === null ||
+  rule === true ||
+  (typeof rule === "object" && !Array.isArray(rule) && Object.keys(rule).length === 0)
 
 /** As whom a function runs; `undefined` where the settings leave that open. */
 const runAsOf = (files: AppFiles, config: FunctionConfig, configFile: string): RunAs | undefined => {
