@@ -25,7 +25,7 @@ import * as RequestLog from "./RequestLog.ts"
 import { findApp, functionRequest } from "./Requests.ts"
 import { Sessions } from "./users/Sessions.ts"
 import { type ApiKey, State } from "./users/State.ts"
-import { profileData } from "./users/Users.ts"
+import { profileData } from "./users/UserData.ts"
 
 const application = HttpApiBuilder.group(Api, "application", (handlers) =>
   Effect.map(findApp, (find) =>

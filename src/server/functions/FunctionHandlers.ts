@@ -17,14 +17,14 @@ import { BadRequest, body, NotFound } from "../ApiErrors.ts"
 import type { HostedApp } from "../Apps.ts"
 import { currentUserOf } from "../users/Authorization.ts"
 import * as Body from "../Body.ts"
-import { Database, type DatabaseError } from "../data/Database.ts"
+import type { DatabaseError } from "../data/Database.ts"
 import type { FunctionError } from "./FunctionContext.ts"
 import { type Caller, FunctionRuntime } from "./FunctionRuntime.ts"
 import * as FunctionStream from "./FunctionStream.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as MongoService from "../data/MongoService.ts"
 import { findApp, functionRequest } from "../Requests.ts"
-import { customDataOfClaim, functionUser } from "../users/Users.ts"
+import { customDataOfClaim, functionUser } from "../users/UserData.ts"
 
 const functionFailed = ({ code, message }: FunctionError): BadRequest | NotFound =>
   code === "FunctionNotFound" ? new NotFound(body(message, code)) : new BadRequest(body(message, code))
@@ -116,7 +116,6 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
   Effect.gen(function* () {
     const find = yield* findApp
     const runtime = yield* FunctionRuntime
-    const database = yield* Database
     return handlers
       .handleRaw(
         "call",
@@ -126,7 +125,7 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
           const result =
             service === undefined
               ? yield* Effect.mapError(runtime.call(caller, name, args), functionFailed)
-              : yield* MongoService.call(database, caller, service, name, args)
+              : yield* MongoService.call(runtime.databaseOf(caller), caller.app, service, name, args)
           if (FunctionStream.isStreaming(result)) {
             return yield* unsendable("it is a stream, which callFunctionStreaming reads")
           }
@@ -144,7 +143,7 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
           return answer(
             service === undefined
               ? yield* Effect.mapError(runtime.stream(caller, name, args), functionFailed)
-              : yield* MongoService.watch(database, caller, service, name, args)
+              : yield* MongoService.watch(runtime.databaseOf(caller), caller.app, service, name, args)
           )
         })
       )

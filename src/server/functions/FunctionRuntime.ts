@@ -11,24 +11,25 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { format } from "node:util"
 import type { App, AppFunction, Handler } from "../App.ts"
+import * as Collection from "../data/Collection.ts"
 import { Database, type DatabaseError } from "../data/Database.ts"
-import { FunctionContext, FunctionError, type FunctionRequest, type FunctionUser } from "./FunctionContext.ts"
+import { State } from "../users/State.ts"
+import { type Actor, type Caller, make as makeAccess, notAllowed } from "./FunctionAccess.ts"
+import { FunctionContext, FunctionError } from "./FunctionContext.ts"
 import * as FunctionRealm from "./FunctionRealm.ts"
 import * as FunctionStream from "./FunctionStream.ts"
 import * as FunctionServices from "./FunctionServices.ts"
 import { copy } from "../data/internal/bson.ts"
 
-/**
- * One call, and who makes it.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Caller {
-  readonly app: App
-  readonly user: FunctionUser
-  readonly request: FunctionRequest | undefined
-}
+export type {
+  /**
+   * One call, and who makes it.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Caller
+} from "./FunctionAccess.ts"
 
 /**
  * Runs functions.
@@ -53,17 +54,20 @@ export class FunctionRuntime extends Context.Service<
       fn: AppFunction,
       args: ReadonlyArray<unknown>
     ) => Effect.Effect<unknown, FunctionError>
+    /** The database as who calls may use it, without any function. */
+    readonly databaseOf: (caller: Caller) => Database["Service"]
   }
 >()("effect-app-services/server/functions/FunctionRuntime") {
   /** A call may take 90 seconds unless told otherwise. */
   static readonly layer = (options?: {
     readonly timeLimit?: Duration.Input | undefined
-  }): Layer.Layer<FunctionRuntime, never, Database> =>
+  }): Layer.Layer<FunctionRuntime, never, Database | State> =>
     Layer.effect(FunctionRuntime, make(Duration.fromInputUnsafe(options?.timeLimit ?? "90 seconds")))
 }
 
 const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
   const database = yield* Database
+  const state = yield* State
   const realms = new Map<App, FunctionRealm.FunctionRealm>()
   yield* Effect.addFinalizer(() => Effect.sync(() => realms.forEach((realm) => realm.close())))
 
@@ -92,7 +96,25 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
     caller: Caller,
     fn: AppFunction,
     args: ReadonlyArray<unknown>
+  ): Effect.Effect<unknown, FunctionError> =>
+    Effect.flatMap(access.actor(caller, fn, args), (actor) => evaluateAs(actor, fn, args))
+
+  const access = makeAccess(database, state, evaluate)
+
+  /** Calls a function on behalf of another one. */
+  const execute = (caller: Caller, name: string, args: ReadonlyArray<unknown>) =>
+    Effect.gen(function* () {
+      const fn = yield* find(caller.app, name)
+      yield* access.check(caller, fn, args)
+      return yield* evaluate(caller, fn, args)
+    })
+
+  const evaluateAs = (
+    actor: Actor,
+    fn: AppFunction,
+    args: ReadonlyArray<unknown>
   ): Effect.Effect<unknown, FunctionError> => {
+    const { caller } = actor
     const { body } = fn
     switch (body._tag) {
       case "Broken":
@@ -104,18 +126,22 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
           request: caller.request,
           value: (name) => caller.app.values.get(name),
           environment: caller.app.environment,
-          execute: (name, ...args) =>
-            Effect.map(
-              Effect.flatMap(find(caller.app, name), (fn) => evaluate(caller, fn, args)),
-              copy
-            )
+          runningAsSystem: actor.isSystem,
+          collection: (name, collection, service = "mongodb-atlas") =>
+            Collection.make(access.databaseOf(actor, fn), {
+              appId: caller.app.id,
+              service,
+              database: name,
+              collection
+            }),
+          execute: (name, ...args) => Effect.map(execute(caller, name, args), copy)
         })
       case "Source":
         return Effect.contextWith((services: Context.Context<never>) => {
           const realm = realmOf(caller.app, services)
-          const invoke = invoker(realm, services, caller)
+          const invoke = invoker(realm, services)
           return Effect.tryPromise({
-            try: async () => await invoke(body, fn.name, args.map(realm.copyIn)),
+            try: async () => await invoke(actor, fn, body, args.map(realm.copyIn)),
             catch: thrown
           })
         })
@@ -123,28 +149,33 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
   }
 
   /** Source functions call each other directly, within the realm: a synchronous one has its result at once. */
-  const invoker = (realm: FunctionRealm.FunctionRealm, services: Context.Context<never>, caller: Caller) => {
+  const invoker = (realm: FunctionRealm.FunctionRealm, services: Context.Context<never>) => {
     const runPromise = <A, E>(effect: Effect.Effect<A, E>) => realm.promise(Effect.runPromiseWith(services)(effect))
-    const execute = (name: string, ...args: ReadonlyArray<unknown>): unknown => {
-      const fn = caller.app.functions.get(name)
-      if (fn !== undefined && !fn.closed && fn.body._tag === "Source") return invoke(fn.body, name, args)
-      return runPromise(
-        find(caller.app, name).pipe(
-          Effect.flatMap((fn) => evaluate(caller, fn, args.map(copy))),
-          Effect.map(realm.copyIn),
-          Effect.mapError((error) => realm.error(error.message))
+    const executeFor =
+      ({ caller }: Actor) =>
+      (name: string, ...args: ReadonlyArray<unknown>): unknown => {
+        const fn = caller.app.functions.get(name)
+        if (fn?.body._tag === "Source") {
+          // what goes from one function to another stays as it is, unless a rule has to read it
+          const next = access.immediately(caller, fn, fn.gate === undefined ? [] : args.map(copy))
+          if (next !== undefined) return invoke(next, fn, fn.body, args)
+        }
+        return runPromise(
+          Effect.mapBoth(execute(caller, name, args.map(copy)), {
+            onSuccess: realm.copyIn,
+            onFailure: (error) => realm.error(error.message)
+          })
         )
-      )
-    }
-    const context = sourceContext(realm, caller, execute, runPromise, database)
+      }
     const invoke = (
+      actor: Actor,
+      fn: AppFunction,
       body: { readonly text: string; readonly file: string },
-      name: string,
       args: ReadonlyArray<unknown>
     ): unknown =>
       realm.invoke(body, args, {
-        context,
-        console: consoleOf(services, caller.app.id, name),
+        context: sourceContext(realm, actor, executeFor(actor), runPromise, access.databaseOf(actor, fn)),
+        console: consoleOf(services, actor.caller.app.id, fn.name),
         timeoutMillis: timeLimitMillis(timeLimit)
       })
     return invoke
@@ -156,8 +187,12 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
       Effect.withSpan("FunctionRuntime.run", { attributes: { app: caller.app.id, function: fn.name } })
     )
 
-  const findPublic = (app: App, name: string) =>
-    Effect.flatMap(find(app, name), (fn) => (fn.private ? Effect.fail(notAllowed(name)) : Effect.succeed(fn)))
+  const findPublic = Effect.fnUntraced(function* (caller: Caller, name: string, args: ReadonlyArray<unknown>) {
+    const fn = yield* find(caller.app, name)
+    if (fn.private) return yield* notAllowed(name)
+    yield* access.check(caller, fn, args)
+    return fn
+  })
 
   /** A step of what a function yields; it may take as long as a call may. */
   const step = (caller: Caller, fn: AppFunction) => (next: () => unknown) => {
@@ -171,13 +206,14 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
 
   return FunctionRuntime.of({
     call: Effect.fn("FunctionRuntime.call")(function* (caller: Caller, name: string, args: ReadonlyArray<unknown>) {
-      return yield* run(caller, yield* findPublic(caller.app, name), args)
+      return yield* run(caller, yield* findPublic(caller, name, args), args)
     }),
     stream: Effect.fn("FunctionRuntime.stream")(function* (caller: Caller, name: string, args: ReadonlyArray<unknown>) {
-      const fn = yield* findPublic(caller.app, name)
+      const fn = yield* findPublic(caller, name, args)
       return FunctionStream.make(yield* run(caller, fn, args), step(caller, fn), thrown)
     }),
-    run
+    run,
+    databaseOf: access.databaseOfClient
   })
 })
 
@@ -186,9 +222,6 @@ const timeLimitMillis = (timeLimit: Duration.Duration): number =>
 
 const notFound = (name: string) =>
   new FunctionError({ code: "FunctionNotFound", message: `function not found: '${name}'` })
-
-const notAllowed = (name: string) =>
-  new FunctionError({ code: "FunctionExecutionError", message: `rule not matched for function "${name}"` })
 
 const timedOut = new FunctionError({ code: "ExecutionTimeLimitExceeded", message: "execution time limit exceeded" })
 
@@ -257,7 +290,7 @@ const consoleOf = (services: Context.Context<never>, app: string, name: string) 
 /** The global `context` of a source function. */
 const sourceContext = (
   realm: FunctionRealm.FunctionRealm,
-  { app, request, user }: Caller,
+  { caller: { app, request, user }, isSystem }: Actor,
   execute: (name: string, ...args: ReadonlyArray<unknown>) => unknown,
   runPromise: <A, E>(effect: Effect.Effect<A, E>) => PromiseLike<unknown>,
   database: Database["Service"]
@@ -281,7 +314,7 @@ const sourceContext = (
     functions: { execute },
     values: { get: value },
     environment: { tag: app.environment.tag, values: realm.copyIn(Object.fromEntries(app.environment.values)) },
-    runningAsSystem: () => user.type === "system",
+    runningAsSystem: () => isSystem,
     services: FunctionServices.make(
       { realm, database, run: (effect) => runPromise(Effect.mapBoth(effect, { onSuccess: realm.copyIn, onFailure })) },
       app.id

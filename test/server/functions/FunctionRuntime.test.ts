@@ -23,7 +23,11 @@ const exported = (sources: Source, files: Record<string, unknown> = {}, options?
       const folder = yield* directory({
         "realm_config.json": { app_id: "my-app" },
         "auth/providers.json": { "anon-user": { name: "anon-user", type: "anon-user", disabled: false } },
-        "functions/config.json": entries.map(([name, { source: _, ...config }]) => ({ name, ...config })),
+        "functions/config.json": entries.map(([name, { source: _, ...config }]) => ({
+          name,
+          run_as_system: true,
+          ...config
+        })),
         ...Object.fromEntries(entries.map(([name, { source }]) => [`functions/${name}.js`, source])),
         ...files
       })
@@ -263,7 +267,7 @@ describe("functions of an exported application", () => {
           .slice(0, 2),
         none: "undefined",
         environment: ["testing", "v"],
-        system: false,
+        system: true,
         method: "POST"
       })
     }).pipe(
