@@ -21,6 +21,7 @@ const gates: Record<string, ReadonlyArray<string>> = {
   effect: ["effect-tsgo diagnostics --project tsconfig.json --format text --severity error,warning --strict"],
   unit: [`vitest run --allowOnly=false --reporter=default --reporter=json --outputFile.json=${report}`],
   build: ["node scripts/build.ts"],
+  conformance: ["node conformance/run.ts"],
   package: ["node scripts/package.ts"]
 }
 
@@ -65,7 +66,7 @@ for (const [name, commands] of Object.entries(gates)) {
   const start = performance.now()
   const { ok, output } = run(commands)
   const seconds = ((performance.now() - start) / 1000).toFixed(1).padStart(6)
-  console.log(`${ok ? "ok    " : "FAILED"} ${name.padEnd(8)} ${seconds} s`)
+  console.log(`${ok ? "ok    " : "FAILED"} ${name.padEnd(11)} ${seconds} s`)
   if (!ok) failed.push(name)
   if (!ok || name === "package") console.log(output.trim().replaceAll(/^/gm, "       "))
 }

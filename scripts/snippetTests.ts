@@ -12,5 +12,3 @@ export const it = Object.assign(run, {
   effect: <A, E>(_: string, test: () => Effect.Effect<A, E, Scope.Scope>): unknown =>
     Effect.runPromise(test().pipe(Effect.scoped, Effect.provide(TestClock.layer())))
 })
-
-export const test = it

@@ -36,6 +36,12 @@ const flags = {
     Flag.withDescription("Print lines of JSON, for scripts: one when ready, then one for each e-mail"),
     Flag.withDefault(false)
   ),
+  passwordHashing: Flag.Literals("password-hashing", ["standard", "testing"]).pipe(
+    Flag.withDescription(
+      "What a password costs to hash and to guess; testing is quick, and for loopback addresses only"
+    ),
+    Flag.withDefault("standard")
+  ),
   quiet: Flag.Boolean("quiet").pipe(
     Flag.withDescription("Print no line for each request; with --json there is none anyway"),
     Flag.withDefault(false)
@@ -53,14 +59,14 @@ interface Loaded {
  * @category commands
  * @since 0.1.0
  */
-export const serve = Command.make("serve", flags, ({ directories, host, json, port, quiet }) =>
+export const serve = Command.make("serve", flags, ({ directories, host, json, passwordHashing, port, quiet }) =>
   Effect.gen(function* () {
     const loaded = yield* Effect.forEach(directories, (directory) =>
       Effect.map(AppDirectory.load(directory), (app): Loaded => ({ directory, app }))
     )
     const server = NodeAppServicesServer.layer(
       loaded.map(({ app }) => app),
-      { host, port, onRequest: json || quiet ? undefined : showRequest }
+      { host, port, passwordHashing, onRequest: json || quiet ? undefined : showRequest }
     )
     return yield* Effect.gen(function* () {
       const { arrivals } = yield* Inbox

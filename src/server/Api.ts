@@ -71,6 +71,12 @@ export class AuthenticationGroup extends HttpApiGroup.make("authentication").add
     payload: Schema.Record(Schema.String, Schema.Unknown),
     success: Answers.LoggedIn,
     error: [BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, TooManyRequestsAnswer]
+  }),
+  // where browsers begin the redirects of OAuth 2.0, which no application can have here
+  HttpApiEndpoint.get("redirect", routes.logIn, {
+    params: { appId: Schema.String, provider: Schema.String },
+    success: Schema.Never,
+    error: [BadRequest, NotFound]
   })
 ) {}
 

@@ -25,12 +25,13 @@ import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import * as CustomToken from "./users/CustomToken.ts"
 import type { DataSource } from "./data/DataAccess.ts"
+import type { Gate } from "./data/Rules.ts"
 import type { FunctionContext, FunctionUser } from "./functions/FunctionContext.ts"
 
 /**
  * A function written in code. It gets the caller's arguments, BSON classes where the wire held them, and answers with
  * an Effect, a Promise or a plain value. A failure reaches the caller as a `FunctionExecutionError`. One that answers
- * with a Stream or an async iterator is called as a stream.
+ * with a Stream or an async iterator is called as a stream. The code is trusted: it runs as the system.
  *
  * @category models
  * @since 0.1.0
@@ -47,6 +48,11 @@ export interface HandlerOptions {
   readonly handler: Handler
   /** Only other functions may call it. */
   readonly private?: boolean
+  /**
+   * As whom it uses the database: as the `"system"` unless given, so that it reaches everything; or as the `"caller"`, so
+   * that it reaches what its caller may.
+   */
+  readonly runAs?: "system" | "caller"
 }
 
 /** The services that Effects among a function's results need; of an untyped result nobody knows. */
@@ -145,7 +151,7 @@ export interface Options<Functions> {
   readonly customUserData?: CustomUserData
   /**
    * The data sources that clients may name. `"open"` lets every user read and write every document of one; `"closed"`
-   * keeps it to functions, as is any data source that is not listed.
+   * keeps it to functions that run as the system, as is any data source that is not listed.
    */
   readonly mongodb?: Readonly<Record<string, "open" | "closed">>
   /** Names of the push services that devices may register with. */
@@ -177,6 +183,17 @@ export type FunctionBody =
   | { readonly _tag: "Broken"; readonly code: "FunctionSyntaxError" | "FunctionNotFound"; readonly message: string }
 
 /**
+ * As whom a function runs: as who calls it, as the system, as one user, or as the one whose id a script returns.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RunAs =
+  | { readonly _tag: "Caller" | "System" }
+  | { readonly _tag: "User"; readonly id: string }
+  | { readonly _tag: "Chosen"; readonly body: FunctionBody }
+
+/**
  * A function of an application.
  *
  * @category models
@@ -185,8 +202,11 @@ export type FunctionBody =
 export interface AppFunction {
   readonly name: string
   readonly private: boolean
-  /** A rule guards the function that this server does not understand, so it answers to nobody. */
+  /** A setting guards the function that this server does not understand, so it answers to nobody. */
   readonly closed: boolean
+  /** The rule about who may call it; everybody may where there is none. */
+  readonly gate: Gate | undefined
+  readonly runAs: RunAs
   readonly body: FunctionBody
 }
 
@@ -293,7 +313,8 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
         ? fromHandler(name, definition)
         : {
             ...fromHandler(name, definition.handler),
-            private: definition.private ?? false
+            private: definition.private ?? false,
+            runAs: { _tag: definition.runAs === "caller" ? "Caller" : "System" }
           }
     )
   }
@@ -369,6 +390,8 @@ const fromHandler = (name: string, handler: Handler): AppFunction => ({
   name,
   private: false,
   closed: false,
+  gate: undefined,
+  runAs: { _tag: "System" },
   body: { _tag: "Handler", handler }
 })
 
@@ -381,5 +404,7 @@ export const missing = (name: string): AppFunction => ({
   name,
   private: false,
   closed: false,
+  gate: undefined,
+  runAs: { _tag: "Caller" },
   body: { _tag: "Broken", code: "FunctionNotFound", message: `function not found: '${name}'` }
 })

@@ -13,6 +13,7 @@ import { LoginOptions } from "../protocol/Device.ts"
 import { Api } from "./Api.ts"
 import { ApiKeys } from "./users/ApiKeys.ts"
 import { authenticator, CurrentSession, CurrentUser, headerToken, ofApp } from "./users/Authorization.ts"
+import { unsupportedProvider } from "./ApiErrors.ts"
 import * as Body from "./Body.ts"
 import * as EmailPasswordHandlers from "./users/EmailPasswordHandlers.ts"
 import * as FunctionHandlers from "./functions/FunctionHandlers.ts"
@@ -24,7 +25,7 @@ import * as RequestLog from "./RequestLog.ts"
 import { findApp, functionRequest } from "./Requests.ts"
 import { Sessions } from "./users/Sessions.ts"
 import { type ApiKey, State } from "./users/State.ts"
-import { profileData } from "./users/Users.ts"
+import { profileData } from "./users/UserData.ts"
 
 const application = HttpApiBuilder.group(Api, "application", (handlers) =>
   Effect.map(findApp, (find) =>
@@ -56,29 +57,37 @@ const authentication = HttpApiBuilder.group(Api, "authentication", (handlers) =>
     const sessions = yield* Sessions
     const authenticate = yield* authenticator
     const { limit } = yield* RateLimits
-    return handlers.handleRaw(
-      "logIn",
-      Effect.fnUntraced(function* ({ params, query, request }) {
-        const hosted = yield* find(params.appId)
-        const { options, ...payload } = yield* Body.json(request)
-        const attempt = { hosted, payload, request: functionRequest(request) }
-        const account = accountOf(params.provider, payload)
-        const limited = limit({ kind: "logIn", appId: hosted.app.id, request, account })
-        // what asks for a link in whatever words must not get an ordinary login: it would be another user's
-        if (query.link !== undefined && query.link !== "false") {
-          const { claims, user } = yield* Effect.flatMap(authenticate(yield* headerToken), (user) =>
-            ofApp(user, hosted)
-          )
-          const session = yield* sessions.find(hosted, claims.iss)
-          return yield* sessions.answer(hosted, yield* limited(logins.link(params.provider, attempt, user)), session)
-        }
-        // what a client tells about its device is worth no failed login
-        const device = Option.getOrUndefined(decodeOptions({ options }))?.options?.device
-        const { identity, user } = yield* limited(logins.logIn(params.provider, attempt))
-        yield* RequestLog.about({ app: hosted.app.id, userId: user.id })
-        return yield* sessions.begin(hosted, user, identity, device?.deviceId)
-      })
-    )
+    return handlers
+      .handle(
+        "redirect",
+        Effect.fnUntraced(function* ({ params }) {
+          yield* find(params.appId)
+          return yield* unsupportedProvider(params.provider)
+        })
+      )
+      .handleRaw(
+        "logIn",
+        Effect.fnUntraced(function* ({ params, query, request }) {
+          const hosted = yield* find(params.appId)
+          const { options, ...payload } = yield* Body.json(request)
+          const attempt = { hosted, payload, request: functionRequest(request) }
+          const account = accountOf(params.provider, payload)
+          const limited = limit({ kind: "logIn", appId: hosted.app.id, request, account })
+          // what asks for a link in whatever words must not get an ordinary login: it would be another user's
+          if (query.link !== undefined && query.link !== "false") {
+            const { claims, user } = yield* Effect.flatMap(authenticate(yield* headerToken), (user) =>
+              ofApp(user, hosted)
+            )
+            const session = yield* sessions.find(hosted, claims.iss)
+            return yield* sessions.answer(hosted, yield* limited(logins.link(params.provider, attempt, user)), session)
+          }
+          // what a client tells about its device is worth no failed login
+          const device = Option.getOrUndefined(decodeOptions({ options }))?.options?.device
+          const { identity, user } = yield* limited(logins.logIn(params.provider, attempt))
+          yield* RequestLog.about({ app: hosted.app.id, userId: user.id })
+          return yield* sessions.begin(hosted, user, identity, device?.deviceId)
+        })
+      )
   })
 )
 

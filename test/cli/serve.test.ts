@@ -296,6 +296,15 @@ describe("effect-app-services serve", () => {
     })
   )
 
+  it.live("hashes passwords cheaply for this machine only", () =>
+    Effect.gen(function* () {
+      const everywhere = ["--port", "0", "--host", "0.0.0.0"]
+      const { code, stderr } = yield* run(["serve", "examples/shop", "--password-hashing", "testing", ...everywhere])
+      assert.strictEqual(code, 1)
+      assert.match(stderr, /"testing" protects no password: it works on a loopback address only/)
+    })
+  )
+
   it.live("says how it is used where it is not", () =>
     Effect.gen(function* () {
       const [noDirectory, badPort] = yield* Effect.all(

@@ -208,10 +208,12 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
           isJson(reply)
           assert.match(json(reply)["error"], error)
         }
-        assert.strictEqual(
-          (yield* send("POST", path("my-app", "functions/call"), { authorization }, `{"name":"echo"}`)).status,
-          200
-        )
+        for (const body of [`{"name":"echo"}`, `{"name":"echo","arguments":null}`]) {
+          assert.strictEqual(
+            (yield* send("POST", path("my-app", "functions/call"), { authorization }, body)).status,
+            200
+          )
+        }
       })
     )
 

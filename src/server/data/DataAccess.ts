@@ -1,6 +1,6 @@
 /**
- * What clients may reach of an application's data sources: everything, nothing, or what rules let them. Functions reach
- * everything.
+ * What users may reach of an application's data sources: everything, nothing, or what rules let them. What the system
+ * does reaches everything.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import type { Rules } from "./Rules.ts"
 export type Access = boolean | Rules
 
 /**
- * What clients may reach of one data source.
+ * What users may reach of one data source.
  *
  * @category models
  * @since 0.1.0

@@ -7,9 +7,8 @@ import { Long } from "bson"
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import { BadRequest, body, NotFound } from "../ApiErrors.ts"
-import * as DataAccess from "./DataAccess.ts"
+import type { App } from "../App.ts"
 import type { Database, DatabaseError, Document, Namespace } from "./Database.ts"
-import type { Caller } from "../functions/FunctionRuntime.ts"
 import { isDocument } from "./internal/bson.ts"
 import * as RuledDatabase from "./RuledDatabase.ts"
 
@@ -91,36 +90,18 @@ const required = <A>(key: string, value: A | undefined): Effect.Effect<A, BadReq
     ? Effect.fail(new BadRequest(body(`'${key}' is required`, "MissingParameter")))
     : Effect.succeed(value)
 
-/** The arguments of a call, and the database as the rules let its user see it. */
-const open = Effect.fnUntraced(function* (
-  whole: Database["Service"],
-  { app, user }: Caller,
-  service: string,
-  args: ReadonlyArray<unknown>
-) {
-  const source = app.dataSources.get(service)
-  if (source === undefined) return yield* new NotFound(body(`service not found: '${service}'`, "ServiceNotFound"))
+/** The arguments of a call, and the collection that they name. */
+const open = Effect.fnUntraced(function* (app: App, service: string, args: ReadonlyArray<unknown>) {
+  if (!app.dataSources.has(service)) {
+    return yield* new NotFound(body(`service not found: '${service}'`, "ServiceNotFound"))
+  }
   const first = args[0]
   if (!isDocument(first)) return yield* invalid("a MongoDB service function takes one document")
   const given = new Arguments(first)
   const database = yield* Effect.flatMap(given.text("database"), (it) => required("database", it))
   const collection = yield* Effect.flatMap(given.text("collection"), (it) => required("collection", it))
-  const rules = DataAccess.accessTo(source, database, collection)
-  if (rules === false) {
-    return yield* new BadRequest(
-      body(`no rule exists for namespace '${database}.${collection}': it is closed to clients`, "NoMatchingRuleFound")
-    )
-  }
-  const isOpen = (other: string) => {
-    const access = DataAccess.accessTo(source, database, other)
-    return typeof access === "boolean" ? access : access.accessOf(user).everything
-  }
   const namespace: Namespace = { appId: app.id, service, database, collection }
-  return {
-    given,
-    namespace,
-    database: rules === true ? whole : RuledDatabase.make(whole, rules.accessOf(user), isOpen)
-  }
+  return { given, namespace }
 })
 
 type Operation = (
@@ -228,19 +209,19 @@ const operations: Readonly<Record<string, Operation>> = {
 }
 
 /**
- * Runs an operation for a client. Counts come typed as clients demand them: 32 bits, and 64 for `count`.
+ * Runs an operation on the database of who calls. Counts come typed as clients demand them: 32 bits, and 64 for `count`.
  *
  * @category operations
  * @since 0.1.0
  */
 export const call = Effect.fn("MongoService.call")(function* (
-  whole: Database["Service"],
-  caller: Caller,
+  database: Database["Service"],
+  app: App,
   service: string,
   name: string,
   args: ReadonlyArray<unknown>
 ): Effect.fn.Return<unknown, Refused> {
-  const { database, given, namespace } = yield* open(whole, caller, service, args)
+  const { given, namespace } = yield* open(app, service, args)
   const operation = Object.hasOwn(operations, name) ? operations[name] : undefined
   if (operation === undefined) {
     return yield* new NotFound(body(`unknown command '${name}' of the service '${service}'`, "ServiceCommandNotFound"))
@@ -251,19 +232,19 @@ export const call = Effect.fn("MongoService.call")(function* (
 })
 
 /**
- * Opens the changes of a collection for a client.
+ * Opens the changes of a collection, of the database of who calls.
  *
  * @category operations
  * @since 0.1.0
  */
 export const watch = Effect.fn("MongoService.watch")(function* (
-  whole: Database["Service"],
-  caller: Caller,
+  database: Database["Service"],
+  app: App,
   service: string,
   name: string,
   args: ReadonlyArray<unknown>
 ): Effect.fn.Return<Stream.Stream<Document, DatabaseError>, Refused> {
-  const { database, given, namespace } = yield* open(whole, caller, service, args)
+  const { given, namespace } = yield* open(app, service, args)
   if (name !== "watch") {
     return yield* new NotFound(body(`unknown command '${name}' of the service '${service}'`, "ServiceCommandNotFound"))
   }

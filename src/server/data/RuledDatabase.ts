@@ -40,6 +40,13 @@ const both = (other: Document, filter: Document): Effect.Effect<Document, Databa
   return Effect.succeed({ $and: conditions, ...Object.fromEntries(fields) })
 }
 
+/** Which `_id` a filter asks for: all who see any of a document see its `_id`, and indexes find it. */
+const ofId = ({ _id }: Document): Document => {
+  if (_id === undefined || _id instanceof RegExp) return {}
+  const names = Bson.isDocument(_id) ? Object.keys(_id).filter((name) => name.startsWith("$")) : []
+  return names.every((name) => name === "$eq" || name === "$in") ? { _id } : {}
+}
+
 /** Stages that only see the documents that come to them. */
 const stages = new Set(
   `$match $project $addFields $set $unset $sort $limit $skip $group $count $unwind $sortByCount $bucket $bucketAuto
@@ -85,14 +92,36 @@ const pathsOf = (change: Change): ReadonlyArray<string> | undefined => {
   return Object.values(update).flatMap((fields) => (Bson.isDocument(fields) ? Object.keys(fields) : []))
 }
 
-// a change is allowed for what a document is, so no other change of a client may come between
-const locks = new WeakMap<Database["Service"], Semaphore.Semaphore>()
-
-const lockOf = (database: Database["Service"]): Semaphore.Semaphore => {
-  let lock = locks.get(database)
-  if (lock === undefined) locks.set(database, (lock = Semaphore.makeUnsafe(1)))
-  return lock
+interface Lock {
+  readonly semaphore: Semaphore.Semaphore
+  /** How many changes hold it or wait for it. */
+  users: number
 }
+
+const locks = new WeakMap<Database["Service"], Map<string, Lock>>()
+
+const lockKey = ({ appId, collection, database, service }: Namespace): string =>
+  JSON.stringify([appId, service, database, collection])
+
+/**
+ * Makes changes of a collection one after the other: one is allowed for what a document is, so no other change of a
+ * client may come between. The function of a rule may take its time, so that other collections must not wait for it.
+ */
+const exclusively =
+  (database: Database["Service"]) =>
+  <A, E>(effect: Effect.Effect<A, E>, namespace: Namespace) =>
+    Effect.suspend(() => {
+      const ofDatabase = locks.get(database) ?? new Map<string, Lock>()
+      locks.set(database, ofDatabase)
+      const key = lockKey(namespace)
+      const lock = ofDatabase.get(key) ?? { semaphore: Semaphore.makeUnsafe(1), users: 0 }
+      ofDatabase.set(key, lock)
+      lock.users++
+      const leave = Effect.sync(() => {
+        if (--lock.users === 0) ofDatabase.delete(key)
+      })
+      return Effect.ensuring(lock.semaphore.withPermit(effect), leave)
+    })
 
 /**
  * A database that obeys rules. They hold for the one collection that `access` is of; `isOpen` tells of others.
@@ -103,14 +132,18 @@ const lockOf = (database: Database["Service"]): Semaphore.Semaphore => {
 export const make = (
   database: Database["Service"],
   access: Access,
-  isOpen: (collection: string) => boolean
+  isOpen: (collection: string) => Effect.Effect<boolean, DatabaseError>
 ): Database["Service"] => {
-  const checked = (pipeline: ReadonlyArray<Document>) => {
-    const why = problem(pipeline, isOpen, access.partial)
-    return why === undefined
-      ? Effect.void
-      : Effect.fail(new DatabaseError({ message: `aggregate not permitted: ${why}`, code: forbiddenCode }))
-  }
+  const checked = Effect.fnUntraced(function* (pipeline: ReadonlyArray<Document>) {
+    const named = new Set<string>()
+    problem(pipeline, (name) => named.add(name).has(name), access.partial)
+    const open = new Set<string>()
+    for (const name of named) if (yield* isOpen(name)) open.add(name)
+    const why = problem(pipeline, (name) => open.has(name), access.partial)
+    if (why !== undefined) {
+      return yield* new DatabaseError({ message: `aggregate not permitted: ${why}`, code: forbiddenCode })
+    }
+  })
   if (access.everything) {
     return Database.of({
       ...database,
@@ -126,6 +159,7 @@ export const make = (
 
   /** What is shown of documents. */
   const shown = Effect.fnUntraced(function* (namespace: Namespace, documents: ReadonlyArray<Document>) {
+    yield* access.prepare({ _tag: "Stored", documents })
     let visible: ReadonlyArray<Document> = documents.map(access.shown).filter((it) => it !== undefined)
     for (const projection of access.projections) {
       visible = yield* (yield* copyOf(namespace, visible)).find(namespace, { filter: {}, projection })
@@ -133,15 +167,16 @@ export const make = (
     return visible
   })
 
-  /** A database to read from, and what its filters become. */
-  const view = Effect.fnUntraced(function* (namespace: Namespace) {
+  /** A database to read from, by a filter or by any, and what its filters become. */
+  const view = Effect.fnUntraced(function* (namespace: Namespace, filter: Document = {}) {
     if (!access.partial) return { from: database, narrowed: (filter: Document) => both(access.readable, filter) }
-    const visible = yield* shown(namespace, yield* database.find(namespace, { filter: access.readable }))
+    const found = yield* database.find(namespace, { filter: yield* both(access.readable, ofId(filter)) })
+    const visible = yield* shown(namespace, found)
     return { from: yield* copyOf(namespace, visible), narrowed: (filter: Document) => Effect.succeed(filter) }
   })
 
   const find: Database["Service"]["find"] = Effect.fnUntraced(function* (namespace, options) {
-    const { from, narrowed } = yield* view(namespace)
+    const { from, narrowed } = yield* view(namespace, options.filter)
     return yield* from.find(namespace, { ...options, filter: yield* narrowed(options.filter) })
   })
 
@@ -158,10 +193,11 @@ export const make = (
   })
 
   /** A filter for one document, as long as it may be read. The fields of the query are what `$` in a path refers to. */
-  const exactly = (filter: Document, { _id }: Document) =>
-    access.partial
-      ? both(access.readable, { _id: { $eq: _id } })
-      : both({ $and: [{ _id: { $eq: _id } }, access.readable] }, filter)
+  const exactly = (filter: Document, { _id }: Document) => {
+    const { _id: asked, ...rest } = access.partial ? {} : filter
+    const conditions = asked === undefined ? access.readable : { $and: [{ _id: asked }, access.readable] }
+    return both(conditions, { ...rest, _id: { $eq: _id } })
+  }
 
   const tried = Effect.fnUntraced(function* (
     namespace: Namespace,
@@ -185,11 +221,14 @@ export const make = (
     const asked = access.partial ? { _id: { $eq: before["_id"] } } : filter
     if (paths === undefined && access.projections.length > 0) return yield* forbidden("update")
     const after = yield* tried(namespace, asked, change, before)
+    yield* access.prepare({ _tag: "Changed", before, after })
     if (!access.mayUpdate(before, after, paths)) return yield* forbidden("update")
   })
 
-  const insert: Database["Service"]["insert"] = (namespace, documents) =>
-    documents.every(access.mayInsert) ? database.insert(namespace, documents) : Effect.fail(forbidden("insert"))
+  const insert: Database["Service"]["insert"] = Effect.fnUntraced(function* (namespace, documents) {
+    yield* access.prepare({ _tag: "New", documents })
+    return documents.every(access.mayInsert) ? yield* database.insert(namespace, documents) : yield* forbidden("insert")
+  })
 
   /** Inserts what an upsert makes; a document of the same `_id` that is hidden makes it fail, and stays as it is. */
   const upserted = Effect.fnUntraced(function* (namespace: Namespace, filter: Document, change: Change) {
@@ -198,7 +237,7 @@ export const make = (
     return made
   })
 
-  const exclusively = <A>(effect: Effect.Effect<A, DatabaseError>) => lockOf(database).withPermit(effect)
+  const alone = exclusively(database)
 
   const update: Database["Service"]["update"] = Effect.fnUntraced(function* (
     namespace,
@@ -223,17 +262,18 @@ export const make = (
       modifiedCount += result.modifiedCount
     }
     return { matchedCount: found.length, modifiedCount }
-  }, exclusively)
+  }, alone)
 
   const remove: Database["Service"]["delete"] = Effect.fnUntraced(function* (namespace, { filter, many }) {
     const found = yield* targets(namespace, { filter, limit: many === true ? 0 : 1 })
+    yield* access.prepare({ _tag: "Stored", documents: found })
     if (!found.every(access.mayDelete)) return yield* forbidden("delete")
     let deleted = 0
     for (const before of found) {
       deleted += yield* database.delete(namespace, { filter: yield* exactly(filter, before) })
     }
     return deleted
-  }, exclusively)
+  }, alone)
 
   const findOneAnd: Database["Service"]["findOneAnd"] = Effect.fnUntraced(function* (
     namespace,
@@ -253,17 +293,19 @@ export const make = (
     // a projection that cannot be must not leave a change behind
     const old = yield* answer(before)
     if (change._tag === "Delete") {
+      yield* access.prepare({ _tag: "Stored", documents: [before] })
       if (!access.mayDelete(before)) return yield* forbidden("delete")
     } else yield* allowUpdate(namespace, filter, change, before)
     const asked = { filter: yield* exactly(filter, before), change, returnNew }
     const changed = yield* database.findOneAnd(namespace, asked)
     return returnNew === true && change._tag !== "Delete" ? yield* answer(changed) : old
-  }, exclusively)
+  }, alone)
 
   /** A change as far as its document is shown; that of a document that is gone only where all may be read. */
   const visibleEvent = Effect.fnUntraced(function* (namespace: Namespace, event: Document) {
     const document = event["fullDocument"]
     if (!Bson.isDocument(document)) return access.readsAll ? [event] : []
+    access.forget()
     const [visible] = yield* shown(namespace, [document])
     if (visible === undefined) return []
     if (!access.partial) return [event]
@@ -302,11 +344,11 @@ export const make = (
       return yield* from.aggregate(namespace, access.partial ? pipeline : [{ $match: access.readable }, ...pipeline])
     }),
     count: Effect.fnUntraced(function* (namespace, options) {
-      const { from, narrowed } = yield* view(namespace)
+      const { from, narrowed } = yield* view(namespace, options.filter)
       return yield* from.count(namespace, { ...options, filter: yield* narrowed(options.filter) })
     }),
     distinct: Effect.fnUntraced(function* (namespace, field, filter) {
-      const { from, narrowed } = yield* view(namespace)
+      const { from, narrowed } = yield* view(namespace, filter)
       return yield* from.distinct(namespace, field, yield* narrowed(filter))
     }),
     index: database.index,

@@ -91,7 +91,7 @@ export const load: (directory: string) => Effect.Effect<App, AppDirectoryError, 
     const providers = yield* AppDirectoryAuth.providers(files, functions, findSecret)
     const custom = yield* AppDirectoryAuth.customUserData(files, functions, root?.custom_user_data_config ?? undefined)
     const tag = root?.environment ?? ""
-    const dataSources = yield* AppDirectoryData.load(files)
+    const dataSources = yield* AppDirectoryData.load(files, functions)
     yield* reportUnsupported(files)
     return {
       id: root?.app_id === undefined || root.app_id === "" ? folderName(files.root) : root.app_id,

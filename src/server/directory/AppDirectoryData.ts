@@ -23,7 +23,7 @@ const nameIn = (rule: unknown, key: string): string | undefined => {
 const Config = Schema.Struct({ name: Text, type: Text })
 
 /** @internal */
-export const load = Effect.fnUntraced(function* (files: AppFiles) {
+export const load = Effect.fnUntraced(function* (files: AppFiles, functions: ReadonlyMap<string, unknown>) {
   const sources = new Map<string, { open: Access; collections: Map<string, Access> }>()
   const sourceOf = (name: string) => {
     let source = sources.get(name)
@@ -55,6 +55,13 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
     const namespace = `${nameIn(rule, "database") ?? found?.[2] ?? database ?? ""}.${nameIn(rule, "collection") ?? found?.[3] ?? collection ?? ""}`
     const compiled = Rules.compile(rule)
     const access = Result.getOrElse(compiled, () => false)
+    for (const name of Result.isSuccess(compiled) ? compiled.success.calls : []) {
+      if (functions.has(name)) continue
+      files.report.push({
+        file,
+        message: `the rule calls the function "${name}", which does not exist: what it decides is refused`
+      })
+    }
     if (isDefault) source.open = access
     else source.collections.set(namespace, access)
     // an empty file has been reported

@@ -4,8 +4,10 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { AppFunction, FunctionBody } from "../App.ts"
+import type { AppFunction, FunctionBody, RunAs } from "../App.ts"
+import * as Rules from "../data/Rules.ts"
 import type { AppFiles } from "./AppFiles.ts"
 import * as FunctionRealm from "../functions/FunctionRealm.ts"
 
@@ -13,6 +15,8 @@ const FunctionConfig = Schema.Struct({
   name: Schema.String,
   private: Schema.optional(Schema.NullOr(Schema.Boolean)),
   can_evaluate: Schema.optional(Schema.Unknown),
+  run_as_system: Schema.optional(Schema.NullOr(Schema.Boolean)),
+  run_as_authed_user: Schema.optional(Schema.NullOr(Schema.Boolean)),
   run_as_user_id: Schema.optional(Schema.NullOr(Schema.String)),
   run_as_user_id_script_source: Schema.optional(Schema.NullOr(Schema.String))
 })
@@ -30,21 +34,25 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
     const { name } = config
     if (functions.has(name))
       files.report.push({ file: configFile, message: `the function "${name}" is listed twice: the last one counts` })
-    const closed = !isTriviallyTrue(config.can_evaluate)
-    if (closed) {
+    const gate = Rules.compileGate(config.can_evaluate)
+    if (Result.isFailure(gate)) {
+      const { message, place } = gate.failure
+      const at = ["can_evaluate", place].filter((it) => it !== "").join(".")
       files.report.push({
         file: configFile,
-        message: `the rule "can_evaluate" of the function "${name}" is not supported: the function is closed to everybody`
+        message: `the rule of the function "${name}" is not understood at ${at}: ${message}; the function is closed to everybody`
       })
     }
-    if (isText(config.run_as_user_id) || isText(config.run_as_user_id_script_source)) {
-      files.report.push({
-        file: configFile,
-        message: `"run_as_user_id" of the function "${name}" is not supported: it runs as the user who calls it`
-      })
-    }
+    const runAs = runAsOf(files, config, configFile)
     const body = yield* read(files, name, source)
-    functions.set(name, { name, private: config.private ?? false, closed, body })
+    functions.set(name, {
+      name,
+      private: config.private ?? false,
+      closed: Result.isFailure(gate) || runAs === undefined,
+      gate: isOpen(config.can_evaluate) ? undefined : Result.getOrUndefined(gate),
+      runAs: runAs ?? { _tag: "Caller" },
+      body
+    })
   })
 
   for (const config of (yield* files.json(listFile, FunctionConfigs)) ?? []) {
@@ -57,6 +65,15 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
       folder === undefined || !files.has(`${folder}/source.js`) ? undefined : yield* files.json(file, FunctionConfig)
     if (config !== undefined) yield* add(config, file, `${folder}/source.js`)
   }
+  for (const { gate, name } of functions.values()) {
+    for (const called of gate?.calls ?? []) {
+      if (functions.has(called)) continue
+      files.report.push({
+        file: listFile,
+        message: `the rule of the function "${name}" calls the function "${called}", which does not exist: every call is refused`
+      })
+    }
+  }
   if (functions.size === 0 && sources.length > 0 && !files.has(listFile)) {
     files.report.push({
       file: listFile,
@@ -66,7 +83,40 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
   return functions
 })
 
-const isText = (text: string | null | undefined): boolean => text !== undefined && text !== null && text !== ""
+/** Whether there is no rule at all, so that nothing needs to be read of a call. */
+const isOpen = (rule: unknown): boolean =>
+  rule === undefined ||
+  rule === null ||
+  rule === true ||
+  (typeof rule === "object" && !Array.isArray(rule) && Object.keys(rule).length === 0)
+
+/** As whom a function runs; `undefined` where the settings leave that open. */
+const runAsOf = (files: AppFiles, config: FunctionConfig, configFile: string): RunAs | undefined => {
+  const { name, run_as_user_id: id, run_as_user_id_script_source: script } = config
+  const report = (message: string): undefined => {
+    files.report.push({ file: configFile, message: `${message}; the function is closed to everybody` })
+    return undefined
+  }
+  const byId = id !== undefined && id !== null && id !== ""
+  const byScript = script !== undefined && script !== null && script !== ""
+  if (config.run_as_system === true) {
+    return config.run_as_authed_user === true
+      ? report(`the function "${name}" has both "run_as_system" and "run_as_authed_user"`)
+      : { _tag: "System" }
+  }
+  if (config.run_as_authed_user === true ? byId || byScript : byId && byScript) {
+    return report(
+      `the function "${name}" has more than one of "run_as_authed_user", "run_as_user_id" and "run_as_user_id_script_source"`
+    )
+  }
+  if (byId) return { _tag: "User", id }
+  if (!byScript) return { _tag: "Caller" }
+  const file = `${configFile} (run_as_user_id_script_source of ${name})`
+  const problem = FunctionRealm.check(script, file)
+  return problem === undefined
+    ? { _tag: "Chosen", body: { _tag: "Source", text: script, file } }
+    : report(`"run_as_user_id_script_source" of the function "${name}" does not parse: ${problem.message}`)
+}
 
 /** A function's source: where its name says, or the only file of that name in any folder. */
 const find = (files: AppFiles, sources: ReadonlyArray<string>, name: string): string | undefined => {
@@ -97,10 +147,3 @@ const read = Effect.fnUntraced(function* (files: AppFiles, name: string, source:
     message: `the function '${name}' does not parse (${place}): ${problem.message}`
   } satisfies FunctionBody
 })
-
-/** A rule that lets everybody in; any other one is not understood here, and so lets nobody in. */
-const isTriviallyTrue = (rule: unknown): boolean => {
-  if (rule === undefined || rule === null || rule === true) return true
-  if (typeof rule !== "object") return false
-  return Object.entries(rule).every(([key, value]) => key === "%%true" && value === true)
-}

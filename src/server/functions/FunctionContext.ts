@@ -9,6 +9,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { Collection } from "../data/Collection.ts"
 
 /**
  * Why a call has no result. `message` is what the client reads; `code` is its `error_code`.
@@ -96,5 +97,9 @@ export class FunctionContext extends Context.Service<
     /** A value of the application, `undefined` when there is none of that name. A secret arrives `Redacted`. */
     readonly value: (name: string) => unknown
     readonly environment: { readonly tag: string; readonly values: ReadonlyMap<string, unknown> }
+    /** Whether rules do not hold for what the function does with the database. */
+    readonly runningAsSystem: boolean
+    /** A collection of the database, of the data source `"mongodb-atlas"` unless told otherwise. */
+    readonly collection: (database: string, collection: string, service?: string) => Collection
   }
 >()("effect-app-services/server/functions/FunctionContext") {}

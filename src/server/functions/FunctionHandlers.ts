@@ -17,14 +17,14 @@ import { BadRequest, body, NotFound } from "../ApiErrors.ts"
 import type { HostedApp } from "../Apps.ts"
 import { currentUserOf } from "../users/Authorization.ts"
 import * as Body from "../Body.ts"
-import { Database, type DatabaseError } from "../data/Database.ts"
+import type { DatabaseError } from "../data/Database.ts"
 import type { FunctionError } from "./FunctionContext.ts"
 import { type Caller, FunctionRuntime, type Sent } from "./FunctionRuntime.ts"
 import * as failures from "./internal/failures.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as MongoService from "../data/MongoService.ts"
 import { findApp, functionRequest } from "../Requests.ts"
-import { customDataOfClaim, functionUser } from "../users/Users.ts"
+import { customDataOfClaim, functionUser } from "../users/UserData.ts"
 
 const functionFailed = (error: FunctionError | Ejson.EjsonError): BadRequest | NotFound =>
   error._tag === "EjsonError"
@@ -41,7 +41,9 @@ interface Call {
 }
 
 const callOf = ({ json, text }: Body.Text): Effect.Effect<Call, BadRequest> => {
-  const { arguments: args = [], name, service } = json
+  const { name, service } = json
+  // some clients write null for what they leave out
+  const args = json["arguments"] ?? []
   if (typeof name !== "string") {
     return Effect.fail(new BadRequest(body("'name' is a required string", "MissingParameter")))
   }
@@ -139,7 +141,6 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
   Effect.gen(function* () {
     const find = yield* findApp
     const runtime = yield* FunctionRuntime
-    const database = yield* Database
     return handlers
       .handleRaw(
         "call",
@@ -149,9 +150,13 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
           const text =
             service === undefined
               ? yield* Effect.mapError(runtime.call(caller, name, sent), functionFailed)
-              : yield* MongoService.call(database, caller, service, name, yield* valuesOf(sent)).pipe(
-                  Effect.flatMap(write)
-                )
+              : yield* MongoService.call(
+                  runtime.databaseOf(caller),
+                  caller.app,
+                  service,
+                  name,
+                  yield* valuesOf(sent)
+                ).pipe(Effect.flatMap(write))
           return HttpServerResponse.text(text, { contentType: "application/json" })
         })
       )
@@ -163,7 +168,8 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
           if (service === undefined) {
             return answer(yield* Effect.mapError(runtime.stream(caller, name, sent), functionFailed))
           }
-          const events = yield* MongoService.watch(database, caller, service, name, yield* valuesOf(sent))
+          const args = yield* valuesOf(sent)
+          const events = yield* MongoService.watch(runtime.databaseOf(caller), caller.app, service, name, args)
           return answer(Stream.mapEffect(events, (event) => Effect.fromResult(Ejson.stringify(event))))
         })
       )

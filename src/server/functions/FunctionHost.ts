@@ -5,24 +5,13 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type { App } from "../App.ts"
+import type { AppFunction } from "../App.ts"
 import type { Database, DatabaseError } from "../data/Database.ts"
-import type { FunctionError, FunctionRequest, FunctionUser } from "./FunctionContext.ts"
+import type { Actor, Caller, FunctionAccess } from "./FunctionAccess.ts"
+import type { FunctionError } from "./FunctionContext.ts"
 import { describe } from "./internal/failures.ts"
 import type { HostCall, Reply } from "./internal/messages.ts"
 import * as values from "./internal/values.ts"
-
-/**
- * One call, and who makes it.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Caller {
-  readonly app: App
-  readonly user: FunctionUser
-  readonly request: FunctionRequest | undefined
-}
 
 /**
  * What a function asks for.
@@ -31,9 +20,10 @@ export interface Caller {
  * @since 0.1.0
  */
 export interface Question {
-  readonly caller: Caller
+  /** As whom the function runs that asks. */
+  readonly actor: Actor
   /** The function that asks: the one called, or one that it executes. */
-  readonly name: string
+  readonly fn: Pick<AppFunction, "name" | "runAs">
   readonly method: HostCall
   readonly args: string
 }
@@ -47,30 +37,27 @@ export interface Question {
 export type FunctionHost = (question: Question) => Effect.Effect<Reply>
 
 /**
- * Answers from a database, and runs functions with `execute`.
+ * Answers from the database that the access of a function yields, and runs functions with `execute`.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (
-  database: Database["Service"],
+  access: Pick<FunctionAccess, "databaseOf">,
   execute: (caller: Caller, name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
 ): FunctionHost => {
-  /**
-   * The database as a function may use it, for this call and this data source. This is the one place that decides:
-   * functions reach everything.
-   */
-  const databaseFor = (_question: Question, _service: string): Database["Service"] => database
+  /** The database as a function may use it, for this call: the one place that decides for functions of threads. */
+  const databaseOf = ({ actor, fn }: Question): Database["Service"] => access.databaseOf(actor, fn)
 
   const result = (question: Question): Effect.Effect<unknown, FunctionError | DatabaseError> => {
     const args = values.readList(question.args)
     if (question.method === "execute") {
       const [name, ...rest] = args
-      return execute(question.caller, String(name), rest)
+      return execute(question.actor.caller, String(name), rest)
     }
-    const view = databaseFor(question, serviceOf(args[0]))
+    const database = databaseOf(question)
     // a function's own port calls these methods with what their types ask for
-    const answered: unknown = Reflect.apply(view[question.method], view, args)
+    const answered: unknown = Reflect.apply(database[question.method], database, args)
     return isDatabaseEffect(answered) ? answered : Effect.succeed(answered)
   }
 
@@ -81,9 +68,6 @@ export const make = (
       Effect.catchDefect((defect) => Effect.succeed<Reply>({ _tag: "Failure", message: describe(defect) }))
     )
 }
-
-const serviceOf = (namespace: unknown): string =>
-  typeof namespace === "object" && namespace !== null && "service" in namespace ? String(namespace.service) : ""
 
 const isDatabaseEffect = (u: unknown): u is Effect.Effect<unknown, DatabaseError> => Effect.isEffect(u)
 

@@ -12,8 +12,11 @@ import * as Stream from "effect/Stream"
 import * as ejson from "../../protocol/internal/ejson.ts"
 import * as Ejson from "../../protocol/Ejson.ts"
 import type { App, AppFunction, Handler } from "../App.ts"
+import * as Collection from "../data/Collection.ts"
 import { Database } from "../data/Database.ts"
 import { copy } from "../data/internal/bson.ts"
+import { State } from "../users/State.ts"
+import { type Actor, type Caller, isSystem, make as makeAccess, notAllowed } from "./FunctionAccess.ts"
 import { FunctionContext, FunctionError } from "./FunctionContext.ts"
 import * as FunctionHost from "./FunctionHost.ts"
 import * as FunctionStream from "./FunctionStream.ts"
@@ -22,13 +25,15 @@ import * as failures from "./internal/failures.ts"
 import type { AnswerKind, Arguments } from "./internal/messages.ts"
 import * as values from "./internal/values.ts"
 
-/**
- * One call, and who makes it.
- *
- * @category models
- * @since 0.1.0
- */
-export type Caller = FunctionHost.Caller
+export type {
+  /**
+   * One call, and who makes it.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Caller
+} from "./FunctionAccess.ts"
 
 /**
  * The arguments of a call as a client sent them: Extended JSON of a document that holds them as `arguments`, and these
@@ -68,17 +73,20 @@ export class FunctionRuntime extends Context.Service<
       fn: AppFunction,
       args: ReadonlyArray<unknown>
     ) => Effect.Effect<unknown, FunctionError>
+    /** The database as who calls may use it, without any function. */
+    readonly databaseOf: (caller: Caller) => Database["Service"]
   }
 >()("effect-app-services/server/functions/FunctionRuntime") {
   /** A call may take 90 seconds unless told otherwise. */
   static readonly layer = (options?: {
     readonly timeLimit?: Duration.Input | undefined
-  }): Layer.Layer<FunctionRuntime, never, Database> =>
+  }): Layer.Layer<FunctionRuntime, never, Database | State> =>
     Layer.effect(FunctionRuntime, make(Duration.fromInputUnsafe(options?.timeLimit ?? "90 seconds")))
 }
 
 const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
   const database = yield* Database
+  const state = yield* State
   const threads = new Map<App, FunctionThreads.FunctionThreads>()
   yield* Effect.addFinalizer(() =>
     Effect.forEach(threads.values(), ({ close }) => close, { concurrency: "unbounded", discard: true })
@@ -93,11 +101,24 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
         : Effect.succeed(fn)
   }
 
-  /** Runs a function of the application for another one. */
-  const execute = (caller: Caller, name: string, args: ReadonlyArray<unknown>) =>
-    Effect.flatMap(find(caller.app, name), (fn) => evaluate(caller, fn, args, { passed: false }))
+  const evaluate = (
+    caller: Caller,
+    fn: AppFunction,
+    args: ReadonlyArray<unknown>,
+    deadline: FunctionThreads.Deadline = { passed: false }
+  ): Effect.Effect<unknown, FunctionError> =>
+    Effect.flatMap(access.actor(caller, fn, args), (actor) => evaluateAs(actor, fn, args, deadline))
 
-  const host = FunctionHost.make(database, execute)
+  const access = makeAccess(database, state, evaluate)
+
+  /** Calls a function on behalf of another one. */
+  const execute = Effect.fnUntraced(function* (caller: Caller, name: string, args: ReadonlyArray<unknown>) {
+    const fn = yield* find(caller.app, name)
+    yield* access.check(caller, fn, args)
+    return yield* evaluate(caller, fn, args)
+  })
+
+  const host = FunctionHost.make(access, execute)
 
   const threadsOf = (app: App): FunctionThreads.FunctionThreads => {
     let found = threads.get(app)
@@ -108,40 +129,45 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
     return found
   }
 
-  const handle = (caller: Caller, handler: Handler, args: ReadonlyArray<unknown>) =>
-    runHandler(handler, args, {
-      appId: caller.app.id,
-      user: caller.user,
-      request: caller.request,
-      value: (name) => caller.app.values.get(name),
-      environment: caller.app.environment,
-      execute: (name, ...args) => Effect.map(execute(caller, name, args), copy)
+  const handle = (actor: Actor, fn: AppFunction, handler: Handler, args: ReadonlyArray<unknown>) => {
+    const { app, request, user } = actor.caller
+    return runHandler(handler, args, {
+      appId: app.id,
+      user,
+      request,
+      value: (name) => app.values.get(name),
+      environment: app.environment,
+      runningAsSystem: actor.isSystem,
+      collection: (name, collection, service = "mongodb-atlas") =>
+        Collection.make(access.databaseOf(actor, fn), { appId: app.id, service, database: name, collection }),
+      execute: (name, ...args) => Effect.map(execute(actor.caller, name, args), copy)
     })
+  }
 
   /** Calls a function of a source, which runs in a thread. */
   const ask = (
-    caller: Caller,
-    { body, name }: Pick<AppFunction, "name"> & { readonly body: SourceBody },
+    actor: Actor,
+    fn: AppFunction,
+    source: SourceBody,
     args: Arguments,
     kind: AnswerKind,
     deadline: FunctionThreads.Deadline
-  ) => threadsOf(caller.app).call({ caller, name, source: body, args, kind, deadline })
+  ) => threadsOf(actor.caller.app).call({ actor, fn, source, args, kind, deadline })
 
-  const evaluate = (
-    caller: Caller,
-    { body, name }: AppFunction,
+  const evaluateAs = (
+    actor: Actor,
+    fn: AppFunction,
     args: ReadonlyArray<unknown>,
     deadline: FunctionThreads.Deadline
   ): Effect.Effect<unknown, FunctionError> => {
+    const { body } = fn
     switch (body._tag) {
       case "Broken":
         return Effect.fail(new FunctionError({ code: body.code, message: body.message }))
       case "Handler":
-        return handle(caller, body.handler, args)
+        return handle(actor, fn, body.handler, args)
       case "Source":
-        return Effect.suspend(() =>
-          ask(caller, { name, body }, { values: values.write(args) }, "Value", deadline)
-        ).pipe(
+        return Effect.suspend(() => ask(actor, fn, body, { values: values.write(args) }, "Value", deadline)).pipe(
           Effect.map((result) => (result._tag === "Done" ? values.read(result.text) : undefined)),
           Effect.mapError(thrown),
           Effect.catchDefect((defect) => Effect.fail(thrown(defect)))
@@ -168,8 +194,31 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
   const run = (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) =>
     limited((deadline) => evaluate(caller, fn, args, deadline)).pipe(traced(caller, fn))
 
-  const findPublic = (app: App, name: string) =>
-    Effect.flatMap(find(app, name), (fn) => (fn.private ? Effect.fail(notAllowed(name)) : Effect.succeed(fn)))
+  /** A function that a client calls, and its arguments where the server has to see them. */
+  const open = Effect.fnUntraced(function* (caller: Caller, name: string, sent: Sent) {
+    const fn = yield* find(caller.app, name)
+    if (fn.private) return yield* notAllowed(name)
+    const { body, gate, runAs } = fn
+    const unseen = body._tag === "Source" && (gate === undefined || isSystem(caller)) && runAs._tag !== "Chosen"
+    const args = unseen ? [] : yield* readArguments(sent)
+    yield* access.check(caller, fn, args)
+    return { fn, args }
+  })
+
+  /** Asks a thread for what a client called, with the text that came. */
+  const askFor = (
+    caller: Caller,
+    fn: AppFunction,
+    source: SourceBody,
+    args: ReadonlyArray<unknown>,
+    sent: Sent,
+    kind: AnswerKind
+  ) =>
+    limited((deadline) =>
+      Effect.flatMap(access.actor(caller, fn, args), (actor) =>
+        ask(actor, fn, source, { document: sent.document }, kind, deadline)
+      )
+    ).pipe(traced(caller, fn))
 
   const readArguments = ({ json }: Sent): Effect.Effect<ReadonlyArray<unknown>, Ejson.EjsonError> =>
     Effect.try({
@@ -178,30 +227,26 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
     })
 
   const call = Effect.fn("FunctionRuntime.call")(function* (caller: Caller, name: string, sent: Sent) {
-    const fn = yield* findPublic(caller.app, name)
+    const { args, fn } = yield* open(caller, name, sent)
     const { body } = fn
     if (body._tag !== "Source") {
-      const result = yield* run(caller, fn, yield* readArguments(sent))
+      const result = yield* run(caller, fn, args)
       return FunctionStream.isStreaming(result) ? yield* failed(failures.aStream) : yield* write(result)
     }
-    const result = yield* limited((deadline) =>
-      ask(caller, { name, body }, { document: sent.document }, "Text", deadline)
-    ).pipe(traced(caller, fn))
+    const result = yield* askFor(caller, fn, body, args, sent, "Text")
     return result._tag === "Done" ? result.text : yield* failed(failures.aStream)
   })
 
   const stream = Effect.fn("FunctionRuntime.stream")(function* (caller: Caller, name: string, sent: Sent) {
-    const fn = yield* findPublic(caller.app, name)
+    const { args, fn } = yield* open(caller, name, sent)
     const { body } = fn
     if (body._tag !== "Source") {
       const step = (next: () => unknown) =>
         limited(() => Effect.tryPromise({ try: async () => await next(), catch: thrown }))
-      const result = yield* run(caller, fn, yield* readArguments(sent))
+      const result = yield* run(caller, fn, args)
       return Stream.mapEffect(FunctionStream.make(result, step, thrown), write)
     }
-    const result = yield* limited((deadline) =>
-      ask(caller, { name, body }, { document: sent.document }, "Stream", deadline)
-    ).pipe(traced(caller, fn))
+    const result = yield* askFor(caller, fn, body, args, sent, "Stream")
     if (result._tag === "Done") return Stream.succeed(result.text)
     return Stream.unfold(undefined, () =>
       Effect.map(limited(result.next), (text): readonly [string, undefined] | undefined =>
@@ -213,7 +258,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
     )
   })
 
-  return FunctionRuntime.of({ call, stream, run })
+  return FunctionRuntime.of({ call, stream, run, databaseOf: access.databaseOfClient })
 })
 
 type SourceBody = Extract<AppFunction["body"], { readonly _tag: "Source" }>
@@ -231,9 +276,6 @@ const timeLimitMillis = (timeLimit: Duration.Duration): number =>
   Math.max(1, Math.min(Duration.toMillis(timeLimit), 2 ** 31 - 1))
 
 const notFound = (name: string) => new FunctionError({ code: "FunctionNotFound", message: failures.notFound(name) })
-
-const notAllowed = (name: string) =>
-  new FunctionError({ code: "FunctionExecutionError", message: `rule not matched for function "${name}"` })
 
 const isThenable = (u: unknown): u is PromiseLike<unknown> =>
   typeof u === "object" && u !== null && "then" in u && typeof u.then === "function"

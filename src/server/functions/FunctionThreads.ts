@@ -14,13 +14,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import { EjsonError } from "../../protocol/Ejson.ts"
-import type { App } from "../App.ts"
+import type { App, AppFunction } from "../App.ts"
+import { type Actor, isSystem } from "./FunctionAccess.ts"
 import { FunctionError } from "./FunctionContext.ts"
-import type { Caller, FunctionHost } from "./FunctionHost.ts"
+import type { FunctionHost } from "./FunctionHost.ts"
 import { readCaller, writeCaller } from "./internal/caller.ts"
 import { describe } from "./internal/failures.ts"
 import { FunctionThread, type Job, type Outcome, type Waiting } from "./internal/FunctionThread.ts"
-import type { AnswerKind, Arguments, FromThread, Origin, Setup, Source } from "./internal/messages.ts"
+import type { AnswerKind, Arguments, FromThread, Origin, Setup, Source, SourceFunction } from "./internal/messages.ts"
 import * as values from "./internal/values.ts"
 
 /**
@@ -40,9 +41,9 @@ export interface Deadline {
  * @since 0.1.0
  */
 export interface ThreadCall {
-  readonly caller: Caller
-  readonly name: string
-  readonly source: Omit<Source, "closed">
+  readonly actor: Actor
+  readonly fn: AppFunction
+  readonly source: Source
   readonly args: Arguments
   readonly kind: AnswerKind
   readonly deadline: Deadline
@@ -198,8 +199,9 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
       }
       case "Ask": {
         const { args, id, method, origin } = message
-        const { caller, services } = behind(thread, origin)
-        const fiber = Effect.runForkWith(services)(host({ caller, name: origin.name, method, args }))
+        const { caller, fn, services } = behind(thread, origin)
+        const question = { actor: { caller, isSystem: origin.isSystem }, fn, method, args }
+        const fiber = Effect.runForkWith(services)(host(question))
         thread.hostCalls.add(fiber)
         fiber.addObserver((exit) => {
           thread.hostCalls.delete(fiber)
@@ -221,9 +223,14 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
   }
 
   /** Who is behind what a thread tells, also when nobody waits for the call any more. */
-  const behind = (thread: FunctionThread, { call, caller }: Origin): Pick<Job, "caller" | "services"> =>
-    thread.calls.get(call) ??
-    thread.streams.get(call) ?? { caller: { app, ...readCaller(caller) }, services: latest ?? Context.empty() }
+  const behind = (thread: FunctionThread, { call, caller, name }: Origin): Pick<Job, "caller" | "fn" | "services"> => {
+    const job = thread.calls.get(call) ?? thread.streams.get(call)
+    return {
+      caller: job?.caller ?? { app, ...readCaller(caller) },
+      fn: job?.fn.name === name ? job.fn : (app.functions.get(name) ?? { name, runAs: { _tag: "Caller" } }),
+      services: job?.services ?? latest ?? Context.empty()
+    }
+  }
 
   const tell = (services: Context.Context<never> | undefined, log: Effect.Effect<void>, name?: string): void => {
     const annotations = { app: app.id, ...(name !== undefined && { function: name }) }
@@ -277,21 +284,25 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
   }
 
   return {
-    call: ({ args, caller, deadline, kind, name, source }) =>
+    call: ({ actor, args, deadline, fn, kind, source }) =>
       Effect.contextWith((services: Context.Context<never>) =>
         Effect.callback((resume) => {
           if (closed) return resume(Effect.fail(stopped(gone)))
           latest = services
-          const own = app.functions.get(name)?.body
+          const { caller } = actor
+          const { name } = fn
           const job: Job = {
             call: {
               name,
-              source: own === source ? undefined : { text: source.text, file: source.file, closed: true },
+              source: app.functions.get(name) === fn ? undefined : { text: source.text, file: source.file },
               caller: writeCaller(caller),
               args,
-              kind
+              kind,
+              isSystem: actor.isSystem,
+              bySystem: isSystem(caller)
             },
             caller,
+            fn,
             services,
             since: performance.now(),
             place: undefined,
@@ -327,9 +338,11 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
 }
 
 const setupOf = (app: App): Omit<Setup, "shared"> => {
-  const sources = new Map<string, Source>()
-  for (const [name, { body, closed }] of app.functions) {
-    if (body._tag === "Source") sources.set(name, { text: body.text, file: body.file, closed })
+  const sources = new Map<string, SourceFunction>()
+  for (const [name, fn] of app.functions) {
+    if (fn.body._tag !== "Source") continue
+    const { file, text } = fn.body
+    sources.set(name, { text, file, openTo: openTo(fn), asSystem: fn.runAs._tag === "System" })
   }
   const plain = (value: unknown) => values.write(Redacted.isRedacted(value) ? Redacted.value(value) : value)
   return {
@@ -342,6 +355,12 @@ const setupOf = (app: App): Omit<Setup, "shared"> => {
       values: Object.fromEntries(app.environment.values)
     })
   }
+}
+
+/** Who may call a function without the server, which decides where a rule or a setting of it has to be read. */
+const openTo = ({ closed, gate, runAs }: AppFunction): SourceFunction["openTo"] => {
+  if (closed || (runAs._tag !== "System" && runAs._tag !== "Caller")) return "none"
+  return gate === undefined ? "all" : "system"
 }
 
 const together: Outcome = {

@@ -26,6 +26,8 @@ export interface Invocation {
   readonly realm: FunctionRealm
   /** The user and the request, as the server wrote them. */
   readonly caller: string
+  /** Whether the function runs as the system. */
+  readonly isSystem: boolean
   /** Asks the server; a promise of the realm, whose value is the realm's too. */
   readonly ask: (method: HostCall, args: ReadonlyArray<unknown>) => PromiseLike<unknown>
   /** Calls another function: one of a source runs at once, any other one where the server runs. */
@@ -39,7 +41,7 @@ export interface Invocation {
  * @category constructors
  * @since 0.1.0
  */
-export const make = ({ ask, caller, execute, realm, setup }: Invocation): object => {
+export const make = ({ ask, caller, execute, isSystem, realm, setup }: Invocation): object => {
   const { appId } = setup
   // most functions look at none of them
   const parts = once(() => readCaller(caller))
@@ -69,7 +71,7 @@ export const make = ({ ask, caller, execute, realm, setup }: Invocation): object
     get environment() {
       return environment()
     },
-    runningAsSystem: () => parts().user.type === "system",
+    runningAsSystem: () => isSystem,
     get services() {
       return services()
     }

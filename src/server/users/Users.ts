@@ -3,37 +3,27 @@
  *
  * @since 0.1.0
  */
-import { ObjectId } from "bson"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as RcMap from "effect/RcMap"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Ejson from "../../protocol/Ejson.ts"
 import { BadRequest, body } from "../ApiErrors.ts"
 import { missing } from "../App.ts"
 import type { HostedApp } from "../Apps.ts"
-import { Database, type Document, type Namespace } from "../data/Database.ts"
-import {
-  type FunctionError,
-  type FunctionRequest,
-  type FunctionUser,
-  systemUser
-} from "../functions/FunctionContext.ts"
+import { Database } from "../data/Database.ts"
+import { type FunctionError, type FunctionRequest, systemUser } from "../functions/FunctionContext.ts"
 import { FunctionRuntime } from "../functions/FunctionRuntime.ts"
 import * as Ids from "../Ids.ts"
 import { type AlreadyExists, type Identity, State, type User } from "./State.ts"
+import * as UserData from "./UserData.ts"
 
 const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
-
-/** Data source of custom user data that names none. */
-const defaultService = "mongodb-atlas"
 
 /**
  * Finds and makes users.
@@ -121,24 +111,10 @@ const make = Effect.gen(function* () {
       return Option.getOrElse(yield* state.user(app.id, user.id), () => user)
     }, Effect.scoped),
     customData: Effect.fn("Users.customData")(function* ({ app }, user) {
-      const source = app.customUserData
-      if (source === undefined) return undefined
-      const found =
-        typeof source === "function"
-          ? yield* runtime
-              .run(
-                { app, user: systemUser, request: undefined },
-                { name: "custom user data", private: true, closed: false, body: { _tag: "Handler", handler: source } },
-                [functionUser(user, {})]
-              )
-              .pipe(Effect.orDie)
-          : yield* findCustomData(
-              database,
-              { appId: app.id, service: source.service ?? defaultService, ...source },
-              source.userIdField,
-              user.id
-            )
-      if (typeof found !== "object" || found === null || Array.isArray(found)) return undefined
+      const found = yield* UserData.customData(database, app, user, (fn, args) =>
+        runtime.run({ app, user: systemUser, request: undefined }, fn, args)
+      )
+      if (found === undefined) return undefined
       // canonical, as clients expect the claim; a document that has no such form is an operator's mistake
       const text = yield* Effect.orDie(Effect.fromResult(Ejson.stringify(found)))
       return yield* Effect.orDie(parseJson(text))
@@ -146,65 +122,12 @@ const make = Effect.gen(function* () {
   })
 })
 
-/** The id may be stored as a string or as an ObjectId; a string wins. */
-const findCustomData = (
-  database: Database["Service"],
-  namespace: Namespace,
-  field: string,
-  userId: string
-): Effect.Effect<Document | undefined> =>
-  Effect.gen(function* () {
-    for (const value of [userId, new ObjectId(userId)]) {
-      const [found] = yield* database.find(namespace, { filter: { [field]: value }, limit: 1 })
-      if (found !== undefined) return found
-    }
-    return undefined
-  }).pipe(Effect.orDie)
-
-/**
- * What a user's providers tell about the user.
- *
- * @category accessors
- * @since 0.1.0
- */
-export const profileData = (user: User): Record<string, unknown> =>
-  Object.fromEntries(user.identities.flatMap(({ data }) => Object.entries(data)))
-
-/**
- * A user as functions see it.
- *
- * @category converting
- * @since 0.1.0
- */
-export const functionUser = (user: User, customData: Readonly<Record<string, unknown>>): FunctionUser => ({
-  id: user.id,
-  type: user.type,
-  data: profileData(user),
-  customData,
-  identities: user.identities.map(({ id, providerType }) => ({ id, providerType }))
-})
-
-/**
- * The custom data that an access token's `user_data` claim holds.
- *
- * @category decoding
- * @since 0.1.0
- */
-export const customDataOfClaim = (
-  claim: Readonly<Record<string, unknown>> | null | undefined
-): Record<string, unknown> => {
-  // most applications have none, and copying nothing costs each call of a function something
-  if (claim === undefined || claim === null) return {}
-  const data = Result.getOrElse(Ejson.fromJson(claim), () => ({}))
-  return Predicate.isObject(data) ? data : {}
-}
-
 /** The object that a creation function gets. */
 const creationArgument = (user: User) => ({
   id: user.id,
   type: user.type,
   creation_time: Math.floor(user.createdAt / 1000),
-  data: profileData(user),
+  data: UserData.profileData(user),
   custom_data: {},
   identities: user.identities.map(({ data, id, providerId, providerType }) => ({
     id,

@@ -4,6 +4,7 @@ import { ObjectId } from "bson"
 import { Effect, Result } from "effect"
 import * as Rules from "effect-app-services/server/data/Rules"
 import type { FunctionUser } from "effect-app-services/server/functions/FunctionContext"
+import { accessOf as accessGiven, given } from "./asking.ts"
 
 const id = "5f0000000000000000000001"
 const ada: FunctionUser = {
@@ -17,7 +18,7 @@ const bob: FunctionUser = { id: "5f0000000000000000000002", type: "normal", data
 
 const all = { read: true, write: true, insert: true, delete: true }
 
-const accessOf = (rule: unknown, user: FunctionUser) => Result.getOrThrow(Rules.compile(rule)).accessOf(user)
+const accessOf = (rule: unknown, user: FunctionUser) => accessGiven(rule, given(user))
 
 const shown = (role: object, document: Record<string, unknown>, user = ada) =>
   accessOf({ roles: [role] }, user).shown(document)
@@ -83,30 +84,82 @@ describe("a rule is not understood", () => {
     [{ roles: [{}], rules: 1 }, "rules", /"rules"/],
     [{ roles: [{ writes: true }] }, "roles[0].writes", /"writes"/],
     [
-      { roles: [{ apply_when: { "%%true": { "%function": { name: "f" } } } }] },
-      "roles[0].apply_when.%%true.%function",
-      /"%function"/
+      { roles: [{ apply_when: { "%%true": { "%function": { name: "" } } } }] },
+      "roles[0].apply_when.%%true.%function.name",
+      /name of a function/
     ],
-    [{ roles: [{ apply_when: { "%%values.x": 1 } }] }, "roles[0].apply_when.%%values.x", /"%%values.x"/],
+    [
+      { roles: [{ apply_when: { "%function": { name: "f", arguments: { a: 1 } } } }] },
+      "roles[0].apply_when.%function.arguments",
+      /list/
+    ],
+    [
+      { roles: [{ apply_when: { "%function": { name: "f", arguments: [{ $where: "x", b: 1 }] } } }] },
+      "roles[0].apply_when.%function.arguments[0].$where",
+      /"\$where"/
+    ],
+    [
+      { roles: [{ apply_when: { "%function": { name: "f", arguments: ["%%nobody"] } } }] },
+      "roles[0].apply_when.%function.arguments[0]",
+      /"%%nobody"/
+    ],
+    [{ roles: [{ apply_when: { "%%values": 1 } }] }, "roles[0].apply_when.%%values", /"%%values"/],
+    [{ roles: [{ apply_when: { "%%args.0": 1 } }] }, "roles[0].apply_when.%%args.0", /"%%args.0"/],
+    [{ roles: [{ apply_when: { "%%environment.x": 1 } }] }, "roles[0].apply_when.%%environment.x", /environment/],
+    [{ roles: [{ apply_when: { "%%request.service": 1 } }] }, "roles[0].apply_when.%%request.service", /request/],
+    [{ roles: [{ apply_when: { "%%partition": "x" } }] }, "roles[0].apply_when.%%partition", /"%%partition"/],
+    [{ roles: [{ apply_when: { "%%root": "x" } }] }, "roles[0].apply_when.%%root", /whole document/],
+    // what JavaScript finds in any object is no field
+    [{ roles: [{ apply_when: { constructor: { $exists: true } } }] }, "roles[0].apply_when.constructor", /field name/],
+    [{ roles: [{ apply_when: { "a.toString": 1 } }] }, "roles[0].apply_when.a.toString", /field name/],
+    [{ roles: [{ apply_when: { a: "%%root.__proto__.b" } }] }, "roles[0].apply_when.a", /field name/],
+    [JSON.parse('{"roles":[{"apply_when":{"__proto__":{"$exists":true}}}]}'), "roles[0].apply_when.__proto__", /field/],
+    [JSON.parse('{"roles":[{"__proto__":{}}]}'), "roles[0].__proto__", /key/],
+    [{ roles: [{ apply_when: { "%%root.%%prevRoot.a": 1 } }] }, "roles[0].apply_when.%%root.%%prevRoot.a", /field/],
     [{ roles: [{ apply_when: { owner: "%%users.id" } }] }, "roles[0].apply_when.owner", /"%%users.id"/],
-    [{ roles: [{ apply_when: { owner: "%%user" } }] }, "roles[0].apply_when.owner", /"%%user"/],
+    [{ roles: [{ apply_when: { owner: "%%user" } }] }, "roles[0].apply_when.owner", /more than a value/],
+    [{ roles: [{ apply_when: { "%%user.data": "x" } }] }, "roles[0].apply_when.%%user.data", /more than a value/],
     [{ roles: [{ apply_when: { owner: "%%user.profile" } }] }, "roles[0].apply_when.owner", /expansion/],
-    [{ roles: [{}, { write: { "%%prev.owner": "%%user.id" } }] }, "roles[1].write.%%prev.owner", /"%%prev.owner"/],
-    [{ roles: [{ apply_when: { a: { $regex: "x" } } }] }, "roles[0].apply_when.a.$regex", /"\$regex"/],
+    [
+      { roles: [{ additional_fields: { write: { "%%prev": "%%user.id" } } }] },
+      "roles[0].additional_fields.write.%%prev",
+      /"%%prev"/
+    ],
+    [{ roles: [{ apply_when: { a: { $regex: "(" } } }] }, "roles[0].apply_when.a.$regex", /pattern/],
+    [
+      { roles: [{ apply_when: { a: { $regex: "%%user.id" }, b: 1 } }, { read: { c: { $options: "i" } } }] },
+      "roles[1].read.c.$options",
+      /\$options/
+    ],
+    [{ roles: [{ apply_when: { a: { $regex: "x", $options: "g" } } }] }, "roles[0].apply_when.a.$regex", /pattern/],
+    [{ roles: [{ apply_when: { a: { $size: "1" } } }] }, "roles[0].apply_when.a.$size", /size/],
+    [{ roles: [{ apply_when: { a: { $elemMatch: {} } } }] }, "roles[0].apply_when.a.$elemMatch", /conditions/],
+    [
+      { roles: [{ apply_when: { a: { $elemMatch: { b: "%%root.c" } } } }] },
+      "roles[0].apply_when.a.$elemMatch.b",
+      /"%%root.c"/
+    ],
+    [{ roles: [{ apply_when: { a: { "%exists": "yes" } } }] }, "roles[0].apply_when.a.%exists", /boolean/],
     [{ roles: [{ apply_when: { a: { $ne: 1, $where: "x" } } }] }, "roles[0].apply_when.a.$where", /"\$where"/],
     [{ roles: [{ apply_when: { a: { b: 1 } } }] }, "roles[0].apply_when.a", /document as value/],
     [{ roles: [{ apply_when: { a: {} } }] }, "roles[0].apply_when.a", /empty/],
     [{ roles: [{ apply_when: { a: [1] } }] }, "roles[0].apply_when.a", /array/],
-    [{ roles: [{ apply_when: { a: "%%root.b" } }] }, "roles[0].apply_when.a", /two fields/],
-    [{ roles: [{ apply_when: { a: { "%stringToUuid": "%%user.id" } } }] }, "roles[0].apply_when.a", /%stringToUuid/],
+    [{ roles: [{ apply_when: { a: { "%stringToDate": "%%user.id" } } }] }, "roles[0].apply_when.a", /%stringToDate/],
+    [{ roles: [{ apply_when: { a: { "%stringToUuid": "x" } } }] }, "roles[0].apply_when.a", /%stringToUuid/],
     [{ roles: [{ apply_when: { $expr: {} } }] }, "roles[0].apply_when.$expr", /"\$expr"/],
     [{ roles: [{ apply_when: "yes" }] }, "roles[0].apply_when", /neither/],
     [{ roles: [{ insert: "yes" }] }, "roles[0].insert", /neither/],
     [{ roles: [{ document_filters: { search: true } }] }, "roles[0].document_filters.search", /"search"/],
-    [{ roles: [{ fields: { a: { read: { x: 1 } } } }] }, "roles[0].fields.a.read", /field permission/],
+    [{ roles: [{ fields: { a: { read: { x: {} } } } }] }, "roles[0].fields.a.read.x", /empty/],
+    [
+      { roles: [{ fields: { a: { read: { x: 1 }, fields: { b: { write: true } } } } }] },
+      "roles[0].fields.a",
+      /readable field/
+    ],
     [{ roles: [{ fields: { a: true } }] }, "roles[0].fields.a", /field permission/],
-    [{ roles: [{}], filters: [{ apply_when: { owner: 1 } }] }, "filters[0].apply_when", /document/],
+    [{ roles: [{}], filters: [{ apply_when: { owner: 1 } }] }, "filters[0].apply_when.owner", /document/],
     [{ roles: [{}], filters: [{ projection: { a: "$b" } }] }, "filters[0].projection.a", /projection/],
+    [{ roles: [{}], filters: [{ project: { a: 1 }, projection: { b: 1 } }] }, "filters[0].project", /second/],
     [{ roles: [{}], filters: [{ projection: { _id: 0 } }] }, "filters[0].projection._id", /_id/]
   ])("%j", (rule, place, message) => {
     const compiled = Rules.compile(rule)
@@ -207,5 +260,13 @@ describe("a filter", () => {
     assert.isUndefined(accessOf(rule, ada).shown({ owner: "x" }))
     assert.isDefined(accessOf(rule, ada).shown({ owner: id }))
     assert.isDefined(accessOf(rule, bob).shown({ owner: "x" }))
+  })
+
+  it("hides fields, by either name of its projection", () => {
+    for (const key of ["projection", "project"]) {
+      const access = accessOf({ roles: [all], filters: [{ [key]: { secret: 0 } }] }, ada)
+      assert.deepStrictEqual(access.projections, [{ secret: 0 }])
+      assert.isTrue(access.partial)
+    }
   })
 })

@@ -34,7 +34,7 @@ const inFunction = (body: string) =>
   }).pipe(
     Effect.provide(
       exported({
-        "functions/config.json": [{ name: "f" }],
+        "functions/config.json": [{ name: "f", run_as_system: true }],
         "functions/f.js": `exports = async () => {
           const c = context.services.get("mongodb-atlas").db("d").collection("c")
           await c.insertMany([{ _id: 1, n: 3, tags: ["a", "b"] }, { _id: 2, n: 1, tags: ["b"] }, { _id: 3, n: 2 }])
@@ -143,7 +143,10 @@ describe("rules of an exported application", () => {
       const { report } = yield* AppDirectory.load(folder)
       const said = report.map(({ file, message }) => `${file}: ${message}`)
       assert.lengthOf(said, 2)
-      assert.include(said.join("\n"), 'the operator "%function"; the collection "db.by-function" is closed to clients')
+      assert.include(
+        said.join("\n"),
+        'by-function/rules.json: the rule calls the function "f", which does not exist: what it decides is refused'
+      )
       assert.include(said.join("\n"), 'a rule without a role; the collection "db.roleless" is closed to clients')
     }).pipe(Effect.provide([NodeFileSystem.layer, NodePath.layer]))
   )

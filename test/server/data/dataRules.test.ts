@@ -24,7 +24,7 @@ const files = {
     collection_name: "users",
     user_id_field: "id"
   },
-  "functions/config.json": [{ name: "sys" }],
+  "functions/config.json": [{ name: "sys", run_as_system: true }],
   // runs without rules
   "functions/sys.js": `exports = async (collection, name, ...args) => {
     const found = await context.services.get("mongodb-atlas").db("db").collection(collection)[name](...args)
@@ -43,7 +43,7 @@ const files = {
     { name: "lead", apply_when: { "%%user.custom_data.role": "lead" }, ...all },
     { name: "member", apply_when: { "%%user.custom_data.team": "%%root.team" }, read: true }
   ]),
-  ...rule("odd", [{ apply_when: { "%%true": { "%function": { name: "f", arguments: [] } } }, ...all }]),
+  ...rule("odd", [{ apply_when: { "%%true": { "%pipeline": { name: "f" } } }, ...all }]),
   "services/other/config.json": { name: "other", type: "mongodb" },
   "services/other/rules/db.things.json": {
     database: "db",
@@ -317,7 +317,7 @@ describe("roles", () => {
           {
             file: "data_sources/atlas/db/odd/rules.json",
             message:
-              'the rule is not understood at roles[0].apply_when.%%true.%function: the operator "%function"; the collection "db.odd" is closed to clients'
+              'the rule is not understood at roles[0].apply_when.%%true.%pipeline: the operator "%pipeline"; the collection "db.odd" is closed to clients'
           }
         ]
       )

@@ -163,8 +163,8 @@ describe("AppDirectory.load", () => {
         "functions/config.json": [
           { name: "broken" },
           { name: "missing" },
-          { name: "guarded", can_evaluate: { "%%user.id": "1" } },
-          { name: "open", can_evaluate: {}, run_as_user_id_script_source: "exports = () => 1" }
+          { name: "guarded", can_evaluate: { url: "1" } },
+          { name: "open", can_evaluate: {}, run_as_user_id: "1", run_as_user_id_script_source: "exports = () => 1" }
         ],
         "functions/broken.js": "exports = function () {\n  return (\n}\n",
         "functions/guarded.js": "exports = () => 1",
@@ -192,9 +192,12 @@ describe("AppDirectory.load", () => {
       assert.match(at("functions/missing.js"), /source of the function "missing" is missing/)
       assert.match(
         at("functions/config.json"),
-        /"can_evaluate" of the function "guarded" is not supported: the function is closed/
+        /rule of the function "guarded" is not understood at can_evaluate\.url: .*; the function is closed to everybody/
       )
-      assert.match(at("functions/config.json"), /"run_as_user_id" of the function "open"/)
+      assert.match(
+        at("functions/config.json"),
+        /"open" has more than one of .*"run_as_user_id_script_source"; the function is closed/
+      )
       assert.match(at("triggers/t.json"), /never fires/)
       assert.match(at("http_endpoints/config.json"), /404/)
       assert.match(at("data_sources/m/db/c/rules.json"), /closed to clients/)

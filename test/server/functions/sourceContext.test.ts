@@ -66,7 +66,7 @@ describe("what functions of an exported application find", () => {
           .slice(0, 2),
         none: "undefined",
         environment: ["testing", "v"],
-        system: false,
+        system: true,
         method: "POST"
       })
     }).pipe(

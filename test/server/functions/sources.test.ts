@@ -122,7 +122,7 @@ describe("functions of an exported application", () => {
 
   it.effect.each([
     ["throw new Error('boom')", "Error: boom"],
-    ["return unknown", "ReferenceError: unknown is not defined"],
+    ["return unknown", "ReferenceError: 'unknown' is not defined"],
     ["null.x", "TypeError: Cannot read properties of null (reading 'x')"],
     ["throw 'text'", "text"],
     ["throw { code: 5 }", '{"code":5}'],

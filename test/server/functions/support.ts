@@ -21,7 +21,11 @@ export const load = (sources: Source, files: Record<string, unknown> = {}) =>
     const folder = yield* directory({
       "realm_config.json": { app_id: "my-app" },
       "auth/providers.json": { "anon-user": { name: "anon-user", type: "anon-user", disabled: false } },
-      "functions/config.json": entries.map(([name, { source: _, ...config }]) => ({ name, ...config })),
+      "functions/config.json": entries.map(([name, { source: _, ...config }]) => ({
+        name,
+        run_as_system: true,
+        ...config
+      })),
       ...Object.fromEntries(entries.map(([name, { source }]) => [`functions/${name}.js`, source])),
       ...files
     })

@@ -351,6 +351,7 @@ describe("resetting a password", () => {
 
       const cases = [
         [yield* call("battery staple", [], "eve@example.com"), 404, unknown],
+        [yield* call("battery staple", null, "eve@example.com"), 404, unknown],
         [
           yield* call("short"),
           400,

@@ -166,6 +166,12 @@ describe("logging in", () => {
         assert.strictEqual(status, 400)
         assert.deepStrictEqual(body, { error: `authentication via '${provider}' is unsupported` })
       }
+      // where browsers begin to log in by redirect, and to link
+      for (const query of ["", "?state=abc&redirect=http%3A%2F%2Flocalhost&device=e30%3D", "?link=true"]) {
+        const { body, status } = yield* ask("GET", loginPath("closed-app", "oauth2-google") + query)
+        assert.strictEqual(status, 400)
+        assert.deepStrictEqual(body, { error: "authentication via 'oauth2-google' is unsupported" })
+      }
       const { body, status } = yield* register("a@b.c", "correct horse", "closed-app")
       assert.strictEqual(status, 400)
       assert.deepStrictEqual(body, { error: "authentication via 'local-userpass' is unsupported" })
@@ -177,6 +183,7 @@ describe("logging in", () => {
       const { access_token } = yield* anonymous()
       const answers = [
         yield* ask("GET", path("no-app", "location")),
+        yield* ask("GET", loginPath("no-app", "oauth2-google")),
         yield* anonymousAnswer("no-app"),
         yield* register("a@b.c", "correct horse", "no-app"),
         yield* callFunction(access_token, "f", [], "no-app")

@@ -1,7 +1,8 @@
 /** Which fields of a document may be read and written: a tree, whose leaves answer for all that is below them. */
 import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
-import { isEmpty, refuse } from "./ruleConditions.ts"
+import * as Conditions from "./ruleConditions.ts"
+import { type Known, refuse, type Scope } from "./ruleOperands.ts"
 
 export interface Permission {
   readonly read: boolean
@@ -13,45 +14,110 @@ export interface Permission {
 export const everything: Permission = { read: true, write: true, below: undefined }
 export const nothing: Permission = { read: false, write: false, below: undefined }
 
-const flag = (value: unknown, place: string): boolean | undefined =>
-  value === undefined || value === null
-    ? undefined
-    : typeof value === "boolean"
-      ? value
-      : refuse(place, "a field permission that is neither true nor false")
+/** Permissions that wait for who asks, and for the document. */
+export interface Permissions {
+  readonly read: Conditions.Expression
+  readonly write: Conditions.Expression
+  readonly below: { readonly fields: ReadonlyMap<string, Permissions>; readonly others: Permissions } | undefined
+}
+
+const never: Conditions.Expression = () => false
+const none: Permissions = { read: never, write: never, below: undefined }
+
+const isSet = (value: unknown): boolean => value !== undefined && value !== null
 
 /** What may be written may be read, unless that is refused. */
-const permission = (value: unknown, place: string): Permission => {
+const permissions = (value: unknown, place: string, scope: Scope): Permissions => {
   if (!Bson.isDocument(value)) return refuse(place, "a field permission that is no document")
   const unknown = Object.keys(value).find((name) => !["read", "write", "fields", "additional_fields"].includes(name))
   if (unknown !== undefined) return refuse(`${place}.${unknown}`, `"${unknown}" in a field permission`)
-  const write = flag(value["write"], `${place}.write`)
-  const read = flag(value["read"], `${place}.read`) ?? write ?? false
-  const leaf: Permission = { read, write: write === true && read, below: undefined }
-  if (leaf.write || (isEmpty(value["fields"]) && isEmpty(value["additional_fields"]))) return leaf
-  const below = compile(value["fields"], value["additional_fields"], place)
-  // all that may be read as a whole may be read below
-  return leaf.read ? refuse(place, "a readable field with permissions below it") : below
+  const expression = (name: string) =>
+    isSet(value[name]) ? Conditions.expression(value[name], `${place}.${name}`, scope) : undefined
+  const given = expression("write")
+  const read = expression("read") ?? given ?? never
+  const write = given === undefined ? never : (known: Known) => Conditions.and([read(known), given(known)])
+  const leaf: Permissions = { read, write, below: undefined }
+  const isLeaf = Conditions.isEmpty(value["fields"]) && Conditions.isEmpty(value["additional_fields"])
+  // what may be written as a whole is so below
+  if (isLeaf || (value["write"] === true && value["read"] !== false)) return leaf
+  for (const name of ["read", "write"]) {
+    // all that may be read as a whole may be read below
+    if (isSet(value[name]) && value[name] !== false && (name === "read" || typeof value[name] !== "boolean")) {
+      return refuse(place, "a readable field with permissions below it")
+    }
+  }
+  return compile(value["fields"], value["additional_fields"], place, scope)
 }
 
 /** Compiles `fields` and `additional_fields`. */
-export const compile = (fields: unknown, additional: unknown, place: string): Permission => {
-  if (!isEmpty(fields) && !Bson.isDocument(fields)) return refuse(`${place}.fields`, "fields that are no document")
+export const compile = (fields: unknown, additional: unknown, place: string, scope: Scope): Permissions => {
+  if (!Conditions.isEmpty(fields) && !Bson.isDocument(fields)) {
+    return refuse(`${place}.fields`, "fields that are no document")
+  }
   const named = new Map(
     Object.entries(Bson.isDocument(fields) ? fields : {}).map(([name, value]) =>
       name === "" || /[.$%]/.test(name)
         ? refuse(`${place}.fields.${name}`, `the field name "${name}"`)
-        : [name, permission(value, `${place}.fields.${name}`)]
+        : [
+            name,
+            permissions(value, `${place}.fields.${name}`, {
+              ...scope,
+              isField: true,
+              field: scope.isField === true && scope.field === undefined ? undefined : pathBelow(scope.field, name)
+            })
+          ]
     )
   )
-  const others = isEmpty(additional) ? nothing : permission(additional, `${place}.additional_fields`)
-  if (named.size === 0) return others
-  return { read: false, write: false, below: { fields: named, others } }
+  const others = Conditions.isEmpty(additional)
+    ? none
+    : permissions(additional, `${place}.additional_fields`, { ...scope, isField: true, field: undefined })
+  return named.size === 0 ? others : { read: never, write: never, below: { fields: named, others } }
 }
 
-/** Whether anything at all may be read. */
-export const readsAny = ({ below, read }: Permission): boolean =>
-  below === undefined ? read : readsAny(below.others) || [...below.fields.values()].some(readsAny)
+const pathBelow = (path: string | undefined, name: string): string => (path === undefined ? name : `${path}.${name}`)
+
+/** Permissions for one who asks, as far as the document does not count. */
+export interface Bound {
+  readonly read: Conditions.Condition
+  readonly write: Conditions.Condition
+  readonly below: { readonly fields: ReadonlyMap<string, Bound>; readonly others: Bound } | undefined
+}
+
+export const bind = ({ below, read, write }: Permissions, known: Known): Bound => ({
+  read: read(known),
+  write: write(known),
+  below: below && {
+    fields: new Map([...below.fields].map(([name, inner]) => [name, bind(inner, known)])),
+    others: bind(below.others, known)
+  }
+})
+
+/** Under which condition anything at all may be read. */
+export const readsAny = ({ below, read }: Bound): Conditions.Condition =>
+  below === undefined ? read : Conditions.or([readsAny(below.others), ...[...below.fields.values()].map(readsAny)])
+
+/** What the permissions are for a document; `change` is what a condition asks of it. */
+export const resolver = (
+  bound: Bound,
+  change: (condition: Conditions.Condition) => Conditions.Condition
+): ((document: Document) => Permission) => {
+  const [read, write] = [change(bound.read), change(bound.write)]
+  if (bound.below === undefined && typeof read === "boolean" && typeof write === "boolean") {
+    const constant: Permission = { read, write, below: undefined }
+    return () => constant
+  }
+  const fields = [...(bound.below?.fields ?? [])].map(([name, inner]) => [name, resolver(inner, change)] as const)
+  const others = bound.below && resolver(bound.below.others, change)
+  const [reads, writes] = [Conditions.holds(read), Conditions.holds(write)]
+  return (document) => ({
+    read: reads(document),
+    write: writes(document),
+    below: others && {
+      fields: new Map(fields.map(([name, inner]) => [name, inner(document)])),
+      others: others(document)
+    }
+  })
+}
 
 const shown = (value: unknown, allowed: Permission): unknown => {
   if (allowed.below === undefined) return allowed.read ? value : undefined

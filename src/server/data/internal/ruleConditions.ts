@@ -1,31 +1,33 @@
 /**
- * The expressions of rules, compiled to conditions on documents: filters of MongoDB in which what is known of the user
- * stands as values. What is not understood throws `NotUnderstood`, as a guess would open what should be closed.
+ * The expressions of rules, compiled to conditions on documents: filters of MongoDB in which what is known of who asks
+ * stands as values.
  */
-import { ObjectId } from "bson"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import * as Ejson from "../../../protocol/Ejson.ts"
-import type { FunctionUser } from "../../functions/FunctionContext.ts"
 import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
 import * as Language from "./mongoLanguage.ts"
+import {
+  before,
+  comparable,
+  compute,
+  expansion,
+  field,
+  isComputed,
+  isOfChange,
+  type Known,
+  type Operand,
+  operand,
+  refuse,
+  type Scope,
+  typed,
+  valueOf
+} from "./ruleOperands.ts"
 
 /** What holds for every document, for none, or for those that match a filter. */
 export type Condition = boolean | Document
 
-/** An expression that waits for its user. */
-export type Expression = (user: FunctionUser) => Condition
-
-/** What of a rule is not understood, and where it stands. */
-export class NotUnderstood extends Schema.TaggedError<NotUnderstood>("effect-app-services/server/data/NotUnderstood")(
-  "NotUnderstood",
-  { message: Schema.String, place: Schema.String }
-) {}
-
-export const refuse = (place: string, message: string): never => {
-  throw new NotUnderstood({ place, message })
-}
+/** An expression that waits for who asks. */
+export type Expression = (known: Known) => Condition
 
 export const and = (conditions: ReadonlyArray<Condition>): Condition => {
   if (conditions.includes(false)) return false
@@ -42,138 +44,83 @@ export const or = (conditions: ReadonlyArray<Condition>): Condition => {
 export const not = (condition: Condition): Condition =>
   typeof condition === "boolean" ? !condition : { $nor: [condition] }
 
-/** A condition as a predicate. */
-export const holds = (condition: Condition): ((document: Document) => boolean) =>
-  typeof condition === "boolean" ? () => condition : Language.matcher(condition)
+/** A condition as a predicate, made when it is first asked: most that are known of a user are never. */
+export const holds = (condition: Condition): ((document: Document) => boolean) => {
+  if (typeof condition === "boolean") return () => condition
+  let matches: ((document: Document) => boolean) | undefined
+  return (document) => (matches ??= Language.matcher(condition))(document)
+}
 
 /** A condition as a filter. */
 export const filterOf = (condition: Condition): Document =>
   condition === true ? {} : condition === false ? { $nor: [{}] } : condition
 
+/** What a condition asks of the paths that are known: it holds wherever the condition does, and perhaps elsewhere. */
+export const weakened = (condition: Condition, isUnknown: (path: string) => boolean): Condition => {
+  if (typeof condition === "boolean") return condition
+  const { $and, $or } = condition
+  const all = (list: unknown) => (Array.isArray(list) ? list.filter(Bson.isDocument) : [])
+  if ($and !== undefined) return and(all($and).map((it) => weakened(it, isUnknown)))
+  if ($or !== undefined) return or(all($or).map((it) => weakened(it, isUnknown)))
+  return mentions(condition, isUnknown) ? true : condition
+}
+
+/**
+ * What a condition asks of a document that is about to be changed. What it says of a field before and after the change is
+ * taken at its word; what it says of a field alone must hold before the change as well as after it.
+ */
+export const ofOld = (condition: Condition): Condition => {
+  const told = new Set<string>()
+  mentions(condition, (path) => {
+    if (path.startsWith(`${before}.`)) told.add(path.slice(before.length + 1))
+    return false
+  })
+  return weakened(condition, (path) => isOfChange(path) || told.has(path))
+}
+
+/** A condition for a document that nothing changes: what it was before is what it is. */
+export const unchanged = (condition: Condition): Condition => {
+  if (typeof condition === "boolean") return condition
+  return and(
+    Object.entries(condition).map(([name, value]): Condition => {
+      const all = Array.isArray(value) ? value.filter(Bson.isDocument).map(unchanged) : []
+      if (name === "$and") return and(all)
+      if (name === "$or") return or(all)
+      if (name === "$nor") return not(or(all))
+      if (name === before) return Bson.isDocument(value) && value["$exists"] === true
+      return { [name.startsWith(`${before}.`) ? name.slice(before.length + 1) : name]: value }
+    })
+  )
+}
+
+/** Whether a condition asks for any of these paths. */
+export const mentions = (value: unknown, isUnknown: (path: string) => boolean): boolean =>
+  Array.isArray(value)
+    ? value.some((it) => mentions(it, isUnknown))
+    : Bson.isDocument(value) &&
+      Object.entries(value).some(([name, inner]) => isUnknown(name) || mentions(inner, isUnknown))
+
 export const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null || (Bson.isDocument(value) && Object.keys(value).length === 0)
 
-/** A value of a comparison: of the rule itself, of the user, or a field of the document. */
-type Operand =
-  | { readonly _tag: "Literal"; readonly value: unknown }
-  | { readonly _tag: "User"; readonly get: (user: FunctionUser) => unknown }
-  | { readonly _tag: "Field"; readonly path: string }
-
-const scalars = new Set(["string", "bool", "int", "long", "double", "decimal", "objectId", "date", "binData"])
-
-const isScalar = (value: unknown): boolean => scalars.has(Bson.typeName(value))
-
-/** What of a user's values may be compared: not a pattern, which would match more than itself, nor a document. */
-const comparable = (value: unknown): unknown =>
-  Array.isArray(value) ? value.filter(isScalar) : isScalar(value) ? value : undefined
-
-const walk = (value: unknown, path: ReadonlyArray<string>): unknown => {
-  const [name, ...rest] = path
-  if (name === undefined) return value
-  if (Array.isArray(value)) {
-    if (/^\d+$/.test(name)) return walk(value[Number(name)], rest)
-    const all: ReadonlyArray<unknown> = value
-    return all.flatMap((item) => {
-      const found = walk(item, path)
-      return found === undefined ? [] : found
-    })
-  }
-  return Bson.isDocument(value) && Object.hasOwn(value, name) ? walk(value[name], rest) : undefined
-}
-
-const userValue = (expansion: string, place: string): ((user: FunctionUser) => unknown) => {
-  const [, name, ...path] = expansion.split(".")
-  if (name === "id" && path.length === 0) return (user) => user.id
-  if (name === "type" && path.length === 0) return (user) => user.type
-  if (name === "data" && path.length > 0) return (user) => comparable(walk(user.data, path))
-  if (name === "custom_data" && path.length > 0) return (user) => comparable(walk(user.customData, path))
-  if (name === "identities" && path.length > 0) {
-    return (user) =>
-      comparable(
-        walk(
-          user.identities.map(({ id, providerType }) => ({ id, provider_type: providerType })),
-          path
-        )
-      )
-  }
-  return refuse(place, `the expansion "${expansion}"`)
-}
-
-const fieldPath = (name: string, place: string): string =>
-  name === "" || name.split(".").some((part) => part === "" || part.startsWith("$"))
-    ? refuse(place, `the field name "${name}"`)
-    : name
-
-const typed = new Set([
-  "$oid",
-  "$date",
-  "$numberInt",
-  "$numberLong",
-  "$numberDouble",
-  "$numberDecimal",
-  "$uuid",
-  "$binary"
-])
-
-const operand = (value: unknown, place: string): Operand => {
-  if (value === null || typeof value === "number" || typeof value === "boolean") return { _tag: "Literal", value }
-  if (typeof value === "string") {
-    if (!value.startsWith("%%")) return { _tag: "Literal", value }
-    if (value === "%%true" || value === "%%false") return { _tag: "Literal", value: value === "%%true" }
-    if (value.startsWith("%%user.")) return { _tag: "User", get: userValue(value, place) }
-    if (value.startsWith("%%root.")) return { _tag: "Field", path: fieldPath(value.slice(7), place) }
-    return refuse(place, `the expansion "${value}"`)
-  }
-  if (!Bson.isDocument(value)) return refuse(place, "an array as the value of a comparison")
-  const [name = "", ...others] = Object.keys(value)
-  if (others.length === 0 && typed.has(name)) {
-    const literal = Result.getOrUndefined(Ejson.fromJson(value))
-    return isScalar(literal) ? { _tag: "Literal", value: literal } : refuse(place, `the value of "${name}"`)
-  }
-  const convert = others.length === 0 && Object.hasOwn(conversions, name) ? conversions[name] : undefined
-  if (convert === undefined)
-    return refuse(place, name.startsWith("%") ? `the operator "${name}"` : "a document as value")
-  const inner = operand(value[name], `${place}.${name}`)
-  switch (inner._tag) {
-    case "Literal":
-      return { _tag: "Literal", value: convert(inner.value) ?? refuse(place, `the value of "${name}"`) }
-    case "User":
-      return { _tag: "User", get: (user) => convert(inner.get(user)) }
-    case "Field":
-      return refuse(place, `"${name}" of a field of the document`)
-  }
-}
-
-const conversions: Readonly<Record<string, (value: unknown) => unknown>> = {
-  "%stringToOid": (value) =>
-    typeof value === "string" && /^[0-9a-f]{24}$/i.test(value) ? new ObjectId(value) : undefined,
-  "%oidToString": (value) => (value instanceof ObjectId ? value.toHexString() : undefined)
-}
-
-type Operator = "$eq" | "$ne" | "$gt" | "$gte" | "$lt" | "$lte" | "$in" | "$nin"
+type Operator = "$eq" | "$ne" | "$gt" | "$gte" | "$lt" | "$lte" | "$in" | "$nin" | "$all"
 
 const operators: Readonly<Record<string, Operator>> = Object.fromEntries(
-  (["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin"] as const).flatMap((name) => [
+  (["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "all"] as const).flatMap((name) => [
     [`$${name}`, `$${name}`] as const,
     [`%${name}`, `$${name}`] as const
   ])
 )
 
+const needsList = (operator: Operator): boolean => operator === "$in" || operator === "$nin" || operator === "$all"
+
 /** What compares with a value that is not there: it equals nothing, and differs from everything. */
 const ofMissing = (operator: Operator): boolean => operator === "$ne" || operator === "$nin"
 
-const compared = (path: string, operator: Operator, value: unknown): Condition => {
-  const isList = operator === "$in" || operator === "$nin"
-  return value === undefined || isList !== Array.isArray(value)
+const compared = (path: string, operator: Operator, value: unknown): Condition =>
+  value === undefined || needsList(operator) !== Array.isArray(value)
     ? ofMissing(operator)
     : { [path]: { [operator]: value } }
-}
-
-/** A comparison of what a user has: the document does not count. */
-const ofUser = (found: unknown, operator: Operator, value: unknown): boolean => {
-  const condition = compared("value", operator, value)
-  return holds(condition)({ value: found ?? null })
-}
 
 const turnedOperators: ReadonlyMap<Operator, Operator> = new Map([
   ["$eq", "$eq"],
@@ -182,117 +129,250 @@ const turnedOperators: ReadonlyMap<Operator, Operator> = new Map([
   ["$nin", "$ne"]
 ])
 
-const compare = (left: Operand, operator: Operator, right: Operand, place: string): Expression => {
-  if (right._tag === "Field") {
-    if (left._tag !== "User") return refuse(place, "a comparison of two fields of the document")
-    const { path } = right
-    // the other way round: what a field holds compares with what the user has, and a list that holds it equals it
-    const turned = turnedOperators.get(operator)
-    if (turned === undefined) return refuse(place, `the operator "${operator}" with a field of the document`)
-    return (user) => compared(path, turned, left.get(user))
+const slot = "value"
+
+/** What a value that is known, or is found in a document, is compared with. */
+const decides = (found: unknown, condition: Condition): boolean => holds(condition)({ [slot]: found ?? null })
+
+/** A condition on an operand, by the path that it is found at. */
+const on = (left: Operand, place: string, test: (path: string, known: Known) => Condition): Expression => {
+  switch (left._tag) {
+    case "Field": {
+      const { path } = left
+      return path === "" ? refuse(place, "a comparison of a whole document") : (known) => test(path, known)
+    }
+    case "Known":
+      if (left.isWhole) return refuse(place, "a comparison of more than a value")
+      return (known) => decides(left.get(known), test(slot, known))
+    case "Literal":
+      return (known) => decides(left.value, test(slot, known))
   }
-  const valueFor = (user: FunctionUser) => (right._tag === "User" ? right.get(user) : right.value)
-  if (left._tag === "Field") return (user) => compared(left.path, operator, valueFor(user))
-  return (user) => ofUser(left._tag === "User" ? left.get(user) : left.value, operator, valueFor(user))
 }
 
-/** The right side of `$in` and `$nin`: a list, whose missing values are left out, or something that is one. */
-const listOperand = (value: unknown, place: string): Operand => {
+const knownValue = (right: Operand, place: string): ((known: Known) => unknown) => {
+  if (right._tag === "Literal") return () => right.value
+  if (right._tag === "Field" || right.isWhole) return refuse(place, "a comparison with more than a value")
+  return (known) => comparable(right.get(known))
+}
+
+/** Two fields are compared where both are there. */
+const ofFields = (left: Operand, operator: Operator, right: Operand, place: string, scope: Scope): Expression => {
+  if ([left, right].some((it) => it._tag === "Field" && it.path === "")) {
+    return refuse(place, "a comparison of a whole document")
+  }
+  const both = compute(scope, [left, right], (known, seen) => {
+    const found = valueOf(left, known, seen)
+    const wanted = comparable(valueOf(right, known, seen))
+    if (found === undefined || found === null) return ofMissing(operator)
+    return decides(found, compared(slot, operator, wanted))
+  })
+  return on(both, place, (path) => ({ [path]: { $eq: true } }))
+}
+
+const compare = (left: Operand, operator: Operator, right: Operand, place: string, scope: Scope): Expression => {
+  if (right._tag === "Field") {
+    // the other way round: what a field holds compares with what is known, and a list that holds it equals it
+    const turned = turnedOperators.get(operator)
+    if (left._tag === "Field" || turned === undefined) return ofFields(left, operator, right, place, scope)
+    const value = knownValue(left, place)
+    return on(right, place, (path, known) => compared(path, turned, value(known)))
+  }
+  const value = knownValue(right, place)
+  return on(left, place, (path, known) => compared(path, operator, value(known)))
+}
+
+/** The right side of `$in`, `$nin` and `$all`: a list, whose missing values are left out, or something that is one. */
+const listOperand = (value: unknown, place: string, scope: Scope): Operand => {
   if (!Array.isArray(value)) {
-    const found = operand(value, place)
+    const found = operand(value, place, scope)
     return found._tag === "Literal" ? refuse(place, "a list that is none") : found
   }
-  const items = value.map((item: unknown, i) => {
-    const found = operand(item, `${place}[${i}]`)
-    return found._tag === "Field" ? refuse(`${place}[${i}]`, "a field of the document in a list") : found
-  })
+  const items = value.map((item: unknown, i) => knownValue(operand(item, `${place}[${i}]`, scope), `${place}[${i}]`))
   return {
-    _tag: "User",
-    get: (user) => items.map((it) => (it._tag === "User" ? it.get(user) : it.value)).filter((it) => it !== undefined)
+    _tag: "Known",
+    get: (known) => items.map((it) => it(known)).filter((it) => it !== undefined),
+    isWhole: false
   }
 }
 
 const exists = (left: Operand, value: unknown, place: string): Expression => {
-  const wanted = operand(value, place)
-  if (wanted._tag !== "Literal" || typeof wanted.value !== "boolean")
-    return refuse(place, "a value other than a boolean")
-  const asked = wanted.value
-  if (left._tag === "Field") return () => ({ [left.path]: { $exists: asked } })
-  return (user) => (left._tag === "User" && left.get(user) !== undefined) === asked
+  const asked =
+    typeof value === "boolean"
+      ? value
+      : value === 1 || value === "%%true"
+        ? true
+        : value === 0 || value === "%%false"
+          ? false
+          : refuse(place, "a value other than a boolean")
+  if (left._tag === "Field") {
+    // a document that is asked about is there
+    return left.path === "" ? () => asked : () => ({ [left.path]: { $exists: asked } })
+  }
+  return (known) => {
+    const found = left._tag === "Known" ? left.get(known) : left.value
+    return (found !== undefined && found !== null) === asked
+  }
+}
+
+/** What is asked of the elements of a list: of each as a document, or of each as a value. */
+const elements = (left: Operand, value: unknown, place: string, scope: Scope): Expression => {
+  if (!Bson.isDocument(value) || isEmpty(value)) return refuse(place, "what is no document of conditions")
+  const inner: Scope = { ...scope, about: "element" }
+  if (!Object.keys(value).some((name) => Object.hasOwn(operators, name))) {
+    const test = expression(value, place, inner)
+    return on(left, place, (path, known) => {
+      const asked = test(known)
+      return asked !== false && { [path]: { $elemMatch: asked === true ? {} : asked } }
+    })
+  }
+  const tests = Object.entries(value).map(([name, wanted]) => {
+    const at = `${place}.${name}`
+    const operator = operators[name] ?? refuse(at, `the operator "${name}"`)
+    const right = needsList(operator) ? listOperand(wanted, at, inner) : operand(wanted, at, inner)
+    return [operator, knownValue(right, at)] as const
+  })
+  return on(left, place, (path, known) => {
+    const asked: Document = {}
+    for (const [operator, read] of tests) {
+      const wanted = read(known)
+      if (compared(path, operator, wanted) === false) return false
+      if (wanted !== undefined) asked[operator] = wanted
+    }
+    return { [path]: { $elemMatch: asked } }
+  })
+}
+
+const pattern = (left: Operand, { $options = "", $regex }: Document, place: string): Expression => {
+  if (typeof $regex !== "string" || typeof $options !== "string" || !/^[ims]*$/.test($options)) {
+    return refuse(`${place}.$regex`, "a pattern that is not written as a text with the options i, m and s")
+  }
+  const valid = Result.try(() => new RegExp($regex, $options))
+  if (Result.isFailure(valid)) return refuse(`${place}.$regex`, "a pattern that cannot be read")
+  return on(left, place, (path) => ({ [path]: { $regex, $options } }))
+}
+
+/** What a key of a condition asks of an operand; `undefined` where it is no operator. */
+const operation = (
+  left: Operand,
+  name: string,
+  value: unknown,
+  whole: Document,
+  place: string,
+  scope: Scope
+): Expression | undefined => {
+  const at = `${place}.${name}`
+  const each = () =>
+    Array.isArray(value) && value.length > 0
+      ? value.map((inner: unknown, i) => condition(left, inner, `${at}[${i}]`, scope))
+      : refuse(at, "what is no list of conditions")
+  switch (name) {
+    case "$exists":
+    case "%exists":
+      return exists(left, value, at)
+    case "$size":
+      return typeof value === "number" && Number.isInteger(value)
+        ? on(left, at, (path) => ({ [path]: { $size: value } }))
+        : refuse(at, "a size that is no whole number")
+    case "$elemMatch":
+      return elements(left, value, at, scope)
+    case "$regex":
+      return pattern(left, whole, place)
+    case "$options":
+      return Object.hasOwn(whole, "$regex") ? () => true : refuse(at, 'the operator "$options" without a pattern')
+    case "$not":
+    case "%not": {
+      const inner = condition(left, value, at, scope)
+      return (known) => not(inner(known))
+    }
+    case "%and":
+    case "%or":
+    case "%nor": {
+      const all = each()
+      return (known) => joined(name, all, known)
+    }
+  }
+  const operator = Object.hasOwn(operators, name) ? operators[name] : undefined
+  if (operator === undefined) return undefined
+  const right = needsList(operator) ? listOperand(value, at, scope) : operand(value, at, scope)
+  return compare(left, operator, right, at, scope)
+}
+
+const joined = (name: string, all: ReadonlyArray<Expression>, known: Known): Condition => {
+  const conditions = all.map((it) => it(known))
+  return name.endsWith("and") ? and(conditions) : name.endsWith("nor") ? not(or(conditions)) : or(conditions)
 }
 
 /** What one key asks of one operand. */
-const condition = (left: Operand, value: unknown, place: string): Expression => {
-  const names = Bson.isDocument(value) ? Object.keys(value) : []
-  const isOperator = (name: string) => name === "$exists" || name === "%exists" || Object.hasOwn(operators, name)
-  if (!Bson.isDocument(value) || !names.some(isOperator)) {
-    if (names.length === 0 && Bson.isDocument(value)) return refuse(place, "an empty document as value")
-    const unknown = names.find((name) => name.startsWith("$") && !typed.has(name))
-    if (unknown !== undefined) return refuse(`${place}.${unknown}`, `the operator "${unknown}"`)
-    return compare(left, "$eq", operand(value, place), place)
+const condition = (left: Operand, value: unknown, place: string, scope: Scope): Expression => {
+  if (!Bson.isDocument(value)) return compare(left, "$eq", operand(value, place, scope), place, scope)
+  const names = Object.keys(value)
+  if (names.length === 0) return refuse(place, "an empty document as value")
+  const all: Array<Expression> = []
+  for (const name of names) {
+    const found = operation(left, name, value[name], value, place, scope)
+    if (found !== undefined) all.push(found)
+    else if (all.length > 0 || (name.startsWith("$") && !typed.has(name))) {
+      return refuse(`${place}.${name}`, `the operator "${name}"`)
+    } else if (names.length > 1 && names.some((it) => it.startsWith("$") || it.startsWith("%"))) {
+      return refuse(`${place}.${name}`, `the operator "${name}"`)
+    } else return compare(left, "$eq", operand(value, place, scope), place, scope)
   }
-  const all = names.map((name): Expression => {
-    const at = `${place}.${name}`
-    if (name === "$exists" || name === "%exists") return exists(left, value[name], at)
-    const operator = Object.hasOwn(operators, name) ? operators[name] : undefined
-    if (operator === undefined) return refuse(at, `the operator "${name}"`)
-    const isList = operator === "$in" || operator === "$nin"
-    return compare(left, operator, isList ? listOperand(value[name], at) : operand(value[name], at), at)
-  })
-  return (user) => and(all.map((it) => it(user)))
+  return (known) => and(all.map((it) => it(known)))
 }
 
-const each = (value: unknown, place: string): ReadonlyArray<Expression> =>
-  Array.isArray(value) && value.length > 0
-    ? value.map((inner: unknown, i) => expression(inner, `${place}[${i}]`))
-    : refuse(place, "what is no list of expressions")
+/** Whether a value is true, or false, itself: a list that holds `true` is not. */
+const isExactly = (asked: boolean, value: unknown, place: string, scope: Scope): Expression => {
+  const found = operand(value, place, scope)
+  if (found._tag === "Field" && !isComputed(found.path)) return condition(found, asked, place, scope)
+  if (found._tag !== "Field") {
+    return (known) => (found._tag === "Literal" ? found.value : found.get(known)) === asked
+  }
+  const exact = compute(scope, [found], (known, seen) => valueOf(found, known, seen) === asked)
+  return on(exact, place, (path) => ({ [path]: { $eq: true } }))
+}
 
-const keyed = (name: string, value: unknown, place: string): Expression => {
+const keyed = (name: string, value: unknown, place: string, scope: Scope): Expression => {
   switch (name) {
     case "$or":
-    case "%or": {
-      const all = each(value, place)
-      return (user) => or(all.map((it) => it(user)))
-    }
+    case "%or":
     case "$and":
-    case "%and": {
-      const all = each(value, place)
-      return (user) => and(all.map((it) => it(user)))
-    }
+    case "%and":
     case "$nor":
     case "%nor": {
-      const all = each(value, place)
-      return (user) => not(or(all.map((it) => it(user))))
+      if (!Array.isArray(value) || value.length === 0) return refuse(place, "what is no list of expressions")
+      const all = value.map((inner: unknown, i) => expression(inner, `${place}[${i}]`, scope))
+      return (known) => joined(name, all, known)
     }
     case "%not": {
-      const inner = expression(value, place)
-      return (user) => not(inner(user))
+      const inner = expression(value, place, scope)
+      return (known) => not(inner(known))
     }
+    case "%function":
+      return isExactly(true, { [name]: value }, place.slice(0, -name.length - 1), scope)
     case "%%true":
     case "%%false": {
       if (isEmpty(value)) return refuse(place, "an empty document as value")
-      // a value of the user or of the document is compared, anything else is an expression of its own
-      if (typeof value === "string" && value !== "%%true" && value !== "%%false") {
-        return compare(operand(value, place), "$eq", { _tag: "Literal", value: name === "%%true" }, place)
-      }
-      const inner = expression(value, place)
-      return name === "%%true" ? inner : (user) => not(inner(user))
+      // a value is compared, anything else is an expression of its own
+      const isValue =
+        (typeof value === "string" && value !== "%%true" && value !== "%%false") ||
+        (Bson.isDocument(value) && Object.keys(value).length === 1 && Object.hasOwn(value, "%function"))
+      if (isValue) return isExactly(name === "%%true", value, place, scope)
+      const inner = expression(value, place, scope)
+      return name === "%%true" ? inner : (known) => not(inner(known))
     }
   }
-  if (name.startsWith("%%root.")) {
-    return condition({ _tag: "Field", path: fieldPath(name.slice(7), place) }, value, place)
-  }
-  if (name.startsWith("%%user.")) return condition({ _tag: "User", get: userValue(name, place) }, value, place)
-  if (name.startsWith("%%")) return refuse(place, `the expansion "${name}"`)
+  if (name.startsWith("%%")) return condition(expansion(name, place, scope), value, place, scope)
   if (name.startsWith("%") || name.startsWith("$")) return refuse(place, `the operator "${name}"`)
-  return condition({ _tag: "Field", path: fieldPath(name, place) }, value, place)
+  return condition(field(name, place, scope), value, place, scope)
 }
 
 /** Compiles an expression: true or false, or a document whose keys must all hold. */
-export const expression = (value: unknown, place: string): Expression => {
+export const expression = (value: unknown, place: string, scope: Scope): Expression => {
   if (typeof value === "boolean") return () => value
   if (value === "%%true" || value === "%%false") return () => value === "%%true"
   if (!Bson.isDocument(value)) return refuse(place, "what is neither true, false nor a document")
-  const all = Object.entries(value).map(([name, inner]) => keyed(name, inner, place === "" ? name : `${place}.${name}`))
-  return (user) => and(all.map((it) => it(user)))
+  const all = Object.entries(value).map(([name, inner]) =>
+    keyed(name, inner, place === "" ? name : `${place}.${name}`, scope)
+  )
+  return (known) => and(all.map((it) => it(known)))
 }

@@ -3,7 +3,8 @@ import type * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import { existsSync } from "node:fs"
 import { Worker } from "node:worker_threads"
-import type { Caller } from "../FunctionHost.ts"
+import type { AppFunction } from "../../App.ts"
+import type { Caller } from "../FunctionAccess.ts"
 import {
   type Answer,
   begun,
@@ -36,6 +37,7 @@ export interface Waiting {
 export interface Job extends Waiting {
   readonly call: Omit<Call, "_tag" | "id">
   readonly caller: Caller
+  readonly fn: Pick<AppFunction, "name" | "runAs">
   /** The services of the fiber that calls. */
   readonly services: Context.Context<never>
   /** Where it runs, and under which id. */

@@ -1,10 +1,15 @@
 /** How a function's failures read. */
 
-/** What the client reads of an exception: `String(exception)`, or JSON where that would say nothing. */
+/**
+ * What the client reads of an exception: `String(exception)`, or JSON where that would say nothing. The hosted service's
+ * engine put the name that it did not know in quotes.
+ */
 export const describe = (cause: unknown): string => {
   try {
     const text = String(cause)
-    return text.startsWith("[object ") ? (JSON.stringify(cause) ?? text) : text
+    return text.startsWith("[object ")
+      ? (JSON.stringify(cause) ?? text)
+      : text.replace(/^ReferenceError: ([^\s']+) is not defined$/, "ReferenceError: '$1' is not defined")
   } catch {
     return "the function threw a value that has no text"
   }

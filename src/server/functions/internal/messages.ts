@@ -22,8 +22,17 @@ export type HostCall = DatabaseMethod | "execute"
 export interface Source {
   readonly text: string
   readonly file: string
-  /** Only the server itself may call it. */
-  readonly closed: boolean
+}
+
+/** A function of the application. */
+export interface SourceFunction extends Source {
+  /**
+   * Which functions of the same thread may call it at once: those that run as the system, all of them, or none, since the
+   * server has to decide whether they may, or as whom it runs.
+   */
+  readonly openTo: "system" | "all" | "none"
+  /** Whether it runs as the system, whoever calls it. */
+  readonly asSystem: boolean
 }
 
 /** What a thread knows from the start. Values are written by `values.ts`. */
@@ -31,7 +40,7 @@ export interface Setup {
   readonly appId: string
   readonly root: string | undefined
   /** By the name of the function. */
-  readonly sources: ReadonlyMap<string, Source>
+  readonly sources: ReadonlyMap<string, SourceFunction>
   readonly values: ReadonlyMap<string, string>
   readonly environment: string
   /** Two numbers of 32 bits, at {@link received} and {@link begun}. */
@@ -67,6 +76,10 @@ export interface Call {
   readonly caller: string
   readonly args: Arguments
   readonly kind: AnswerKind
+  /** Whether it runs as the system, so that no rule holds for what it does. */
+  readonly isSystem: boolean
+  /** Whether whoever calls it is the system. */
+  readonly bySystem: boolean
 }
 
 /** What came of a host call. */
@@ -103,6 +116,8 @@ export interface Origin {
   readonly caller: string
   /** The function that does it: the one called, or one that it executes. */
   readonly name: string
+  readonly isSystem: boolean
+  readonly bySystem: boolean
 }
 
 /** How serious a line of a function's console is. */

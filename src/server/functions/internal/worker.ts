@@ -23,6 +23,7 @@ import {
   received,
   type Reply,
   type Setup,
+  type Source,
   type ToThread
 } from "./messages.ts"
 import { read, readList, write } from "./values.ts"
@@ -98,17 +99,24 @@ const replied = (id: number, reply: Reply): void => {
   waiting.reject(Object.assign(realm.error(message), name !== undefined && { name }, code !== undefined && { code }))
 }
 
-const invoke = (origin: Origin, args: ReadonlyArray<unknown>, source = setup.sources.get(origin.name)): unknown => {
+const invoke = (
+  origin: Origin,
+  args: ReadonlyArray<unknown>,
+  source: Source | undefined = setup.sources.get(origin.name)
+): unknown => {
   if (source === undefined) throw realm.error(notFound(origin.name))
   const invocation: SourceContext.Invocation = {
     setup,
     realm,
     caller: origin.caller,
+    isSystem: origin.isSystem,
     ask: ask(origin),
-    execute: (name, ...args) =>
-      setup.sources.get(name)?.closed === false
-        ? invoke({ ...origin, name }, args)
-        : invocation.ask("execute", [name, ...args]),
+    execute: (name, ...args) => {
+      const fn = setup.sources.get(name)
+      return fn !== undefined && (fn.openTo === "all" || (fn.openTo === "system" && origin.bySystem))
+        ? invoke({ ...origin, name, isSystem: fn.asSystem || origin.bySystem }, args, fn)
+        : invocation.ask("execute", [name, ...args])
+    },
     log: (level, text) => tell({ _tag: "Log", origin, level, text })
   }
   return realm.invoke(source, args, {
@@ -124,15 +132,23 @@ const readArguments = ({ args }: Call): ReadonlyArray<unknown> => {
   return Array.isArray(given) ? given : []
 }
 
+const originOf = ({ bySystem, caller, id, isSystem, name }: Call): Origin => ({
+  call: id,
+  caller,
+  name,
+  isSystem,
+  bySystem
+})
+
 const run = async (call: Call): Promise<void> => {
-  const { caller, id, kind, name } = call
+  const { id, kind } = call
   let args: ReadonlyArray<unknown>
   try {
     args = readArguments(call)
   } catch (cause) {
     return answer(id, { _tag: "Unreadable", message: ejson.describe(cause) })
   }
-  const origin: Origin = { call: id, caller, name }
+  const origin = originOf(call)
   try {
     const result = await current.run(origin, () => invoke(origin, args.map(realm.copyIn), call.source))
     if (kind === "Stream") open(id, result)
@@ -165,13 +181,13 @@ const open = (id: number, result: unknown): void => {
 
 /** Takes the next step of a stream. */
 const next = async (id: number, { call, iterator }: Running): Promise<void> => {
-  const { caller, id: callId, name } = call
+  const callId = call.id
   const step = async (): Promise<Answer> => {
     const { done, value } = stepOf(await iterator?.next())
     return done ? { _tag: "End" } : textOf(value)
   }
   const result = await current
-    .run({ call: callId, caller, name }, step)
+    .run(originOf(call), step)
     .catch((cause: unknown): Answer => ({ _tag: "Failed", message: describe(cause) }))
   if (result._tag === "End") running.delete(callId)
   if (result._tag === "Failed") void cancel(callId)

@@ -1,0 +1,1 @@
+exports = (...values) => values.map((value) => (value === null ? "null" : typeof value))

@@ -1,0 +1,4 @@
+exports = (what) => {
+  if (what === "string") throw "only text"
+  throw new Error("boom")
+}

@@ -1,0 +1,4 @@
+exports = function* () {
+  yield { _id: 1 }
+  throw new Error("later")
+}

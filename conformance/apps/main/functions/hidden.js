@@ -1,0 +1,1 @@
+exports = () => "only functions see this"

@@ -1,0 +1,1 @@
+exports = () => ({ error: "this is a result", error_code: "Custom" })

@@ -1,0 +1,4 @@
+exports = async function* () {
+  yield { _id: 1 }
+  await new Promise(() => {})
+}

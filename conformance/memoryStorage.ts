@@ -1,0 +1,18 @@
+/** A storage for realm-web that only those share who are given it: its own is one for the whole process. */
+import type { App } from "realm-web"
+
+type Storage = NonNullable<Exclude<ConstructorParameters<typeof App>[0], string>["storage"]>
+
+export type { Storage }
+
+export const make = (values = new Map<string, string>(), prefix = ""): Storage => ({
+  get: (key) => values.get(prefix + key) ?? null,
+  set: (key, value) => void values.set(prefix + key, value),
+  remove: (key) => void values.delete(prefix + key),
+  prefix: (part) => make(values, `${prefix}${part}:`),
+  clear: (start = "") => {
+    for (const key of values.keys()) if (key.startsWith(prefix + start)) values.delete(key)
+  },
+  addListener: () => {},
+  removeListener: () => {}
+})

@@ -1,0 +1,42 @@
+/**
+ * One collection of a database, for who has decided which.
+ *
+ * @since 0.1.0
+ */
+import type { Database, Namespace } from "./Database.ts"
+
+type Operations = Database["Service"]
+
+/**
+ * The operations of a database on one of its collections.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Collection = {
+  readonly [Name in keyof Operations]: Operations[Name] extends (
+    namespace: Namespace,
+    ...args: infer Args
+  ) => infer Result
+    ? (...args: Args) => Result
+    : never
+}
+
+/**
+ * Makes a collection of a database.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (database: Operations, namespace: Namespace): Collection => ({
+  insert: (...args) => database.insert(namespace, ...args),
+  find: (...args) => database.find(namespace, ...args),
+  update: (...args) => database.update(namespace, ...args),
+  delete: (...args) => database.delete(namespace, ...args),
+  findOneAnd: (...args) => database.findOneAnd(namespace, ...args),
+  aggregate: (...args) => database.aggregate(namespace, ...args),
+  count: (...args) => database.count(namespace, ...args),
+  distinct: (...args) => database.distinct(namespace, ...args),
+  index: (...args) => database.index(namespace, ...args),
+  watch: (...args) => database.watch(namespace, ...args)
+})

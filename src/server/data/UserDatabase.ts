@@ -1,0 +1,73 @@
+/**
+ * The database as one user of an application may use it: every collection by its own rules, and nothing of those that
+ * have none.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as DataAccess from "./DataAccess.ts"
+import { Database, DatabaseError, type Namespace } from "./Database.ts"
+import * as RuledDatabase from "./RuledDatabase.ts"
+import type { Given } from "./Rules.ts"
+
+/**
+ * Makes a user's database of the whole one. An operation that no rule allows fails with the code
+ * `RuledDatabase.forbiddenCode`; `explain` may say more of any failure.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  whole: Database["Service"],
+  sources: ReadonlyMap<string, DataAccess.DataSource>,
+  given: Given,
+  explain: (error: DatabaseError, namespace: Namespace) => DatabaseError = (error) => error
+): Database["Service"] => {
+  const open = Effect.fnUntraced(function* (namespace: Namespace) {
+    const { collection, database, service } = namespace
+    const source = sources.get(service)
+    if (source === undefined) {
+      return yield* new DatabaseError({
+        message: `the application has no data source "${service}"`,
+        code: RuledDatabase.forbiddenCode
+      })
+    }
+    const rules = DataAccess.accessTo(source, database, collection)
+    if (rules === true) return whole
+    if (rules === false) {
+      return yield* new DatabaseError({
+        message: `no rule exists for namespace '${database}.${collection}': it is closed to clients`,
+        code: RuledDatabase.forbiddenCode
+      })
+    }
+    const isOpen = (other: string) => {
+      const access = DataAccess.accessTo(source, database, other)
+      return typeof access === "boolean"
+        ? Effect.succeed(access)
+        : Effect.map(access.accessOf(given), ({ everything }) => everything)
+    }
+    return RuledDatabase.make(whole, yield* rules.accessOf(given), isOpen)
+  })
+  const use =
+    <A extends ReadonlyArray<unknown>, B>(
+      operation: (database: Database["Service"], namespace: Namespace, ...args: A) => Effect.Effect<B, DatabaseError>
+    ) =>
+    (namespace: Namespace, ...args: A): Effect.Effect<B, DatabaseError> =>
+      Effect.mapError(
+        Effect.flatMap(open(namespace), (database) => operation(database, namespace, ...args)),
+        (error) => explain(error, namespace)
+      )
+
+  return Database.of({
+    insert: use((database, ...args) => database.insert(...args)),
+    find: use((database, ...args) => database.find(...args)),
+    update: use((database, ...args) => database.update(...args)),
+    delete: use((database, ...args) => database.delete(...args)),
+    findOneAnd: use((database, ...args) => database.findOneAnd(...args)),
+    aggregate: use((database, ...args) => database.aggregate(...args)),
+    count: use((database, ...args) => database.count(...args)),
+    distinct: use((database, ...args) => database.distinct(...args)),
+    index: use((database, ...args) => database.index(...args)),
+    watch: use((database, ...args) => database.watch(...args))
+  })
+}

@@ -1,0 +1,361 @@
+/**
+ * The values that the expressions of rules compare: of the rule itself, of who asks, of the document, and what functions
+ * of the application make of them. What is not understood throws `NotUnderstood`, as a guess would open what should be
+ * closed.
+ */
+import { Binary, ObjectId, UUID } from "bson"
+import type * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Ejson from "../../../protocol/Ejson.ts"
+import type { FunctionRequest, FunctionUser } from "../../functions/FunctionContext.ts"
+import type { DatabaseError } from "../Database.ts"
+import * as Bson from "./bson.ts"
+import type { Document } from "./bson.ts"
+
+/** Who asks, of which application, and what is known of the request. */
+export interface Given {
+  readonly user: FunctionUser
+  readonly request: FunctionRequest | undefined
+  readonly values: ReadonlyMap<string, unknown>
+  readonly environment: { readonly tag: string; readonly values: ReadonlyMap<string, unknown> }
+  /** The arguments of a function, where a rule asks who may call it. */
+  readonly args?: ReadonlyArray<unknown> | undefined
+  /** Calls a function of the application as the system. */
+  readonly call: (name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, DatabaseError>
+}
+
+/** What is given, and what the functions that were called so far have answered. */
+export interface Known extends Given {
+  readonly answers: Map<string, unknown>
+}
+
+/** What of a rule is not understood, and where it stands. */
+export class NotUnderstood extends Schema.TaggedError<NotUnderstood>("effect-app-services/server/data/NotUnderstood")(
+  "NotUnderstood",
+  { message: Schema.String, place: Schema.String }
+) {}
+
+export const refuse = (place: string, message: string): never => {
+  throw new NotUnderstood({ place, message })
+}
+
+/** A call of a function that a rule makes. */
+export interface Call {
+  readonly name: string
+  readonly args: (known: Known, subject: Document) => ReadonlyArray<unknown>
+  /** Whether an argument tells of the document, or of what it was before a change. */
+  readonly ofDocument: boolean
+  readonly ofChange: boolean
+}
+
+/** A value that is computed from the document: a filter finds it at `path` of the document that {@link subject} makes. */
+export interface Computed {
+  readonly key: string
+  readonly get: (known: Known, subject: Document) => unknown
+}
+
+/** Where an expression stands, and what it needs to be known before it can be decided. */
+export interface Scope {
+  readonly calls: Array<Call>
+  readonly computed: Array<Computed>
+  /** Whether anything asks for what was before a change. */
+  readonly marks: { change: boolean }
+  /** What expressions are about: documents, elements of a list in one, the arguments of a function, or who asks alone. */
+  readonly about: "document" | "element" | "arguments" | "request"
+  /** The field whose permission this is; that of all other fields has no name. */
+  readonly field?: string | undefined
+  /** Whether the expression is the permission of a field. */
+  readonly isField?: boolean
+}
+
+/** The document before a change, and what was computed, beside the fields of the document itself. */
+export const before = "%%prevRoot"
+const computedAlways = "%%computed"
+const computedOfChange = "%%changed"
+
+/** A document with what expressions see beside its fields. Fields of these names are not the document's. */
+export const subject = (
+  document: Document,
+  old: Document | undefined,
+  computed: ReadonlyArray<Computed>,
+  known: Known
+): Document => {
+  const seen: Document = { ...document, [before]: old, [computedAlways]: {}, [computedOfChange]: {} }
+  if (old === undefined) delete seen[before]
+  for (const { get, key } of computed) {
+    const value = get(known, seen)
+    if (value === undefined) continue
+    const [place = "", name = ""] = key.split(".")
+    const at = seen[place]
+    if (Bson.isDocument(at)) at[name] = value
+  }
+  return seen
+}
+
+/** The document that a subject was made of. */
+const original = (seen: Document): Document => {
+  const { [before]: _0, [computedAlways]: _1, [computedOfChange]: _2, ...document } = seen
+  return document
+}
+
+/** Whether a path is one that the stored document does not have. */
+export const isComputed = (path: string): boolean => path.startsWith("%%")
+
+/** Whether a path tells of what was before a change. */
+export const isOfChange = (path: string): boolean => {
+  const [first] = path.split(".")
+  return first === before || first === computedOfChange
+}
+
+/** A value of a comparison; the path of a field is empty for the document as a whole. */
+export type Operand =
+  | { readonly _tag: "Literal"; readonly value: unknown }
+  | { readonly _tag: "Known"; readonly get: (known: Known) => unknown; readonly isWhole: boolean }
+  | { readonly _tag: "Field"; readonly path: string }
+
+const scalars = new Set(["string", "bool", "int", "long", "double", "decimal", "objectId", "date", "binData"])
+
+const isScalar = (value: unknown): boolean => scalars.has(Bson.typeName(value))
+
+/** What may be compared: not a pattern, which would match more than itself, nor a document. */
+export const comparable = (value: unknown): unknown =>
+  Array.isArray(value) ? value.filter(isScalar) : isScalar(value) ? value : undefined
+
+const walk = (value: unknown, path: ReadonlyArray<string>): unknown => {
+  const [name, ...rest] = path
+  if (name === undefined) return value
+  if (Array.isArray(value)) {
+    if (/^\d+$/.test(name)) return walk(value[Number(name)], rest)
+    const all: ReadonlyArray<unknown> = value
+    return all.flatMap((item) => {
+      const found = walk(item, path)
+      return found === undefined ? [] : found
+    })
+  }
+  return Bson.isDocument(value) && Object.hasOwn(value, name) ? walk(value[name], rest) : undefined
+}
+
+/** What an operand is, once everything is known. */
+export const valueOf = (operand: Operand, known: Known, seen: Document): unknown => {
+  switch (operand._tag) {
+    case "Literal":
+      return operand.value
+    case "Known":
+      return operand.get(known)
+    case "Field":
+      return operand.path === "" ? original(seen) : walk(seen, operand.path.split("."))
+  }
+}
+
+const requestKeys = ["httpMethod", "httpReferrer", "httpUserAgent", "rawQueryString", "remoteIPAddress"] as const
+
+const userOf = ({ user }: Known) => ({
+  id: user.id,
+  type: user.type,
+  data: user.data,
+  custom_data: user.customData,
+  identities: user.identities.map(({ id, providerType }) => ({ id, providerType, provider_type: providerType }))
+})
+
+/** What is known of who asks: `undefined` where there is no such expansion. */
+const expand = (expansion: string): Operand | undefined => {
+  const [root, name, ...path] = expansion.split(".")
+  const isWhole = path.length === 0
+  switch (root) {
+    case "%%user":
+      if (name === undefined) return { _tag: "Known", get: userOf, isWhole: true }
+      if (name === "id" || name === "type")
+        return isWhole ? { _tag: "Known", get: ({ user }) => user[name], isWhole: false } : undefined
+      return name === "data" || name === "custom_data" || name === "identities"
+        ? { _tag: "Known", get: (known) => walk(userOf(known)[name], path), isWhole }
+        : undefined
+    case "%%request": {
+      const key = requestKeys.find((it) => it === name)
+      return key === undefined || !isWhole
+        ? undefined
+        : { _tag: "Known", get: ({ request }) => request?.[key], isWhole: false }
+    }
+    case "%%values":
+      return name === undefined || name === ""
+        ? undefined
+        : { _tag: "Known", get: ({ values }) => walk(plain(values.get(name)), path), isWhole: false }
+    case "%%environment":
+      if (name === "tag" && isWhole) return { _tag: "Known", get: (known) => known.environment.tag, isWhole: false }
+      return name === "values" && path[0] !== undefined
+        ? {
+            _tag: "Known",
+            get: (known) => walk(known.environment.values.get(path[0] ?? ""), path.slice(1)),
+            isWhole: false
+          }
+        : undefined
+    default:
+      return undefined
+  }
+}
+
+const plain = (value: unknown): unknown => (Redacted.isRedacted(value) ? Redacted.value(value) : value)
+
+/** What JavaScript finds in every object would be a field of every document. */
+const isOfEveryObject = (name: string): boolean => name in Object.prototype
+
+const pathAt = (parts: ReadonlyArray<string>, name: string, place: string): string =>
+  parts.some((part) => part === "" || part.startsWith("$") || part.startsWith("%") || isOfEveryObject(part))
+    ? refuse(place, `the field name "${name}"`)
+    : parts.join(".")
+
+const prefixed = (prefix: string, path: string): string => (path === "" ? prefix : `${prefix}.${path}`)
+
+/** An expansion, as a key or as a value. */
+export const expansion = (name: string, place: string, scope: Scope): Operand => {
+  const unknown = () => refuse(place, `the expansion "${name}"`)
+  const known = expand(name)
+  if (known !== undefined) return known
+  const [root, ...parts] = name.split(".")
+  if (root === "%%args" && scope.about === "arguments") {
+    // arguments have positions, and no names
+    if (parts[0] !== undefined && !/^\d+$/.test(parts[0])) return unknown()
+    return { _tag: "Known", get: ({ args }) => walk(args, parts), isWhole: parts.length === 0 }
+  }
+  if (scope.about !== "document") return unknown()
+  const path = pathAt(parts, name, place)
+  if (root === "%%prevRoot" || root === "%%prev") scope.marks.change = true
+  switch (root) {
+    case "%%root":
+      return { _tag: "Field", path }
+    case "%%prevRoot":
+      return { _tag: "Field", path: prefixed(before, path) }
+    case "%%this":
+    case "%%prev": {
+      // those of a permission of the whole document are the document itself
+      if (scope.isField === true && scope.field === undefined) return unknown()
+      const here = scope.field === undefined ? path : prefixed(scope.field, path)
+      return { _tag: "Field", path: root === "%%this" ? here : prefixed(before, here) }
+    }
+    default:
+      return unknown()
+  }
+}
+
+/** The field that a key without a sign of its own names. */
+export const field = (name: string, place: string, scope: Scope): Operand =>
+  scope.about === "document" || scope.about === "element"
+    ? { _tag: "Field", path: pathAt(name.split("."), name, place) }
+    : refuse(place, `the field "${name}", as there is no document`)
+
+const isFieldOfChange = (it: Operand): boolean => it._tag === "Field" && isOfChange(it.path)
+
+/** Adds a value that is computed for each document. */
+export const compute = (
+  scope: Scope,
+  of: ReadonlyArray<Operand>,
+  get: (known: Known, subject: Document) => unknown
+): Operand => {
+  const key = `${of.some(isFieldOfChange) ? computedOfChange : computedAlways}.c${scope.computed.length}`
+  scope.computed.push({ key, get })
+  return { _tag: "Field", path: key }
+}
+
+export const typed = new Set([
+  "$oid",
+  "$date",
+  "$numberInt",
+  "$numberLong",
+  "$numberDouble",
+  "$numberDecimal",
+  "$uuid",
+  "$binary"
+])
+
+const conversions: Readonly<Record<string, (value: unknown) => unknown>> = {
+  "%stringToOid": (value) =>
+    typeof value === "string" && /^[0-9a-f]{24}$/i.test(value) ? new ObjectId(value) : undefined,
+  "%oidToString": (value) => (value instanceof ObjectId ? value.toHexString() : undefined),
+  "%stringToUuid": (value) => (typeof value === "string" && UUID.isValid(value) ? new UUID(value) : undefined),
+  "%uuidToString": (value) =>
+    value instanceof Binary && value.sub_type === Binary.SUBTYPE_UUID && value.position === 16
+      ? value.toUUID().toHexString()
+      : undefined
+}
+
+/** A value to compare with. */
+export const operand = (value: unknown, place: string, scope: Scope): Operand => {
+  if (value === null || typeof value === "number" || typeof value === "boolean") return { _tag: "Literal", value }
+  if (typeof value === "string") {
+    if (!value.startsWith("%%")) return { _tag: "Literal", value }
+    if (value === "%%true" || value === "%%false") return { _tag: "Literal", value: value === "%%true" }
+    return expansion(value, place, scope)
+  }
+  if (!Bson.isDocument(value)) return refuse(place, "an array as the value of a comparison")
+  const [name = "", ...others] = Object.keys(value)
+  if (others.length === 0 && typed.has(name)) {
+    const literal = Result.getOrUndefined(Ejson.fromJson(value))
+    return isScalar(literal) ? { _tag: "Literal", value: literal } : refuse(place, `the value of "${name}"`)
+  }
+  if (others.length === 0 && name === "%function") return call(value[name], `${place}.${name}`, scope)
+  const convert = others.length === 0 && Object.hasOwn(conversions, name) ? conversions[name] : undefined
+  if (convert === undefined)
+    return refuse(place, name.startsWith("%") ? `the operator "${name}"` : "a document as value")
+  const inner = operand(value[name], `${place}.${name}`, scope)
+  switch (inner._tag) {
+    case "Literal":
+      return { _tag: "Literal", value: convert(inner.value) ?? refuse(place, `the value of "${name}"`) }
+    case "Known":
+      return { _tag: "Known", get: (known) => convert(inner.get(known)), isWhole: false }
+    case "Field":
+      return compute(scope, [inner], (known, seen) => convert(valueOf(inner, known, seen)))
+  }
+}
+
+/** An argument of a function: any value, with expansions in it. */
+const argument = (
+  value: unknown,
+  place: string,
+  scope: Scope,
+  found: Array<Operand>
+): ((known: Known, seen: Document) => unknown) => {
+  if (Array.isArray(value)) {
+    const items = value.map((item: unknown, i) => argument(item, `${place}[${i}]`, scope, found))
+    return (known, seen) => items.map((it) => it(known, seen))
+  }
+  const entries = Bson.isDocument(value) ? Object.entries(value) : undefined
+  const [first] = entries?.[0] ?? [""]
+  if (entries === undefined || (entries.length === 1 && (typed.has(first) || first.startsWith("%")))) {
+    const read = operand(value, place, scope)
+    found.push(read)
+    return (known, seen) => valueOf(read, known, seen)
+  }
+  const fields = entries.map(([name, inner]) =>
+    name.startsWith("%") || name.startsWith("$")
+      ? refuse(`${place}.${name}`, `"${name}" in an argument`)
+      : ([name, argument(inner, `${place}.${name}`, scope, found)] as const)
+  )
+  return (known, seen) => {
+    const made: Document = {}
+    for (const [name, read] of fields) Bson.define(made, name, read(known, seen))
+    return made
+  }
+}
+
+/** Under what the answer to a call is remembered. */
+export const keyOf = (name: string, args: ReadonlyArray<unknown>): string =>
+  JSON.stringify([name, args.map((arg) => (arg === undefined ? "" : Bson.key(arg)))])
+
+const call = (value: unknown, place: string, scope: Scope): Operand => {
+  const known = Bson.isDocument(value) ? value : refuse(place, "what is no document")
+  const unknown = Object.keys(known).find((key) => key !== "name" && key !== "arguments")
+  if (unknown !== undefined) refuse(`${place}.${unknown}`, `the key "${unknown}"`)
+  const { arguments: given = [], name } = known
+  if (typeof name !== "string" || name === "") return refuse(`${place}.name`, "what is no name of a function")
+  if (!Array.isArray(given)) return refuse(`${place}.arguments`, "what is no list")
+  const found: Array<Operand> = []
+  const reads = given.map((it: unknown, i) => argument(it, `${place}.arguments[${i}]`, scope, found))
+  const args = (known: Known, seen: Document) => reads.map((read) => read(known, seen))
+  const ofDocument = found.some(({ _tag }) => _tag === "Field")
+  scope.calls.push({ name, args, ofDocument, ofChange: found.some(isFieldOfChange) })
+  const answer = (known: Known, seen: Document) => known.answers.get(keyOf(name, args(known, seen)))
+  return ofDocument
+    ? compute(scope, found, answer)
+    : { _tag: "Known", get: (known) => answer(known, {}), isWhole: false }
+}

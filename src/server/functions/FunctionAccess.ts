@@ -1,0 +1,189 @@
+/**
+ * Who may call a function, as whom it runs, and what it may then do with the database.
+ *
+ * A function runs as the user who calls it, and the rules of the collections hold for what it does, unless it is told to
+ * run as the system or as another user. What the server itself calls runs as the system.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { App, AppFunction } from "../App.ts"
+import { type Database, DatabaseError, type Namespace } from "../data/Database.ts"
+import { copy } from "../data/internal/bson.ts"
+import { forbiddenCode } from "../data/RuledDatabase.ts"
+import type { Gate, Given } from "../data/Rules.ts"
+import * as UserDatabase from "../data/UserDatabase.ts"
+import type { State } from "../users/State.ts"
+import * as UserData from "../users/UserData.ts"
+import { FunctionError, type FunctionRequest, type FunctionUser, systemUser } from "./FunctionContext.ts"
+
+/**
+ * One call, and who makes it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Caller {
+  readonly app: App
+  readonly user: FunctionUser
+  readonly request: FunctionRequest | undefined
+  /** Whether whatever is called runs as the system, as what rules call does. */
+  readonly asSystem?: boolean
+}
+
+/**
+ * As whom a function runs: `caller.user` is its `context.user`, and who calls the functions that it calls.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Actor {
+  readonly caller: Caller
+  readonly isSystem: boolean
+}
+
+/**
+ * Decides about the calls of functions.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FunctionAccess {
+  /** Refuses a call that the function's own rule does not allow. */
+  readonly check: (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) => Effect.Effect<void, FunctionError>
+  readonly actor: (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) => Effect.Effect<Actor, FunctionError>
+  /** The database that a function finds. */
+  readonly databaseOf: (actor: Actor, fn: Pick<AppFunction, "name" | "runAs">) => Database["Service"]
+  /** The database that a client finds. */
+  readonly databaseOfClient: (caller: Caller) => Database["Service"]
+}
+
+/**
+ * What a call is refused with that a rule, or nobody, allows.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const notAllowed = (name: string): FunctionError =>
+  new FunctionError({ code: "FunctionExecutionError", message: `rule not matched for function "${name}"` })
+
+/**
+ * Whether a call is made by the system.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isSystem = ({ asSystem, user }: Caller): boolean => asSystem === true || user.type === "system"
+
+const failed = (message: string) => new FunctionError({ code: "FunctionExecutionError", message })
+
+/**
+ * Makes the decisions. `run` runs a function, whoever may call it, as its caller and its own settings say.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  database: Database["Service"],
+  state: State["Service"],
+  run: (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
+): FunctionAccess => {
+  const givenOf = (caller: Caller, args?: ReadonlyArray<unknown>): Given => ({
+    user: caller.user,
+    request: caller.request,
+    values: caller.app.values,
+    environment: caller.app.environment,
+    args,
+    call: (name, given) => {
+      const fn = caller.app.functions.get(name)
+      const answer =
+        fn === undefined
+          ? Effect.fail(failed(`function not found: '${name}'`))
+          : fn.closed
+            ? Effect.fail(notAllowed(name))
+            : run({ ...caller, asSystem: true }, fn, given)
+      return Effect.mapBoth(answer, {
+        onSuccess: copy,
+        onFailure: ({ message }) =>
+          new DatabaseError({
+            message: `a rule cannot be decided: its function "${name}" failed: ${message}`,
+            code: forbiddenCode
+          })
+      })
+    }
+  })
+
+  const gateOf = (caller: Caller, fn: AppFunction): Gate | undefined => (isSystem(caller) ? undefined : fn.gate)
+
+  /** An application user as the one that a function runs as. */
+  const userOf = Effect.fnUntraced(function* (caller: Caller, fn: AppFunction, id: string) {
+    const { app } = caller
+    const user = Option.getOrUndefined(yield* state.user(app.id, id))
+    const who = `the function "${fn.name}" runs as the user "${id}"`
+    if (user === undefined)
+      return yield* failed(`${who}, who does not exist: give it the id of a user of the application`)
+    if (user.disabled) return yield* failed(`${who}, who is disabled`)
+    const found = yield* UserData.customData(database, app, user, (fn, args) =>
+      run({ app, user: systemUser, request: undefined }, fn, args)
+    )
+    return UserData.functionUser(user, { ...found })
+  })
+
+  const actor: FunctionAccess["actor"] = Effect.fnUntraced(function* (caller, fn, args) {
+    const { runAs } = fn
+    if (runAs._tag === "System" || caller.asSystem === true) return { caller, isSystem: true }
+    if (runAs._tag === "Caller") return { caller, isSystem: isSystem(caller) }
+    let id: unknown = runAs._tag === "User" ? runAs.id : undefined
+    if (runAs._tag === "Chosen") {
+      const choose: AppFunction = {
+        name: `${fn.name} (run_as_user_id_script_source)`,
+        private: true,
+        closed: false,
+        gate: undefined,
+        runAs: { _tag: "System" },
+        body: runAs.body
+      }
+      id = yield* run(caller, choose, args)
+    }
+    if (typeof id !== "string" || id === "") {
+      return yield* failed(`the script that says as whom the function "${fn.name}" runs must return the id of a user`)
+    }
+    return { caller: { ...caller, user: yield* userOf(caller, fn, id) }, isSystem: false }
+  })
+
+  const check: FunctionAccess["check"] = Effect.fnUntraced(function* (caller, fn, args) {
+    const gate = gateOf(caller, fn)
+    if (gate === undefined) return
+    const allowed = yield* Effect.mapError(gate.allows(givenOf(caller, args)), ({ message }) => failed(message))
+    if (!allowed) return yield* notAllowed(fn.name)
+  })
+
+  return {
+    actor,
+    check,
+    databaseOf: ({ caller, isSystem }, fn) =>
+      isSystem
+        ? database
+        : UserDatabase.make(database, caller.app.dataSources, givenOf(caller), (error, namespace) =>
+            explained(error, namespace, fn)
+          ),
+    databaseOfClient: (caller) => UserDatabase.make(database, caller.app.dataSources, givenOf(caller))
+  }
+}
+
+/** Says what to do about a function that the rules do not let do what it does. */
+const explained = (
+  error: DatabaseError,
+  { collection, database }: Namespace,
+  { name, runAs }: Pick<AppFunction, "name" | "runAs">
+) => {
+  if (error.code !== forbiddenCode) return error
+  const who = runAs._tag === "Caller" ? "the user who calls it" : "a user of the application"
+  return new DatabaseError({
+    code: forbiddenCode,
+    message:
+      `${error.message}; the function "${name}" runs as ${who}: ` +
+      `give "${database}.${collection}" a rule that allows it, or the function "run_as_system": true`
+  })
+}

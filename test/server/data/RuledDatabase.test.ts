@@ -1,0 +1,102 @@
+/** What a ruled database asks of the one behind it. */
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber } from "effect"
+import { Database, type Document } from "effect-app-services/server/data/Database"
+import * as RuledDatabase from "effect-app-services/server/data/RuledDatabase"
+import { accessOf, given, nobody } from "./asking.ts"
+
+const namespace = { appId: "a", service: "s", database: "d", collection: "c" }
+const all = { read: true, write: true, insert: true, delete: true }
+const owned = { roles: [{ apply_when: { owner: "%%user.id" }, ...all }] }
+/** Hides a field, so that documents are read before they are searched. */
+const inPart = {
+  roles: [{ apply_when: { owner: "%%user.id" }, fields: { owner: { read: true }, n: { write: true } } }]
+}
+
+const recorded = Effect.gen(function* () {
+  const whole = yield* Database
+  const asked: Array<Document> = []
+  const remember = (filter: Document) => asked.push(filter)
+  const database = Database.of({
+    ...whole,
+    find: (namespace, find) => (remember(find.filter), whole.find(namespace, find)),
+    update: (namespace, update) => (remember(update.filter), whole.update(namespace, update)),
+    delete: (namespace, deletion) => (remember(deletion.filter), whole.delete(namespace, deletion)),
+    count: (namespace, find) => (remember(find.filter), whole.count(namespace, find))
+  })
+  yield* whole.insert(
+    namespace,
+    [1, 2, 3].map((_id) => ({ _id, owner: _id === 3 ? "x" : nobody.id, n: _id, hidden: 1 }))
+  )
+  return { database, asked }
+})
+
+const ruled = (database: Database["Service"], rule: unknown, who = given()) =>
+  RuledDatabase.make(database, accessOf(rule, who), () => Effect.succeed(false))
+
+describe("a query for _id", () => {
+  it.effect("reaches the database as such, where its index is", () =>
+    Effect.gen(function* () {
+      const { asked, database } = yield* recorded
+      for (const rule of [owned, inPart]) {
+        const mine = ruled(database, rule)
+        for (const _id of [2, { $eq: 2 }, { $in: [2, 3] }]) {
+          assert.lengthOf(yield* mine.find(namespace, { filter: { _id } }), 1)
+          assert.strictEqual(yield* mine.count(namespace, { filter: { _id, n: 2 } }), 1)
+        }
+        const change = { _tag: "Update", update: { $set: { n: 2 } } } as const
+        assert.deepStrictEqual(yield* mine.update(namespace, { filter: { _id: 2 }, change }), {
+          matchedCount: 1,
+          modifiedCount: 0
+        })
+        assert.lengthOf(yield* mine.find(namespace, { filter: { _id: 3 } }), 0)
+      }
+      assert.isAbove(asked.length, 16)
+      for (const filter of asked) assert.property(filter, "_id")
+    }).pipe(Effect.provide(Database.layerMemory))
+  )
+
+  it.effect("is what a change of many documents becomes for each", () =>
+    Effect.gen(function* () {
+      const { asked, database } = yield* recorded
+      const mine = ruled(database, owned)
+      const change = { _tag: "Update", update: { $inc: { n: 1 } } } as const
+      const filter = { n: { $gt: 0 }, _id: { $gte: 1 } }
+      assert.strictEqual((yield* mine.update(namespace, { filter, change, many: true })).modifiedCount, 2)
+      assert.strictEqual(yield* mine.delete(namespace, { filter: { n: { $gt: 0 } }, many: true }), 2)
+      const [, first, second, , third, fourth] = asked.map((filter) => filter["_id"])
+      assert.deepStrictEqual([first, second, third, fourth], [{ $eq: 1 }, { $eq: 2 }, { $eq: 1 }, { $eq: 2 }])
+    }).pipe(Effect.provide(Database.layerMemory))
+  )
+})
+
+describe("a change whose rule waits for a function", () => {
+  it.effect("makes those of its collection wait, and no others", () =>
+    Effect.gen(function* () {
+      const database = yield* Database
+      const [asked, answer] = [yield* Deferred.make<void>(), yield* Deferred.make<boolean>()]
+      const who = given(nobody, {
+        call: () => Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(answer))
+      })
+      const rule = { roles: [{ ...all, write: { "%function": { name: "f", arguments: ["%%root.n"] } } }] }
+      const update = (collection: string, rule: unknown) =>
+        ruled(database, rule, who).update(
+          { ...namespace, collection },
+          { filter: {}, change: { _tag: "Update", update: { $inc: { n: 1 } } } }
+        )
+      for (const collection of ["c", "d"]) yield* database.insert({ ...namespace, collection }, [{ n: 1 }])
+      const waiting = yield* Effect.forkChild(update("c", rule))
+      yield* Deferred.await(asked)
+      const behind = yield* Effect.forkChild(update("c", { roles: [all], filters: [{ query: { n: 2 } }] }))
+      assert.deepStrictEqual(yield* update("d", owned), { matchedCount: 0, modifiedCount: 0 })
+      yield* Deferred.succeed(answer, true)
+      assert.strictEqual((yield* Fiber.join(waiting)).modifiedCount, 1)
+      // it came second, so that it found what the first made
+      assert.strictEqual((yield* Fiber.join(behind)).modifiedCount, 1)
+      // an interrupted one leaves the lock to others
+      const stopped = yield* Effect.forkChild(update("c", rule))
+      yield* Fiber.interrupt(stopped)
+      assert.strictEqual((yield* update("c", rule)).modifiedCount, 1)
+    }).pipe(Effect.provide(Database.layerMemory))
+  )
+})
