@@ -234,7 +234,7 @@ describe("a function of an exported application", () => {
             isYes: { source: "exports = (text) => context.runningAsSystem() && text === 'yes'", private: true },
             broken: "exports = () => { throw new Error('no') }",
             outer: `exports = async () => {
-              const answer = context.functions.execute("withValue")
+              const answer = await context.functions.execute("withValue")
               try { await context.functions.execute("server") } catch (e) { return [answer, String(e)] }
             }`
           },
