@@ -91,12 +91,14 @@ export const load: (directory: string) => Effect.Effect<App, AppDirectoryError, 
     const providers = yield* AppDirectoryAuth.providers(files, functions, findSecret)
     const custom = yield* AppDirectoryAuth.customUserData(files, functions, root?.custom_user_data_config ?? undefined)
     const tag = root?.environment ?? ""
+    const types = yield* services(files)
     const dataSources = yield* AppDirectoryData.load(files)
     yield* reportUnsupported(files)
     return {
       id: root?.app_id === undefined || root.app_id === "" ? folderName(files.root) : root.app_id,
       providers,
-      push: yield* push(files),
+      push: new Set([...types].filter(([, type]) => type === "gcm").map(([name]) => name)),
+      services: types,
       functions,
       dataSources,
       customUserData: custom.source,
@@ -144,15 +146,16 @@ const values = Effect.fnUntraced(function* (files: AppFiles, findSecret: AppDire
 
 const Service = Schema.Struct({ name: Schema.optional(Schema.String), type: Schema.optional(Schema.String) })
 
-/** The services that push messages went through. */
-const push = Effect.fnUntraced(function* (files: AppFiles) {
-  const names = new Set<string>()
-  for (const file of files.below("services")) {
-    const folder = /^services\/([^/]+)\/config\.json$/.exec(file)?.[1]
+/** The types of the services that are no data sources, by name. Push messages went through those of type `gcm`. */
+const services = Effect.fnUntraced(function* (files: AppFiles) {
+  const types = new Map<string, string>()
+  for (const file of files.all) {
+    const folder = /^(?:services|http_endpoints)\/([^/]+)\/config\.json$/.exec(file)?.[1]
     const service = folder === undefined ? undefined : yield* files.json(file, Service)
-    if (folder !== undefined && service?.type === "gcm") names.add(service.name ?? folder)
+    if (folder === undefined || service?.type === undefined || service.type.startsWith("mongodb")) continue
+    types.set(service.name ?? folder, service.type)
   }
-  return names
+  return types
 })
 
 const Environment = Schema.Struct({

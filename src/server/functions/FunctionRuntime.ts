@@ -13,6 +13,7 @@ import { format } from "node:util"
 import type { App, AppFunction, Handler } from "../App.ts"
 import { Database, type DatabaseError } from "../data/Database.ts"
 import { FunctionContext, FunctionError, type FunctionRequest, type FunctionUser } from "./FunctionContext.ts"
+import * as FunctionHttp from "./FunctionHttp.ts"
 import * as FunctionRealm from "./FunctionRealm.ts"
 import * as FunctionStream from "./FunctionStream.ts"
 import * as FunctionServices from "./FunctionServices.ts"
@@ -136,7 +137,8 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
         )
       )
     }
-    const context = sourceContext(realm, caller, execute, runPromise, database)
+    const http = FunctionHttp.make({ ...realm, timeoutMillis: timeLimitMillis(timeLimit) })
+    const context = sourceContext(realm, caller, execute, runPromise, database, http)
     const invoke = (
       body: { readonly text: string; readonly file: string },
       name: string,
@@ -255,7 +257,8 @@ const sourceContext = (
   { app, request, user }: Caller,
   execute: (name: string, ...args: ReadonlyArray<unknown>) => unknown,
   runPromise: <A, E>(effect: Effect.Effect<A, E>) => PromiseLike<unknown>,
-  database: Database["Service"]
+  database: Database["Service"],
+  http: object
 ): object => {
   const onFailure = ({ code, message }: DatabaseError) =>
     Object.assign(realm.error(message), { name: "MongoError" }, code !== undefined && { code })
@@ -263,8 +266,19 @@ const sourceContext = (
     const found = app.values.get(name)
     return realm.copyIn(Redacted.isRedacted(found) ? Redacted.value(found) : found)
   }
+  const mongodb = FunctionServices.make(
+    { realm, database, run: (effect) => runPromise(Effect.mapBoth(effect, { onSuccess: realm.copyIn, onFailure })) },
+    app.id
+  )
+  const serviceOf = (name: string): unknown => {
+    const type = app.services.get(name)
+    if (type === undefined) return mongodb.get(name)
+    return type === "http"
+      ? FunctionRealm.unsupported(`services.get("${name}")`, realm.error, http)
+      : FunctionRealm.unsupported(`services.get("${name}"), a service of type "${type}":`, realm.error)
+  }
   return FunctionRealm.unsupported("context", realm.error, {
-    app: { id: app.id },
+    app: { id: app.id, clientAppId: app.id, deployment: realm.copyIn(app.deployment) },
     user: realm.copyIn({
       id: user.id,
       type: user.type,
@@ -277,9 +291,7 @@ const sourceContext = (
     values: { get: value },
     environment: { tag: app.environment.tag, values: realm.copyIn(Object.fromEntries(app.environment.values)) },
     runningAsSystem: () => user.type === "system",
-    services: FunctionServices.make(
-      { realm, database, run: (effect) => runPromise(Effect.mapBoth(effect, { onSuccess: realm.copyIn, onFailure })) },
-      app.id
-    )
+    http: FunctionRealm.unsupported("context.http", realm.error, http),
+    services: { get: (name: string) => serviceOf(name) }
   })
 }
