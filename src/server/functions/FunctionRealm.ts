@@ -50,7 +50,11 @@ export const check = (source: string, file: string): SyntaxProblem | undefined =
   } catch (error) {
     const stack = error instanceof Error ? (error.stack ?? "") : ""
     const line = /:(\d+)$/m.exec(stack.slice(0, stack.indexOf("\n")))?.[1]
-    return { message: String(error), line: line === undefined ? undefined : Number(line) }
+    const isModule = /import statement outside a module|import\.meta|^SyntaxError: Unexpected token 'export'/.test(
+      String(error)
+    )
+    const hint = isModule ? "; sources are no ES modules: write const x = require(...), and exports = ..." : ""
+    return { message: `${String(error)}${hint}`, line: line === undefined ? undefined : Number(line) }
   }
 }
 
