@@ -35,7 +35,7 @@ const ProviderConfig = Schema.Struct({
 })
 
 /** The names of functions that stand beside the ids they had where the application came from. */
-const ids = ["confirmationFunctionId", "resetFunctionId", "authFunctionId"]
+const ids = new Set(["confirmationFunctionId", "resetFunctionId", "authFunctionId"])
 
 const Provider = Schema.StructWithRest(
   Schema.Struct({
@@ -153,7 +153,7 @@ const reportUnknown = (files: AppFiles, file: string, type: string, provider: Pr
   const settings = [
     ...Object.entries(provider).filter(([key]) => !providerKeys.has(key)),
     ...Object.entries(provider.config ?? {})
-      .filter(([key]) => !Object.hasOwn(ProviderConfig.fields, key) && !ids.includes(key))
+      .filter(([key]) => !Object.hasOwn(ProviderConfig.fields, key) && !ids.has(key))
       .map(([key, value]): [string, unknown] => [`config.${key}`, value]),
     ...(type === "custom-token" ? [] : [["metadata_fields", provider.metadata_fields] as const])
   ]

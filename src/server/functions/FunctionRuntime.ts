@@ -275,7 +275,7 @@ const sourceContext = (
     if (type === undefined) return mongodb.get(name)
     return type === "http"
       ? FunctionRealm.unsupported(`services.get("${name}")`, realm.error, http)
-      : FunctionRealm.unsupported(`services.get("${name}"), a service of type "${type}":`, realm.error)
+      : FunctionRealm.unsupported(`services of type "${type}": services.get("${name}")`, realm.error)
   }
   return FunctionRealm.unsupported("context", realm.error, {
     app: { id: app.id, clientAppId: app.id, deployment: realm.copyIn(app.deployment) },

@@ -72,7 +72,10 @@ describe("context.http", () => {
       }`
       const value = (yield* result(source, [url])) as Record<string, unknown>
       const { headers, ...rest } = value["rest"] as Record<string, Record<string, unknown>>
-      assert.deepStrictEqual(value["statuses"], Array(7).fill({ $numberInt: "201" }))
+      assert.deepStrictEqual(
+        value["statuses"],
+        Array.from({ length: 7 }, () => ({ $numberInt: "201" }))
+      )
       assert.deepStrictEqual(rest, {
         status: "201 Made",
         statusCode: { $numberInt: "201" },
