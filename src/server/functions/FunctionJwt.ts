@@ -15,14 +15,12 @@ import {
   timingSafeEqual,
   verify
 } from "node:crypto"
-import * as Result from "effect/Result"
-import * as Ejson from "../../protocol/Ejson.ts"
 
 interface Host {
   /** Makes an error of the realm of the functions. */
   readonly error: (message: string) => Error
-  /** Copies a value into the realm. */
-  readonly copyIn: (value: unknown) => unknown
+  /** Reads Extended JSON as values of the realm; throws where it is none. */
+  readonly parse: (text: string) => unknown
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -60,7 +58,7 @@ const known = [...methods.keys()].join(", ")
  * @category constructors
  * @since 0.1.0
  */
-export const make = ({ copyIn, error, now }: Host): object => {
+export const make = ({ error, now, parse }: Host): object => {
   const encode = (name: unknown, payload: unknown, secret: unknown, header: unknown = {}): string => {
     const method = typeof name === "string" ? methods.get(name) : undefined
     if (typeof name !== "string" || method === undefined) {
@@ -90,7 +88,7 @@ export const make = ({ copyIn, error, now }: Host): object => {
     const parts = token.split(".")
     const [header64 = "", payload64 = "", signature64 = ""] = parts
     if (parts.length !== 3 || parts.some((it) => !/^[\w-]*$/.test(it))) throw refuse("the token is malformed")
-    const read = (text: string) => Result.getOrUndefined(Ejson.parse(Buffer.from(text, "base64url").toString("utf8")))
+    const read = (text: string) => attempt(() => parse(Buffer.from(text, "base64url").toString("utf8")))
     const header = read(header64)
     const payload = read(payload64)
     if (!isRecord(header) || !isRecord(payload)) throw refuse("the token is malformed")
@@ -111,7 +109,7 @@ export const make = ({ copyIn, error, now }: Host): object => {
     const { exp, nbf } = payload
     if (exp !== undefined && !(Number(exp) > seconds)) throw refuse("the token is expired")
     if (nbf !== undefined && !(Number(nbf) <= seconds)) throw refuse("the token is not valid yet")
-    return copyIn(returnHeader === true ? { header, payload } : payload)
+    return returnHeader === true ? { header, payload } : payload
   }
 
   return { encode, decode }

@@ -170,12 +170,11 @@ export const make = (root: string | undefined, onStray: (reason: unknown) => voi
         ...args
       )
 
+  const parse = (text: string) => copyIn(Result.getOrThrowWith(Ejson.parse(text), (cause) => error(cause.message)))
+
   const globals = {
     BSON: FunctionBson.classes,
-    EJSON: {
-      parse: (text: string) => copyIn(Result.getOrThrowWith(Ejson.parse(text), (cause) => error(cause.message))),
-      stringify: B.EJSON.stringify
-    },
+    EJSON: { parse, stringify: B.EJSON.stringify },
     Buffer,
     setTimeout: guarded(setTimeout),
     setInterval: guarded(setInterval),
@@ -193,7 +192,7 @@ export const make = (root: string | undefined, onStray: (reason: unknown) => voi
     utils: unsupported("utils", error, {
       crypto: unsupported("utils.crypto", error, FunctionCrypto.make({ error })),
       // @effect-diagnostics-next-line globalDate:off -- functions live in real time, as their own Date does
-      jwt: unsupported("utils.jwt", error, FunctionJwt.make({ copyIn, error, now: () => Date.now() }))
+      jwt: unsupported("utils.jwt", error, FunctionJwt.make({ error, parse, now: () => Date.now() }))
     })
   }
   for (const [name, value] of Object.entries(globals)) define(name, value)

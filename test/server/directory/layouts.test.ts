@@ -349,7 +349,7 @@ describe("files that are not as they should be", () => {
       assert.match(said(app, "functions/locked.js"), /has no source: .* cannot be read: PermissionDenied/)
       assert.match(said(app, "triggers"), /cannot be read: PermissionDenied/)
       assert.match(said(app, "values/locked.json"), /cannot be read: PermissionDenied; functions do not find/)
-    }).pipe(Effect.provide(guarded), Effect.provide(Files))
+    }).pipe(Effect.provide(Layer.provideMerge(guarded, Files)))
   })
 
   it.effect("hold a function that is no script", () =>

@@ -6,7 +6,7 @@ import type { AppServicesServer } from "effect-app-services/server"
 import { AppDirectory } from "effect-app-services/server"
 import { anonymous, callFunction, directory, inProcess } from "../support.ts"
 
-interface Source {
+export interface Source {
   readonly [name: string]:
     | string
     | { readonly source: string; readonly private?: boolean; readonly can_evaluate?: unknown }
