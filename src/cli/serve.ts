@@ -9,6 +9,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -22,6 +23,10 @@ const flags = {
   directories: Argument.String("directory").pipe(
     Argument.withDescription("An exported application; several run side by side"),
     Argument.variadic({ min: 1 })
+  ),
+  appId: Flag.String("app-id").pipe(
+    Flag.withDescription("The id that clients know the application by, instead of the one in its root file"),
+    Flag.optional
   ),
   port: Flag.Int("port").pipe(
     Flag.withDescription("Where to listen; 0 takes a free port"),
@@ -59,10 +64,17 @@ interface Loaded {
  * @category commands
  * @since 0.1.0
  */
-export const serve = Command.make("serve", flags, ({ directories, host, json, passwordHashing, port, quiet }) =>
+export const serve = Command.make("serve", flags, ({ appId, directories, host, json, passwordHashing, port, quiet }) =>
   Effect.gen(function* () {
+    if (Option.isSome(appId) && directories.length > 1) {
+      const message = "--app-id is the id of one application: serve several with a root file in each"
+      return yield* stop(undefined, message)
+    }
     const loaded = yield* Effect.forEach(directories, (directory) =>
-      Effect.map(AppDirectory.load(directory), (app): Loaded => ({ directory, app }))
+      Effect.map(AppDirectory.load(directory, { appId: Option.getOrUndefined(appId) }), (app): Loaded => ({
+        directory,
+        app
+      }))
     )
     const server = NodeAppServicesServer.layer(
       loaded.map(({ app }) => app),

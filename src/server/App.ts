@@ -255,6 +255,8 @@ export interface App {
   readonly dataSources: ReadonlyMap<string, DataSource>
   /** Names of the push services. */
   readonly push: ReadonlySet<string>
+  /** The types of the services that are no data sources, by name; functions can use those of type `http`. */
+  readonly services: ReadonlyMap<string, string>
   readonly functions: ReadonlyMap<string, AppFunction>
   readonly customUserData: CustomUserData | undefined
   readonly onUserCreation: string | undefined
@@ -344,6 +346,7 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
       ])
     ),
     push: new Set(options.push),
+    services: new Map(),
     functions,
     customUserData: options.customUserData,
     onUserCreation: options.onUserCreation,

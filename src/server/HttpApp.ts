@@ -47,6 +47,7 @@ import * as RequestLog from "./RequestLog.ts"
 import { Sessions } from "./users/Sessions.ts"
 import { State } from "./users/State.ts"
 import { Tokens } from "./users/Tokens.ts"
+import * as UnsupportedRoutes from "./UnsupportedRoutes.ts"
 import { Users } from "./users/Users.ts"
 
 /**
@@ -195,7 +196,8 @@ const failure = <E>(request: HttpServerRequest.HttpServerRequest, cause: Cause.C
   if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
   const problem = Cause.squash(cause)
   if (HttpServerError.isHttpServerError(problem) && problem.reason._tag === "RouteNotFound") {
-    return Effect.succeed(error(404, `cannot find ${request.method} ${request.url.split("?")[0]}`))
+    const path = request.url.split("?")[0] ?? ""
+    return Effect.succeed(error(404, UnsupportedRoutes.explain(path) ?? `cannot find ${request.method} ${path}`))
   }
   if (HttpApiError.HttpApiSchemaError.is(problem) && isOfRequest(problem.kind)) {
     return Effect.succeed(error(400, `invalid ${problem.kind.toLowerCase()}`, "BadRequest"))

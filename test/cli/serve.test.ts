@@ -248,12 +248,29 @@ describe("effect-app-services serve", () => {
     15_000
   )
 
+  it.live("serves an application under the id it is given, with secrets of the environment", () =>
+    Effect.gen(function* () {
+      const { "realm_config.json": _, ...files } = anonymousApp("", { f: 'exports = () => context.values.get("key")' })
+      const folder = yield* directory({
+        ...files,
+        "values/key.json": { name: "key", value: "keySecret", from_secret: true }
+      })
+      const server = yield* serveJson([folder, "--app-id", "shop-xyz"], { keySecret: "hush" })
+      assert.deepStrictEqual(server.ready.appIds, ["shop-xyz"])
+      assert.deepStrictEqual(yield* call(server.ready, "f"), { status: 200, body: "hush" as never })
+      assert.strictEqual(server.output.stderr, "")
+      const { code, stderr } = yield* run(["serve", folder, folder, "--app-id", "shop-xyz"])
+      assert.strictEqual(code, 1)
+      assert.match(stderr, /--app-id is the id of one application/)
+    })
+  )
+
   it.live("stops with a message and exit code 1 where there is nothing to serve", () =>
     Effect.gen(function* () {
       const empty = yield* directory({ "readme.txt": "hello" })
       const invalid = yield* directory({
         "realm_config.json": { app_id: "a" },
-        "functions/config.json": '[\n  { "name": "f", }\n]'
+        "functions/config.json": '[\n  { "name": "f" ]\n]'
       })
       const [gone, none, broken, twice] = yield* Effect.all(
         [
@@ -266,7 +283,7 @@ describe("effect-app-services serve", () => {
       )
       assert.match(gone.stderr, /\/nowhere\/at\/all does not exist/)
       assert.match(none.stderr, /holds no application/)
-      assert.match(broken.stderr, /functions\/config\.json:2:18 is not JSON: expected a key in double quotes/)
+      assert.match(broken.stderr, /functions\/config\.json:2:17 is not JSON: expected "," or "}"/)
       assert.match(twice.stderr, /two applications have the id "shop-abcde"/)
       for (const { code, stderr, stdout } of [gone, none, broken, twice]) {
         assert.strictEqual(code, 1)

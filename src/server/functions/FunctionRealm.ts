@@ -14,6 +14,9 @@ import { isDate } from "node:util/types"
 import * as vm from "node:vm"
 import * as Result from "effect/Result"
 import * as Ejson from "../../protocol/Ejson.ts"
+import * as FunctionBson from "./FunctionBson.ts"
+import * as FunctionCrypto from "./FunctionCrypto.ts"
+import * as FunctionJwt from "./FunctionJwt.ts"
 
 /**
  * Where a source does not parse.
@@ -47,7 +50,11 @@ export const check = (source: string, file: string): SyntaxProblem | undefined =
   } catch (error) {
     const stack = error instanceof Error ? (error.stack ?? "") : ""
     const line = /:(\d+)$/m.exec(stack.slice(0, stack.indexOf("\n")))?.[1]
-    return { message: String(error), line: line === undefined ? undefined : Number(line) }
+    const isModule = /import statement outside a module|import\.meta|^SyntaxError: Unexpected token 'export'/.test(
+      String(error)
+    )
+    const hint = isModule ? "; sources are no ES modules: write const x = require(...), and exports = ..." : ""
+    return { message: `${String(error)}${hint}`, line: line === undefined ? undefined : Number(line) }
   }
 }
 
@@ -92,9 +99,11 @@ const bootstrap = `"use strict";
 ({
   Error, Promise,
   promise: (then) => new Promise(then),
-  copier: (isDate, isForeign) => {
+  copier: (isDate, foreign) => {
     const copy = (value) => {
-      if (typeof value !== "object" || value === null || isForeign(value)) return value
+      if (typeof value !== "object" || value === null) return value
+      const shared = foreign(value)
+      if (shared !== undefined) return shared
       if (isDate(value)) return new Date(value.getTime())
       if (Array.isArray(value)) {
         const array = []
@@ -118,7 +127,10 @@ interface Helpers {
   readonly promise: (
     then: (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void
   ) => PromiseLike<unknown>
-  readonly copier: (isDate: (u: unknown) => boolean, isForeign: (u: object) => boolean) => (value: unknown) => unknown
+  readonly copier: (
+    isDate: (u: unknown) => boolean,
+    foreign: (u: object) => object | undefined
+  ) => (value: unknown) => unknown
 }
 
 /** Name under which the function to run is handed to {@link runScript}, which exists to give it a time limit. */
@@ -135,7 +147,7 @@ const runScript = new vm.Script(`globalThis.${slot}()`, { filename: "app-service
 export const make = (root: string | undefined, onStray: (reason: unknown) => void): FunctionRealm => {
   const contextified = vm.createContext(vm.constants.DONT_CONTEXTIFY)
   const helpers: Helpers = vm.runInContext(bootstrap, contextified)
-  const copyIn = helpers.copier(isDate, (value) => "_bsontype" in value || ArrayBuffer.isView(value))
+  const copyIn = helpers.copier(isDate, FunctionBson.foreign)
   const error = (message: string) => new helpers.Error(message)
   const compiled = new Map<string, Compiled>()
   const define = (name: string, value: unknown) =>
@@ -158,12 +170,11 @@ export const make = (root: string | undefined, onStray: (reason: unknown) => voi
         ...args
       )
 
+  const parse = (text: string) => copyIn(Result.getOrThrowWith(Ejson.parse(text), (cause) => error(cause.message)))
+
   const globals = {
-    BSON: bsonClasses,
-    EJSON: {
-      parse: (text: string) => copyIn(Result.getOrThrowWith(Ejson.parse(text), (cause) => error(cause.message))),
-      stringify: B.EJSON.stringify
-    },
+    BSON: FunctionBson.classes,
+    EJSON: { parse, stringify: B.EJSON.stringify },
     Buffer,
     setTimeout: guarded(setTimeout),
     setInterval: guarded(setInterval),
@@ -178,7 +189,11 @@ export const make = (root: string | undefined, onStray: (reason: unknown) => voi
     URLSearchParams,
     TextEncoder,
     TextDecoder,
-    utils: unsupported("utils", error)
+    utils: unsupported("utils", error, {
+      crypto: unsupported("utils.crypto", error, FunctionCrypto.make({ error })),
+      // @effect-diagnostics-next-line globalDate:off -- functions live in real time, as their own Date does
+      jwt: unsupported("utils.jwt", error, FunctionJwt.make({ error, parse, now: () => Date.now() }))
+    })
   }
   for (const [name, value] of Object.entries(globals)) define(name, value)
 
@@ -188,8 +203,8 @@ export const make = (root: string | undefined, onStray: (reason: unknown) => voi
       if (requireFrom !== undefined) return requireFrom(name)
       if (isBuiltin(name)) return createRequire(import.meta.url)(name)
     } catch (cause) {
-      // a package that fails while it loads has more to say than that it could not be loaded
-      if (!(cause instanceof Error && "code" in cause && cause.code === "MODULE_NOT_FOUND")) throw cause
+      // a package that fails while it loads, for the lack of another one even, has more to say than that it is missing
+      if (!isMissing(cause, name)) throw cause
     }
     throw error(`Cannot find module '${name}': install it in the application's functions/node_modules`)
   }
@@ -238,6 +253,12 @@ export const make = (root: string | undefined, onStray: (reason: unknown) => voi
   }
 }
 
+const isMissing = (cause: unknown, name: string): boolean =>
+  cause instanceof Error &&
+  "code" in cause &&
+  cause.code === "MODULE_NOT_FOUND" &&
+  cause.message.startsWith(`Cannot find module '${name}'`)
+
 type RejectionWatch = readonly [owns: (promise: Promise<unknown>) => boolean, report: (reason: unknown) => void]
 const watches = new Set<RejectionWatch>()
 
@@ -269,37 +290,3 @@ export const unsupported = (name: string, error: (message: string) => Error, kno
       )
     }
   })
-
-/** Functions write `BSON.ObjectId(x)` as often as `new BSON.ObjectId(x)`. */
-const callable = (construct: abstract new (...args: ReadonlyArray<never>) => object, extras: object = {}): object =>
-  new Proxy(construct, {
-    apply: (target, _self, args: ReadonlyArray<unknown>) => {
-      const value: unknown = Reflect.construct(target, args)
-      return value
-    },
-    get: (target, key) => {
-      const member: unknown = Reflect.get(Object.hasOwn(extras, key) ? extras : target, key)
-      return member
-    }
-  })
-
-const bsonClasses = {
-  ObjectId: callable(B.ObjectId),
-  ObjectID: callable(B.ObjectId),
-  Long: callable(B.Long),
-  Int32: callable(B.Int32),
-  Double: callable(B.Double),
-  Decimal128: callable(B.Decimal128),
-  Timestamp: callable(B.Timestamp),
-  UUID: callable(B.UUID),
-  BSONRegExp: callable(B.BSONRegExp),
-  BSONSymbol: callable(B.BSONSymbol),
-  Code: callable(B.Code),
-  DBRef: callable(B.DBRef),
-  MinKey: callable(B.MinKey),
-  MaxKey: callable(B.MaxKey),
-  Binary: callable(B.Binary, {
-    fromBase64: (text: string, subType = 0) => B.Binary.createFromBase64(text, subType),
-    fromHex: (text: string, subType = 0) => B.Binary.createFromHexString(text, subType)
-  })
-}

@@ -16,6 +16,7 @@ import { Database, type DatabaseError } from "../data/Database.ts"
 import { State } from "../users/State.ts"
 import { type Actor, type Caller, make as makeAccess, notAllowed } from "./FunctionAccess.ts"
 import { FunctionContext, FunctionError } from "./FunctionContext.ts"
+import * as FunctionHttp from "./FunctionHttp.ts"
 import * as FunctionRealm from "./FunctionRealm.ts"
 import * as FunctionStream from "./FunctionStream.ts"
 import * as FunctionServices from "./FunctionServices.ts"
@@ -167,6 +168,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
           })
         )
       }
+    const http = FunctionHttp.make({ ...realm, timeoutMillis: timeLimitMillis(timeLimit) })
     const invoke = (
       actor: Actor,
       fn: AppFunction,
@@ -174,7 +176,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
       args: ReadonlyArray<unknown>
     ): unknown =>
       realm.invoke(body, args, {
-        context: sourceContext(realm, actor, executeFor(actor), runPromise, access.databaseOf(actor, fn)),
+        context: sourceContext(realm, actor, executeFor(actor), runPromise, access.databaseOf(actor, fn), http),
         console: consoleOf(services, actor.caller.app.id, fn.name),
         timeoutMillis: timeLimitMillis(timeLimit)
       })
@@ -293,7 +295,8 @@ const sourceContext = (
   { caller: { app, request, user }, isSystem }: Actor,
   execute: (name: string, ...args: ReadonlyArray<unknown>) => unknown,
   runPromise: <A, E>(effect: Effect.Effect<A, E>) => PromiseLike<unknown>,
-  database: Database["Service"]
+  database: Database["Service"],
+  http: object
 ): object => {
   const onFailure = ({ code, message }: DatabaseError) =>
     Object.assign(realm.error(message), { name: "MongoError" }, code !== undefined && { code })
@@ -301,8 +304,19 @@ const sourceContext = (
     const found = app.values.get(name)
     return realm.copyIn(Redacted.isRedacted(found) ? Redacted.value(found) : found)
   }
+  const mongodb = FunctionServices.make(
+    { realm, database, run: (effect) => runPromise(Effect.mapBoth(effect, { onSuccess: realm.copyIn, onFailure })) },
+    app.id
+  )
+  const serviceOf = (name: string): unknown => {
+    const type = app.services.get(name)
+    if (type === undefined) return mongodb.get(name)
+    return type === "http"
+      ? FunctionRealm.unsupported(`services.get("${name}")`, realm.error, http)
+      : FunctionRealm.unsupported(`services of type "${type}": services.get("${name}")`, realm.error)
+  }
   return FunctionRealm.unsupported("context", realm.error, {
-    app: { id: app.id },
+    app: { id: app.id, clientAppId: app.id, deployment: realm.copyIn(app.deployment) },
     user: realm.copyIn({
       id: user.id,
       type: user.type,
@@ -315,9 +329,7 @@ const sourceContext = (
     values: { get: value },
     environment: { tag: app.environment.tag, values: realm.copyIn(Object.fromEntries(app.environment.values)) },
     runningAsSystem: () => isSystem,
-    services: FunctionServices.make(
-      { realm, database, run: (effect) => runPromise(Effect.mapBoth(effect, { onSuccess: realm.copyIn, onFailure })) },
-      app.id
-    )
+    http: FunctionRealm.unsupported("context.http", realm.error, http),
+    services: { get: (name: string) => serviceOf(name) }
   })
 }

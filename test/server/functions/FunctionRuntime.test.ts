@@ -1,57 +1,9 @@
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import * as NodePath from "@effect/platform-node/NodePath"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Data, Deferred, Effect, Fiber, Layer, Logger, Redacted } from "effect"
+import { Context, Data, Deferred, Effect, Fiber, Logger, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import type { AppServicesServer } from "effect-app-services/server"
-import { App, AppDirectory, FunctionContext } from "effect-app-services/server"
-import { anonymous, callFunction, directory, inProcess, withApps } from "../support.ts"
-
-interface Source {
-  readonly [name: string]:
-    | string
-    | { readonly source: string; readonly private?: boolean; readonly can_evaluate?: unknown }
-}
-
-/** An exported application of these functions, in process. */
-const exported = (sources: Source, files: Record<string, unknown> = {}, options?: AppServicesServer.Options) =>
-  Layer.unwrap(
-    Effect.gen(function* () {
-      const entries = Object.entries(sources).map(
-        ([name, source]) => [name, typeof source === "string" ? { source } : source] as const
-      )
-      const folder = yield* directory({
-        "realm_config.json": { app_id: "my-app" },
-        "auth/providers.json": { "anon-user": { name: "anon-user", type: "anon-user", disabled: false } },
-        "functions/config.json": entries.map(([name, { source: _, ...config }]) => ({
-          name,
-          run_as_system: true,
-          ...config
-        })),
-        ...Object.fromEntries(entries.map(([name, { source }]) => [`functions/${name}.js`, source])),
-        ...files
-      })
-      return inProcess(yield* AppDirectory.load(folder), options)
-    })
-  ).pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer]))
-
-/** Calls the function `f` of these sources. */
-const call = (
-  source: string,
-  args: ReadonlyArray<unknown> = [],
-  others: Source = {},
-  files: Record<string, unknown> = {}
-) =>
-  Effect.gen(function* () {
-    const { access_token } = yield* anonymous()
-    return yield* callFunction(access_token, "f", args)
-  }).pipe(Effect.provide(exported({ f: source, ...others }, files)))
-
-const result = (...args: Parameters<typeof call>) =>
-  Effect.map(call(...args), ({ status, text }) => {
-    assert.strictEqual(status, 200, text)
-    return JSON.parse(text) as unknown
-  })
+import { App, FunctionContext } from "effect-app-services/server"
+import { anonymous, callFunction, withApps } from "../support.ts"
+import { call, exported, result } from "./support.ts"
 
 describe("functions of an exported application", () => {
   it.effect.each([
@@ -334,8 +286,9 @@ describe("functions of an exported application", () => {
       "context.services.get('tw').messages",
       'services.get("tw").messages is not supported by this server; supported: db'
     ],
-    ["context.http.get({ url: 'http://x' })", "context.http is not supported by this server; supported: app, user"],
-    ["utils.crypto.hash('a')", "utils.crypto is not supported by this server"],
+    ["context.graphql.query", "context.graphql is not supported by this server; supported: app, user"],
+    ["utils.gzip('a')", "utils.gzip is not supported by this server; supported: crypto, jwt"],
+    ["utils.crypto.random()", "utils.crypto.random is not supported by this server; supported: hash, hmac"],
     [
       "require('no-such-package')",
       "Cannot find module 'no-such-package': install it in the application's functions/node_modules"
