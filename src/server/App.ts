@@ -23,6 +23,7 @@
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
+import type { ProviderType } from "../protocol/Provider.ts"
 import * as CustomToken from "./users/CustomToken.ts"
 import type { DataSource } from "./data/DataAccess.ts"
 import type { FunctionContext, FunctionUser } from "./functions/FunctionContext.ts"
@@ -383,3 +384,17 @@ export const missing = (name: string): AppFunction => ({
   closed: false,
   body: { _tag: "Broken", code: "FunctionNotFound", message: `function not found: '${name}'` }
 })
+
+/**
+ * The names of the providers that users may log in with.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const providerTypes = ({ providers }: App): ReadonlyArray<ProviderType> => [
+  ...(providers.anonymous ? (["anon-user"] as const) : []),
+  ...(providers.emailPassword === undefined ? [] : (["local-userpass"] as const)),
+  ...(providers.apiKey ? (["api-key"] as const) : []),
+  ...(providers.customFunction === undefined ? [] : (["custom-function"] as const)),
+  ...(providers.customToken === undefined ? [] : (["custom-token"] as const))
+]
