@@ -214,6 +214,8 @@ export interface EmailPassword {
  */
 export interface Notice {
   readonly file: string | undefined
+  /** Where in the file: a line, or the path of a value in JSON; absent where the message is about all of it. */
+  readonly place?: string | undefined
   readonly message: string
 }
 

@@ -34,6 +34,13 @@ export {
   AppDirectoryError
 } from "./AppFiles.ts"
 
+export {
+  /** Opens a collection, or all of them, that are closed to clients. */
+  open,
+  /** Why a collection cannot be opened. */
+  OpenError
+} from "./AppDirectoryOpen.ts"
+
 const RootConfig = Schema.Struct({
   app_id: Schema.optional(Schema.String),
   location: Schema.optional(Schema.String),
