@@ -28,7 +28,7 @@ export interface Entry {
   /** The user, where a token or a login told. */
   readonly userId: string | undefined
   /**
-   * The function that is called, in the client's words, which may be any: `sum`, or `mongodb-atlas.find shop.widgets` of
+   * The function that is called, in the client's words, which may be any: `sum`, or `mongodb-atlas.find(shop.widgets)` of
    * a data source.
    */
   readonly call: string | undefined

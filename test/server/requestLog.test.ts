@@ -54,7 +54,7 @@ it.effect("tells about each request, once it is answered, and about nothing secr
       { method: "GET", path: path("no-app", "location"), status: 404, millis: 0, ...nobody },
       { method: "OPTIONS", path: path("my-app", "location"), status: 204, millis: 0, ...nobody },
       { method: "POST", path: call, status: undefined, millis: 0, ...mine, call: "never" },
-      { method: "POST", path: call, status: 200, millis: 0, ...mine, call: "mongodb-atlas.find shop.widgets" },
+      { method: "POST", path: call, status: 200, millis: 0, ...mine, call: "mongodb-atlas.find(shop.widgets)" },
       { method: "GET", path: call, status: 404, millis: 0, ...mine, call: "no such" }
     ])
     const told = JSON.stringify(entries)

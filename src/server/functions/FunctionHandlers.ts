@@ -55,7 +55,7 @@ const callOf = (request: Readonly<Record<string, unknown>>): Effect.Effect<Call,
 const titleOf = ({ args: [first], name, service }: Call): string => {
   if (service === undefined) return name
   const { collection, database } = isDocument(first) ? first : {}
-  const place = typeof database === "string" && typeof collection === "string" ? ` ${database}.${collection}` : ""
+  const place = typeof database === "string" && typeof collection === "string" ? `(${database}.${collection})` : ""
   return `${service}.${name}${place}`
 }
 
