@@ -116,7 +116,4 @@ const grouped = (report: ReadonlyArray<Notice>): ReadonlyArray<string> => {
   )
 }
 
-const placeOf = ({ file, place }: Notice): ReadonlyArray<string> => {
-  if (file === undefined) return []
-  return [place === undefined ? file : /^\d/.test(place) ? `${file}:${place}` : `${file} at ${place}`]
-}
+const placeOf = ({ file }: Notice): ReadonlyArray<string> => (file === undefined ? [] : [file])

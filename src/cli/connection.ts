@@ -106,7 +106,9 @@ const explain =
       case "HttpClientError":
         return error.reason._tag === "TransportError"
           ? problem(`no server answers at ${url}: start one with "serve", or say with --url where it listens`, error)
-          : problem(notOurs(url), error)
+          : (error.response?.status ?? 0) >= 500
+            ? problem(`the server at ${url} failed: what it prints itself says why`, error)
+            : problem(notOurs(url), error)
       case "SchemaError":
         return problem(notOurs(url), error)
       case "TokenRejected":

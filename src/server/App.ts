@@ -213,9 +213,8 @@ export interface EmailPassword {
  * @since 0.1.0
  */
 export interface Notice {
+  /** The file, with the line where there is one; the place in a JSON file may be in the message instead. */
   readonly file: string | undefined
-  /** Where in the file: a line, or the path of a value in JSON; absent where the message is about all of it. */
-  readonly place?: string | undefined
   readonly message: string
 }
 

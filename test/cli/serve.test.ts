@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { once } from "node:events"
 import { createServer } from "node:net"
 import { directory } from "../server/support.ts"
@@ -108,7 +108,8 @@ describe("effect-app-services serve", () => {
 
   it.live("tells people where it listens, and ends cleanly at SIGINT", () =>
     Effect.gen(function* () {
-      const server = yield* running(["serve", "examples/shop", "--port", "0"])
+      const open = ["--open", "mongodb-atlas/shop.notes"]
+      const server = yield* running(["serve", "examples/shop", "--port", "0", ...open])
       assert.strictEqual(yield* firstLine(server.child), "shop-abcde  (examples/shop)")
       while (!server.output.stdout.includes("listening on")) yield* Effect.sleep("5 millis")
       assert.match(server.output.stdout, /log in with {2}anon-user, local-userpass, api-key, custom-function/)
@@ -117,7 +118,11 @@ describe("effect-app-services serve", () => {
         stdout
       )![1]
       assert.include(stdout, "functions    sum, echo, fail, order, greeting, setTheme, whoAmI; 3 not for clients")
-      assert.include(stdout, "data         mongodb-atlas: by rules: shop.widgets; others closed")
+      assert.include(stdout, "data         mongodb-atlas: by rules: shop.widgets; open: shop.notes; others closed")
+      assert.include(
+        stdout,
+        'the collection "mongodb-atlas/shop.notes" is open on request: every user reads and writes'
+      )
       assert.include(stdout, `clients      new Realm.App({ id: "shop-abcde", baseUrl: "${baseUrl}" })`)
       assert.include(stdout, `inbox        npx effect-app-services inbox --url ${baseUrl}`)
       server.child.kill("SIGINT")
@@ -161,11 +166,15 @@ describe("effect-app-services serve", () => {
   it.live("lets a request finish that is under way when it is told to end", () =>
     Effect.gen(function* () {
       const folder = yield* directory(
-        anonymousApp("app", { slow: "exports = () => new Promise((done) => setTimeout(() => done('done'), 300))" })
+        anonymousApp("app", {
+          slow: "exports = () => { console.log('reached'); return new Promise((done) => setTimeout(() => done('done'), 300)) }"
+        })
       )
       const server = yield* serveJson([folder])
-      setTimeout(() => server.child.kill("SIGTERM"), 150)
-      const { body } = yield* call(server.ready, "slow")
+      const request = yield* Effect.forkChild(call(server.ready, "slow"))
+      while (!server.output.stderr.includes("reached")) yield* Effect.sleep("5 millis")
+      server.child.kill("SIGTERM")
+      const { body } = yield* Fiber.join(request)
       assert.strictEqual<unknown>(body, "done")
       assert.deepStrictEqual(yield* ended(server), { code: 0, signal: null })
     })
@@ -188,32 +197,37 @@ describe("effect-app-services serve", () => {
     15_000
   )
 
-  it.live("stops with a message and exit code 1 where there is nothing to serve", () =>
-    Effect.gen(function* () {
-      const empty = yield* directory({ "readme.txt": "hello" })
-      const invalid = yield* directory({
-        "realm_config.json": { app_id: "a" },
-        "functions/config.json": '[\n  { "name": "f", }\n]'
-      })
-      const [gone, none, broken, twice] = yield* Effect.all(
-        [
-          run(["serve", "/nowhere/at/all"]),
-          run(["serve", empty]),
-          run(["serve", invalid]),
-          run(["serve", "examples/shop", "examples/shop", "--port", "0"])
-        ],
-        { concurrency: 2 }
-      )
-      assert.match(gone.stderr, /\/nowhere\/at\/all does not exist/)
-      assert.match(none.stderr, /holds no application/)
-      assert.match(broken.stderr, /functions\/config\.json:2:18 is not JSON: expected a key in double quotes/)
-      assert.match(twice.stderr, /two applications have the id "shop-abcde"/)
-      for (const { code, stderr, stdout } of [gone, none, broken, twice]) {
-        assert.strictEqual(code, 1)
-        assert.strictEqual(stdout, "")
-        assert.notMatch(stderr, /\n\s+at /)
-      }
-    })
+  it.live(
+    "stops with a message and exit code 1 where there is nothing to serve",
+    () =>
+      Effect.gen(function* () {
+        const empty = yield* directory({ "readme.txt": "hello" })
+        const invalid = yield* directory({
+          "realm_config.json": { app_id: "a" },
+          "functions/config.json": '[\n  { "name": "f", }\n]'
+        })
+        const [gone, none, broken, twice, ruled] = yield* Effect.all(
+          [
+            run(["serve", "/nowhere/at/all"]),
+            run(["serve", empty]),
+            run(["serve", invalid]),
+            run(["serve", "examples/shop", "examples/shop", "--port", "0"]),
+            run(["serve", "examples/shop", "--port", "0", "--open", "mongodb-atlas/shop.widgets"])
+          ],
+          { concurrency: 2 }
+        )
+        assert.match(gone.stderr, /\/nowhere\/at\/all does not exist/)
+        assert.match(none.stderr, /holds no application/)
+        assert.match(broken.stderr, /functions\/config\.json:2:18 is not JSON: expected a key in double quotes/)
+        assert.match(twice.stderr, /two applications have the id "shop-abcde"/)
+        assert.match(ruled.stderr, /"mongodb-atlas\/shop\.widgets" of shop-abcde is not closed: it has rules/)
+        for (const { code, stderr, stdout } of [gone, none, broken, twice, ruled]) {
+          assert.strictEqual(code, 1)
+          assert.strictEqual(stdout, "")
+          assert.notMatch(stderr, /\n\s+at /)
+        }
+      }),
+    60_000
   )
 
   it.live("stops with a message and exit code 1 where it cannot listen", () =>

@@ -21,6 +21,8 @@ const start = (args: ReadonlyArray<string>, env: Record<string, string> = {}, in
     env: { PATH: process.env["PATH"]!, HOME: home, NO_COLOR: "1", ...env },
     stdio: ["pipe", "pipe", "pipe"]
   })
+  // a command that reads no input may be gone before it is written
+  child.stdin.on("error", () => {})
   child.stdin.end(input)
   const output = { stdout: "", stderr: "" }
   child.stdout.on("data", (chunk: Buffer) => (output.stdout += chunk.toString()))

@@ -193,22 +193,24 @@ const make = Effect.gen(function* () {
     if (Option.isSome(user)) yield* state.deleteSessions(app.id, user.value.id)
   })
 
-  const create = Effect.fnUntraced(function* (app: App, { email, password }: EmailPassword, confirmed: boolean) {
+  /** An account that can be saved; another one of its address may be saved first. */
+  const newAccount = Effect.fnUntraced(function* (app: App, { email, password }: EmailPassword, confirmed: boolean) {
     if (email === "") return yield* new BadRequest(body("email invalid", "BadRequest"))
     yield* checkPassword(password)
-    const taken = new Conflict(body("name already in use", "AccountNameInUse"))
     if (Option.isSome(yield* state.account(app.id, email))) return yield* taken
     const passwordHash = yield* hasher.hash(password)
     const account: Account = { id: yield* newId, email, passwordHash, confirmed }
-    yield* Effect.mapError(state.createAccount(app.id, account), () => taken)
     return account
   })
+
+  const save = (app: App, account: Account) => Effect.mapError(state.createAccount(app.id, account), () => taken)
 
   return EmailAccounts.of({
     register: Effect.fn("EmailAccounts.register")(function* (place, given) {
       const { app } = place.hosted
       const { autoConfirm, confirmationFunction } = yield* providerOf(app)
-      const account = yield* create(app, given, autoConfirm)
+      const account = yield* newAccount(app, given, autoConfirm)
+      yield* save(app, account)
       if (autoConfirm) return
       if (confirmationFunction === undefined) return yield* mail(app, account, "confirmation")
       // whom the function turns away is not registered
@@ -218,7 +220,9 @@ const make = Effect.gen(function* () {
     }),
     create: Effect.fn("EmailAccounts.create")(function* ({ app }, given) {
       yield* providerOf(app)
-      return yield* create(app, given, true)
+      const account = yield* newAccount(app, given, true)
+      yield* save(app, account)
+      return account
     }),
     setPassword: Effect.fn("EmailAccounts.setPassword")(function* ({ app }, { email, password }) {
       yield* providerOf(app)
@@ -293,6 +297,7 @@ const checkPassword = (password: Redacted.Redacted) => {
 
 const nameOf = ({ email, id }: Pick<Account, "id" | "email">) => ({ email, id })
 
+const taken = new Conflict(body("name already in use", "AccountNameInUse"))
 const spentToken = new BadRequest(body("userpass token is expired or invalid", "UserpassTokenInvalid"))
 const alreadyConfirmed = new BadRequest(body("already confirmed", "UserAlreadyConfirmed"))
 
