@@ -40,13 +40,8 @@ export const make: Effect.Effect<Redacted.Redacted> = Effect.gen(function* () {
   return Option.getOrElse(yield* given, () => undefined) ?? Redacted.make(Hex.encode(yield* random.randomBytes(32)))
 }).pipe(Effect.provide(SecureRandom.layerWebCrypto))
 
-/**
- * The file that holds the token of the server on a port.
- *
- * @category accessors
- * @since 0.1.0
- */
-export const fileOf = (port: string) =>
+/** The file that holds the token of the server on a port. */
+const fileOf = (port: string) =>
   Effect.map(Path.Path, (path) => path.join(homedir(), ".effect-app-services", `${port}.token`))
 
 /**

@@ -76,8 +76,8 @@ const listing = <A, I>(
             yield* Console.log(items.length === 0 ? "none" : table(head, items.map(row)))
             if (next !== undefined) yield* Console.error(`there are more: --after ${printable(next)}`)
           }
-          from = next
-        } while (all && from !== undefined)
+          from = all ? next : undefined
+        } while (from !== undefined)
       })
     )
 }
