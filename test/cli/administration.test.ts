@@ -276,7 +276,7 @@ describe("the commands that administer", () => {
         yield* ended(server)
         assert.isUndefined(statSync(file, { throwIfNoEntry: false }))
       }),
-    60_000
+    180_000
   )
 
   it.live(
@@ -296,6 +296,6 @@ describe("the commands that administer", () => {
         assert.strictEqual(short.code, 1)
         assert.include(short.stderr, "an administration token needs at least 32 characters")
       }),
-    60_000
+    180_000
   )
 })

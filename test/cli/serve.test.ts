@@ -227,7 +227,7 @@ describe("effect-app-services serve", () => {
           assert.notMatch(stderr, /\n\s+at /)
         }
       }),
-    60_000
+    180_000
   )
 
   it.live("stops with a message and exit code 1 where it cannot listen", () =>
