@@ -16,7 +16,8 @@ import {
   serveJson
 } from "./support.ts"
 
-describe("effect-app-services serve", () => {
+// each test starts processes, which takes its time on a busy machine
+describe("effect-app-services serve", { timeout: 180_000 }, () => {
   it.live("prints one line of JSON when ready, serves, and ends cleanly at SIGTERM", () =>
     Effect.gen(function* () {
       const server = yield* serveJson(["examples/shop"])
