@@ -44,7 +44,7 @@ export interface Options extends HttpApp.Options {}
 export type Services = HttpApp.Services
 
 /**
- * Why a server does not start: two applications with one id, a signing key that is too short, or test settings where
+ * Why a server does not start: two applications with one id, a signing key or an administration token that is too short, or test settings where
  * others could reach them.
  *
  * @category errors

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Redacted from "effect/Redacted"
-import { createHash } from "node:crypto"
+import { createHash, timingSafeEqual } from "node:crypto"
 
 /**
  * The digest of a secret that is long and random, for which one plain hash is as good as a slow one.
@@ -14,3 +14,12 @@ import { createHash } from "node:crypto"
  */
 export const of = (secret: Redacted.Redacted): string =>
   createHash("sha256").update(Redacted.value(secret)).digest("hex")
+
+/**
+ * Whether two secrets are the same, in a time that tells nothing about them.
+ *
+ * @category predicates
+ * @since 0.1.0
+ */
+export const areEqual = (a: Redacted.Redacted, b: Redacted.Redacted): boolean =>
+  timingSafeEqual(Buffer.from(of(a)), Buffer.from(of(b)))

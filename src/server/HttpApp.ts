@@ -22,15 +22,16 @@ import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type { ErrorCode } from "../protocol/ErrorCode.ts"
 import { Admin } from "./Admin.ts"
+import * as AdminHandlers from "./AdminHandlers.ts"
 import { Api } from "./Api.ts"
 import { body } from "./ApiErrors.ts"
 import { ApiKeys } from "./users/ApiKeys.ts"
 import type { App } from "./App.ts"
-import { Apps, type AppsError } from "./Apps.ts"
+import { Apps, AppsError } from "./Apps.ts"
 import { AccessToken, RefreshToken } from "./users/Authorization.ts"
 import * as Body from "./Body.ts"
 import { Database } from "./data/Database.ts"
@@ -38,7 +39,6 @@ import { EmailAccounts } from "./users/EmailAccounts.ts"
 import { FunctionRuntime } from "./functions/FunctionRuntime.ts"
 import * as Handlers from "./Handlers.ts"
 import { Inbox } from "./Inbox.ts"
-import * as InboxRoute from "./InboxRoute.ts"
 import { JwtVerifier } from "./users/JwtVerifier.ts"
 import { Logins } from "./users/Logins.ts"
 import * as PasswordHasher from "./users/PasswordHasher.ts"
@@ -75,6 +75,11 @@ export interface Options {
    * times as much from this machine, and no limit in process. Behind a proxy, every client has the proxy's address.
    */
   readonly rateLimits?: RateLimits.Input | undefined
+  /**
+   * Opens the administration API below `/_admin` to who sends this token as a bearer token from this machine. At least
+   * 32 characters. Without it there is no such route; the services `Inbox` and `Admin` are there in any case.
+   */
+  readonly adminToken?: Redacted.Redacted | undefined
   /** Told about every request once it is answered, without any secret; nobody is unless given. */
   readonly onRequest?: RequestLog.OnRequest | undefined
 }
@@ -115,8 +120,11 @@ export interface Server {
  */
 export const make = (apps: ReadonlyArray<App>, options: Options = {}): Effect.Effect<Server, AppsError, Scope.Scope> =>
   Effect.gen(function* () {
+    if (options.adminToken !== undefined && Redacted.value(options.adminToken).length < 32) {
+      return yield* new AppsError({ message: "an administration token needs at least 32 characters" })
+    }
     const services = yield* Layer.build(layerServices(apps, options))
-    const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes, Layer.succeedContext(services)))
+    const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
     return { app: around(router, options.onRequest), services: Context.pick(Inbox, Admin)(services) }
   }).pipe(
     Effect.updateContext((context: Context.Context<Scope.Scope>) =>
@@ -139,7 +147,8 @@ const layerServices = (
     RateLimits.RateLimits.layer(rateLimits),
     Layer.provide(JwtVerifier.layer, FetchHttpClient.layer)
   ).pipe(Layer.provideMerge(random))
-  return Layer.mergeAll(Logins.layer, EmailAccounts.layer, Sessions.layer, ApiKeys.layer, Admin.layer).pipe(
+  return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer).pipe(
+    Layer.provideMerge(EmailAccounts.layer),
     Layer.provideMerge(Users.layer),
     Layer.provideMerge([Tokens.layer, FunctionRuntime.layer({ timeLimit: functionTimeLimit })]),
     Layer.provideMerge(Layer.effectDiscard(seed(apps))),
@@ -147,11 +156,15 @@ const layerServices = (
   )
 }
 
-const routes = Layer.mergeAll(HttpApiBuilder.layer(Api), InboxRoute.layer).pipe(
-  Layer.provide(Handlers.layer),
-  Layer.provide([AccessToken.layer, RefreshToken.layer]),
-  Layer.provide(HttpServer.layerServices)
-)
+const routes = ({ adminToken }: Options) =>
+  Layer.mergeAll(
+    HttpApiBuilder.layer(Api).pipe(
+      Layer.provide(Handlers.layer),
+      Layer.provide([AccessToken.layer, RefreshToken.layer]),
+      Layer.provide(HttpServer.layerServices)
+    ),
+    adminToken === undefined ? Layer.empty : AdminHandlers.layer(adminToken)
+  )
 
 /** Puts in place the documents that applications bring along, and what makes custom user data quick to find. */
 const seed = Effect.fnUntraced(function* (apps: ReadonlyArray<App>) {

@@ -36,6 +36,13 @@ export {
   AppDirectoryError
 } from "./AppFiles.ts"
 
+export {
+  /** Opens a collection, or all of them, that are closed to clients. */
+  open,
+  /** Why a collection cannot be opened. */
+  OpenError
+} from "./AppDirectoryOpen.ts"
+
 const Text = Schema.optional(Schema.NullOr(Schema.String))
 const Origins = Schema.optional(Schema.NullOr(Schema.Array(Schema.Unknown)))
 

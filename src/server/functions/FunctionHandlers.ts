@@ -23,6 +23,7 @@ import { type Caller, FunctionRuntime } from "./FunctionRuntime.ts"
 import * as FunctionStream from "./FunctionStream.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as MongoService from "../data/MongoService.ts"
+import * as RequestLog from "../RequestLog.ts"
 import { findApp, functionRequest } from "../Requests.ts"
 import { customDataOfClaim, functionUser } from "../users/UserData.ts"
 
@@ -49,7 +50,15 @@ const callOf = (request: Readonly<Record<string, unknown>>): Effect.Effect<Call,
   if (!Array.isArray(args)) {
     return Effect.fail(new BadRequest(body("'arguments' must be an array", "InvalidParameter")))
   }
-  return Effect.succeed({ name, args, service: typeof service === "string" && service !== "" ? service : undefined })
+  const call = { name, args, service: typeof service === "string" && service !== "" ? service : undefined }
+  return Effect.as(RequestLog.about({ call: titleOf(call) }), call)
+}
+
+const titleOf = ({ args: [first], name, service }: Call): string => {
+  if (service === undefined) return name
+  const { collection, database } = isDocument(first) ? first : {}
+  const place = typeof database === "string" && typeof collection === "string" ? `(${database}.${collection})` : ""
+  return `${service}.${name}${place}`
 }
 
 const callerOf = Effect.fnUntraced(function* (hosted: HostedApp, request: HttpServerRequest.HttpServerRequest) {

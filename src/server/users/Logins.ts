@@ -194,7 +194,8 @@ const make = Effect.gen(function* () {
   })
 })
 
-const identityOf = (
+/** @internal */
+export const identityOf = (
   hosted: HostedApp,
   providerType: ProviderType,
   id: string,

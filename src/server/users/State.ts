@@ -165,6 +165,8 @@ export class State extends Context.Service<
     readonly deleteUser: (appId: string, userId: string) => Effect.Effect<void>
     readonly createAccount: (appId: string, account: Account) => Effect.Effect<void, AlreadyExists>
     readonly account: (appId: string, email: string) => Effect.Effect<Option.Option<Account>>
+    /** All accounts, those that nobody ever logged in with too. */
+    readonly accounts: (appId: string) => Effect.Effect<ReadonlyArray<Account>>
     /** Changes an account that is still the one of that id; says whether it is. */
     readonly updateAccount: (
       appId: string,
@@ -180,6 +182,8 @@ export class State extends Context.Service<
     ) => Effect.Effect<Option.Option<EmailToken>>
     readonly createSession: (appId: string, session: Session) => Effect.Effect<void>
     readonly session: (appId: string, sessionId: string) => Effect.Effect<Option.Option<Session>>
+    /** All sessions of a user, also those that have expired and are not removed yet. */
+    readonly sessions: (appId: string, userId: string) => Effect.Effect<ReadonlyArray<Session>>
     readonly deleteSession: (appId: string, sessionId: string) => Effect.Effect<void>
     /** Ends all sessions of a user. */
     readonly deleteSessions: (appId: string, userId: string) => Effect.Effect<void>
@@ -304,6 +308,7 @@ const makeMemory = (): State["Service"] => {
         return Effect.void
       }),
     account: (appId, email) => find(() => of(appId).accounts.get(email)),
+    accounts: (appId) => read(() => Array.from(of(appId).accounts.values())),
     updateAccount: (appId, change) =>
       read(() => {
         const { accounts } = of(appId)
@@ -345,6 +350,11 @@ const makeMemory = (): State["Service"] => {
         sessions.set(session.id, session)
       }),
     session: (appId, sessionId) => find(() => of(appId).sessions.get(sessionId)),
+    sessions: (appId, userId) =>
+      read(() => {
+        const { sessionIdsByUser, sessions } = of(appId)
+        return Array.from(sessionIdsByUser.get(userId) ?? []).flatMap((id) => sessions.get(id) ?? [])
+      }),
     deleteSession: (appId, sessionId) =>
       read(() => {
         const { sessionIdsByUser, sessions } = of(appId)
