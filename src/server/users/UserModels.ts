@@ -27,7 +27,7 @@ export const Identity = Schema.Struct({
  * @category models
  * @since 0.1.0
  */
-export interface Identity extends Schema.Schema.Type<typeof Identity> {}
+export type Identity = typeof Identity.Type
 
 /**
  * @category models
@@ -47,7 +47,7 @@ export const User = Schema.Struct({
  * @category models
  * @since 0.1.0
  */
-export interface User extends Schema.Schema.Type<typeof User> {}
+export type User = typeof User.Type
 
 /**
  * An e-mail address with its password. It exists from registration on; its user from the first login on.
@@ -68,7 +68,7 @@ export const Account = Schema.Struct({
  * @category models
  * @since 0.1.0
  */
-export interface Account extends Schema.Schema.Type<typeof Account> {}
+export type Account = typeof Account.Type
 
 const EmailTokenKind = Schema.Literals(["confirmation", "reset"])
 
@@ -101,7 +101,7 @@ export const EmailToken = Schema.Struct({
  * @category models
  * @since 0.1.0
  */
-export interface EmailToken extends Schema.Schema.Type<typeof EmailToken> {}
+export type EmailToken = typeof EmailToken.Type
 
 /**
  * A device that a push service may send to.
@@ -120,7 +120,7 @@ export const PushRegistration = Schema.Struct({
  * @category models
  * @since 0.1.0
  */
-export interface PushRegistration extends Schema.Schema.Type<typeof PushRegistration> {}
+export type PushRegistration = typeof PushRegistration.Type
 
 /**
  * A login, from which access tokens are derived until it ends.
@@ -141,7 +141,7 @@ export const Session = Schema.Struct({
  * @category models
  * @since 0.1.0
  */
-export interface Session extends Schema.Schema.Type<typeof Session> {}
+export type Session = typeof Session.Type
 
 /**
  * A user's API key; of the key itself only a digest is kept.
@@ -161,7 +161,7 @@ export const ApiKey = Schema.Struct({
  * @category models
  * @since 0.1.0
  */
-export interface ApiKey extends Schema.Schema.Type<typeof ApiKey> {}
+export type ApiKey = typeof ApiKey.Type
 
 /**
  * Everything of a user that outlives a login. Without a `user` it is an address that was registered, and that nobody has
