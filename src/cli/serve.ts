@@ -9,6 +9,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -31,6 +32,10 @@ const flags = {
   host: Flag.String("host").pipe(
     Flag.withDescription("The address to listen on; others than loopback let everybody in the network in"),
     Flag.withDefault("127.0.0.1")
+  ),
+  data: Flag.String("data").pipe(
+    Flag.withDescription("A directory that keeps users and documents; everything is in memory alone unless given"),
+    Flag.optional
   ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print lines of JSON, for scripts: one when ready, then one for each e-mail"),
@@ -59,20 +64,26 @@ interface Loaded {
  * @category commands
  * @since 0.1.0
  */
-export const serve = Command.make("serve", flags, ({ directories, host, json, passwordHashing, port, quiet }) =>
+export const serve = Command.make("serve", flags, ({ data, directories, host, json, passwordHashing, port, quiet }) =>
   Effect.gen(function* () {
     const loaded = yield* Effect.forEach(directories, (directory) =>
       Effect.map(AppDirectory.load(directory), (app): Loaded => ({ directory, app }))
     )
     const server = NodeAppServicesServer.layer(
       loaded.map(({ app }) => app),
-      { host, port, passwordHashing, onRequest: json || quiet ? undefined : showRequest }
+      {
+        host,
+        port,
+        passwordHashing,
+        dataDirectory: Option.getOrUndefined(data),
+        onRequest: json || quiet ? undefined : showRequest
+      }
     )
     return yield* Effect.gen(function* () {
       const { arrivals } = yield* Inbox
       yield* Effect.forkScoped(Stream.runForEach(arrivals, json ? showJson : show), { startImmediately: true })
       const baseUrl = yield* NodeAppServicesServer.baseUrl
-      yield* json ? announceJson(loaded, baseUrl) : announce(loaded, baseUrl)
+      yield* json ? announceJson(loaded, baseUrl) : announce(loaded, baseUrl, data)
       return yield* Effect.never
     }).pipe(Effect.provide(server))
   }).pipe(
@@ -84,9 +95,10 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, pa
     })
   )
 ).pipe(
-  Command.withDescription("Run exported App Services applications on this machine, in memory"),
+  Command.withDescription("Run exported App Services applications on this machine"),
   Command.withExamples([
     { command: "effect-app-services serve ./exported-app", description: "One application, on port 9090" },
+    { command: "effect-app-services serve ./exported-app --data ./data", description: "Users outlive the command" },
     { command: "effect-app-services serve ./shop ./blog --port 0 --json", description: "Two of them, on a free port" }
   ])
 )
@@ -121,7 +133,7 @@ const announceJson = (loaded: ReadonlyArray<Loaded>, baseUrl: string) =>
     yield* Console.log(yield* Effect.orDie(line))
   })
 
-const announce = (loaded: ReadonlyArray<Loaded>, baseUrl: string) =>
+const announce = (loaded: ReadonlyArray<Loaded>, baseUrl: string, data: Option.Option<string>) =>
   Effect.gen(function* () {
     for (const { app, directory } of loaded) {
       yield* Console.log(`${app.id}  (${directory})`)
@@ -132,7 +144,8 @@ const announce = (loaded: ReadonlyArray<Loaded>, baseUrl: string) =>
     }
     const lines = notices(loaded)
     if (lines.length > 0) yield* Console.log(`\nworth knowing:\n${lines.map((line) => `  ${line}`).join("\n")}`)
-    yield* Console.log(`\nlistening on ${baseUrl}, everything in memory; stop with Ctrl+C`)
+    const place = Option.match(data, { onNone: () => "everything in memory", onSome: (path) => `data in ${path}` })
+    yield* Console.log(`\nlistening on ${baseUrl}, ${place}; stop with Ctrl+C`)
   })
 
 /** What would have been mailed: the link is what somebody has to open now. */

@@ -170,9 +170,10 @@ export type ApiKey = typeof ApiKey.Type
  * @category models
  * @since 0.1.0
  */
-export interface UserRecord {
-  readonly user: User | undefined
-  readonly account: Account | undefined
+export type UserRecord = {
   readonly apiKeys: ReadonlyArray<ApiKey>
   readonly pushRegistrations: ReadonlyArray<PushRegistration>
-}
+} & (
+  | { readonly user: User; readonly account: Account | undefined }
+  | { readonly user: undefined; readonly account: Account }
+)
