@@ -243,9 +243,6 @@ const make = (path: string, database: DatabaseSync): Journal["Service"] => {
     `SELECT name FROM tables WHERE substr(name, 1, length(?1)) = ?1
      AND EXISTS (SELECT 1 FROM rows WHERE tbl = tables.id) ORDER BY id`
   )
-  const all = database.prepare(
-    "SELECT key, value FROM rows WHERE tbl = (SELECT id FROM tables WHERE name = ?) ORDER BY id"
-  )
   const addTable = database.prepare("INSERT INTO tables (name) VALUES (?) ON CONFLICT DO NOTHING")
   const put = database.prepare(
     `INSERT INTO rows (tbl, key, value) VALUES ((SELECT id FROM tables WHERE name = ?), ?, ?)
@@ -264,7 +261,7 @@ const make = (path: string, database: DatabaseSync): Journal["Service"] => {
   return {
     keeps: true,
     tables: (prefix) => read(() => names.all(prefix).map(({ name }) => String(name))),
-    rows: (table) => read(() => all.all(table).flatMap(toRow)),
+    rows: (table) => rowsOf(database, table),
     commit: (changes) => {
       // a database whose file was removed goes on without a word
       if (fs.statSync(file, { throwIfNoEntry: false })?.ino !== ino) {
@@ -282,6 +279,19 @@ const make = (path: string, database: DatabaseSync): Journal["Service"] => {
         throw toJournalError(cause)
       }
     }
+  }
+}
+
+/** One after the other, so that a large table is never in memory twice. */
+function* rowsOf(database: DatabaseSync, table: string): Generator<Row> {
+  try {
+    // a statement can be in one iteration at a time
+    const all = database.prepare(
+      "SELECT key, value FROM rows WHERE tbl = (SELECT id FROM tables WHERE name = ?) ORDER BY id"
+    )
+    for (const row of all.iterate(table)) yield* toRow(row)
+  } catch (cause) {
+    throw toJournalError(cause)
   }
 }
 
