@@ -1,18 +1,8 @@
 /**
  * Users as lines of JSON, one each, to leave with and to arrive with.
  *
- * ```json
- * {"id":"665f1f77bcf86cd799439011","type":"normal","disabled":false,"createdAt":"2026-01-31T12:00:00.000Z",
- *  "identities":[{"id":"665f1f77bcf86cd799439012","providerType":"local-userpass","data":{"email":"ada@example.com"}}],
- *  "account":{"email":"ada@example.com","confirmed":true,"passwordHash":"$scrypt$ln=17,r=8,p=1$..$.."},
- *  "apiKeys":[{"id":"665f1f77bcf86cd799439013","name":"ci","digest":"..","disabled":false}],
- *  "pushRegistrations":[{"service":"gcm","deviceId":"665f1f77bcf86cd799439014","token":".."}]}
- * ```
- *
- * (The line is broken here to be read.) A user's `id`, `type`, `createdAt` and `identities` have to be there, and with an
- * identity of `local-userpass`, whose id is the account's, the `account`. Without a `passwordHash` the user has to reset
- * the password; a `digest` is the SHA-256 of an API key in hex. An address that was registered and that nobody has logged
- * in with is a line of the type `pending`, with an `account` that has its `id`.
+ * `docs/keeping-data.md` describes the format. A line of the type `pending` is an address that was registered and that
+ * nobody has logged in with yet.
  *
  * Such a file holds password hashes and addresses of push services: keep it as you would keep a backup.
  *

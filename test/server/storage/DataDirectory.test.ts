@@ -98,10 +98,12 @@ describe("DataDirectory", () => {
     })
   )
 
-  it.live("belongs to one process at a time, and to nobody once that is killed", () =>
-    Effect.gen(function* () {
-      const path = yield* directory({})
-      const script = `
+  it.live(
+    "belongs to one process at a time, and to nobody once that is killed",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* directory({})
+        const script = `
         import { Effect } from "effect"
         import { Journal } from "./src/server/storage/Journal.ts"
         import * as DataDirectory from "./src/server/storage/DataDirectory.ts"
@@ -111,21 +113,22 @@ describe("DataDirectory", () => {
           setInterval(() => {}, 1000)
         }).pipe(Effect.andThen(Effect.never)))
         Effect.runFork(Effect.provide(program, DataDirectory.layer(${JSON.stringify(path)})))`
-      const child = yield* Effect.acquireRelease(
-        Effect.sync(() =>
-          spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: ["ignore", "pipe", "inherit"] })
-        ),
-        (child) => Effect.sync(() => child.kill("SIGKILL"))
-      )
-      const [line] = yield* Effect.promise(() => once(createInterface(child.stdout), "line"))
-      assert.strictEqual(line, "ready")
-      const error = yield* refused(path)
-      assert.strictEqual(error.reason, "inUse")
-      assert.include(error.message, `process ${child.pid}`)
-      child.kill("SIGKILL")
-      yield* Effect.promise(() => once(child, "close"))
-      assert.deepStrictEqual(yield* rows(path), [["a", "1"]])
-    })
+        const child = yield* Effect.acquireRelease(
+          Effect.sync(() =>
+            spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: ["ignore", "pipe", "inherit"] })
+          ),
+          (child) => Effect.sync(() => child.kill("SIGKILL"))
+        )
+        const [line] = yield* Effect.promise(() => once(createInterface(child.stdout), "line"))
+        assert.strictEqual(line, "ready")
+        const error = yield* refused(path)
+        assert.strictEqual(error.reason, "inUse")
+        assert.include(error.message, `process ${child.pid}`)
+        child.kill("SIGKILL")
+        yield* Effect.promise(() => once(child, "close"))
+        assert.deepStrictEqual(yield* rows(path), [["a", "1"]])
+      }),
+    60_000
   )
 
   it.effect("leaves alone what is not its own", () =>
@@ -198,27 +201,30 @@ describe("DataDirectory", () => {
     })
   )
 
-  it.effect("refuses a directory that may not be written", () =>
-    Effect.gen(function* () {
-      const path = yield* directory({})
-      yield* commit(path, put("a", "1"))
-      // who may do everything is asked to leave that aside
-      const uid = process.getuid?.() === 0 ? 65_534 : undefined
-      if (uid !== undefined)
-        for (const it of [path, ...fs.readdirSync(path).map((name) => join(path, name))]) fs.chownSync(it, uid, uid)
-      fs.chmodSync(path, 0o500)
-      const script = `
+  it.effect(
+    "refuses a directory that may not be written",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* directory({})
+        yield* commit(path, put("a", "1"))
+        // who may do everything is asked to leave that aside
+        const uid = process.getuid?.() === 0 ? 65_534 : undefined
+        if (uid !== undefined)
+          for (const it of [path, ...fs.readdirSync(path).map((name) => join(path, name))]) fs.chownSync(it, uid, uid)
+        fs.chmodSync(path, 0o500)
+        const script = `
         import { Effect, Layer } from "effect"
         import * as DataDirectory from "./src/server/storage/DataDirectory.ts"
         ${uid === undefined ? "" : `process.setgid(${uid}); process.setuid(${uid})`}
         const open = Effect.scoped(Layer.build(DataDirectory.layer(${JSON.stringify(path)})))
         console.log(await Effect.runPromise(Effect.map(Effect.flip(open), (error) => error.message)))`
-      const { stderr, stdout } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
-        encoding: "utf8"
-      })
-      fs.chmodSync(path, 0o700)
-      assert.match(stdout, /cannot be read and written: EACCES/, stderr)
-    })
+        const { stderr, stdout } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
+          encoding: "utf8"
+        })
+        fs.chmodSync(path, 0o700)
+        assert.match(stdout, /cannot be read and written: EACCES/, stderr)
+      }),
+    60_000
   )
 
   it.effect("changes nothing when the disk is full, and goes on when there is room again", () =>
