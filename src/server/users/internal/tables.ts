@@ -15,7 +15,7 @@ const prefix = "users/"
 type Model = "user" | "account" | "emailToken" | "session" | "apiKey" | "pushRegistration"
 
 /** The name of a table in the journal. */
-export const tableName = (model: Model, appId: string): string => `${prefix}${model}/${appId}`
+const tableName = (model: Model, appId: string): string => `${prefix}${model}/${appId}`
 
 /** The applications that a journal has users of. */
 export const appIds = (journal: Journal["Service"]): ReadonlySet<string> =>
