@@ -178,7 +178,10 @@ const routes = Layer.mergeAll(HttpApiBuilder.layer(Api), InboxRoute.layer).pipe(
   Layer.provide(HttpServer.layerServices)
 )
 
-/** Puts in place the documents that applications bring along, and what makes custom user data quick to find. */
+/**
+ * Puts in place the documents that applications bring along, where there are none yet from an earlier start, and what
+ * makes custom user data quick to find.
+ */
 const seed = Effect.fnUntraced(function* (apps: ReadonlyArray<App>) {
   const database = yield* Database
   for (const app of apps) {
@@ -187,8 +190,12 @@ const seed = Effect.fnUntraced(function* (apps: ReadonlyArray<App>) {
     if (typeof source === "object") {
       yield* database.index({ appId: app.id, service, ...source }, source.userIdField)
     }
-    for (const { collection, database: name, documents } of app.data) {
-      yield* database.insert({ appId: app.id, service, database: name, collection }, documents)
+    const place = (database: string, collection: string) => ({ appId: app.id, service, database, collection })
+    const fresh = yield* Effect.filter(app.data, ({ collection, database: name }) =>
+      Effect.map(database.find(place(name, collection), { filter: {}, limit: 1 }), ({ length }) => length === 0)
+    )
+    for (const { collection, database: name, documents } of fresh) {
+      yield* database.insert(place(name, collection), documents)
     }
   }
 }, Effect.orDie)
