@@ -48,6 +48,10 @@ const flags = {
     ),
     Flag.atLeast(0)
   ),
+  data: Flag.String("data").pipe(
+    Flag.withDescription("A directory that keeps users and documents; everything is in memory alone unless given"),
+    Flag.optional
+  ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print lines of JSON, for scripts: one when ready, then one for each e-mail"),
     Flag.withDefault(false)
@@ -72,7 +76,7 @@ const flags = {
  */
 export const serve = Command.make("serve", flags, ({ directories, host, json, port, ...options }) =>
   Effect.gen(function* () {
-    const { appId, open, passwordHashing, quiet } = options
+    const { appId, data, open, passwordHashing, quiet } = options
     if (Option.isSome(appId) && directories.length > 1) {
       const message = "--app-id is the id of one application: serve several with a root file in each"
       return yield* stop(undefined, message)
@@ -89,7 +93,14 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
     const adminToken = yield* AdminToken.make
     const server = NodeAppServicesServer.layer(
       loaded.map(({ app }) => app),
-      { host, port, passwordHashing, adminToken, onRequest: json || quiet ? undefined : showRequest }
+      {
+        host,
+        port,
+        passwordHashing,
+        adminToken,
+        dataDirectory: Option.getOrUndefined(data),
+        onRequest: json || quiet ? undefined : showRequest
+      }
     )
     return yield* Effect.gen(function* () {
       const { arrivals } = yield* Inbox
@@ -97,10 +108,11 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
       const baseUrl = yield* NodeAppServicesServer.baseUrl
       const url = new URL(baseUrl)
       yield* publish(url.port, adminToken)
+      const storage = Option.match(data, { onNone: () => "in memory", onSome: (path) => `in ${path}` })
       const inbox = isLoopback(url)
         ? `npx effect-app-services inbox${port === 9090 ? "" : ` --url ${baseUrl}`}`
         : "below, as mails come: on this address it answers to no command"
-      yield* json ? announceJson(loaded, baseUrl) : announce(loaded, { baseUrl, storage: "in memory", inbox })
+      yield* json ? announceJson(loaded, baseUrl) : announce(loaded, { baseUrl, storage, inbox })
       return yield* Effect.never
     }).pipe(Effect.provide(server))
   }).pipe(
@@ -113,9 +125,10 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
     })
   )
 ).pipe(
-  Command.withDescription("Run exported App Services applications on this machine, in memory"),
+  Command.withDescription("Run exported App Services applications on this machine"),
   Command.withExamples([
     { command: "effect-app-services serve ./exported-app", description: "One application, on port 9090" },
+    { command: "effect-app-services serve ./exported-app --data ./data", description: "Users outlive the command" },
     { command: "effect-app-services serve ./shop ./blog --port 0 --json", description: "Two of them, on a free port" }
   ])
 )

@@ -5,6 +5,7 @@
  */
 import * as Command from "effect/cli/Command"
 import * as UserActions from "./userActions.ts"
+import { exportUsers, importUsers } from "./userFiles.ts"
 import * as UserLists from "./userLists.ts"
 
 /**
@@ -25,6 +26,8 @@ export const users = Command.make("users").pipe(
     UserActions.revoke,
     UserActions.disable,
     UserActions.enable,
-    UserActions.remove
+    UserActions.remove,
+    exportUsers,
+    importUsers
   ])
 )

@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
@@ -45,6 +46,9 @@ import * as PasswordHasher from "./users/PasswordHasher.ts"
 import * as RateLimits from "./RateLimits.ts"
 import * as RequestLog from "./RequestLog.ts"
 import { Sessions } from "./users/Sessions.ts"
+import { SigningKeys } from "./users/SigningKeys.ts"
+import * as DataDirectory from "./storage/DataDirectory.ts"
+import { isJournalError, Journal, type JournalError } from "./storage/Journal.ts"
 import { State } from "./users/State.ts"
 import { Tokens } from "./users/Tokens.ts"
 import * as UnsupportedRoutes from "./UnsupportedRoutes.ts"
@@ -62,7 +66,18 @@ export interface Options {
    * that anybody but this machine can reach.
    */
   readonly passwordHashing?: PasswordHasher.Profile | undefined
-  /** At least 32 characters. Sessions outlive the server if it is the same at the next start. */
+  /**
+   * Where users and documents are kept, so that they outlive the server: a directory that is empty, new, or was made by
+   * an earlier start. One server at a time has it. Everything is in memory alone unless given.
+   *
+   * What the server has answered is on the disk, and survives a killed process and a power cut. A change that cannot be
+   * written, as on a full disk, is answered with 500, and nothing of it is done.
+   */
+  readonly dataDirectory?: string | undefined
+  /**
+   * At least 32 characters: servers in memory that have the same accept each other's tokens. A data directory has signing
+   * keys of its own, which `effect-app-services keys rotate` changes; there it is refused.
+   */
   readonly signingKey?: Redacted.Redacted | undefined
   /** How long a function may take: 90 seconds unless given. */
   readonly functionTimeLimit?: Duration.Input | undefined
@@ -113,40 +128,51 @@ export interface Server {
 /**
  * Builds a server.
  *
- * The services it keeps are its own: clock, logger and tracer are those of whoever runs a request.
+ * The services it keeps are its own: clock, logger and tracer are those of whoever runs a request. The clock of whoever
+ * builds it says what of a data directory has expired.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (apps: ReadonlyArray<App>, options: Options = {}): Effect.Effect<Server, AppsError, Scope.Scope> =>
-  Effect.gen(function* () {
-    if (options.adminToken !== undefined && Redacted.value(options.adminToken).length < 32) {
-      return yield* new AppsError({ message: "an administration token needs at least 32 characters" })
-    }
-    const services = yield* Layer.build(layerServices(apps, options))
-    const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
-    return { app: around(router, options.onRequest), services: Context.pick(Inbox, Admin)(services) }
-  }).pipe(
-    Effect.updateContext((context: Context.Context<Scope.Scope>) =>
-      Context.make(Scope.Scope, Context.get(context, Scope.Scope))
+export const make = (
+  apps: ReadonlyArray<App>,
+  options: Options = {}
+): Effect.Effect<Server, AppsError | DataDirectory.DataDirectoryError | JournalError, Scope.Scope> =>
+  Effect.flatMap(Clock.Clock, (clock) =>
+    Effect.gen(function* () {
+      if (options.adminToken !== undefined && Redacted.value(options.adminToken).length < 32) {
+        return yield* new AppsError({ message: "an administration token needs at least 32 characters" })
+      }
+      const services = yield* Layer.build(layerServices(apps, options, clock))
+      const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
+      return { app: around(router, options.onRequest), services: Context.pick(Inbox, Admin)(services) }
+    }).pipe(
+      Effect.updateContext((context: Context.Context<Scope.Scope>) =>
+        Context.make(Scope.Scope, Context.get(context, Scope.Scope))
+      )
     )
   )
 
 const layerServices = (
   apps: ReadonlyArray<App>,
-  { functionTimeLimit, passwordHashing, rateLimits, signingKey }: Options
+  { dataDirectory, functionTimeLimit, passwordHashing, rateLimits, signingKey }: Options,
+  clock: Clock.Clock
 ) => {
   const random = SecureRandom.layerWebCrypto
+  const journal = dataDirectory === undefined ? Journal.layerNone : DataDirectory.layer(dataDirectory)
+  const users = Layer.mergeAll(State.layer, SigningKeys.layer(signingKey)).pipe(
+    Layer.provide(Layer.succeed(Clock.Clock, clock)),
+    Layer.provideMerge(Apps.layer(apps))
+  )
   const platform = Layer.mergeAll(
-    Apps.layer(apps, signingKey),
+    users,
     Mac.layerWebCrypto,
     PasswordHasher.PasswordHasher.layerCost(PasswordHasher.costs[passwordHashing ?? "standard"]),
-    State.layerMemory,
     Database.layerMemory,
     Inbox.layerMemory,
     RateLimits.RateLimits.layer(rateLimits),
     Layer.provide(JwtVerifier.layer, FetchHttpClient.layer)
-  ).pipe(Layer.provideMerge(random))
+  ).pipe(Layer.provideMerge([random, journal]))
   return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer).pipe(
     Layer.provideMerge(EmailAccounts.layer),
     Layer.provideMerge(Users.layer),
@@ -166,7 +192,10 @@ const routes = ({ adminToken }: Options) =>
     adminToken === undefined ? Layer.empty : AdminHandlers.layer(adminToken)
   )
 
-/** Puts in place the documents that applications bring along, and what makes custom user data quick to find. */
+/**
+ * Puts in place the documents that applications bring along, where there are none yet from an earlier start, and what
+ * makes custom user data quick to find.
+ */
 const seed = Effect.fnUntraced(function* (apps: ReadonlyArray<App>) {
   const database = yield* Database
   for (const app of apps) {
@@ -175,8 +204,12 @@ const seed = Effect.fnUntraced(function* (apps: ReadonlyArray<App>) {
     if (typeof source === "object") {
       yield* database.index({ appId: app.id, service, ...source }, source.userIdField)
     }
-    for (const { collection, database: name, documents } of app.data) {
-      yield* database.insert({ appId: app.id, service, database: name, collection }, documents)
+    const place = (database: string, collection: string) => ({ appId: app.id, service, database, collection })
+    const fresh = yield* Effect.filter(app.data, ({ collection, database: name }) =>
+      Effect.map(database.find(place(name, collection), { filter: {}, limit: 1 }), ({ length }) => length === 0)
+    )
+    for (const { collection, database: name, documents } of fresh) {
+      yield* database.insert(place(name, collection), documents)
     }
   }
 }, Effect.orDie)
@@ -215,9 +248,13 @@ const failure = <E>(request: HttpServerRequest.HttpServerRequest, cause: Cause.C
   if (HttpApiError.HttpApiSchemaError.is(problem) && isOfRequest(problem.kind)) {
     return Effect.succeed(error(400, `invalid ${problem.kind.toLowerCase()}`, "BadRequest"))
   }
-  return Effect.logError("a request failed in a way nobody foresaw", cause).pipe(
+  // the log says why; whoever asks need not know of the server's disk
+  const [what, text] = isJournalError(problem)
+    ? ["a change could not be kept", "the server cannot keep changes at the moment: nothing was changed"]
+    : ["a request failed in a way nobody foresaw", "internal server error"]
+  return Effect.logError(what, cause).pipe(
     Effect.annotateLogs({ method: request.method, path: request.url.split("?")[0] }),
-    Effect.as(error(500, "internal server error", "InternalServerError"))
+    Effect.as(error(500, text, "InternalServerError"))
   )
 }
 
