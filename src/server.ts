@@ -6,6 +6,8 @@
 
 /** What whoever runs a server may do with its users. */
 export * as Admin from "./server/Admin.ts"
+/** The administration of a server over HTTP, as an `HttpApi`: for its typed client. */
+export * as AdminApi from "./server/AdminApi.ts"
 /** The definition of an application. */
 export * as App from "./server/App.ts"
 /** Loads applications from exported directories. */

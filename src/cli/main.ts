@@ -12,11 +12,14 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import manifest from "../../package.json" with { type: "json" }
 import { functions } from "./functions.ts"
+import { inbox } from "./inbox.ts"
+import { keys } from "./keys.ts"
 import { serve } from "./serve.ts"
+import { users } from "./users.ts"
 
 const command = Command.make("effect-app-services").pipe(
   Command.withDescription("Run App Services applications without the service"),
-  Command.withSubcommands([serve, functions])
+  Command.withSubcommands([serve, inbox, users, keys, functions])
 )
 
 command.pipe(

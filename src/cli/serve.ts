@@ -4,24 +4,34 @@
  * @since 0.1.0
  */
 import * as Argument from "effect/cli/Argument"
-import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as NodeAppServicesServer from "../node/NodeAppServicesServer.ts"
-import type { App } from "../server/App.ts"
 import * as AppDirectory from "../server/directory/AppDirectory.ts"
-import { Inbox, Message } from "../server/Inbox.ts"
+import { prefix } from "../server/AdminApi.ts"
+import { Inbox } from "../server/Inbox.ts"
 import type * as RequestLog from "../server/RequestLog.ts"
+import * as AdminToken from "./adminToken.ts"
+import { isLoopback, problem } from "./connection.ts"
+import { announce, type Loaded, notices } from "./announce.ts"
+import { show, showJson } from "./mail.ts"
+import { printable } from "./terminal.ts"
 
 const flags = {
   directories: Argument.String("directory").pipe(
     Argument.withDescription("An exported application; several run side by side"),
     Argument.variadic({ min: 1 })
+  ),
+  appId: Flag.String("app-id").pipe(
+    Flag.withDescription("The id that clients know the application by, instead of the one in its root file"),
+    Flag.optional
   ),
   port: Flag.Int("port").pipe(
     Flag.withDescription("Where to listen; 0 takes a free port"),
@@ -31,6 +41,16 @@ const flags = {
   host: Flag.String("host").pipe(
     Flag.withDescription("The address to listen on; others than loopback let everybody in the network in"),
     Flag.withDefault("127.0.0.1")
+  ),
+  open: Flag.String("open").pipe(
+    Flag.withDescription(
+      "A collection that is closed to clients and shall be open: SOURCE/DATABASE.COLLECTION, or all"
+    ),
+    Flag.atLeast(0)
+  ),
+  data: Flag.String("data").pipe(
+    Flag.withDescription("A directory that keeps users and documents; everything is in memory alone unless given"),
+    Flag.optional
   ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print lines of JSON, for scripts: one when ready, then one for each e-mail"),
@@ -48,50 +68,95 @@ const flags = {
   )
 }
 
-interface Loaded {
-  readonly directory: string
-  readonly app: App
-}
-
 /**
  * The command.
  *
  * @category commands
  * @since 0.1.0
  */
-export const serve = Command.make("serve", flags, ({ directories, host, json, passwordHashing, port, quiet }) =>
+export const serve = Command.make("serve", flags, ({ directories, host, json, port, ...options }) =>
   Effect.gen(function* () {
-    const loaded = yield* Effect.forEach(directories, (directory) =>
-      Effect.map(AppDirectory.load(directory), (app): Loaded => ({ directory, app }))
+    const { appId, data, open, passwordHashing, quiet } = options
+    if (Option.isSome(appId) && directories.length > 1) {
+      const message = "--app-id is the id of one application: serve several with a root file in each"
+      return yield* stop(undefined, message)
+    }
+    const loaded = yield* openAll(
+      yield* Effect.forEach(directories, (directory) =>
+        Effect.map(AppDirectory.load(directory, { appId: Option.getOrUndefined(appId) }), (app): Loaded => ({
+          directory,
+          app
+        }))
+      ),
+      open
     )
+    const adminToken = yield* AdminToken.make
     const server = NodeAppServicesServer.layer(
       loaded.map(({ app }) => app),
-      { host, port, passwordHashing, onRequest: json || quiet ? undefined : showRequest }
+      {
+        host,
+        port,
+        passwordHashing,
+        adminToken,
+        dataDirectory: Option.getOrUndefined(data),
+        onRequest: json || quiet ? undefined : showRequest
+      }
     )
     return yield* Effect.gen(function* () {
       const { arrivals } = yield* Inbox
       yield* Effect.forkScoped(Stream.runForEach(arrivals, json ? showJson : show), { startImmediately: true })
       const baseUrl = yield* NodeAppServicesServer.baseUrl
-      yield* json ? announceJson(loaded, baseUrl) : announce(loaded, baseUrl)
+      const url = new URL(baseUrl)
+      yield* publish(url.port, adminToken)
+      const storage = Option.match(data, { onNone: () => "in memory", onSome: (path) => `in ${path}` })
+      const inbox = isLoopback(url)
+        ? `npx effect-app-services inbox${port === 9090 ? "" : ` --url ${baseUrl}`}`
+        : "below, as mails come: on this address it answers to no command"
+      yield* json ? announceJson(loaded, baseUrl) : announce(loaded, { baseUrl, storage, inbox })
       return yield* Effect.never
     }).pipe(Effect.provide(server))
   }).pipe(
     Effect.scoped,
     Effect.catchTags({
       AppDirectoryError: (error) => stop(error, error.message),
+      OpenError: (error) => stop(error, error.message),
       AppServicesServerError: (error) => stop(error, error.message),
       ServeError: (error) => stop(error, cannotListen(error.cause, host, port))
     })
   )
 ).pipe(
-  Command.withDescription("Run exported App Services applications on this machine, in memory"),
+  Command.withDescription("Run exported App Services applications on this machine"),
   Command.withExamples([
     { command: "effect-app-services serve ./exported-app", description: "One application, on port 9090" },
+    { command: "effect-app-services serve ./exported-app --data ./data", description: "Users outlive the command" },
     { command: "effect-app-services serve ./shop ./blog --port 0 --json", description: "Two of them, on a free port" }
   ])
 )
 
-const stop = (cause: unknown, userMessage: string) => Effect.fail(new CliError.UserError({ cause, userMessage }))
+/** Opens each name in the applications that have such a collection; at least one has to. */
+const openAll = Effect.fnUntraced(function* (loaded: ReadonlyArray<Loaded>, names: ReadonlyArray<string>) {
+  let all = loaded
+  for (const name of names) {
+    const tried = all.map((it) => ({ ...it, result: AppDirectory.open(it.app, name) }))
+    const refused = tried.flatMap(({ result }) => (Result.isFailure(result) ? [result.failure] : []))
+    const [first] = refused
+    if (first !== undefined && refused.length === tried.length) return yield* first
+    all = tried.map(({ app, directory, result }) => ({ directory, app: Result.getOrElse(result, () => app) }))
+  }
+  return all
+})
+
+/** Without its file a server can be administered by the token of the environment alone; it serves all the same. */
+const publish = (port: string, token: Redacted.Redacted) =>
+  Effect.catch(Effect.asVoid(AdminToken.publish(port, token)), ({ reason }) =>
+    Console.error(
+      `"inbox" and "users" find no token (${reason._tag} in the home directory): set ${AdminToken.variable} for all of them`
+    )
+  )
+
+const clientApi = "/api/client/v2.0"
+
+const stop = (cause: unknown, userMessage: string) => Effect.fail(problem(userMessage, cause))
 
 const cannotListen = (cause: unknown, host: string, port: number): string => {
   const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
@@ -121,64 +186,18 @@ const announceJson = (loaded: ReadonlyArray<Loaded>, baseUrl: string) =>
     yield* Console.log(yield* Effect.orDie(line))
   })
 
-const announce = (loaded: ReadonlyArray<Loaded>, baseUrl: string) =>
-  Effect.gen(function* () {
-    for (const { app, directory } of loaded) {
-      yield* Console.log(`${app.id}  (${directory})`)
-      yield* Console.log(`  log in with  ${list(providersOf(app))}`)
-      yield* Console.log(
-        `  functions    ${list([...app.functions.values()].filter((fn) => !fn.private).map((fn) => fn.name))}`
+/** To standard error, which leaves the other to what was asked for. Who looks into the inbox makes no noise. */
+const showRequest = ({ app, call, method, millis, path, status, userId }: RequestLog.Entry) =>
+  method === "GET" && path.startsWith(`${prefix}/`)
+    ? Effect.void
+    : Console.error(
+        [
+          status ?? "---",
+          `${millis} ms`.padStart(8),
+          method,
+          printable(app === undefined ? path : path.replace(`${clientApi}/app/${app}/`, ".../")),
+          ...(call === undefined ? [] : [printable(call)]),
+          ...(app === undefined ? [] : [`app=${app}`]),
+          ...(userId === undefined ? [] : [`user=${userId}`])
+        ].join(" ")
       )
-    }
-    const lines = notices(loaded)
-    if (lines.length > 0) yield* Console.log(`\nworth knowing:\n${lines.map((line) => `  ${line}`).join("\n")}`)
-    yield* Console.log(`\nlistening on ${baseUrl}, everything in memory; stop with Ctrl+C`)
-  })
-
-/** What would have been mailed: the link is what somebody has to open now. */
-const show = ({ app, kind, subject, to, token, tokenId, url }: Message) =>
-  Console.log(
-    `mail to ${to} (${app}, ${kind}): ${subject}: ` +
-      (url === undefined ? `token ${Redacted.value(token)} tokenId ${tokenId}` : Redacted.value(url))
-  )
-
-/** To standard error, which leaves the other to what was asked for. */
-const showRequest = ({ app, method, millis, path, status, userId }: RequestLog.Entry) =>
-  Console.error(
-    [
-      status ?? "---",
-      `${millis} ms`.padStart(8),
-      method,
-      printable(path),
-      ...(app === undefined ? [] : [`app=${app}`]),
-      ...(userId === undefined ? [] : [`user=${userId}`])
-    ].join(" ")
-  )
-
-/** What clients send must not steer a terminal, nor fill it. */
-const printable = (text: string): string => {
-  const plain = text.replace(/[^!-~]/g, "?")
-  return plain.length > 200 ? `${plain.slice(0, 200)}...` : plain
-}
-
-const encodeMail = Schema.encodeEffect(
-  Schema.fromJsonString(Schema.Struct({ event: Schema.Literal("mail"), ...Message.fields }))
-)
-
-const showJson = (message: Message) =>
-  Effect.flatMap(Effect.orDie(encodeMail({ event: "mail", ...message })), (line) => Console.log(line))
-
-const notices = (loaded: ReadonlyArray<Loaded>): ReadonlyArray<string> =>
-  loaded.flatMap(({ app }) =>
-    app.report.map(({ file, message }) => `${app.id}: ${file === undefined ? "" : `${file}: `}${message}`)
-  )
-
-const list = (names: ReadonlyArray<string>): string => (names.length === 0 ? "none" : names.join(", "))
-
-const providersOf = ({ providers }: App): ReadonlyArray<string> => [
-  ...(providers.anonymous ? ["anon-user"] : []),
-  ...(providers.emailPassword === undefined ? [] : ["local-userpass"]),
-  ...(providers.apiKey ? ["api-key"] : []),
-  ...(providers.customFunction === undefined ? [] : ["custom-function"]),
-  ...(providers.customToken === undefined ? [] : ["custom-token"])
-]

@@ -23,6 +23,7 @@
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
+import type { ProviderType } from "../protocol/Provider.ts"
 import * as CustomToken from "./users/CustomToken.ts"
 import type { DataSource } from "./data/DataAccess.ts"
 import type { Gate } from "./data/Rules.ts"
@@ -232,6 +233,7 @@ export interface EmailPassword {
  * @since 0.1.0
  */
 export interface Notice {
+  /** The file, with the line where there is one; the place in a JSON file may be in the message instead. */
   readonly file: string | undefined
   readonly message: string
 }
@@ -255,6 +257,8 @@ export interface App {
   readonly dataSources: ReadonlyMap<string, DataSource>
   /** Names of the push services. */
   readonly push: ReadonlySet<string>
+  /** The types of the services that are no data sources, by name; functions can use those of type `http`. */
+  readonly services: ReadonlyMap<string, string>
   readonly functions: ReadonlyMap<string, AppFunction>
   readonly customUserData: CustomUserData | undefined
   readonly onUserCreation: string | undefined
@@ -344,6 +348,7 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
       ])
     ),
     push: new Set(options.push),
+    services: new Map(),
     functions,
     customUserData: options.customUserData,
     onUserCreation: options.onUserCreation,
@@ -408,3 +413,17 @@ export const missing = (name: string): AppFunction => ({
   runAs: { _tag: "Caller" },
   body: { _tag: "Broken", code: "FunctionNotFound", message: `function not found: '${name}'` }
 })
+
+/**
+ * The names of the providers that users may log in with.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const providerTypes = ({ providers }: App): ReadonlyArray<ProviderType> => [
+  ...(providers.anonymous ? (["anon-user"] as const) : []),
+  ...(providers.emailPassword === undefined ? [] : (["local-userpass"] as const)),
+  ...(providers.apiKey ? (["api-key"] as const) : []),
+  ...(providers.customFunction === undefined ? [] : (["custom-function"] as const)),
+  ...(providers.customToken === undefined ? [] : (["custom-token"] as const))
+]

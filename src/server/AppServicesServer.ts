@@ -24,7 +24,6 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Schema from "effect/Schema"
 import type { App } from "./App.ts"
-import type { AppsError } from "./Apps.ts"
 import * as HttpApp from "./HttpApp.ts"
 
 /**
@@ -44,8 +43,8 @@ export interface Options extends HttpApp.Options {}
 export type Services = HttpApp.Services
 
 /**
- * Why a server does not start: two applications with one id, a signing key that is too short, or test settings where
- * others could reach them.
+ * Why a server does not start: two applications with one id, a signing key or an administration token that is too short, a
+ * data directory that is in use or is not one, or test settings where others could reach them.
  *
  * @category errors
  * @since 0.1.0
@@ -58,7 +57,7 @@ type Apps = App | ReadonlyArray<App>
 
 const listOf = (apps: Apps): ReadonlyArray<App> => ("id" in apps ? [apps] : apps)
 
-const toServerError = ({ message }: AppsError) => new AppServicesServerError({ message })
+const toServerError = ({ message }: { readonly message: string }) => new AppServicesServerError({ message })
 
 /**
  * Serves applications on the `HttpServer` that is provided.
@@ -95,7 +94,7 @@ const isLoopback = (address: HttpServer.HttpServer["Service"]["address"]): boole
 
 /**
  * An `HttpClient` that applications answer in process: no socket, any host name, in the fiber and on the clock of
- * whoever calls. Applications that cannot be served together are a defect here.
+ * whoever calls. Whatever keeps a server from starting is a defect here.
  *
  * @category layers
  * @since 0.1.0

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Redacted from "effect/Redacted"
-import { createHash, createHmac } from "node:crypto"
+import { createHash, createHmac, timingSafeEqual } from "node:crypto"
 
 /**
  * The digest of a secret that is long and random, for which one plain hash is as good as a slow one.
@@ -23,3 +23,12 @@ export const of = (secret: Redacted.Redacted): string =>
  */
 export const hmac = (hash: string, key: Uint8Array, data: Uint8Array): Uint8Array =>
   createHmac(hash.replace("-", ""), key).update(data).digest()
+
+/**
+ * Whether two secrets are the same, in a time that tells nothing about them.
+ *
+ * @category predicates
+ * @since 0.1.0
+ */
+export const areEqual = (a: Redacted.Redacted, b: Redacted.Redacted): boolean =>
+  timingSafeEqual(Buffer.from(of(a)), Buffer.from(of(b)))

@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
@@ -22,15 +23,16 @@ import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type { ErrorCode } from "../protocol/ErrorCode.ts"
 import { Admin } from "./Admin.ts"
+import * as AdminHandlers from "./AdminHandlers.ts"
 import { Api } from "./Api.ts"
 import { body } from "./ApiErrors.ts"
 import { ApiKeys } from "./users/ApiKeys.ts"
 import type { App } from "./App.ts"
-import { Apps, type AppsError } from "./Apps.ts"
+import { Apps, AppsError } from "./Apps.ts"
 import { AccessToken, RefreshToken } from "./users/Authorization.ts"
 import * as Body from "./Body.ts"
 import { Database } from "./data/Database.ts"
@@ -39,15 +41,18 @@ import { EmailAccounts } from "./users/EmailAccounts.ts"
 import { FunctionRuntime } from "./functions/FunctionRuntime.ts"
 import * as Handlers from "./Handlers.ts"
 import { Inbox } from "./Inbox.ts"
-import * as InboxRoute from "./InboxRoute.ts"
 import { JwtVerifier } from "./users/JwtVerifier.ts"
 import { Logins } from "./users/Logins.ts"
 import * as PasswordHasher from "./users/PasswordHasher.ts"
 import * as RateLimits from "./RateLimits.ts"
 import * as RequestLog from "./RequestLog.ts"
 import { Sessions } from "./users/Sessions.ts"
+import { SigningKeys } from "./users/SigningKeys.ts"
+import * as DataDirectory from "./storage/DataDirectory.ts"
+import { isJournalError, Journal, type JournalError } from "./storage/Journal.ts"
 import { State } from "./users/State.ts"
 import { Tokens } from "./users/Tokens.ts"
+import * as UnsupportedRoutes from "./UnsupportedRoutes.ts"
 import { Users } from "./users/Users.ts"
 
 /**
@@ -62,7 +67,18 @@ export interface Options {
    * that anybody but this machine can reach.
    */
   readonly passwordHashing?: PasswordHasher.Profile | undefined
-  /** At least 32 characters. Sessions outlive the server if it is the same at the next start. */
+  /**
+   * Where users and documents are kept, so that they outlive the server: a directory that is empty, new, or was made by
+   * an earlier start. One server at a time has it. Everything is in memory alone unless given.
+   *
+   * What the server has answered is on the disk, and survives a killed process and a power cut. A change that cannot be
+   * written, as on a full disk, is answered with 500, and nothing of it is done.
+   */
+  readonly dataDirectory?: string | undefined
+  /**
+   * At least 32 characters: servers in memory that have the same accept each other's tokens. A data directory has signing
+   * keys of its own, which `effect-app-services keys rotate` changes; there it is refused.
+   */
   readonly signingKey?: Redacted.Redacted | undefined
   /** How long a function may take: 90 seconds unless given. */
   readonly functionTimeLimit?: Duration.Input | undefined
@@ -75,6 +91,11 @@ export interface Options {
    * times as much from this machine, and no limit in process. Behind a proxy, every client has the proxy's address.
    */
   readonly rateLimits?: RateLimits.Input | undefined
+  /**
+   * Opens the administration API below `/_admin` to who sends this token as a bearer token from this machine. At least
+   * 32 characters. Without it there is no such route; the services `Inbox` and `Admin` are there in any case.
+   */
+  readonly adminToken?: Redacted.Redacted | undefined
   /** Told about every request once it is answered, without any secret; nobody is unless given. */
   readonly onRequest?: RequestLog.OnRequest | undefined
 }
@@ -108,39 +129,54 @@ export interface Server {
 /**
  * Builds a server.
  *
- * The services it keeps are its own: clock, logger and tracer are those of whoever runs a request.
+ * The services it keeps are its own: clock, logger and tracer are those of whoever runs a request. The clock of whoever
+ * builds it says what of a data directory has expired.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (apps: ReadonlyArray<App>, options: Options = {}): Effect.Effect<Server, AppsError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const services = yield* Layer.build(layerServices(apps, options))
-    const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes, Layer.succeedContext(services)))
-    return { app: around(router, options.onRequest), services: Context.pick(Inbox, Admin)(services) }
-  }).pipe(
-    Effect.updateContext((context: Context.Context<Scope.Scope>) =>
-      Context.make(Scope.Scope, Context.get(context, Scope.Scope))
+export const make = (
+  apps: ReadonlyArray<App>,
+  options: Options = {}
+): Effect.Effect<Server, AppsError | DataDirectory.DataDirectoryError | JournalError, Scope.Scope> =>
+  Effect.flatMap(Clock.Clock, (clock) =>
+    Effect.gen(function* () {
+      if (options.adminToken !== undefined && Redacted.value(options.adminToken).length < 32) {
+        return yield* new AppsError({ message: "an administration token needs at least 32 characters" })
+      }
+      const services = yield* Layer.build(layerServices(apps, options, clock))
+      const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
+      return { app: around(router, options.onRequest), services: Context.pick(Inbox, Admin)(services) }
+    }).pipe(
+      Effect.updateContext((context: Context.Context<Scope.Scope>) =>
+        Context.make(Scope.Scope, Context.get(context, Scope.Scope))
+      )
     )
   )
 
 const layerServices = (
   apps: ReadonlyArray<App>,
-  { functionTimeLimit, passwordHashing, rateLimits, signingKey }: Options
+  { dataDirectory, functionTimeLimit, passwordHashing, rateLimits, signingKey }: Options,
+  clock: Clock.Clock
 ) => {
   const random = SecureRandom.layerWebCrypto
+  const journal = dataDirectory === undefined ? Journal.layerNone : DataDirectory.layer(dataDirectory)
+  const users = Layer.mergeAll(State.layer, SigningKeys.layer(signingKey)).pipe(
+    Layer.provide(Layer.succeed(Clock.Clock, clock)),
+    Layer.provideMerge(Apps.layer(apps))
+  )
   const platform = Layer.mergeAll(
-    Apps.layer(apps, signingKey),
+    users,
     // each request has a tag to check: at once, where Web Crypto would send it to another thread and back
     Mac.layerWebCryptoWith({ hmac: Digest.hmac }),
     PasswordHasher.PasswordHasher.layerCost(PasswordHasher.costs[passwordHashing ?? "standard"]),
-    State.layerMemory,
     Database.layerMemory,
     Inbox.layerMemory,
     RateLimits.RateLimits.layer(rateLimits),
     Layer.provide(JwtVerifier.layer, FetchHttpClient.layer)
-  ).pipe(Layer.provideMerge(random))
-  return Layer.mergeAll(Logins.layer, EmailAccounts.layer, Sessions.layer, ApiKeys.layer, Admin.layer).pipe(
+  ).pipe(Layer.provideMerge([random, journal]))
+  return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer).pipe(
+    Layer.provideMerge(EmailAccounts.layer),
     Layer.provideMerge(Users.layer),
     Layer.provideMerge([Tokens.layer, FunctionRuntime.layer({ timeLimit: functionTimeLimit })]),
     Layer.provideMerge(Layer.effectDiscard(seed(apps))),
@@ -148,13 +184,20 @@ const layerServices = (
   )
 }
 
-const routes = Layer.mergeAll(HttpApiBuilder.layer(Api), InboxRoute.layer).pipe(
-  Layer.provide(Handlers.layer),
-  Layer.provide([AccessToken.layer, RefreshToken.layer]),
-  Layer.provide(HttpServer.layerServices)
-)
+const routes = ({ adminToken }: Options) =>
+  Layer.mergeAll(
+    HttpApiBuilder.layer(Api).pipe(
+      Layer.provide(Handlers.layer),
+      Layer.provide([AccessToken.layer, RefreshToken.layer]),
+      Layer.provide(HttpServer.layerServices)
+    ),
+    adminToken === undefined ? Layer.empty : AdminHandlers.layer(adminToken)
+  )
 
-/** Puts in place the documents that applications bring along, and what makes custom user data quick to find. */
+/**
+ * Puts in place the documents that applications bring along, where there are none yet from an earlier start, and what
+ * makes custom user data quick to find.
+ */
 const seed = Effect.fnUntraced(function* (apps: ReadonlyArray<App>) {
   const database = yield* Database
   for (const app of apps) {
@@ -163,8 +206,12 @@ const seed = Effect.fnUntraced(function* (apps: ReadonlyArray<App>) {
     if (typeof source === "object") {
       yield* database.index({ appId: app.id, service, ...source }, source.userIdField)
     }
-    for (const { collection, database: name, documents } of app.data) {
-      yield* database.insert({ appId: app.id, service, database: name, collection }, documents)
+    const place = (database: string, collection: string) => ({ appId: app.id, service, database, collection })
+    const fresh = yield* Effect.filter(app.data, ({ collection, database: name }) =>
+      Effect.map(database.find(place(name, collection), { filter: {}, limit: 1 }), ({ length }) => length === 0)
+    )
+    for (const { collection, database: name, documents } of fresh) {
+      yield* database.insert(place(name, collection), documents)
     }
   }
 }, Effect.orDie)
@@ -197,14 +244,19 @@ const failure = <E>(request: HttpServerRequest.HttpServerRequest, cause: Cause.C
   if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
   const problem = Cause.squash(cause)
   if (HttpServerError.isHttpServerError(problem) && problem.reason._tag === "RouteNotFound") {
-    return Effect.succeed(error(404, `cannot find ${request.method} ${request.url.split("?")[0]}`))
+    const path = request.url.split("?")[0] ?? ""
+    return Effect.succeed(error(404, UnsupportedRoutes.explain(path) ?? `cannot find ${request.method} ${path}`))
   }
   if (HttpApiError.HttpApiSchemaError.is(problem) && isOfRequest(problem.kind)) {
     return Effect.succeed(error(400, `invalid ${problem.kind.toLowerCase()}`, "BadRequest"))
   }
-  return Effect.logError("a request failed in a way nobody foresaw", cause).pipe(
+  // the log says why; whoever asks need not know of the server's disk
+  const [what, text] = isJournalError(problem)
+    ? ["a change could not be kept", "the server cannot keep changes at the moment: nothing was changed"]
+    : ["a request failed in a way nobody foresaw", "internal server error"]
+  return Effect.logError(what, cause).pipe(
     Effect.annotateLogs({ method: request.method, path: request.url.split("?")[0] }),
-    Effect.as(error(500, "internal server error", "InternalServerError"))
+    Effect.as(error(500, text, "InternalServerError"))
   )
 }
 

@@ -2,7 +2,7 @@
  * What a server would have mailed: it sends nothing, and keeps its messages to be read instead.
  *
  * In code the layers of `AppServicesServer` provide this service. Over HTTP a server on a socket answers
- * `GET /inbox.json?app=APP_ID` to this machine alone.
+ * `GET /_admin/inbox` to who knows its administration token; see `AdminApi`.
  *
  * @example
  * ```ts

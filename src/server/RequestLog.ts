@@ -27,6 +27,11 @@ export interface Entry {
   readonly app: string | undefined
   /** The user, where a token or a login told. */
   readonly userId: string | undefined
+  /**
+   * The function that is called, in the client's words, which may be any: `sum`, or `mongodb-atlas.find(shop.widgets)` of
+   * a data source.
+   */
+  readonly call: string | undefined
 }
 
 /**
@@ -40,6 +45,7 @@ export type OnRequest = (entry: Entry) => Effect.Effect<void>
 interface Subject {
   app?: string
   userId?: string
+  call?: string
 }
 
 /** What becomes known of a request on its way; nothing is kept of it where nobody is told. */
@@ -48,12 +54,12 @@ const CurrentSubject = Context.Reference<Subject | undefined>("effect-app-servic
 })
 
 /**
- * Says whom the present request is about.
+ * Says what the present request is about.
  *
  * @category combinators
  * @since 0.1.0
  */
-export const about = (subject: { readonly app: string; readonly userId?: string }): Effect.Effect<void> =>
+export const about = (subject: Readonly<Subject>): Effect.Effect<void> =>
   Effect.map(CurrentSubject, (current) => {
     if (current !== undefined) Object.assign(current, subject)
   })
@@ -83,7 +89,8 @@ export const observed = (
             status: exit._tag === "Success" ? exit.value.status : undefined,
             millis: now - start,
             app: subject.app,
-            userId: subject.userId
+            userId: subject.userId,
+            call: subject.call
           }).pipe(
             // who is told about an answer does not get to spoil it
             Effect.catchCause((cause) => Effect.logError("onRequest failed", cause))

@@ -1,91 +1,23 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { type ChildProcess, spawn } from "node:child_process"
+import { Effect, Fiber } from "effect"
 import { once } from "node:events"
 import { createServer } from "node:net"
-import { createInterface } from "node:readline"
 import { directory } from "../server/support.ts"
+import {
+  anonymousApp,
+  ask,
+  call,
+  ended,
+  firstLine,
+  type Ready,
+  run,
+  type Running,
+  running,
+  serveJson
+} from "./support.ts"
 
-interface Ready {
-  readonly event: string
-  readonly baseUrl: string
-  readonly appIds: ReadonlyArray<string>
-}
-
-const start = (args: ReadonlyArray<string>, env: Record<string, string> = {}) => {
-  const child = spawn(process.execPath, ["src/cli/main.ts", ...args], {
-    env: { PATH: process.env["PATH"]!, NO_COLOR: "1", ...env },
-    stdio: ["ignore", "pipe", "pipe"]
-  })
-  const output = { stdout: "", stderr: "" }
-  child.stdout.on("data", (chunk: Buffer) => (output.stdout += chunk.toString()))
-  child.stderr.on("data", (chunk: Buffer) => (output.stderr += chunk.toString()))
-  return {
-    child,
-    output,
-    exit: once(child, "close").then(([code, signal]) => ({
-      code: code as number | null,
-      signal: signal as string | null
-    }))
-  }
-}
-
-type Running = ReturnType<typeof start>
-
-const running = (args: ReadonlyArray<string>, env?: Record<string, string>) =>
-  Effect.acquireRelease(
-    Effect.sync(() => start(args, env)),
-    ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
-  )
-
-const firstLine = (child: ChildProcess) =>
-  Effect.promise(async () => {
-    for await (const line of createInterface(child.stdout!)) return line
-    throw new Error("the command printed nothing")
-  })
-
-const ended = ({ exit }: Running) => Effect.promise(() => exit)
-
-/** Runs the command until it ends by itself. */
-const run = (args: ReadonlyArray<string>) =>
-  Effect.gen(function* () {
-    const started = yield* running(args)
-    const { code } = yield* ended(started)
-    return { code, ...started.output }
-  })
-
-const serveJson = (args: ReadonlyArray<string>, env?: Record<string, string>) =>
-  Effect.gen(function* () {
-    const started = yield* running(["serve", ...args, "--port", "0", "--json"], env)
-    const ready = JSON.parse(yield* firstLine(started.child)) as Ready
-    return { ...started, ready }
-  })
-
-const ask = (url: string, init?: RequestInit) =>
-  Effect.promise(async () => {
-    const response = await fetch(url, init)
-    return { status: response.status, body: (await response.json()) as Record<string, string> }
-  })
-
-const call = (ready: Ready, name: string, args: ReadonlyArray<unknown> = []) =>
-  Effect.gen(function* () {
-    const app = `${ready.baseUrl}/api/client/v2.0/app/${ready.appIds[0]}`
-    const { body } = yield* ask(`${app}/auth/providers/anon-user/login`, { method: "POST" })
-    return yield* ask(`${app}/functions/call`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${body["access_token"]}` },
-      body: JSON.stringify({ name, arguments: args })
-    })
-  })
-
-const anonymousApp = (id: string, functions: Record<string, string> = {}) => ({
-  "realm_config.json": { app_id: id },
-  "auth/providers.json": { "anon-user": { name: "anon-user", type: "anon-user", disabled: false } },
-  "functions/config.json": Object.keys(functions).map((name) => ({ name })),
-  ...Object.fromEntries(Object.entries(functions).map(([name, source]) => [`functions/${name}.js`, source]))
-})
-
-describe("effect-app-services serve", () => {
+// each test starts processes, which takes its time on a busy machine
+describe("effect-app-services serve", { timeout: 180_000 }, () => {
   it.live("prints one line of JSON when ready, serves, and ends cleanly at SIGTERM", () =>
     Effect.gen(function* () {
       const server = yield* serveJson(["examples/shop"])
@@ -146,6 +78,7 @@ describe("effect-app-services serve", () => {
         assert.strictEqual((yield* call(ready, "sum", [20, 22])).status, 200)
         const { status } = yield* ask(`${baseUrl}/api/client/v2.0/app/shop-abcde/caf\u00e9?baas_at=hush`)
         assert.strictEqual(status, 404)
+        assert.strictEqual((yield* call(ready, "no user=1\n\u001b[2J")).status, 404)
       })
       const talking = yield* running(["serve", "examples/shop", "--port", "0"])
       const quiet = yield* running(["serve", "examples/shop", "--port", "0", "--quiet"])
@@ -153,18 +86,19 @@ describe("effect-app-services serve", () => {
       yield* visit(yield* baseUrlOf(talking))
       yield* visit(yield* baseUrlOf(quiet))
       yield* visit(script.ready.baseUrl)
-      while (talking.output.stderr.split("\n").length < 4) yield* Effect.sleep("5 millis")
+      while (talking.output.stderr.split("\n").length < 6) yield* Effect.sleep("5 millis")
       const app = "/api/client/v2.0/app/shop-abcde"
       const lines = talking.output.stderr.trim().split("\n")
-      assert.strictEqual(lines.length, 3, talking.output.stderr)
+      assert.strictEqual(lines.length, 5, talking.output.stderr)
       const user = /user=([0-9a-f]{24})$/.exec(lines[0])![1]
       const expected = [
-        `200 POST ${app}/auth/providers/anon-user/login app=shop-abcde user=${user}`,
-        `200 POST ${app}/functions/call app=shop-abcde user=${user}`,
-        `404 GET ${app}/caf%C3%A9`
+        `200 POST .../auth/providers/anon-user/login app=shop-abcde user=${user}`,
+        `200 POST .../functions/call sum app=shop-abcde user=${user}`,
+        `404 GET ${app}/caf%C3%A9`,
+        `404 POST .../functions/call no?user=1??[2J app=shop-abcde user=${/user=([0-9a-f]{24})$/.exec(lines[4])?.[1]}`
       ]
       assert.deepStrictEqual(
-        lines.map((line) => line.replace(/ +\d+ ms/, "")),
+        lines.toSpliced(3, 1).map((line) => line.replace(/ +\d+ ms/, "")),
         expected
       )
       assert.notInclude(talking.output.stdout, "/api/client")
@@ -175,11 +109,23 @@ describe("effect-app-services serve", () => {
 
   it.live("tells people where it listens, and ends cleanly at SIGINT", () =>
     Effect.gen(function* () {
-      const server = yield* running(["serve", "examples/shop", "--port", "0"])
+      const open = ["--open", "mongodb-atlas/shop.notes"]
+      const server = yield* running(["serve", "examples/shop", "--port", "0", ...open])
       assert.strictEqual(yield* firstLine(server.child), "shop-abcde  (examples/shop)")
       while (!server.output.stdout.includes("listening on")) yield* Effect.sleep("5 millis")
       assert.match(server.output.stdout, /log in with {2}anon-user, local-userpass, api-key, custom-function/)
-      assert.match(server.output.stdout, /listening on http:\/\/127\.0\.0\.1:\d+/)
+      const { stdout } = server.output
+      const baseUrl = /listening on (http:\/\/127\.0\.0\.1:\d+), everything in memory; stop with Ctrl\+C\n$/.exec(
+        stdout
+      )![1]
+      assert.include(stdout, "functions    sum, echo, fail, order, greeting, setTheme, whoAmI; 3 not for clients")
+      assert.include(stdout, "data         mongodb-atlas: by rules: shop.widgets; open: shop.notes; others closed")
+      assert.include(
+        stdout,
+        'the collection "mongodb-atlas/shop.notes" is open on request: every user reads and writes'
+      )
+      assert.include(stdout, `clients      new Realm.App({ id: "shop-abcde", baseUrl: "${baseUrl}" })`)
+      assert.include(stdout, `inbox        npx effect-app-services inbox --url ${baseUrl}`)
       server.child.kill("SIGINT")
       assert.deepStrictEqual(yield* ended(server), { code: 0, signal: null })
     })
@@ -221,11 +167,15 @@ describe("effect-app-services serve", () => {
   it.live("lets a request finish that is under way when it is told to end", () =>
     Effect.gen(function* () {
       const folder = yield* directory(
-        anonymousApp("app", { slow: "exports = () => new Promise((done) => setTimeout(() => done('done'), 300))" })
+        anonymousApp("app", {
+          slow: "exports = () => { console.log('reached'); return new Promise((done) => setTimeout(() => done('done'), 300)) }"
+        })
       )
       const server = yield* serveJson([folder])
-      setTimeout(() => server.child.kill("SIGTERM"), 150)
-      const { body } = yield* call(server.ready, "slow")
+      const request = yield* Effect.forkChild(call(server.ready, "slow"))
+      while (!server.output.stderr.includes("reached")) yield* Effect.sleep("5 millis")
+      server.child.kill("SIGTERM")
+      const { body } = yield* Fiber.join(request)
       assert.strictEqual<unknown>(body, "done")
       assert.deepStrictEqual(yield* ended(server), { code: 0, signal: null })
     })
@@ -248,32 +198,59 @@ describe("effect-app-services serve", () => {
     15_000
   )
 
-  it.live("stops with a message and exit code 1 where there is nothing to serve", () =>
-    Effect.gen(function* () {
-      const empty = yield* directory({ "readme.txt": "hello" })
-      const invalid = yield* directory({
-        "realm_config.json": { app_id: "a" },
-        "functions/config.json": '[\n  { "name": "f", }\n]'
-      })
-      const [gone, none, broken, twice] = yield* Effect.all(
-        [
-          run(["serve", "/nowhere/at/all"]),
-          run(["serve", empty]),
-          run(["serve", invalid]),
-          run(["serve", "examples/shop", "examples/shop", "--port", "0"])
-        ],
-        { concurrency: 2 }
-      )
-      assert.match(gone.stderr, /\/nowhere\/at\/all does not exist/)
-      assert.match(none.stderr, /holds no application/)
-      assert.match(broken.stderr, /functions\/config\.json:2:18 is not JSON: expected a key in double quotes/)
-      assert.match(twice.stderr, /two applications have the id "shop-abcde"/)
-      for (const { code, stderr, stdout } of [gone, none, broken, twice]) {
+  it.live(
+    "serves an application under the id it is given, with secrets of the environment",
+    () =>
+      Effect.gen(function* () {
+        const { "realm_config.json": _, ...files } = anonymousApp("", {
+          f: 'exports = () => context.values.get("key")'
+        })
+        const folder = yield* directory({
+          ...files,
+          "values/key.json": { name: "key", value: "keySecret", from_secret: true }
+        })
+        const server = yield* serveJson([folder, "--app-id", "shop-xyz"], { keySecret: "hush" })
+        assert.deepStrictEqual(server.ready.appIds, ["shop-xyz"])
+        assert.deepStrictEqual(yield* call(server.ready, "f"), { status: 200, body: "hush" as never })
+        assert.strictEqual(server.output.stderr, "")
+        const { code, stderr } = yield* run(["serve", folder, folder, "--app-id", "shop-xyz"])
         assert.strictEqual(code, 1)
-        assert.strictEqual(stdout, "")
-        assert.notMatch(stderr, /\n\s+at /)
-      }
-    })
+        assert.match(stderr, /--app-id is the id of one application/)
+      }),
+    180_000
+  )
+
+  it.live(
+    "stops with a message and exit code 1 where there is nothing to serve",
+    () =>
+      Effect.gen(function* () {
+        const empty = yield* directory({ "readme.txt": "hello" })
+        const invalid = yield* directory({
+          "realm_config.json": { app_id: "a" },
+          "functions/config.json": '[\n  { "name": "f" ]\n]'
+        })
+        const [gone, none, broken, twice, ruled] = yield* Effect.all(
+          [
+            run(["serve", "/nowhere/at/all"]),
+            run(["serve", empty]),
+            run(["serve", invalid]),
+            run(["serve", "examples/shop", "examples/shop", "--port", "0"]),
+            run(["serve", "examples/shop", "--port", "0", "--open", "mongodb-atlas/shop.widgets"])
+          ],
+          { concurrency: 2 }
+        )
+        assert.match(gone.stderr, /\/nowhere\/at\/all does not exist/)
+        assert.match(none.stderr, /holds no application/)
+        assert.match(broken.stderr, /functions\/config\.json:2:17 is not JSON: expected "," or "}"/)
+        assert.match(twice.stderr, /two applications have the id "shop-abcde"/)
+        assert.match(ruled.stderr, /"mongodb-atlas\/shop\.widgets" of shop-abcde is not closed: it has rules/)
+        for (const { code, stderr, stdout } of [gone, none, broken, twice, ruled]) {
+          assert.strictEqual(code, 1)
+          assert.strictEqual(stdout, "")
+          assert.notMatch(stderr, /\n\s+at /)
+        }
+      }),
+    180_000
   )
 
   it.live("stops with a message and exit code 1 where it cannot listen", () =>

@@ -10,6 +10,7 @@ const asked = Deferred.makeUnsafe<void>()
 const app = App.make({
   id: "my-app",
   providers: { anonymous: true, emailPassword: true },
+  mongodb: { "mongodb-atlas": "open" },
   functions: {
     slow: () => TestClock.adjust("250 millis"),
     never: () => Effect.andThen(Deferred.succeed(asked, undefined), Effect.never)
@@ -32,20 +33,29 @@ it.effect("tells about each request, once it is answered, and about nothing secr
     const fiber = yield* Effect.forkChild(callFunction(access_token, "never"))
     yield* Deferred.await(asked)
     yield* Fiber.interrupt(fiber)
-    const nobody = { app: undefined, userId: undefined }
-    const mine = { app: "my-app", userId }
+    const query = { database: "shop", collection: "widgets", query: { secret: "hush" } }
+    yield* ask("POST", path("my-app", "functions/call"), {
+      token: access_token,
+      body: { name: "find", service: "mongodb-atlas", arguments: [query] }
+    })
+    const streamed = Buffer.from('{"name":"no such","arguments":["hush"]}').toString("base64")
+    yield* ask("GET", `${path("my-app", "functions/call")}?baas_request=${streamed}&baas_at=${access_token}`)
+    const nobody = { app: undefined, userId: undefined, call: undefined }
+    const mine = { app: "my-app", userId, call: undefined }
     const call = path("my-app", "functions/call")
     const emails = path("my-app", "auth/providers/local-userpass")
     assert.deepStrictEqual(entries, [
       { method: "POST", path: `${emails}/register`, status: 201, millis: 0, ...mine, userId: undefined },
       { method: "POST", path: `${emails}/login`, status: 200, millis: 0, ...mine },
-      { method: "POST", path: call, status: 200, millis: 250, ...mine },
+      { method: "POST", path: call, status: 200, millis: 250, ...mine, call: "slow" },
       { method: "GET", path: `${root}/auth/profile`, status: 200, millis: 0, ...mine },
       { method: "POST", path: `${root}/auth/session`, status: 201, millis: 0, ...mine },
       { method: "GET", path: `${root}/auth/profile`, status: 401, millis: 0, ...nobody },
       { method: "GET", path: path("no-app", "location"), status: 404, millis: 0, ...nobody },
       { method: "OPTIONS", path: path("my-app", "location"), status: 204, millis: 0, ...nobody },
-      { method: "POST", path: call, status: undefined, millis: 0, ...mine }
+      { method: "POST", path: call, status: undefined, millis: 0, ...mine, call: "never" },
+      { method: "POST", path: call, status: 200, millis: 0, ...mine, call: "mongodb-atlas.find(shop.widgets)" },
+      { method: "GET", path: call, status: 404, millis: 0, ...mine, call: "no such" }
     ])
     const told = JSON.stringify(entries)
     for (const secret of [access_token, refresh_token, "correct horse", "hush", "a@b.c"]) {

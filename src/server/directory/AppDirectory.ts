@@ -13,14 +13,16 @@
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import type * as Path from "effect/Path"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Ejson from "../../protocol/Ejson.ts"
-import { type App, type Collection, defaults } from "../App.ts"
+import { type App, type Collection, defaults, type Notice } from "../App.ts"
 import * as AppDirectoryAuth from "./AppDirectoryAuth.ts"
 import * as AppDirectoryData from "./AppDirectoryData.ts"
 import * as AppDirectoryFunctions from "./AppDirectoryFunctions.ts"
 import * as AppDirectorySecrets from "./AppDirectorySecrets.ts"
+import { reportReferences } from "./AppDirectoryReferences.ts"
 import { reportUnsupported } from "./AppDirectoryUnsupported.ts"
 import { AppDirectoryError, type AppFiles, make as listFiles } from "./AppFiles.ts"
 
@@ -34,13 +36,26 @@ export {
   AppDirectoryError
 } from "./AppFiles.ts"
 
+export {
+  /** Opens a collection, or all of them, that are closed to clients. */
+  open,
+  /** Why a collection cannot be opened. */
+  OpenError
+} from "./AppDirectoryOpen.ts"
+
+const Text = Schema.optional(Schema.NullOr(Schema.String))
+const Origins = Schema.optional(Schema.NullOr(Schema.Array(Schema.Unknown)))
+
 const RootConfig = Schema.Struct({
-  app_id: Schema.optional(Schema.String),
-  location: Schema.optional(Schema.String),
-  deployment_model: Schema.optional(Schema.String),
-  environment: Schema.optional(Schema.NullOr(Schema.String)),
+  app_id: Text,
+  location: Text,
+  deployment_model: Text,
+  environment: Text,
+  allowed_request_origins: Origins,
+  security: Schema.optional(Schema.NullOr(Schema.Struct({ allowed_request_origins: Origins }))),
   custom_user_data_config: Schema.optional(Schema.NullOr(AppDirectoryAuth.CustomUserDataConfig))
 })
+type RootConfig = typeof RootConfig.Type
 
 const rootFiles = ["realm_config.json", "root_config.json", "stitch.json", "config.json"]
 
@@ -55,6 +70,20 @@ const parts = [
   "data_sources",
   "services"
 ]
+
+/**
+ * How a directory is loaded.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * The id that clients know the application by. It comes before that of the root file; where neither is given, the
+   * name of the directory is the id, and the report says so.
+   */
+  readonly appId?: string | undefined
+}
 
 /**
  * Loads an application.
@@ -73,11 +102,14 @@ const parts = [
  * @category constructors
  * @since 0.1.0
  */
-export const load: (directory: string) => Effect.Effect<App, AppDirectoryError, FileSystem.FileSystem | Path.Path> =
-  Effect.fn("AppDirectory.load")(function* (directory: string) {
+export const load: (
+  directory: string,
+  options?: Options
+) => Effect.Effect<App, AppDirectoryError, FileSystem.FileSystem | Path.Path> = Effect.fn("AppDirectory.load")(
+  function* (directory: string, options?: Options) {
     const files = yield* listFiles(directory)
-    const rootFile = rootFiles.find((file) => files.has(file))
-    if (rootFile === undefined && !parts.some((part) => files.below(part).length > 0)) {
+    const found = rootFiles.filter((file) => files.has(file))
+    if (found.length === 0 && !parts.some((part) => files.below(part).length > 0)) {
       return yield* new AppDirectoryError({
         file: files.root,
         message: `${files.root} holds no application: none of ${rootFiles.join(", ")}, and no folder of one (${parts
@@ -85,37 +117,90 @@ export const load: (directory: string) => Effect.Effect<App, AppDirectoryError, 
           .join(", ")}, ...)`
       })
     }
-    const root = rootFile === undefined ? undefined : yield* files.json(rootFile, RootConfig)
+    // some directories hold the root files of two layouts: what the first one leaves open, the other one may say
+    const roots = (yield* Effect.forEach(found, (file) => files.json(file, RootConfig))).filter(
+      Predicate.isNotUndefined
+    )
+    const first = <A>(pick: (root: RootConfig) => A | null | undefined) =>
+      roots.map(pick).find((value) => value !== undefined && value !== null && value !== "") ?? undefined
     const functions = yield* AppDirectoryFunctions.load(files)
     const findSecret = yield* AppDirectorySecrets.load(files)
     const providers = yield* AppDirectoryAuth.providers(files, functions, findSecret)
-    const custom = yield* AppDirectoryAuth.customUserData(files, functions, root?.custom_user_data_config ?? undefined)
-    const tag = root?.environment ?? ""
+    const custom = yield* AppDirectoryAuth.customUserData(
+      files,
+      functions,
+      first((root) => root.custom_user_data_config)
+    )
+    const tag = first((root) => root.environment) ?? ""
+    const types = yield* services(files)
     const dataSources = yield* AppDirectoryData.load(files, functions)
+    const { declared, found: constants } = yield* values(files, findSecret)
+    reportOrigins(files, found[0], roots)
     yield* reportUnsupported(files)
+    yield* reportReferences(files, functions, {
+      values: declared,
+      services: dataSources.size === 0 ? undefined : new Set([...dataSources.keys(), ...types.keys()])
+    })
     return {
-      id: root?.app_id === undefined || root.app_id === "" ? folderName(files.root) : root.app_id,
+      id: appId(
+        files,
+        options?.appId,
+        first((root) => root.app_id)
+      ),
       providers,
-      push: yield* push(files),
+      push: new Set([...types].filter(([, type]) => type === "gcm").map(([name]) => name)),
+      services: types,
       functions,
       dataSources,
       customUserData: custom.source,
       onUserCreation: custom.onUserCreation,
-      values: yield* values(files, findSecret),
+      values: constants,
       environment: { tag, values: yield* environment(files, tag) },
       tokens: {
         accessTokenLifetime: defaults.accessTokenLifetime,
         refreshTokenLifetime: defaults.refreshTokenLifetime
       },
       deployment: {
-        location: root?.location ?? defaults.deployment.location,
-        model: root?.deployment_model === "LOCAL" ? "LOCAL" : "GLOBAL"
+        location: first((root) => root.location) ?? defaults.deployment.location,
+        model: first((root) => root.deployment_model) === "LOCAL" ? "LOCAL" : "GLOBAL"
       },
       root: files.root,
       data: yield* data(files),
-      report: files.report
+      report: once(files.report)
     }
+  }
+)
+
+/** What several parts of the loading found is worth one line. */
+const once = (report: ReadonlyArray<Notice>): ReadonlyArray<Notice> => [
+  ...new Map(report.map((notice) => [`${notice.file ?? ""} ${notice.message}`, notice])).values()
+]
+
+const appId = (files: AppFiles, given: string | undefined, ofRoot: string | undefined): string => {
+  const id = given ?? ofRoot
+  if (id !== undefined && id !== "") return id
+  const name = folderName(files.root)
+  files.report.push({
+    file: undefined,
+    message:
+      `no file says which "app_id" clients know the application by: it is served as "${name}", the name of its ` +
+      `directory; another one can be given when it is loaded (--app-id), or in realm_config.json`
   })
+  return name
+}
+
+const reportOrigins = (files: AppFiles, file: string | undefined, roots: ReadonlyArray<RootConfig>) => {
+  const origins = roots.flatMap((root) => [
+    ...(root.allowed_request_origins ?? []),
+    ...(root.security?.allowed_request_origins ?? [])
+  ])
+  if (origins.length > 0) {
+    files.report.push({
+      file,
+      message: '"allowed_request_origins" is not supported: pages of any origin may send requests'
+    })
+  }
+}
 
 const folderName = (root: string): string => root.split(/[/\\]/).findLast((name) => name !== "") ?? "app"
 
@@ -127,10 +212,12 @@ const Value = Schema.Struct({
 
 const values = Effect.fnUntraced(function* (files: AppFiles, findSecret: AppDirectorySecrets.Find) {
   const found = new Map<string, unknown>()
+  const declared = new Set<string>()
   for (const file of files.below("values")) {
     if (!file.endsWith(".json")) continue
-    const value = yield* files.json(file, Value)
+    const value = yield* files.jsonOrReport(file, Value, "functions do not find this value")
     if (value === undefined) continue
+    declared.add(value.name)
     if (value.from_secret !== true) {
       found.set(value.name, value.value)
       continue
@@ -139,29 +226,36 @@ const values = Effect.fnUntraced(function* (files: AppFiles, findSecret: AppDire
     const secret = yield* findSecret(name, file, `the value "${value.name}"`)
     if (secret !== undefined) found.set(value.name, secret)
   }
-  return found
+  return { found, declared }
 })
 
-const Service = Schema.Struct({ name: Schema.optional(Schema.String), type: Schema.optional(Schema.String) })
+const Service = Schema.Struct({ name: Text, type: Text })
 
-/** The services that push messages went through. */
-const push = Effect.fnUntraced(function* (files: AppFiles) {
-  const names = new Set<string>()
-  for (const file of files.below("services")) {
-    const folder = /^services\/([^/]+)\/config\.json$/.exec(file)?.[1]
-    const service = folder === undefined ? undefined : yield* files.json(file, Service)
-    if (folder !== undefined && service?.type === "gcm") names.add(service.name ?? folder)
+/** The types of the services that are no data sources, by name. Push messages went through those of type `gcm`. */
+const services = Effect.fnUntraced(function* (files: AppFiles) {
+  const types = new Map<string, string>()
+  for (const file of files.all) {
+    const folder = /^(?:services|http_endpoints)\/([^/]+)\/config\.json$/.exec(file)?.[1]
+    const service =
+      folder === undefined ? undefined : yield* files.jsonOrReport(file, Service, "there is no such service")
+    const type = service?.type ?? undefined
+    if (folder === undefined || type === undefined || type.startsWith("mongodb")) continue
+    types.set(service?.name ?? folder, type)
   }
-  return names
+  return types
 })
 
 const Environment = Schema.Struct({
   values: Schema.optional(Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown)))
 })
 
+/** The values of one environment; what it leaves undefined is so, whatever the other ones say. */
 const environment = Effect.fnUntraced(function* (files: AppFiles, tag: string) {
   const file = `environments/${tag === "" ? "no-environment" : tag}.json`
-  const found = yield* files.json(file, Environment)
+  if (tag !== "" && !files.has(file)) {
+    files.report.push({ file, message: `the file is missing: the environment "${tag}" has no values` })
+  }
+  const found = yield* files.jsonOrReport(file, Environment, "the environment has no values")
   return new Map(Object.entries(found?.values ?? {}))
 })
 

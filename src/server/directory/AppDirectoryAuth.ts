@@ -16,37 +16,46 @@ const Flag = Schema.optional(Schema.NullOr(Schema.Boolean))
 const Text = Schema.optional(Schema.NullOr(Schema.String))
 const TextOrList = Schema.optional(Schema.NullOr(Schema.Union([Schema.String, Schema.Array(Schema.String)])))
 
-const Provider = Schema.Struct({
-  name: Text,
-  type: Text,
-  disabled: Flag,
-  config: Schema.optional(
-    Schema.NullOr(
-      Schema.Struct({
-        autoConfirm: Flag,
-        runConfirmationFunction: Flag,
-        confirmationFunctionName: Text,
-        emailConfirmationUrl: Text,
-        confirmEmailSubject: Text,
-        runResetFunction: Flag,
-        resetFunctionName: Text,
-        resetPasswordUrl: Text,
-        resetPasswordSubject: Text,
-        authFunctionName: Text,
-        audience: TextOrList,
-        requireAnyAudience: Flag,
-        signingAlgorithm: Text,
-        useJWKURI: Flag,
-        jwkURI: Text
-      })
-    )
-  ),
-  secret_config: Schema.optional(Schema.NullOr(Schema.Struct({ signingKeys: TextOrList }))),
-  metadata_fields: Schema.optional(
-    Schema.NullOr(Schema.Array(Schema.Struct({ required: Flag, name: Schema.String, field_name: Text })))
-  )
+const ProviderConfig = Schema.Struct({
+  autoConfirm: Flag,
+  runConfirmationFunction: Flag,
+  confirmationFunctionName: Text,
+  emailConfirmationUrl: Text,
+  confirmEmailSubject: Text,
+  runResetFunction: Flag,
+  resetFunctionName: Text,
+  resetPasswordUrl: Text,
+  resetPasswordSubject: Text,
+  authFunctionName: Text,
+  audience: TextOrList,
+  requireAnyAudience: Flag,
+  signingAlgorithm: Text,
+  useJWKURI: Flag,
+  jwkURI: Text
 })
+
+/** The names of functions that stand beside the ids they had where the application came from. */
+const ids = new Set(["confirmationFunctionId", "resetFunctionId", "authFunctionId"])
+
+const Provider = Schema.StructWithRest(
+  Schema.Struct({
+    name: Text,
+    type: Text,
+    disabled: Flag,
+    config: Schema.optional(
+      Schema.NullOr(Schema.StructWithRest(ProviderConfig, [Schema.Record(Schema.String, Schema.Unknown)]))
+    ),
+    secret_config: Schema.optional(Schema.NullOr(Schema.Struct({ signingKeys: TextOrList }))),
+    metadata_fields: Schema.optional(
+      Schema.NullOr(Schema.Array(Schema.Struct({ required: Flag, name: Schema.String, field_name: Text })))
+    )
+  }),
+  [Schema.Record(Schema.String, Schema.Unknown)]
+)
 type Provider = typeof Provider.Type
+
+/** What a provider is made of besides its `config`. */
+const providerKeys = new Set(["id", "name", "type", "disabled", "config", "secret_config", "metadata_fields"])
 
 /** @internal */
 export const CustomUserDataConfig = Schema.Struct({
@@ -85,6 +94,7 @@ export const providers = Effect.fnUntraced(function* (
   for (const [file, type, provider] of declared) {
     const { config, disabled } = provider
     if (disabled === true) continue
+    if (supported.has(type)) reportUnknown(files, file, type, provider)
     /** A function by its name; a name that dangles is reported, and using it says so again. */
     const find = (use: string, name: string | null | undefined): AppFunction => {
       const fn = functions.get(name ?? "")
@@ -133,6 +143,26 @@ export const providers = Effect.fnUntraced(function* (
   return { anonymous, apiKey, emailPassword, customFunction, customToken }
 })
 
+const supported = new Set(["anon-user", "api-key", "local-userpass", "custom-function", "custom-token"])
+
+const isEmpty = (u: unknown): boolean =>
+  u === undefined || u === null || u === "" || u === false || (Array.isArray(u) && u.length === 0)
+
+/** A setting that means something must not seem to be in force. */
+const reportUnknown = (files: AppFiles, file: string, type: string, provider: Provider) => {
+  const settings = [
+    ...Object.entries(provider).filter(([key]) => !providerKeys.has(key)),
+    ...Object.entries(provider.config ?? {})
+      .filter(([key]) => !Object.hasOwn(ProviderConfig.fields, key) && !ids.has(key))
+      .map(([key, value]): [string, unknown] => [`config.${key}`, value]),
+    ...(type === "custom-token" ? [] : [["metadata_fields", provider.metadata_fields] as const])
+  ]
+  for (const [key, value] of settings) {
+    if (isEmpty(value)) continue
+    files.report.push({ file, message: `the setting "${key}" of "${type}" is not supported: it has no effect` })
+  }
+}
+
 /** Keys that cannot be had make no directory unusable, but a provider that says why it is. */
 const loadCustomToken = Effect.fnUntraced(function* (
   files: AppFiles,
@@ -141,7 +171,7 @@ const loadCustomToken = Effect.fnUntraced(function* (
   { config, metadata_fields, secret_config }: Provider
 ) {
   const options = {
-    audience: config?.audience ?? undefined,
+    audience: listOf(config?.audience).filter(isText),
     requireAnyAudience: config?.requireAnyAudience === true,
     metadataFields: metadata_fields?.map(({ field_name, name, required }) => ({
       name,
@@ -150,21 +180,20 @@ const loadCustomToken = Effect.fnUntraced(function* (
     }))
   }
   const keys: Array<Redacted.Redacted> = []
-  const names = secret_config?.signingKeys ?? []
+  const algorithm = textOr(config?.signingAlgorithm, "HS256")
   if (config?.useJWKURI !== true) {
-    for (const name of typeof names === "string" ? [names] : names) {
+    for (const name of listOf(secret_config?.signingKeys)) {
       const secret = yield* findSecret(name, file, 'the signing keys of "custom-token"')
       const key = secret === undefined ? undefined : Redacted.value(secret)
       if (typeof key === "string") keys.push(Redacted.make(key))
     }
   }
   const made = Result.try({
-    try: () =>
-      makeCustomToken(
-        config?.useJWKURI === true
-          ? { ...options, jwksUrl: config.jwkURI ?? "" }
-          : { ...options, algorithm: config?.signingAlgorithm === "RS256" ? "RS256" : "HS256", keys }
-      ),
+    try: () => {
+      if (config?.useJWKURI === true) return makeCustomToken({ ...options, jwksUrl: config.jwkURI ?? "" })
+      if (algorithm === "HS256" || algorithm === "RS256") return makeCustomToken({ ...options, algorithm, keys })
+      throw new Error(`custom-token: the signing algorithm "${algorithm}" is not supported, HS256 and RS256 are`)
+    },
     catch: (error) => (error instanceof Error ? error.message : String(error))
   })
   if (Result.isSuccess(made)) return made.success
@@ -210,6 +239,9 @@ export const customUserData = Effect.fnUntraced(function* (
   }
   return { source, onUserCreation: hook }
 })
+
+const listOf = (value: string | ReadonlyArray<string> | null | undefined): ReadonlyArray<string> =>
+  typeof value === "string" ? [value] : (value ?? [])
 
 const textOr = (text: string | null | undefined, otherwise: string): string => (isText(text) ? text : otherwise)
 

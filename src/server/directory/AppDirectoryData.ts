@@ -34,7 +34,7 @@ export const load = Effect.fnUntraced(function* (files: AppFiles, functions: Rea
   for (const file of [...files.below("data_sources"), ...files.below("services")]) {
     const folder = /^((?:data_sources|services)\/[^/]+)\/config\.json$/.exec(file)?.[1]
     if (folder === undefined) continue
-    const config = yield* files.json(file, Config)
+    const config = yield* files.jsonOrReport(file, Config, "its name and type are not known")
     const isMongo = config?.type?.startsWith("mongodb") === true
     if (!isMongo && !folder.startsWith("data_sources/")) continue
     const name = config?.name ?? folder.split("/")[1] ?? folder
@@ -46,8 +46,9 @@ export const load = Effect.fnUntraced(function* (files: AppFiles, functions: Rea
       /^(data_sources\/[^/]+)(?:\/([^/]+)\/([^/]+)\/rules|\/default_rule)\.json$/.exec(file) ??
       /^(services\/[^/]+)\/rules\/.+\.json$/.exec(file)
     const folder = found?.[1]
-    if (folder === undefined) continue
-    const rule = yield* files.json(file, Schema.Unknown)
+    // rules of other services are no rules of collections
+    if (folder === undefined || (folder.startsWith("services/") && !names.has(folder))) continue
+    const rule = yield* files.jsonOrReport(file, Schema.Unknown, "what it is for is closed to clients")
     const source = sourceOf(names.get(folder) ?? folder.split("/")[1] ?? folder)
     const isDefault = file.endsWith("/default_rule.json")
     // older exports name the collection in the file's name, up to the first dot its database

@@ -55,15 +55,27 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
     })
   })
 
+  const used = new Set<string>()
   for (const config of (yield* files.json(listFile, FunctionConfigs)) ?? []) {
-    yield* add(config, listFile, find(files, sources, config.name))
+    const source = find(files, sources, config.name)
+    if (source !== undefined) used.add(source)
+    yield* add(config, listFile, source)
   }
   for (const file of files.below("functions")) {
     // the older layout: a folder for each function
     const folder = /^(functions\/.+)\/config\.json$/.exec(file)?.[1]
     const config =
       folder === undefined || !files.has(`${folder}/source.js`) ? undefined : yield* files.json(file, FunctionConfig)
-    if (config !== undefined) yield* add(config, file, `${folder}/source.js`)
+    if (config !== undefined) {
+      used.add(`${folder}/source.js`)
+      yield* add(config, file, `${folder}/source.js`)
+    }
+  }
+  // helpers, tests, and what was forgotten: for whom else a source is meant only its author knows
+  const unlisted = sources.filter((source) => !used.has(source))
+  for (const source of unlisted) {
+    const name = source.slice("functions/".length, -".js".length)
+    if (!functions.has(name)) yield* add({ name, private: true }, source, source)
   }
   for (const { gate, name } of functions.values()) {
     for (const called of gate?.calls ?? []) {
@@ -74,10 +86,12 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
       })
     }
   }
-  if (functions.size === 0 && sources.length > 0 && !files.has(listFile)) {
+  if (unlisted.length > 0) {
+    const names = unlisted.slice(0, 5).map((source) => source.slice("functions/".length))
+    const more = unlisted.length > names.length ? `, and ${unlisted.length - names.length} more` : ""
     files.report.push({
       file: listFile,
-      message: `the file is missing: it lists the functions, so none of ${sources.length} sources was loaded`
+      message: `it does not list ${names.join(", ")}${more}: only other functions can call what is not listed`
     })
   }
   return functions
@@ -118,12 +132,15 @@ const runAsOf = (files: AppFiles, config: FunctionConfig, configFile: string): R
     : report(`"run_as_user_id_script_source" of the function "${name}" does not parse: ${problem.message}`)
 }
 
-/** A function's source: where its name says, or the only file of that name in any folder. */
+/** A function's source: where its name says, or the only file of that name in any folder, whatever its case. */
 const find = (files: AppFiles, sources: ReadonlyArray<string>, name: string): string | undefined => {
   const file = `functions/${name}.js`
   if (files.has(file)) return file
   const elsewhere = sources.filter((source) => source.endsWith(`/${name}.js`))
-  return elsewhere.length === 1 ? elsewhere[0] : undefined
+  if (elsewhere.length === 1) return elsewhere[0]
+  // not every file system tells upper case from lower case
+  const alike = sources.filter((source) => source.toLowerCase() === file.toLowerCase())
+  return elsewhere.length === 0 && alike.length === 1 ? alike[0] : undefined
 }
 
 const read = Effect.fnUntraced(function* (files: AppFiles, name: string, source: string | undefined) {
@@ -136,7 +153,16 @@ const read = Effect.fnUntraced(function* (files: AppFiles, name: string, source:
       message: `function not found: '${name}': its source is missing`
     } satisfies FunctionBody
   }
-  const text = yield* files.text(source)
+  const loaded = yield* Effect.result(files.text(source))
+  if (Result.isFailure(loaded)) {
+    files.report.push({ file: source, message: `the function "${name}" has no source: ${loaded.failure.message}` })
+    return {
+      _tag: "Broken",
+      code: "FunctionNotFound",
+      message: `function not found: '${name}': its source cannot be read`
+    } satisfies FunctionBody
+  }
+  const text = loaded.success
   const problem = FunctionRealm.check(text, source)
   if (problem === undefined) return { _tag: "Source", text, file: source } satisfies FunctionBody
   const place = problem.line === undefined ? source : `${source}:${problem.line}`

@@ -9,62 +9,140 @@ import type { AppFiles } from "./AppFiles.ts"
 
 interface Rule {
   readonly file: RegExp
-  readonly message: string
-  /** Says whether the file's content declares anything; any file does where this is absent. */
-  readonly declares?: (content: unknown) => boolean
+  /** What the content of a file declares, a sentence for each; `path` are the groups of the expression. */
+  readonly declares: (content: unknown, path: ReadonlyArray<string>) => ReadonlyArray<string>
 }
 
-const isRecord = (u: unknown): u is Record<string, unknown> => typeof u === "object" && u !== null
+const isRecord = (u: unknown): u is Record<string, unknown> => typeof u === "object" && u !== null && !Array.isArray(u)
 const isFilled = (content: unknown): boolean => isRecord(content) && Object.keys(content).length > 0
 
+const text = (content: unknown, key: string, otherwise = ""): string => {
+  const value = isRecord(content) ? content[key] : undefined
+  return typeof value === "string" && value !== "" ? value : otherwise
+}
+
+const when = (declared: boolean, message: string): ReadonlyArray<string> => (declared ? [message] : [])
+
 const rules: ReadonlyArray<Rule> = [
-  { file: /^triggers\/.+\.json$/, message: "triggers are not supported: this one never fires" },
+  {
+    file: /^triggers\/(.+)\.json$/,
+    declares: (content, [name]) =>
+      when(
+        !(isRecord(content) && content["disabled"] === true),
+        `triggers are not supported: "${text(content, "name", name)}" never fires`
+      )
+  },
   {
     file: /^https?_endpoints\/config\.json$/,
-    message: "HTTPS endpoints are not supported: their routes answer 404",
-    declares: isFilled
+    declares: (content) =>
+      (Array.isArray(content) ? content : [])
+        .filter((endpoint: unknown) => isRecord(endpoint) && endpoint["disabled"] !== true)
+        .map(
+          (endpoint: unknown) =>
+            `HTTPS endpoints are not supported: ${text(endpoint, "http_method", "any")} ${text(endpoint, "route", "/")} answers 404`
+        )
   },
   {
-    file: /^(?:http_endpoints|services)\/[^/]+\/incoming_webhooks\/[^/]+\/config\.json$/,
-    message: "incoming webhooks are not supported: this one answers 404"
+    file: /^(?:http_endpoints|services)\/([^/]+)\/incoming_webhooks\/([^/]+)\/config\.json$/,
+    declares: (_, [service, name]) => [
+      `incoming webhooks are not supported: "${name}" of the service "${service}" answers 404`
+    ]
   },
   {
-    file: /^services\/[^/]+\/config\.json$/,
-    message: "services other than MongoDB are not supported: functions that use this one fail",
-    // devices may register with a push service (gcm), though nothing is sent through it
-    declares: (content) => !(isRecord(content) && /^mongodb|^gcm$/.test(String(content["type"])))
+    file: /^services\/([^/]+)\/config\.json$/,
+    declares: (content, [folder]) => {
+      const type = text(content, "type", "unknown")
+      // devices may register with a push service (gcm), though nothing is sent through it
+      return when(
+        !/^mongodb|^gcm$|^http$/.test(type),
+        `services of type "${type}" are not supported: functions that use "${text(content, "name", folder)}" fail`
+      )
+    }
+  },
+  {
+    file: /^services\/([^/]+)\/rules\/[^/.]+\.json$/,
+    declares: (_, [service]) => [
+      `rules of services are not supported: functions may use "${service}" for whatever it does`
+    ]
+  },
+  {
+    file: /^data_sources\/([^/]+)\/config\.json$/,
+    declares: (content, [folder]) => {
+      const type = text(content, "type", "mongodb-atlas")
+      return when(
+        type !== "mongodb-atlas",
+        `data sources of type "${type}" are not supported: "${text(content, "name", folder)}" is served as a database that begins empty`
+      )
+    }
   },
   {
     file: /^data_sources\/[^/]+\/[^/]+\/[^/]+\/schema\.json$/,
-    message: "document schemas are not supported: documents of this collection are not validated",
-    declares: isFilled
+    declares: (content) =>
+      when(isFilled(content), "document schemas are not supported: documents of this collection are not validated")
   },
-  { file: /^graphql\/custom_resolvers\/.+\.json$/, message: "GraphQL is not supported: this resolver is never called" },
+  {
+    file: /^graphql\/custom_resolvers\/(.+)\.json$/,
+    declares: (content, [name]) => {
+      const field = text(content, "field_name", name)
+      return [`GraphQL is not supported: the resolver of ${text(content, "on_type", "Query")}.${field} is never called`]
+    }
+  },
   {
     file: /^sync\/config\.json$/,
-    message: "Device Sync is not supported: devices cannot synchronise",
     declares: (content) =>
-      isRecord(content) && (content["state"] === "enabled" || content["development_mode_enabled"] === true)
+      when(
+        isRecord(content) && (content["state"] === "enabled" || content["development_mode_enabled"] === true),
+        "Device Sync is not supported: devices cannot synchronise"
+      )
+  },
+  {
+    file: /^(?:services|data_sources)\/[^/]+\/config\.json$/,
+    declares: (content) => {
+      const config = isRecord(content) && isRecord(content["config"]) ? content["config"] : {}
+      const sync = [config["sync"], config["flexible_sync"]]
+      return when(
+        sync.some((it) => isRecord(it) && it["state"] === "enabled"),
+        "Device Sync is not supported: devices cannot synchronise"
+      )
+    }
   },
   {
     file: /^hosting\/config\.json$/,
-    message: "static hosting is not supported: the files are not served",
-    declares: (content) => isRecord(content) && content["enabled"] === true
+    declares: (content) =>
+      when(
+        isRecord(content) && content["enabled"] === true,
+        "static hosting is not supported: the files are not served"
+      )
   },
   {
-    file: /^data_api_config\.json$|^http_endpoints\/data_api_config\.json$/,
-    message: "the Data API is not supported: its routes answer 404",
-    declares: (content) => isRecord(content) && content["disabled"] === false
+    file: /^(?:http_endpoints\/)?data_api_config\.json$/,
+    declares: (content) =>
+      when(isRecord(content) && content["disabled"] === false, "the Data API is not supported: its routes answer 404")
   },
-  { file: /^log_forwarders\/.+\.json$/, message: "log forwarders are not supported: nothing is forwarded" }
+  {
+    file: /^log_forwarders\/(.+)\.json$/,
+    declares: (content, [name]) =>
+      when(
+        !(isRecord(content) && content["disabled"] === true),
+        `log forwarders are not supported: "${text(content, "name", name)}" forwards nothing`
+      )
+  },
+  {
+    file: /^functions\/node_modules\.(?:tar|tar\.gz|tgz|zip)$/,
+    declares: () => ["packages are not read from an archive: unpack it into functions/node_modules"]
+  }
 ]
 
 /** @internal */
 export const reportUnsupported = Effect.fnUntraced(function* (files: AppFiles) {
   for (const file of files.all) {
-    const rule = rules.find((rule) => rule.file.test(file))
-    if (rule === undefined) continue
-    if (rule.declares !== undefined && !rule.declares(yield* files.json(file, Schema.Unknown))) continue
-    files.report.push({ file, message: rule.message })
+    for (const rule of rules) {
+      const match = rule.file.exec(file)
+      if (match === null) continue
+      const content = file.endsWith(".json")
+        ? yield* files.jsonOrReport(file, Schema.Unknown, "what it declares is not known")
+        : undefined
+      for (const message of rule.declares(content, match.slice(1))) files.report.push({ file, message })
+    }
   }
 })

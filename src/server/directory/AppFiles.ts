@@ -8,6 +8,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import type * as PlatformError from "effect/PlatformError"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import type { Notice } from "../App.ts"
@@ -37,8 +38,14 @@ export interface AppFiles {
   /** The files below a folder, without those of packages. */
   readonly below: (folder: string) => ReadonlyArray<string>
   readonly text: (file: string) => Effect.Effect<string, AppDirectoryError>
-  /** A JSON file by a schema; an absent or empty one is nothing. */
+  /** A JSON file by a schema, without which there is no application; an absent or empty one is nothing. */
   readonly json: <A, I>(file: string, schema: Schema.Codec<A, I>) => Effect.Effect<A | undefined, AppDirectoryError>
+  /** A JSON file by a schema; one that cannot be read is nothing, and goes into the report with what comes of that. */
+  readonly jsonOrReport: <A, I>(
+    file: string,
+    schema: Schema.Codec<A, I>,
+    consequence: string
+  ) => Effect.Effect<A | undefined>
   /** The absolute path of a file. */
   readonly path: (file: string) => string
 }
@@ -64,56 +71,81 @@ export const make = Effect.fnUntraced(function* (directory: string) {
   if (info.value.type !== "Directory")
     return yield* new AppDirectoryError({ file: root, message: `${root} is not a directory` })
 
-  const list = (folder: string): Effect.Effect<Array<string>, AppDirectoryError> =>
+  const report: Array<Notice> = []
+
+  /** `above` are the real paths of the folders around, in which a link that leads back to one would never end. */
+  const list = (folder: string, above: ReadonlyArray<string>): Effect.Effect<Array<string>, AppDirectoryError> =>
     Effect.gen(function* () {
       const files: Array<string> = []
-      const names = yield* Effect.mapError(
-        fs.readDirectory(path.join(root, folder)),
-        unreadable(folder === "" ? root : folder)
-      )
+      const real = yield* Effect.mapError(fs.realPath(path.join(root, folder)), unreadable(folder))
+      if (above.includes(real)) {
+        report.push({ file: folder, message: "the link leads back to a folder that it is in: it is not followed" })
+        return files
+      }
+      const names = yield* Effect.mapError(fs.readDirectory(real), unreadable(folder === "" ? root : folder))
       for (const name of names.toSorted()) {
-        if (name === "node_modules" || name.startsWith(".")) continue
         const file = folder === "" ? name : `${folder}/${name}`
-        const entry = yield* Effect.option(fs.stat(path.join(root, file)))
-        if (Option.isNone(entry)) continue
-        if (entry.value.type === "Directory") files.push(...(yield* list(file)))
-        else if (entry.value.type === "File") files.push(file)
+        // what is served as it is may be a lot, and nothing of it is read
+        if (name === "node_modules" || name.startsWith(".") || file === "hosting/files") continue
+        const entry = yield* Effect.result(fs.stat(path.join(root, file)))
+        if (Result.isFailure(entry)) {
+          report.push({ file, message: `it cannot be read: ${entry.failure.reason._tag}` })
+        } else if (entry.success.type === "Directory") {
+          const below = yield* Effect.result(list(file, [...above, real]))
+          if (Result.isSuccess(below)) files.push(...below.success)
+          else report.push({ file, message: `the folder ${below.failure.message}` })
+        } else if (entry.success.type === "File") files.push(file)
       }
       return files
     })
-  const all = yield* list("")
+  const all = yield* list("", [])
   const files = new Set(all)
-  const report: Array<Notice> = []
 
   const text = (file: string) => Effect.mapError(fs.readFileString(path.join(root, file)), unreadable(file))
 
-  const json = Effect.fnUntraced(function* <A, I>(file: string, schema: Schema.Codec<A, I>) {
+  /** What a file holds; a failure says what is wrong, and where in the file. */
+  const read = Effect.fnUntraced(function* <A, I>(file: string, schema: Schema.Codec<A, I>) {
     if (!files.has(file)) return undefined
-    const absolute = path.join(root, file)
     // exports made on Windows may begin with a byte order mark
-    const content = (yield* text(file)).replace(/^\uFEFF/, "")
+    const content = (yield* Effect.mapError(fs.readFileString(path.join(root, file)), ({ reason }) => ({
+      place: "",
+      message: `cannot be read: ${reason._tag}`
+    }))).replace(/^\uFEFF/, "")
     if (content.trim() === "") {
       report.push({ file, message: "the file is empty: nothing was read from it" })
       return undefined
     }
     const parsed = yield* parseJson(content).pipe(
-      Effect.mapError(() => {
-        const { column, line, message } = JsonText.problem(content)
-        return new AppDirectoryError({
-          file: absolute,
-          message: `${absolute}:${line}:${column} is not JSON: ${message}`
+      Effect.catch(() =>
+        Effect.tap(parseJson(JsonText.strict(content)), () => {
+          report.push({ file, message: "JSON has neither comments nor commas behind a last item: both were skipped" })
+          return Effect.void
         })
+      ),
+      Effect.mapError(() => {
+        const { column, line, message } = JsonText.problem(JsonText.strict(content))
+        return { place: `:${line}:${column}`, message: `is not JSON: ${message}` }
       })
     )
     return yield* Effect.mapError(Schema.decodeUnknownEffect(schema)(parsed), ({ issue }) => {
       const first = issues(issue).issues[0]
       const place = first?.path?.map(String).join(".") ?? ""
-      return new AppDirectoryError({
-        file: absolute,
-        message: `${absolute}: ${place === "" ? "" : `"${place}": `}${first?.message ?? "not as expected"}`
-      })
+      const message = first?.message ?? "not as expected"
+      return { place: ":", message: place === "" ? message : `"${place}": ${message}` }
     })
   })
+
+  const json = <A, I>(file: string, schema: Schema.Codec<A, I>) =>
+    Effect.mapError(read(file, schema), ({ message, place }) => {
+      const absolute = path.join(root, file)
+      return new AppDirectoryError({ file: absolute, message: `${absolute}${place} ${message}` })
+    })
+
+  const jsonOrReport = <A, I>(file: string, schema: Schema.Codec<A, I>, consequence: string) =>
+    Effect.catch(read(file, schema), ({ message, place }) => {
+      report.push({ file: `${file}${place === ":" ? "" : place}`, message: `${message}; ${consequence}` })
+      return Effect.succeed(undefined)
+    })
 
   const found: AppFiles = {
     root,
@@ -123,6 +155,7 @@ export const make = Effect.fnUntraced(function* (directory: string) {
     below: (folder) => all.filter((file) => file.startsWith(`${folder}/`)),
     text,
     json,
+    jsonOrReport,
     path: (file) => path.join(root, file)
   }
   return found

@@ -80,3 +80,17 @@ const list = (text: string, open: number, close: "}" | "]", item: (text: string,
     at = blank(text, at + 1)
   }
 }
+
+/**
+ * A text without its comments, and without the commas behind the last item of a list: JSON, where that was all that kept
+ * it from being so. Everything else stays at its line and column.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const strict = (text: string): string => {
+  const blanked = text.replace(/"(?:[^"\\]|\\.)*"|\/\/[^\n\r]*|\/\*[\s\S]*?\*\//g, (token) =>
+    token.startsWith('"') ? token : token.replace(/[^\n\r]/g, " ")
+  )
+  return blanked.replace(/"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])/g, (token) => (token === "," ? " " : token))
+}

@@ -23,6 +23,7 @@ import { type Caller, FunctionRuntime, type Sent } from "./FunctionRuntime.ts"
 import * as failures from "./internal/failures.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as MongoService from "../data/MongoService.ts"
+import * as RequestLog from "../RequestLog.ts"
 import { findApp, functionRequest } from "../Requests.ts"
 import { customDataOfClaim, functionUser } from "../users/UserData.ts"
 
@@ -50,11 +51,20 @@ const callOf = ({ json, text }: Body.Text): Effect.Effect<Call, BadRequest> => {
   if (!Array.isArray(args)) {
     return Effect.fail(new BadRequest(body("'arguments' must be an array", "InvalidParameter")))
   }
-  return Effect.succeed({
+  const call: Call = {
     name,
     sent: { document: text, json: args },
     service: typeof service === "string" && service !== "" ? service : undefined
-  })
+  }
+  return Effect.as(RequestLog.about({ call: titleOf(call) }), call)
+}
+
+const titleOf = ({ name, sent, service }: Call): string => {
+  if (service === undefined) return name
+  const [first] = sent.json
+  const { collection, database } = isDocument(first) ? first : {}
+  const place = typeof database === "string" && typeof collection === "string" ? `(${database}.${collection})` : ""
+  return `${service}.${name}${place}`
 }
 
 const callerOf = Effect.fnUntraced(function* (hosted: HostedApp, request: HttpServerRequest.HttpServerRequest) {

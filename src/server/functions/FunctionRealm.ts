@@ -12,9 +12,12 @@
 import * as B from "bson"
 import { createRequire, isBuiltin } from "node:module"
 import { join } from "node:path"
-import { isDate, isRegExp } from "node:util/types"
+import { isDate } from "node:util/types"
 import * as vm from "node:vm"
 import * as ejson from "../../protocol/internal/ejson.ts"
+import * as FunctionBson from "./FunctionBson.ts"
+import * as FunctionCrypto from "./FunctionCrypto.ts"
+import * as FunctionJwt from "./FunctionJwt.ts"
 
 /**
  * Where a source does not parse.
@@ -48,7 +51,11 @@ export const check = (source: string, file: string): SyntaxProblem | undefined =
   } catch (error) {
     const stack = error instanceof Error ? (error.stack ?? "") : ""
     const line = /:(\d+)$/m.exec(stack.slice(0, stack.indexOf("\n")))?.[1]
-    return { message: String(error), line: line === undefined ? undefined : Number(line) }
+    const isModule = /import statement outside a module|import\.meta|^SyntaxError: Unexpected token 'export'/.test(
+      String(error)
+    )
+    const hint = isModule ? "; sources are no ES modules: write const x = require(...), and exports = ..." : ""
+    return { message: `${String(error)}${hint}`, line: line === undefined ? undefined : Number(line) }
   }
 }
 
@@ -91,9 +98,11 @@ const bootstrap = `"use strict";
 ({
   Error,
   promise: (settle) => new Promise(settle),
-  copier: (isDate, isForeign) => {
+  copier: (isDate, foreign) => {
     const copy = (value) => {
-      if (typeof value !== "object" || value === null || isForeign(value)) return value
+      if (typeof value !== "object" || value === null) return value
+      const shared = foreign(value)
+      if (shared !== undefined) return shared
       if (isDate(value)) return new Date(value.getTime())
       if (Array.isArray(value)) {
         const array = []
@@ -114,7 +123,10 @@ const bootstrap = `"use strict";
 interface Helpers {
   readonly Error: new (message: string) => Error
   readonly promise: <A>(settle: Settle<A>) => PromiseLike<A>
-  readonly copier: (isDate: (u: unknown) => boolean, isForeign: (u: object) => boolean) => (value: unknown) => unknown
+  readonly copier: (
+    isDate: (u: unknown) => boolean,
+    foreign: (u: object) => object | undefined
+  ) => (value: unknown) => unknown
 }
 
 /**
@@ -127,7 +139,7 @@ interface Helpers {
 export const make = (root: string | undefined, onThrow: (cause: unknown) => void): FunctionRealm => {
   const contextified = vm.createContext(vm.constants.DONT_CONTEXTIFY)
   const helpers: Helpers = vm.runInContext(bootstrap, contextified)
-  const copyIn = helpers.copier(isDate, (value) => "_bsontype" in value || ArrayBuffer.isView(value) || isRegExp(value))
+  const copyIn = helpers.copier(isDate, FunctionBson.foreign)
   const error = (message: string) => new helpers.Error(message)
   const compiled = new Map<string, Compiled>()
   const define = (name: string, value: unknown) =>
@@ -149,18 +161,17 @@ export const make = (root: string | undefined, onThrow: (cause: unknown) => void
         ...args
       )
 
+  const parse = (text: string) => {
+    try {
+      return copyIn(ejson.parse(text))
+    } catch (cause) {
+      throw error(ejson.describe(cause))
+    }
+  }
+
   const globals = {
-    BSON: bsonClasses,
-    EJSON: {
-      parse: (text: string) => {
-        try {
-          return copyIn(ejson.parse(text))
-        } catch (cause) {
-          throw error(ejson.describe(cause))
-        }
-      },
-      stringify: B.EJSON.stringify
-    },
+    BSON: FunctionBson.classes,
+    EJSON: { parse, stringify: B.EJSON.stringify },
     Buffer,
     setTimeout: guarded(setTimeout),
     setInterval: guarded(setInterval),
@@ -175,7 +186,11 @@ export const make = (root: string | undefined, onThrow: (cause: unknown) => void
     URLSearchParams,
     TextEncoder,
     TextDecoder,
-    utils: unsupported("utils", error)
+    utils: unsupported("utils", error, {
+      crypto: unsupported("utils.crypto", error, FunctionCrypto.make({ error })),
+      // @effect-diagnostics-next-line globalDate:off -- functions live in real time, as their own Date does
+      jwt: unsupported("utils.jwt", error, FunctionJwt.make({ error, parse, now: () => Date.now() }))
+    })
   }
   for (const [name, value] of Object.entries(globals)) define(name, value)
 
@@ -185,8 +200,8 @@ export const make = (root: string | undefined, onThrow: (cause: unknown) => void
       if (requireFrom !== undefined) return requireFrom(name)
       if (isBuiltin(name)) return createRequire(import.meta.url)(name)
     } catch (cause) {
-      // a package that fails while it loads has more to say than that it could not be loaded
-      if (!(cause instanceof Error && "code" in cause && cause.code === "MODULE_NOT_FOUND")) throw cause
+      // a package that fails while it loads, for the lack of another one even, has more to say than that it is missing
+      if (!isMissing(cause, name)) throw cause
     }
     throw error(`Cannot find module '${name}': install it in the application's functions/node_modules`)
   }
@@ -225,6 +240,12 @@ export const make = (root: string | undefined, onThrow: (cause: unknown) => void
   }
 }
 
+const isMissing = (cause: unknown, name: string): boolean =>
+  cause instanceof Error &&
+  "code" in cause &&
+  cause.code === "MODULE_NOT_FOUND" &&
+  cause.message.startsWith(`Cannot find module '${name}'`)
+
 /** An object each use of which fails and says so. */
 export const unsupported = (name: string, error: (message: string) => Error, known: object = {}): object =>
   new Proxy(known, {
@@ -238,37 +259,3 @@ export const unsupported = (name: string, error: (message: string) => Error, kno
       )
     }
   })
-
-/** Functions write `BSON.ObjectId(x)` as often as `new BSON.ObjectId(x)`. */
-const callable = (construct: abstract new (...args: ReadonlyArray<never>) => object, extras: object = {}): object =>
-  new Proxy(construct, {
-    apply: (target, _self, args: ReadonlyArray<unknown>) => {
-      const value: unknown = Reflect.construct(target, args)
-      return value
-    },
-    get: (target, key) => {
-      const member: unknown = Reflect.get(Object.hasOwn(extras, key) ? extras : target, key)
-      return member
-    }
-  })
-
-const bsonClasses = {
-  ObjectId: callable(B.ObjectId),
-  ObjectID: callable(B.ObjectId),
-  Long: callable(B.Long),
-  Int32: callable(B.Int32),
-  Double: callable(B.Double),
-  Decimal128: callable(B.Decimal128),
-  Timestamp: callable(B.Timestamp),
-  UUID: callable(B.UUID),
-  BSONRegExp: callable(B.BSONRegExp),
-  BSONSymbol: callable(B.BSONSymbol),
-  Code: callable(B.Code),
-  DBRef: callable(B.DBRef),
-  MinKey: callable(B.MinKey),
-  MaxKey: callable(B.MaxKey),
-  Binary: callable(B.Binary, {
-    fromBase64: (text: string, subType = 0) => B.Binary.createFromBase64(text, subType),
-    fromHex: (text: string, subType = 0) => B.Binary.createFromHexString(text, subType)
-  })
-}

@@ -255,7 +255,7 @@ const collection = (host: Host, namespace: Namespace): object => {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (host: Host, appId: string): object => ({
+export const make = (host: Host, appId: string): { readonly get: (service: string) => object } => ({
   get: (service: string) =>
     FunctionRealm.unsupported(`services.get("${service}")`, host.realm.error, {
       db: (database: string) =>

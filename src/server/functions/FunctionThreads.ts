@@ -115,7 +115,7 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
   let closed = false
 
   const start = (): FunctionThread => {
-    const thread = new FunctionThread((setup ??= setupOf(app)), { onMessage, onExit })
+    const thread = new FunctionThread((setup ??= setupOf(app, timeLimitMillis)), { onMessage, onExit })
     threads.push(thread)
     return thread
   }
@@ -337,7 +337,7 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
   }
 }
 
-const setupOf = (app: App): Omit<Setup, "shared"> => {
+const setupOf = (app: App, timeLimitMillis: number): Omit<Setup, "shared"> => {
   const sources = new Map<string, SourceFunction>()
   for (const [name, fn] of app.functions) {
     if (fn.body._tag !== "Source") continue
@@ -350,6 +350,9 @@ const setupOf = (app: App): Omit<Setup, "shared"> => {
     root: app.root,
     sources,
     values: new Map([...app.values].map(([name, value]) => [name, plain(value)])),
+    deployment: values.write(app.deployment),
+    services: app.services,
+    timeLimitMillis,
     environment: values.write({
       tag: app.environment.tag,
       values: Object.fromEntries(app.environment.values)

@@ -8,6 +8,7 @@
  * @since 0.1.0
  */
 import { format } from "node:util"
+import * as FunctionHttp from "./FunctionHttp.ts"
 import type { FunctionRealm } from "./FunctionRealm.ts"
 import * as Realm from "./FunctionRealm.ts"
 import * as FunctionServices from "./FunctionServices.ts"
@@ -52,9 +53,31 @@ export const make = ({ ask, caller, execute, isSystem, realm, setup }: Invocatio
   })
   const request = once(() => realm.copyIn(parts().request ?? {}))
   const environment = once(() => realm.copyIn(read(setup.environment)))
-  const services = once(() => FunctionServices.make({ realm, database: databasePort(ask) }, appId))
+  const deployment = once(() => realm.copyIn(read(setup.deployment)))
+  const http = once(() =>
+    FunctionHttp.make({
+      copyIn: realm.copyIn,
+      error: realm.error,
+      promise: (promise) => realm.promise((resolve, reject) => promise.then(resolve, reject)),
+      timeoutMillis: setup.timeLimitMillis
+    })
+  )
+  const mongodb = once(() => FunctionServices.make({ realm, database: databasePort(ask) }, appId))
+  const serviceOf = (name: string): unknown => {
+    const type = setup.services.get(name)
+    if (type === undefined) return mongodb().get(name)
+    return type === "http"
+      ? Realm.unsupported(`services.get("${name}")`, realm.error, http())
+      : Realm.unsupported(`services of type "${type}": services.get("${name}")`, realm.error)
+  }
   return Realm.unsupported("context", realm.error, {
-    app: { id: appId },
+    app: {
+      id: appId,
+      clientAppId: appId,
+      get deployment() {
+        return deployment()
+      }
+    },
     get user() {
       return user()
     },
@@ -72,9 +95,10 @@ export const make = ({ ask, caller, execute, isSystem, realm, setup }: Invocatio
       return environment()
     },
     runningAsSystem: () => isSystem,
-    get services() {
-      return services()
-    }
+    get http() {
+      return Realm.unsupported("context.http", realm.error, http())
+    },
+    services: { get: serviceOf }
   })
 }
 

@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 
@@ -72,3 +73,27 @@ export class Journal extends Context.Service<
     commit: () => {}
   })
 }
+
+/**
+ * A step with a journal as an effect, which fails with the {@link JournalError} that the step throws. Anything else that
+ * it throws is a defect.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const attempt = <A>(step: () => A): Effect.Effect<A, JournalError> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(step())
+    } catch (error) {
+      return isJournalError(error) ? Effect.fail(error) : Effect.die(error)
+    }
+  })
+
+/**
+ * Whether something thrown is a journal's.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isJournalError = Schema.is(JournalError)

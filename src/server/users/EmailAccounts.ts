@@ -76,6 +76,10 @@ export class EmailAccounts extends Context.Service<
   EmailAccounts,
   {
     readonly register: (place: Place, account: EmailPassword) => Effect.Effect<void, BadRequest | Conflict>
+    /** Makes an account whose address counts as confirmed. */
+    readonly create: (hosted: HostedApp, account: EmailPassword) => Effect.Effect<Account, BadRequest | Conflict>
+    /** Sets the password of an account, which ends its user's sessions. */
+    readonly setPassword: (hosted: HostedApp, account: EmailPassword) => Effect.Effect<void, BadRequest | NotFound>
     readonly confirm: (place: Place, token: LinkToken) => Effect.Effect<void, BadRequest>
     readonly sendConfirmation: (place: Place, email: string) => Effect.Effect<void, BadRequest | NotFound>
     readonly callConfirmation: (place: Place, email: string) => Effect.Effect<Decision, BadRequest | NotFound>
@@ -189,24 +193,42 @@ const make = Effect.gen(function* () {
     if (Option.isSome(user)) yield* state.deleteSessions(app.id, user.value.id)
   })
 
+  /** An account that can be saved; another one of its address may be saved first. */
+  const newAccount = Effect.fnUntraced(function* (app: App, { email, password }: EmailPassword, confirmed: boolean) {
+    if (email === "") return yield* new BadRequest(body("email invalid", "BadRequest"))
+    yield* checkPassword(password)
+    if (Option.isSome(yield* state.account(app.id, email))) return yield* taken
+    const passwordHash = yield* hasher.hash(password)
+    const account: Account = { id: yield* newId, email, passwordHash, confirmed }
+    return account
+  })
+
+  const save = (app: App, account: Account) => Effect.mapError(state.createAccount(app.id, account), () => taken)
+
   return EmailAccounts.of({
-    register: Effect.fn("EmailAccounts.register")(function* (place, { email, password }) {
+    register: Effect.fn("EmailAccounts.register")(function* (place, given) {
       const { app } = place.hosted
       const { autoConfirm, confirmationFunction } = yield* providerOf(app)
-      if (email === "") return yield* new BadRequest(body("email invalid", "BadRequest"))
-      yield* checkPassword(password)
-      const taken = new Conflict(body("name already in use", "AccountNameInUse"))
-      if (Option.isSome(yield* state.account(app.id, email))) return yield* taken
-      const passwordHash = yield* hasher.hash(password)
-      const account: Account = { id: yield* newId, email, passwordHash, confirmed: autoConfirm }
-      yield* Effect.mapError(state.createAccount(app.id, account), () => taken)
+      const account = yield* newAccount(app, given, autoConfirm)
+      yield* save(app, account)
       if (autoConfirm) return
       if (confirmationFunction === undefined) return yield* mail(app, account, "confirmation")
       // whom the function turns away is not registered
       yield* Effect.onError(askToConfirm(place, confirmationFunction, account), () =>
-        state.deleteAccount(app.id, email)
+        state.deleteAccount(app.id, account.email)
       )
     }),
+    create: Effect.fn("EmailAccounts.create")(function* ({ app }, given) {
+      yield* providerOf(app)
+      const account = yield* newAccount(app, given, true)
+      yield* save(app, account)
+      return account
+    }),
+    setPassword: Effect.fn("EmailAccounts.setPassword")(function* ({ app }, { email, password }) {
+      yield* providerOf(app)
+      yield* checkPassword(password)
+      yield* setPassword(app, yield* find(app, email), password)
+    }, Effect.uninterruptible),
     confirm: Effect.fn("EmailAccounts.confirm")(function* ({ hosted: { app } }, token) {
       yield* providerOf(app)
       const { accountId, email } = yield* take(app, "confirmation", token)
@@ -275,6 +297,7 @@ const checkPassword = (password: Redacted.Redacted) => {
 
 const nameOf = ({ email, id }: Pick<Account, "id" | "email">) => ({ email, id })
 
+const taken = new Conflict(body("name already in use", "AccountNameInUse"))
 const spentToken = new BadRequest(body("userpass token is expired or invalid", "UserpassTokenInvalid"))
 const alreadyConfirmed = new BadRequest(body("already confirmed", "UserAlreadyConfirmed"))
 

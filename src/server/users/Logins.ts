@@ -135,7 +135,7 @@ const make = Effect.gen(function* () {
         body('the authentication function must return an id: a string, or an object with the string "id"', "AuthError")
       )
     }
-    const data = "name" in answer ? { name: answer.name } : {}
+    const data = "name" in answer && typeof answer.name === "string" ? { name: answer.name } : {}
     return { identity: identityOf(attempt.hosted, "custom-function", answer.id, data) }
   })
 
@@ -194,7 +194,8 @@ const make = Effect.gen(function* () {
   })
 })
 
-const identityOf = (
+/** @internal */
+export const identityOf = (
   hosted: HostedApp,
   providerType: ProviderType,
   id: string,

@@ -2,7 +2,8 @@
  * Hashes passwords with scrypt, off the event loop, a bounded number at a time: one hash by the default figures takes
  * 128 MiB and a few tenths of a second.
  *
- * A hash describes itself (`$scrypt$ln=17,r=8,p=1$salt$hash`), so the figures can change while old hashes keep working.
+ * A hash describes itself (`$scrypt$ln=17,r=8,p=1$salt$hash`, both in Base64 without padding), so the figures can change
+ * while old hashes keep working.
  *
  * @since 0.1.0
  */
@@ -46,6 +47,31 @@ export const costs = {
  * @since 0.1.0
  */
 export type Profile = keyof typeof costs
+
+/**
+ * In the place of a hash: the hash of no password, which costs as much to compare with as one.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const noPassword: Redacted.Redacted = Redacted.make("*")
+
+/**
+ * Why a text is no hash that passwords can be compared with; nothing if it is one. The text itself is left out.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const problemOf = (hash: Redacted.Redacted): string | undefined => {
+  const text = Redacted.value(hash)
+  if (parse(text) !== undefined) return undefined
+  const form = Object.entries(foreign).find(([, start]) => start.test(text))?.[0]
+  return form === undefined
+    ? "is no hash of the form $scrypt$ln=17,r=8,p=1$salt$hash, of at most 1 GiB and p=16"
+    : `is a hash by ${form}, and only those by scrypt can be checked`
+}
+
+const foreign = { bcrypt: /^\$2[abxy]?\$/, Argon2: /^\$argon2/, PBKDF2: /^\$?pbkdf2/i, crypt: /^\$[1567y]\$/ }
 
 /**
  * Makes and checks password hashes.
@@ -113,21 +139,32 @@ interface Parsed {
 }
 
 const format = ({ cost, hash, salt }: Parsed): string =>
-  `$scrypt$ln=${cost.logN},r=${cost.r},p=${cost.p}$${Base64.encode(salt)}$${Base64.encode(hash)}`
+  `$scrypt$ln=${cost.logN},r=${cost.r},p=${cost.p}$${plain(salt)}$${plain(hash)}`
+
+const plain = (bytes: Uint8Array): string => Base64.encode(bytes).replace(/=+$/, "")
+
+/** With the padding or without it. */
+const bytesOf = (text: string): Uint8Array => {
+  const digits = text.replace(/=+$/, "")
+  const bytes = Base64.decode(digits.padEnd(Math.ceil(digits.length / 4) * 4, "="))
+  return Result.getOrElse(bytes, () => new Uint8Array())
+}
 
 const parse = (text: string): Parsed | undefined => {
-  const match = /^\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([^$]+)\$([^$]+)$/.exec(text)
+  const match = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,2})\$([^$]{1,200})\$([^$]{1,200})$/.exec(text)
   if (match === null) return undefined
-  const [, logN, r, p, saltText = "", hashText = ""] = match
-  const [salt, hash] = [Base64.decode(saltText), Base64.decode(hashText)]
-  return Result.isSuccess(salt) && Result.isSuccess(hash)
-    ? {
-        cost: { logN: Number(logN), r: Number(r), p: Number(p) },
-        salt: salt.success,
-        hash: hash.success
-      }
-    : undefined
+  const [, logN, r, p, salt = "", hash = ""] = match
+  const parsed = {
+    cost: { logN: Number(logN), r: Number(r), p: Number(p) },
+    salt: bytesOf(salt),
+    hash: bytesOf(hash)
+  }
+  return isAffordable(parsed.cost) && parsed.salt.length >= 8 && parsed.hash.length >= 16 ? parsed : undefined
 }
+
+/** What scrypt takes, and what a login may cost when somebody else made the hash. */
+const isAffordable = ({ logN, p, r }: Cost): boolean =>
+  logN >= 1 && r >= 1 && p >= 1 && p <= 16 && logN < 16 * r && 128 * r * 2 ** logN <= 2 ** 30
 
 const derive = (password: Redacted.Redacted, salt: Uint8Array, { logN, p, r }: Cost, length: number) =>
   Effect.callback<Uint8Array>((resume) => {

@@ -2,126 +2,60 @@
  * Everything a server remembers about its applications' users: the users with their identities, e-mail accounts,
  * sessions, API keys and push registrations.
  *
- * One service, so that another store can take the place of memory. Every operation is atomic, and every look-up is by
- * a key that an index can serve. Applications are told apart by id; nothing is shared between them.
+ * One service, so that another store can take its place. Every operation is atomic, and every look-up is by a key that an
+ * index can serve. Applications are told apart by id; nothing is shared between them.
+ *
+ * All of it is in memory; over a journal that keeps rows, what an operation changes is on the disk before it is done. One
+ * that the journal cannot take changes nothing, and dies with the `JournalError`: the server answers 500.
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { ProviderType } from "../../protocol/Provider.ts"
+import { attempt, Journal, type JournalError } from "../storage/Journal.ts"
+import * as Table from "../storage/Table.ts"
+import { newRecords, putRecord, recordsOf } from "./internal/records.ts"
+import {
+  appIds,
+  type AppTables,
+  identityKey,
+  isEmailPassword,
+  open,
+  pushKey,
+  removeAccount,
+  removeExpired,
+  removeSessions,
+  removeUser
+} from "./internal/tables.ts"
+import type {
+  Account,
+  ApiKey,
+  EmailToken,
+  Identity,
+  PushRegistration,
+  Session,
+  User,
+  UserRecord
+} from "./UserModels.ts"
 
-/**
- * One way of logging in as a user. Identities keep the order of linking, the first one being the first.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Identity {
-  readonly id: string
-  readonly providerType: ProviderType
-  readonly providerId: string
-  readonly data: Readonly<Record<string, unknown>>
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface User {
-  readonly id: string
-  readonly type: "normal" | "server"
-  readonly identities: readonly [Identity, ...Array<Identity>]
-  readonly createdAt: number
-  /** A disabled user can do nothing, and has no sessions. */
-  readonly disabled: boolean
-}
-
-/**
- * An e-mail address with its password. It exists from registration on; its user from the first login on.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Account {
-  /** The id of the identity that this account is. */
-  readonly id: string
-  /** As registered: addresses are compared case-sensitively. */
-  readonly email: string
-  readonly passwordHash: Redacted.Redacted
-  readonly confirmed: boolean
-}
-
-/**
- * What the links of e-mails do.
- *
- * @category models
- * @since 0.1.0
- */
-export type EmailTokenKind = "confirmation" | "reset"
-
-/**
- * A token that proves that somebody reads the mail of an address. An account has one of each kind: a new one takes the
- * place of the last.
- *
- * @category models
- * @since 0.1.0
- */
-export interface EmailToken {
-  readonly id: string
-  readonly kind: EmailTokenKind
-  readonly accountId: string
-  readonly email: string
-  /** Of the token itself only a digest is kept. */
-  readonly digest: string
-  readonly expiresAt: number
-}
-
-/**
- * A device that a push service may send to.
- *
- * @category models
- * @since 0.1.0
- */
-export interface PushRegistration {
-  readonly service: string
-  readonly userId: string
-  readonly deviceId: string
-  readonly token: Redacted.Redacted
-}
-
-/**
- * A login, from which access tokens are derived until it ends.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Session {
-  readonly id: string
-  readonly userId: string
-  readonly identity: Identity
-  readonly deviceId: string
-  readonly createdAt: number
-  readonly expiresAt: number
-}
-
-/**
- * A user's API key; of the key itself only a digest is kept.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ApiKey {
-  readonly id: string
-  readonly userId: string
-  readonly name: string
-  readonly digest: string
-  readonly disabled: boolean
-}
+export type {
+  Account,
+  ApiKey,
+  EmailToken,
+  EmailTokenKind,
+  Identity,
+  PushRegistration,
+  Session,
+  User,
+  UserRecord
+} from "./UserModels.ts"
 
 /**
  * Something of that name, address or identity exists already.
@@ -133,6 +67,20 @@ export class AlreadyExists extends Schema.TaggedError<AlreadyExists>("effect-app
   "AlreadyExists",
   { what: Schema.Literals(["account", "identity", "provider", "apiKey"]) }
 ) {}
+
+/**
+ * A record cannot be added: what it has is there already, or is in an earlier record too. `index` counts from 0.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class RecordConflict extends Schema.TaggedError<RecordConflict>(
+  "effect-app-services/server/users/RecordConflict"
+)("RecordConflict", {
+  index: Schema.Int,
+  what: Schema.Literals(["user", "identity", "account", "apiKey"]),
+  twice: Schema.Boolean
+}) {}
 
 /**
  * The store of users, accounts, sessions and API keys.
@@ -165,6 +113,8 @@ export class State extends Context.Service<
     readonly deleteUser: (appId: string, userId: string) => Effect.Effect<void>
     readonly createAccount: (appId: string, account: Account) => Effect.Effect<void, AlreadyExists>
     readonly account: (appId: string, email: string) => Effect.Effect<Option.Option<Account>>
+    /** All accounts, those that nobody ever logged in with too. */
+    readonly accounts: (appId: string) => Effect.Effect<ReadonlyArray<Account>>
     /** Changes an account that is still the one of that id; says whether it is. */
     readonly updateAccount: (
       appId: string,
@@ -180,6 +130,8 @@ export class State extends Context.Service<
     ) => Effect.Effect<Option.Option<EmailToken>>
     readonly createSession: (appId: string, session: Session) => Effect.Effect<void>
     readonly session: (appId: string, sessionId: string) => Effect.Effect<Option.Option<Session>>
+    /** All sessions of a user, also those that have expired and are not removed yet. */
+    readonly sessions: (appId: string, userId: string) => Effect.Effect<ReadonlyArray<Session>>
     readonly deleteSession: (appId: string, sessionId: string) => Effect.Effect<void>
     /** Ends all sessions of a user. */
     readonly deleteSessions: (appId: string, userId: string) => Effect.Effect<void>
@@ -196,253 +148,200 @@ export class State extends Context.Service<
       registration: Omit<PushRegistration, "token">
     ) => Effect.Effect<void>
     readonly pushRegistrations: (appId: string) => Effect.Effect<ReadonlyArray<PushRegistration>>
+    /** All users with what is theirs, in the order in which they came, then the addresses that nobody has logged in with. */
+    readonly records: (appId: string) => Effect.Effect<ReadonlyArray<UserRecord>>
+    /**
+     * Adds users with what is theirs, all or none, and answers with how many. With `skipExisting`, whoever is known by
+     * id, identity or address stays as he is.
+     */
+    readonly addRecords: (
+      appId: string,
+      records: ReadonlyArray<UserRecord>,
+      options?: { readonly skipExisting?: boolean | undefined }
+    ) => Effect.Effect<number, RecordConflict>
   }
 >()("effect-app-services/server/users/State") {
+  /** Over what a journal holds. A row that is damaged stops it, with its table and key in the error. */
+  static readonly layer: Layer.Layer<State, JournalError, Journal> = Layer.effect(
+    State,
+    Effect.suspend(() => make)
+  )
   /** Keeps everything in memory, for the life of the layer. */
-  static readonly layerMemory: Layer.Layer<State> = Layer.sync(State, () => makeMemory())
+  static readonly layerMemory: Layer.Layer<State> = Layer.provide(Layer.orDie(State.layer), Journal.layerNone)
 }
 
-interface AppState {
-  readonly users: Map<string, User>
-  readonly userIdByIdentity: Map<string, string>
-  readonly accounts: Map<string, Account>
-  readonly emailTokens: Map<string, EmailToken>
-  readonly emailTokenIds: Map<string, string>
-  readonly sessions: Map<string, Session>
-  readonly sessionIdsByUser: Map<string, Set<string>>
-  readonly apiKeys: Map<string, ApiKey>
-  readonly apiKeyIdByDigest: Map<string, string>
-  readonly apiKeyIdsByUser: Map<string, Set<string>>
-  readonly pushRegistrations: Map<string, PushRegistration>
-}
+/** How often what has expired is looked for, beyond what a login finds of its own user. */
+const sweepEvery = Duration.toMillis("1 hour")
 
-const makeMemory = (): State["Service"] => {
-  const apps = new Map<string, AppState>()
-  const of = (appId: string): AppState => {
-    let state = apps.get(appId)
-    if (state === undefined) apps.set(appId, (state = emptyState()))
-    return state
+const make = Effect.gen(function* () {
+  const journal = yield* Journal
+  const now = yield* Clock.currentTimeMillis
+  const apps = new Map<string, AppTables>()
+  const of = (appId: string): AppTables => {
+    let tables = apps.get(appId)
+    if (tables === undefined) apps.set(appId, (tables = open(journal, appId)))
+    return tables
   }
+  const write = (edits: ReadonlyArray<Table.Edit>): void => Table.write(journal, edits)
+  let sweptAt = now
+  yield* attempt(() => {
+    for (const appId of appIds(journal)) write(removeExpired(of(appId), now))
+  })
+
   /** Every operation is one synchronous step, and so atomic. */
-  const read = <A>(f: () => A) => Effect.sync(f)
+  const step = <A>(f: () => A) => Effect.sync(f)
   const find = <A>(f: () => A | undefined) => Effect.sync(() => Option.fromUndefinedOr(f()))
 
   return State.of({
     createUser: (appId, user) =>
       Effect.suspend(() => {
-        const { userIdByIdentity, users } = of(appId)
-        if (user.identities.some((identity) => userIdByIdentity.has(identityKey(identity)))) {
+        const { users, usersByIdentity } = of(appId)
+        if (user.identities.some((identity) => usersByIdentity.has(identityKey(identity)))) {
           return Effect.fail(new AlreadyExists({ what: "identity" }))
         }
-        users.set(user.id, user)
-        for (const identity of user.identities) userIdByIdentity.set(identityKey(identity), user.id)
+        write([users.put(user)])
         return Effect.void
       }),
-    user: (appId, userId) => find(() => of(appId).users.get(userId)),
+    user: (appId, userId) => find(() => of(appId).users.rows.get(userId)),
     userByIdentity: (appId, providerType, id) =>
-      find(() => {
-        const { userIdByIdentity, users } = of(appId)
-        const userId = userIdByIdentity.get(identityKey({ providerType, id }))
-        return userId === undefined ? undefined : users.get(userId)
-      }),
+      find(() => of(appId).usersByIdentity.get(identityKey({ providerType, id }))),
     addIdentity: (appId, userId, identity) =>
       Effect.suspend(() => {
-        const { userIdByIdentity, users } = of(appId)
-        const user = users.get(userId)
-        const owner = userIdByIdentity.get(identityKey(identity))
-        if (user === undefined || owner === userId) return Effect.void
+        const { users, usersByIdentity } = of(appId)
+        const user = users.rows.get(userId)
+        const owner = usersByIdentity.get(identityKey(identity))
+        if (user === undefined || owner?.id === userId) return Effect.void
         if (owner !== undefined) return Effect.fail(new AlreadyExists({ what: "identity" }))
-        if (identity.providerType === "local-userpass" && user.identities.some(isEmailPassword)) {
+        if (isEmailPassword(identity) && user.identities.some(isEmailPassword)) {
           return Effect.fail(new AlreadyExists({ what: "provider" }))
         }
-        userIdByIdentity.set(identityKey(identity), userId)
-        users.set(userId, { ...user, identities: [...user.identities, identity] })
+        write([users.put({ ...user, identities: [...user.identities, identity] })])
         return Effect.void
       }),
-    users: (appId) => read(() => Array.from(of(appId).users.values())),
+    users: (appId) => step(() => Array.from(of(appId).users.rows.values())),
     setIdentityData: (appId, identity) =>
-      read(() => {
-        const { userIdByIdentity, users } = of(appId)
-        const user = users.get(userIdByIdentity.get(identityKey(identity)) ?? "")
-        if (user === undefined) return
+      step(() => {
+        const { users, usersByIdentity } = of(appId)
+        const user = usersByIdentity.get(identityKey(identity))
+        // nearly every login tells what the last one did
+        if (user === undefined || user.identities.some((known) => Equal.equals(known, identity))) return
         const renew = (known: Identity) => (identityKey(known) === identityKey(identity) ? identity : known)
         const [first, ...others] = user.identities
-        users.set(user.id, { ...user, identities: [renew(first), ...others.map(renew)] })
+        write([users.put({ ...user, identities: [renew(first), ...others.map(renew)] })])
       }),
     setUserDisabled: (appId, userId, disabled) =>
-      read(() => {
-        const state = of(appId)
-        const user = state.users.get(userId)
+      step(() => {
+        const tables = of(appId)
+        const user = tables.users.rows.get(userId)
         if (user === undefined) return false
-        state.users.set(userId, { ...user, disabled })
-        if (disabled) deleteSessions(state, userId)
+        write([tables.users.put({ ...user, disabled }), ...(disabled ? removeSessions(tables, userId) : [])])
         return true
       }),
     deleteUser: (appId, userId) =>
-      read(() => {
-        const state = of(appId)
-        const user = state.users.get(userId)
-        if (user === undefined) return
-        state.users.delete(userId)
-        for (const identity of user.identities) {
-          state.userIdByIdentity.delete(identityKey(identity))
-          const email = identity.data["email"]
-          if (isEmailPassword(identity) && typeof email === "string") deleteAccount(state, email)
-        }
-        deleteSessions(state, userId)
-        for (const id of state.apiKeyIdsByUser.get(userId) ?? []) deleteApiKey(state, id)
-        state.apiKeyIdsByUser.delete(userId)
-        for (const [key, registration] of state.pushRegistrations) {
-          if (registration.userId === userId) state.pushRegistrations.delete(key)
-        }
+      step(() => {
+        const tables = of(appId)
+        const user = tables.users.rows.get(userId)
+        if (user !== undefined) write(removeUser(tables, user))
       }),
     createAccount: (appId, account) =>
       Effect.suspend(() => {
-        const { accounts } = of(appId)
-        if (accounts.has(account.email)) return Effect.fail(new AlreadyExists({ what: "account" }))
-        accounts.set(account.email, account)
+        const { accounts, accountsByEmail } = of(appId)
+        if (accountsByEmail.has(account.email)) return Effect.fail(new AlreadyExists({ what: "account" }))
+        write([accounts.put(account)])
         return Effect.void
       }),
-    account: (appId, email) => find(() => of(appId).accounts.get(email)),
+    account: (appId, email) => find(() => of(appId).accountsByEmail.get(email)),
+    accounts: (appId) => step(() => Array.from(of(appId).accounts.rows.values())),
     updateAccount: (appId, change) =>
-      read(() => {
-        const { accounts } = of(appId)
-        const account = accounts.get(change.email)
+      step(() => {
+        const { accounts, accountsByEmail } = of(appId)
+        const account = accountsByEmail.get(change.email)
         if (account?.id !== change.id) return false
-        accounts.set(change.email, { ...account, ...change })
+        write([accounts.put({ ...account, ...change })])
         return true
       }),
-    deleteAccount: (appId, email) => read(() => deleteAccount(of(appId), email)),
+    deleteAccount: (appId, email) =>
+      step(() => {
+        const tables = of(appId)
+        const account = tables.accountsByEmail.get(email)
+        if (account !== undefined) write(removeAccount(tables, account))
+      }),
     createEmailToken: (appId, token) =>
-      read(() => {
-        const { emailTokenIds, emailTokens } = of(appId)
-        const key = emailTokenKey(token)
-        emailTokens.delete(emailTokenIds.get(key) ?? "")
-        emailTokenIds.set(key, token.id)
-        emailTokens.set(token.id, token)
+      step(() => {
+        const { emailTokens, emailTokensByAccount } = of(appId)
+        const last = emailTokensByAccount.all(token.accountId).filter(({ kind }) => kind === token.kind)
+        write([...last.map((it) => emailTokens.remove(it)), emailTokens.put(token)])
       }),
     takeEmailToken: (appId, { digest, id, kind }) =>
       find(() => {
-        const { emailTokenIds, emailTokens } = of(appId)
-        const token = emailTokens.get(id)
+        const { emailTokens } = of(appId)
+        const token = emailTokens.rows.get(id)
         if (token?.kind !== kind || token.digest !== digest) return undefined
-        emailTokens.delete(id)
-        emailTokenIds.delete(emailTokenKey(token))
+        write([emailTokens.remove(token)])
         return token
       }),
     createSession: (appId, session) =>
-      read(() => {
-        const { sessionIdsByUser, sessions } = of(appId)
-        const ids = getOrAdd(sessionIdsByUser, session.userId)
+      step(() => {
+        const tables = of(appId)
+        const due = session.createdAt - sweptAt >= sweepEvery
         // who logs in often and never out must not fill the memory
-        for (const id of ids) {
-          const expiresAt = sessions.get(id)?.expiresAt
-          if (expiresAt !== undefined && expiresAt > session.createdAt) continue
-          sessions.delete(id)
-          ids.delete(id)
-        }
-        ids.add(session.id)
-        sessions.set(session.id, session)
+        const outdated = due
+          ? Array.from(apps.values()).flatMap((it) => removeExpired(it, session.createdAt))
+          : tables.sessionsByUser
+              .all(session.userId)
+              .flatMap((it) => (it.expiresAt <= session.createdAt ? tables.sessions.remove(it) : []))
+        write([...outdated, tables.sessions.put(session)])
+        if (due) sweptAt = session.createdAt
       }),
-    session: (appId, sessionId) => find(() => of(appId).sessions.get(sessionId)),
+    session: (appId, sessionId) => find(() => of(appId).sessions.rows.get(sessionId)),
+    sessions: (appId, userId) => step(() => of(appId).sessionsByUser.all(userId)),
     deleteSession: (appId, sessionId) =>
-      read(() => {
-        const { sessionIdsByUser, sessions } = of(appId)
-        const session = sessions.get(sessionId)
-        if (session === undefined) return
-        sessions.delete(sessionId)
-        sessionIdsByUser.get(session.userId)?.delete(sessionId)
+      step(() => {
+        const { sessions } = of(appId)
+        const session = sessions.rows.get(sessionId)
+        if (session !== undefined) write([sessions.remove(session)])
       }),
-    deleteSessions: (appId, userId) => read(() => deleteSessions(of(appId), userId)),
+    deleteSessions: (appId, userId) => step(() => write(removeSessions(of(appId), userId))),
     createApiKey: (appId, key) =>
       Effect.suspend(() => {
-        const { apiKeyIdByDigest, apiKeyIdsByUser, apiKeys } = of(appId)
-        const ids = getOrAdd(apiKeyIdsByUser, key.userId)
-        for (const id of ids) {
-          if (apiKeys.get(id)?.name === key.name) return Effect.fail(new AlreadyExists({ what: "apiKey" }))
+        const { apiKeys, apiKeysByUser } = of(appId)
+        if (apiKeysByUser.all(key.userId).some(({ name }) => name === key.name)) {
+          return Effect.fail(new AlreadyExists({ what: "apiKey" }))
         }
-        ids.add(key.id)
-        apiKeys.set(key.id, key)
-        apiKeyIdByDigest.set(key.digest, key.id)
+        write([apiKeys.put(key)])
         return Effect.void
       }),
-    apiKeys: (appId, userId) =>
-      read(() => {
-        const { apiKeyIdsByUser, apiKeys } = of(appId)
-        return Array.from(apiKeyIdsByUser.get(userId) ?? []).flatMap((id) => apiKeys.get(id) ?? [])
-      }),
-    apiKey: (appId, keyId) => find(() => of(appId).apiKeys.get(keyId)),
-    apiKeyByDigest: (appId, digest) =>
-      find(() => {
-        const { apiKeyIdByDigest, apiKeys } = of(appId)
-        const id = apiKeyIdByDigest.get(digest)
-        return id === undefined ? undefined : apiKeys.get(id)
-      }),
+    apiKeys: (appId, userId) => step(() => of(appId).apiKeysByUser.all(userId)),
+    apiKey: (appId, keyId) => find(() => of(appId).apiKeys.rows.get(keyId)),
+    apiKeyByDigest: (appId, digest) => find(() => of(appId).apiKeysByDigest.get(digest)),
     setApiKeyDisabled: (appId, keyId, disabled) =>
-      read(() => {
+      step(() => {
         const { apiKeys } = of(appId)
-        const key = apiKeys.get(keyId)
-        if (key !== undefined) apiKeys.set(keyId, { ...key, disabled })
+        const key = apiKeys.rows.get(keyId)
+        if (key !== undefined) write([apiKeys.put({ ...key, disabled })])
       }),
-    deleteApiKey: (appId, keyId) => read(() => deleteApiKey(of(appId), keyId)),
-    setPushRegistration: (appId, registration) =>
-      read(() => void of(appId).pushRegistrations.set(pushKey(registration), registration)),
+    deleteApiKey: (appId, keyId) =>
+      step(() => {
+        const { apiKeys } = of(appId)
+        const key = apiKeys.rows.get(keyId)
+        if (key !== undefined) write([apiKeys.remove(key)])
+      }),
+    setPushRegistration: (appId, registration) => step(() => write([of(appId).pushRegistrations.put(registration)])),
     deletePushRegistration: (appId, registration) =>
-      read(() => void of(appId).pushRegistrations.delete(pushKey(registration))),
-    pushRegistrations: (appId) => read(() => Array.from(of(appId).pushRegistrations.values()))
+      step(() => {
+        const { pushRegistrations } = of(appId)
+        const found = pushRegistrations.rows.get(pushKey(registration))
+        if (found !== undefined) write([pushRegistrations.remove(found)])
+      }),
+    pushRegistrations: (appId) => step(() => Array.from(of(appId).pushRegistrations.rows.values())),
+    records: (appId) => step(() => recordsOf(of(appId))),
+    addRecords: (appId, records, options) =>
+      Effect.suspend(() => {
+        const tables = of(appId)
+        const added = newRecords(tables, records, options?.skipExisting === true)
+        if ("what" in added) return Effect.fail(new RecordConflict(added))
+        write(added.records.flatMap((record) => putRecord(tables, record)))
+        return Effect.succeed(added.records.length)
+      })
   })
-}
-
-const deleteAccount = (state: AppState, email: string): void => {
-  const account = state.accounts.get(email)
-  if (account === undefined) return
-  state.accounts.delete(email)
-  for (const kind of ["confirmation", "reset"] as const) {
-    const key = emailTokenKey({ accountId: account.id, kind })
-    state.emailTokens.delete(state.emailTokenIds.get(key) ?? "")
-    state.emailTokenIds.delete(key)
-  }
-}
-
-const deleteSessions = (state: AppState, userId: string): void => {
-  for (const id of state.sessionIdsByUser.get(userId) ?? []) state.sessions.delete(id)
-  state.sessionIdsByUser.delete(userId)
-}
-
-const deleteApiKey = (state: AppState, keyId: string): void => {
-  const key = state.apiKeys.get(keyId)
-  if (key === undefined) return
-  state.apiKeys.delete(keyId)
-  state.apiKeyIdByDigest.delete(key.digest)
-  state.apiKeyIdsByUser.get(key.userId)?.delete(keyId)
-}
-
-const emptyState = (): AppState => ({
-  users: new Map(),
-  userIdByIdentity: new Map(),
-  accounts: new Map(),
-  emailTokens: new Map(),
-  emailTokenIds: new Map(),
-  sessions: new Map(),
-  sessionIdsByUser: new Map(),
-  apiKeys: new Map(),
-  apiKeyIdByDigest: new Map(),
-  apiKeyIdsByUser: new Map(),
-  pushRegistrations: new Map()
 })
-
-const identityKey = ({ id, providerType }: { readonly id: string; readonly providerType: ProviderType }): string =>
-  `${providerType} ${id}`
-
-const isEmailPassword = ({ providerType }: Identity): boolean => providerType === "local-userpass"
-
-const emailTokenKey = ({ accountId, kind }: Pick<EmailToken, "accountId" | "kind">): string => `${kind} ${accountId}`
-
-const pushKey = ({ deviceId, service, userId }: Omit<PushRegistration, "token">): string =>
-  `${userId} ${deviceId} ${service}`
-
-const getOrAdd = (sets: Map<string, Set<string>>, key: string): Set<string> => {
-  let set = sets.get(key)
-  if (set === undefined) sets.set(key, (set = new Set()))
-  return set
-}

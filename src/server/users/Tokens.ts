@@ -1,5 +1,6 @@
 /**
- * Session tokens: JSON Web Tokens that only HS256 with the application's own key can have signed.
+ * Session tokens: JSON Web Tokens that only HS256 with a key of the application's own can have signed. Which of its keys
+ * it was stands in the header.
  *
  * Which application a token belongs to stands in its claims; the key then proves it. A token of one application, or of
  * the other type, is therefore no token at all anywhere else.
@@ -19,6 +20,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { AccessTokenClaims, RefreshTokenClaims } from "../../protocol/Token.ts"
 import { Apps, type HostedApp } from "../Apps.ts"
+import { SigningKeys } from "./SigningKeys.ts"
 import type { Session } from "./State.ts"
 
 /**
@@ -74,18 +76,17 @@ export class Tokens extends Context.Service<
     readonly verifyRefresh: (token: Redacted.Redacted) => Effect.Effect<Verified<RefreshTokenClaims>, TokenRejected>
   }
 >()("effect-app-services/server/users/Tokens") {
-  static readonly layer: Layer.Layer<Tokens, never, Apps | Mac.Mac> = Layer.effect(
+  static readonly layer: Layer.Layer<Tokens, never, Apps | SigningKeys | Mac.Mac> = Layer.effect(
     Tokens,
     Effect.suspend(() => make)
   )
 }
 
-const header = Base64Url.encode(JSON.stringify({ alg: "HS256", typ: "JWT" }))
 const toJson = Schema.encodeEffect(Schema.fromJsonString(Schema.Unknown))
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { fatal: true })
 
-const Header = Schema.Struct({ alg: Schema.Literal("HS256") })
+const Header = Schema.Struct({ alg: Schema.Literal("HS256"), kid: Schema.String })
 const Unverified = Schema.Struct({ baas_domain_id: Schema.String, typ: Schema.String, exp: Schema.Int })
 const decodeHeader = Schema.decodeUnknownOption(Header)
 const decodeUnverified = Schema.decodeUnknownOption(Unverified)
@@ -95,10 +96,13 @@ const decodeRefresh = Schema.decodeUnknownOption(RefreshTokenClaims)
 const make = Effect.gen(function* () {
   const mac = yield* Mac.Mac
   const apps = yield* Apps
+  const keys = yield* SigningKeys
 
   const sign = Effect.fnUntraced(function* (hosted: HostedApp, claims: object) {
+    const { id: kid, key } = keys.current(hosted)
+    const header = Base64Url.encode(yield* Effect.orDie(toJson({ alg: "HS256", kid, typ: "JWT" })))
     const signed = `${header}.${Base64Url.encode(yield* Effect.orDie(toJson(claims)))}`
-    const tag = yield* Effect.orDie(mac.sign(hosted.key, encoder.encode(signed)))
+    const tag = yield* Effect.orDie(mac.sign(key, encoder.encode(signed)))
     return Redacted.make(`${signed}.${Base64Url.encode(tag)}`)
   })
 
@@ -114,13 +118,17 @@ const make = Effect.gen(function* () {
     const unverified = Option.getOrUndefined(decodeUnverified(payload))
     const hosted = unverified === undefined ? undefined : apps.byDomainId.get(unverified.baas_domain_id)
     // the header has no say in how the token is checked, but one that names another algorithm is nobody's token
-    if (hosted === undefined || unverified === undefined || Option.isNone(decodeHeader(head))) {
+    const header = Option.getOrUndefined(decodeHeader(head))
+    if (hosted === undefined || unverified === undefined || header === undefined) {
       return yield* new TokenRejected({ why: "signature" })
     }
-    const valid = yield* Effect.orDie(mac.verify(hosted.key, tag, encoder.encode(`${parts[0]}.${parts[1]}`)))
+    const now = yield* Clock.currentTimeMillis
+    // which types a key is good for is asked of the type that is claimed, and what is claimed is then proved
+    const known = keys.find(hosted, header.kid, unverified.typ === "refresh" ? "refresh" : "access", now)
+    if (known === undefined) return yield* new TokenRejected({ why: "signature" })
+    const valid = yield* Effect.orDie(mac.verify(known.key, tag, encoder.encode(`${parts[0]}.${parts[1]}`)))
     if (!valid) return yield* new TokenRejected({ why: "signature" })
     if (unverified.typ !== type) return yield* new TokenRejected({ why: "type" })
-    const now = yield* Clock.currentTimeMillis
     if (unverified.exp * 1000 <= now) return yield* new TokenRejected({ why: "expired" })
     const claims = Option.getOrUndefined(decode(payload))
     return claims === undefined ? yield* new TokenRejected({ why: "malformed" }) : { hosted, claims }

@@ -1,21 +1,11 @@
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import * as NodePath from "@effect/platform-node/NodePath"
 import { assert, describe, it } from "@effect/vitest"
 import { ObjectId } from "bson"
-import { ConfigProvider, Effect, Layer, Redacted } from "effect"
+import { ConfigProvider, Effect, Redacted } from "effect"
 import { AppDirectory } from "effect-app-services/server"
 import { basename, join } from "node:path"
 import { inspect } from "node:util"
 import { ask, directory, inProcess, loginPath } from "../support.ts"
-
-const Files = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer)
-const load = (files: Record<string, unknown>) =>
-  Effect.flatMap(directory(files), (folder) => AppDirectory.load(folder)).pipe(Effect.provide(Files))
-const refuse = (files: Record<string, unknown>) => Effect.flip(load(files))
-
-const userpass = (config: object) => ({
-  "local-userpass": { name: "local-userpass", type: "local-userpass", disabled: false, config }
-})
+import { Files, load, refuse, said, userpass } from "./support.ts"
 
 describe("AppDirectory.load", () => {
   it.effect("reads the example", () =>
@@ -176,12 +166,9 @@ describe("AppDirectory.load", () => {
         "hosting/config.json": { enabled: true },
         "graphql/config.json": { use_natural_pluralization: true }
       })
-      const at = (file: string | undefined) =>
-        app.report
-          .filter((notice) => notice.file === file)
-          .map(({ message }) => message)
-          .join("\n")
+      const at = (file?: string) => said(app, file)
       assert.match(at("realm_config.json"), /empty/)
+      assert.match(at(), /no file says which "app_id" .* served as "app-.*--app-id/)
       assert.match(at("auth/providers.json"), /reset function "gone" of "local-userpass" does not exist/)
       assert.match(at("auth/providers.json"), /"oauth2-facebook" is not supported/)
       assert.match(at("auth/providers.json"), /authentication function "nope"/)
@@ -204,7 +191,7 @@ describe("AppDirectory.load", () => {
       assert.match(at("sync/config.json"), /Device Sync/)
       assert.match(at("hosting/config.json"), /not served/)
       assert.strictEqual(at("graphql/config.json"), "")
-      assert.strictEqual(app.report.length, 15)
+      assert.strictEqual(app.report.length, 16)
     })
   )
 

@@ -133,8 +133,9 @@ describe("what functions of an exported application find", () => {
       "context.services.get('tw').messages",
       'services.get("tw").messages is not supported by this server; supported: db'
     ],
-    ["context.http.get({ url: 'http://x' })", "context.http is not supported by this server; supported: app, user"],
-    ["utils.crypto.hash('a')", "utils.crypto is not supported by this server"],
+    ["context.graphql.query", "context.graphql is not supported by this server; supported: app, user"],
+    ["utils.gzip('a')", "utils.gzip is not supported by this server; supported: crypto, jwt"],
+    ["utils.crypto.random()", "utils.crypto.random is not supported by this server; supported: hash, hmac"],
     [
       "require('no-such-package')",
       "Cannot find module 'no-such-package': install it in the application's functions/node_modules"

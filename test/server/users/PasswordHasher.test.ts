@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import { SecureRandom } from "effect/crypto"
-import { costs, PasswordHasher } from "../../../src/server/users/PasswordHasher.ts"
+import { costs, noPassword, PasswordHasher, problemOf } from "../../../src/server/users/PasswordHasher.ts"
+import { scryptSync } from "node:crypto"
 
 const password = Redacted.make("correct horse")
 const Testing = PasswordHasher.layerTesting.pipe(Layer.provide(SecureRandom.layerWebCrypto))
@@ -42,9 +43,37 @@ describe("PasswordHasher", () => {
   it.effect("refuses a hash that is none", () =>
     Effect.gen(function* () {
       const hasher = yield* PasswordHasher
-      for (const text of ["", "correct horse", "$scrypt$ln=4,r=1,p=1$!$!", "$2b$10$abcdefghijklmnopqrstuv"]) {
-        assert.isFalse(yield* hasher.verify(password, Redacted.make(text)))
+      const rest = `${"A".repeat(22)}$${"A".repeat(43)}`
+      const others = {
+        "": /is no hash of the form/,
+        "correct horse": /is no hash of the form/,
+        "$scrypt$ln=4,r=1,p=1$!$!": /is no hash of the form/,
+        "$scrypt$ln=4,r=1,p=1$AAAA$AAAA": /is no hash of the form/,
+        [`$scrypt$ln=30,r=8,p=1$${rest}`]: /is no hash of the form/,
+        [`$scrypt$ln=16,r=1,p=1$${rest}`]: /is no hash of the form/,
+        [`$scrypt$ln=4,r=1,p=99$${rest}`]: /is no hash of the form/,
+        $2b$10$abcdefghijklmnopqrstuv: /is a hash by bcrypt/,
+        "$argon2id$v=19$m=65536": /is a hash by Argon2/
       }
+      for (const [text, problem] of Object.entries(others)) {
+        assert.isFalse(yield* hasher.verify(password, Redacted.make(text)), text)
+        assert.match(problemOf(Redacted.make(text)) ?? "", problem, text)
+      }
+      assert.isFalse(yield* hasher.verify(Redacted.make("*"), noPassword))
+      assert.isUndefined(problemOf(Redacted.make(`$scrypt$ln=4,r=1,p=1$${rest}`)))
+    }).pipe(Effect.provide(Testing))
+  )
+
+  it.effect("checks what another scrypt made, with padding and without", () =>
+    Effect.gen(function* () {
+      const hasher = yield* PasswordHasher
+      const salt = Buffer.from("0123456789abcdef")
+      const hash = scryptSync("correct horse", salt, 32, { N: 1024, r: 4, p: 2 })
+      const [paddedSalt, paddedHash] = [salt.toString("base64"), hash.toString("base64")]
+      for (const rest of [`${paddedSalt}$${paddedHash}`, `${paddedSalt}$${paddedHash}`.replaceAll("=", "")]) {
+        assert.isTrue(yield* hasher.verify(password, Redacted.make(`$scrypt$ln=10,r=4,p=2$${rest}`)))
+      }
+      assert.match(Redacted.value(yield* hasher.hash(password)), /^\$scrypt\$ln=4,r=1,p=1\$[\w+/]{22}\$[\w+/]{43}$/)
     }).pipe(Effect.provide(Testing))
   )
 

@@ -64,16 +64,24 @@ describe("session tokens", () => {
       const { access_token } = yield* anonymous()
       const payload = claims(access_token)
       const [head, body, tag] = access_token.split(".")
+      const header = JSON.parse(Buffer.from(head, "base64url").toString()) as Record<string, string>
+      assert.deepStrictEqual(Object.keys(header), ["alg", "kid", "typ"])
+      assert.match(header["kid"], /^[0-9a-f]{16}$/)
+      const { kid, ...keyless } = header
       const forged = {
-        "no algorithm": `${encode({ alg: "none", typ: "JWT" })}.${body}.`,
-        "no algorithm, tag kept": `${encode({ alg: "none", typ: "JWT" })}.${body}.${tag}`,
-        "another algorithm": sign({ alg: "HS512", typ: "JWT" }, payload, "key", "sha512"),
-        "another key": sign({ alg: "HS256", typ: "JWT" }, payload, "key"),
-        "an empty key": sign({ alg: "HS256", typ: "JWT" }, payload, "\0"),
+        "no algorithm": `${encode({ ...header, alg: "none" })}.${body}.`,
+        "no algorithm, tag kept": `${encode({ ...header, alg: "none" })}.${body}.${tag}`,
+        "another algorithm": sign({ ...header, alg: "HS512" }, payload, "key", "sha512"),
+        "another key": sign(header, payload, "key"),
+        "an empty key": sign(header, payload, "\0"),
+        "the key's id as the key": sign(header, payload, kid),
+        "no key's id": sign(keyless, payload, "key"),
+        "a strange key's id": sign({ ...header, kid: "__proto__" }, payload, "key"),
+        "a key's id that is no text": sign({ ...header, kid: 0 }, payload, "key"),
         "other claims": `${head}.${encode({ ...payload, sub: "0".repeat(24) })}.${tag}`,
         "a shorter tag": `${head}.${body}.${tag.slice(0, 20)}`,
-        "no domain": sign({ alg: "HS256" }, { ...payload, baas_domain_id: undefined }, "key"),
-        "a strange domain": sign({ alg: "HS256" }, { ...payload, baas_domain_id: "__proto__" }, "key")
+        "no domain": sign(header, { ...payload, baas_domain_id: undefined }, "key"),
+        "a strange domain": sign(header, { ...payload, baas_domain_id: "__proto__" }, "key")
       }
       for (const [how, token] of Object.entries(forged)) {
         const { status, text } = yield* profile(token)

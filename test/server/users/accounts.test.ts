@@ -137,11 +137,12 @@ describe("a disabled user", () => {
   it.effect("has to be there", () =>
     Effect.gen(function* () {
       const admin = yield* Admin.Admin
-      for (const operation of [admin.disableUser("my-app", "nobody"), admin.enableUser("other", "nobody")]) {
-        const error = yield* Effect.flip(operation)
-        assert.strictEqual(error._tag, "UserNotFound")
-        assert.match(error.message, /has no user nobody/)
-      }
+      const unknown = yield* Effect.flip(admin.disableUser("my-app", "nobody"))
+      assert.strictEqual(unknown._tag, "UserNotFound")
+      assert.match(unknown.message, /has no user nobody/)
+      const elsewhere = yield* Effect.flip(admin.enableUser("other", "nobody"))
+      assert.strictEqual(elsewhere._tag, "AppNotFound")
+      assert.strictEqual(elsewhere.message, 'there is no application "other", there is my-app')
     }).pipe(withApps(app))
   )
 })

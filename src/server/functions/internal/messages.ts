@@ -43,6 +43,11 @@ export interface Setup {
   readonly sources: ReadonlyMap<string, SourceFunction>
   readonly values: ReadonlyMap<string, string>
   readonly environment: string
+  readonly deployment: string
+  /** The types of services that are no data sources, by name. */
+  readonly services: ReadonlyMap<string, string>
+  /** How long a call may take. */
+  readonly timeLimitMillis: number
   /** Two numbers of 32 bits, at {@link received} and {@link begun}. */
   readonly shared: Int32Array
 }

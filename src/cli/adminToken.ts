@@ -1,0 +1,79 @@
+/**
+ * How the commands that administer a server come to know its token: `serve` leaves it in a file of the user's home that
+ * nobody else may read, by the port that the server listens on. Whoever may read the file may administer the server.
+ *
+ * The variable `APP_SERVICES_ADMIN_TOKEN` comes before: a server takes its token from there, and so do the commands.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import * as Redacted from "effect/Redacted"
+import { homedir } from "node:os"
+
+/**
+ * Where a server's token may come from.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const variable = "APP_SERVICES_ADMIN_TOKEN"
+
+const given = Config.option(Config.Redacted(variable)).pipe(
+  Effect.orDie,
+  Effect.map(Option.filter((token) => Redacted.value(token) !== ""))
+)
+
+/**
+ * The token of the variable, or one of this start.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: Effect.Effect<Redacted.Redacted> = Effect.gen(function* () {
+  const random = yield* SecureRandom.SecureRandom
+  return Option.getOrElse(yield* given, () => undefined) ?? Redacted.make(Hex.encode(yield* random.randomBytes(32)))
+}).pipe(Effect.provide(SecureRandom.layerWebCrypto))
+
+/** The file that holds the token of the server on a port. */
+const fileOf = (port: string) =>
+  Effect.map(Path.Path, (path) => path.join(homedir(), ".effect-app-services", `${port}.token`))
+
+/**
+ * Leaves the token for the commands until the scope closes. Answers with the file.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const publish = Effect.fnUntraced(function* (port: string, token: Redacted.Redacted) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const file = yield* fileOf(port)
+  yield* fs.makeDirectory(path.dirname(file), { recursive: true, mode: 0o700 })
+  // a new file is nobody else's to read from its first byte on; one that a killed server left may be
+  yield* fs.remove(file, { force: true })
+  yield* Effect.acquireRelease(
+    fs.writeFileString(file, `${Redacted.value(token)}\n`, { flag: "wx", mode: 0o600 }),
+    () => Effect.ignore(fs.remove(file, { force: true }))
+  )
+  return file
+})
+
+/**
+ * The token of the server on a port, where there is any.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const read = Effect.fnUntraced(function* (port: string) {
+  const token = yield* given
+  if (Option.isSome(token)) return token
+  const fs = yield* FileSystem.FileSystem
+  const text = yield* Effect.option(fs.readFileString(yield* fileOf(port)))
+  return Option.map(text, (it) => Redacted.make(it.trim()))
+})

@@ -1,0 +1,156 @@
+/**
+ * How the commands reach the administration API of a server that runs, and what they say where they do not.
+ *
+ * @since 0.1.0
+ */
+import * as CliError from "effect/cli/CliError"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as HttpApiClient from "effect/http-api/HttpApiClient"
+import type * as FileSystem from "effect/FileSystem"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Option from "effect/Option"
+import type * as Path from "effect/Path"
+import type * as Schema from "effect/Schema"
+import { AdminApi, type TokenRejected } from "../server/AdminApi.ts"
+import type {
+  AccountInUse,
+  AccountNotFound,
+  AppNotFound,
+  Refused,
+  SessionNotFound,
+  UserNotFound
+} from "../server/AdminModels.ts"
+import * as AdminToken from "./adminToken.ts"
+
+/**
+ * The flags of every command that talks to a server.
+ *
+ * @category flags
+ * @since 0.1.0
+ */
+export const flags = {
+  url: Flag.String("url").pipe(
+    Flag.withDescription("Where the server listens, on this machine"),
+    Flag.withDefault("http://127.0.0.1:9090")
+  ),
+  app: Flag.String("app").pipe(
+    Flag.withDescription("The application's id; needed where the server has several"),
+    Flag.optional
+  ),
+  json: Flag.Boolean("json").pipe(Flag.withDescription("Print lines of JSON, for scripts"), Flag.withDefault(false))
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Client = HttpApiClient.ForApi<typeof AdminApi>
+
+/**
+ * A failure with a message for people.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const problem = (userMessage: string, cause: unknown = userMessage) =>
+  new CliError.UserError({ cause, userMessage })
+
+/**
+ * Whether a URL leads to this machine by its loopback interface, which is all that administration answers.
+ *
+ * @category predicates
+ * @since 0.1.0
+ */
+export const isLoopback = ({ hostname }: URL): boolean => /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname)
+
+const connect = Effect.fnUntraced(function* (text: string) {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol !== "http:") return yield* problem(`--url takes a URL such as http://127.0.0.1:9090, not "${text}"`)
+  if (!isLoopback(url)) {
+    return yield* problem(
+      `a server is administered from its own machine: give --url as http://127.0.0.1:${url.port || 80}`
+    )
+  }
+  const port = url.port === "" ? "80" : url.port
+  const token = yield* AdminToken.read(port)
+  const client = yield* HttpApiClient.make(AdminApi, {
+    baseUrl: url.origin,
+    transformClient: HttpClient.mapRequest((request) =>
+      Option.isSome(token) ? HttpClientRequest.bearerToken(request, token.value) : request
+    )
+  }).pipe(Effect.provide(FetchHttpClient.layer))
+  return client
+})
+
+type Failure =
+  | HttpClientError.HttpClientError
+  | Schema.SchemaError
+  | TokenRejected
+  | AccountInUse
+  | AccountNotFound
+  | AppNotFound
+  | Refused
+  | SessionNotFound
+  | UserNotFound
+
+const explain =
+  (url: string) =>
+  (error: Failure | CliError.UserError): CliError.UserError => {
+    switch (error._tag) {
+      case "UserError":
+        return error
+      case "HttpClientError":
+        return error.reason._tag === "TransportError"
+          ? problem(`no server answers at ${url}: start one with "serve", or say with --url where it listens`, error)
+          : (error.response?.status ?? 0) >= 500
+            ? problem(`the server at ${url} failed: what it prints itself says why`, error)
+            : problem(notOurs(url), error)
+      case "SchemaError":
+        return problem(notOurs(url), error)
+      case "TokenRejected":
+        return problem(
+          `the server at ${url} takes no orders from here: another user started it, or another program; its token goes into ${AdminToken.variable}`,
+          error
+        )
+      default:
+        return problem(error.message, error)
+    }
+  }
+
+const notOurs = (url: string) =>
+  `what answers at ${url} has no administration: is it another program, or another version?`
+
+/**
+ * Uses the administration of the server at a URL. Every failure says what to do.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const administer = <A, R>(
+  url: string,
+  use: (client: Client) => Effect.Effect<A, Failure | CliError.UserError, R>
+): Effect.Effect<A, CliError.UserError, R | FileSystem.FileSystem | Path.Path> =>
+  Effect.mapError(Effect.flatMap(connect(url), use), explain(url))
+
+/**
+ * The application that a command is about: the one that is named, or the only one.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const appOf = Effect.fnUntraced(function* (client: Client, named: Option.Option<string>) {
+  const ids = (yield* client.server.apps()).map(({ id }) => id)
+  if (Option.isSome(named)) {
+    return ids.includes(named.value)
+      ? named.value
+      : yield* problem(`no application "${named.value}", there is ${ids.join(", ")}`)
+  }
+  const [only, ...others] = ids
+  return only === undefined || others.length > 0
+    ? yield* problem(`the server has several applications: name one with --app, of ${ids.join(", ")}`)
+    : only
+})

@@ -1,0 +1,50 @@
+/**
+ * What the commands that work on a data directory share.
+ *
+ * @since 0.1.0
+ */
+import * as Argument from "effect/cli/Argument"
+import * as CliError from "effect/cli/CliError"
+import * as Effect from "effect/Effect"
+import * as DataDirectory from "../server/storage/DataDirectory.ts"
+import { isJournalError, type Journal, type JournalError } from "../server/storage/Journal.ts"
+
+/**
+ * The directory that a command works on.
+ *
+ * @category arguments
+ * @since 0.1.0
+ */
+export const directory = Argument.String("directory").pipe(
+  Argument.withDescription("A data directory, as made by serve --data; no server may be using it")
+)
+
+/**
+ * Runs a command with the journal of a directory; whatever is wrong with that is told to the user.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const withJournal =
+  (directory: string, options?: DataDirectory.Options) =>
+  <A, R>(
+    command: Effect.Effect<A, CliError.UserError | JournalError, R>
+  ): Effect.Effect<A, CliError.UserError, Exclude<R, Journal>> =>
+    command.pipe(
+      Effect.provide(DataDirectory.layer(directory, options)),
+      // of what changes users, a journal that fails is the defect
+      Effect.catchDefect((defect) => (isJournalError(defect) ? Effect.fail(defect) : Effect.die(defect))),
+      Effect.catchTags({
+        DataDirectoryError: (error) => refuse(error.message, error),
+        JournalError: (error) => refuse(`the data directory ${directory}: ${error.message}`, error)
+      })
+    )
+
+/**
+ * Ends a command with a message for its user.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const refuse = (userMessage: string, cause?: unknown): Effect.Effect<never, CliError.UserError> =>
+  Effect.fail(new CliError.UserError({ cause, userMessage }))

@@ -1,0 +1,65 @@
+/**
+ * `effect-app-services keys`: the keys that sign the tokens of applications.
+ *
+ * @since 0.1.0
+ */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as SigningKeys from "../server/users/SigningKeys.ts"
+import { directory, refuse, withJournal } from "./dataDirectory.ts"
+
+const rotate = Command.make(
+  "rotate",
+  {
+    directory,
+    app: Flag.String("app").pipe(
+      Flag.withDescription("The id of one application; all of them unless given"),
+      Flag.optional
+    ),
+    revoke: Flag.Boolean("revoke").pipe(
+      Flag.withDescription("Drop the old keys at once, as after a leak: every session ends, anonymous ones for good"),
+      Flag.withDefault(false)
+    )
+  },
+  ({ app, directory, revoke }) =>
+    Effect.gen(function* () {
+      const known = yield* SigningKeys.appIds
+      const chosen = Option.match(app, { onNone: () => known, onSome: (id) => known.filter((it) => it === id) })
+      if (chosen.length === 0) {
+        return yield* refuse(
+          `the data directory ${directory} has no keys${Option.isSome(app) ? ` of "${app.value}"` : ""}; ` +
+            `it has those of: ${known.length === 0 ? "nobody" : known.join(", ")}`
+        )
+      }
+      for (const appId of chosen) {
+        const { current, older, sessions } = yield* SigningKeys.rotate(appId, { revoke })
+        yield* Console.log(
+          `${appId}: new tokens are signed with key ${current}; ` +
+            (revoke
+              ? `no older token is good, ${sessions} sessions ended`
+              : `older keys that still check tokens: ${older}`)
+        )
+      }
+    }).pipe(withJournal(directory, { create: false }), Effect.provide(SecureRandom.layerWebCrypto))
+).pipe(
+  Command.withDescription("Sign new tokens with a new key; sessions go on unless the old keys are revoked"),
+  Command.withExamples([
+    { command: "effect-app-services keys rotate ./data", description: "As a precaution" },
+    { command: "effect-app-services keys rotate ./data --app shop --revoke", description: "After a leak" }
+  ])
+)
+
+/**
+ * The commands.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const keys = Command.make("keys").pipe(
+  Command.withDescription("The keys that sign tokens"),
+  Command.withSubcommands([rotate])
+)

@@ -1,0 +1,182 @@
+/**
+ * What the `users` commands change, on a server that runs.
+ *
+ * @since 0.1.0
+ */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Prompt from "effect/cli/Prompt"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
+import { administer, appOf, type Client, flags, problem } from "./connection.ts"
+import { printable } from "./terminal.ts"
+import { findUser, userArgument } from "./userLists.ts"
+
+const email = Argument.String("email").pipe(Argument.withDescription("The e-mail address, as it was registered"))
+
+const Done = Schema.Struct({ event: Schema.String, app: Schema.String, subject: Schema.String })
+const encodeDone = Schema.encodeEffect(Schema.fromJsonString(Done))
+
+const report = (json: boolean, app: string, event: string, subject: string) =>
+  json
+    ? Effect.flatMap(Effect.orDie(encodeDone({ event, app, subject })), (line) => Console.log(line))
+    : Console.log(`${event} ${printable(subject)}`)
+
+/** A password that no list of processes shows: typed in, or the first line of what is piped in. */
+const readPassword = Effect.gen(function* () {
+  const stdio = yield* Stdio.Stdio
+  if (yield* stdio.stdinIsTerminal) return yield* Prompt.run(Prompt.Password({ message: "password" }))
+  const text = yield* Effect.orDie(Stream.mkString(Stream.decodeText(stdio.stdin)))
+  return Redacted.make(text.split(/\r?\n/, 1)[0] ?? "")
+})
+
+type UserRequest = { readonly params: { readonly app: string; readonly userId: string } }
+
+/** A command that does something to one user. */
+const onUser = (
+  name: string,
+  done: string,
+  description: string,
+  act: (client: Client, request: UserRequest) => ReturnType<Client["users"]["disable"]>
+) =>
+  Command.make(name, { ...flags, user: userArgument }, ({ app, json, url, user }) =>
+    administer(url, (client) =>
+      Effect.gen(function* () {
+        const appId = yield* appOf(client, app)
+        // what is no user fails with the server's words for it
+        const userId = (yield* findUser(client, appId, user))?.id ?? user
+        yield* act(client, { params: { app: appId, userId } })
+        yield* report(json, appId, done, userId)
+      })
+    )
+  ).pipe(Command.withDescription(description))
+
+/**
+ * @category commands
+ * @since 0.1.0
+ */
+export const disable = onUser(
+  "disable",
+  "disabled",
+  "End a user's sessions, and refuse the user until enabled",
+  (client, request) => client.users.disable(request)
+)
+
+/**
+ * @category commands
+ * @since 0.1.0
+ */
+export const enable = onUser("enable", "enabled", "Let a disabled user log in again", (client, request) =>
+  client.users.enable(request)
+)
+
+/**
+ * Ends sessions of a user.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const revoke = Command.make(
+  "revoke",
+  {
+    ...flags,
+    user: userArgument,
+    session: Flag.String("session").pipe(
+      Flag.withDescription("End this one alone, by its id as `show` has it"),
+      Flag.optional
+    )
+  },
+  ({ app, json, session, url, user }) =>
+    administer(url, (client) =>
+      Effect.gen(function* () {
+        const appId = yield* appOf(client, app)
+        const params = { app: appId, userId: (yield* findUser(client, appId, user))?.id ?? user }
+        yield* Option.isSome(session)
+          ? client.users.revoke({ params: { ...params, sessionId: session.value } })
+          : client.users.revokeAll({ params })
+        yield* report(
+          json,
+          appId,
+          "revoked",
+          Option.getOrElse(session, () => params.userId)
+        )
+      })
+    )
+).pipe(Command.withDescription("End the sessions of a user, or one of them: the user has to log in again"))
+
+/**
+ * Deletes a user, or an account that nobody logged in with yet.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const remove = Command.make("delete", { ...flags, user: userArgument }, ({ app, json, url, user }) =>
+  administer(url, (client) =>
+    Effect.gen(function* () {
+      const appId = yield* appOf(client, app)
+      const found = yield* findUser(client, appId, user)
+      if (found === undefined && user.includes("@")) {
+        yield* client.accounts.remove({ params: { app: appId }, payload: { email: user } })
+      } else yield* client.users.remove({ params: { app: appId, userId: found?.id ?? user } })
+      yield* report(json, appId, "deleted", found?.id ?? user)
+    })
+  )
+).pipe(Command.withDescription("Delete a user with all sessions and keys, or an address that never logged in"))
+
+/**
+ * Confirms an e-mail address.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const confirm = Command.make("confirm", { ...flags, email }, ({ app, email, json, url }) =>
+  administer(url, (client) =>
+    Effect.gen(function* () {
+      const appId = yield* appOf(client, app)
+      yield* client.accounts.confirm({ params: { app: appId }, payload: { email } })
+      yield* report(json, appId, "confirmed", email)
+    })
+  )
+).pipe(Command.withDescription("Confirm an e-mail address in place of its owner"))
+
+/**
+ * Makes a user with e-mail and password.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const create = Command.make("create", { ...flags, email }, ({ app, email, json, url }) =>
+  administer(url, (client) =>
+    Effect.gen(function* () {
+      const appId = yield* appOf(client, app)
+      const password = yield* asked
+      const { id } = yield* client.users.create({ params: { app: appId }, payload: { email, password } })
+      yield* report(json, appId, "created", id)
+    })
+  )
+).pipe(Command.withDescription("Make a user with a confirmed e-mail address; the password is read from the input"))
+
+/**
+ * Sets a password.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const password = Command.make("password", { ...flags, email }, ({ app, email, json, url }) =>
+  administer(url, (client) =>
+    Effect.gen(function* () {
+      const appId = yield* appOf(client, app)
+      const password = yield* asked
+      yield* client.accounts.setPassword({ params: { app: appId }, payload: { email, password } })
+      yield* report(json, appId, "changed the password of", email)
+    })
+  )
+).pipe(Command.withDescription("Set a password, which ends the user's sessions; it is read from the input"))
+
+const asked = Effect.catchTag(readPassword, "QuitError", (error) => Effect.fail(problem("no password", error)))

@@ -1,0 +1,117 @@
+/**
+ * `effect-app-services users export` and `users import`: users leave as lines of JSON, and arrive as such. The format is
+ * that of `UserFile`.
+ *
+ * @since 0.1.0
+ */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
+import { attempt, Journal } from "../server/storage/Journal.ts"
+import { appIds } from "../server/users/internal/tables.ts"
+import { State } from "../server/users/State.ts"
+import * as UserFile from "../server/users/UserFile.ts"
+import { directory, refuse, withJournal } from "./dataDirectory.ts"
+
+const app = Flag.String("app").pipe(Flag.withDescription("The id of the application"))
+
+/**
+ * Writes the users of an application to standard output.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const exportUsers = Command.make("export", { app, directory }, ({ app, directory }) =>
+  Effect.gen(function* () {
+    const state = yield* State
+    const records = yield* state.records(app)
+    if (records.length === 0) {
+      const journal = yield* Journal
+      const known = [...(yield* attempt(() => appIds(journal)))]
+      return yield* refuse(
+        `the data directory ${directory} has no users of "${app}"; ` +
+          `it has those of: ${known.length === 0 ? "nobody" : known.join(", ")}`
+      )
+    }
+    const lines = yield* UserFile.write(records)
+    const stdio = yield* Stdio.Stdio
+    yield* Stream.fromIterable(lines).pipe(
+      Stream.map((line) => `${line}\n`),
+      Stream.run(stdio.stdout({ endOnDone: false })),
+      Effect.catch((error) => refuse(`cannot write to standard output: ${error.message}`, error))
+    )
+    yield* Console.error(`${records.length} users of ${app}; the file holds their password hashes`)
+  }).pipe(Effect.provide(State.layer), withJournal(directory, { create: false }))
+).pipe(
+  Command.withDescription("Write users as lines of JSON, with password hashes and digests of API keys"),
+  Command.withExamples([
+    { command: "effect-app-services users export ./data --app shop > users.jsonl", description: "Into a file" }
+  ])
+)
+
+/**
+ * Adds users from standard input to an application, all or none.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const importUsers = Command.make(
+  "import",
+  {
+    app,
+    directory,
+    skipExisting: Flag.Boolean("skip-existing").pipe(
+      Flag.withDescription(
+        "Leave users alone who are there already by id, identity or address; else they are an error"
+      ),
+      Flag.withDefault(false)
+    )
+  },
+  ({ app, directory, skipExisting }) =>
+    Effect.gen(function* () {
+      const { stdin, stdinIsTerminal } = yield* Stdio.Stdio
+      if (yield* stdinIsTerminal) return yield* refuse("users are read from standard input: add < users.jsonl")
+      const text = yield* Effect.catch(Stream.mkString(Stream.decodeText(stdin)), (error) =>
+        refuse(`cannot read standard input: ${error.message}`, error)
+      )
+      const lines = yield* Effect.catch(UserFile.read(app, text), (error) =>
+        refuse(`nothing was imported: ${error.message}`, error)
+      )
+      if (lines.length === 0) return yield* refuse("nothing was imported: standard input holds no users")
+      const added = yield* addAll(app, lines, skipExisting).pipe(Effect.provide(State.layer), withJournal(directory))
+      const skipped = lines.length - added
+      yield* Console.log(`${added} users imported into ${app}${skipped === 0 ? "" : `, ${skipped} were there already`}`)
+    })
+).pipe(
+  Command.withDescription("Add users from lines of JSON, all or none"),
+  Command.withExamples([
+    { command: "effect-app-services users import ./data --app shop < users.jsonl", description: "From a file" }
+  ])
+)
+
+const addAll = Effect.fnUntraced(function* (
+  app: string,
+  lines: Effect.Success<ReturnType<typeof UserFile.read>>,
+  skipExisting: boolean
+) {
+  const state = yield* State
+  return yield* Effect.catch(
+    state.addRecords(
+      app,
+      lines.map(({ record }) => record),
+      { skipExisting }
+    ),
+    ({ index, twice, what }) =>
+      refuse(
+        `nothing was imported: line ${lines[index]?.line}: ${names[what]} ` +
+          (twice
+            ? "is in an earlier line too"
+            : `is there already${what === "apiKey" ? "" : "; --skip-existing leaves such users alone"}`)
+      )
+  )
+})
+
+const names = { user: "the user's id", identity: "an identity", account: "the address", apiKey: "an API key" }

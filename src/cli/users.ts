@@ -1,0 +1,33 @@
+/**
+ * `effect-app-services users`: everything about the users of an application.
+ *
+ * @since 0.1.0
+ */
+import * as Command from "effect/cli/Command"
+import * as UserActions from "./userActions.ts"
+import { exportUsers, importUsers } from "./userFiles.ts"
+import * as UserLists from "./userLists.ts"
+
+/**
+ * The command.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const users = Command.make("users").pipe(
+  Command.withDescription("See and change the users of an application"),
+  Command.withSubcommands([
+    UserLists.list,
+    UserLists.accounts,
+    UserLists.show,
+    UserActions.create,
+    UserActions.confirm,
+    UserActions.password,
+    UserActions.revoke,
+    UserActions.disable,
+    UserActions.enable,
+    UserActions.remove,
+    exportUsers,
+    importUsers
+  ])
+)

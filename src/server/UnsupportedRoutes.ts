@@ -1,0 +1,28 @@
+/**
+ * The routes of features that exported applications may have and this server has not: whoever asks for one learns which
+ * feature it is.
+ *
+ * @since 0.1.0
+ */
+
+const ofApp = String.raw`^(?:/api/client/v2\.0)?/app/[^/]+`
+
+const features: ReadonlyArray<readonly [route: RegExp, feature: string]> = [
+  [new RegExp(`${ofApp}/endpoint/data/`), "the Data API is"],
+  [new RegExp(`${ofApp}/endpoint/`), "HTTPS endpoints are"],
+  [new RegExp(`${ofApp}/service/[^/]+/incoming_webhook/`), "incoming webhooks are"],
+  [new RegExp(`${ofApp}/graphql$`), "GraphQL is"],
+  [new RegExp(`${ofApp}/realm-sync$`), "Device Sync is"],
+  [/^\/api\/client\/v2\.0\/(?:app\/[^/]+\/)?auth\/(?:callback|providers\/oauth2-[^/]+)/, "OAuth 2.0 by redirect is"]
+]
+
+/**
+ * What to say of a path that no route serves, where it belongs to one of the features.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const explain = (path: string): string | undefined => {
+  const feature = features.find(([route]) => route.test(path))?.[1]
+  return feature === undefined ? undefined : `${feature} not supported by this server`
+}

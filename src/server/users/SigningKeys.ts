@@ -1,0 +1,222 @@
+/**
+ * The keys that sign an application's tokens. New tokens are signed with the newest; older keys check what they signed
+ * for as long as any of it may live.
+ *
+ * Keys are in the journal, so where that keeps rows they outlive the server. There they are in clear, as they have to be:
+ * whoever can read a data directory can make tokens.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Mac from "effect/crypto/Mac"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Base64Url from "effect/encoding/Base64Url"
+import * as Hex from "effect/encoding/Hex"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { hkdfSync } from "node:crypto"
+import { Apps, AppsError, type HostedApp } from "../Apps.ts"
+import { attempt, Journal, JournalError } from "../storage/Journal.ts"
+import { type Edit, Table, write } from "../storage/Table.ts"
+import * as Tables from "./internal/tables.ts"
+
+/**
+ * A key as its application uses it. Its id goes with every token, and tells nothing about it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SigningKey {
+  readonly id: string
+  readonly key: Mac.Key<typeof Mac.hmacSha256>
+  /** When another key took its place, in milliseconds since 1970. */
+  readonly retiredAt: number | undefined
+}
+
+/**
+ * The signing keys of the hosted applications.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class SigningKeys extends Context.Service<
+  SigningKeys,
+  {
+    /** The key that signs. */
+    readonly current: (hosted: HostedApp) => SigningKey
+    /**
+     * The key of an id that may have signed a token of that type. One that another took the place of is good for access
+     * tokens only while any of its own may live: whoever stole it could make others.
+     */
+    readonly find: (hosted: HostedApp, id: string, type: "access" | "refresh", now: number) => SigningKey | undefined
+  }
+>()("effect-app-services/server/users/SigningKeys") {
+  /**
+   * The keys that the journal has, after those that nothing needs any more are dropped; a new one for an application that
+   * has none. With `signingKey`, which no journal may be beside, each application's key is derived from that.
+   */
+  static readonly layer = (
+    signingKey?: Redacted.Redacted
+  ): Layer.Layer<SigningKeys, AppsError | JournalError, Apps | Journal | SecureRandom.SecureRandom> =>
+    Layer.effect(SigningKeys, make(signingKey))
+}
+
+const StoredKey = Schema.Struct({
+  id: Schema.String,
+  secret: Schema.RedactedFromValue(Schema.String),
+  createdAt: Schema.Finite,
+  retiredAt: Schema.optionalKey(Schema.Finite)
+})
+
+type StoredKey = typeof StoredKey.Type
+
+const prefix = "keys/"
+
+const open = (journal: Journal["Service"], appId: string): Table<StoredKey> =>
+  new Table(journal, { name: `${prefix}${appId}`, schema: StoredKey, key: ({ id }) => id })
+
+const keysOf = (table: Table<StoredKey>): ReadonlyArray<StoredKey> => Array.from(table.rows.values())
+
+/**
+ * The applications that a journal has keys of.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const appIds: Effect.Effect<ReadonlyArray<string>, JournalError, Journal> = Effect.flatMap(Journal, (journal) =>
+  attempt(() => journal.tables(prefix).map((name) => name.slice(prefix.length)))
+)
+
+/**
+ * What a rotation did.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Rotated {
+  /** The id of the key that signs from now on. */
+  readonly current: string
+  /** How many older ones go on checking tokens. */
+  readonly older: number
+  /** How many sessions ended. */
+  readonly sessions: number
+}
+
+/**
+ * Puts a new key in the place of the one that signs, for the next start of the server. With `revoke` the older keys are
+ * dropped at once, and with them every session: no token is good any more.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const rotate = Effect.fnUntraced(function* (
+  appId: string,
+  options?: { readonly revoke?: boolean | undefined }
+): Effect.fn.Return<Rotated, JournalError, Journal | SecureRandom.SecureRandom> {
+  const journal = yield* Journal
+  const now = yield* Clock.currentTimeMillis
+  const created = yield* newKey(now)
+  return yield* attempt(() => {
+    const table = open(journal, appId)
+    const keys = keysOf(table)
+    if (options?.revoke === true) {
+      const { sessions } = Tables.open(journal, appId)
+      const ended = Array.from(sessions.rows.values(), (session) => sessions.remove(session))
+      write(journal, [...keys.map((key) => table.remove(key)), table.put(created), ...ended])
+      return { current: created.id, older: 0, sessions: ended.length }
+    }
+    const retired = keys.filter(isCurrent).map((key) => table.put({ ...key, retiredAt: now }))
+    write(journal, [...retired, table.put(created)])
+    return { current: created.id, older: keys.length, sessions: 0 }
+  })
+})
+
+const isCurrent = ({ retiredAt }: StoredKey): boolean => retiredAt === undefined
+
+const newKey = Effect.fnUntraced(function* (now: number) {
+  const random = yield* SecureRandom.SecureRandom
+  const secret = Redacted.make(Base64Url.encode(yield* random.randomBytes(32)))
+  const key: StoredKey = { id: Hex.encode(yield* random.randomBytes(8)), secret, createdAt: now }
+  return key
+})
+
+const make = Effect.fnUntraced(function* (signingKey: Redacted.Redacted | undefined) {
+  const journal = yield* Journal
+  const apps = yield* Apps
+  if (signingKey !== undefined && Redacted.value(signingKey).length < 32) {
+    return yield* new AppsError({ message: "a signing key needs at least 32 characters" })
+  }
+  if (signingKey !== undefined && journal.keeps) {
+    return yield* new AppsError({ message: "a data directory has signing keys of its own: leave signingKey out" })
+  }
+  const byApp = new Map<HostedApp, ReadonlyArray<SigningKey>>()
+  for (const hosted of apps.byId.values()) {
+    byApp.set(
+      hosted,
+      signingKey === undefined ? yield* stored(journal, hosted) : [yield* derived(signingKey, hosted.app.id)]
+    )
+  }
+
+  const find = (hosted: HostedApp, isIt: (key: SigningKey) => boolean) => byApp.get(hosted)?.find(isIt)
+  return SigningKeys.of({
+    current: (hosted) => {
+      const key = find(hosted, ({ retiredAt }) => retiredAt === undefined)
+      if (key === undefined) throw new Error(`the application "${hosted.app.id}" has no signing key`)
+      return key
+    },
+    find: (hosted, id, type, now) => {
+      const key = find(hosted, (it) => it.id === id)
+      const retired = key?.retiredAt
+      return type === "access" && retired !== undefined && now >= retired + accessLifetime(hosted) ? undefined : key
+    }
+  })
+})
+
+/** The keys of the journal that anything needs. */
+const stored = Effect.fnUntraced(function* (journal: Journal["Service"], hosted: HostedApp) {
+  const now = yield* Clock.currentTimeMillis
+  const fresh = yield* newKey(now)
+  const keys = yield* attempt(() => {
+    const { id: appId } = hosted.app
+    const table = open(journal, appId)
+    const edits: Array<Edit> = []
+    if (!keysOf(table).some(isCurrent)) edits.push(table.put(fresh))
+    if (!keysOf(table).every(isCurrent)) {
+      const sessions = Array.from(Tables.open(journal, appId).sessions.rows.values())
+      for (const key of keysOf(table)) {
+        const { retiredAt = now } = key
+        // a refresh token is as old as its session, and so is the key that signed it
+        const needed =
+          isCurrent(key) ||
+          now < retiredAt + accessLifetime(hosted) ||
+          sessions.some(({ createdAt, expiresAt }) => createdAt <= retiredAt && expiresAt > now)
+        if (!needed) edits.push(table.remove(key))
+      }
+    }
+    write(journal, edits)
+    return keysOf(table)
+  })
+  return yield* Effect.forEach(keys, ({ id, retiredAt, secret }) => {
+    const bytes = Result.getOrUndefined(Base64Url.decode(Redacted.value(secret)))
+    return bytes === undefined || bytes.length < 32
+      ? Effect.fail(new JournalError({ message: `the signing key ${id} of "${hosted.app.id}" is damaged` }))
+      : signingKeyOf(id, bytes, retiredAt)
+  })
+})
+
+const accessLifetime = ({ app }: HostedApp): number => Duration.toMillis(app.tokens.accessTokenLifetime)
+
+/** The same at every start; its id comes from the secret too, and does not lead back. */
+const derived = (signingKey: Redacted.Redacted, appId: string) => {
+  const derive = (purpose: string, length: number) =>
+    new Uint8Array(hkdfSync("sha256", Redacted.value(signingKey), "", `${purpose} of ${appId}`, length))
+  return signingKeyOf(Hex.encode(derive("key id", 8)), derive("session tokens", 32), undefined)
+}
+
+const signingKeyOf = (id: string, secret: Uint8Array, retiredAt: number | undefined) =>
+  Effect.map(Effect.orDie(Mac.key(Mac.hmacSha256, secret)), (key): SigningKey => ({ id, key, retiredAt }))

@@ -1,0 +1,225 @@
+/**
+ * Users as lines of JSON, one each, to leave with and to arrive with.
+ *
+ * `docs/keeping-data.md` describes the format. A line of the type `pending` is an address that was registered and that
+ * nobody has logged in with yet.
+ *
+ * Such a file holds password hashes and addresses of push services: keep it as you would keep a backup.
+ *
+ * @since 0.1.0
+ */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import { ProviderType } from "../../protocol/Provider.ts"
+import { providerIdOf } from "../Apps.ts"
+import { noPassword, problemOf } from "./PasswordHasher.ts"
+import type { Account, Identity, UserRecord } from "./UserModels.ts"
+
+/**
+ * What is wrong with a file: the number of the line, counted from 1, and the field.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class UserFileError extends Schema.TaggedError<UserFileError>("effect-app-services/server/users/UserFileError")(
+  "UserFileError",
+  { line: Schema.Int, field: Schema.String, problem: Schema.String }
+) {
+  override get message() {
+    return `line ${this.line}: ${this.field === "" ? "" : `${this.field}: `}${this.problem}`
+  }
+}
+
+const Id = Schema.String.check(Schema.isPattern(/^[0-9a-f]{24}$/, { message: "has to be an id of 24 hex digits" }))
+const Text = Schema.NonEmptyString
+const Secret = Schema.RedactedFromValue(Schema.NonEmptyString)
+
+const FileAccount = Schema.Struct({
+  id: Schema.optionalKey(Text),
+  email: Text,
+  confirmed: Schema.Boolean,
+  passwordHash: Schema.optionalKey(Secret)
+})
+
+const FileUser = Schema.Struct({
+  id: Id,
+  type: Schema.Literals(["normal", "server"]),
+  disabled: Schema.optionalKey(Schema.Boolean),
+  createdAt: Schema.DateTimeUtcFromString,
+  identities: Schema.NonEmptyArray(
+    Schema.Struct({
+      id: Schema.String,
+      providerType: ProviderType,
+      data: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
+    })
+  ),
+  account: Schema.optionalKey(FileAccount),
+  apiKeys: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        id: Id,
+        name: Schema.String.check(
+          Schema.isPattern(/^[A-Za-z0-9_-]+$/, { message: "may hold letters, digits, _ and -" })
+        ),
+        digest: Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/, { message: "has to be a SHA-256 in hex" })),
+        disabled: Schema.optionalKey(Schema.Boolean)
+      })
+    )
+  ),
+  pushRegistrations: Schema.optionalKey(Schema.Array(Schema.Struct({ service: Text, deviceId: Id, token: Secret })))
+})
+
+const FilePending = Schema.Struct({ type: Schema.Literal("pending"), account: FileAccount })
+
+const Line = Schema.Union([FileUser, FilePending])
+const encodeLine = Schema.encodeEffect(Schema.fromJsonString(Line))
+
+/**
+ * Writes users as lines, without the ends of the lines.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const write = (records: ReadonlyArray<UserRecord>): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.forEach(records, (record) => Effect.orDie(encodeLine(toLine(record))))
+
+const toLine = (record: UserRecord): typeof Line.Type => {
+  if (record.user === undefined) return { type: "pending", account: toFileAccount(record.account) }
+  const { account, apiKeys, pushRegistrations, user } = record
+  const [first, ...others] = user.identities
+  const toFile = ({ data, id, providerType }: Identity) => ({ id, providerType, data })
+  return {
+    id: user.id,
+    type: user.type,
+    disabled: user.disabled,
+    createdAt: DateTime.makeUnsafe(user.createdAt),
+    identities: [toFile(first), ...others.map(toFile)],
+    ...(account === undefined ? undefined : { account: toFileAccount(account) }),
+    apiKeys: apiKeys.map(({ digest, disabled, id, name }) => ({ id, name, digest, disabled })),
+    pushRegistrations: pushRegistrations.map(({ deviceId, service, token }) => ({ service, deviceId, token }))
+  }
+}
+
+const toFileAccount = ({ confirmed, email, id, passwordHash }: Account) => ({
+  id,
+  email,
+  confirmed,
+  ...(Redacted.value(passwordHash) === Redacted.value(noPassword) ? undefined : { passwordHash })
+})
+
+/**
+ * Reads users of an application, each with the number of its line. Empty lines are passed over; anything that is not as
+ * the format says, a field that it does not know included, is the error of the first line that has it.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const read = Effect.fnUntraced(function* (
+  appId: string,
+  text: string
+): Effect.fn.Return<ReadonlyArray<{ readonly line: number; readonly record: UserRecord }>, UserFileError> {
+  const read: Array<{ readonly line: number; readonly record: UserRecord }> = []
+  for (const [index, content] of text
+    .replace(/^\uFEFF/, "")
+    .split("\n")
+    .entries()) {
+    if (content.trim() === "") continue
+    const line = index + 1
+    const fail = (field: string, problem: string) => new UserFileError({ line, field, problem })
+    const json = yield* Effect.mapError(parseJson(content), () => fail("", "is not JSON: was the file cut off?"))
+    const record = yield* isPending(json)
+      ? Effect.flatMap(decodeWith(decodePending, fail)(json), (it) => pendingRecord(it, fail))
+      : Effect.flatMap(decodeWith(decodeUser, fail)(json), (it) => userRecord(appId, it, fail))
+    read.push({ line, record })
+  }
+  return read
+})
+
+type Fail = (field: string, problem: string) => UserFileError
+
+const strict = { onExcessProperty: "error" } as const
+const decodeUser = Schema.decodeUnknownEffect(FileUser, strict)
+const decodePending = Schema.decodeUnknownEffect(FilePending, strict)
+const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
+
+const isPending = (json: unknown): boolean =>
+  typeof json === "object" && json !== null && "type" in json && json.type === "pending"
+
+const decodeWith =
+  <A>(decode: (json: unknown) => Effect.Effect<A, Schema.SchemaError>, fail: Fail) =>
+  (json: unknown) =>
+    Effect.mapError(decode(json), ({ issue }) => {
+      const first = issuesOf(issue).issues[0]
+      const path = first?.path?.map((part) => String(typeof part === "object" ? part.key : part)) ?? []
+      return fail(path.join("."), first?.message ?? "is not as the format says")
+    })
+
+const accountOf = Effect.fnUntraced(function* (
+  { id, passwordHash = noPassword, ...account }: typeof FileAccount.Type & { readonly id: string },
+  fail: Fail
+) {
+  const problem = passwordHash === noPassword ? undefined : problemOf(passwordHash)
+  if (problem !== undefined) {
+    return yield* fail("account.passwordHash", `${problem}: leave it out, and the user resets the password`)
+  }
+  const known: Account = { ...account, id, passwordHash }
+  return known
+})
+
+const pendingRecord = Effect.fnUntraced(function* ({ account }: typeof FilePending.Type, fail: Fail) {
+  const { id } = account
+  if (id === undefined) return yield* fail("account.id", "is missing")
+  const record: UserRecord = {
+    user: undefined,
+    account: yield* accountOf({ ...account, id }, fail),
+    apiKeys: [],
+    pushRegistrations: []
+  }
+  return record
+})
+
+const userRecord = Effect.fnUntraced(function* (appId: string, file: typeof FileUser.Type, fail: Fail) {
+  const { account, apiKeys = [], pushRegistrations = [] } = file
+  const [own, another] = file.identities.filter(({ providerType }) => providerType === "local-userpass")
+  if (another !== undefined) return yield* fail("identities", "has two of local-userpass")
+  if (own !== undefined && account === undefined)
+    return yield* fail("account", "is missing: there is an identity for it")
+  if (own === undefined && account !== undefined) return yield* fail("identities", "has none of local-userpass")
+  if (account?.id !== undefined && account.id !== own?.id) {
+    return yield* fail("account.id", "is not the id of the identity of local-userpass")
+  }
+  const names = apiKeys.map(({ name }) => name)
+  const twice = names.findIndex((name, i) => names.indexOf(name) !== i)
+  if (twice !== -1) return yield* fail(`apiKeys.${twice}.name`, "is the name of an earlier key")
+  const identity = ({ data = {}, id, providerType }: (typeof FileUser.Type)["identities"][number]): Identity => ({
+    id,
+    providerType,
+    providerId: providerIdOf(appId, providerType),
+    // the address is the account's, whatever a file says in two places
+    data: providerType === "local-userpass" ? { ...data, email: account?.email } : data
+  })
+  const [first, ...others] = file.identities
+  const record: UserRecord = {
+    user: {
+      id: file.id,
+      type: file.type,
+      identities: [identity(first), ...others.map(identity)],
+      createdAt: DateTime.toEpochMillis(file.createdAt),
+      disabled: file.disabled ?? false
+    },
+    account:
+      account === undefined || own === undefined ? undefined : yield* accountOf({ ...account, id: own.id }, fail),
+    apiKeys: apiKeys.map(({ digest, disabled = false, id, name }) => ({ id, userId: file.id, name, digest, disabled })),
+    pushRegistrations: pushRegistrations.map(({ deviceId, service, token }) => ({
+      service,
+      userId: file.id,
+      deviceId,
+      token
+    }))
+  }
+  return record
+})

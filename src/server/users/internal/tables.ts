@@ -1,0 +1,98 @@
+/**
+ * What an application knows of its users, as tables.
+ *
+ * Keys are ids or JSON, since text that clients choose need not be well-formed.
+ *
+ * @internal
+ */
+import type { ProviderType } from "../../../protocol/Provider.ts"
+import type { Journal } from "../../storage/Journal.ts"
+import { type Edit, type Options, Table } from "../../storage/Table.ts"
+import { Account, ApiKey, EmailToken, type Identity, PushRegistration, Session, User } from "../UserModels.ts"
+
+const prefix = "users/"
+
+type Model = "user" | "account" | "emailToken" | "session" | "apiKey" | "pushRegistration"
+
+/** The name of a table in the journal. */
+const tableName = (model: Model, appId: string): string => `${prefix}${model}/${appId}`
+
+/** The applications that a journal has users of. */
+export const appIds = (journal: Journal["Service"]): ReadonlySet<string> =>
+  new Set(journal.tables(prefix).map((name) => name.slice(name.indexOf("/", prefix.length) + 1)))
+
+const byId = ({ id }: { readonly id: string }) => id
+
+/** The tables of one application. */
+export const open = (journal: Journal["Service"], appId: string) => {
+  const table = <A>(model: Model, schema: Options<A>["schema"], key: (row: A) => string) =>
+    new Table(journal, { name: tableName(model, appId), schema, key })
+  const users = table("user", User, byId)
+  const accounts = table("account", Account, byId)
+  const emailTokens = table("emailToken", EmailToken, byId)
+  const sessions = table("session", Session, byId)
+  const apiKeys = table("apiKey", ApiKey, byId)
+  const pushRegistrations = table("pushRegistration", PushRegistration, pushKey)
+  return {
+    users,
+    accounts,
+    emailTokens,
+    sessions,
+    apiKeys,
+    pushRegistrations,
+    usersByIdentity: users.index(({ identities }) => identities.map(identityKey)),
+    accountsByEmail: accounts.index(({ email }) => [email]),
+    emailTokensByAccount: emailTokens.index((token) => [token.accountId]),
+    sessionsByUser: sessions.index(({ userId }) => [userId]),
+    apiKeysByDigest: apiKeys.index(({ digest }) => [digest]),
+    apiKeysByUser: apiKeys.index(({ userId }) => [userId]),
+    pushRegistrationsByUser: pushRegistrations.index(({ userId }) => [userId])
+  }
+}
+
+export type AppTables = ReturnType<typeof open>
+
+export const identityKey = ({
+  id,
+  providerType
+}: {
+  readonly id: string
+  readonly providerType: ProviderType
+}): string => `${providerType} ${id}`
+
+export const isEmailPassword = ({ providerType }: Identity): boolean => providerType === "local-userpass"
+
+export const pushKey = ({ deviceId, service, userId }: Omit<PushRegistration, "token">): string =>
+  JSON.stringify([userId, deviceId, service])
+
+export const removeAccount = (
+  { accounts, emailTokens, emailTokensByAccount }: AppTables,
+  account: Account
+): ReadonlyArray<Edit> => [
+  accounts.remove(account),
+  ...emailTokensByAccount.all(account.id).map((token) => emailTokens.remove(token))
+]
+
+export const removeSessions = ({ sessions, sessionsByUser }: AppTables, userId: string): ReadonlyArray<Edit> =>
+  sessionsByUser.all(userId).map((session) => sessions.remove(session))
+
+/** A user with everything that is the user's. */
+export const removeUser = (tables: AppTables, user: User): ReadonlyArray<Edit> => [
+  tables.users.remove(user),
+  ...user.identities.filter(isEmailPassword).flatMap(({ id }) => {
+    const account = tables.accounts.rows.get(id)
+    return account === undefined ? [] : removeAccount(tables, account)
+  }),
+  ...removeSessions(tables, user.id),
+  ...tables.apiKeysByUser.all(user.id).map((key) => tables.apiKeys.remove(key)),
+  ...tables.pushRegistrationsByUser.all(user.id).map((registration) => tables.pushRegistrations.remove(registration))
+]
+
+/** What nobody can use any more. */
+export const removeExpired = ({ emailTokens, sessions }: AppTables, now: number): ReadonlyArray<Edit> => [
+  ...expired(sessions, now),
+  ...expired(emailTokens, now)
+]
+
+const expired = <A extends { readonly expiresAt: number }>(table: Table<A>, now: number): ReadonlyArray<Edit> =>
+  Array.from(table.rows.values()).flatMap((row) => (row.expiresAt <= now ? table.remove(row) : []))

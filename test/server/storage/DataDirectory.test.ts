@@ -1,0 +1,270 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { attempt, type Change, Journal } from "../../../src/server/storage/Journal.ts"
+import * as DataDirectory from "../../../src/server/storage/DataDirectory.ts"
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import * as fs from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { createInterface } from "node:readline"
+import { directory } from "../support.ts"
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+const put = (key: string, value: string, table = "t"): Change => ({ table, key, value: bytes(value) })
+const gone = (key: string, table = "t"): Change => ({ table, key, value: undefined })
+
+const using = <A, E>(
+  path: string,
+  use: (journal: Journal["Service"]) => Effect.Effect<A, E>,
+  options?: DataDirectory.Options
+) => Journal.use(use).pipe(Effect.provide(DataDirectory.layer(path, options)))
+const commit = (path: string, ...changes: ReadonlyArray<Change>) =>
+  using(path, (journal) => attempt(() => journal.commit(changes)))
+const rowsOf = (journal: Journal["Service"], table = "t") =>
+  Array.from(journal.rows(table), ({ key, value }) => [key, new TextDecoder().decode(value)])
+const rows = (path: string, table?: string) => using(path, (journal) => Effect.sync(() => rowsOf(journal, table)))
+const refused = (path: string, options?: DataDirectory.Options) =>
+  Effect.flip(Layer.build(DataDirectory.layer(path, options)).pipe(Effect.scoped))
+
+/** Every file with its bytes: what a refusal must leave alone. */
+const snapshot = (path: string) =>
+  Object.fromEntries(fs.readdirSync(path).map((name) => [name, fs.readFileSync(join(path, name), "latin1")]))
+
+describe("DataDirectory", () => {
+  it.effect("keeps rows from one opening to the next, in the order in which their keys came", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory({}), "made", "on the way")
+      yield* commit(path, put("b", "1"), put("a", "2"), put("c", "3"), put("x", "y", "other"))
+      yield* commit(path, put("b", "4"), gone("a"), gone("never there"))
+      yield* commit(path, put("a", ""), gone("nothing", "no table"))
+      assert.deepStrictEqual(yield* rows(path), [
+        ["b", "4"],
+        ["c", "3"],
+        ["a", ""]
+      ])
+      assert.deepStrictEqual(yield* rows(path, "unknown"), [])
+      const tables = (prefix: string) => using(path, (journal) => Effect.sync(() => journal.tables(prefix)))
+      assert.deepStrictEqual(yield* tables(""), ["t", "other"])
+      assert.deepStrictEqual(yield* tables("o"), ["other"])
+      assert.deepStrictEqual(yield* tables("%"), [])
+    })
+  )
+
+  it.effect("takes any text and bytes, and refuses keys that would become another's", () =>
+    Effect.gen(function* () {
+      const path = yield* directory({})
+      const keys = ["", "a\0b", "ü 🦊", "__proto__", "x".repeat(5000)]
+      yield* commit(path, ...keys.map((key) => put(key, key)))
+      assert.deepStrictEqual(
+        yield* rows(path),
+        keys.map((key) => [key, key])
+      )
+      const error = yield* Effect.flip(commit(path, put("fine", "1"), put("\ud800", "2")))
+      assert.strictEqual(error.message, "tables and keys have to be well-formed text")
+      assert.strictEqual((yield* rows(path)).length, keys.length)
+    })
+  )
+
+  it.effect("is for its owner alone", () =>
+    Effect.gen(function* () {
+      const path = yield* directory({})
+      fs.chmodSync(path, 0o755)
+      yield* using(path, (journal) =>
+        Effect.sync(() => {
+          journal.commit([put("a", "1")])
+          assert.strictEqual(fs.statSync(path).mode & 0o777, 0o700)
+          const names = fs.readdirSync(path)
+          assert.includeMembers(names, ["data.sqlite", "data.sqlite-wal", "lock", "process"])
+          for (const name of names) assert.strictEqual(fs.statSync(join(path, name)).mode & 0o777, 0o600, name)
+        })
+      )
+    })
+  )
+
+  it.effect("belongs to one at a time, in one process too", () =>
+    Effect.gen(function* () {
+      const path = yield* directory({})
+      yield* using(path, () =>
+        Effect.gen(function* () {
+          for (const _ of [1, 2]) {
+            const error = yield* refused(path)
+            assert.strictEqual(error.reason, "inUse")
+            assert.include(error.message, `is in use by process ${process.pid}: stop it, or name another directory`)
+          }
+        })
+      )
+      yield* commit(path, put("a", "1"))
+    })
+  )
+
+  it.live(
+    "belongs to one process at a time, and to nobody once that is killed",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* directory({})
+        const script = `
+        import { Effect } from "effect"
+        import { Journal } from "./src/server/storage/Journal.ts"
+        import * as DataDirectory from "./src/server/storage/DataDirectory.ts"
+        const program = Journal.use((journal) => Effect.sync(() => {
+          journal.commit([{ table: "t", key: "a", value: new Uint8Array([49]) }])
+          console.log("ready")
+          setInterval(() => {}, 1000)
+        }).pipe(Effect.andThen(Effect.never)))
+        Effect.runFork(Effect.provide(program, DataDirectory.layer(${JSON.stringify(path)})))`
+        const child = yield* Effect.acquireRelease(
+          Effect.sync(() =>
+            spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: ["ignore", "pipe", "inherit"] })
+          ),
+          (child) => Effect.sync(() => child.kill("SIGKILL"))
+        )
+        const [line] = yield* Effect.promise(() => once(createInterface(child.stdout), "line"))
+        assert.strictEqual(line, "ready")
+        const error = yield* refused(path)
+        assert.strictEqual(error.reason, "inUse")
+        assert.include(error.message, `process ${child.pid}`)
+        child.kill("SIGKILL")
+        yield* Effect.promise(() => once(child, "close"))
+        assert.deepStrictEqual(yield* rows(path), [["a", "1"]])
+      }),
+    60_000
+  )
+
+  it.effect("leaves alone what is not its own", () =>
+    Effect.gen(function* () {
+      const foreign = yield* directory({})
+      const other = new DatabaseSync(join(foreign, "data.sqlite"))
+      other.exec("CREATE TABLE mine (a); INSERT INTO mine VALUES (1)")
+      other.close()
+      const cases = [
+        [yield* directory({ "notes.txt": "hello" }), "foreign", 'holds other files ("notes.txt")'],
+        [foreign, "foreign", "of another program"],
+        [yield* directory({ "data.sqlite": "x".repeat(5000) }), "damaged", "restore it from a backup"],
+        [yield* directory({ "data.sqlite": "" }), "damaged", "restore it from a backup"]
+      ] as const
+      for (const [path, reason, message] of cases) {
+        const before = snapshot(path)
+        const error = yield* refused(path)
+        assert.strictEqual(error.reason, reason)
+        assert.include(error.message, path)
+        assert.include(error.message, message)
+        assert.deepStrictEqual(snapshot(path), before)
+      }
+      const file = join(cases[0][0], "notes.txt")
+      assert.include((yield* refused(file)).message, "is a file: name a directory")
+      assert.strictEqual((yield* refused(join(file, "below"))).reason, "unusable")
+      assert.strictEqual(fs.readFileSync(file, "utf8"), "hello")
+    })
+  )
+
+  it.effect("refuses data that is damaged, or of a later version", () =>
+    Effect.gen(function* () {
+      const path = yield* directory({})
+      const many = Array.from({ length: 500 }, (_, i) => put(`key ${i}`, "value ".repeat(50)))
+      yield* commit(path, ...many)
+      const file = join(path, "data.sqlite")
+      const whole = fs.readFileSync(file)
+      const spoil = (spoilt: Buffer) => {
+        fs.writeFileSync(file, spoilt)
+        return Effect.map(refused(path), ({ message, reason }) => {
+          assert.strictEqual(fs.readFileSync(file).compare(spoilt), 0)
+          return { message, reason }
+        })
+      }
+      const garbage = Buffer.from(whole)
+      garbage.fill(0xa5, 8192, 40_000)
+      const newer = Buffer.from(whole)
+      newer.writeUInt32BE(7, 60)
+      for (const length of [50, 4096, 20_000, whole.length - 4096]) {
+        assert.strictEqual((yield* spoil(whole.subarray(0, length))).reason, "damaged", String(length))
+      }
+      assert.strictEqual((yield* spoil(garbage)).reason, "damaged")
+      const later = yield* spoil(newer)
+      assert.strictEqual(later.reason, "newer")
+      assert.include(later.message, "format 7, this one knows 1")
+      fs.writeFileSync(file, whole)
+      assert.strictEqual((yield* rows(path)).length, 500)
+    })
+  )
+
+  it.effect("makes anew what a crash left half made, and nothing where it is not to", () =>
+    Effect.gen(function* () {
+      const path = yield* directory({ "data.sqlite.new": "half", "data.sqlite.new-journal": "half", lock: "" })
+      const missing = yield* refused(path, { create: false })
+      assert.strictEqual(missing.reason, "missing")
+      assert.strictEqual((yield* refused(join(path, "nowhere"), { create: false })).reason, "missing")
+      assert.isFalse(fs.existsSync(join(path, "nowhere")))
+      yield* commit(path, put("a", "1"))
+      assert.deepStrictEqual(yield* rows(path), [["a", "1"]])
+      assert.deepStrictEqual(fs.readdirSync(path).toSorted(), ["data.sqlite", "lock"])
+    })
+  )
+
+  it.effect(
+    "refuses a directory that may not be written",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* directory({})
+        yield* commit(path, put("a", "1"))
+        // who may do everything is asked to leave that aside
+        const uid = process.getuid?.() === 0 ? 65_534 : undefined
+        if (uid !== undefined)
+          for (const it of [path, ...fs.readdirSync(path).map((name) => join(path, name))]) fs.chownSync(it, uid, uid)
+        fs.chmodSync(path, 0o500)
+        const script = `
+        import { Effect, Layer } from "effect"
+        import * as DataDirectory from "./src/server/storage/DataDirectory.ts"
+        ${uid === undefined ? "" : `process.setgid(${uid}); process.setuid(${uid})`}
+        const open = Effect.scoped(Layer.build(DataDirectory.layer(${JSON.stringify(path)})))
+        console.log(await Effect.runPromise(Effect.map(Effect.flip(open), (error) => error.message)))`
+        const { stderr, stdout } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
+          encoding: "utf8"
+        })
+        fs.chmodSync(path, 0o700)
+        assert.match(stdout, /cannot be read and written: EACCES/, stderr)
+      }),
+    60_000
+  )
+
+  it.effect("changes nothing when the disk is full, and goes on when there is room again", () =>
+    Effect.gen(function* () {
+      const path = yield* directory({})
+      const big = "x".repeat(60_000)
+      yield* using(
+        path,
+        (journal) =>
+          Effect.gen(function* () {
+            const commit = (...changes: ReadonlyArray<Change>) => attempt(() => journal.commit(changes))
+            yield* commit(put("a", big), put("b", big))
+            const error = yield* Effect.flip(commit(gone("a"), put("c", "1"), put("d", big), put("e", big)))
+            assert.strictEqual(error.message, "the disk is full: nothing was changed")
+            assert.deepStrictEqual(
+              rowsOf(journal).map(([key]) => key),
+              ["a", "b"]
+            )
+            yield* commit(gone("a"))
+            yield* commit(put("f", big))
+          }),
+        { maxBytes: 200_000 }
+      )
+      assert.deepStrictEqual(
+        (yield* rows(path)).map(([key]) => key),
+        ["b", "f"]
+      )
+    })
+  )
+
+  it.effect("notices when its file is taken away", () =>
+    Effect.gen(function* () {
+      const path = yield* directory({})
+      const error = yield* using(path, (journal) =>
+        Effect.suspend(() => {
+          fs.renameSync(join(path, "data.sqlite"), join(path, "moved"))
+          return Effect.flip(attempt(() => journal.commit([put("a", "1")])))
+        })
+      )
+      assert.include(error.message, "is gone")
+    })
+  )
+})

@@ -1,0 +1,326 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, type Layer, Option, Redacted } from "effect"
+import {
+  type ApiKey,
+  type EmailToken,
+  type Identity,
+  type PushRegistration,
+  type Session,
+  State,
+  type User
+} from "../../../src/server/users/State.ts"
+
+export const identity = (id: string, email?: string): Identity => ({
+  id,
+  providerType: email === undefined ? "anon-user" : "local-userpass",
+  providerId: "p",
+  data: email === undefined ? {} : { email }
+})
+export const user = (id: string, ...identities: [Identity, ...Array<Identity>]): User => ({
+  id,
+  type: "normal",
+  identities,
+  createdAt: 0,
+  disabled: false
+})
+export const session = (id: string, userId: string, expiresAt = 100, createdAt = 0): Session => ({
+  id,
+  userId,
+  identity: identity("i"),
+  deviceId: "d",
+  createdAt,
+  expiresAt
+})
+export const key = (id: string, userId: string, name: string): ApiKey => ({
+  id,
+  userId,
+  name,
+  digest: `digest ${id}`,
+  disabled: false
+})
+
+export const emailToken = (id: string, accountId: string, kind: EmailToken["kind"] = "reset"): EmailToken => ({
+  id,
+  kind,
+  accountId,
+  email: `${accountId}@b.c`,
+  digest: `digest ${id}`,
+  expiresAt: 100
+})
+export const account = (id: string) => ({ id, email: `${id}@b.c`, passwordHash: Redacted.make("h"), confirmed: false })
+
+/** What every store of users keeps to. */
+export const suite = (name: string, layer: Layer.Layer<State>) =>
+  describe(`State ${name}`, () => {
+    it.effect("finds a user by id and by identity, in its own application only", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        yield* state.createUser("a", user("u1", identity("i1")))
+        assert.strictEqual(Option.getOrThrow(yield* state.user("a", "u1")).id, "u1")
+        assert.strictEqual(Option.getOrThrow(yield* state.userByIdentity("a", "anon-user", "i1")).id, "u1")
+        assert.isTrue(Option.isNone(yield* state.userByIdentity("a", "api-key", "i1")))
+        assert.isTrue(Option.isNone(yield* state.user("b", "u1")))
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("gives an identity to one user only, in the order of linking", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        yield* state.createUser("a", user("u1", identity("i1")))
+        yield* state.createUser("a", user("u2", identity("i2")))
+        assert.strictEqual((yield* Effect.flip(state.createUser("a", user("u3", identity("i1"))))).what, "identity")
+        assert.strictEqual((yield* Effect.flip(state.addIdentity("a", "u1", identity("i2")))).what, "identity")
+        yield* state.addIdentity("a", "u1", identity("i3"))
+        yield* state.addIdentity("a", "u1", identity("i3"))
+        const { identities } = Option.getOrThrow(yield* state.user("a", "u1"))
+        assert.deepStrictEqual(
+          identities.map(({ id }) => id),
+          ["i1", "i3"]
+        )
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("takes an address once, case-sensitively", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        const account = { id: "1", email: "a@b.c", passwordHash: Redacted.make("h"), confirmed: true }
+        yield* state.createAccount("a", account)
+        assert.strictEqual((yield* Effect.flip(state.createAccount("a", { ...account, id: "2" }))).what, "account")
+        yield* state.createAccount("a", { ...account, id: "3", email: "A@b.c" })
+        assert.strictEqual(Option.getOrThrow(yield* state.account("a", "a@b.c")).id, "1")
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("forgets everything of a deleted user", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        yield* state.createAccount("a", { id: "i1", email: "a@b.c", passwordHash: Redacted.make("h"), confirmed: true })
+        yield* state.createUser("a", user("u1", identity("i1", "a@b.c")))
+        yield* state.createSession("a", session("s1", "u1"))
+        yield* state.createApiKey("a", key("k1", "u1", "ci"))
+        yield* state.deleteUser("a", "u1")
+        assert.isTrue(Option.isNone(yield* state.user("a", "u1")))
+        assert.isTrue(Option.isNone(yield* state.userByIdentity("a", "local-userpass", "i1")))
+        assert.isTrue(Option.isNone(yield* state.account("a", "a@b.c")))
+        assert.isTrue(Option.isNone(yield* state.session("a", "s1")))
+        assert.isTrue(Option.isNone(yield* state.apiKeyByDigest("a", "digest k1")))
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("gives a user one identity with e-mail and password", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        yield* state.createUser("a", user("u1", identity("i1")))
+        yield* state.addIdentity("a", "u1", identity("i2", "a@b.c"))
+        yield* state.addIdentity("a", "u1", identity("i2", "a@b.c"))
+        assert.strictEqual((yield* Effect.flip(state.addIdentity("a", "u1", identity("i3", "c@b.c")))).what, "provider")
+        const { identities } = Option.getOrThrow(yield* state.user("a", "u1"))
+        assert.deepStrictEqual(
+          identities.map(({ id }) => id),
+          ["i1", "i2"]
+        )
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("changes what an identity tells, in its place, and an unknown one's nothing", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        yield* state.createUser("a", user("u1", identity("i1"), identity("i2")))
+        yield* state.setIdentityData("a", { ...identity("i1"), data: { name: "Ada" } })
+        yield* state.setIdentityData("a", identity("i9"))
+        yield* state.setIdentityData("b", identity("i1"))
+        const { identities } = Option.getOrThrow(yield* state.user("a", "u1"))
+        assert.deepStrictEqual(
+          identities.map(({ data, id }) => [id, data]),
+          [
+            ["i1", { name: "Ada" }],
+            ["i2", {}]
+          ]
+        )
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("ends the sessions of a user who is disabled", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        yield* state.createUser("a", user("u1", identity("i1")))
+        yield* state.createSession("a", session("s1", "u1"))
+        yield* state.createSession("a", session("s2", "u2"))
+        assert.isFalse(yield* state.setUserDisabled("a", "u9", true))
+        assert.isTrue(yield* state.setUserDisabled("a", "u1", true))
+        assert.isTrue(Option.getOrThrow(yield* state.user("a", "u1")).disabled)
+        assert.isTrue(Option.isNone(yield* state.session("a", "s1")))
+        assert.isTrue(Option.isSome(yield* state.session("a", "s2")))
+        yield* state.createSession("a", session("s3", "u1"))
+        assert.isTrue(yield* state.setUserDisabled("a", "u1", false))
+        assert.isTrue(Option.isSome(yield* state.session("a", "s3")))
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("gives a token of an e-mail out once, to who has it, and keeps the newest of a kind", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        yield* state.createAccount("a", account("i1"))
+        yield* state.createEmailToken("a", emailToken("t1", "i1"))
+        yield* state.createEmailToken("a", emailToken("t2", "i1"))
+        yield* state.createEmailToken("a", emailToken("t3", "i1", "confirmation"))
+        const taken = (appId: string, id: string, kind: EmailToken["kind"], digest = `digest ${id}`) =>
+          Effect.map(state.takeEmailToken(appId, { id, kind, digest }), Option.isSome)
+        assert.isFalse(yield* taken("a", "t1", "reset"))
+        assert.isFalse(yield* taken("b", "t2", "reset"))
+        assert.isFalse(yield* taken("a", "t2", "confirmation"))
+        assert.isFalse(yield* taken("a", "t2", "reset", "another digest"))
+        assert.isTrue(yield* taken("a", "t2", "reset"))
+        assert.isFalse(yield* taken("a", "t2", "reset"))
+        yield* state.deleteAccount("a", "i1@b.c")
+        assert.isFalse(yield* taken("a", "t3", "confirmation"))
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("changes an account that is still the same one", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        yield* state.createAccount("a", account("i1"))
+        assert.isTrue(yield* state.updateAccount("a", { id: "i1", email: "i1@b.c", confirmed: true }))
+        assert.isFalse(yield* state.updateAccount("a", { id: "i2", email: "i1@b.c", confirmed: false }))
+        assert.isFalse(yield* state.updateAccount("a", { id: "i1", email: "gone@b.c", confirmed: true }))
+        assert.isTrue(Option.getOrThrow(yield* state.account("a", "i1@b.c")).confirmed)
+        assert.isTrue(Option.isNone(yield* state.account("a", "gone@b.c")))
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("drops a user's expired sessions when a new one begins", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        yield* state.createSession("a", session("old", "u1", 10))
+        yield* state.createSession("a", session("live", "u1", 1000))
+        yield* state.createSession("a", session("new", "u1", 1000, 20))
+        assert.isTrue(Option.isNone(yield* state.session("a", "old")))
+        assert.isTrue(Option.isSome(yield* state.session("a", "live")))
+        assert.isTrue(Option.isSome(yield* state.session("a", "new")))
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("names an API key once for each user", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        yield* state.createApiKey("a", key("k1", "u1", "ci"))
+        assert.strictEqual((yield* Effect.flip(state.createApiKey("a", key("k2", "u1", "ci")))).what, "apiKey")
+        yield* state.createApiKey("a", key("k3", "u2", "ci"))
+        yield* state.setApiKeyDisabled("a", "k1", true)
+        assert.deepStrictEqual(
+          (yield* state.apiKeys("a", "u1")).map(({ disabled, id }) => [id, disabled]),
+          [["k1", true]]
+        )
+        yield* state.deleteApiKey("a", "k1")
+        assert.deepStrictEqual(yield* state.apiKeys("a", "u1"), [])
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("keeps push registrations by user, device and service", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        const registration = (service: string, token: string): PushRegistration => ({
+          service,
+          userId: "u1",
+          deviceId: "d",
+          token: Redacted.make(token)
+        })
+        yield* state.createUser("a", user("u1", identity("i1")))
+        yield* state.setPushRegistration("a", registration("gcm", "one"))
+        yield* state.setPushRegistration("a", registration("gcm", "two"))
+        yield* state.setPushRegistration("a", registration("\ud800", "three"))
+        yield* state.setPushRegistration("a", registration("\ud801", "four"))
+        const tokens = Effect.map(state.pushRegistrations("a"), (all) => all.map(({ token }) => Redacted.value(token)))
+        assert.deepStrictEqual(yield* tokens, ["two", "three", "four"])
+        yield* state.deletePushRegistration("a", registration("\ud800", ""))
+        assert.deepStrictEqual(yield* tokens, ["two", "four"])
+        yield* state.deleteUser("a", "u1")
+        assert.deepStrictEqual(yield* tokens, [])
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("finds a key by its digest until it is deleted, and lists keys in the order in which they came", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        for (const name of ["k2", "k1", "k3"]) yield* state.createApiKey("a", key(name, "u1", name))
+        yield* state.setApiKeyDisabled("a", "k2", true)
+        yield* state.deleteApiKey("a", "k1")
+        assert.deepStrictEqual(
+          (yield* state.apiKeys("a", "u1")).map(({ id }) => id),
+          ["k2", "k3"]
+        )
+        assert.isTrue(Option.getOrThrow(yield* state.apiKeyByDigest("a", "digest k2")).disabled)
+        assert.isTrue(Option.isNone(yield* state.apiKeyByDigest("a", "digest k1")))
+        assert.isTrue(Option.isNone(yield* state.apiKeyByDigest("b", "digest k2")))
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("ends a session, or all of a user", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        for (const id of ["s1", "s2", "s3"]) yield* state.createSession("a", session(id, "u1"))
+        yield* state.createSession("a", session("s4", "u2"))
+        yield* state.deleteSession("a", "s2")
+        const alive = Effect.filter(["s1", "s2", "s3", "s4"], (id) => Effect.map(state.session("a", id), Option.isSome))
+        assert.deepStrictEqual(yield* alive, ["s1", "s3", "s4"])
+        assert.deepStrictEqual(Option.getOrThrow(yield* state.session("a", "s1")), session("s1", "u1"))
+        yield* state.deleteSessions("a", "u1")
+        assert.deepStrictEqual(yield* alive, ["s4"])
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("keeps addresses apart that are no well-formed text", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        yield* state.createAccount("a", { ...account("i1"), email: "\ud800@b.c" })
+        yield* state.createAccount("a", { ...account("i2"), email: "\ud801@b.c" })
+        assert.strictEqual(Option.getOrThrow(yield* state.account("a", "\ud800@b.c")).id, "i1")
+        assert.strictEqual(Option.getOrThrow(yield* state.account("a", "\ud801@b.c")).id, "i2")
+        const { passwordHash } = Option.getOrThrow(yield* state.account("a", "\ud801@b.c"))
+        assert.strictEqual(Redacted.value(passwordHash), "h")
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("adds all records, or none", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        const none = { account: undefined, apiKeys: [], pushRegistrations: [] }
+        const ada = {
+          user: user("u1", identity("i1", "i1@b.c")),
+          account: account("i1"),
+          apiKeys: [key("k1", "u1", "ci")],
+          pushRegistrations: [{ service: "gcm", userId: "u1", deviceId: "d", token: Redacted.make("t") }]
+        }
+        const pending = { ...none, user: undefined, account: account("i2") }
+        assert.strictEqual(yield* state.addRecords("a", [ada, pending]), 2)
+        assert.deepStrictEqual(yield* state.records("a"), [ada, pending])
+        const bob = { ...none, user: user("u2", identity("i9")) }
+        const refusal = (records: Parameters<typeof state.addRecords>[1]) =>
+          Effect.map(Effect.flip(state.addRecords("a", records)), ({ index, twice, what }) => [index, what, twice])
+        assert.deepStrictEqual(yield* refusal([bob, ada]), [1, "user", false])
+        assert.deepStrictEqual(yield* refusal([bob, { ...none, user: user("u3", identity("i9")) }]), [
+          1,
+          "identity",
+          true
+        ])
+        assert.deepStrictEqual(yield* refusal([{ ...none, user: user("u4", identity("i1", "x")) }]), [
+          0,
+          "identity",
+          false
+        ])
+        assert.deepStrictEqual(yield* refusal([{ ...pending, account: { ...account("i3"), email: "i2@b.c" } }]), [
+          0,
+          "account",
+          false
+        ])
+        const thief = { ...bob, apiKeys: [{ ...key("k2", "u2", "ci"), digest: "digest k1" }] }
+        assert.deepStrictEqual(yield* refusal([thief]), [0, "apiKey", false])
+        assert.strictEqual((yield* Effect.flip(state.addRecords("a", [thief], { skipExisting: true }))).what, "apiKey")
+        assert.isTrue(Option.isNone(yield* state.user("a", "u2")))
+        assert.strictEqual(yield* state.addRecords("a", [ada, pending, bob], { skipExisting: true }), 1)
+        assert.isTrue(Option.isSome(yield* state.user("a", "u2")))
+        assert.strictEqual(yield* state.addRecords("b", [ada]), 1)
+      }).pipe(Effect.provide(layer))
+    )
+  })

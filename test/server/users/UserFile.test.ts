@@ -1,0 +1,124 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { State } from "../../../src/server/users/State.ts"
+import * as UserFile from "../../../src/server/users/UserFile.ts"
+
+const hash = `$scrypt$ln=4,r=1,p=1$${"A".repeat(22)}$${"B".repeat(43)}`
+const id = (n: number) => n.toString(16).padStart(24, "0")
+const ada = {
+  id: id(1),
+  type: "normal",
+  disabled: true,
+  createdAt: "2026-01-31T12:00:00.123Z",
+  identities: [
+    { id: "anon-1", providerType: "anon-user", data: {} },
+    { id: id(2), providerType: "local-userpass", data: { email: "ada@example.com" } },
+    { id: "jwt|1", providerType: "custom-token", data: { name: "Ada", tags: [1, { a: null }] } }
+  ],
+  account: { id: id(2), email: "ada@example.com", confirmed: true, passwordHash: hash },
+  apiKeys: [{ id: id(3), name: "ci", digest: "a".repeat(64), disabled: true }],
+  pushRegistrations: [{ service: "gcm", deviceId: id(4), token: "push token" }]
+}
+const bob = {
+  id: id(5),
+  type: "server",
+  disabled: false,
+  createdAt: "1970-01-01T00:00:00.000Z",
+  identities: [{ id: id(6), providerType: "local-userpass", data: { email: "\ud800 bob@example.com" } }],
+  account: { id: id(6), email: "\ud800 bob@example.com", confirmed: false },
+  apiKeys: [],
+  pushRegistrations: []
+}
+const pending = {
+  type: "pending",
+  account: { id: id(7), email: "eve@example.com", confirmed: false, passwordHash: hash }
+}
+
+const problem = (...lines: ReadonlyArray<unknown>) =>
+  Effect.map(
+    Effect.flip(
+      UserFile.read("a", lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line))).join("\n"))
+    ),
+    (error) => {
+      assert.notInclude(JSON.stringify(error), "secret")
+      return error.message
+    }
+  )
+
+describe("UserFile", () => {
+  it.effect("writes what it read, through a store of users", () =>
+    Effect.gen(function* () {
+      const lines = [ada, bob, pending].map((line) => JSON.stringify(line))
+      const state = yield* State
+      const read = yield* UserFile.read("my-app", lines.join("\n"))
+      yield* state.addRecords(
+        "my-app",
+        read.map(({ record }) => record)
+      )
+      assert.deepStrictEqual(yield* UserFile.write(yield* state.records("my-app")), lines)
+      const [first] = yield* state.users("my-app")
+      assert.strictEqual(first.createdAt, Date.parse(ada.createdAt))
+      for (const { providerId } of first.identities) assert.match(providerId, /^[0-9a-f]{24}$/)
+    }).pipe(Effect.provide(State.layerMemory))
+  )
+
+  it.effect("takes what need not be said for what is usual, and lines as people's editors leave them", () =>
+    Effect.gen(function* () {
+      const least = {
+        id: id(1),
+        type: "normal",
+        createdAt: "2026-01-31T12:00:00Z",
+        identities: [{ id: id(2), providerType: "local-userpass" }],
+        account: { email: "ada@example.com", confirmed: true }
+      }
+      const read = yield* UserFile.read("a", `\ufeff\r\n${JSON.stringify(least)}\r\n\n`)
+      assert.strictEqual(read.length, 1)
+      const [{ line, record }] = read
+      assert.strictEqual(line, 2)
+      assert.strictEqual(record.account?.id, id(2))
+      assert.deepStrictEqual(record.user?.identities[0].data, { email: "ada@example.com" })
+      assert.isFalse(record.user?.disabled)
+      assert.strictEqual(Redacted.value(record.account!.passwordHash), "*")
+    })
+  )
+
+  it.effect("names the line and the field of what is wrong, and no secret", () =>
+    Effect.gen(function* () {
+      const account = (change: object) => ({ ...ada, account: { ...ada.account, ...change } })
+      const key = (change: object) => ({ ...ada, apiKeys: [{ ...ada.apiKeys[0], ...change }] })
+      const cases: ReadonlyArray<readonly [unknown, RegExp]> = [
+        ['{"id": "secret', /^line 2: is not JSON/],
+        ["null", /^line 2: Expected/],
+        [[ada], /^line 2: /],
+        [{ ...ada, id: "secret" }, /^line 2: id: has to be an id of 24 hex digits$/],
+        [{ ...ada, type: "secret" }, /^line 2: type: /],
+        [{ ...ada, createdAt: "secret" }, /^line 2: createdAt: /],
+        [{ ...ada, identities: [] }, /^line 2: identities/],
+        [{ ...ada, identities: [{ id: "1", providerType: "secret" }] }, /^line 2: identities\.0\.providerType: /],
+        [{ ...ada, passwrd: "secret" }, /^line 2: passwrd: /],
+        [
+          account({ passwordHash: "secret" }),
+          /^line 2: account\.passwordHash: is no hash of the form .* resets the password$/
+        ],
+        [
+          account({ passwordHash: "$2b$10$secret" }),
+          /^line 2: account\.passwordHash: is a hash by bcrypt, and only those by scrypt/
+        ],
+        [account({ confirmed: "yes" }), /^line 2: account\.confirmed: /],
+        [account({ id: id(9) }), /^line 2: account\.id: is not the id of the identity/],
+        [{ ...ada, account: undefined }, /^line 2: account: is missing/],
+        [{ ...ada, identities: [ada.identities[0]] }, /^line 2: identities: has none of local-userpass/],
+        [{ ...ada, identities: [ada.identities[1], ada.identities[1]] }, /^line 2: identities: has two/],
+        [key({ digest: "secret" }), /^line 2: apiKeys\.0\.digest: has to be a SHA-256 in hex$/],
+        [key({ name: "a b" }), /^line 2: apiKeys\.0\.name: may hold/],
+        [
+          { ...ada, apiKeys: [ada.apiKeys[0], { ...ada.apiKeys[0], id: id(8) }] },
+          /^line 2: apiKeys\.1\.name: is the name of an earlier key$/
+        ],
+        [{ ...pending, account: { email: "a", confirmed: true } }, /^line 2: account\.id: is missing$/],
+        [{ ...pending, id: id(9) }, /^line 2: id: /]
+      ]
+      for (const [line, message] of cases) assert.match(yield* problem(bob, line, "never reached"), message)
+    })
+  )
+})
