@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { format } from "node:util"
 import type { App, AppFunction, Handler } from "../App.ts"
@@ -19,6 +20,7 @@ import { FunctionContext, FunctionError } from "./FunctionContext.ts"
 import * as FunctionHttp from "./FunctionHttp.ts"
 import * as FunctionRealm from "./FunctionRealm.ts"
 import * as FunctionStream from "./FunctionStream.ts"
+import * as FunctionSessions from "./FunctionSessions.ts"
 import * as FunctionServices from "./FunctionServices.ts"
 import { copy } from "../data/internal/bson.ts"
 
@@ -138,19 +140,20 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
           execute: (name, ...args) => Effect.map(execute(caller, name, args), copy)
         })
       case "Source":
-        return Effect.contextWith((services: Context.Context<never>) => {
+        return Effect.gen(function* () {
+          const services = yield* Effect.context<never>()
           const realm = realmOf(caller.app, services)
-          const invoke = invoker(realm, services)
-          return Effect.tryPromise({
+          const invoke = invoker(realm, services, yield* Effect.scope)
+          return yield* Effect.tryPromise({
             try: async () => await invoke(actor, fn, body, args.map(realm.copyIn)),
             catch: thrown
           })
-        })
+        }).pipe(Effect.scoped)
     }
   }
 
   /** Source functions call each other directly, within the realm: a synchronous one has its result at once. */
-  const invoker = (realm: FunctionRealm.FunctionRealm, services: Context.Context<never>) => {
+  const invoker = (realm: FunctionRealm.FunctionRealm, services: Context.Context<never>, scope: Scope.Scope) => {
     const runPromise = <A, E>(effect: Effect.Effect<A, E>) => realm.promise(Effect.runPromiseWith(services)(effect))
     const executeFor =
       ({ caller }: Actor) =>
@@ -174,12 +177,18 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
       fn: AppFunction,
       body: { readonly text: string; readonly file: string },
       args: ReadonlyArray<unknown>
-    ): unknown =>
-      realm.invoke(body, args, {
-        context: sourceContext(realm, actor, executeFor(actor), runPromise, access.databaseOf(actor, fn), http),
+    ): unknown => {
+      const database = access.databaseOf(actor, fn)
+      const documents = {
+        collections: database.collections,
+        transactions: FunctionSessions.make(database, scope)
+      }
+      return realm.invoke(body, args, {
+        context: sourceContext(realm, actor, executeFor(actor), runPromise, documents, http),
         console: consoleOf(services, actor.caller.app.id, fn.name),
         timeoutMillis: timeLimitMillis(timeLimit)
       })
+    }
     return invoke
   }
 
@@ -295,17 +304,32 @@ const sourceContext = (
   { caller: { app, request, user }, isSystem }: Actor,
   execute: (name: string, ...args: ReadonlyArray<unknown>) => unknown,
   runPromise: <A, E>(effect: Effect.Effect<A, E>) => PromiseLike<unknown>,
-  database: Database["Service"],
+  documents: {
+    readonly collections: Database["Service"]["collections"]
+    readonly transactions: FunctionSessions.FunctionSessions
+  },
   http: object
 ): object => {
-  const onFailure = ({ code, message }: DatabaseError) =>
-    Object.assign(realm.error(message), { name: "MongoError" }, code !== undefined && { code })
+  const onFailure = ({ code, labels = [], message }: DatabaseError) =>
+    Object.assign(
+      realm.error(message),
+      {
+        name: "MongoError",
+        errorLabels: realm.copyIn(labels),
+        hasErrorLabel: (label: string) => labels.includes(label)
+      },
+      code !== undefined && { code }
+    )
   const value = (name: string): unknown => {
     const found = app.values.get(name)
     return realm.copyIn(Redacted.isRedacted(found) ? Redacted.value(found) : found)
   }
   const mongodb = FunctionServices.make(
-    { realm, database, run: (effect) => runPromise(Effect.mapBoth(effect, { onSuccess: realm.copyIn, onFailure })) },
+    {
+      realm,
+      ...documents,
+      run: (effect) => runPromise(Effect.mapBoth(effect, { onSuccess: realm.copyIn, onFailure }))
+    },
     app.id
   )
   const serviceOf = (name: string): unknown => {

@@ -1,23 +1,41 @@
 /**
  * `context.services` of a function of an exported application: MongoDB's collections as such functions use them, with
- * cursors that may be awaited or returned as they are.
+ * cursors that may be awaited or returned as they are, and sessions whose transactions end with the call at the latest.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type { Change, Database, DatabaseError, Document, Find, Namespace } from "../data/Database.ts"
+import type { Change, Database, DatabaseError, Document, Find, Namespace, Operations } from "../data/Database.ts"
+import * as BulkWrites from "./BulkWrites.ts"
 import * as FunctionRealm from "./FunctionRealm.ts"
+import * as ClientSessions from "./ClientSessions.ts"
+import type { FunctionSessions } from "./FunctionSessions.ts"
 import { isDocument } from "../data/internal/bson.ts"
 
 interface Host {
   readonly realm: FunctionRealm.FunctionRealm
-  readonly database: Database["Service"]
+  readonly collections: Database["Service"]["collections"]
+  readonly transactions: FunctionSessions
   /** Runs an effect as a promise of the realm whose value is the realm's too. */
   readonly run: (effect: Effect.Effect<unknown, DatabaseError>) => PromiseLike<unknown>
 }
 
+interface Call extends Host {
+  readonly sessions: ClientSessions.ClientSessions
+}
+
+/** Runs what is done with documents: in the transaction of the session among the options, or in none. */
+const run = <A>(
+  host: Call,
+  given: Document,
+  use: (database: Operations) => Effect.Effect<A, DatabaseError>
+): PromiseLike<unknown> =>
+  host.run(Effect.flatMap(host.transactions.operations(host.sessions.transactionOf(given["session"])), use))
+
 /** The names that options of a query go by; anything else in their place is a projection. */
-const optionNames = new Set(["projection", "sort", "limit", "skip"])
+const optionNames = new Set(["projection", "sort", "limit", "skip", "session", "collation"])
+
+const queryOptions = ["projection", "sort", "limit", "skip", "session"]
 
 const isOptions = (document: Document): boolean => {
   const entries = Object.entries(document)
@@ -28,33 +46,33 @@ const isOptions = (document: Document): boolean => {
   )
 }
 
-type Query = { -readonly [Name in keyof Find]: Find[Name] }
+type Query = { -readonly [Name in keyof Find]: Find[Name] } & { session?: unknown }
 
 /** The arguments of `find` and `findOne`: a filter, then a projection, options, or both. */
-const queryOf = (host: Host, name: string, args: ReadonlyArray<unknown>): Query => {
+const queryOf = (host: Call, name: string, args: ReadonlyArray<unknown>): Query => {
   const [filter, second, third] = args
   const query: Query = { filter: documentOf(host, filter ?? {}, "a filter") }
   if (second !== undefined && second !== null) {
     const document = documentOf(host, second, "a projection")
-    if (third === undefined && isOptions(document)) Object.assign(query, document)
+    if (third === undefined && isOptions(document)) Object.assign(query, options(host, name, document, queryOptions))
     else query.projection = document
   }
-  if (third !== undefined && third !== null) Object.assign(query, options(host, name, third, [...optionNames]))
+  if (third !== undefined && third !== null) Object.assign(query, options(host, name, third, queryOptions))
   return query
 }
 
-const documentOf = (host: Host, value: unknown, what: string): Document => {
+const documentOf = (host: Call, value: unknown, what: string): Document => {
   if (isDocument(value)) return value
   throw host.realm.error(`${what} must be a document`)
 }
 
-const documentsOf = (host: Host, value: unknown, what: string): ReadonlyArray<Document> => {
+const documentsOf = (host: Call, value: unknown, what: string): ReadonlyArray<Document> => {
   if (Array.isArray(value) && value.every(isDocument)) return value
   throw host.realm.error(`${what} must be an array of documents`)
 }
 
 /** Options by name; one that is not supported must not seem to work. */
-const options = (host: Host, name: string, value: unknown, known: ReadonlyArray<string>): Document => {
+const options = (host: Call, name: string, value: unknown, known: ReadonlyArray<string>): Document => {
   if (value === undefined || value === null) return {}
   const given = documentOf(host, value, "options")
   const unknown = Object.keys(given).find((key) => given[key] !== undefined && !known.includes(key))
@@ -62,7 +80,7 @@ const options = (host: Host, name: string, value: unknown, known: ReadonlyArray<
   throw host.realm.error(`the option "${unknown}" of ${name} is not supported by this server`)
 }
 
-const updateOf = (host: Host, update: unknown, given: Document): Change => ({
+const updateOf = (host: Call, update: unknown, given: Document): Change => ({
   _tag: "Update",
   update: Array.isArray(update) ? documentsOf(host, update, "a pipeline") : documentOf(host, update, "an update"),
   arrayFilters:
@@ -70,7 +88,7 @@ const updateOf = (host: Host, update: unknown, given: Document): Change => ({
 })
 
 /** A result that is fetched when it is asked for: by `toArray`, by `next`, by `for await`, or by awaiting it. */
-const cursor = (host: Host, name: string, fetch: () => PromiseLike<unknown>, more: object = {}): object => {
+const cursor = (host: Call, name: string, fetch: () => PromiseLike<unknown>, more: object = {}): object => {
   let fetched: PromiseLike<ReadonlyArray<unknown>> | undefined
   let position = 0
   const all = () => (fetched ??= fetch().then((found) => (Array.isArray(found) ? found : [])))
@@ -93,82 +111,121 @@ const cursor = (host: Host, name: string, fetch: () => PromiseLike<unknown>, mor
   return self
 }
 
-const findCursor = (host: Host, namespace: Namespace, query: Query): object => {
+const findCursor = (host: Call, namespace: Namespace, query: Query): object => {
   const change = (key: "sort" | "limit" | "skip" | "projection") => (value: unknown) =>
     findCursor(host, namespace, { ...query, [key]: value })
-  return cursor(host, "cursor", () => host.run(host.database.find(namespace, query)), {
+  return cursor(host, "cursor", () => run(host, query, (database) => database.find(namespace, query)), {
     sort: change("sort"),
     limit: change("limit"),
     skip: change("skip"),
     project: change("projection"),
     projection: change("projection"),
-    count: () => host.run(host.database.count(namespace, query))
+    count: () => run(host, query, (database) => database.count(namespace, query))
   })
 }
 
 const bulkNames = ["insertOne", "updateOne", "updateMany", "replaceOne", "deleteOne", "deleteMany"]
 
-const bulkWrite = Effect.fnUntraced(function* (host: Host, namespace: Namespace, writes: ReadonlyArray<Document>) {
-  const { database } = host
-  const result = { insertedCount: 0, matchedCount: 0, modifiedCount: 0, deletedCount: 0, upsertedCount: 0 }
-  const insertedIds: Document = {}
-  const upsertedIds: Document = {}
-  for (const [i, write] of writes.entries()) {
-    const name = bulkNames.find((name) => name in write)
-    const given = write[name ?? ""]
-    if (name === undefined || !isDocument(given)) {
-      throw host.realm.error(`bulkWrite supports ${bulkNames.join(", ")}`)
-    }
-    const filter = documentOf(host, given["filter"] ?? {}, "a filter")
-    if (name === "insertOne") {
-      const [id] = yield* database.insert(namespace, [documentOf(host, given["document"], "document")])
-      insertedIds[i] = id
-      result.insertedCount++
-    } else if (name === "deleteOne" || name === "deleteMany") {
-      result.deletedCount += yield* database.delete(namespace, { filter, many: name === "deleteMany" })
-    } else {
-      const change: Change =
-        name === "replaceOne"
-          ? { _tag: "Replace", document: documentOf(host, given["replacement"], "replacement") }
-          : updateOf(host, given["update"], given)
-      const upsert = given["upsert"] === true
-      const updated = yield* database.update(namespace, { filter, change, many: name === "updateMany", upsert })
-      result.matchedCount += updated.matchedCount
-      result.modifiedCount += updated.modifiedCount
-      if ("upsertedId" in updated) {
-        upsertedIds[i] = updated.upsertedId
-        result.upsertedCount++
-      }
-    }
-  }
-  return { ...result, insertedIds, upsertedIds }
-})
+const writeOf = (host: Call, write: Document): BulkWrites.Write => {
+  const name = bulkNames.find((name) => name in write)
+  const given = write[name ?? ""]
+  if (name === undefined || !isDocument(given)) throw host.realm.error(`bulkWrite supports ${bulkNames.join(", ")}`)
+  const known = name === "insertOne" ? ["document"] : ["filter", "update", "replacement", "upsert", "arrayFilters"]
+  const { document, filter = {}, replacement, update, upsert } = options(host, name, given, known)
+  if (name === "insertOne") return { _tag: "Insert", document: documentOf(host, document, "document") }
+  const many = name.endsWith("Many")
+  const wanted = documentOf(host, filter, "a filter")
+  if (name.startsWith("delete")) return { _tag: "Delete", filter: wanted, many }
+  const change: Change =
+    name === "replaceOne"
+      ? { _tag: "Replace", document: documentOf(host, replacement, "replacement") }
+      : updateOf(host, update, given)
+  return { _tag: "Update", filter: wanted, change, many, upsert: upsert === true }
+}
 
-const collection = (host: Host, namespace: Namespace): object => {
-  const { database, run } = host
-  const filterOf = (value: unknown) => documentOf(host, value ?? {}, "a filter")
-  const update = (name: string, many: boolean) => (filter: unknown, change: unknown, settings?: unknown) => {
-    const given = options(host, name, settings, ["upsert", "arrayFilters"])
-    return run(
-      database.update(namespace, {
-        filter: filterOf(filter),
-        change: updateOf(host, change, given),
-        many,
-        upsert: given["upsert"] === true
-      })
-    )
+/** What `initializeOrderedBulkOp` and its unordered sibling answer: it collects writes until they are executed. */
+const bulkOperation = (host: Call, namespace: Namespace, ordered: boolean): object => {
+  const writes: Array<BulkWrites.Write> = []
+  const find = (filter: unknown, upsert: boolean, arrayFilters: unknown): object => {
+    const wanted = documentOf(host, filter, "a filter")
+    const add = (write: BulkWrites.Write): object => {
+      writes.push(write)
+      return self
+    }
+    const update = (many: boolean) => (change: unknown) =>
+      add({ _tag: "Update", filter: wanted, change: updateOf(host, change, { arrayFilters }), many, upsert })
+    const remove = (many: boolean) => () => add({ _tag: "Delete", filter: wanted, many })
+    return FunctionRealm.unsupported("bulk.find", host.realm.error, {
+      upsert: () => find(filter, true, arrayFilters),
+      arrayFilters: (filters: unknown) => find(filter, upsert, filters),
+      update: update(true),
+      updateOne: update(false),
+      replaceOne: (document: unknown) =>
+        add({
+          _tag: "Update",
+          filter: wanted,
+          change: { _tag: "Replace", document: documentOf(host, document, "a replacement") },
+          many: false,
+          upsert
+        }),
+      delete: remove(true),
+      remove: remove(true),
+      deleteOne: remove(false),
+      removeOne: remove(false)
+    })
   }
-  const remove = (many: boolean) => (filter: unknown) =>
-    run(
+  const self: object = FunctionRealm.unsupported("bulk", host.realm.error, {
+    insert: (document: unknown) => {
+      writes.push({ _tag: "Insert", document: documentOf(host, document, "a document") })
+      return self
+    },
+    find: (filter: unknown) => find(filter, false, undefined),
+    execute: (settings: unknown) =>
+      run(host, options(host, "execute", settings, ["session"]), (database) =>
+        BulkWrites.run(database, namespace, writes.splice(0), ordered)
+      )
+  })
+  return self
+}
+
+const findOneAndOptions = [
+  "upsert",
+  "arrayFilters",
+  "projection",
+  "sort",
+  "session",
+  "returnNewDocument",
+  "new",
+  "returnDocument"
+]
+
+const collection = (host: Call, namespace: Namespace): object => {
+  const filterOf = (value: unknown) => documentOf(host, value ?? {}, "a filter")
+  const updating = (
+    filter: unknown,
+    given: Document,
+    change: Change,
+    { many, upsert }: { readonly many: boolean; readonly upsert: unknown }
+  ) =>
+    run(host, given, (database) =>
+      database.update(namespace, { filter: filterOf(filter), change, many, upsert: upsert === true })
+    )
+  const update = (name: string, many: boolean) => (filter: unknown, change: unknown, settings?: unknown) => {
+    const given = options(host, name, settings, ["upsert", "arrayFilters", "session"])
+    return updating(filter, given, updateOf(host, change, given), { many, upsert: given["upsert"] })
+  }
+  const remove = (name: string, many: boolean) => (filter: unknown, settings?: unknown) =>
+    run(host, options(host, name, settings, ["session"]), (database) =>
       Effect.map(database.delete(namespace, { filter: filterOf(filter), many }), (deletedCount) => ({ deletedCount }))
     )
   const findOneAnd =
     (name: string, change: (value: unknown, given: Document) => Change | { _tag: "Delete" }) =>
     (filter: unknown, value: unknown, settings: unknown) => {
-      const known = ["upsert", "arrayFilters", "projection", "sort", "returnNewDocument", "new", "returnDocument"]
-      const given = options(host, name, settings, known)
+      const given = options(host, name, settings, findOneAndOptions)
       const part = (key: string) => (given[key] === undefined ? undefined : documentOf(host, given[key], key))
-      return run(
+      const returnNew =
+        given["returnNewDocument"] === true || given["new"] === true || given["returnDocument"] === "after"
+      return run(host, given, (database) =>
         Effect.map(
           database.findOneAnd(namespace, {
             filter: filterOf(filter),
@@ -176,8 +233,7 @@ const collection = (host: Host, namespace: Namespace): object => {
             projection: part("projection"),
             sort: part("sort"),
             upsert: given["upsert"] === true,
-            returnNew:
-              given["returnNewDocument"] === true || given["new"] === true || given["returnDocument"] === "after"
+            returnNew
           }),
           (found) => found ?? null
         )
@@ -185,62 +241,73 @@ const collection = (host: Host, namespace: Namespace): object => {
     }
   const findOneAndDelete = findOneAnd("findOneAndDelete", () => ({ _tag: "Delete" }))
   const count = (filter?: unknown, settings?: unknown) => {
-    const { limit, skip } = options(host, "count", settings, ["limit", "skip"])
+    const given = options(host, "count", settings, ["limit", "skip", "session"])
     const whole = (value: unknown) => (value === undefined ? undefined : Number(value))
-    return run(database.count(namespace, { filter: filterOf(filter), limit: whole(limit), skip: whole(skip) }))
+    const { limit, skip } = given
+    return run(host, given, (database) =>
+      database.count(namespace, { filter: filterOf(filter), limit: whole(limit), skip: whole(skip) })
+    )
   }
   return FunctionRealm.unsupported("collection", host.realm.error, {
     find: (...args: ReadonlyArray<unknown>) => findCursor(host, namespace, queryOf(host, "find", args)),
-    findOne: (...args: ReadonlyArray<unknown>) =>
-      run(
-        Effect.map(
-          database.find(namespace, { ...queryOf(host, "findOne", args), limit: 1 }),
-          ([found]) => found ?? null
-        )
-      ),
+    findOne: (...args: ReadonlyArray<unknown>) => {
+      const query = queryOf(host, "findOne", args)
+      return run(host, query, (database) =>
+        Effect.map(database.find(namespace, { ...query, limit: 1 }), ([found]) => found ?? null)
+      )
+    },
     findOneAndUpdate: findOneAnd("findOneAndUpdate", (change, given) => updateOf(host, change, given)),
     findOneAndReplace: findOneAnd("findOneAndReplace", (document) => ({
       _tag: "Replace",
       document: documentOf(host, document, "a replacement")
     })),
     findOneAndDelete: (filter: unknown, settings: unknown) => findOneAndDelete(filter, undefined, settings),
-    aggregate: (pipeline: unknown) => {
+    aggregate: (pipeline: unknown, settings: unknown) => {
       const stages = documentsOf(host, pipeline, "a pipeline")
-      return cursor(host, "cursor", () => run(database.aggregate(namespace, stages)))
+      const given = options(host, "aggregate", settings, ["session", "allowDiskUse"])
+      return cursor(host, "cursor", () => run(host, given, (database) => database.aggregate(namespace, stages)))
     },
     count,
     countDocuments: count,
-    distinct: (field: unknown, filter?: unknown) => run(database.distinct(namespace, String(field), filterOf(filter))),
-    insertOne: (document: unknown) =>
-      run(
+    distinct: (field: unknown, filter?: unknown, settings?: unknown) =>
+      run(host, options(host, "distinct", settings, ["session"]), (database) =>
+        database.distinct(namespace, String(field), filterOf(filter))
+      ),
+    insertOne: (document: unknown, settings?: unknown) =>
+      run(host, options(host, "insertOne", settings, ["session"]), (database) =>
         Effect.map(database.insert(namespace, [documentOf(host, document, "a document")]), ([insertedId]) => ({
           insertedId
         }))
       ),
-    insertMany: (documents: unknown) =>
-      run(
+    insertMany: (documents: unknown, settings?: unknown) =>
+      run(host, options(host, "insertMany", settings, ["session"]), (database) =>
         Effect.map(database.insert(namespace, documentsOf(host, documents, "documents")), (insertedIds) => ({
           insertedIds
         }))
       ),
     updateOne: update("updateOne", false),
     updateMany: update("updateMany", true),
-    replaceOne: (filter: unknown, document: unknown, settings: unknown) => {
-      const { upsert } = options(host, "replaceOne", settings, ["upsert"])
-      return run(
-        database.update(namespace, {
-          filter: filterOf(filter),
-          change: { _tag: "Replace", document: documentOf(host, document, "a replacement") },
-          upsert: upsert === true
-        })
-      )
+    update: (filter: unknown, change: unknown, settings: unknown) => {
+      const given = options(host, "update", settings, ["upsert", "multi", "arrayFilters", "session"])
+      return updating(filter, given, updateOf(host, change, given), {
+        many: given["multi"] === true,
+        upsert: given["upsert"]
+      })
     },
-    deleteOne: remove(false),
-    deleteMany: remove(true),
-    bulkWrite: (writes: unknown, settings: unknown) => {
-      options(host, "bulkWrite", settings, ["ordered"])
-      return run(bulkWrite(host, namespace, documentsOf(host, writes, "bulkWrite")))
-    }
+    replaceOne: (filter: unknown, document: unknown, settings: unknown) => {
+      const given = options(host, "replaceOne", settings, ["upsert", "session"])
+      const change: Change = { _tag: "Replace", document: documentOf(host, document, "a replacement") }
+      return updating(filter, given, change, { many: false, upsert: given["upsert"] })
+    },
+    deleteOne: remove("deleteOne", false),
+    deleteMany: remove("deleteMany", true),
+    bulkWrite: (input: unknown, settings: unknown) => {
+      const given = options(host, "bulkWrite", settings, ["ordered", "session"])
+      const writes = documentsOf(host, input, "bulkWrite").map((write) => writeOf(host, write))
+      return run(host, given, (database) => BulkWrites.run(database, namespace, writes, given["ordered"] !== false))
+    },
+    initializeOrderedBulkOp: () => bulkOperation(host, namespace, true),
+    initializeUnorderedBulkOp: () => bulkOperation(host, namespace, false)
   })
 }
 
@@ -250,12 +317,24 @@ const collection = (host: Host, namespace: Namespace): object => {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (host: Host, appId: string): { readonly get: (service: string) => object } => ({
-  get: (service: string) =>
-    FunctionRealm.unsupported(`services.get("${service}")`, host.realm.error, {
-      db: (database: string) =>
-        FunctionRealm.unsupported("db", host.realm.error, {
-          collection: (name: string) => collection(host, { appId, service, database, collection: name })
-        })
+export const make = (given: Host, appId: string): { readonly get: (service: string) => object } => {
+  const host: Call = { ...given, sessions: ClientSessions.make(given) }
+  const database = (service: string, database: string): object => {
+    const names = host.collections({ appId, service, database })
+    return FunctionRealm.unsupported("db", host.realm.error, {
+      collection: (name: string) => collection(host, { appId, service, database, collection: name }),
+      getCollectionNames: () => host.run(names),
+      listCollections: () =>
+        cursor(host, "cursor", () =>
+          host.run(Effect.map(names, (all) => all.map((name) => ({ name, type: "collection" }))))
+        )
     })
-})
+  }
+  return {
+    get: (service: string) =>
+      FunctionRealm.unsupported(`services.get("${service}")`, host.realm.error, {
+        db: (name: string) => database(service, name),
+        startSession: host.sessions.start
+      })
+  }
+}
