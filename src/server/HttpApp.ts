@@ -168,7 +168,7 @@ const layerServices = (
     users,
     Mac.layerWebCrypto,
     PasswordHasher.PasswordHasher.layerCost(PasswordHasher.costs[passwordHashing ?? "standard"]),
-    Database.layerMemory,
+    Database.layer,
     Inbox.layerMemory,
     RateLimits.RateLimits.layer(rateLimits),
     Layer.provide(JwtVerifier.layer, FetchHttpClient.layer)

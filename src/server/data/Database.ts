@@ -204,10 +204,13 @@ export class Database extends Context.Service<
    *
    * The tokens by which changes are resumed are those of one life of the layer.
    */
-  static readonly layer: Layer.Layer<Database, DatabaseError, Journal> = Layer.effect(
+  static readonly layer: Layer.Layer<Database, JournalError, Journal> = Layer.effect(
     Database,
     Effect.flatMap(Journal, (journal) =>
-      Effect.try({ try: () => makeMemory(journal), catch: (cause) => asError(cause, "the documents cannot be read") })
+      Effect.try({
+        try: () => makeMemory(journal),
+        catch: (cause) => new JournalError({ message: `the documents cannot be read: ${messageOf(cause)}` })
+      })
     )
   )
 
@@ -241,9 +244,9 @@ const messageOf = (cause: unknown): string =>
         ? cause.message
         : String(cause)
 
-const asError = (cause: unknown, what?: string): DatabaseError =>
+const asError = (cause: unknown): DatabaseError =>
   new DatabaseError({
-    message: what === undefined ? messageOf(cause) : `${what}: ${messageOf(cause)}`,
+    message: messageOf(cause),
     ...(cause instanceof Memory.DuplicateKey && { code: 11_000 }),
     ...(cause instanceof WriteConflict && { code: 112, labels: [transientLabel] }),
     ...(cause instanceof NoTransaction && { code: 251 })

@@ -1,8 +1,11 @@
 import { describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { DatabaseContract } from "effect-app-services/testing"
+import { join } from "node:path"
 import { Database, makeMemory } from "../../../src/server/data/Database.ts"
+import * as DataDirectory from "../../../src/server/storage/DataDirectory.ts"
 import { Journal } from "../../../src/server/storage/Journal.ts"
+import { directory } from "../support.ts"
 import * as FakeJournal from "./journal.ts"
 
 /** A database that is closed and opened again between any two steps, unless a transaction or a watcher is open. */
@@ -41,6 +44,13 @@ describe("the contract of databases", () => {
     Layer.provide(
       Database.layer,
       Layer.sync(Journal, () => FakeJournal.make().service)
+    ),
+    it
+  )
+  DatabaseContract.suite(
+    "data directory",
+    Layer.unwrap(
+      Effect.map(directory({}), (folder) => Layer.provide(Database.layer, DataDirectory.layer(join(folder, "data"))))
     ),
     it
   )
