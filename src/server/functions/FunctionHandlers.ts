@@ -50,7 +50,10 @@ const callOf = (request: Readonly<Record<string, unknown>>): Effect.Effect<Call,
   if (!Array.isArray(args)) {
     return Effect.fail(new BadRequest(body("'arguments' must be an array", "InvalidParameter")))
   }
-  const call = { name, args, service: typeof service === "string" && service !== "" ? service : undefined }
+  if (service !== undefined && service !== null && typeof service !== "string") {
+    return Effect.fail(new BadRequest(body("'service' must be a string", "InvalidParameter")))
+  }
+  const call = { name, args, service: service === null || service === "" ? undefined : service }
   return Effect.as(RequestLog.about({ call: titleOf(call) }), call)
 }
 

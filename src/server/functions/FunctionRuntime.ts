@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -255,16 +256,25 @@ const runHandler = (handler: Handler, args: ReadonlyArray<unknown>, context: Fun
       isHandlerStream(result) ? Stream.provideService(result, FunctionContext, context) : result
     ),
     Effect.provideService(FunctionContext, context),
-    Effect.catchDefect((defect) => Effect.fail(thrown(defect)))
+    Effect.catchDefect((defect) => Effect.fail(thrown(defect))),
+    // that of the caller is not seen here: a function that interrupts itself has failed like any other
+    Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.fail(thrown("the function was interrupted")))
   )
 
 const thrown = (cause: unknown): FunctionError => {
-  if (cause instanceof FunctionError) return cause
-  // an error of the realm is no instance of this one's Error
-  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
-  if (code === "ERR_SCRIPT_EXECUTION_TIMEOUT") return timedOut
-  return new FunctionError({ code: "FunctionExecutionError", message: describe(cause) })
+  // what a function throws may itself throw when it is looked at
+  try {
+    if (cause instanceof FunctionError) return cause
+    // an error of the realm is no instance of this one's Error
+    const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
+    if (code === "ERR_SCRIPT_EXECUTION_TIMEOUT") return timedOut
+    return new FunctionError({ code: "FunctionExecutionError", message: describe(cause) })
+  } catch {
+    return new FunctionError({ code: "FunctionExecutionError", message: noText })
+  }
 }
+
+const noText = "the function threw a value that has no text"
 
 /**
  * What the client reads of an exception: `String(exception)`, or JSON where that would say nothing. The hosted service's
@@ -277,7 +287,7 @@ const describe = (cause: unknown): string => {
       ? (JSON.stringify(cause) ?? text)
       : text.replace(/^ReferenceError: ([^\s']+) is not defined$/, "ReferenceError: '$1' is not defined")
   } catch {
-    return "the function threw a value that has no text"
+    return noText
   }
 }
 

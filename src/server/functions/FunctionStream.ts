@@ -22,11 +22,18 @@ const methodOf = (u: object, name: symbol): (() => unknown) | undefined => {
   return typeof method === "function" ? () => Reflect.apply(method, u, []) : undefined
 }
 
-const iteratorOf = (u: unknown): (() => unknown) | undefined =>
-  typeof u !== "object" || u === null || "_bsontype" in u || ArrayBuffer.isView(u)
-    ? undefined
-    : (methodOf(u, Symbol.asyncIterator) ??
-      (Array.isArray(u) || isIterator(u) ? methodOf(u, Symbol.iterator) : undefined))
+const iteratorOf = (u: unknown): (() => unknown) | undefined => {
+  if (typeof u !== "object" || u === null) return undefined
+  // what throws when it is looked at is no iterator, and who writes it down will see that it is no value either
+  try {
+    return "_bsontype" in u || ArrayBuffer.isView(u)
+      ? undefined
+      : (methodOf(u, Symbol.asyncIterator) ??
+          (Array.isArray(u) || isIterator(u) ? methodOf(u, Symbol.iterator) : undefined))
+  } catch {
+    return undefined
+  }
+}
 
 /**
  * Whether a result yields its values one after the other, so that it is no value itself.
@@ -62,8 +69,7 @@ export const make = <E>(
   const iterate = iteratorOf(result)
   if (iterate === undefined) return Stream.succeed(result)
   return Stream.unwrap(
-    Effect.sync(() => {
-      const iterator = iterate()
+    Effect.map(Effect.try({ try: iterate, catch: thrown }), (iterator) => {
       if (!isIterator(iterator)) return Stream.fail(thrown("the iterator of the function's result has no next()"))
       let ended = false
       return Stream.unfold(undefined, () =>
