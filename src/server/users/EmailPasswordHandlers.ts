@@ -107,7 +107,7 @@ export const layer = HttpApiBuilder.group(Api, "emailPassword", (handlers) =>
         "resetCall",
         Effect.fnUntraced(function* ({ params, request }) {
           const place = yield* placeOf(params, request)
-          const { arguments: given, ...rest } = yield* Body.ejson(request)
+          const { arguments: given, ...rest } = yield* Body.ejson(request, Body.smallLimit)
           const args = given ?? []
           const account = yield* decodeAccount(rest)
           if (!isArguments(args)) return yield* new BadRequest(body("'arguments' must be an array", "InvalidParameter"))
