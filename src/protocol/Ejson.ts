@@ -240,7 +240,7 @@ export const stringify = (value: unknown): Result.Result<string, EjsonError> =>
     try: () => {
       if (value === undefined) return '{"$undefined":true}'
       const written: string | undefined = EJSON.stringify(value, options)
-      if (written?.includes('"$numberLong"') === true) checkIntegers(value)
+      if (written?.includes('"$numberLong"') ?? false) checkIntegers(value)
       // bson writes a number beyond 2^53 as a 64-bit integer, which would come back as a Long
       const text =
         written !== undefined && /"\$numberLong":"-?\d{16}/.test(written)

@@ -21,7 +21,6 @@ const app = App.make({
       try {
         yield "begun"
         for (;;) {
-          // eslint-disable-next-line no-await-in-loop -- one value after the other is what it is about
           await new Promise((resolve) => setTimeout(resolve, 5))
           yield "still here"
         }
@@ -51,6 +50,11 @@ const listen = Effect.fnUntraced(function* (token: string | undefined, name: str
   )
   return { heard, fiber }
 })
+
+const eventually = (what: () => boolean) =>
+  Effect.promise(async () => {
+    while (!what()) await new Promise((resolve) => setTimeout(resolve, 5))
+  })
 
 describe("an open stream", () => {
   it.effect("outlives the access token that it was opened with", () =>
@@ -137,12 +141,6 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       )
     )
 
-  const eventually = (what: () => boolean) =>
-    Effect.promise(async () => {
-      // eslint-disable-next-line no-await-in-loop -- asks again and again
-      while (!what()) await new Promise((resolve) => setTimeout(resolve, 5))
-    })
-
   it.effect("a user has no more than so many streams, and neither has the server", () =>
     Effect.gen(function* () {
       const [first, second] = [yield* logIn, yield* logIn]
@@ -208,10 +206,7 @@ describe("a server that stops", () => {
         request.on("close", resolve)
         request.end(`{"name":"never"}`)
       })
-      yield* Effect.promise(async () => {
-        // eslint-disable-next-line no-await-in-loop -- asks again and again
-        while (begun < 2) await new Promise((resolve) => setTimeout(resolve, 5))
-      })
+      yield* eventually(() => begun === 2)
       yield* Scope.close(scope, Exit.void)
       yield* Effect.promise(() => Promise.all([stream, call]))
       // an end, and no broken connection, is what the stream's client saw

@@ -33,11 +33,6 @@ const results = {
   },
   proxy: new Proxy({}, hostile),
   revoked: revoked(),
-  then: {
-    get then() {
-      throw new Error("looked at")
-    }
-  },
   iterator: {
     [Symbol.asyncIterator]: () => {
       throw new Error("no iterator")
