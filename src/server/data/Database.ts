@@ -19,6 +19,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Journal, JournalError } from "../storage/Journal.ts"
 import { Batch, Collections, WriteConflict } from "./internal/collections.ts"
+import { TimeLimitExceeded } from "./internal/limits.ts"
 import * as Memory from "./internal/memory.ts"
 
 /**
@@ -244,12 +245,14 @@ const messageOf = (cause: unknown): string =>
         ? cause.message
         : String(cause)
 
-const asError = (cause: unknown): DatabaseError =>
+/** @internal */
+export const asError = (cause: unknown): DatabaseError =>
   new DatabaseError({
     message: messageOf(cause),
     ...(cause instanceof Memory.DuplicateKey && { code: 11_000 }),
     ...(cause instanceof WriteConflict && { code: 112, labels: [transientLabel] }),
-    ...(cause instanceof NoTransaction && { code: 251 })
+    ...(cause instanceof NoTransaction && { code: 251 }),
+    ...(cause instanceof TimeLimitExceeded && { code: 50 })
   })
 
 /** A transaction that has ended. */

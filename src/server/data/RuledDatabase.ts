@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import {
+  asError,
   atomically,
   type Change,
   Database,
@@ -20,6 +21,7 @@ import {
   type Operations
 } from "./Database.ts"
 import * as Bson from "./internal/bson.ts"
+import { boundedMatcher } from "./internal/limits.ts"
 import * as Language from "./internal/mongoLanguage.ts"
 import * as Updates from "./internal/updates.ts"
 import type { Access } from "./Rules.ts"
@@ -411,15 +413,15 @@ const watching = (database: Database["Service"], access: Access): Database["Serv
     const wanted = yield* Effect.try({
       try: () => {
         const criteria = Bson.criteria(filter ?? {})
-        return Language.matcher(Bson.isDocument(criteria) ? criteria : {})
+        return boundedMatcher(criteria, Language.matcher(Bson.isDocument(criteria) ? criteria : {}))
       },
-      catch: (cause) => new DatabaseError({ message: cause instanceof Error ? cause.message : String(cause) })
+      catch: asError
     })
     const events = yield* database.watch(namespace, { resumeAfter })
     return events.pipe(
       Stream.mapEffect((event) => visibleEvent(namespace, event)),
       Stream.flatMap(Stream.fromIterable),
-      Stream.filter(wanted)
+      Stream.filterEffect((event) => Effect.mapError(wanted(event), asError))
     )
   })
 }

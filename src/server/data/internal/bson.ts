@@ -36,6 +36,9 @@ const map = (value: unknown, leaf: (value: object) => unknown): unknown => {
   return out
 }
 
+/** As in MongoDB. A document that is nested deeper could be stored, and would then fail whoever looks at it. */
+const mostLevels = 200
+
 const sameValue = (value: object): unknown => (isDate(value) ? date(value.getTime()) : value)
 
 /** Copies what may be of another JavaScript realm into plain values of this one; BSON values are shared. */
@@ -53,7 +56,7 @@ export const stored = (value: unknown): unknown => held(value, isNothing)
 /** A value in a filter or a pipeline, where a field without a value asks for null: it must not ask for everything. */
 const asked = (value: unknown): unknown => held(value, () => false)
 
-const held = (value: unknown, isDropped: (value: unknown) => boolean): unknown => {
+const held = (value: unknown, isDropped: (value: unknown) => boolean, levels = mostLevels): unknown => {
   switch (typeof value) {
     case "string":
       return wellFormed(value)
@@ -65,13 +68,14 @@ const held = (value: unknown, isDropped: (value: unknown) => boolean): unknown =
       return null
   }
   if (typeof value !== "object" || value === null) return value
-  if (Array.isArray(value)) return Array.from(value, (item) => held(item, isDropped))
+  if (levels === 0) throw new Error(`the document is nested more than ${mostLevels} levels deep`)
+  if (Array.isArray(value)) return Array.from(value, (item) => held(item, isDropped, levels - 1))
   if (!isDocument(value)) return storedLeaf(value)
   const out: Document = {}
   for (const key of Object.keys(value)) {
     if (isDropped(value[key])) continue
     if (key.includes("\0")) refuse("a name of a field with a NUL")
-    define(out, wellFormed(key), held(value[key], isDropped))
+    define(out, wellFormed(key), held(value[key], isDropped, levels - 1))
   }
   return out
 }

@@ -4,8 +4,8 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
-import type { HistoryLost } from "./changeLog.ts"
 import type { Batch, Collection, Collections, Namespace } from "./collections.ts"
+import * as Limits from "./limits.ts"
 import * as Language from "./mongoLanguage.ts"
 import * as Output from "./output.ts"
 import * as Projections from "./projections.ts"
@@ -67,6 +67,9 @@ const whole = (value: number | undefined, what: string): number => {
   if (Number.isSafeInteger(value) && value >= 0) return value
   throw new Error(`${what} must be a whole number, and not negative`)
 }
+
+const limited = <A>(change: Change, run: () => A): A =>
+  change._tag === "Replace" ? run() : Limits.boundedUpdate(change, run)
 
 /** Where statements read and write. */
 export interface Place {
@@ -136,12 +139,15 @@ export class Statement {
     const from = whole(skip, "skip")
     // as in MongoDB, no limit
     const most = whole(limit, "limit") || Infinity
-    const found: Array<Document> = []
-    for (const document of this.#batch.candidates(this.#collection, wanted)) {
-      if (!matches(document)) continue
-      found.push(document)
-      if (sort === undefined && found.length === from + most) break
-    }
+    const found = Limits.bounded(wanted, () => {
+      const matching: Array<Document> = []
+      for (const document of this.#batch.candidates(this.#collection, wanted)) {
+        if (!matches(document)) continue
+        matching.push(document)
+        if (sort === undefined && matching.length === from + most) break
+      }
+      return matching
+    })
     return (
       sort === undefined || Object.keys(sort).length === 0
         ? found
@@ -165,7 +171,8 @@ export class Statement {
       if (field.endsWith(".$")) Projections.positional(copies, field.slice(0, -2), criteria(filter, "a filter"))
       Bson.define(fields, field.endsWith(".$") ? field.slice(0, -2) : field, value)
     }
-    return Language.aggregate(copies, Projections.stagesOf(plain(fields)), { ...this.#place, wide: this.#wide })
+    const stages = Projections.stagesOf(plain(fields))
+    return Limits.bounded(stages, () => Language.aggregate(copies, stages, { ...this.#place, wide: this.#wide }))
   }
 
   #changed(document: Document, change: Change, filter: Document, inserting: boolean): Document {
@@ -200,10 +207,9 @@ export class Statement {
   }
 
   /** Puts a changed document in the place of another; answers with whether it differs. */
-  #write(before: Document, change: Change, filter: Document): readonly [after: Document, modified: boolean] {
-    const after = this.#changed(before, change, filter, false)
+  #write(before: Document, after: Document, change: Change): boolean {
     const id = before["_id"]
-    if (Bson.key(before) === Bson.key(after)) return [before, false]
+    if (Bson.key(before) === Bson.key(after)) return false
     const replaces =
       change._tag === "Replace" || (Bson.isDocument(change.update) && !Updates.hasOperators(change.update))
     this.#batch.write(
@@ -214,13 +220,13 @@ export class Statement {
         ? { operationType: "replace", id, document: after }
         : { operationType: "update", id, document: after, before }
     )
-    return [after, true]
+    return true
   }
 
   #upsert(filter: Document, change: Change): Document {
     const seed = Updates.seedOf(filter)
     const base = change._tag === "Replace" ? ("_id" in seed ? { _id: seed["_id"] } : {}) : seed
-    return this.#add(this.#changed(base, change, {}, true))
+    return this.#add(limited(change, () => this.#changed(base, change, {}, true)))
   }
 
   update({ change, filter: input, many = false, upsert = false }: Update): UpdateResult {
@@ -233,7 +239,11 @@ export class Statement {
       return { matchedCount: 0, modifiedCount: 0, upsertedId: Bson.copy(this.#upsert(filter, change)["_id"]) }
     }
     let modifiedCount = 0
-    for (const document of found) if (this.#write(document, change, filter)[1]) modifiedCount++
+    // all of them before any is written, so that the time for all of them is limited
+    const changes = limited(change, () =>
+      found.map((before) => [before, this.#changed(before, change, filter, false)] as const)
+    )
+    for (const [before, after] of changes) if (this.#write(before, after, change)) modifiedCount++
     return { matchedCount: found.length, modifiedCount }
   }
 
@@ -259,7 +269,8 @@ export class Statement {
       return shown(before)
     }
     if (before !== undefined) {
-      const [after] = this.#write(before, change, filter)
+      const after = limited(change, () => this.#changed(before, change, filter, false))
+      this.#write(before, after, change)
       return shown(returnNew === true ? after : before)
     }
     if (upsert !== true) return undefined
@@ -283,11 +294,10 @@ export class Statement {
         }))
       : this.matching({ filter: match === undefined ? {} : documentOf(match, "$match") })
     const stages = first === undefined ? [] : match === undefined && !stats ? [first, ...rest] : rest
-    const results = Language.aggregate(found.map(plain), stages, {
-      ...this.#place,
-      wide: this.#wide,
-      resolver: (other) => inDatabase(other).matching({ filter: {} }).map(plain)
-    }).map((result) => documentOf(Bson.stored(result), "a result"))
+    const resolver = (other: string) => inDatabase(other).matching({ filter: {} }).map(plain)
+    const results = Limits.boundedPipeline(() =>
+      Language.aggregate(found.map(plain), stages, { ...this.#place, wide: this.#wide, resolver })
+    ).map((result) => documentOf(Bson.stored(result), "a result"))
     if (output === undefined) return results
     if (this.#place.inTransaction) throw new Error("$out and $merge are not allowed in a transaction")
     const { collection, database = this.#namespace.database } = output
@@ -314,7 +324,8 @@ export class Statement {
 export const watch = (
   { log }: Collection,
   { filter, resumeAfter }: { readonly filter?: Document | undefined; readonly resumeAfter?: unknown }
-): Stream.Stream<Document, HistoryLost> => {
-  const matches = Language.matcher(criteria(filter ?? {}, "a filter"))
-  return log.from(log.start(resumeAfter)).pipe(Stream.filter(matches), Stream.map(own))
+): Stream.Stream<Document, unknown> => {
+  const wanted = criteria(filter ?? {}, "a filter")
+  const matches = Limits.boundedMatcher(wanted, Language.matcher(wanted))
+  return log.from(log.start(resumeAfter)).pipe(Stream.filterEffect(matches), Stream.map(own))
 }

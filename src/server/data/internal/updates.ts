@@ -2,6 +2,7 @@
 import { Timestamp } from "bson"
 import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
+import { checkPath } from "./limits.ts"
 import * as Language from "./mongoLanguage.ts"
 
 /** An update of documents: operators, or a pipeline. */
@@ -47,7 +48,9 @@ const isPositional = (path: string): boolean => path.split(".").some((name) => n
 
 const checkTypes = (document: Document, change: Document): void => {
   for (const operator of Object.keys(change)) {
-    for (const path of Object.keys(fieldsOf(change, operator))) {
+    for (const [path, to] of Object.entries(fieldsOf(change, operator))) {
+      checkPath(document, operator, path)
+      if (operator === "$rename" && typeof to === "string") checkPath(document, "$set", to)
       if (isPositional(path)) continue
       const value = valueAt(document, path, creating.has(operator))
       if (value === undefined) continue
@@ -298,6 +301,7 @@ export const seedOf = (filter: Document): Document => {
       const operators = Bson.isDocument(value) && Object.keys(value).some((name) => name.startsWith("$"))
       const wanted = operators ? value["$eq"] : value
       if (wanted === undefined || wanted instanceof RegExp) continue
+      checkPath(seed, "$set", field)
       if (field === "_id") seed["_id"] = wanted
       else Language.update(seed, { $set: { [field]: wanted } }, { filter: {}, arrayFilters: [], now: epoch })
     }
