@@ -13,6 +13,9 @@ export class TimeLimitExceeded extends Schema.TaggedError<TimeLimitExceeded>()("
   message: Schema.String
 }) {}
 
+/** Criteria that cannot be asked of a document. */
+export class MatchFailed extends Schema.TaggedError<MatchFailed>()("MatchFailed", { message: Schema.String }) {}
+
 /** How long an operation may compute, in which nothing else happens. */
 const limitMillis = 3_000
 
@@ -60,8 +63,14 @@ export const bounded = <A>(criteria: unknown, run: () => A): A => (isCostly(crit
 /** Asks whether one document matches; it may not be told. */
 export const boundedMatcher =
   (criteria: unknown, matches: (document: Document) => boolean) =>
-  (document: Document): Effect.Effect<boolean, unknown> =>
-    Effect.try({ try: () => bounded(criteria, () => matches(document)), catch: (cause) => cause })
+  (document: Document): Effect.Effect<boolean, TimeLimitExceeded | MatchFailed> =>
+    Effect.try({
+      try: () => bounded(criteria, () => matches(document)),
+      catch: (cause) =>
+        cause instanceof TimeLimitExceeded
+          ? cause
+          : new MatchFailed({ message: cause instanceof Error ? cause.message : String(cause) })
+    })
 
 /** Runs a pipeline. */
 export const boundedPipeline = timeLimited

@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
+import type { HistoryLost } from "./changeLog.ts"
 import type { Batch, Collection, Collections, Namespace } from "./collections.ts"
 import * as Limits from "./limits.ts"
 import * as Language from "./mongoLanguage.ts"
@@ -324,7 +325,7 @@ export class Statement {
 export const watch = (
   { log }: Collection,
   { filter, resumeAfter }: { readonly filter?: Document | undefined; readonly resumeAfter?: unknown }
-): Stream.Stream<Document, unknown> => {
+): Stream.Stream<Document, HistoryLost | Limits.TimeLimitExceeded | Limits.MatchFailed> => {
   const wanted = criteria(filter ?? {}, "a filter")
   const matches = Limits.boundedMatcher(wanted, Language.matcher(wanted))
   return log.from(log.start(resumeAfter)).pipe(Stream.filterEffect(matches), Stream.map(own))
