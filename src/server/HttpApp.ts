@@ -16,6 +16,7 @@ import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiError from "effect/http-api/HttpApiError"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as HttpServerError from "effect/http/HttpServerError"
@@ -33,6 +34,7 @@ import { ApiKeys } from "./users/ApiKeys.ts"
 import type { App } from "./App.ts"
 import { Apps, AppsError } from "./Apps.ts"
 import { AccessToken, RefreshToken } from "./users/Authorization.ts"
+import * as Body from "./Body.ts"
 import { Database } from "./data/Database.ts"
 import { EmailAccounts } from "./users/EmailAccounts.ts"
 import { FunctionRuntime } from "./functions/FunctionRuntime.ts"
@@ -238,7 +240,9 @@ const answerTo = <E, R>(
   if (request.method === "OPTIONS") return Effect.succeed(preflight(request))
   return router.pipe(
     Effect.catchCause((cause) => failure(request, cause)),
-    Effect.map(withCors(request))
+    Effect.map(withCors(request)),
+    // for routes that read no body by themselves
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, Body.smallLimit)
   )
 }
 
