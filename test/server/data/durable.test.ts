@@ -195,7 +195,7 @@ describe("documents that last", () => {
             yield* refused({ text: "x".repeat(17_000_000) }),
             "the document is larger than 16 megabytes"
           )
-          assert.strictEqual(yield* refused(deep), "the document is nested too deeply")
+          assert.strictEqual(yield* refused(deep), "the document is nested more than 200 levels deep")
           assert.strictEqual(yield* refused({ at: new Date(NaN) }), "an invalid date cannot be stored")
           assert.deepStrictEqual(yield* all(database), [])
         })
