@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 
+/** What every `Database` must do. */
+export * as DatabaseContract from "./testing/DatabaseContract.ts"
 /** A network that misbehaves by rule. */
 export * as Faults from "./testing/Faults.ts"
 /** Looks for secrets where none may be. */

@@ -15,13 +15,14 @@
  * @since 0.1.0
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import type * as HttpServerError from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
-import { createServer, type Server } from "node:http"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { Duplex } from "node:stream"
 import type { App } from "../server/App.ts"
 import * as AppServicesServer from "../server/AppServicesServer.ts"
 
@@ -36,6 +37,12 @@ export interface Options extends AppServicesServer.Options {
   readonly port?: number | undefined
   /** `127.0.0.1` unless given: nobody but this machine can reach it. */
   readonly host?: string | undefined
+  /** How long a client may take to send the head of a request: 15 seconds unless given. */
+  readonly headersTimeout?: Duration.Input | undefined
+  /** How long a client may take to send a whole request, its body included: 2 minutes unless given. */
+  readonly requestTimeout?: Duration.Input | undefined
+  /** How many connections there may be at the same time; further ones are cut: 10,000 unless given. */
+  readonly maxConnections?: number | undefined
   /** How long requests under way may take to finish when the server closes: 3 seconds unless given. */
   readonly shutdownTimeout?: Duration.Input | undefined
 }
@@ -48,14 +55,31 @@ export interface Options extends AppServicesServer.Options {
  */
 export const layer = (
   apps: App | ReadonlyArray<App>,
-  { host = "127.0.0.1", port = 0, shutdownTimeout = "3 seconds", ...options }: Options = {}
+  {
+    headersTimeout = "15 seconds",
+    host = "127.0.0.1",
+    maxConnections = 10_000,
+    port = 0,
+    requestTimeout = "2 minutes",
+    shutdownTimeout = "3 seconds",
+    ...options
+  }: Options = {}
 ): Layer.Layer<
   HttpServer.HttpServer | AppServicesServer.Services,
   AppServicesServer.AppServicesServerError | HttpServerError.ServeError
 > =>
   Layer.unwrap(
     Effect.sync(() => {
-      const server = createServer()
+      const [head, whole] = [headersTimeout, requestTimeout].map(Duration.toMillis)
+      const server = createServer({
+        headersTimeout: head,
+        requestTimeout: whole,
+        connectionsCheckingInterval: 1000,
+        // an access token holds the custom data of its user, and may come in the address
+        maxHeaderSize: 64 * 1024
+      })
+      server.maxConnections = maxConnections
+      answerUnreadable(server)
       const listening = Layer.effect(
         HttpServer.HttpServer,
         NodeHttpServer.make(() => server, { host, port, gracefulShutdownTimeout: shutdownTimeout }).pipe(
@@ -69,6 +93,45 @@ export const layer = (
       )
     })
   )
+
+interface Refusal {
+  readonly status: string
+  readonly error: string
+}
+
+const refusals: Readonly<Record<string, Refusal>> = {
+  HPE_HEADER_OVERFLOW: {
+    status: "431 Request Header Fields Too Large",
+    error: "the address and the headers of a request must not be larger than 64 KB"
+  },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: {
+    status: "413 Content Too Large",
+    error: "the chunks of the request body have too many extensions"
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: "408 Request Timeout", error: "the request took too long to arrive" }
+}
+
+const noHttp: Refusal = { status: "400 Bad Request", error: "the request is not HTTP/1.1" }
+
+/** What never becomes a request is refused in the form of every other failure, and its connection is cut. */
+const answerUnreadable = (server: Server): void => {
+  const answers = new WeakMap<Duplex, ServerResponse>()
+  const note = (request: IncomingMessage, response: ServerResponse) => answers.set(request.socket, response)
+  server.on("request", note)
+  server.on("checkContinue", note)
+  server.on("clientError", (cause: Error & { readonly code?: string }, socket) => {
+    const answer = answers.get(socket)
+    // half an answer can be followed by nothing but its other half
+    const halfway = answer !== undefined && answer.headersSent && !answer.writableFinished
+    if (!socket.writable || cause.code === "ECONNRESET" || halfway) return void socket.destroy()
+    const { error, status } = refusals[cause.code ?? ""] ?? noHttp
+    const text = JSON.stringify({ error, error_code: "BadRequest" })
+    socket.end(
+      `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
+      () => socket.destroy()
+    )
+  })
+}
 
 /** A connection that is kept alive after the last answer would hold up the closing of the server. */
 const releaseIdle = (server: Server) =>

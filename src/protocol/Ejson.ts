@@ -34,7 +34,8 @@ export const parse = (text: string): Result.Result<unknown, EjsonError> =>
  * Writes a value as canonical Extended JSON text, without changing it. `undefined` at the top becomes
  * `{"$undefined":true}`, an `undefined` property is left out, an `undefined` array element becomes `null`.
  *
- * Fails on what has no representation: cyclic references, invalid dates, functions, a `RegExp` with the flag `g`.
+ * Fails on what has no representation: cyclic references, invalid dates, functions, a `bigint` of more than 64 bits, a
+ * `RegExp` with the flag `g`.
  *
  * @category encoding
  * @since 0.1.0

@@ -55,7 +55,7 @@ export class FunctionsGroup extends HttpApiGroup.make("functions")
     HttpApiEndpoint.get("stream", routes.callFunction, {
       ...ofApp,
       success: Schema.Unknown,
-      error: [BadRequest, Forbidden, NotFound]
+      error: [BadRequest, Forbidden, NotFound, TooManyRequestsAnswer]
     })
   )
   .middleware(AccessToken) {}

@@ -78,11 +78,13 @@ export const layer = (
             'passwordHashing "testing" protects no password: it works on a loopback address only, such as 127.0.0.1'
         })
       }
-      const { app, services } = yield* Effect.mapError(HttpApp.make(listOf(apps), options), toServerError)
+      const { app, endStreams, services } = yield* Effect.mapError(HttpApp.make(listOf(apps), options), toServerError)
       yield* server.serve(app).pipe(
         // access tokens and the arguments of calls may come in the query; traces must not repeat them
         Effect.updateService(UrlParams.CurrentRedactedNames, (names) => [...names, ...secretParameters])
       )
+      // before the server waits for the requests that are under way
+      yield* Effect.addFinalizer(() => endStreams)
       return services
     })
   )

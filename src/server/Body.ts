@@ -6,7 +6,7 @@
  */
 import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
-import type * as HttpServerError from "effect/http/HttpServerError"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -23,10 +23,14 @@ import { BadRequest, body, TooLarge } from "./ApiErrors.ts"
  */
 export const limit: ByteSize.ByteSize = ByteSize.mebibytes(18)
 
-const limitBytes = ByteSize.toNumberUnsafe(limit)
-
-/** @internal */
-export const tooLarge = new TooLarge(body("the request body is larger than 18 MB", "ReadSizeLimitExceeded"))
+/**
+ * The largest body of a request that no access token comes with, or that needs no more: 2 MB. The largest credentials
+ * are tokens of a million characters.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const smallLimit: ByteSize.ByteSize = ByteSize.mebibytes(2)
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -41,54 +45,83 @@ export interface Text {
   readonly json: Json
 }
 
-const failed = ({ reason }: HttpServerError.HttpServerError): BadRequest | TooLarge =>
-  reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
-    ? tooLarge
-    : new BadRequest(body("the request body could not be read", "BadRequest"))
-
-const notObject = new BadRequest(body("the request body must be a JSON object", "BadRequest"))
+const badRequest = (message: string) => new BadRequest(body(message, "BadRequest"))
 
 /**
  * What is said of a body that is not what it should be.
  *
  * @internal
  */
-export const invalid = (message: string): BadRequest =>
-  new BadRequest(body(`invalid request body: ${message}`, "BadRequest"))
+export const invalid = (message: string): BadRequest => badRequest(`invalid request body: ${message}`)
+
+const tooLarge = (limit: ByteSize.ByteSize) =>
+  new TooLarge(
+    body(`the request body is larger than ${ByteSize.toNumberUnsafe(limit) / 1024 ** 2} MB`, "ReadSizeLimitExceeded")
+  )
+
+const unreadable = badRequest("the request body could not be read")
+const notObject = badRequest("the request body must be a JSON object")
+
+const decoder = new TextDecoder("utf-8", { fatal: true })
+
+/** The text of a body, whose length and encoding are looked at before anything is read. */
+const textOf = Effect.fnUntraced(function* (
+  request: HttpServerRequest.HttpServerRequest,
+  limit: ByteSize.ByteSize
+): Effect.fn.Return<string, BadRequest | TooLarge> {
+  const bytes = ByteSize.toNumberUnsafe(limit)
+  if (Number(request.headers["content-length"]) > bytes) return yield* tooLarge(limit)
+  const encoding = request.headers["content-encoding"] ?? "identity"
+  if (encoding.toLowerCase() !== "identity") {
+    return yield* badRequest("the request body has a content-encoding: send it as it is")
+  }
+  const buffer = yield* request.arrayBuffer.pipe(
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, limit),
+    Effect.mapError(({ reason }) =>
+      reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge" ? tooLarge(limit) : unreadable
+    )
+  )
+  if (buffer.byteLength > bytes) return yield* tooLarge(limit)
+  return yield* Effect.try({
+    try: () => decoder.decode(buffer),
+    catch: () => invalid("it is not UTF-8")
+  })
+})
 
 /**
- * The body as a JSON object, and as the text that came; an absent or empty one is an empty object.
+ * The body as a JSON object, and as the text that came, of {@link limit} unless told otherwise; an absent or empty one is
+ * an empty object.
  *
  * @category decoding
  * @since 0.1.0
  */
-export const text = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Text, BadRequest | TooLarge> =>
-  Effect.mapError(request.text, failed).pipe(
-    Effect.flatMap((text): Effect.Effect<Text, BadRequest | TooLarge> => {
-      if (text.length > limitBytes) return Effect.fail(tooLarge)
-      if (text.trim() === "") return Effect.succeed({ text, json: {} })
-      const parsed = parseJson(text)
-      if (Result.isFailure(parsed)) return Effect.fail(invalid(parsed.failure))
-      const json = parsed.success
-      if (json === null) return Effect.succeed({ text, json: {} })
-      return Predicate.isObject(json) ? Effect.succeed({ text, json }) : Effect.fail(notObject)
-    })
-  )
+export const text = (
+  request: HttpServerRequest.HttpServerRequest,
+  size: ByteSize.ByteSize = limit
+): Effect.Effect<Text, BadRequest | TooLarge> =>
+  Effect.flatMap(textOf(request, size), (text): Effect.Effect<Text, BadRequest> => {
+    if (text.trim() === "") return Effect.succeed({ text, json: {} })
+    const parsed = parseJson(text)
+    if (Result.isFailure(parsed)) return Effect.fail(invalid(parsed.failure))
+    const json = parsed.success
+    if (json === null) return Effect.succeed({ text, json: {} })
+    return Predicate.isObject(json) ? Effect.succeed({ text, json }) : Effect.fail(notObject)
+  })
 
 const parseJson = (text: string) =>
   Result.try({ try: (): unknown => JSON.parse(text), catch: () => "the text is not JSON" })
 
 /**
- * The body as a JSON object; an absent or empty one is an empty object.
+ * The body as a JSON object of {@link smallLimit} at most; an absent or empty one is an empty object.
  *
  * @category decoding
  * @since 0.1.0
  */
 export const json = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Json, BadRequest | TooLarge> =>
-  Effect.map(text(request), ({ json }) => json)
+  Effect.map(text(request, smallLimit), ({ json }) => json)
 
 /**
- * The body as a JSON object whose values are Extended JSON.
+ * The body as a JSON object of {@link smallLimit} at most whose values are Extended JSON.
  *
  * @category decoding
  * @since 0.1.0

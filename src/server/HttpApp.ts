@@ -39,6 +39,7 @@ import { Database } from "./data/Database.ts"
 import * as Digest from "./Digest.ts"
 import { EmailAccounts } from "./users/EmailAccounts.ts"
 import { FunctionRuntime } from "./functions/FunctionRuntime.ts"
+import * as OpenStreams from "./functions/OpenStreams.ts"
 import * as Handlers from "./Handlers.ts"
 import { Inbox } from "./Inbox.ts"
 import { JwtVerifier } from "./users/JwtVerifier.ts"
@@ -96,6 +97,8 @@ export interface Options {
    * 32 characters. Without it there is no such route; the services `Inbox` and `Admin` are there in any case.
    */
   readonly adminToken?: Redacted.Redacted | undefined
+  /** How many event streams may be open at the same time; who opens more gets a 429. */
+  readonly streams?: OpenStreams.Limits | undefined
   /** Told about every request once it is answered, without any secret; nobody is unless given. */
   readonly onRequest?: RequestLog.OnRequest | undefined
 }
@@ -124,6 +127,8 @@ export type Services = Inbox | Admin
 export interface Server {
   readonly app: HttpApp
   readonly services: Context.Context<Services>
+  /** Ends the event streams that are open, which would not end by themselves before the server is gone. */
+  readonly endStreams: Effect.Effect<void>
 }
 
 /**
@@ -146,7 +151,11 @@ export const make = (
       }
       const services = yield* Layer.build(layerServices(apps, options, clock))
       const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
-      return { app: around(router, options.onRequest), services: Context.pick(Inbox, Admin)(services) }
+      return {
+        app: around(router, options.onRequest),
+        services: Context.pick(Inbox, Admin)(services),
+        endStreams: Context.get(services, OpenStreams.OpenStreams).end
+      }
     }).pipe(
       Effect.updateContext((context: Context.Context<Scope.Scope>) =>
         Context.make(Scope.Scope, Context.get(context, Scope.Scope))
@@ -156,7 +165,7 @@ export const make = (
 
 const layerServices = (
   apps: ReadonlyArray<App>,
-  { dataDirectory, functionTimeLimit, passwordHashing, rateLimits, signingKey }: Options,
+  { dataDirectory, functionTimeLimit, passwordHashing, rateLimits, signingKey, streams }: Options,
   clock: Clock.Clock
 ) => {
   const random = SecureRandom.layerWebCrypto
@@ -170,9 +179,10 @@ const layerServices = (
     // each request has a tag to check: at once, where Web Crypto would send it to another thread and back
     Mac.layerWebCryptoWith({ hmac: Digest.hmac }),
     PasswordHasher.PasswordHasher.layerCost(PasswordHasher.costs[passwordHashing ?? "standard"]),
-    Database.layerMemory,
+    Database.layer,
     Inbox.layerMemory,
     RateLimits.RateLimits.layer(rateLimits),
+    OpenStreams.OpenStreams.layer(streams),
     Layer.provide(JwtVerifier.layer, FetchHttpClient.layer)
   ).pipe(Layer.provideMerge([random, journal]))
   return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer).pipe(
@@ -233,7 +243,8 @@ const answerTo = <E, R>(
   return router.pipe(
     Effect.catchCause((cause) => failure(request, cause)),
     Effect.map(withCors(request)),
-    Effect.provideService(HttpIncomingMessage.MaxBodySize, Body.limit)
+    // for routes that read no body by themselves
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, Body.smallLimit)
   )
 }
 

@@ -3,6 +3,7 @@ import { Effect, Layer, Logger } from "effect"
 import { App } from "effect-app-services/server"
 import { request as httpRequest } from "node:http"
 import { connect } from "node:net"
+import { gzipSync } from "node:zlib"
 import * as NodeAppServicesServer from "../../src/node/NodeAppServicesServer.ts"
 import { claims, loginPath, path, root } from "./support.ts"
 
@@ -191,7 +192,9 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
         const bodies: ReadonlyArray<readonly [body: string | Buffer, error: RegExp]> = [
           ["<html>", /^invalid request body: the text is not JSON$/],
           ['{"name":"echo"', /^invalid request body: the text is not JSON$/],
-          [Buffer.from([0xff, 0xfe, 0x00]), /^invalid request body/],
+          [Buffer.from([0xff, 0xfe, 0x00]), /^invalid request body: it is not UTF-8$/],
+          [Buffer.from(`{"name":"\xff"}`, "latin1"), /^invalid request body: it is not UTF-8$/],
+          [`{"name":"echo","service":5}`, /'service' must be a string/],
           ["[]", /must be a JSON object/],
           ["5", /must be a JSON object/],
           [`{"$oid":"5f1d7f3e9c1b2a0012345678"}`, /'name' is a required string/],
@@ -217,14 +220,42 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       })
     )
 
-    it.effect("of more than 18 MB is refused", () =>
+    it.effect("of more than 18 MB is refused, without a token or for anything but a call of more than 2 MB", () =>
       Effect.gen(function* () {
-        const reply = yield* send("POST", loginPath("my-app", "anon-user"), {}, Buffer.alloc(18 * 1024 * 1024 + 1, 32))
-        assert.strictEqual(reply.status, 413)
-        isJson(reply)
+        const { access_token } = yield* logIn
+        const headers = { authorization: `Bearer ${access_token}` }
+        const spaces = (megabytes: number) => Buffer.alloc(megabytes * 1024 * 1024 + 1, 32)
+        const call = path("my-app", "functions/call")
+        assert.strictEqual((yield* send("POST", call, headers, spaces(3))).status, 400)
+        const chunked = { "transfer-encoding": "chunked" }
+        const replies = [
+          [18, yield* send("POST", call, headers, spaces(18))],
+          [18, yield* send("POST", call, { ...headers, ...chunked }, spaces(18))],
+          [2, yield* send("POST", loginPath("my-app", "anon-user"), {}, spaces(2))],
+          [2, yield* send("POST", loginPath("my-app", "anon-user"), chunked, spaces(2))],
+          [2, yield* send("POST", path("my-app", "auth/providers/local-userpass/reset/call"), {}, spaces(2))]
+        ] as const
+        for (const [megabytes, reply] of replies) {
+          assert.strictEqual(reply.status, 413)
+          isJson(reply)
+          assert.deepStrictEqual(json(reply), {
+            error: `the request body is larger than ${megabytes} MB`,
+            error_code: "ReadSizeLimitExceeded"
+          })
+        }
+      })
+    )
+
+    it.effect("that is compressed is refused, whatever it would become", () =>
+      Effect.gen(function* () {
+        const { access_token } = yield* logIn
+        const headers = { authorization: `Bearer ${access_token}`, "content-encoding": "gzip" }
+        const bomb = gzipSync(Buffer.alloc(50_000_000, 32))
+        const reply = yield* send("POST", path("my-app", "functions/call"), headers, bomb)
+        assert.strictEqual(reply.status, 400)
         assert.deepStrictEqual(json(reply), {
-          error: "the request body is larger than 18 MB",
-          error_code: "ReadSizeLimitExceeded"
+          error: "the request body has a content-encoding: send it as it is",
+          error_code: "BadRequest"
         })
       })
     )

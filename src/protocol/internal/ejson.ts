@@ -36,7 +36,18 @@ const double = (text: string): number => {
 
 const long = (text: string): number | Long => {
   const n = integer(text, "$numberLong")
-  return Number.isSafeInteger(n) ? n : Long.fromStringStrict(text)
+  return Number.isSafeInteger(n)
+    ? n
+    : made(() => Long.fromStringStrict(text.replace("+", "")), "$numberLong holds no 64-bit integer")
+}
+
+/** What a BSON class makes of a value. Its own words for what it refuses would repeat the value. */
+const made = <A>(make: () => A, problem: string): A => {
+  try {
+    return make()
+  } catch {
+    return fail(problem)
+  }
 }
 
 const date = (inner: unknown): Date => {
@@ -67,32 +78,43 @@ const wrappers: Record<string, (inner: unknown) => unknown> = {
   $numberInt: (inner) => integer(string(inner, "$numberInt"), "$numberInt"),
   $numberLong: (inner) => long(string(inner, "$numberLong")),
   $numberDouble: (inner) => double(string(inner, "$numberDouble")),
-  $numberDecimal: (inner) => Decimal128.fromString(string(inner, "$numberDecimal")),
-  $uuid: (inner) => new UUID(string(inner, "$uuid")),
+  $numberDecimal: (inner) => {
+    const text = string(inner, "$numberDecimal")
+    return made(() => Decimal128.fromString(text), "$numberDecimal holds no decimal of 34 digits")
+  },
+  $uuid: (inner) => {
+    const text = string(inner, "$uuid")
+    return made(() => new UUID(text), "$uuid is no UUID")
+  },
   $symbol: (inner) => new BSONSymbol(string(inner, "$symbol")),
   $code: (inner) => new Code(string(inner, "$code")),
   $minKey: () => new MinKey(),
   $maxKey: () => new MaxKey(),
   $undefined: () => undefined,
   $binary: (inner) => binary(inner),
-  $regularExpression: (inner) =>
-    isRecord(inner)
-      ? new BSONRegExp(
-          string(inner["pattern"], "$regularExpression"),
-          string(inner["options"] ?? "", "$regularExpression")
-        )
-      : fail("$regularExpression holds no pattern"),
-  $timestamp: (inner) =>
-    isRecord(inner) && typeof inner["t"] === "number" && typeof inner["i"] === "number"
-      ? new Timestamp({ t: inner["t"], i: inner["i"] })
-      : fail("$timestamp holds no t and i")
+  $regularExpression: (inner) => {
+    if (!isRecord(inner)) return fail("$regularExpression holds no pattern")
+    const pattern = string(inner["pattern"], "$regularExpression")
+    const options = string(inner["options"] ?? "", "$regularExpression")
+    return made(() => new BSONRegExp(pattern, options), "$regularExpression holds a NUL or an option that BSON has not")
+  },
+  $timestamp: (inner) => {
+    if (!isRecord(inner)) return fail("$timestamp holds no t and i")
+    const { i, t } = inner
+    if (typeof t !== "number" || typeof i !== "number") return fail("$timestamp holds no t and i")
+    return made(() => new Timestamp({ t, i }), "$timestamp holds a t or i that is no unsigned 32-bit integer")
+  }
 }
 
 const binary = (inner: unknown): Binary => {
   if (!isRecord(inner)) return fail("$binary holds no base64")
-  const subType = Number.parseInt(string(inner["subType"] ?? "00", "$binary"), 16)
-  const value = Binary.createFromBase64(string(inner["base64"], "$binary"), subType)
-  return subType === Binary.SUBTYPE_UUID ? value.toUUID() : value
+  const subType = string(inner["subType"] ?? "00", "$binary")
+  if (!/^[0-9a-f]{1,2}$/i.test(subType)) return fail("$binary has a subType that is not two hex digits")
+  const base64 = string(inner["base64"], "$binary")
+  // the decoder skips what it does not know
+  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(base64)) return fail("$binary holds no base64")
+  const value = Binary.createFromBase64(base64, Number.parseInt(subType, 16))
+  return value.sub_type === Binary.SUBTYPE_UUID ? made(() => value.toUUID(), "$binary is no UUID") : value
 }
 
 /** Reads the wrappers of a tree that `JSON.parse` just made, in place: copying it would double the cost of reading. */
@@ -143,7 +165,9 @@ const reviveReference = (record: Record<string, unknown>): unknown => {
 
 /** Why reading or writing threw, without the value itself. */
 export const describe = (cause: unknown): string => {
-  if (cause instanceof RangeError) return "the value is nested too deeply"
+  if (cause instanceof RangeError) {
+    return /string length/.test(cause.message) ? "the value is too large" : "the value is nested too deeply"
+  }
   if (cause instanceof SyntaxError) return "the text is not JSON"
   return cause instanceof Error ? cause.message : "the value is not Extended JSON"
 }
@@ -168,9 +192,21 @@ const doubles = (value: unknown): unknown => {
     : value
 }
 
+/** Refuses integers that `bson` would write as other ones. */
+const checkIntegers = (value: unknown): void => {
+  if (typeof value === "bigint" && BigInt.asIntN(64, value) !== value) {
+    fail("a bigint of more than 64 bits has no Extended JSON form")
+  }
+  if (Array.isArray(value)) for (const item of value) checkIntegers(item)
+  else if (typeof value === "object" && value !== null && isPlain(value)) {
+    for (const name of Object.keys(value)) checkIntegers(value[name])
+  }
+}
+
 export const stringify = (value: unknown): string => {
   if (value === undefined) return '{"$undefined":true}'
   const written: string | undefined = EJSON.stringify(value, options)
+  if (written?.includes('"$numberLong"') ?? false) checkIntegers(value)
   // bson writes a number beyond 2^53 as a 64-bit integer, which would come back as a Long
   const text =
     written !== undefined && /"\$numberLong":"-?\d{16}/.test(written)

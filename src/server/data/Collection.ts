@@ -5,7 +5,7 @@
  */
 import type { Database, Namespace } from "./Database.ts"
 
-type Operations = Database["Service"]
+type Service = Omit<Database["Service"], "transaction" | "collections">
 
 /**
  * The operations of a database on one of its collections.
@@ -14,10 +14,7 @@ type Operations = Database["Service"]
  * @since 0.1.0
  */
 export type Collection = {
-  readonly [Name in keyof Operations]: Operations[Name] extends (
-    namespace: Namespace,
-    ...args: infer Args
-  ) => infer Result
+  readonly [Name in keyof Service]: Service[Name] extends (namespace: Namespace, ...args: infer Args) => infer Result
     ? (...args: Args) => Result
     : never
 }
@@ -28,7 +25,7 @@ export type Collection = {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (database: Operations, namespace: Namespace): Collection => ({
+export const make = (database: Service, namespace: Namespace): Collection => ({
   insert: (...args) => database.insert(namespace, ...args),
   find: (...args) => database.find(namespace, ...args),
   update: (...args) => database.update(namespace, ...args),

@@ -2,8 +2,9 @@
  * The documents of the hosted applications: what functions, clients and custom user data read and write.
  *
  * One small interface in MongoDB's terms, so that other databases can stand behind it. Documents go in and come out as
- * copies. The embedded one keeps everything in memory. The BSON type of a JavaScript number in it follows from its value;
- * one that came as `Long`, `Int32` or `Double` stays of that class, but what a pipeline yields does not.
+ * copies. The embedded one keeps everything in memory, and in a journal whatever has to outlive the server: what an
+ * operation changes is written there in one commit before it counts. The BSON type of a JavaScript number in it follows
+ * from its value; one that came as `Long`, `Int32` or `Double` stays of that class, but what a pipeline yields does not.
  *
  * @since 0.1.0
  */
@@ -12,9 +13,13 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Bson from "./internal/bson.ts"
+import { Journal, JournalError } from "../storage/Journal.ts"
+import { Batch, Collections, WriteConflict } from "./internal/collections.ts"
+import { TimeLimitExceeded } from "./internal/limits.ts"
 import * as Memory from "./internal/memory.ts"
 
 /**
@@ -79,15 +84,97 @@ export interface UpdateResult {
 }
 
 /**
- * Why the database refused: `message` in the words of MongoDB where it has any, `code` its number.
+ * Why the database refused: `message` in the words of MongoDB where it has any, `code` its number, `labels` what it says
+ * about trying again.
  *
  * @category errors
  * @since 0.1.0
  */
 export class DatabaseError extends Schema.TaggedError<DatabaseError>("effect-app-services/server/data/DatabaseError")(
   "DatabaseError",
-  { message: Schema.String, code: Schema.optionalKey(Schema.Int) }
+  {
+    message: Schema.String,
+    code: Schema.optionalKey(Schema.Int),
+    labels: Schema.optionalKey(Schema.Array(Schema.String))
+  }
 ) {}
+
+/**
+ * The label of an error after which the whole transaction may be tried again.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const transientLabel = "TransientTransactionError"
+
+/**
+ * What can be done with documents, each in one step: all of it happens, or none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Operations {
+  /** Inserts documents in order, up to the first that cannot be; those before it stay. Answers with their ids. */
+  readonly insert: (
+    namespace: Namespace,
+    documents: ReadonlyArray<Document>
+  ) => Effect.Effect<ReadonlyArray<unknown>, DatabaseError>
+  readonly find: (namespace: Namespace, find: Find) => Effect.Effect<ReadonlyArray<Document>, DatabaseError>
+  readonly update: (
+    namespace: Namespace,
+    update: {
+      readonly filter: Document
+      readonly change: Change
+      readonly many?: boolean | undefined
+      readonly upsert?: boolean | undefined
+    }
+  ) => Effect.Effect<UpdateResult, DatabaseError>
+  /** Answers with how many documents there were. */
+  readonly delete: (
+    namespace: Namespace,
+    deletion: { readonly filter: Document; readonly many?: boolean | undefined }
+  ) => Effect.Effect<number, DatabaseError>
+  /** Finds the first document, changes or deletes it, and answers with it, before the change unless told otherwise. */
+  readonly findOneAnd: (
+    namespace: Namespace,
+    find: {
+      readonly filter: Document
+      readonly change: Change | { readonly _tag: "Delete" }
+      readonly projection?: Document | undefined
+      readonly sort?: Document | undefined
+      readonly upsert?: boolean | undefined
+      readonly returnNew?: boolean | undefined
+    }
+  ) => Effect.Effect<Document | undefined, DatabaseError>
+  /** Runs a pipeline. One that ends with `$out` or `$merge` writes its results, and answers with none. */
+  readonly aggregate: (
+    namespace: Namespace,
+    pipeline: ReadonlyArray<Document>
+  ) => Effect.Effect<ReadonlyArray<Document>, DatabaseError>
+  readonly count: (namespace: Namespace, find: Omit<Find, "projection">) => Effect.Effect<number, DatabaseError>
+  readonly distinct: (
+    namespace: Namespace,
+    field: string,
+    filter: Document
+  ) => Effect.Effect<ReadonlyArray<unknown>, DatabaseError>
+}
+
+/**
+ * Operations that become true together, or not at all.
+ *
+ * They see what was true when the transaction began, and what they wrote themselves; nobody else sees that before the
+ * commit. Nobody waits for a transaction: where another one, or an operation outside of any, has changed the same document
+ * since, it fails with code 112 and the {@link transientLabel}. An operation that fails ends the transaction.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Transaction extends Operations {
+  /** Makes everything true, and ends the transaction either way. */
+  readonly commit: Effect.Effect<void, DatabaseError>
+  /** Ends the transaction, and leaves nothing of it. */
+  readonly abort: Effect.Effect<void>
+}
 
 /**
  * Documents by collection, each with an `_id` that no other has.
@@ -97,49 +184,13 @@ export class DatabaseError extends Schema.TaggedError<DatabaseError>("effect-app
  */
 export class Database extends Context.Service<
   Database,
-  {
-    /** Inserts documents in order, up to the first that cannot be; answers with their ids. */
-    readonly insert: (
-      namespace: Namespace,
-      documents: ReadonlyArray<Document>
-    ) => Effect.Effect<ReadonlyArray<unknown>, DatabaseError>
-    readonly find: (namespace: Namespace, find: Find) => Effect.Effect<ReadonlyArray<Document>, DatabaseError>
-    readonly update: (
-      namespace: Namespace,
-      update: {
-        readonly filter: Document
-        readonly change: Change
-        readonly many?: boolean | undefined
-        readonly upsert?: boolean | undefined
-      }
-    ) => Effect.Effect<UpdateResult, DatabaseError>
-    /** Answers with how many documents there were. */
-    readonly delete: (
-      namespace: Namespace,
-      deletion: { readonly filter: Document; readonly many?: boolean | undefined }
-    ) => Effect.Effect<number, DatabaseError>
-    /** Finds the first document, changes or deletes it, and answers with it, before the change unless told otherwise. */
-    readonly findOneAnd: (
-      namespace: Namespace,
-      find: {
-        readonly filter: Document
-        readonly change: Change | { readonly _tag: "Delete" }
-        readonly projection?: Document | undefined
-        readonly sort?: Document | undefined
-        readonly upsert?: boolean | undefined
-        readonly returnNew?: boolean | undefined
-      }
-    ) => Effect.Effect<Document | undefined, DatabaseError>
-    readonly aggregate: (
-      namespace: Namespace,
-      pipeline: ReadonlyArray<Document>
-    ) => Effect.Effect<ReadonlyArray<Document>, DatabaseError>
-    readonly count: (namespace: Namespace, find: Omit<Find, "projection">) => Effect.Effect<number, DatabaseError>
-    readonly distinct: (
-      namespace: Namespace,
-      field: string,
-      filter: Document
-    ) => Effect.Effect<ReadonlyArray<unknown>, DatabaseError>
+  Operations & {
+    /** Opens a transaction; when the scope closes, one that is not committed is aborted. */
+    readonly transaction: Effect.Effect<Transaction, DatabaseError, Scope.Scope>
+    /** The names of the collections of a database that hold documents, in order. */
+    readonly collections: (
+      database: Omit<Namespace, "collection">
+    ) => Effect.Effect<ReadonlyArray<string>, DatabaseError>
     /** Keeps searches for a value of a field as quick among many documents as among few. */
     readonly index: (namespace: Namespace, field: string) => Effect.Effect<void, DatabaseError>
     /** Opens the changes of a collection that match, from now on or after the one whose `_id` is given, without end. */
@@ -149,55 +200,161 @@ export class Database extends Context.Service<
     ) => Effect.Effect<Stream.Stream<Document, DatabaseError>, DatabaseError>
   }
 >()("effect-app-services/server/data/Database") {
+  /**
+   * Keeps documents in memory and in the journal. Fails where the journal holds what are no documents.
+   *
+   * The tokens by which changes are resumed are those of one life of the layer.
+   */
+  static readonly layer: Layer.Layer<Database, JournalError, Journal> = Layer.effect(
+    Database,
+    Effect.flatMap(Journal, (journal) =>
+      Effect.try({
+        try: () => makeMemory(journal),
+        catch: (cause) => new JournalError({ message: `the documents cannot be read: ${messageOf(cause)}` })
+      })
+    )
+  )
+
   /** Keeps everything in memory, for the life of the layer. */
   static readonly layerMemory: Layer.Layer<Database> = Layer.sync(Database, () => makeMemory())
 }
 
-const asError = (cause: unknown): DatabaseError =>
+/**
+ * Does something in a transaction, and again from its start where others come between, up to 20 times. Whatever it does
+ * besides is done again as well.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const atomically = <A, E>(
+  database: Database["Service"],
+  use: (transaction: Operations) => Effect.Effect<A, E>
+): Effect.Effect<A, E | DatabaseError> =>
+  Effect.scoped(
+    Effect.flatMap(database.transaction, (transaction) => Effect.tap(use(transaction), transaction.commit))
+  ).pipe(Effect.retry({ times: 20, while: (error) => error instanceof DatabaseError && isTransient(error) }))
+
+const isTransient = ({ labels }: DatabaseError): boolean => labels?.includes(transientLabel) === true
+
+const messageOf = (cause: unknown): string =>
   cause instanceof RangeError
-    ? new DatabaseError({ message: "the document is nested too deeply" })
-    : new DatabaseError({
-        message: cause instanceof Error ? cause.message : String(cause),
-        ...(cause instanceof Memory.DuplicateKey && { code: 11_000 })
-      })
+    ? "the document is nested too deeply"
+    : cause instanceof JournalError
+      ? `nothing was written: ${cause.message}`
+      : cause instanceof Error
+        ? cause.message
+        : String(cause)
+
+/** @internal */
+export const asError = (cause: unknown): DatabaseError =>
+  new DatabaseError({
+    message: messageOf(cause),
+    ...(cause instanceof Memory.DuplicateKey && { code: 11_000 }),
+    ...(cause instanceof WriteConflict && { code: 112, labels: [transientLabel] }),
+    ...(cause instanceof NoTransaction && { code: 251 }),
+    ...(cause instanceof TimeLimitExceeded && { code: 50 })
+  })
+
+/** A transaction that has ended. */
+class NoTransaction extends Schema.TaggedError<NoTransaction>()("NoTransaction", { message: Schema.String }) {}
+
+const ended = () => new NoTransaction({ message: "the transaction has ended: an error, a commit or an abort ended it" })
 
 /**
- * A database in memory that nobody else knows.
+ * What whoever uses a transaction that has ended is told.
  *
  * @internal
  */
-export const makeMemory = (): Database["Service"] => {
-  const life = new ObjectId().toHexString()
-  const stores = new Map<string, Memory.Store>()
-  const open = ({ appId, collection, database, service }: Namespace) => {
-    const key = JSON.stringify([appId, service, database])
-    let store = stores.get(key)
-    if (store === undefined) stores.set(key, (store = new Memory.Store(database, life)))
-    return { store, collection }
-  }
-  const run = <A>(namespace: Namespace, use: (store: Memory.Store, collection: string, now: Date) => A) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+export const noTransaction = (): DatabaseError => asError(ended())
+
+/** What statements need to know of the moment. */
+type Moment = Pick<Memory.Place, "now" | "random">
+
+const attempt = <A>(run: (moment: Moment) => A): Effect.Effect<A, DatabaseError> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.flatMap(Random.Random, (random) =>
       Effect.try({
-        try: () => {
-          const { collection, store } = open(namespace)
-          // @effect-diagnostics-next-line globalDateInEffect:off -- BSON dates are JavaScript dates
-          return use(store, collection, new Date(now))
-        },
-        catch: asError
+        // @effect-diagnostics-next-line globalDateInEffect:off -- BSON dates are JavaScript dates
+        try: () => run({ now: new Date(now), random: () => random.nextDoubleUnsafe() }),
+        catch: (cause) => asError(cause)
       })
     )
+  )
+
+/** Runs a statement to its end. */
+type Run = <A>(namespace: Namespace, use: (statement: Memory.Statement) => A) => Effect.Effect<A, DatabaseError>
+
+const operations = (run: Run): Operations => ({
+  insert: (namespace, documents) =>
+    Effect.flatMap(
+      run(namespace, (statement) => statement.insert(documents)),
+      ({ failure, ids }) => (failure === undefined ? Effect.succeed(ids) : Effect.fail(asError(failure)))
+    ),
+  find: (namespace, find) => run(namespace, (statement) => statement.find(find)),
+  update: (namespace, update) => run(namespace, (statement) => statement.update(update)),
+  delete: (namespace, deletion) => run(namespace, (statement) => statement.delete(deletion)),
+  findOneAnd: (namespace, find) => run(namespace, (statement) => statement.findOneAnd(find)),
+  aggregate: (namespace, pipeline) => run(namespace, (statement) => statement.aggregate(pipeline)),
+  count: (namespace, find) => run(namespace, (statement) => statement.matching(find).length),
+  distinct: (namespace, field, filter) => run(namespace, (statement) => statement.distinct(field, filter))
+})
+
+const noJournal: Journal["Service"] = { keeps: false, tables: () => [], rows: () => [], commit: () => {} }
+
+/**
+ * A database in memory that nobody else knows. Throws where the journal holds what it cannot read.
+ *
+ * @internal
+ */
+export const makeMemory = (journal: Journal["Service"] = noJournal): Database["Service"] => {
+  const collections = new Collections(journal, new ObjectId().toHexString())
+
+  const run: Run = (namespace, use) =>
+    attempt((moment) => {
+      const batch = new Batch()
+      const result = use(new Memory.Statement({ ...moment, collections, batch, inTransaction: false }, namespace))
+      collections.commit(batch, moment.now.getTime())
+      return result
+    })
+
+  const begin = (): Transaction => {
+    const batch = collections.begin()
+    let open = true
+    const end = () => {
+      open = false
+      collections.end(batch)
+    }
+    /** What fails ends the transaction. */
+    const whileOpen = <A>(use: (moment: Moment) => A) =>
+      attempt((moment) => {
+        if (!open) throw ended()
+        try {
+          return use(moment)
+        } catch (cause) {
+          end()
+          throw cause
+        }
+      })
+    const inside: Run = (namespace, use) =>
+      whileOpen((moment) =>
+        use(new Memory.Statement({ ...moment, collections, batch, inTransaction: true }, namespace))
+      )
+    return {
+      ...operations(inside),
+      commit: whileOpen(({ now }) => {
+        collections.commit(batch, now.getTime())
+        end()
+      }),
+      abort: Effect.sync(end)
+    }
+  }
 
   return Database.of({
-    insert: (namespace, documents) =>
-      run(namespace, (store, name, now) => documents.map((document) => Bson.copy(store.insert(name, document, now)))),
-    find: (namespace, find) => run(namespace, (store, name, now) => store.find(name, find, now)),
-    update: (namespace, update) => run(namespace, (store, name, now) => store.update(name, update, now)),
-    delete: (namespace, deletion) => run(namespace, (store, name, now) => store.delete(name, deletion, now)),
-    findOneAnd: (namespace, find) => run(namespace, (store, name, now) => store.findOneAnd(name, find, now)),
-    aggregate: (namespace, pipeline) => run(namespace, (store, name, now) => store.aggregate(name, pipeline, now)),
-    count: (namespace, find) => run(namespace, (store, name) => store.matching(name, find).length),
-    distinct: (namespace, field, filter) => run(namespace, (store, name) => store.distinct(name, field, filter)),
-    index: (namespace, field) => run(namespace, (store, name) => store.collection(name).index(field)),
-    watch: (namespace, watch) => run(namespace, (store, name) => Stream.mapError(store.watch(name, watch), asError))
+    ...operations(run),
+    transaction: Effect.acquireRelease(Effect.sync(begin), ({ abort }) => abort),
+    collections: (database) => attempt(() => collections.names(database)),
+    index: (namespace, field) => attempt(() => collections.open(namespace).data.index(field)),
+    watch: (namespace, watch) =>
+      attempt(() => Stream.mapError(Memory.watch(collections.open(namespace), watch), (cause) => asError(cause)))
   })
 }

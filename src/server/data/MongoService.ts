@@ -6,6 +6,7 @@
 import { Long } from "bson"
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
+import type { ErrorCode } from "../../protocol/ErrorCode.ts"
 import { BadRequest, body, NotFound } from "../ApiErrors.ts"
 import type { App } from "../App.ts"
 import type { Database, DatabaseError, Document, Namespace } from "./Database.ts"
@@ -20,8 +21,15 @@ type Refused = BadRequest | NotFound
 
 const invalid = (message: string) => new BadRequest(body(message, "InvalidParameter"))
 
-const failed = ({ code, message }: DatabaseError) =>
-  new BadRequest(body(message, code === RuledDatabase.forbiddenCode ? "NoMatchingRuleFound" : "MongoDBError"))
+/** MongoDB's number of what took too long. */
+const timeLimitCode = 50
+
+const errorCode = (code: number | undefined): ErrorCode => {
+  if (code === RuledDatabase.forbiddenCode) return "NoMatchingRuleFound"
+  return code === timeLimitCode ? "ExecutionTimeLimitExceeded" : "MongoDBError"
+}
+
+const failed = ({ code, message }: DatabaseError) => new BadRequest(body(message, errorCode(code)))
 
 /** The argument document, whose keys are read with a check of their type; other keys are nobody's. */
 class Arguments {

@@ -9,8 +9,19 @@
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
-import { type Change, Database, DatabaseError, type Document, makeMemory, type Namespace } from "./Database.ts"
+import {
+  asError,
+  atomically,
+  type Change,
+  Database,
+  DatabaseError,
+  type Document,
+  makeMemory,
+  type Namespace,
+  type Operations
+} from "./Database.ts"
 import * as Bson from "./internal/bson.ts"
+import { boundedMatcher } from "./internal/limits.ts"
 import * as Language from "./internal/mongoLanguage.ts"
 import * as Updates from "./internal/updates.ts"
 import type { Access } from "./Rules.ts"
@@ -134,6 +145,43 @@ export const make = (
   access: Access,
   isOpen: (collection: string) => Effect.Effect<boolean, DatabaseError>
 ): Database["Service"] => {
+  const ruled = (source: Operations) => operations(source, access, isOpen)
+  const alone = exclusively(database)
+  /** The check and the change see the same documents, and all of a change is made or nothing. */
+  const atOnce = <A>(namespace: Namespace, use: (source: Operations) => Effect.Effect<A, DatabaseError>) =>
+    alone(atomically(database, use), namespace)
+  const changing: Pick<Operations, "update" | "delete" | "findOneAnd"> = access.everything
+    ? ruled(database)
+    : {
+        update: (namespace, options) => atOnce(namespace, (source) => ruled(source).update(namespace, options)),
+        delete: (namespace, options) => atOnce(namespace, (source) => ruled(source).delete(namespace, options)),
+        findOneAnd: (namespace, options) => atOnce(namespace, (source) => ruled(source).findOneAnd(namespace, options))
+      }
+  return Database.of({
+    ...ruled(database),
+    ...changing,
+    transaction: Effect.map(database.transaction, (transaction) => ({
+      ...ruled(transaction),
+      commit: transaction.commit,
+      abort: transaction.abort
+    })),
+    collections: () => Effect.fail(forbidden("listCollections")),
+    index: database.index,
+    watch: watching(database, access)
+  })
+}
+
+/**
+ * Operations that obey rules, of a transaction for instance. A change takes several of them.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const operations = (
+  database: Operations,
+  access: Access,
+  isOpen: (collection: string) => Effect.Effect<boolean, DatabaseError>
+): Operations => {
   const checked = Effect.fnUntraced(function* (pipeline: ReadonlyArray<Document>) {
     const named = new Set<string>()
     problem(pipeline, (name) => named.add(name).has(name), access.partial)
@@ -145,27 +193,13 @@ export const make = (
     }
   })
   if (access.everything) {
-    return Database.of({
+    return {
       ...database,
       aggregate: (namespace, pipeline) => Effect.andThen(checked(pipeline), database.aggregate(namespace, pipeline))
-    })
+    }
   }
 
-  const copyOf = Effect.fnUntraced(function* (namespace: Namespace, documents: ReadonlyArray<Document>) {
-    const copy = makeMemory()
-    yield* copy.insert(namespace, documents)
-    return copy
-  })
-
-  /** What is shown of documents. */
-  const shown = Effect.fnUntraced(function* (namespace: Namespace, documents: ReadonlyArray<Document>) {
-    yield* access.prepare({ _tag: "Stored", documents })
-    let visible: ReadonlyArray<Document> = documents.map(access.shown).filter((it) => it !== undefined)
-    for (const projection of access.projections) {
-      visible = yield* (yield* copyOf(namespace, visible)).find(namespace, { filter: {}, projection })
-    }
-    return visible
-  })
+  const shown = showing(access)
 
   /** A database to read from, by a filter or by any, and what its filters become. */
   const view = Effect.fnUntraced(function* (namespace: Namespace, filter: Document = {}) {
@@ -237,8 +271,6 @@ export const make = (
     return made
   })
 
-  const alone = exclusively(database)
-
   const update: Database["Service"]["update"] = Effect.fnUntraced(function* (
     namespace,
     { change, filter, many, upsert }
@@ -262,7 +294,7 @@ export const make = (
       modifiedCount += result.modifiedCount
     }
     return { matchedCount: found.length, modifiedCount }
-  }, alone)
+  })
 
   const remove: Database["Service"]["delete"] = Effect.fnUntraced(function* (namespace, { filter, many }) {
     const found = yield* targets(namespace, { filter, limit: many === true ? 0 : 1 })
@@ -273,7 +305,7 @@ export const make = (
       deleted += yield* database.delete(namespace, { filter: yield* exactly(filter, before) })
     }
     return deleted
-  }, alone)
+  })
 
   const findOneAnd: Database["Service"]["findOneAnd"] = Effect.fnUntraced(function* (
     namespace,
@@ -299,7 +331,51 @@ export const make = (
     const asked = { filter: yield* exactly(filter, before), change, returnNew }
     const changed = yield* database.findOneAnd(namespace, asked)
     return returnNew === true && change._tag !== "Delete" ? yield* answer(changed) : old
-  }, alone)
+  })
+
+  return {
+    find,
+    insert,
+    update,
+    delete: remove,
+    findOneAnd,
+    aggregate: Effect.fnUntraced(function* (namespace, pipeline) {
+      yield* checked(pipeline)
+      const { from } = yield* view(namespace)
+      return yield* from.aggregate(namespace, access.partial ? pipeline : [{ $match: access.readable }, ...pipeline])
+    }),
+    count: Effect.fnUntraced(function* (namespace, options) {
+      const { from, narrowed } = yield* view(namespace, options.filter)
+      return yield* from.count(namespace, { ...options, filter: yield* narrowed(options.filter) })
+    }),
+    distinct: Effect.fnUntraced(function* (namespace, field, filter) {
+      const { from, narrowed } = yield* view(namespace, filter)
+      return yield* from.distinct(namespace, field, yield* narrowed(filter))
+    })
+  }
+}
+
+const copyOf = Effect.fnUntraced(function* (namespace: Namespace, documents: ReadonlyArray<Document>) {
+  const copy = makeMemory()
+  yield* copy.insert(namespace, documents)
+  return copy
+})
+
+/** What is shown of documents. */
+const showing = (access: Access) =>
+  Effect.fnUntraced(function* (namespace: Namespace, documents: ReadonlyArray<Document>) {
+    yield* access.prepare({ _tag: "Stored", documents })
+    let visible: ReadonlyArray<Document> = documents.map(access.shown).filter((it) => it !== undefined)
+    for (const projection of access.projections) {
+      visible = yield* (yield* copyOf(namespace, visible)).find(namespace, { filter: {}, projection })
+    }
+    return visible
+  })
+
+/** The changes of a collection, as far as they are shown. */
+const watching = (database: Database["Service"], access: Access): Database["Service"]["watch"] => {
+  if (access.everything) return database.watch
+  const shown = showing(access)
 
   /** A change as far as its document is shown; that of a document that is gone only where all may be read. */
   const visibleEvent = Effect.fnUntraced(function* (namespace: Namespace, event: Document) {
@@ -332,41 +408,20 @@ export const make = (
     ]
   })
 
-  return Database.of({
-    find,
-    insert,
-    update,
-    delete: remove,
-    findOneAnd,
-    aggregate: Effect.fnUntraced(function* (namespace, pipeline) {
-      yield* checked(pipeline)
-      const { from } = yield* view(namespace)
-      return yield* from.aggregate(namespace, access.partial ? pipeline : [{ $match: access.readable }, ...pipeline])
-    }),
-    count: Effect.fnUntraced(function* (namespace, options) {
-      const { from, narrowed } = yield* view(namespace, options.filter)
-      return yield* from.count(namespace, { ...options, filter: yield* narrowed(options.filter) })
-    }),
-    distinct: Effect.fnUntraced(function* (namespace, field, filter) {
-      const { from, narrowed } = yield* view(namespace, filter)
-      return yield* from.distinct(namespace, field, yield* narrowed(filter))
-    }),
-    index: database.index,
-    watch: Effect.fnUntraced(function* (namespace, { filter, resumeAfter }) {
-      // the filter sees what is shown
-      const wanted = yield* Effect.try({
-        try: () => {
-          const criteria = Bson.criteria(filter ?? {})
-          return Language.matcher(Bson.isDocument(criteria) ? criteria : {})
-        },
-        catch: (cause) => new DatabaseError({ message: cause instanceof Error ? cause.message : String(cause) })
-      })
-      const events = yield* database.watch(namespace, { resumeAfter })
-      return events.pipe(
-        Stream.mapEffect((event) => visibleEvent(namespace, event)),
-        Stream.flatMap(Stream.fromIterable),
-        Stream.filter(wanted)
-      )
+  return Effect.fnUntraced(function* (namespace, { filter, resumeAfter }) {
+    // the filter sees what is shown
+    const wanted = yield* Effect.try({
+      try: () => {
+        const criteria = Bson.criteria(filter ?? {})
+        return boundedMatcher(criteria, Language.matcher(Bson.isDocument(criteria) ? criteria : {}))
+      },
+      catch: asError
     })
+    const events = yield* database.watch(namespace, { resumeAfter })
+    return events.pipe(
+      Stream.mapEffect((event) => visibleEvent(namespace, event)),
+      Stream.flatMap(Stream.fromIterable),
+      Stream.filterEffect((event) => Effect.mapError(wanted(event), asError))
+    )
   })
 }

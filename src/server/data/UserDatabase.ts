@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as DataAccess from "./DataAccess.ts"
-import { Database, DatabaseError, type Namespace } from "./Database.ts"
+import { Database, DatabaseError, type Namespace, type Operations } from "./Database.ts"
 import * as RuledDatabase from "./RuledDatabase.ts"
 import type { Given } from "./Rules.ts"
 
@@ -23,7 +23,8 @@ export const make = (
   given: Given,
   explain: (error: DatabaseError, namespace: Namespace) => DatabaseError = (error) => error
 ): Database["Service"] => {
-  const open = Effect.fnUntraced(function* (namespace: Namespace) {
+  /** What makes a ruled database of another one, and nothing where there are no rules. */
+  const rulesOf = Effect.fnUntraced(function* (namespace: Namespace) {
     const { collection, database, service } = namespace
     const source = sources.get(service)
     if (source === undefined) {
@@ -33,7 +34,7 @@ export const make = (
       })
     }
     const rules = DataAccess.accessTo(source, database, collection)
-    if (rules === true) return whole
+    if (rules === true) return undefined
     if (rules === false) {
       return yield* new DatabaseError({
         message: `no rule exists for namespace '${database}.${collection}': it is closed to clients`,
@@ -46,28 +47,64 @@ export const make = (
         ? Effect.succeed(access)
         : Effect.map(access.accessOf(given), ({ everything }) => everything)
     }
-    return RuledDatabase.make(whole, yield* rules.accessOf(given), isOpen)
+    return { access: yield* rules.accessOf(given), isOpen }
   })
-  const use =
-    <A extends ReadonlyArray<unknown>, B>(
-      operation: (database: Database["Service"], namespace: Namespace, ...args: A) => Effect.Effect<B, DatabaseError>
-    ) =>
-    (namespace: Namespace, ...args: A): Effect.Effect<B, DatabaseError> =>
-      Effect.mapError(
-        Effect.flatMap(open(namespace), (database) => operation(database, namespace, ...args)),
-        (error) => explain(error, namespace)
-      )
+  const open = (namespace: Namespace) =>
+    Effect.map(rulesOf(namespace), (rules) =>
+      rules === undefined ? whole : RuledDatabase.make(whole, rules.access, rules.isOpen)
+    )
+  const openIn = (transaction: Operations) => (namespace: Namespace) =>
+    Effect.map(rulesOf(namespace), (rules) =>
+      rules === undefined ? transaction : RuledDatabase.operations(transaction, rules.access, rules.isOpen)
+    )
+  const operations = (open: (namespace: Namespace) => Effect.Effect<Operations, DatabaseError>): Operations => {
+    const use = using(open, explain)
+    return {
+      insert: use((database, ...args) => database.insert(...args)),
+      find: use((database, ...args) => database.find(...args)),
+      update: use((database, ...args) => database.update(...args)),
+      delete: use((database, ...args) => database.delete(...args)),
+      findOneAnd: use((database, ...args) => database.findOneAnd(...args)),
+      aggregate: use((database, ...args) => database.aggregate(...args)),
+      count: use((database, ...args) => database.count(...args)),
+      distinct: use((database, ...args) => database.distinct(...args))
+    }
+  }
+  const use = using(open, explain)
 
   return Database.of({
-    insert: use((database, ...args) => database.insert(...args)),
-    find: use((database, ...args) => database.find(...args)),
-    update: use((database, ...args) => database.update(...args)),
-    delete: use((database, ...args) => database.delete(...args)),
-    findOneAnd: use((database, ...args) => database.findOneAnd(...args)),
-    aggregate: use((database, ...args) => database.aggregate(...args)),
-    count: use((database, ...args) => database.count(...args)),
-    distinct: use((database, ...args) => database.distinct(...args)),
+    ...operations(open),
+    transaction: Effect.map(whole.transaction, (transaction) => ({
+      ...operations(openIn(transaction)),
+      commit: transaction.commit,
+      abort: transaction.abort
+    })),
+    // names are no documents: who may use any of the data source may know what there is
+    collections: (name) =>
+      sources.has(name.service)
+        ? whole.collections(name)
+        : Effect.fail(
+            new DatabaseError({
+              message: `the application has no data source "${name.service}"`,
+              code: RuledDatabase.forbiddenCode
+            })
+          ),
     index: use((database, ...args) => database.index(...args)),
     watch: use((database, ...args) => database.watch(...args))
   })
 }
+
+/** Runs an operation where its collection is open. */
+const using =
+  <Opened>(
+    open: (namespace: Namespace) => Effect.Effect<Opened, DatabaseError>,
+    explain: (error: DatabaseError, namespace: Namespace) => DatabaseError
+  ) =>
+  <A extends ReadonlyArray<unknown>, B>(
+    operation: (database: Opened, namespace: Namespace, ...args: A) => Effect.Effect<B, DatabaseError>
+  ) =>
+  (namespace: Namespace, ...args: A): Effect.Effect<B, DatabaseError> =>
+    Effect.mapError(
+      Effect.flatMap(open(namespace), (database) => operation(database, namespace, ...args)),
+      (error) => explain(error, namespace)
+    )

@@ -4,27 +4,33 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as ejson from "../../protocol/internal/ejson.ts"
 import * as Ejson from "../../protocol/Ejson.ts"
 import * as EventStream from "../../protocol/EventStream.ts"
 import { Api } from "../Api.ts"
-import { BadRequest, body, NotFound } from "../ApiErrors.ts"
+import { BadRequest, body, NotFound, type TooManyRequests } from "../ApiErrors.ts"
 import type { HostedApp } from "../Apps.ts"
-import { currentUserOf } from "../users/Authorization.ts"
+import { CurrentUser, currentUserOf } from "../users/Authorization.ts"
 import * as Body from "../Body.ts"
 import type { DatabaseError } from "../data/Database.ts"
 import type { FunctionError } from "./FunctionContext.ts"
 import { type Caller, FunctionRuntime, type Sent } from "./FunctionRuntime.ts"
 import * as failures from "./internal/failures.ts"
+import { OpenStreams } from "./OpenStreams.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as MongoService from "../data/MongoService.ts"
 import * as RequestLog from "../RequestLog.ts"
 import { findApp, functionRequest } from "../Requests.ts"
+import { State } from "../users/State.ts"
+import type { AccessClaims } from "../users/Tokens.ts"
 import { customDataOfClaim, functionUser } from "../users/UserData.ts"
 
 const functionFailed = (error: FunctionError | Ejson.EjsonError): BadRequest | NotFound =>
@@ -51,10 +57,13 @@ const callOf = ({ json, text }: Body.Text): Effect.Effect<Call, BadRequest> => {
   if (!Array.isArray(args)) {
     return Effect.fail(new BadRequest(body("'arguments' must be an array", "InvalidParameter")))
   }
+  if (service !== undefined && service !== null && typeof service !== "string") {
+    return Effect.fail(new BadRequest(body("'service' must be a string", "InvalidParameter")))
+  }
   const call: Call = {
     name,
     sent: { document: text, json: args },
-    service: typeof service === "string" && service !== "" ? service : undefined
+    service: service === null || service === "" ? undefined : service
   }
   return Effect.as(RequestLog.about({ call: titleOf(call) }), call)
 }
@@ -111,29 +120,66 @@ const write = (result: unknown): Effect.Effect<string, BadRequest> =>
     ({ message }) => new BadRequest(body(failures.notSendable(message), "FunctionExecutionError"))
   )
 
-/** How often a stream says that it is still there. */
-const keepAliveInterval = "25 seconds"
+/** How often a stream says that it is still there, and asks whether it may be. */
+const interval = "25 seconds"
 
-const failureOf = (error: FunctionError | Ejson.EjsonError | DatabaseError): string => {
+type Failure = FunctionError | Ejson.EjsonError | DatabaseError | TooManyRequests | StreamRevoked
+
+const failureOf = (error: Failure): string => {
   switch (error._tag) {
     case "FunctionError":
+    case "StreamRevoked":
       return EventStream.writeFailure(error.code, error.message)
     case "EjsonError":
       return EventStream.writeFailure("FunctionExecutionError", failures.notSendable(error.message))
     case "DatabaseError":
       return EventStream.writeFailure("MongoDBError", error.message)
+    case "TooManyRequests":
+      return EventStream.writeFailure("BadRequest", error.error)
   }
 }
 
+/** Whose stream is open may not have it any more. */
+class StreamRevoked extends Schema.TaggedError<StreamRevoked>("effect-app-services/server/functions/StreamRevoked")(
+  "StreamRevoked",
+  { code: Schema.Literals(["InvalidSession", "UserDisabled"]), message: Schema.String }
+) {}
+
+/**
+ * Fails once the session that a stream was opened in has ended, or its user is disabled or gone. An access token that
+ * expires ends no stream: clients open one with the token they have, and none opens it anew by itself.
+ */
+const stillAllowed = (
+  state: State["Service"],
+  { app }: HostedApp,
+  { iss, sub }: AccessClaims
+): Effect.Effect<void, StreamRevoked> =>
+  Effect.gen(function* () {
+    const user = Option.getOrUndefined(yield* state.user(app.id, sub))
+    if (user?.disabled === true) return yield* new StreamRevoked({ code: "UserDisabled", message: "user disabled" })
+    const session = Option.getOrUndefined(yield* state.session(app.id, iss))
+    if (user === undefined || session === undefined || session.expiresAt <= (yield* Clock.currentTimeMillis)) {
+      return yield* new StreamRevoked({ code: "InvalidSession", message: "invalid session" })
+    }
+  })
+
+type Events = Stream.Stream<string, FunctionError | Ejson.EjsonError | DatabaseError>
+
 /** The answer begins at once, with a comment, so that whoever waits for its headers knows that the stream is open. */
-const answer = (events: Stream.Stream<string, FunctionError | Ejson.EjsonError | DatabaseError>) => {
+const answer = (
+  events: Events,
+  allowed: Effect.Effect<void, StreamRevoked>,
+  counted: <A, E>(stream: Stream.Stream<A, E>) => Stream.Stream<A, E | TooManyRequests>
+) => {
   const texts = events.pipe(
+    Stream.tap(() => allowed),
     Stream.map(EventStream.writeValue),
-    Stream.catch((error) => Stream.succeed(failureOf(error))),
     Stream.merge(
-      Stream.map(Stream.tick(keepAliveInterval), () => EventStream.keepAlive),
+      Stream.mapEffect(Stream.tick(interval), () => Effect.as(allowed, EventStream.keepAlive)),
       { haltStrategy: "left" }
-    )
+    ),
+    counted,
+    Stream.catch((error) => Stream.succeed(failureOf(error)))
   )
   return HttpServerResponse.stream(Stream.encodeText(texts), {
     contentType: "text/event-stream",
@@ -151,6 +197,8 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
   Effect.gen(function* () {
     const find = yield* findApp
     const runtime = yield* FunctionRuntime
+    const state = yield* State
+    const streams = yield* OpenStreams
     return handlers
       .handleRaw(
         "call",
@@ -173,14 +221,20 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
       .handleRaw(
         "stream",
         Effect.fnUntraced(function* ({ params, request }) {
-          const caller = yield* callerOf(yield* find(params.appId), request)
+          const hosted = yield* find(params.appId)
+          const caller = yield* callerOf(hosted, request)
+          const { claims } = yield* CurrentUser
+          const user = `${hosted.app.id} ${caller.user.id}`
           const { name, sent, service } = yield* queriedCall
+          yield* streams.room(user)
+          const answerWith = (events: Events) =>
+            answer(events, stillAllowed(state, hosted, claims), streams.counted(user))
           if (service === undefined) {
-            return answer(yield* Effect.mapError(runtime.stream(caller, name, sent), functionFailed))
+            return answerWith(yield* Effect.mapError(runtime.stream(caller, name, sent), functionFailed))
           }
           const args = yield* valuesOf(sent)
           const events = yield* MongoService.watch(runtime.databaseOf(caller), caller.app, service, name, args)
-          return answer(Stream.mapEffect(events, (event) => Effect.fromResult(Ejson.stringify(event))))
+          return answerWith(Stream.mapEffect(events, (event) => Effect.fromResult(Ejson.stringify(event))))
         })
       )
   })

@@ -6,11 +6,13 @@
  */
 import * as Effect from "effect/Effect"
 import type { AppFunction } from "../App.ts"
-import type { Database, DatabaseError } from "../data/Database.ts"
+import type { Database, DatabaseError, Operations } from "../data/Database.ts"
+import * as BulkWrites from "./BulkWrites.ts"
 import type { Actor, Caller, FunctionAccess } from "./FunctionAccess.ts"
 import type { FunctionError } from "./FunctionContext.ts"
+import type { FunctionSessions } from "./FunctionSessions.ts"
 import { describe } from "./internal/failures.ts"
-import type { HostCall, Reply } from "./internal/messages.ts"
+import type { HostCall, Operation, Reply } from "./internal/messages.ts"
 import * as values from "./internal/values.ts"
 
 /**
@@ -26,6 +28,10 @@ export interface Question {
   readonly fn: Pick<AppFunction, "name" | "runAs">
   readonly method: HostCall
   readonly args: string
+  /** The transaction that an operation belongs to. */
+  readonly transaction: string | undefined
+  /** Those of the call that the function serves. */
+  readonly sessions: FunctionSessions
 }
 
 /**
@@ -51,14 +57,24 @@ export const make = (
 
   const result = (question: Question): Effect.Effect<unknown, FunctionError | DatabaseError> => {
     const args = values.readList(question.args)
-    if (question.method === "execute") {
-      const [name, ...rest] = args
-      return execute(question.actor.caller, String(name), rest)
+    const { actor, method, sessions, transaction } = question
+    const [first, ...rest] = args
+    switch (method) {
+      case "execute":
+        return execute(actor.caller, String(first), rest)
+      case "commit":
+        return sessions.commit(String(first))
+      case "abort":
+        return sessions.abort(String(first))
+      case "collections": {
+        const { collections } = databaseOf(question)
+        return answerOf(Reflect.apply(collections, undefined, args))
+      }
+      default:
+        return Effect.flatMap(sessions.operations(databaseOf(question), transaction), (operations) =>
+          operate(operations, method, args)
+        )
     }
-    const database = databaseOf(question)
-    // a function's own port calls these methods with what their types ask for
-    const answered: unknown = Reflect.apply(database[question.method], database, args)
-    return isDatabaseEffect(answered) ? answered : Effect.succeed(answered)
   }
 
   return (question) =>
@@ -69,9 +85,20 @@ export const make = (
     )
 }
 
+/** A function's own port asks for operations with what their types ask for. */
+const operate = (operations: Operations, operation: Operation, args: ReadonlyArray<unknown>) =>
+  answerOf(
+    operation === "bulkWrite"
+      ? Reflect.apply(BulkWrites.run, undefined, [operations, ...args])
+      : Reflect.apply(operations[operation], operations, args)
+  )
+
+const answerOf = (answered: unknown): Effect.Effect<unknown, DatabaseError> =>
+  isDatabaseEffect(answered) ? answered : Effect.succeed(answered)
+
 const isDatabaseEffect = (u: unknown): u is Effect.Effect<unknown, DatabaseError> => Effect.isEffect(u)
 
 const failureOf = (error: FunctionError | DatabaseError): Reply =>
   error._tag === "FunctionError"
     ? { _tag: "Failure", message: error.message }
-    : { _tag: "Failure", message: error.message, name: "MongoError", code: error.code }
+    : { _tag: "DatabaseFailure", message: error.message, code: error.code, labels: error.labels ?? [] }

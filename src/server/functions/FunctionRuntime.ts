@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -296,10 +297,17 @@ const runHandler = (handler: Handler, args: ReadonlyArray<unknown>, context: Fun
       isHandlerStream(result) ? Stream.provideService(result, FunctionContext, context) : result
     ),
     Effect.provideService(FunctionContext, context),
-    Effect.catchDefect((defect) => Effect.fail(thrown(defect)))
+    Effect.catchDefect((defect) => Effect.fail(thrown(defect))),
+    // that of the caller is not seen here: a function that interrupts itself has failed like any other
+    Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.fail(thrown("the function was interrupted")))
   )
 
-const thrown = (cause: unknown): FunctionError =>
-  cause instanceof FunctionError
-    ? cause
-    : new FunctionError({ code: "FunctionExecutionError", message: failures.describe(cause) })
+const thrown = (cause: unknown): FunctionError => {
+  // what a function throws may itself throw when it is looked at
+  try {
+    if (cause instanceof FunctionError) return cause
+  } catch {
+    return new FunctionError({ code: "FunctionExecutionError", message: failures.noText })
+  }
+  return new FunctionError({ code: "FunctionExecutionError", message: failures.describe(cause) })
+}

@@ -1,26 +1,47 @@
 /**
  * `context.services` of a function of an exported application: MongoDB's collections as such functions use them, with
- * cursors that may be awaited or returned as they are. It runs in the thread of the functions; the database is a port.
+ * cursors that may be awaited or returned as they are, and sessions whose transactions end with the call at the latest.
+ * It runs in the thread of the functions; the database is a port.
  *
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
-import type { Change, Database, Document, Find, Namespace } from "../data/Database.ts"
+import type { Change, Database, Document, Find, Namespace, Operations } from "../data/Database.ts"
+import type * as BulkWrites from "./BulkWrites.ts"
 import * as FunctionRealm from "./FunctionRealm.ts"
-import type { DatabaseMethod } from "./internal/messages.ts"
+import * as ClientSessions from "./ClientSessions.ts"
 import { isDocument } from "../data/internal/bson.ts"
 
+/** What an effect of the server is in the thread: a promise of the realm whose value is the realm's too. */
+type Asked<A> = A extends (...args: infer Args) => Effect.Effect<infer B, unknown>
+  ? (...args: Args) => PromiseLike<B>
+  : never
+
 /**
- * The database as functions reach it: each method asks the server, and answers with a promise of the realm whose value
- * is the realm's too.
+ * Where documents are, in a transaction or in none: each operation asks the server.
  *
  * @category models
  * @since 0.1.0
  */
-export type DatabasePort = {
-  readonly [Method in DatabaseMethod]: (
-    ...args: Parameters<Database["Service"][Method]>
-  ) => PromiseLike<Effect.Success<ReturnType<Database["Service"][Method]>>>
+export type OperationsPort = { readonly [Name in keyof Operations]: Asked<Operations[Name]> } & {
+  readonly bulkWrite: (
+    namespace: Namespace,
+    writes: ReadonlyArray<BulkWrites.Write>,
+    ordered: boolean
+  ) => PromiseLike<BulkWrites.BulkResult>
+}
+
+/**
+ * The database as functions reach it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DatabasePort {
+  readonly operations: (transactionId: string | undefined) => OperationsPort
+  readonly commit: (transactionId: string) => PromiseLike<void>
+  readonly abort: (transactionId: string) => PromiseLike<void>
+  readonly collections: Asked<Database["Service"]["collections"]>
 }
 
 /**
@@ -34,8 +55,18 @@ export interface Host {
   readonly database: DatabasePort
 }
 
+interface Call extends Host {
+  readonly sessions: ClientSessions.ClientSessions
+}
+
+/** Where what is done with documents is done: in the transaction of the session among the options, or in none. */
+const operationsOf = ({ database, sessions }: Call, { session }: { readonly session?: unknown }): OperationsPort =>
+  database.operations(sessions.transactionOf(session))
+
 /** The names that options of a query go by; anything else in their place is a projection. */
-const optionNames = new Set(["projection", "sort", "limit", "skip"])
+const optionNames = new Set(["projection", "sort", "limit", "skip", "session", "collation"])
+
+const queryOptions = ["projection", "sort", "limit", "skip", "session"]
 
 const isOptions = (document: Document): boolean => {
   const entries = Object.entries(document)
@@ -46,33 +77,33 @@ const isOptions = (document: Document): boolean => {
   )
 }
 
-type Query = { -readonly [Name in keyof Find]: Find[Name] }
+type Query = { -readonly [Name in keyof Find]: Find[Name] } & { session?: unknown }
 
 /** The arguments of `find` and `findOne`: a filter, then a projection, options, or both. */
-const queryOf = (host: Host, name: string, args: ReadonlyArray<unknown>): Query => {
+const queryOf = (host: Call, name: string, args: ReadonlyArray<unknown>): Query => {
   const [filter, second, third] = args
   const query: Query = { filter: documentOf(host, filter ?? {}, "a filter") }
   if (second !== undefined && second !== null) {
     const document = documentOf(host, second, "a projection")
-    if (third === undefined && isOptions(document)) Object.assign(query, document)
+    if (third === undefined && isOptions(document)) Object.assign(query, options(host, name, document, queryOptions))
     else query.projection = document
   }
-  if (third !== undefined && third !== null) Object.assign(query, options(host, name, third, [...optionNames]))
+  if (third !== undefined && third !== null) Object.assign(query, options(host, name, third, queryOptions))
   return query
 }
 
-const documentOf = (host: Host, value: unknown, what: string): Document => {
+const documentOf = (host: Call, value: unknown, what: string): Document => {
   if (isDocument(value)) return value
   throw host.realm.error(`${what} must be a document`)
 }
 
-const documentsOf = (host: Host, value: unknown, what: string): ReadonlyArray<Document> => {
+const documentsOf = (host: Call, value: unknown, what: string): ReadonlyArray<Document> => {
   if (Array.isArray(value) && value.every(isDocument)) return value
   throw host.realm.error(`${what} must be an array of documents`)
 }
 
 /** Options by name; one that is not supported must not seem to work. */
-const options = (host: Host, name: string, value: unknown, known: ReadonlyArray<string>): Document => {
+const options = (host: Call, name: string, value: unknown, known: ReadonlyArray<string>): Document => {
   if (value === undefined || value === null) return {}
   const given = documentOf(host, value, "options")
   const unknown = Object.keys(given).find((key) => given[key] !== undefined && !known.includes(key))
@@ -80,7 +111,7 @@ const options = (host: Host, name: string, value: unknown, known: ReadonlyArray<
   throw host.realm.error(`the option "${unknown}" of ${name} is not supported by this server`)
 }
 
-const updateOf = (host: Host, update: unknown, given: Document): Change => ({
+const updateOf = (host: Call, update: unknown, given: Document): Change => ({
   _tag: "Update",
   update: Array.isArray(update) ? documentsOf(host, update, "a pipeline") : documentOf(host, update, "an update"),
   arrayFilters:
@@ -88,7 +119,7 @@ const updateOf = (host: Host, update: unknown, given: Document): Change => ({
 })
 
 /** A result that is fetched when it is asked for: by `toArray`, by `next`, by `for await`, or by awaiting it. */
-const cursor = (host: Host, name: string, fetch: () => PromiseLike<unknown>, more: object = {}): object => {
+const cursor = (host: Call, name: string, fetch: () => PromiseLike<unknown>, more: object = {}): object => {
   let fetched: PromiseLike<ReadonlyArray<unknown>> | undefined
   let position = 0
   const all = () => (fetched ??= fetch().then((found) => (Array.isArray(found) ? found : [])))
@@ -111,141 +142,216 @@ const cursor = (host: Host, name: string, fetch: () => PromiseLike<unknown>, mor
   return self
 }
 
-const findCursor = (host: Host, namespace: Namespace, query: Query): object => {
+/** A session is no value that the server could be told. */
+const withoutSession = ({ session: _, ...find }: Query): Find => find
+
+const findCursor = (host: Call, namespace: Namespace, query: Query): object => {
   const change = (key: "sort" | "limit" | "skip" | "projection") => (value: unknown) =>
     findCursor(host, namespace, { ...query, [key]: value })
-  return cursor(host, "cursor", () => host.database.find(namespace, query), {
+  const find = withoutSession(query)
+  return cursor(host, "cursor", () => operationsOf(host, query).find(namespace, find), {
     sort: change("sort"),
     limit: change("limit"),
     skip: change("skip"),
     project: change("projection"),
     projection: change("projection"),
-    count: () => host.database.count(namespace, query)
+    count: () => operationsOf(host, query).count(namespace, find)
   })
 }
 
 const bulkNames = ["insertOne", "updateOne", "updateMany", "replaceOne", "deleteOne", "deleteMany"]
 
-/* oxlint-disable eslint/no-await-in-loop -- each write sees what those before it did */
-const bulkWrite = async (host: Host, namespace: Namespace, writes: ReadonlyArray<Document>) => {
-  const { database } = host
-  const result = { insertedCount: 0, matchedCount: 0, modifiedCount: 0, deletedCount: 0, upsertedCount: 0 }
-  const insertedIds: Document = {}
-  const upsertedIds: Document = {}
-  for (const [i, write] of writes.entries()) {
-    const name = bulkNames.find((name) => name in write)
-    const given = write[name ?? ""]
-    if (name === undefined || !isDocument(given)) {
-      throw host.realm.error(`bulkWrite supports ${bulkNames.join(", ")}`)
-    }
-    const filter = documentOf(host, given["filter"] ?? {}, "a filter")
-    if (name === "insertOne") {
-      const [id] = await database.insert(namespace, [documentOf(host, given["document"], "document")])
-      insertedIds[i] = id
-      result.insertedCount++
-    } else if (name === "deleteOne" || name === "deleteMany") {
-      result.deletedCount += await database.delete(namespace, { filter, many: name === "deleteMany" })
-    } else {
-      const change: Change =
-        name === "replaceOne"
-          ? { _tag: "Replace", document: documentOf(host, given["replacement"], "replacement") }
-          : updateOf(host, given["update"], given)
-      const upsert = given["upsert"] === true
-      const updated = await database.update(namespace, { filter, change, many: name === "updateMany", upsert })
-      result.matchedCount += updated.matchedCount
-      result.modifiedCount += updated.modifiedCount
-      if ("upsertedId" in updated) {
-        upsertedIds[i] = updated.upsertedId
-        result.upsertedCount++
-      }
-    }
-  }
-  return { ...result, insertedIds, upsertedIds }
+const writeOf = (host: Call, write: Document): BulkWrites.Write => {
+  const name = bulkNames.find((name) => name in write)
+  const given = write[name ?? ""]
+  if (name === undefined || !isDocument(given)) throw host.realm.error(`bulkWrite supports ${bulkNames.join(", ")}`)
+  const known = name === "insertOne" ? ["document"] : ["filter", "update", "replacement", "upsert", "arrayFilters"]
+  const { document, filter = {}, replacement, update, upsert } = options(host, name, given, known)
+  if (name === "insertOne") return { _tag: "Insert", document: documentOf(host, document, "document") }
+  const many = name.endsWith("Many")
+  const wanted = documentOf(host, filter, "a filter")
+  if (name.startsWith("delete")) return { _tag: "Delete", filter: wanted, many }
+  const change: Change =
+    name === "replaceOne"
+      ? { _tag: "Replace", document: documentOf(host, replacement, "replacement") }
+      : updateOf(host, update, given)
+  return { _tag: "Update", filter: wanted, change, many, upsert: upsert === true }
 }
-/* oxlint-enable eslint/no-await-in-loop */
 
-const collection = (host: Host, namespace: Namespace): object => {
-  const { database, realm } = host
-  const filterOf = (value: unknown) => documentOf(host, value ?? {}, "a filter")
-  const answer = <A>(promise: PromiseLike<A>, result: (value: A) => object) =>
-    promise.then((value) => realm.copyIn(result(value)))
-  const update = (name: string, many: boolean) => (filter: unknown, change: unknown, settings?: unknown) => {
-    const given = options(host, name, settings, ["upsert", "arrayFilters"])
-    return database.update(namespace, {
-      filter: filterOf(filter),
-      change: updateOf(host, change, given),
-      many,
-      upsert: given["upsert"] === true
+/** What `initializeOrderedBulkOp` and its unordered sibling answer: it collects writes until they are executed. */
+const bulkOperation = (host: Call, namespace: Namespace, ordered: boolean): object => {
+  const writes: Array<BulkWrites.Write> = []
+  const find = (filter: unknown, upsert: boolean, arrayFilters: unknown): object => {
+    const wanted = documentOf(host, filter, "a filter")
+    const add = (write: BulkWrites.Write): object => {
+      writes.push(write)
+      return self
+    }
+    const update = (many: boolean) => (change: unknown) =>
+      add({ _tag: "Update", filter: wanted, change: updateOf(host, change, { arrayFilters }), many, upsert })
+    const remove = (many: boolean) => () => add({ _tag: "Delete", filter: wanted, many })
+    return FunctionRealm.unsupported("bulk.find", host.realm.error, {
+      upsert: () => find(filter, true, arrayFilters),
+      arrayFilters: (filters: unknown) => find(filter, upsert, filters),
+      update: update(true),
+      updateOne: update(false),
+      replaceOne: (document: unknown) =>
+        add({
+          _tag: "Update",
+          filter: wanted,
+          change: { _tag: "Replace", document: documentOf(host, document, "a replacement") },
+          many: false,
+          upsert
+        }),
+      delete: remove(true),
+      remove: remove(true),
+      deleteOne: remove(false),
+      removeOne: remove(false)
     })
   }
-  const remove = (many: boolean) => (filter: unknown) =>
-    answer(database.delete(namespace, { filter: filterOf(filter), many }), (deletedCount) => ({ deletedCount }))
+  const self: object = FunctionRealm.unsupported("bulk", host.realm.error, {
+    insert: (document: unknown) => {
+      writes.push({ _tag: "Insert", document: documentOf(host, document, "a document") })
+      return self
+    },
+    find: (filter: unknown) => find(filter, false, undefined),
+    execute: (settings: unknown) =>
+      operationsOf(host, options(host, "execute", settings, ["session"])).bulkWrite(
+        namespace,
+        writes.splice(0),
+        ordered
+      )
+  })
+  return self
+}
+
+const findOneAndOptions = [
+  "upsert",
+  "arrayFilters",
+  "projection",
+  "sort",
+  "session",
+  "returnNewDocument",
+  "new",
+  "returnDocument"
+]
+
+const collection = (host: Call, namespace: Namespace): object => {
+  const answer = <A>(promise: PromiseLike<A>, result: (value: A) => object) =>
+    promise.then((value) => host.realm.copyIn(result(value)))
+  const filterOf = (value: unknown) => documentOf(host, value ?? {}, "a filter")
+  const updating = (
+    filter: unknown,
+    given: Document,
+    change: Change,
+    { many, upsert }: { readonly many: boolean; readonly upsert: unknown }
+  ) => operationsOf(host, given).update(namespace, { filter: filterOf(filter), change, many, upsert: upsert === true })
+  const update = (name: string, many: boolean) => (filter: unknown, change: unknown, settings?: unknown) => {
+    const given = options(host, name, settings, ["upsert", "arrayFilters", "session"])
+    return updating(filter, given, updateOf(host, change, given), { many, upsert: given["upsert"] })
+  }
+  const remove = (name: string, many: boolean) => (filter: unknown, settings?: unknown) =>
+    answer(
+      operationsOf(host, options(host, name, settings, ["session"])).delete(namespace, {
+        filter: filterOf(filter),
+        many
+      }),
+      (deletedCount) => ({ deletedCount })
+    )
   const findOneAnd =
     (name: string, change: (value: unknown, given: Document) => Change | { _tag: "Delete" }) =>
     (filter: unknown, value: unknown, settings: unknown) => {
-      const known = ["upsert", "arrayFilters", "projection", "sort", "returnNewDocument", "new", "returnDocument"]
-      const given = options(host, name, settings, known)
+      const given = options(host, name, settings, findOneAndOptions)
       const part = (key: string) => (given[key] === undefined ? undefined : documentOf(host, given[key], key))
-      return database
+      const returnNew =
+        given["returnNewDocument"] === true || given["new"] === true || given["returnDocument"] === "after"
+      return operationsOf(host, given)
         .findOneAnd(namespace, {
           filter: filterOf(filter),
           change: change(value, given),
           projection: part("projection"),
           sort: part("sort"),
           upsert: given["upsert"] === true,
-          returnNew: given["returnNewDocument"] === true || given["new"] === true || given["returnDocument"] === "after"
+          returnNew
         })
         .then((found) => found ?? null)
     }
   const findOneAndDelete = findOneAnd("findOneAndDelete", () => ({ _tag: "Delete" }))
   const count = (filter?: unknown, settings?: unknown) => {
-    const { limit, skip } = options(host, "count", settings, ["limit", "skip"])
+    const given = options(host, "count", settings, ["limit", "skip", "session"])
     const whole = (value: unknown) => (value === undefined ? undefined : Number(value))
-    return database.count(namespace, { filter: filterOf(filter), limit: whole(limit), skip: whole(skip) })
+    const { limit, skip } = given
+    return operationsOf(host, given).count(namespace, {
+      filter: filterOf(filter),
+      limit: whole(limit),
+      skip: whole(skip)
+    })
   }
-  return FunctionRealm.unsupported("collection", realm.error, {
+  return FunctionRealm.unsupported("collection", host.realm.error, {
     find: (...args: ReadonlyArray<unknown>) => findCursor(host, namespace, queryOf(host, "find", args)),
-    findOne: (...args: ReadonlyArray<unknown>) =>
-      database.find(namespace, { ...queryOf(host, "findOne", args), limit: 1 }).then(([found]) => found ?? null),
+    findOne: (...args: ReadonlyArray<unknown>) => {
+      const query = queryOf(host, "findOne", args)
+      return operationsOf(host, query)
+        .find(namespace, { ...withoutSession(query), limit: 1 })
+        .then(([found]) => found ?? null)
+    },
     findOneAndUpdate: findOneAnd("findOneAndUpdate", (change, given) => updateOf(host, change, given)),
     findOneAndReplace: findOneAnd("findOneAndReplace", (document) => ({
       _tag: "Replace",
       document: documentOf(host, document, "a replacement")
     })),
     findOneAndDelete: (filter: unknown, settings: unknown) => findOneAndDelete(filter, undefined, settings),
-    aggregate: (pipeline: unknown) => {
+    aggregate: (pipeline: unknown, settings: unknown) => {
       const stages = documentsOf(host, pipeline, "a pipeline")
-      return cursor(host, "cursor", () => database.aggregate(namespace, stages))
+      const given = options(host, "aggregate", settings, ["session", "allowDiskUse"])
+      return cursor(host, "cursor", () => operationsOf(host, given).aggregate(namespace, stages))
     },
     count,
     countDocuments: count,
-    distinct: (field: unknown, filter?: unknown) => database.distinct(namespace, String(field), filterOf(filter)),
-    insertOne: (document: unknown) =>
-      answer(database.insert(namespace, [documentOf(host, document, "a document")]), ([insertedId]) => ({
-        insertedId
-      })),
-    insertMany: (documents: unknown) =>
-      answer(database.insert(namespace, documentsOf(host, documents, "documents")), (insertedIds) => ({ insertedIds })),
+    distinct: (field: unknown, filter?: unknown, settings?: unknown) =>
+      operationsOf(host, options(host, "distinct", settings, ["session"])).distinct(
+        namespace,
+        String(field),
+        filterOf(filter)
+      ),
+    insertOne: (document: unknown, settings?: unknown) =>
+      answer(
+        operationsOf(host, options(host, "insertOne", settings, ["session"])).insert(namespace, [
+          documentOf(host, document, "a document")
+        ]),
+        ([insertedId]) => ({ insertedId })
+      ),
+    insertMany: (documents: unknown, settings?: unknown) =>
+      answer(
+        operationsOf(host, options(host, "insertMany", settings, ["session"])).insert(
+          namespace,
+          documentsOf(host, documents, "documents")
+        ),
+        (insertedIds) => ({ insertedIds })
+      ),
     updateOne: update("updateOne", false),
     updateMany: update("updateMany", true),
-    replaceOne: (filter: unknown, document: unknown, settings: unknown) => {
-      const { upsert } = options(host, "replaceOne", settings, ["upsert"])
-      return database.update(namespace, {
-        filter: filterOf(filter),
-        change: { _tag: "Replace", document: documentOf(host, document, "a replacement") },
-        upsert: upsert === true
+    update: (filter: unknown, change: unknown, settings: unknown) => {
+      const given = options(host, "update", settings, ["upsert", "multi", "arrayFilters", "session"])
+      return updating(filter, given, updateOf(host, change, given), {
+        many: given["multi"] === true,
+        upsert: given["upsert"]
       })
     },
-    deleteOne: remove(false),
-    deleteMany: remove(true),
-    bulkWrite: (writes: unknown, settings: unknown) => {
-      options(host, "bulkWrite", settings, ["ordered"])
-      const result = bulkWrite(host, namespace, documentsOf(host, writes, "bulkWrite"))
-      return answer(
-        realm.promise<object>((resolve, reject) => result.then(resolve, reject)),
-        (value) => value
-      )
-    }
+    replaceOne: (filter: unknown, document: unknown, settings: unknown) => {
+      const given = options(host, "replaceOne", settings, ["upsert", "session"])
+      const change: Change = { _tag: "Replace", document: documentOf(host, document, "a replacement") }
+      return updating(filter, given, change, { many: false, upsert: given["upsert"] })
+    },
+    deleteOne: remove("deleteOne", false),
+    deleteMany: remove("deleteMany", true),
+    bulkWrite: (input: unknown, settings: unknown) => {
+      const given = options(host, "bulkWrite", settings, ["ordered", "session"])
+      const writes = documentsOf(host, input, "bulkWrite").map((write) => writeOf(host, write))
+      return operationsOf(host, given).bulkWrite(namespace, writes, given["ordered"] !== false)
+    },
+    initializeOrderedBulkOp: () => bulkOperation(host, namespace, true),
+    initializeUnorderedBulkOp: () => bulkOperation(host, namespace, false)
   })
 }
 
@@ -255,12 +361,24 @@ const collection = (host: Host, namespace: Namespace): object => {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (host: Host, appId: string): { readonly get: (service: string) => object } => ({
-  get: (service: string) =>
-    FunctionRealm.unsupported(`services.get("${service}")`, host.realm.error, {
-      db: (database: string) =>
-        FunctionRealm.unsupported("db", host.realm.error, {
-          collection: (name: string) => collection(host, { appId, service, database, collection: name })
-        })
+export const make = (given: Host, appId: string): { readonly get: (service: string) => object } => {
+  const host: Call = { ...given, sessions: ClientSessions.make(given) }
+  const database = (service: string, database: string): object => {
+    const names = () => host.database.collections({ appId, service, database })
+    return FunctionRealm.unsupported("db", host.realm.error, {
+      collection: (name: string) => collection(host, { appId, service, database, collection: name }),
+      getCollectionNames: names,
+      listCollections: () =>
+        cursor(host, "cursor", () =>
+          names().then((all) => host.realm.copyIn(all.map((name) => ({ name, type: "collection" }))))
+        )
     })
-})
+  }
+  return {
+    get: (service: string) =>
+      FunctionRealm.unsupported(`services.get("${service}")`, host.realm.error, {
+        db: (name: string) => database(service, name),
+        startSession: host.sessions.start
+      })
+  }
+}

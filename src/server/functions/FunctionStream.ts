@@ -33,8 +33,7 @@ export const make = <E>(
   const iterate = iteratorOf(result)
   if (iterate === undefined) return Stream.succeed(result)
   return Stream.unwrap(
-    Effect.sync(() => {
-      const iterator = iterate()
+    Effect.map(Effect.try({ try: iterate, catch: thrown }), (iterator) => {
       if (!isIterator(iterator)) return Stream.fail(thrown(noIterator))
       let ended = false
       return Stream.unfold(undefined, () =>

@@ -18,6 +18,7 @@ import type { App, AppFunction } from "../App.ts"
 import { type Actor, isSystem } from "./FunctionAccess.ts"
 import { FunctionError } from "./FunctionContext.ts"
 import type { FunctionHost } from "./FunctionHost.ts"
+import * as FunctionSessions from "./FunctionSessions.ts"
 import { readCaller, writeCaller } from "./internal/caller.ts"
 import { describe } from "./internal/failures.ts"
 import { FunctionThread, type Job, type Outcome, type Waiting } from "./internal/FunctionThread.ts"
@@ -180,6 +181,7 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
     const jobs = thread.started ? thread.takeBack() : []
     void thread.end()
     for (const waiting of [...thread.calls.values(), ...thread.steps.values()]) waiting.settle(outcome(waiting))
+    for (const { services, sessions } of thread.streams.values()) Effect.runForkWith(services)(sessions.end)
     for (const job of jobs) place(job)
   }
 
@@ -198,9 +200,9 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
         return job.settle(answer)
       }
       case "Ask": {
-        const { args, id, method, origin } = message
-        const { caller, fn, services } = behind(thread, origin)
-        const question = { actor: { caller, isSystem: origin.isSystem }, fn, method, args }
+        const { args, id, method, origin, transaction } = message
+        const { caller, fn, services, sessions } = behind(thread, origin)
+        const question = { actor: { caller, isSystem: origin.isSystem }, fn, method, args, transaction, sessions }
         const fiber = Effect.runForkWith(services)(host(question))
         thread.hostCalls.add(fiber)
         fiber.addObserver((exit) => {
@@ -223,12 +225,16 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
   }
 
   /** Who is behind what a thread tells, also when nobody waits for the call any more. */
-  const behind = (thread: FunctionThread, { call, caller, name }: Origin): Pick<Job, "caller" | "fn" | "services"> => {
+  const behind = (
+    thread: FunctionThread,
+    { call, caller, name }: Origin
+  ): Pick<Job, "caller" | "fn" | "services" | "sessions"> => {
     const job = thread.calls.get(call) ?? thread.streams.get(call)
     return {
       caller: job?.caller ?? { app, ...readCaller(caller) },
       fn: job?.fn.name === name ? job.fn : (app.functions.get(name) ?? { name, runAs: { _tag: "Caller" } }),
-      services: job?.services ?? latest ?? Context.empty()
+      services: job?.services ?? latest ?? Context.empty(),
+      sessions: job?.sessions ?? FunctionSessions.ended
     }
   }
 
@@ -249,20 +255,21 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
     if (!thread.answering) stop(thread, performance.now())
   }
 
-  const streamOf = ({ place }: Job): OpenStream => {
+  const streamOf = ({ place, services, sessions }: Job): OpenStream => {
     const touch = () => clearTimeout(untouched)
-    const close = () => {
+    const close = Effect.suspend(() => {
       touch()
       if (place !== undefined && !place.thread.ended && place.thread.streams.has(place.id)) {
         place.thread.cancel(place.id)
       }
-    }
+      return sessions.end
+    })
     // whoever asked for the stream may have gone before it was theirs to close
     // @effect-diagnostics-next-line globalTimers:off -- it guards the memory of a thread, no caller waits for it
-    const untouched = setTimeout(close, timeLimitMillis).unref()
+    const untouched = setTimeout(() => Effect.runForkWith(services)(close), timeLimitMillis).unref()
     return {
       _tag: "Streaming",
-      close: Effect.sync(close),
+      close,
       next: (deadline) =>
         Effect.callback((resume) => {
           touch()
@@ -285,8 +292,9 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
 
   return {
     call: ({ actor, args, deadline, fn, kind, source }) =>
-      Effect.contextWith((services: Context.Context<never>) =>
-        Effect.callback((resume) => {
+      Effect.contextWith((services: Context.Context<never>) => {
+        const sessions = FunctionSessions.make()
+        return Effect.callback<ThreadResult, FunctionError | EjsonError>((resume) => {
           if (closed) return resume(Effect.fail(stopped(gone)))
           latest = services
           const { caller } = actor
@@ -303,6 +311,7 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
             },
             caller,
             fn,
+            sessions,
             services,
             since: performance.now(),
             place: undefined,
@@ -320,8 +329,13 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
             queue.delete(job)
             cancel(job, deadline)
           })
-        })
-      ),
+        }).pipe(
+          // a stream's transactions last as long as it does
+          Effect.onExit((exit) =>
+            Exit.isSuccess(exit) && exit.value._tag === "Streaming" ? Effect.void : sessions.end
+          )
+        )
+      }),
     close: Effect.suspend(() => {
       closed = true
       clearInterval(watch)

@@ -13,7 +13,7 @@ import type { FunctionRealm } from "./FunctionRealm.ts"
 import * as Realm from "./FunctionRealm.ts"
 import * as FunctionServices from "./FunctionServices.ts"
 import { readCaller } from "./internal/caller.ts"
-import { databaseMethods, type HostCall, type Level, type Setup } from "./internal/messages.ts"
+import { type HostCall, type Level, operations, type Setup } from "./internal/messages.ts"
 import { read } from "./internal/values.ts"
 
 /**
@@ -30,7 +30,7 @@ export interface Invocation {
   /** Whether the function runs as the system. */
   readonly isSystem: boolean
   /** Asks the server; a promise of the realm, whose value is the realm's too. */
-  readonly ask: (method: HostCall, args: ReadonlyArray<unknown>) => PromiseLike<unknown>
+  readonly ask: (method: HostCall, args: ReadonlyArray<unknown>, transactionId?: string) => PromiseLike<unknown>
   /** Calls another function: one of a source runs at once, any other one where the server runs. */
   readonly execute: (name: string, ...args: ReadonlyArray<unknown>) => unknown
   readonly log: (level: Level, text: string) => void
@@ -107,11 +107,21 @@ const once = <A>(make: () => A): (() => A) => {
   return () => (made ??= { value: make() }).value
 }
 
-const databasePort = (ask: Invocation["ask"]) =>
+const databasePort = (ask: Invocation["ask"]) => {
+  const operationsIn = (transactionId: string | undefined) =>
+    Object.fromEntries(
+      operations.map((method) => [method, (...args: ReadonlyArray<unknown>) => ask(method, args, transactionId)])
+    )
+  const outside = operationsIn(undefined)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the server answers is what its database answered
-  Object.fromEntries(
-    databaseMethods.map((method) => [method, (...args: ReadonlyArray<unknown>) => ask(method, args)])
-  ) as unknown as FunctionServices.DatabasePort
+  return {
+    operations: (transactionId: string | undefined) =>
+      transactionId === undefined ? outside : operationsIn(transactionId),
+    collections: (...args: ReadonlyArray<unknown>) => ask("collections", args),
+    commit: (transactionId: string) => ask("commit", [transactionId]),
+    abort: (transactionId: string) => ask("abort", [transactionId])
+  } as unknown as FunctionServices.DatabasePort
+}
 
 /**
  * The global `console`, which writes to the server's logger.

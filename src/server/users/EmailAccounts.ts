@@ -195,7 +195,7 @@ const make = Effect.gen(function* () {
 
   /** An account that can be saved; another one of its address may be saved first. */
   const newAccount = Effect.fnUntraced(function* (app: App, { email, password }: EmailPassword, confirmed: boolean) {
-    if (email === "") return yield* new BadRequest(body("email invalid", "BadRequest"))
+    if (!isAddress(email)) return yield* new BadRequest(body("email invalid", "BadRequest"))
     yield* checkPassword(password)
     if (Option.isSome(yield* state.account(app.id, email))) return yield* taken
     const passwordHash = yield* hasher.hash(password)
@@ -210,12 +210,18 @@ const make = Effect.gen(function* () {
       const { app } = place.hosted
       const { autoConfirm, confirmationFunction } = yield* providerOf(app)
       const account = yield* newAccount(app, given, autoConfirm)
-      yield* save(app, account)
-      if (autoConfirm) return
-      if (confirmationFunction === undefined) return yield* mail(app, account, "confirmation")
-      // whom the function turns away is not registered
-      yield* Effect.onError(askToConfirm(place, confirmationFunction, account), () =>
-        state.deleteAccount(app.id, account.email)
+      const saved = save(app, account)
+      if (autoConfirm) return yield* saved
+      if (confirmationFunction === undefined) {
+        return yield* Effect.uninterruptible(Effect.andThen(saved, mail(app, account, "confirmation")))
+      }
+      // whom the function turns away, and who goes away before it has decided, is not registered
+      const decided = askToConfirm(place, confirmationFunction, account)
+      yield* Effect.uninterruptibleMask((restore) =>
+        Effect.andThen(
+          saved,
+          Effect.onError(restore(decided), () => state.deleteAccount(app.id, account.email))
+        )
       )
     }),
     create: Effect.fn("EmailAccounts.create")(function* ({ app }, given) {
@@ -287,6 +293,9 @@ const make = Effect.gen(function* () {
 
 const providerOf = ({ providers: { emailPassword } }: App) =>
   emailPassword === undefined ? Effect.fail(unsupportedProvider("local-userpass")) : Effect.succeed(emailPassword)
+
+/** Any text of the length of an address, since what is no address simply gets no mail. */
+const isAddress = (email: string): boolean => email !== "" && email.length <= 320
 
 const checkPassword = (password: Redacted.Redacted) => {
   const { length } = Redacted.value(password)

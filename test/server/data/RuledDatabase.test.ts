@@ -1,7 +1,7 @@
 /** What a ruled database asks of the one behind it. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
-import { Database, type Document } from "effect-app-services/server/data/Database"
+import { Database, type Document, type Operations } from "effect-app-services/server/data/Database"
 import * as RuledDatabase from "effect-app-services/server/data/RuledDatabase"
 import { accessOf, given, nobody } from "./asking.ts"
 
@@ -17,12 +17,17 @@ const recorded = Effect.gen(function* () {
   const whole = yield* Database
   const asked: Array<Document> = []
   const remember = (filter: Document) => asked.push(filter)
+  const remembering = (all: Operations): Operations => ({
+    ...all,
+    find: (namespace, find) => (remember(find.filter), all.find(namespace, find)),
+    update: (namespace, update) => (remember(update.filter), all.update(namespace, update)),
+    delete: (namespace, deletion) => (remember(deletion.filter), all.delete(namespace, deletion)),
+    count: (namespace, find) => (remember(find.filter), all.count(namespace, find))
+  })
   const database = Database.of({
     ...whole,
-    find: (namespace, find) => (remember(find.filter), whole.find(namespace, find)),
-    update: (namespace, update) => (remember(update.filter), whole.update(namespace, update)),
-    delete: (namespace, deletion) => (remember(deletion.filter), whole.delete(namespace, deletion)),
-    count: (namespace, find) => (remember(find.filter), whole.count(namespace, find))
+    ...remembering(whole),
+    transaction: Effect.map(whole.transaction, (it) => ({ ...remembering(it), commit: it.commit, abort: it.abort }))
   })
   yield* whole.insert(
     namespace,

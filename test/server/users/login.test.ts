@@ -235,6 +235,7 @@ const anonymousAnswer = (appId: string) => ask("POST", loginPath(appId, "anon-us
 describe("registering", () => {
   it.effect.each([
     ["", "correct horse", 400, { error: "email invalid", error_code: "BadRequest" }],
+    [`${"x".repeat(316)}@b.cc`, "correct horse", 400, { error: "email invalid", error_code: "BadRequest" }],
     ["a@b.c", "short", 400, { error: "password must be between 6 and 128 characters", error_code: "BadRequest" }],
     [
       "a@b.c",

@@ -1,5 +1,5 @@
 /** BSON values as a database sees them: their types, their order, and when two of them are the same. */
-import { BSONRegExp, Double, Int32, Long } from "bson"
+import { Binary, BSONRegExp, Double, Int32, Long } from "bson"
 import { isDate, isRegExp } from "node:util/types"
 
 /** @internal */
@@ -36,6 +36,9 @@ const map = (value: unknown, leaf: (value: object) => unknown): unknown => {
   return out
 }
 
+/** As in MongoDB. A document that is nested deeper could be stored, and would then fail whoever looks at it. */
+const mostLevels = 200
+
 const sameValue = (value: object): unknown => (isDate(value) ? date(value.getTime()) : value)
 
 /** Copies what may be of another JavaScript realm into plain values of this one; BSON values are shared. */
@@ -47,15 +50,54 @@ const flagsOf = (options: string): string => {
   return options
 }
 
-/** A value as it is stored: regular expressions are BSON's, and a property without a value is no property. */
-export const stored = (value: unknown): unknown =>
-  value === undefined
-    ? null
-    : withoutUndefined(
-        map(value, (leaf) =>
-          isRegExp(leaf) ? new BSONRegExp(leaf.source, leaf.flags.replace(/[^imsx]/g, "")) : sameValue(leaf)
-        )
-      )
+/** A value as BSON can hold it: without what is no value to it, and each value in the one class it comes back in. */
+export const stored = (value: unknown): unknown => held(value, isNothing)
+
+/** A value in a filter or a pipeline, where a field without a value asks for null: it must not ask for everything. */
+const asked = (value: unknown): unknown => held(value, () => false)
+
+const held = (value: unknown, isDropped: (value: unknown) => boolean, levels = mostLevels): unknown => {
+  switch (typeof value) {
+    case "string":
+      return wellFormed(value)
+    case "bigint":
+      return Long.fromBigInt(BigInt.asIntN(64, value) === value ? value : refuse("an integer beyond 64 bits"))
+    case "undefined":
+    case "function":
+    case "symbol":
+      return null
+  }
+  if (typeof value !== "object" || value === null) return value
+  if (levels === 0) throw new Error(`the document is nested more than ${mostLevels} levels deep`)
+  if (Array.isArray(value)) return Array.from(value, (item) => held(item, isDropped, levels - 1))
+  if (!isDocument(value)) return storedLeaf(value)
+  const out: Document = {}
+  for (const key of Object.keys(value)) {
+    if (isDropped(value[key])) continue
+    if (key.includes("\0")) refuse("a name of a field with a NUL")
+    define(out, wellFormed(key), held(value[key], isDropped, levels - 1))
+  }
+  return out
+}
+
+/** UTF-8 has no half of a pair. */
+const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, "\uFFFD")
+
+/** A property without a value is no property, nor is a method. */
+const isNothing = (value: unknown): boolean =>
+  value === undefined || typeof value === "function" || typeof value === "symbol"
+
+const refuse = (what: string): never => {
+  throw new Error(`${what} cannot be stored`)
+}
+
+const storedLeaf = (value: object): unknown => {
+  if (isDate(value)) return Number.isNaN(value.getTime()) ? refuse("an invalid date") : date(value.getTime())
+  if (isRegExp(value)) return new BSONRegExp(value.source, value.flags.replace(/[^imsx]/g, ""))
+  if (value instanceof Uint8Array) return new Binary(Uint8Array.from(value))
+  if (value instanceof Binary && value.sub_type === Binary.SUBTYPE_UUID && value.length() === 16) return value.toUUID()
+  return value
+}
 
 /** A value whose numbers are JavaScript numbers, wherever those hold them exactly: what can be computed with. */
 export const narrow = (value: unknown): unknown => map(value, (leaf) => plainNumber(leaf) ?? sameValue(leaf))
@@ -65,7 +107,9 @@ export const widened = (before: unknown, after: unknown): unknown => {
   if (typeof after === "number" && typeof before === "object" && before !== null) {
     switch (bsonType(before)) {
       case "Long":
-        return Number.isSafeInteger(after) ? Long.fromNumber(after) : after
+        if (Number.isInteger(after) && !Number.isSafeInteger(after))
+          throw new Error("an integer beyond 2^53 was computed, which this server cannot do exactly")
+        return Number.isInteger(after) ? Long.fromNumber(after) : after
       case "Int32":
         return Number.isInteger(after) && Math.abs(after) < 2 ** 31 ? new Int32(after) : after
       case "Double":
@@ -81,22 +125,9 @@ export const widened = (before: unknown, after: unknown): unknown => {
   return after
 }
 
-const withoutUndefined = (value: unknown): unknown => {
-  if (Array.isArray(value)) {
-    const items: Array<unknown> = value
-    return items.map((item) => (item === undefined ? null : withoutUndefined(item)))
-  }
-  if (!isDocument(value)) return value
-  for (const key of Object.keys(value)) {
-    if (value[key] === undefined) delete value[key]
-    else define(value, key, withoutUndefined(value[key]))
-  }
-  return value
-}
-
-/** A filter, an update or a pipeline: like a stored value, with regular expressions that can be run. */
-export const criteria = (value: unknown): unknown =>
-  map(stored(value), (leaf) =>
+/** A filter, an update or a pipeline: its regular expressions can be run. */
+export const criteria = (value: unknown, hold = asked): unknown =>
+  map(hold(value), (leaf) =>
     bsonType(leaf) === "BSONRegExp" && "pattern" in leaf && "options" in leaf
       ? new RegExp(String(leaf.pattern), flagsOf(String(leaf.options)))
       : leaf

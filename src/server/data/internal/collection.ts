@@ -1,6 +1,7 @@
 /** One collection in memory: its documents by `_id` in the order of insertion, and its indexes. */
 import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
+import * as Language from "./mongoLanguage.ts"
 
 /** Documents that are stored are never changed: an update puts another one in their place. */
 export class MemoryCollection {
@@ -33,22 +34,30 @@ export class MemoryCollection {
     this.documents.delete(key)
   }
 
-  /** The documents that may match a filter, as few as the indexes tell, in the order of insertion. */
-  candidates(filter: Document): Iterable<Document> {
-    const ids = keysAsked(filter["_id"])
-    if (ids !== undefined) return this.#byKeys(ids)
-    for (const [field, index] of this.#indexes) {
-      const keys = keysAsked(filter[field])
-      if (keys === undefined) continue
-      return this.#byKeys(new Set([...keys].flatMap((key) => Array.from(index.get(key) ?? []))))
+  /** The documents that may match a filter, by their keys, as few as the indexes tell. */
+  candidates(filter: Document): Iterable<readonly [key: string, document: Document]> {
+    let fewest: ReadonlyArray<string> | undefined
+    for (const [field, condition] of conditionsOf(filter)) {
+      const index = this.#indexes.get(field)
+      if (field !== "_id" && index === undefined) continue
+      const asked = keysAsked(condition)
+      if (asked === undefined) continue
+      const keys = [...asked]
+      const found = field === "_id" ? keys : [...new Set(keys.flatMap((key) => Array.from(index?.get(key) ?? [])))]
+      if (fewest === undefined || found.length < fewest.length) fewest = found
     }
-    return this.documents.values()
+    return fewest === undefined ? this.documents : this.#byKeys(fewest)
   }
 
-  *#byKeys(keys: ReadonlySet<string>): Iterable<Document> {
+  /** The fields that are indexed. */
+  get indexes(): ReadonlyArray<string> {
+    return ["_id", ...this.#indexes.keys()]
+  }
+
+  *#byKeys(keys: ReadonlyArray<string>): Iterable<readonly [string, Document]> {
     for (const key of keys) {
       const document = this.documents.get(key)
-      if (document !== undefined) yield document
+      if (document !== undefined) yield [key, document]
     }
   }
 
@@ -71,10 +80,15 @@ export class MemoryCollection {
   }
 }
 
-const indexed = (document: Document, field: string): ReadonlySet<string> => {
-  const value = document[field]
-  return new Set([Bson.key(value), ...(Array.isArray(value) ? value.map(Bson.key) : [])])
-}
+/** What a search for a value compares it with. */
+const indexed = (document: Document, field: string): ReadonlySet<string> =>
+  new Set(Language.candidates(document, field).map(Bson.key))
+
+/** The conditions that all have to hold, by field. */
+const conditionsOf = (filter: Document): ReadonlyArray<readonly [field: string, condition: unknown]> =>
+  Object.entries(filter).flatMap(([name, value]) =>
+    name === "$and" && Array.isArray(value) ? value.filter(Bson.isDocument).flatMap(conditionsOf) : [[name, value]]
+  )
 
 /** The keys of the values that a condition asks a field to equal; nothing where it asks for anything else. */
 const keysAsked = (condition: unknown): ReadonlySet<string> | undefined => {

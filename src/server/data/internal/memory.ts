@@ -1,12 +1,16 @@
-/** A database in memory: its collections, and what can be done with them. Every method throws what it refuses. */
+/** What can be done with the collections of a database in memory. Every method throws what it refuses. */
 import { ObjectId } from "bson"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
-import { ChangeLog, type HistoryLost } from "./changeLog.ts"
-import { MemoryCollection } from "./collection.ts"
+import type { HistoryLost } from "./changeLog.ts"
+import type { Batch, Collection, Collections, Namespace } from "./collections.ts"
+import * as Limits from "./limits.ts"
 import * as Language from "./mongoLanguage.ts"
+import * as Output from "./output.ts"
+import * as Projections from "./projections.ts"
+import * as Stages from "./stages.ts"
 import * as Updates from "./updates.ts"
 
 /** Two documents of one `_id`. */
@@ -28,6 +32,28 @@ type Change =
     }
   | { readonly _tag: "Replace"; readonly document: Document }
 
+interface Update {
+  readonly filter: Document
+  readonly change: Change
+  readonly many?: boolean | undefined
+  readonly upsert?: boolean | undefined
+}
+
+interface UpdateResult {
+  readonly matchedCount: number
+  readonly modifiedCount: number
+  readonly upsertedId?: unknown
+}
+
+interface FindOneAnd {
+  readonly filter: Document
+  readonly change: Change | { readonly _tag: "Delete" }
+  readonly projection?: Document | undefined
+  readonly sort?: Document | undefined
+  readonly upsert?: boolean | undefined
+  readonly returnNew?: boolean | undefined
+}
+
 const documentOf = (value: unknown, what: string): Document => {
   if (Bson.isDocument(value)) return value
   throw new Error(`${what} must be a document`)
@@ -43,64 +69,86 @@ const whole = (value: number | undefined, what: string): number => {
   throw new Error(`${what} must be a whole number, and not negative`)
 }
 
-export class Store {
-  readonly #name: string
-  readonly #life: string
-  readonly #collections = new Map<string, { readonly data: MemoryCollection; readonly log: ChangeLog }>()
+const limited = <A>(change: Change, run: () => A): A =>
+  change._tag === "Replace" ? run() : Limits.boundedUpdate(change, run)
 
-  constructor(name: string, life: string) {
-    this.#name = name
-    this.#life = life
+/** Where statements read and write. */
+export interface Place {
+  readonly collections: Collections
+  readonly batch: Batch
+  readonly inTransaction: boolean
+  readonly now: Date
+  /** A number from 0 to 1, without 1. */
+  readonly random: () => number
+}
+
+/** What is done with one collection in one step. */
+export class Statement {
+  readonly #place: Place
+  readonly #namespace: Namespace
+  readonly #collection: Collection
+
+  constructor(place: Place, namespace: Namespace) {
+    this.#place = place
+    this.#namespace = namespace
+    this.#collection = place.collections.open(namespace)
   }
 
-  #open(name: string) {
-    let found = this.#collections.get(name)
-    if (found === undefined) {
-      const log = new ChangeLog({ db: this.#name, coll: name }, this.#life)
-      this.#collections.set(name, (found = { data: new MemoryCollection(), log }))
+  get #batch(): Batch {
+    return this.#place.batch
+  }
+
+  get #wide(): boolean {
+    return this.#batch.wide || this.#place.collections.wide
+  }
+
+  /** Inserts in order, up to the first document that cannot be: why, is the failure. */
+  insert(documents: ReadonlyArray<Document>): { readonly ids: ReadonlyArray<unknown>; readonly failure?: unknown } {
+    const ids: Array<unknown> = []
+    try {
+      for (const input of documents) {
+        const document = documentOf(Bson.stored(input), "what is inserted")
+        ids.push(Bson.copy(this.#add(document)["_id"]))
+      }
+      return { ids }
+    } catch (failure) {
+      // what a transaction began it does not leave half done
+      if (this.#place.inTransaction) throw failure
+      return { ids, failure }
     }
-    return found
   }
 
-  collection(name: string): MemoryCollection {
-    return this.#open(name).data
-  }
-
-  insert(name: string, input: Document, now: Date): unknown {
-    const document = documentOf(Bson.stored(input), "what is inserted")
-    return this.#add(name, document, now)
-  }
-
-  #add(name: string, document: Document, now: Date): unknown {
-    const { data, log } = this.#open(name)
+  #add(document: Document): Document {
     const id = document["_id"] ?? new ObjectId()
-    if (Array.isArray(id) || id instanceof RegExp)
-      throw new Error(`The '_id' value cannot be of type ${Bson.typeName(id)}`)
+    const type = Bson.typeName(id)
+    if (type === "array" || type === "regex") throw new Error(`The '_id' value cannot be of type ${type}`)
     const key = Bson.key(id)
-    if (data.documents.has(key)) {
+    if (this.#batch.get(this.#collection, key) !== undefined) {
       throw new DuplicateKey({
-        message: `Duplicate key error: E11000 duplicate key error collection: ${this.#name}.${name} index: _id_ dup key: { _id: ${key} }`
+        message: `Duplicate key error: E11000 duplicate key error collection: ${this.#collection.name} index: _id_ dup key: { _id: ${key} }`
       })
     }
     const withId = { _id: id, ...document, ...(document["_id"] === null ? { _id: id } : undefined) }
-    data.put(key, withId)
-    log.add({ operationType: "insert", id, document: withId }, now.getTime())
-    return id
+    this.#batch.write(this.#collection, key, withId, { operationType: "insert", id, document: withId })
+    return withId
   }
 
   /** The documents that match, as they are stored. */
-  matching(name: string, { filter, limit, skip, sort }: Find): ReadonlyArray<Document> {
+  matching({ filter, limit, skip, sort }: Find): ReadonlyArray<Document> {
     const wanted = criteria(filter, "a filter")
     const matches = Language.matcher(wanted)
     const from = whole(skip, "skip")
     // as in MongoDB, no limit
     const most = whole(limit, "limit") || Infinity
-    const found: Array<Document> = []
-    for (const document of this.collection(name).candidates(wanted)) {
-      if (!matches(document)) continue
-      found.push(document)
-      if (sort === undefined && found.length === from + most) break
-    }
+    const found = Limits.bounded(wanted, () => {
+      const matching: Array<Document> = []
+      for (const document of this.#batch.candidates(this.#collection, wanted)) {
+        if (!matches(document)) continue
+        matching.push(document)
+        if (sort === undefined && matching.length === from + most) break
+      }
+      return matching
+    })
     return (
       sort === undefined || Object.keys(sort).length === 0
         ? found
@@ -108,36 +156,41 @@ export class Store {
     ).slice(from, from + most)
   }
 
-  find(name: string, find: Find, now: Date): ReadonlyArray<Document> {
-    return this.#project(name, this.matching(name, find), find.projection, now)
+  find(find: Find): ReadonlyArray<Document> {
+    return this.#project(this.matching(find), find.projection, find.filter)
   }
 
   #project(
-    name: string,
     found: ReadonlyArray<Document>,
     projection: Document | undefined,
-    now: Date
+    filter: Document
   ): ReadonlyArray<Document> {
     const copies = found.map(own)
     if (projection === undefined || Object.keys(projection).length === 0) return copies
-    const fields = criteria(projection, "a projection")
-    const positional = Object.keys(fields).find((field) => field.endsWith(".$"))
-    if (positional !== undefined) {
-      throw new Error(`the projection "${positional}" is not supported by this server: use $elemMatch`)
+    const fields: Document = {}
+    for (const [field, value] of Object.entries(criteria(projection, "a projection"))) {
+      if (field.endsWith(".$")) Projections.positional(copies, field.slice(0, -2), criteria(filter, "a filter"))
+      Bson.define(fields, field.endsWith(".$") ? field.slice(0, -2) : field, value)
     }
-    return Language.aggregate(copies, [{ $project: plain(fields) }], { wide: this.collection(name).wide, now })
+    const stages = Projections.stagesOf(plain(fields))
+    return Limits.bounded(stages, () => Language.aggregate(copies, stages, { ...this.#place, wide: this.#wide }))
   }
 
-  #changed(document: Document, change: Change, filter: Document, now: Date, inserting: boolean): Document {
+  #changed(document: Document, change: Change, filter: Document, inserting: boolean): Document {
     if (change._tag === "Update" && (!Bson.isDocument(change.update) || Updates.hasOperators(change.update))) {
       const update = Bson.isDocument(change.update)
-        ? Bson.criteria(change.update)
-        : Bson.narrow(Bson.criteria(change.update))
+        ? Bson.criteria(change.update, Bson.stored)
+        : Bson.narrow(Bson.criteria(change.update, Bson.stored))
       const arrayFilters = (change.arrayFilters ?? []).map((it) => criteria(it, "an array filter"))
       const operators = Array.isArray(update)
         ? update.map((stage) => documentOf(stage, "a stage"))
         : documentOf(update, "an update")
-      const changed = Updates.apply(own(document), operators, { filter, arrayFilters, now, inserting })
+      const changed = Updates.apply(own(document), operators, {
+        filter,
+        arrayFilters,
+        now: this.#place.now,
+        inserting
+      })
       return documentOf(Bson.stored(changed), "what an update makes")
     }
     const replacement = documentOf(
@@ -155,138 +208,110 @@ export class Store {
   }
 
   /** Puts a changed document in the place of another; answers with whether it differs. */
-  #write(
-    name: string,
-    before: Document,
-    change: Change,
-    filter: Document,
-    now: Date
-  ): readonly [after: Document, modified: boolean] {
-    const { data, log } = this.#open(name)
-    const after = this.#changed(before, change, filter, now, false)
+  #write(before: Document, after: Document, change: Change): boolean {
     const id = before["_id"]
-    const key = Bson.key(id)
-    if (Bson.key(before) === Bson.key(after)) return [before, false]
-    data.put(key, after)
+    if (Bson.key(before) === Bson.key(after)) return false
     const replaces =
       change._tag === "Replace" || (Bson.isDocument(change.update) && !Updates.hasOperators(change.update))
-    log.add(
+    this.#batch.write(
+      this.#collection,
+      Bson.key(id),
+      after,
       replaces
         ? { operationType: "replace", id, document: after }
-        : { operationType: "update", id, document: after, before },
-      now.getTime()
+        : { operationType: "update", id, document: after, before }
     )
-    return [after, true]
+    return true
   }
 
-  #upsert(name: string, filter: Document, change: Change, now: Date): Document {
+  #upsert(filter: Document, change: Change): Document {
     const seed = Updates.seedOf(filter)
     const base = change._tag === "Replace" ? ("_id" in seed ? { _id: seed["_id"] } : {}) : seed
-    const document = this.#changed(base, change, {}, now, true)
-    const id = this.#add(name, document, now)
-    return this.collection(name).documents.get(Bson.key(id)) ?? document
+    return this.#add(limited(change, () => this.#changed(base, change, {}, true)))
   }
 
-  update(
-    name: string,
-    {
-      change,
-      filter: input,
-      many = false,
-      upsert = false
-    }: {
-      readonly filter: Document
-      readonly change: Change
-      readonly many?: boolean | undefined
-      readonly upsert?: boolean | undefined
-    },
-    now: Date
-  ): { readonly matchedCount: number; readonly modifiedCount: number; readonly upsertedId?: unknown } {
+  update({ change, filter: input, many = false, upsert = false }: Update): UpdateResult {
     const filter = criteria(input, "a filter")
     if (many && change._tag === "Update" && Bson.isDocument(change.update) && !Updates.hasOperators(change.update)) {
       throw new Error("multi update is not supported for replacement-style update")
     }
-    const found = this.matching(name, { filter: input, ...(many ? undefined : { limit: 1 }) })
+    const found = this.matching({ filter: input, ...(many ? undefined : { limit: 1 }) })
     if (found.length === 0 && upsert) {
-      return {
-        matchedCount: 0,
-        modifiedCount: 0,
-        upsertedId: Bson.copy(this.#upsert(name, filter, change, now)["_id"])
-      }
+      return { matchedCount: 0, modifiedCount: 0, upsertedId: Bson.copy(this.#upsert(filter, change)["_id"]) }
     }
     let modifiedCount = 0
-    for (const document of found) if (this.#write(name, document, change, filter, now)[1]) modifiedCount++
+    // all of them before any is written, so that the time for all of them is limited
+    const changes = limited(change, () =>
+      found.map((before) => [before, this.#changed(before, change, filter, false)] as const)
+    )
+    for (const [before, after] of changes) if (this.#write(before, after, change)) modifiedCount++
     return { matchedCount: found.length, modifiedCount }
   }
 
-  delete(
-    name: string,
-    { filter, many = false }: { readonly filter: Document; readonly many?: boolean | undefined },
-    now: Date
-  ): number {
-    const found = this.matching(name, { filter, ...(many ? undefined : { limit: 1 }) })
-    for (const document of found) this.#remove(name, document, now)
+  delete({ filter, many = false }: { readonly filter: Document; readonly many?: boolean | undefined }): number {
+    const found = this.matching({ filter, ...(many ? undefined : { limit: 1 }) })
+    for (const document of found) this.#remove(document)
     return found.length
   }
 
-  #remove(name: string, document: Document, now: Date): void {
-    const { data, log } = this.#open(name)
+  #remove(document: Document): void {
     const id = document["_id"]
-    data.delete(Bson.key(id))
-    log.add({ operationType: "delete", id }, now.getTime())
+    this.#batch.write(this.#collection, Bson.key(id), undefined, { operationType: "delete", id })
   }
 
-  findOneAnd(
-    name: string,
-    find: {
-      readonly filter: Document
-      readonly change: Change | { readonly _tag: "Delete" }
-      readonly projection?: Document | undefined
-      readonly sort?: Document | undefined
-      readonly upsert?: boolean | undefined
-      readonly returnNew?: boolean | undefined
-    },
-    now: Date
-  ): Document | undefined {
+  findOneAnd(find: FindOneAnd): Document | undefined {
     const { change, projection, returnNew, sort, upsert } = find
     const filter = criteria(find.filter, "a filter")
-    const before = this.matching(name, { filter: find.filter, sort, limit: 1 })[0]
-    const shown = (document: Document) => this.#project(name, [document], projection, now)[0]
+    const before = this.matching({ filter: find.filter, sort, limit: 1 })[0]
+    const shown = (document: Document) => this.#project([document], projection, find.filter)[0]
     if (change._tag === "Delete") {
       if (before === undefined) return undefined
-      const result = shown(before)
-      this.#remove(name, before, now)
-      return result
+      this.#remove(before)
+      return shown(before)
     }
     if (before !== undefined) {
-      // a projection that cannot be must not leave a change behind
-      const old = shown(before)
-      const [after] = this.#write(name, before, change, filter, now)
-      return returnNew === true ? shown(after) : old
+      const after = limited(change, () => this.#changed(before, change, filter, false))
+      this.#write(before, after, change)
+      return shown(returnNew === true ? after : before)
     }
     if (upsert !== true) return undefined
-    const inserted = this.#upsert(name, filter, change, now)
+    const inserted = this.#upsert(filter, change)
     return returnNew === true ? shown(inserted) : undefined
   }
 
-  aggregate(name: string, input: ReadonlyArray<Document>, now: Date): ReadonlyArray<Document> {
+  aggregate(input: ReadonlyArray<Document>): ReadonlyArray<Document> {
     const pipeline = input.map((stage) => plain(criteria(stage, "a stage of a pipeline")))
-    const [first, ...rest] = pipeline
+    const inDatabase = (collection: string) => new Statement(this.#place, { ...this.#namespace, collection })
+    Stages.check(pipeline)
+    const output = Output.of(pipeline)
+    const [first, ...rest] = output === undefined ? pipeline : pipeline.slice(0, -1)
     // a first `$match` finds by the indexes
     const match = first !== undefined && Object.keys(first).length === 1 ? first["$match"] : undefined
-    const found = this.matching(name, { filter: match === undefined ? {} : documentOf(match, "$match") })
-    const wide = [...this.#collections.values()].some(({ data }) => data.wide)
-    const results = Language.aggregate(found.map(plain), match === undefined ? pipeline : rest, {
-      wide,
-      now,
-      resolver: (other) => Array.from(this.collection(other).documents.values(), plain)
+    const stats = first !== undefined && "$indexStats" in first
+    const found = stats
+      ? this.#collection.data.indexes.map((field) => ({
+          name: `${field}_${field === "_id" ? "" : "1"}`,
+          key: { [field]: 1 }
+        }))
+      : this.matching({ filter: match === undefined ? {} : documentOf(match, "$match") })
+    const stages = first === undefined ? [] : match === undefined && !stats ? [first, ...rest] : rest
+    const resolver = (other: string) => inDatabase(other).matching({ filter: {} }).map(plain)
+    const results = Limits.boundedPipeline(() =>
+      Language.aggregate(found.map(plain), stages, { ...this.#place, wide: this.#wide, resolver })
+    ).map((result) => documentOf(Bson.stored(result), "a result"))
+    if (output === undefined) return results
+    if (this.#place.inTransaction) throw new Error("$out and $merge are not allowed in a transaction")
+    const { collection, database = this.#namespace.database } = output
+    output.write(results, new Statement(this.#place, { ...this.#namespace, database, collection }), {
+      ...this.#place,
+      wide: this.#wide
     })
-    return results.map((result) => documentOf(Bson.stored(result), "a result"))
+    return []
   }
 
-  distinct(name: string, field: string, filter: Document): ReadonlyArray<unknown> {
+  distinct(field: string, filter: Document): ReadonlyArray<unknown> {
     const values = new Map<string, unknown>()
-    for (const document of this.matching(name, { filter })) {
+    for (const document of this.matching({ filter })) {
       for (const value of Language.valuesAt(document, field)) {
         const key = Bson.key(value)
         if (!values.has(key)) values.set(key, Bson.copy(value))
@@ -294,13 +319,14 @@ export class Store {
     }
     return [...values.values()]
   }
+}
 
-  watch(
-    name: string,
-    { filter, resumeAfter }: { readonly filter?: Document | undefined; readonly resumeAfter?: unknown }
-  ): Stream.Stream<Document, HistoryLost> {
-    const { log } = this.#open(name)
-    const matches = Language.matcher(criteria(filter ?? {}, "a filter"))
-    return log.from(log.start(resumeAfter)).pipe(Stream.filter(matches), Stream.map(own))
-  }
+/** Opens the changes of a collection that match. */
+export const watch = (
+  { log }: Collection,
+  { filter, resumeAfter }: { readonly filter?: Document | undefined; readonly resumeAfter?: unknown }
+): Stream.Stream<Document, HistoryLost | Limits.TimeLimitExceeded | Limits.MatchFailed> => {
+  const wanted = criteria(filter ?? {}, "a filter")
+  const matches = Limits.boundedMatcher(wanted, Language.matcher(wanted))
+  return log.from(log.start(resumeAfter)).pipe(Stream.filterEffect(matches), Stream.map(own))
 }

@@ -1,6 +1,6 @@
 /** What the server uses of `mingo`. The build bundles it into this module, so that nobody has to install it. */
 export { Aggregator } from "mingo/aggregator"
-export { Context, evalExpr } from "mingo/core"
+export { Context, evalExpr, OpType } from "mingo/core"
 export { type Iterator, Lazy } from "mingo/lazy"
 export * as accumulators from "mingo/operators/accumulator"
 export * as expressions from "mingo/operators/expression"

@@ -4,11 +4,13 @@
  * Put right: comparison, sorting and equality of BSON types, `$type`, conversions of an `ObjectId`, `$setOnInsert`, an
  * `_id` in `$set` that stays the same, `$addToSet` among duplicates. Refused, since it would give a wrong answer: updates
  * of fields whose type does not allow them, arithmetic and accumulators over Decimal128 and over integers beyond 2^53,
- * conversion to decimal, `$push` with several sort keys, `$out` and `$merge`, and everything that would run code.
+ * conversion to decimal, `$push` with several sort keys, and everything that would run code.
  */
 import { ObjectId } from "bson"
 import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
+import { corrected, type ExpressionOperator, extremes } from "./expressions.ts"
+import * as Filters from "./filters.ts"
 import {
   accumulators,
   Aggregator,
@@ -28,9 +30,10 @@ import {
   updateOne,
   windows
 } from "./mingo.ts"
+import * as Stages from "./stages.ts"
 
 /** What a query operator sees of a document's field: the value itself, and the elements of an array. */
-const candidates = (document: Document, selector: string): ReadonlyArray<unknown> => {
+export const candidates = (document: Document, selector: string): ReadonlyArray<unknown> => {
   const found: unknown = resolve(document, selector, { unwrapArray: true })
   if (!Array.isArray(found)) return [found]
   return [found, ...found, ...found.flat(selector.split(".").length)]
@@ -101,8 +104,6 @@ const $all: QueryOperator = (selector, value, options) => {
   return (document) => tests.length > 0 && tests.every((test) => test(document))
 }
 
-type ExpressionOperator = (document: Document, expression: unknown, options: Options) => unknown
-
 const comparison =
   (answer: (compared: number) => unknown): ExpressionOperator =>
   (document, expression, options) => {
@@ -146,9 +147,12 @@ const overrides = {
     $lte: comparing((compared) => compared <= 0),
     $all,
     $type,
-    $where: refuse("$where", "it would run code of the client")
+    $mod: ((selector, value, options) => {
+      const test = queries.$mod(selector, value, options)
+      return (document) => candidates(document, selector).some((it) => typeof it === "number") && test(document)
+    }) satisfies QueryOperator
   },
-  expression: {
+  expression: corrected({
     $eq: comparison((compared) => compared === 0),
     $ne: comparison((compared) => compared !== 0),
     $gt: comparison((compared) => compared > 0),
@@ -171,14 +175,13 @@ const overrides = {
       const converted: unknown = Reflect.apply(expressions.$convert, undefined, [document, expression, options])
       return converted
     }) satisfies ExpressionOperator
-  },
+  }),
   pipeline: {
+    ...Stages.overrides,
     $sort: (documents: Iterator, order: Document, _options: Options): Iterator =>
-      documents.transform((all) => Lazy(sort(documentsOf(all), order))),
-    $out: refuse("$out", "write the result with insertMany"),
-    $merge: refuse("$merge", "write the result with updateOne or bulkWrite")
+      documents.transform((all) => Lazy(sort(documentsOf(all), order)))
   },
-  accumulator: { $accumulator: refuse("$accumulator", "it would run code of the client") }
+  accumulator: { ...extremes, $accumulator: refuse("$accumulator", "it would run code of the client") }
 }
 
 const documentsOf = (all: ReadonlyArray<unknown>): Array<Document> => all.filter(Bson.isDocument)
@@ -186,7 +189,7 @@ const documentsOf = (all: ReadonlyArray<unknown>): Array<Document> => all.filter
 const contextOf = (expression: object, accumulator: object): Context =>
   Context.init({
     accumulator: { ...accumulators, ...accumulator, ...overrides.accumulator },
-    expression: { ...expressions, ...expression, ...overrides.expression },
+    expression: { ...expressions, ...overrides.expression, ...expression },
     pipeline: { ...pipelines, ...overrides.pipeline },
     projection: { ...projections },
     query: { ...queries, ...overrides.query },
@@ -214,24 +217,44 @@ const guarded = (operators: object): Record<string, ExpressionOperator> =>
     ])
   )
 
-const { $addToSet: _0, $count: _1, $first: _2, $last: _3, $mergeObjects: _4, $push: _5, ...computing } = accumulators
+const {
+  $addToSet: _0,
+  $count: _1,
+  $first: _2,
+  $last: _3,
+  $max: _4,
+  $mergeObjects: _5,
+  $min: _6,
+  $push: _7,
+  ...computing
+} = accumulators
 const { $toBool, $toDouble, $toInt, $toLong } = expressions
+const { $round, $trunc } = overrides.expression
 
 const plain = contextOf({}, {})
 const careful = contextOf(
-  guarded({ ...arithmetic, ...trigonometry, $toBool, $toDouble, $toInt, $toLong }),
+  guarded({ ...arithmetic, ...trigonometry, $round, $trunc, $toBool, $toDouble, $toInt, $toLong }),
   guarded(computing)
 )
 
-const optionsOf = (context: Context, resolver?: (name: string) => Array<Document>): Partial<Options> => ({
+/** Enough for filters that compute nothing. */
+const filtering = Context.init({ query: { ...queries, ...overrides.query } })
+
+const optionsOf = (
+  context: Context,
+  resolver?: (name: string) => Array<Document>,
+  variables?: Document
+): Partial<Options> => ({
   context,
   scriptEnabled: false,
-  ...(resolver === undefined ? undefined : { collectionResolver: resolver })
+  ...(resolver === undefined ? undefined : { collectionResolver: resolver }),
+  ...(variables === undefined ? undefined : { variables })
 })
 
 /** A filter as a predicate; throws where it is none. */
 export const matcher = (filter: Document): Predicate => {
   if (Object.keys(filter).length === 0) return () => true
+  Filters.check(filter)
   const query = new Query(filter, optionsOf(careful))
   // what computes needs numbers to compute with
   return computes(filter)
@@ -270,32 +293,54 @@ export const sort = (documents: ReadonlyArray<Document>, order: unknown): Readon
   return decorated.map(([document]) => document)
 }
 
-/**
- * Runs a pipeline. The documents must be the caller's own, as stages may change them; `resolver` must answer with
- * copies. `now` is what `$$NOW` stands for.
- */
+/** What the stages of a pipeline may ask for. */
+interface Surroundings {
+  readonly wide: boolean
+  /** What `$$NOW` stands for. */
+  readonly now: Date
+  /** What `$sample` picks by: a number from 0 to 1, without 1. */
+  readonly random: () => number
+  /** Answers with copies of the documents of a collection. */
+  readonly resolver?: (name: string) => Array<Document>
+  readonly variables?: Document
+}
+
+/** Runs a pipeline. The documents must be the caller's own, as stages may change them. */
 export const aggregate = (
   documents: ReadonlyArray<Document>,
   pipeline: ReadonlyArray<Document>,
-  options: {
-    readonly wide: boolean
-    readonly now: Date
-    readonly resolver?: (name: string) => Array<Document>
-  }
+  surroundings: Surroundings
 ): Array<Document> => {
-  const context = options.wide || Bson.hasWide(pipeline) ? careful : plain
-  const stages = pipeline.map((stage) => withNow(stage, options.now))
+  const { resolver, variables, wide } = surroundings
+  Stages.check(pipeline)
+  const context = wide || Bson.hasWide(pipeline) ? careful : plain
+  const stages = pipeline.map((stage) => prepared(stage, surroundings))
   return documentsOf(
-    new Aggregator(stages.filter(Bson.isDocument), optionsOf(context, options.resolver)).run([...documents])
+    new Aggregator(stages.filter(Bson.isDocument), optionsOf(context, resolver, variables)).run([...documents])
   )
 }
 
-const withNow = (value: unknown, now: Date): unknown => {
-  if (value === "$$NOW") return now
-  if (Array.isArray(value)) return value.map((item) => withNow(item, now))
-  return Bson.isDocument(value)
-    ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withNow(inner, now)]))
-    : value
+/** The document that expressions make of another one. */
+export const evaluate = (document: Document, expressions: unknown): Document => {
+  if (!Bson.isDocument(expressions)) throw new Error("variables are a document")
+  const stages = [{ $replaceRoot: { newRoot: expressions } }]
+  return documentsOf(new Aggregator(stages, optionsOf(careful)).run([document]))[0] ?? {}
+}
+
+const prepared = (value: unknown, surroundings: Surroundings): unknown => {
+  if (value === "$$NOW") return surroundings.now
+  if (Array.isArray(value)) return value.map((item) => prepared(item, surroundings))
+  if (!Bson.isDocument(value)) return value
+  const out: Document = {}
+  for (const [name, inner] of Object.entries(value)) {
+    const made = prepared(inner, surroundings)
+    Bson.define(
+      out,
+      name,
+      name === "$sample" && Bson.isDocument(made) ? { ...made, random: surroundings.random } : made
+    )
+  }
+  return out
 }
 
 /** The values at a path, arrays on the way and at its end looked into. */
@@ -314,6 +359,7 @@ export const update = (
     readonly filter: Document
     readonly arrayFilters: ReadonlyArray<Document>
     readonly now: Date
+    readonly variables?: Document
   }
 ): Document => {
   if (!Bson.isDocument(change)) {
@@ -322,14 +368,16 @@ export const update = (
       const unknown = Object.keys(stage).find((name) => !stagesOfUpdates.has(name))
       if (unknown !== undefined) throw new Error(`${unknown} is not allowed in the pipeline of an update`)
     }
-    return aggregate([document], stages, { wide: Bson.hasWide(document), now: options.now })[0] ?? document
+    const surroundings = { ...options, wide: Bson.hasWide(document), random: () => 0 }
+    return aggregate([document], stages, surroundings)[0] ?? document
   }
   updateOne<Document>(
     [document],
     options.filter,
     { ...change },
     { arrayFilters: [...options.arrayFilters], cloneMode: "deep" },
-    optionsOf(careful)
+    // `mingo` copies the context for every update, so it is a small one wherever that will do
+    optionsOf(computes(options.filter) || computes(options.arrayFilters) ? careful : filtering)
   )
   return document
 }

@@ -2,6 +2,7 @@
 import { Timestamp } from "bson"
 import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
+import { checkPath } from "./limits.ts"
 import * as Language from "./mongoLanguage.ts"
 
 /** An update of documents: operators, or a pipeline. */
@@ -33,7 +34,9 @@ const valueAt = (document: Document, path: string, creates: boolean): unknown =>
 
 const wrongType = (operator: string, field: string, value: unknown) =>
   new Error(
-    `The field '${field}' must be ${onNumbers.has(operator) ? "a number" : "an array"} but is of type ${Bson.typeName(value)}: ${operator} cannot be applied`
+    Bson.isWide(value)
+      ? `${operator} of Decimal128, or of an integer beyond 2^53, is not supported by this server`
+      : `The field '${field}' must be ${onNumbers.has(operator) ? "a number" : "an array"} but is of type ${Bson.typeName(value)}: ${operator} cannot be applied`
   )
 
 const onNumbers = new Set(["$inc", "$mul", "$bit"])
@@ -45,13 +48,75 @@ const isPositional = (path: string): boolean => path.split(".").some((name) => n
 
 const checkTypes = (document: Document, change: Document): void => {
   for (const operator of Object.keys(change)) {
-    for (const path of Object.keys(fieldsOf(change, operator))) {
+    for (const [path, to] of Object.entries(fieldsOf(change, operator))) {
+      checkPath(document, operator, path)
+      if (operator === "$rename" && typeof to === "string") checkPath(document, "$set", to)
       if (isPositional(path)) continue
       const value = valueAt(document, path, creating.has(operator))
       if (value === undefined) continue
       if (onNumbers.has(operator) && typeof value !== "number") throw wrongType(operator, path, value)
       if (onArrays.has(operator) && !Array.isArray(value)) throw wrongType(operator, path, value)
     }
+  }
+}
+
+/** Throws where two operators would change the same field, and where a path names none. */
+const checkPaths = (change: Document): void => {
+  const paths = Object.keys(change).flatMap((operator) => Object.keys(fieldsOf(change, operator)))
+  paths.push(...Object.values(fieldsOf(change, "$rename")).map(String))
+  const seen = new Set<string>()
+  for (const path of paths) {
+    const names = path.split(".")
+    if (names.includes("")) throw new Error(`The update path '${path}' contains an empty field name`)
+    if (seen.has(path)) throw conflictAt(path)
+    seen.add(path)
+  }
+  for (const path of paths) {
+    const names = path.split(".")
+    for (let i = 1; i < names.length; i++) {
+      const parent = names.slice(0, i).join(".")
+      if (seen.has(parent)) throw conflictAt(path, parent)
+    }
+  }
+}
+
+const conflictAt = (path: string, at = path) =>
+  new Error(`updating the path '${path}' would create a conflict at '${at}'`)
+
+/** Throws where an array filter is missing, or there for nothing. */
+const checkArrayFilters = (change: Document, filters: ReadonlyArray<Document>): void => {
+  const given = filters.map((filter) => {
+    const names = new Set(identifiersOf(filter))
+    const [name] = names
+    if (name === undefined || names.size > 1) throw new Error("an array filter is about one identifier")
+    return name
+  })
+  const used = new Set<string>()
+  for (const operator of Object.keys(change)) {
+    for (const path of Object.keys(fieldsOf(change, operator))) {
+      for (const [, name = ""] of path.matchAll(/\$\[([^\]]+)\]/g)) {
+        if (!given.includes(name)) throw new Error(`No array filter found for identifier '${name}' in path '${path}'`)
+        used.add(name)
+      }
+    }
+  }
+  const unused = given.find((name) => !used.has(name))
+  if (unused !== undefined) throw new Error(`The array filter for identifier '${unused}' was not used in the update`)
+}
+
+const identifiersOf = (filter: Document): ReadonlyArray<string> =>
+  Object.entries(filter).flatMap(([name, value]) =>
+    name.startsWith("$") && Array.isArray(value)
+      ? value.filter(Bson.isDocument).flatMap(identifiersOf)
+      : [name.split(".")[0] ?? name]
+  )
+
+/** Throws where a list of values comes with what is not known. */
+const checkModifiers = (operator: string, fields: Document, known: ReadonlyArray<string>): void => {
+  for (const value of Object.values(fields)) {
+    if (!Bson.isDocument(value) || !("$each" in value)) continue
+    const unknown = Object.keys(value).find((name) => !known.includes(name))
+    if (unknown !== undefined) throw new Error(`Unrecognized clause in ${operator}: ${unknown}`)
   }
 }
 
@@ -68,7 +133,6 @@ const addToSet = (document: Document, fields: Document, push: Document, rest: Do
       rest[path] = value
       continue
     }
-    if (path in push) throw new Error(`updating the path '${path}' would create a conflict at '${path}'`)
     const present = valueAt(document, path, true)
     const known = new Set((Array.isArray(present) ? present : []).map(Bson.key))
     const missing = eachOf(value).filter((item) => {
@@ -93,7 +157,6 @@ const extremes = (
       rest[path] = value
       continue
     }
-    if (path in set) throw new Error(`updating the path '${path}' would create a conflict at '${path}'`)
     const present = valueAt(document, path, true)
     const compared = Bson.compare(value, present)
     if (present === undefined || (operator === "$min" ? compared < 0 : compared > 0)) set[path] = value
@@ -105,7 +168,6 @@ const currentDate = (fields: Document, now: Date, set: Document): void => {
     const type = Bson.isDocument(value) ? value["$type"] : value === true ? "date" : undefined
     if (type !== "date" && type !== "timestamp")
       throw new Error(`$currentDate of '${path}' must be true or { $type: "date" or "timestamp" }`)
-    if (path in set) throw new Error(`updating the path '${path}' would create a conflict at '${path}'`)
     set[path] = type === "date" ? now : new Timestamp({ t: Math.floor(now.getTime() / 1000), i: 1 })
   }
 }
@@ -162,11 +224,16 @@ const operators = (document: Document, change: Document, options: Parameters<typ
     $setOnInsert: _o,
     ...others
   } = change
+  const unknown = Object.keys(change).find((name) => !known.has(name))
+  if (unknown !== undefined) throw new Error(`Unknown modifier: ${unknown}`)
+  checkPaths(change)
+  checkArrayFilters(change, options.arrayFilters)
+  checkModifiers("$push", fieldsOf(change, "$push"), ["$each", "$slice", "$sort", "$position"])
+  checkModifiers("$addToSet", fieldsOf(change, "$addToSet"), ["$each"])
   checkTypes(document, change)
   const set = { ...fieldsOf(change, "$set") }
   if (options.inserting) {
     for (const [path, value] of Object.entries(fieldsOf(change, "$setOnInsert"))) {
-      if (path in set) throw new Error(`updating the path '${path}' would create a conflict at '${path}'`)
       set[path] = value
     }
   }
@@ -200,8 +267,6 @@ const operators = (document: Document, change: Document, options: Parameters<typ
     $push: push,
     $addToSet: added
   })
-  const unknown = Object.keys(change).find((name) => !known.has(name))
-  if (unknown !== undefined) throw new Error(`Unknown modifier: ${unknown}`)
   return Object.keys(rest).length === 0 ? document : Language.update(document, rest, options)
 }
 
@@ -236,6 +301,7 @@ export const seedOf = (filter: Document): Document => {
       const operators = Bson.isDocument(value) && Object.keys(value).some((name) => name.startsWith("$"))
       const wanted = operators ? value["$eq"] : value
       if (wanted === undefined || wanted instanceof RegExp) continue
+      checkPath(seed, "$set", field)
       if (field === "_id") seed["_id"] = wanted
       else Language.update(seed, { $set: { [field]: wanted } }, { filter: {}, arrayFilters: [], now: epoch })
     }

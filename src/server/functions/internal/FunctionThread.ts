@@ -5,6 +5,7 @@ import { existsSync } from "node:fs"
 import { Worker } from "node:worker_threads"
 import type { AppFunction } from "../../App.ts"
 import type { Caller } from "../FunctionAccess.ts"
+import type { FunctionSessions } from "../FunctionSessions.ts"
 import {
   type Answer,
   begun,
@@ -38,6 +39,8 @@ export interface Job extends Waiting {
   readonly call: Omit<Call, "_tag" | "id">
   readonly caller: Caller
   readonly fn: Pick<AppFunction, "name" | "runAs">
+  /** The transactions of the call, of its stream included. */
+  readonly sessions: FunctionSessions
   /** The services of the fiber that calls. */
   readonly services: Context.Context<never>
   /** Where it runs, and under which id. */

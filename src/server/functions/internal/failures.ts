@@ -11,9 +11,11 @@ export const describe = (cause: unknown): string => {
       ? (JSON.stringify(cause) ?? text)
       : text.replace(/^ReferenceError: ([^\s']+) is not defined$/, "ReferenceError: '$1' is not defined")
   } catch {
-    return "the function threw a value that has no text"
+    return noText
   }
 }
+
+export const noText = "the function threw a value that has no text"
 
 export const notSendable = (message: string): string => `the function's result cannot be sent: ${message}`
 

@@ -15,11 +15,18 @@ const methodOf = (u: object, name: symbol): (() => unknown) | undefined => {
 }
 
 /** What makes an iterator of an iterable that may be asynchronous, of an array, or of an iterator. */
-export const iteratorOf = (u: unknown): (() => unknown) | undefined =>
-  typeof u !== "object" || u === null || "_bsontype" in u || ArrayBuffer.isView(u)
-    ? undefined
-    : (methodOf(u, Symbol.asyncIterator) ??
-      (Array.isArray(u) || isIterator(u) ? methodOf(u, Symbol.iterator) : undefined))
+export const iteratorOf = (u: unknown): (() => unknown) | undefined => {
+  if (typeof u !== "object" || u === null) return undefined
+  // what throws when it is looked at is no iterator, and who writes it down will see that it is no value either
+  try {
+    return "_bsontype" in u || ArrayBuffer.isView(u)
+      ? undefined
+      : (methodOf(u, Symbol.asyncIterator) ??
+          (Array.isArray(u) || isIterator(u) ? methodOf(u, Symbol.iterator) : undefined))
+  } catch {
+    return undefined
+  }
+}
 
 /** Whether a result yields its values one after the other, so that it is no value itself. */
 export const isIterable = (u: unknown): boolean => !Array.isArray(u) && iteratorOf(u) !== undefined

@@ -1,7 +1,7 @@
 /** What a server and a thread that runs the functions of an application tell each other. */
 
-/** The methods of the database that functions may ask for. Each is a host call of its own. */
-export const databaseMethods = [
+/** What functions may do with documents, each a host call of its own that may belong to a transaction. */
+export const operations = [
   "insert",
   "find",
   "update",
@@ -9,14 +9,15 @@ export const databaseMethods = [
   "findOneAnd",
   "aggregate",
   "count",
-  "distinct"
+  "distinct",
+  "bulkWrite"
 ] as const
 
-/** A method of the database. */
-export type DatabaseMethod = (typeof databaseMethods)[number]
+/** What functions may do with documents. */
+export type Operation = (typeof operations)[number]
 
 /** What a function asks the server for. A new host call is added here, in `SourceContext.ts` and in `FunctionHost.ts`. */
-export type HostCall = DatabaseMethod | "execute"
+export type HostCall = Operation | "collections" | "commit" | "abort" | "execute"
 
 /** The source of a function. */
 export interface Source {
@@ -91,11 +92,13 @@ export interface Call {
 export type Reply =
   | { readonly _tag: "Success"; readonly value: string }
   | {
-      readonly _tag: "Failure"
+      /** The database refused. */
+      readonly _tag: "DatabaseFailure"
       readonly message: string
-      readonly name?: string | undefined
-      readonly code?: number | undefined
+      readonly code: number | undefined
+      readonly labels: ReadonlyArray<string>
     }
+  | { readonly _tag: "Failure"; readonly message: string }
 
 /** What the server tells; it sends batches. */
 export type ToThread =
@@ -137,6 +140,8 @@ export type FromThread =
       readonly origin: Origin
       readonly method: HostCall
       readonly args: string
+      /** The transaction it belongs to, by an id that the thread gave it. */
+      readonly transaction: string | undefined
     }
   | { readonly _tag: "Log"; readonly origin: Origin; readonly level: Level; readonly text: string }
   /** An error that no call waits for. */

@@ -72,10 +72,10 @@ const answer = (id: number, result: Answer): void => {
 
 const ask =
   (origin: Origin): SourceContext.Invocation["ask"] =>
-  (method, args) =>
+  (method, args, transaction) =>
     realm.promise((resolve, reject) => {
       const id = ++asks
-      tell({ _tag: "Ask", id, origin, method, args: argumentsOf(args) })
+      tell({ _tag: "Ask", id, origin, method, args: argumentsOf(args), transaction })
       asked.set(id, { resolve, reject })
     })
 
@@ -83,20 +83,30 @@ const argumentsOf = (args: ReadonlyArray<unknown>): string => {
   try {
     return write(args)
   } catch (cause) {
-    throw mongoError(ejson.describe(cause), undefined)
+    throw mongoError(ejson.describe(cause), undefined, [])
   }
 }
 
-const mongoError = (message: string, code: number | undefined): Error =>
-  Object.assign(realm.error(message), { name: "MongoError" }, code !== undefined && { code })
+const mongoError = (message: string, code: number | undefined, labels: ReadonlyArray<string>): Error =>
+  Object.assign(
+    realm.error(message),
+    {
+      name: "MongoError",
+      errorLabels: realm.copyIn(labels),
+      hasErrorLabel: (label: string) => labels.includes(label)
+    },
+    code !== undefined && { code }
+  )
 
 const replied = (id: number, reply: Reply): void => {
   const waiting = asked.get(id)
   asked.delete(id)
   if (waiting === undefined) return
   if (reply._tag === "Success") return waiting.resolve(realm.copyIn(read(reply.value)))
-  const { code, message, name } = reply
-  waiting.reject(Object.assign(realm.error(message), name !== undefined && { name }, code !== undefined && { code }))
+  const { message } = reply
+  waiting.reject(
+    reply._tag === "DatabaseFailure" ? mongoError(message, reply.code, reply.labels) : realm.error(message)
+  )
 }
 
 const invoke = (

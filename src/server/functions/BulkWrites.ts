@@ -1,0 +1,97 @@
+/**
+ * Many writes to a collection in one call: `bulkWrite`, and what the older `initializeOrderedBulkOp` collects.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import { type Change, DatabaseError, type Document, type Namespace, type Operations } from "../data/Database.ts"
+
+/**
+ * One of the writes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Write =
+  | { readonly _tag: "Insert"; readonly document: Document }
+  | {
+      readonly _tag: "Update"
+      readonly filter: Document
+      readonly change: Change
+      readonly many: boolean
+      readonly upsert: boolean
+    }
+  | { readonly _tag: "Delete"; readonly filter: Document; readonly many: boolean }
+
+/**
+ * What the writes did: how many documents, and the ids of new ones by the place of their write.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BulkResult {
+  readonly insertedCount: number
+  readonly matchedCount: number
+  readonly modifiedCount: number
+  readonly deletedCount: number
+  readonly upsertedCount: number
+  readonly insertedIds: Document
+  readonly upsertedIds: Document
+}
+
+/**
+ * Makes the writes one after the other. Ordered ones stop at the first that fails; others all have their turn, and then
+ * the first failure is told, and how many there were. What was written before stays.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const run = Effect.fnUntraced(function* (
+  database: Operations,
+  namespace: Namespace,
+  writes: ReadonlyArray<Write>,
+  ordered: boolean
+): Effect.fn.Return<BulkResult, DatabaseError> {
+  const result = { insertedCount: 0, matchedCount: 0, modifiedCount: 0, deletedCount: 0, upsertedCount: 0 }
+  const insertedIds: Document = {}
+  const upsertedIds: Document = {}
+
+  const make = Effect.fnUntraced(function* (write: Write, place: number) {
+    switch (write._tag) {
+      case "Insert": {
+        const [id] = yield* database.insert(namespace, [write.document])
+        insertedIds[place] = id
+        result.insertedCount++
+        return
+      }
+      case "Delete":
+        result.deletedCount += yield* database.delete(namespace, write)
+        return
+      case "Update": {
+        const updated = yield* database.update(namespace, write)
+        result.matchedCount += updated.matchedCount
+        result.modifiedCount += updated.modifiedCount
+        if (!("upsertedId" in updated)) return
+        upsertedIds[place] = updated.upsertedId
+        result.upsertedCount++
+      }
+    }
+  })
+
+  const failures: Array<DatabaseError> = []
+  for (const [place, write] of writes.entries()) {
+    const made = yield* Effect.result(make(write, place))
+    if (Result.isSuccess(made)) continue
+    failures.push(made.failure)
+    if (ordered) break
+  }
+  const [first] = failures
+  if (first === undefined) return { ...result, insertedIds, upsertedIds }
+  const { code, labels } = first
+  return yield* new DatabaseError({
+    message: `${failures.length} of ${writes.length} writes failed, the first with: ${first.message}`,
+    ...(code !== undefined && { code }),
+    ...(labels !== undefined && { labels })
+  })
+})

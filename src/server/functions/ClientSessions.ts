@@ -1,0 +1,117 @@
+/**
+ * The sessions that functions start: `startSession()` of a MongoDB service, with the transactions they may begin.
+ *
+ * @since 0.1.0
+ */
+import type { transientLabel } from "../data/Database.ts"
+import { isDocument } from "../data/internal/bson.ts"
+import * as FunctionRealm from "./FunctionRealm.ts"
+
+interface Host {
+  readonly realm: FunctionRealm.FunctionRealm
+  readonly database: {
+    readonly commit: (transactionId: string) => PromiseLike<void>
+    readonly abort: (transactionId: string) => PromiseLike<void>
+  }
+}
+
+/**
+ * The sessions of one call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ClientSessions {
+  readonly start: () => object
+  /** The transaction that an operation with this `session` belongs to, if there is one. Throws for no session of this call. */
+  readonly transactionOf: (session: unknown) => string | undefined
+}
+
+/** What a transaction may be asked for; all of it holds for every transaction here. */
+const optionNames = new Set(["readConcern", "writeConcern", "readPreference", "maxCommitTimeMS"])
+
+/** Only its type is at hand here: a thread does without the database. */
+const transient: typeof transientLabel = "TransientTransactionError"
+
+/** What the last transaction of this thread was called. */
+let lastId = 0
+
+const isTransient = (error: unknown): boolean =>
+  typeof error === "object" &&
+  error !== null &&
+  "errorLabels" in error &&
+  Array.isArray(error.errorLabels) &&
+  error.errorLabels.includes(transient)
+
+/**
+ * The sessions of one call. Their transactions have ids that no other one of the thread has.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = ({ database, realm }: Host): ClientSessions => {
+  const sessions = new WeakMap<object, { transaction: string | undefined; ended: boolean }>()
+
+  const start = (): object => {
+    const state: { transaction: string | undefined; ended: boolean } = { transaction: undefined, ended: false }
+
+    const begin = (settings: unknown): void => {
+      const options = isDocument(settings) ? Object.keys(settings) : []
+      const unknown = options.find((name) => !optionNames.has(name))
+      if (unknown !== undefined) throw realm.error(`the option "${unknown}" of a transaction is not supported`)
+      if (state.ended) throw realm.error("Cannot use a session that has ended")
+      if (state.transaction !== undefined) throw realm.error("Transaction already in progress")
+      state.transaction = String(++lastId)
+    }
+    /** Takes the transaction off the session; nothing that comes later belongs to it. */
+    const take = (): string => {
+      const { transaction } = state
+      if (transaction === undefined) throw realm.error("No transaction started")
+      state.transaction = undefined
+      return transaction
+    }
+    const commit = () => database.commit(take())
+    const abort = () => database.abort(take())
+
+    const withTransaction = async (callback: unknown, settings: unknown): Promise<unknown> => {
+      if (typeof callback !== "function") throw realm.error("withTransaction needs a function")
+      begin(settings)
+      try {
+        const result: unknown = await Reflect.apply(callback, undefined, [session])
+        // the function may have committed or aborted by itself
+        if (state.transaction !== undefined) await commit()
+        return result
+      } catch (error) {
+        if (state.transaction !== undefined) await abort()
+        if (!isTransient(error)) throw error
+      }
+      return withTransaction(callback, settings)
+    }
+
+    const session = FunctionRealm.unsupported("session", realm.error, {
+      startTransaction: begin,
+      commitTransaction: commit,
+      abortTransaction: abort,
+      inTransaction: () => state.transaction !== undefined,
+      withTransaction: (callback: unknown, settings: unknown) =>
+        realm.promise((resolve, reject) => withTransaction(callback, settings).then(resolve, reject)),
+      endSession: () => {
+        state.ended = true
+        return state.transaction === undefined ? realm.promise<void>((resolve) => resolve()) : abort()
+      }
+    })
+    sessions.set(session, state)
+    return session
+  }
+
+  return {
+    start,
+    transactionOf: (session) => {
+      if (session === undefined || session === null) return undefined
+      const state = typeof session === "object" ? sessions.get(session) : undefined
+      if (state === undefined) throw realm.error("the option session must be what startSession of this call answered")
+      if (state.ended) throw realm.error("Cannot use a session that has ended")
+      return state.transaction
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import { describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { DatabaseContract } from "effect-app-services/testing"
+import { join } from "node:path"
+import { Database, makeMemory } from "../../../src/server/data/Database.ts"
+import * as DataDirectory from "../../../src/server/storage/DataDirectory.ts"
+import { Journal } from "../../../src/server/storage/Journal.ts"
+import { directory } from "../support.ts"
+import * as FakeJournal from "./journal.ts"
+
+/** A database that is closed and opened again between any two steps, unless a transaction or a watcher is open. */
+const reopened = Layer.sync(Database, () => {
+  const { service } = FakeJournal.make()
+  let present = makeMemory(service)
+  let held = 0
+  const now = () => (held > 0 ? present : (present = makeMemory(service)))
+  const hold = Effect.sync(() => {
+    held++
+    return present
+  })
+  return Database.of({
+    insert: (...args) => now().insert(...args),
+    find: (...args) => now().find(...args),
+    update: (...args) => now().update(...args),
+    delete: (...args) => now().delete(...args),
+    findOneAnd: (...args) => now().findOneAnd(...args),
+    aggregate: (...args) => now().aggregate(...args),
+    count: (...args) => now().count(...args),
+    distinct: (...args) => now().distinct(...args),
+    collections: (...args) => now().collections(...args),
+    index: (...args) => now().index(...args),
+    watch: (...args) => Effect.flatMap(hold, (database) => database.watch(...args)),
+    transaction: Effect.flatMap(
+      Effect.acquireRelease(hold, () => Effect.sync(() => held--)),
+      (database) => database.transaction
+    )
+  })
+})
+
+describe("the contract of databases", () => {
+  DatabaseContract.suite("memory", Database.layerMemory, it)
+  DatabaseContract.suite(
+    "journal",
+    Layer.provide(
+      Database.layer,
+      Layer.sync(Journal, () => FakeJournal.make().service)
+    ),
+    it
+  )
+  DatabaseContract.suite(
+    "data directory",
+    Layer.unwrap(
+      Effect.map(directory({}), (folder) => Layer.provide(Database.layer, DataDirectory.layer(join(folder, "data"))))
+    ),
+    it
+  )
+  DatabaseContract.suite("reopened between any two steps", reopened, it)
+})

@@ -1,0 +1,85 @@
+import { assert, it } from "@effect/vitest"
+import { Context, Effect, Layer, Redacted } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { App } from "effect-app-services/server"
+import { Apps } from "../../../src/server/Apps.ts"
+import { Database } from "../../../src/server/data/Database.ts"
+import { FunctionRuntime } from "../../../src/server/functions/FunctionRuntime.ts"
+import { JwtRejected, JwtVerifier } from "../../../src/server/users/JwtVerifier.ts"
+import { Logins } from "../../../src/server/users/Logins.ts"
+import { PasswordHasher } from "../../../src/server/users/PasswordHasher.ts"
+import { State } from "../../../src/server/users/State.ts"
+import { Users } from "../../../src/server/users/Users.ts"
+
+const app = App.make({ id: "my-app", providers: { emailPassword: true } })
+
+/** What the server asked of its hasher, one entry for each hash that it paid for. */
+const paid: Array<"hash" | "verify"> = []
+
+const Counting = Layer.effect(
+  PasswordHasher,
+  Effect.map(PasswordHasher, (hasher) =>
+    PasswordHasher.of({
+      hash: (password) =>
+        Effect.andThen(
+          Effect.sync(() => paid.push("hash")),
+          hasher.hash(password)
+        ),
+      verify: (password, hash) =>
+        Effect.andThen(
+          Effect.sync(() => paid.push("verify")),
+          hasher.verify(password, hash)
+        )
+    })
+  )
+).pipe(Layer.provide(PasswordHasher.layerTesting))
+
+const NoTokens = Layer.succeed(JwtVerifier, {
+  verify: () => Effect.fail(new JwtRejected({ message: "no tokens here" }))
+})
+
+const Server = Logins.layer.pipe(
+  Layer.provideMerge(Users.layer),
+  Layer.provideMerge(FunctionRuntime.layer()),
+  Layer.provideMerge([Counting, NoTokens, State.layerMemory, Database.layerMemory, Apps.layer([app])]),
+  Layer.provideMerge(SecureRandom.layerWebCrypto)
+)
+
+// times can be measured, and prove little on a machine that does other things: what takes the time is counted instead
+it.effect("every login with a password pays for one hash, whoever is meant and whatever comes of it", () =>
+  Effect.gen(function* () {
+    const context = yield* Layer.build(Server)
+    const logins = Context.get(context, Logins)
+    const state = Context.get(context, State)
+    const hosted = Context.get(context, Apps).byId.get("my-app")
+    if (hosted === undefined) return assert.fail("the application is hosted")
+    const passwordHash = yield* Context.get(context, PasswordHasher).hash(Redacted.make("correct horse"))
+    for (const [email, confirmed] of [
+      ["known@b.c", true],
+      ["disabled@b.c", true],
+      ["pending@b.c", false]
+    ] as const) {
+      yield* state.createAccount("my-app", { id: email, email, passwordHash, confirmed })
+    }
+    const logIn = (username: string, password: string) =>
+      logins.logIn("local-userpass", { hosted, payload: { username, password }, request: undefined })
+    const { user } = yield* logIn("disabled@b.c", "correct horse")
+    yield* state.setUserDisabled("my-app", user.id, true)
+
+    const refusals: Array<unknown> = []
+    for (const username of ["unknown@b.c", "known@b.c", "disabled@b.c", "pending@b.c", "", "__proto__"]) {
+      paid.length = 0
+      const { _tag, error, error_code } = yield* Effect.flip(logIn(username, "wrong password"))
+      refusals.push([_tag, error, error_code])
+      assert.deepStrictEqual(paid, ["verify"], username)
+    }
+    // one answer for all of them
+    assert.deepStrictEqual(refusals, Array(6).fill(refusals[0]))
+
+    for (const username of ["known@b.c", "disabled@b.c", "pending@b.c"]) {
+      paid.length = 0
+      yield* Effect.exit(logIn(username, "correct horse"))
+      assert.deepStrictEqual(paid, ["verify"], username)
+    }
+  }).pipe(Effect.scoped)
+)
