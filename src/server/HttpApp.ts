@@ -115,7 +115,7 @@ export type HttpApp = Effect.Effect<
  * @category models
  * @since 0.1.0
  */
-export type Services = Inbox | Admin
+export type Services = Inbox | Admin | Database
 
 /**
  * A server: its HTTP effect, and its services.
@@ -152,7 +152,7 @@ export const make = (
       const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
       return {
         app: around(router, options.onRequest),
-        services: Context.pick(Inbox, Admin)(services),
+        services: Context.pick(Inbox, Admin, Database)(services),
         endStreams: Context.get(services, OpenStreams.OpenStreams).end
       }
     }).pipe(
