@@ -102,7 +102,12 @@ export interface Options {
   readonly onRequest?: RequestLog.OnRequest | undefined
 }
 
-/** Answers a request, whatever it is, in the fiber that runs it. */
+/**
+ * Answers a request, whatever it is, in the fiber that runs it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type HttpApp = Effect.Effect<
   HttpServerResponse.HttpServerResponse,
   never,
