@@ -21,6 +21,7 @@ const gates: Record<string, ReadonlyArray<string>> = {
   effect: ["effect-tsgo diagnostics --project tsconfig.json --format text --severity error,warning --strict"],
   unit: [`vitest run --allowOnly=false --reporter=default --reporter=json --outputFile.json=${report}`],
   build: ["node scripts/build.ts"],
+  docs: ["node scripts/docs.ts"],
   conformance: ["node conformance/run.ts"],
   package: ["node scripts/package.ts"]
 }

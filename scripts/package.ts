@@ -114,6 +114,21 @@ try {
 
   npm("install", `@effect/platform-node@${manifest.devDependencies["@effect/platform-node"]}`)
   node(`if (Object.keys(await import("${manifest.name}/node")).length === 0) throw new Error("empty")`)
+
+  // all declarations in a program of Node's, nothing skipped of ours
+  npm("install", "--save-dev", `@types/node@${manifest.devDependencies["@types/node"]}`)
+  writeFileSync(
+    join(folder, "everything.ts"),
+    publicModules.map((path, index) => `export * as m${index} from "${path}"\n`).join("")
+  )
+  writeFileSync(
+    join(folder, "tsconfig.json"),
+    JSON.stringify({
+      compilerOptions: { ...compilerOptions, types: ["node"] },
+      files: ["everything.ts"]
+    })
+  )
+  tool("tsc")
   console.log(`with the node door's peer: ${megabytes(weight(modules))}`)
 } finally {
   rmSync(folder, { recursive: true, force: true })

@@ -14,6 +14,8 @@ export * as App from "./server/App.ts"
 export * as AppDirectory from "./server/directory/AppDirectory.ts"
 /** Serves applications, on a socket or in process. */
 export * as AppServicesServer from "./server/AppServicesServer.ts"
+/** The documents of applications, and the service that keeps them. */
+export * as Database from "./server/data/Database.ts"
 /** What a server would have mailed. */
 export * as Inbox from "./server/Inbox.ts"
 /** What a server function knows about the call it serves, and how a call of one fails. */

@@ -80,7 +80,12 @@ const number = (minimum: number, maximum: number) =>
 /** The longest that a request waits for a message, in seconds. */
 const longestWait = 60
 
-/** Users and accounts of one answer, unless asked for another number. */
+/**
+ * Users and accounts of one answer, unless asked for another number.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const pageSize = 100
 
 const paged = {

@@ -107,10 +107,20 @@ export const TooManyRequestsAnswer = TooManyRequests.pipe(
   )
 )
 
-/** The text says what happened, the code is what clients tell cases apart by. */
+/**
+ * The text says what happened, the code is what clients tell cases apart by.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const body = (error: string, error_code?: ErrorCode): { error: string; error_code?: ErrorCode } =>
   error_code === undefined ? { error } : { error, error_code }
 
-/** A provider that the application does not have, or that this server does not know. */
+/**
+ * A provider that the application does not have, or that this server does not know.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const unsupportedProvider = (provider: string): BadRequest =>
   new BadRequest(body(`authentication via '${provider}' is unsupported`))

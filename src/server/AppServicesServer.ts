@@ -35,7 +35,8 @@ import * as HttpApp from "./HttpApp.ts"
 export interface Options extends HttpApp.Options {}
 
 /**
- * What a server provides to its own process: the inbox of what it would have mailed, and the administration of users.
+ * What a server provides to its own process: the inbox of what it would have mailed, the administration of users, and the
+ * documents, past all rules.
  *
  * @category models
  * @since 0.1.0

@@ -103,7 +103,12 @@ export interface Options {
   readonly onRequest?: RequestLog.OnRequest | undefined
 }
 
-/** Answers a request, whatever it is, in the fiber that runs it. */
+/**
+ * Answers a request, whatever it is, in the fiber that runs it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type HttpApp = Effect.Effect<
   HttpServerResponse.HttpServerResponse,
   never,
@@ -116,7 +121,7 @@ export type HttpApp = Effect.Effect<
  * @category models
  * @since 0.1.0
  */
-export type Services = Inbox | Admin
+export type Services = Inbox | Admin | Database
 
 /**
  * A server: its HTTP effect, and its services.
@@ -153,7 +158,7 @@ export const make = (
       const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
       return {
         app: around(router, options.onRequest),
-        services: Context.pick(Inbox, Admin)(services),
+        services: Context.pick(Inbox, Admin, Database)(services),
         endStreams: Context.get(services, OpenStreams.OpenStreams).end
       }
     }).pipe(

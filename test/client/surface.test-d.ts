@@ -109,7 +109,7 @@ describe("what layers leave open", () => {
     type Sdk = AppServices.Services | TokenStore
     expectTypeOf(NodeAppServices.layer({ appId: "a" })).toEqualTypeOf<Layer.Layer<Sdk, AppServicesError>>()
     expectTypeOf(TestServer.layer(app)).toEqualTypeOf<
-      Layer.Layer<Sdk | AppServicesServer.Services | HttpClient.HttpClient, AppServicesError>
+      Layer.Layer<Sdk | AppServicesServer.Services | TestServer.TestServer | HttpClient.HttpClient, AppServicesError>
     >()
     expectTypeOf(Mock.layer()).toEqualTypeOf<Layer.Layer<Sdk>>()
     expectTypeOf(Mock.service(AuthApi, {})).toEqualTypeOf<Layer.Layer<AuthApi>>()

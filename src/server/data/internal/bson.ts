@@ -2,7 +2,7 @@
 import { Binary, BSONRegExp, Double, Int32, Long } from "bson"
 import { isDate, isRegExp } from "node:util/types"
 
-/** @internal */
+/** A document. */
 export type Document = Record<string, unknown>
 
 /** Sets a key; a plain assignment to `__proto__` would change the prototype. */
