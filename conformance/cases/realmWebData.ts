@@ -108,10 +108,13 @@ export default [
         const stream = collection.watch(options)
         const next = stream.next()
         // the stream is open once a change made after it comes through it
-        let written = 0
-        const writing = setInterval(() => void collection.insertOne({ _id: ++written, text: "100%\r\n" }), 20)
+        const written: Array<Promise<unknown>> = []
+        const write = () => written.push(collection.insertOne({ _id: written.length + 1, text: "100%\r\n" }))
+        const writing = setInterval(write, 20)
         const { value } = await next
         clearInterval(writing)
+        // one that came after the deletion would be in the way of the next round
+        await Promise.all(written)
         assert.ok(value?.operationType === "insert")
         assert.equal(value.fullDocument["text"], "100%\r\n")
         await stream.return?.(undefined)
