@@ -35,7 +35,7 @@ const sources = {
 class Transactions extends Context.Service<
   Transactions,
   { readonly open: () => number; readonly ended: Deferred.Deferred<void> }
->()("test/Transactions") {}
+>()("effect-app-services/test/server/functions/threadTransactions.test/Transactions") {}
 
 const database = Layer.effectContext(
   Effect.gen(function* () {
