@@ -126,7 +126,7 @@ export class FunctionThread {
   }
 
   get #isBehind(): boolean {
-    return this.#received !== this.#posted
+    return this.#outbox.length > 0 || this.#received !== this.#posted
   }
 
   call(job: Job): void {
@@ -161,7 +161,7 @@ export class FunctionThread {
     this.#seen = seen
     const silent = now - this.#silentSince
     this.answering = silent < patience
-    if (seen === this.#posted) {
+    if (!this.#isBehind) {
       this.overdue = false
       // so that the next look tells whether it still answers
       if (this.load > 0) this.#post([])
