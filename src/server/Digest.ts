@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Redacted from "effect/Redacted"
-import { createHash, createHmac, timingSafeEqual } from "node:crypto"
+import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto"
 
 /**
  * The digest of a secret that is long and random, for which one plain hash is as good as a slow one.
@@ -15,14 +15,23 @@ import { createHash, createHmac, timingSafeEqual } from "node:crypto"
 export const of = (secret: Redacted.Redacted): string =>
   createHash("sha256").update(Redacted.value(secret)).digest("hex")
 
+/** Node makes a key of the bytes each time it is given bytes, which takes five times as long as the tag. */
+const keyObjects = new WeakMap<Uint8Array, KeyObject>()
+
+const keyObjectOf = (key: Uint8Array): KeyObject => {
+  let found = keyObjects.get(key)
+  if (found === undefined) keyObjects.set(key, (found = createSecretKey(key)))
+  return found
+}
+
 /**
- * The tag of an HMAC.
+ * The tag of an HMAC. The bytes of the key must not change.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const hmac = (hash: string, key: Uint8Array, data: Uint8Array): Uint8Array =>
-  createHmac(hash.replace("-", ""), key).update(data).digest()
+  createHmac(hash.replace("-", ""), keyObjectOf(key)).update(data).digest()
 
 /**
  * Whether two secrets are the same, in a time that tells nothing about them.

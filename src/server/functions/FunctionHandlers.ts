@@ -31,7 +31,7 @@ import * as RequestLog from "../RequestLog.ts"
 import { findApp, functionRequest } from "../Requests.ts"
 import { State } from "../users/State.ts"
 import type { AccessClaims } from "../users/Tokens.ts"
-import { customDataOfClaim, functionUser } from "../users/UserData.ts"
+import { tokenUser } from "../users/UserData.ts"
 
 const functionFailed = (error: FunctionError | Ejson.EjsonError): BadRequest | NotFound =>
   error._tag === "EjsonError"
@@ -80,7 +80,7 @@ const callerOf = Effect.fnUntraced(function* (hosted: HostedApp, request: HttpSe
   const { claims, user } = yield* currentUserOf(hosted)
   const caller: Caller = {
     app: hosted.app,
-    user: functionUser(user, customDataOfClaim(claims.user_data)),
+    user: tokenUser(user, claims),
     request: functionRequest(request)
   }
   return caller

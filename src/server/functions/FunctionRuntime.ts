@@ -227,7 +227,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
       catch: (cause) => new Ejson.EjsonError({ message: ejson.describe(cause) })
     })
 
-  const call = Effect.fn("FunctionRuntime.call")(function* (caller: Caller, name: string, sent: Sent) {
+  const call = Effect.fnUntraced(function* (caller: Caller, name: string, sent: Sent) {
     const { args, fn } = yield* open(caller, name, sent)
     const { body } = fn
     if (body._tag !== "Source") {
@@ -238,7 +238,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
     return result._tag === "Done" ? result.text : yield* failed(failures.aStream)
   })
 
-  const stream = Effect.fn("FunctionRuntime.stream")(function* (caller: Caller, name: string, sent: Sent) {
+  const stream = Effect.fnUntraced(function* (caller: Caller, name: string, sent: Sent) {
     const { args, fn } = yield* open(caller, name, sent)
     const { body } = fn
     if (body._tag !== "Source") {

@@ -20,6 +20,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { AccessTokenClaims, RefreshTokenClaims } from "../../protocol/Token.ts"
 import { Apps, type HostedApp } from "../Apps.ts"
+import * as Digest from "../Digest.ts"
 import { SigningKeys } from "./SigningKeys.ts"
 import type { Session } from "./State.ts"
 
@@ -93,6 +94,19 @@ const decodeUnverified = Schema.decodeUnknownOption(Unverified)
 const decodeAccess = Schema.decodeUnknownOption(AccessClaims)
 const decodeRefresh = Schema.decodeUnknownOption(RefreshTokenClaims)
 
+/** What a signature proves of a token. Whether its key and its time are still good is asked each time. */
+interface Proof {
+  readonly hosted: HostedApp
+  readonly kid: string
+  readonly typ: string
+  readonly exp: number
+  readonly access: Option.Option<AccessClaims>
+  readonly refresh: Option.Option<RefreshTokenClaims>
+}
+
+/** So many proofs are remembered: some 10 MB. */
+const mostProofs = 10_000
+
 const make = Effect.gen(function* () {
   const mac = yield* Mac.Mac
   const apps = yield* Apps
@@ -106,11 +120,8 @@ const make = Effect.gen(function* () {
     return Redacted.make(`${signed}.${Base64Url.encode(tag)}`)
   })
 
-  const verify = Effect.fnUntraced(function* <Claims>(
-    token: Redacted.Redacted,
-    type: "access" | "refresh",
-    decode: (payload: unknown) => Option.Option<Claims>
-  ) {
+  /** What a token says, once its signature proves it. */
+  const prove = Effect.fnUntraced(function* (token: Redacted.Redacted) {
     const parts = Redacted.value(token).split(".")
     const [head, payload, tag] = [readJson(parts[0]), readJson(parts[1]), readBytes(parts[2])]
     if (parts.length !== 3 || payload === undefined || tag === undefined)
@@ -122,16 +133,41 @@ const make = Effect.gen(function* () {
     if (hosted === undefined || unverified === undefined || header === undefined) {
       return yield* new TokenRejected({ why: "signature" })
     }
+    const { exp, typ } = unverified
+    const claims = { access: decodeAccess(payload), refresh: decodeRefresh(payload) }
+    const proof: Proof = { hosted, kid: header.kid, typ, exp, ...claims }
+    const key = keyOf(proof, yield* Clock.currentTimeMillis)
+    if (key === undefined) return yield* new TokenRejected({ why: "signature" })
+    const valid = yield* Effect.orDie(mac.verify(key.key, tag, encoder.encode(`${parts[0]}.${parts[1]}`)))
+    return valid ? proof : yield* new TokenRejected({ why: "signature" })
+  })
+
+  // which types a key is good for is asked of the type that is claimed, and what is claimed is then proved
+  const keyOf = ({ hosted, kid, typ }: Proof, now: number) =>
+    keys.find(hosted, kid, typ === "refresh" ? "refresh" : "access", now)
+
+  /** What was proved of tokens, by their digests: a client sends one token many times. What time changes is not in it. */
+  const proofs = new Map<string, Proof>()
+
+  const verify = Effect.fnUntraced(function* <Claims>(
+    token: Redacted.Redacted,
+    type: "access" | "refresh",
+    claimsOf: (proof: Proof) => Option.Option<Claims>
+  ) {
+    const digest = Digest.of(token)
+    const known = proofs.get(digest)
+    const proof = known ?? (yield* prove(token))
+    if (known === undefined) {
+      const [oldest] = proofs.size < mostProofs ? [] : proofs.keys()
+      if (oldest !== undefined) proofs.delete(oldest)
+      proofs.set(digest, proof)
+    }
     const now = yield* Clock.currentTimeMillis
-    // which types a key is good for is asked of the type that is claimed, and what is claimed is then proved
-    const known = keys.find(hosted, header.kid, unverified.typ === "refresh" ? "refresh" : "access", now)
-    if (known === undefined) return yield* new TokenRejected({ why: "signature" })
-    const valid = yield* Effect.orDie(mac.verify(known.key, tag, encoder.encode(`${parts[0]}.${parts[1]}`)))
-    if (!valid) return yield* new TokenRejected({ why: "signature" })
-    if (unverified.typ !== type) return yield* new TokenRejected({ why: "type" })
-    if (unverified.exp * 1000 <= now) return yield* new TokenRejected({ why: "expired" })
-    const claims = Option.getOrUndefined(decode(payload))
-    return claims === undefined ? yield* new TokenRejected({ why: "malformed" }) : { hosted, claims }
+    if (keyOf(proof, now) === undefined) return yield* new TokenRejected({ why: "signature" })
+    if (proof.typ !== type) return yield* new TokenRejected({ why: "type" })
+    if (proof.exp * 1000 <= now) return yield* new TokenRejected({ why: "expired" })
+    const claims = Option.getOrUndefined(claimsOf(proof))
+    return claims === undefined ? yield* new TokenRejected({ why: "malformed" }) : { hosted: proof.hosted, claims }
   })
 
   return Tokens.of({
@@ -166,10 +202,8 @@ const make = Effect.gen(function* () {
         typ: "refresh"
       })
     }),
-    verifyAccess: Effect.fn("Tokens.verifyAccess")((token: Redacted.Redacted) => verify(token, "access", decodeAccess)),
-    verifyRefresh: Effect.fn("Tokens.verifyRefresh")((token: Redacted.Redacted) =>
-      verify(token, "refresh", decodeRefresh)
-    )
+    verifyAccess: (token) => verify(token, "access", ({ access }) => access),
+    verifyRefresh: (token) => verify(token, "refresh", ({ refresh }) => refresh)
   })
 })
 

@@ -12,6 +12,7 @@ import type { App, AppFunction } from "../App.ts"
 import type { Database, Document, Namespace } from "../data/Database.ts"
 import type { FunctionUser } from "../functions/FunctionContext.ts"
 import type { User } from "./State.ts"
+import type { AccessClaims } from "./Tokens.ts"
 
 /** Data source of custom user data that names none. */
 const defaultService = "mongodb-atlas"
@@ -52,6 +53,30 @@ export const customDataOfClaim = (
   if (claim === undefined || claim === null) return {}
   const data = Result.getOrElse(Ejson.fromJson(claim), () => ({}))
   return Predicate.isObject(data) ? data : {}
+}
+
+/**
+ * The user that calls with an access token, as functions see it. A client sends one token many times, so what it says is
+ * read once, and frozen: nobody may change what the next call sees.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const tokenUser = (user: User, claims: Pick<AccessClaims, "user_data">): FunctionUser => {
+  const known = tokenUsers.get(claims)
+  if (known?.user === user) return known.seen
+  const seen = frozen(functionUser(user, customDataOfClaim(claims.user_data)))
+  tokenUsers.set(claims, { user, seen })
+  return seen
+}
+
+const tokenUsers = new WeakMap<object, { readonly user: User; readonly seen: FunctionUser }>()
+
+/** BSON's classes stay as they are: some cannot be frozen. */
+const frozen = <A>(value: A): A => {
+  if (typeof value !== "object" || value === null || "_bsontype" in value || ArrayBuffer.isView(value)) return value
+  for (const inner of Object.values(value)) frozen(inner)
+  return Object.freeze(value)
 }
 
 /**

@@ -92,6 +92,21 @@ describe("session tokens", () => {
     }).pipe(withApps(app))
   )
 
+  it.effect("are looked at each time, however often they were good", () =>
+    Effect.gen(function* () {
+      const { access_token, refresh_token } = yield* anonymous()
+      for (const token of [access_token, access_token]) assert.strictEqual((yield* profile(token)).status, 200)
+      const forged = access_token.replace(/\.(.)(?=[^.]*$)/, (_, first: string) => (first === "A" ? ".B" : ".A"))
+      assert.strictEqual((yield* profile(forged)).status, 401)
+      assert.strictEqual((yield* refresh(access_token)).status, 401)
+      assert.strictEqual((yield* refresh(refresh_token)).status, 201)
+      assert.strictEqual((yield* profile(refresh_token)).status, 401)
+      yield* TestClock.adjust("31 minutes")
+      assert.strictEqual((yield* profile(access_token)).status, 401)
+      assert.strictEqual((yield* refresh(refresh_token)).status, 201)
+    }).pipe(withApps(app))
+  )
+
   it.effect("are refused when they are no tokens", () =>
     Effect.gen(function* () {
       for (const token of ["x", "a.b", "a.b.c", "....", "e30.e30.e30.e30", `e30.${"A".repeat(3000)}.e30`]) {

@@ -1,8 +1,21 @@
 /** Who calls, as the server tells a thread: its functions see it, and the thread hands it back with each host call. */
 import type { Caller } from "../FunctionAccess.ts"
+import type { FunctionUser } from "../FunctionContext.ts"
 import { read, write } from "./values.ts"
 
-export const writeCaller = ({ asSystem, request, user }: Caller): string => write({ user, request, asSystem })
+/** A user calls many times, and its custom data may be long. */
+const users = new WeakMap<FunctionUser, string>()
+
+const writeUser = (user: FunctionUser): string => {
+  // one that is not frozen may be another one at the next call
+  if (!Object.isFrozen(user)) return write(user)
+  let text = users.get(user)
+  if (text === undefined) users.set(user, (text = write(user)))
+  return text
+}
+
+export const writeCaller = ({ asSystem, request, user }: Caller): string =>
+  `{"user":${writeUser(user)},"request":${write(request)},"asSystem":${write(asSystem)}}`
 
 export const readCaller = (text: string): Omit<Caller, "app"> =>
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it is what the line above wrote
