@@ -41,21 +41,6 @@ export const functionUser = (user: User, customData: Readonly<Record<string, unk
 })
 
 /**
- * The custom data that an access token's `user_data` claim holds.
- *
- * @category decoding
- * @since 0.1.0
- */
-export const customDataOfClaim = (
-  claim: Readonly<Record<string, unknown>> | null | undefined
-): Record<string, unknown> => {
-  // most applications have none, and copying nothing costs each call of a function something
-  if (claim === undefined || claim === null) return {}
-  const data = Result.getOrElse(Ejson.fromJson(claim), () => ({}))
-  return Predicate.isObject(data) ? data : {}
-}
-
-/**
  * The user that calls with an access token, as functions see it. A client sends one token many times, so what it says is
  * read once, and frozen: nobody may change what the next call sees.
  *
@@ -68,6 +53,14 @@ export const tokenUser = (user: User, claims: Pick<AccessClaims, "user_data">): 
   const seen = frozen(functionUser(user, customDataOfClaim(claims.user_data)))
   tokenUsers.set(claims, { user, seen })
   return seen
+}
+
+/** The custom data that the claim `user_data` holds. */
+const customDataOfClaim = (claim: Readonly<Record<string, unknown>> | null | undefined): Record<string, unknown> => {
+  // most applications have none, and copying nothing costs each call of a function something
+  if (claim === undefined || claim === null) return {}
+  const data = Result.getOrElse(Ejson.fromJson(claim), () => ({}))
+  return Predicate.isObject(data) ? data : {}
 }
 
 const tokenUsers = new WeakMap<object, { readonly user: User; readonly seen: FunctionUser }>()
