@@ -152,7 +152,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
     source: SourceBody,
     args: Arguments,
     kind: AnswerKind,
-    deadline: FunctionThreads.Deadline
+    deadline: FunctionThreads.Deadline | undefined
   ) => threadsOf(actor.caller.app).call({ actor, fn, source, args, kind, deadline })
 
   const evaluateAs = (
@@ -214,12 +214,16 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
     args: ReadonlyArray<unknown>,
     sent: Sent,
     kind: AnswerKind
-  ) =>
-    limited((deadline) =>
-      Effect.flatMap(access.actor(caller, fn, args), (actor) =>
-        ask(actor, fn, source, { document: sent.document }, kind, deadline)
-      )
-    ).pipe(traced(caller, fn))
+  ) => {
+    const document = { document: sent.document }
+    const asked =
+      fn.runAs._tag === "System" || fn.runAs._tag === "Caller"
+        ? Effect.flatMap(access.actor(caller, fn, args), (actor) => ask(actor, fn, source, document, kind, undefined))
+        : limited((deadline) =>
+            Effect.flatMap(access.actor(caller, fn, args), (actor) => ask(actor, fn, source, document, kind, deadline))
+          )
+    return traced(caller, fn)(asked)
+  }
 
   const readArguments = ({ json }: Sent): Effect.Effect<ReadonlyArray<unknown>, Ejson.EjsonError> =>
     Effect.try({

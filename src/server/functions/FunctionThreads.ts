@@ -9,6 +9,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -47,7 +48,8 @@ export interface ThreadCall {
   readonly source: Source
   readonly args: Arguments
   readonly kind: AnswerKind
-  readonly deadline: Deadline
+  /** Who waits watches the time and interrupts the call when it is up; where nobody does, it is watched here. */
+  readonly deadline: Deadline | undefined
 }
 
 /**
@@ -154,6 +156,8 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
         for (const job of thread.takeBack()) place(job)
       }
     }
+    // after the threads: one that is told that a call has ended has until the next look to show that it answers
+    for (const job of [...queue, ...threads.flatMap(({ calls }) => [...calls.values()])]) expire(job)
     if (queue.size > 0) placeQueued()
     if (queue.size === 0 && !threads.some((thread) => thread.isBusy)) {
       clearInterval(watch)
@@ -243,6 +247,14 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
     Effect.runForkWith(services ?? Context.empty())(Effect.annotateLogs(log, annotations))
   }
 
+  /** Ends the call whose time is up, by the clock of whoever made it. */
+  const expire = (job: Job): void => {
+    if (job.until === undefined || job.until.clock.currentTimeMillisUnsafe() < job.until.millis) return
+    queue.delete(job)
+    cancel(job, { passed: true })
+    job.settle({ _tag: "TimedOut" })
+  }
+
   const cancel = ({ place }: Job, { passed }: Deadline): void => {
     if (place === undefined || place.thread.ended) return
     place.thread.cancel(place.id)
@@ -253,6 +265,11 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
   const exceeded = (thread: FunctionThread): void => {
     thread.overdue = true
     if (!thread.answering) stop(thread, performance.now())
+  }
+
+  const untilOf = (services: Context.Context<never>) => {
+    const clock = Context.get(services, Clock.Clock)
+    return { clock, millis: clock.currentTimeMillisUnsafe() + timeLimitMillis }
   }
 
   const streamOf = ({ place, services, sessions }: Job): OpenStream => {
@@ -314,6 +331,7 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
             sessions,
             services,
             since: performance.now(),
+            until: deadline === undefined ? untilOf(services) : undefined,
             place: undefined,
             settle: (outcome) =>
               resume(
@@ -327,7 +345,7 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
           place(job)
           return Effect.sync(() => {
             queue.delete(job)
-            cancel(job, deadline)
+            cancel(job, deadline ?? { passed: false })
           })
         }).pipe(
           // a stream's transactions last as long as it does

@@ -1,4 +1,5 @@
 /** One thread that runs functions: what it was told, and whether it answers. */
+import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import { existsSync } from "node:fs"
@@ -43,6 +44,8 @@ export interface Job extends Waiting {
   readonly sessions: FunctionSessions
   /** The services of the fiber that calls. */
   readonly services: Context.Context<never>
+  /** When its time is up; `undefined` where whoever waits watches the time. */
+  readonly until: { readonly clock: Clock.Clock; readonly millis: number } | undefined
   /** Where it runs, and under which id. */
   place: { readonly thread: FunctionThread; readonly id: number } | undefined
 }
