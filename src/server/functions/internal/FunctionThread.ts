@@ -25,6 +25,9 @@ const patience = 150
 /** How much the values of a thread may take up. One that needs more is ended, and the server goes on. */
 const heapMegabytes = 512
 
+/** What calls leave behind is collected often, and is not what the server's memory consists of. */
+const youngMegabytes = 16
+
 /** The answer of a thread, or that it was ended, and whether that was because the time was up. */
 export type Outcome = Answer | { readonly _tag: "Stopped"; readonly why: string } | { readonly _tag: "TimedOut" }
 
@@ -92,7 +95,7 @@ export class FunctionThread {
     this.#worker = new Worker(entry(), {
       name: `functions of ${setup.appId}`,
       workerData: { ...setup, shared: this.#shared } satisfies Setup,
-      resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },
+      resourceLimits: { maxOldGenerationSizeMb: heapMegabytes, maxYoungGenerationSizeMb: youngMegabytes },
       // what this process was started with, such as a debugger's port, is not for the thread
       execArgv: []
     })
