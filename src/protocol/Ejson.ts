@@ -16,7 +16,12 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as ejson from "./internal/ejson.ts"
 
-/** Why a value could not be written as, or a text could not be read as, Extended JSON. Never holds the value itself. */
+/**
+ * Why a value could not be written as, or a text could not be read as, Extended JSON. Never holds the value itself.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class EjsonError extends Schema.TaggedError<EjsonError>()("EjsonError", { message: Schema.String }) {}
 
 const describe = (cause: unknown): EjsonError => new EjsonError({ message: ejson.describe(cause) })

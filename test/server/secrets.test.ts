@@ -113,7 +113,7 @@ describe("secrets", () => {
         assert.isAbove(secret.length, 10)
         assert.notInclude(text, secret)
       }
-      assert.include(text, "Tokens.verifyAccess")
+      assert.include(text, "Tokens.access")
       assert.include(text, "a request failed in a way nobody foresaw")
     }).pipe(
       Effect.provide(

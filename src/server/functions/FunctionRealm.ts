@@ -246,7 +246,12 @@ const isMissing = (cause: unknown, name: string): boolean =>
   cause.code === "MODULE_NOT_FOUND" &&
   cause.message.startsWith(`Cannot find module '${name}'`)
 
-/** An object each use of which fails and says so. */
+/**
+ * An object each use of which fails and says so.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const unsupported = (name: string, error: (message: string) => Error, known: object = {}): object =>
   new Proxy(known, {
     get: (target, key) => {
