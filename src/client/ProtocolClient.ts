@@ -29,6 +29,7 @@ import type { Reason } from "./AppServicesError.ts"
 import { describeBody, reasonOf } from "./internal/answers.ts"
 import { HiddenBody } from "./internal/hiddenBody.ts"
 import * as SingleFlight from "./internal/singleFlight.ts"
+import { timeLimit } from "./internal/timeLimit.ts"
 import type { Operation } from "./Operation.ts"
 
 /**
@@ -226,19 +227,14 @@ const make = Effect.fnUntraced(function* (
     host: string
   ) => {
     const limit = request.timeout === undefined ? timeout : Duration.fromInputUnsafe(request.timeout)
-    const once = send(request, host).pipe(
-      Effect.timeoutOrElse({
-        duration: limit,
-        orElse: () =>
-          Effect.fail(
-            new AppServicesError({
-              operation: request.operation.name,
-              reason: new RequestTimeout({ url: host + request.path, millis: Duration.toMillis(limit) })
-            })
-          )
-      }),
-      Effect.provideService(HttpClient.TracerPropagationEnabled, options.tracePropagation ?? false)
-    )
+    const once = timeLimit(send(request, host), limit, () =>
+      Effect.fail(
+        new AppServicesError({
+          operation: request.operation.name,
+          reason: new RequestTimeout({ url: host + request.path, millis: Duration.toMillis(limit) })
+        })
+      )
+    ).pipe(Effect.provideService(HttpClient.TracerPropagationEnabled, options.tracePropagation ?? false))
     return request.idempotent === true ? Effect.retry(once, retrySchedule) : once
   }
 

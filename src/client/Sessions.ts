@@ -17,7 +17,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberMap from "effect/FiberMap"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
@@ -172,10 +171,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const client = yield* ProtocolClient
   const events = yield* UserEvents
   const tokens = (yield* TokenStore).forApp(client.appId)
-  const locked = yield* KeyedLock.make
+  const locked = KeyedLock.make()
   const passing = yield* Gate.make
   const share = yield* SingleFlight.make<Session, AppServicesError>()
-  const kept = yield* FiberMap.make<string>()
+  const kept = yield* SingleFlight.make<void, never>()
   const deadlines = Deadlines.make()
   const failures = new Map<string, Failure>()
   const renewalMargin = Duration.toMillis(Duration.fromInputUnsafe(options.renewalMargin ?? "1 minute"))
@@ -383,7 +382,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
   if (options.keepAlive === true) {
     const users = yield* Effect.orElseSucceed(tokens.userIds, (): ReadonlyArray<string> => [])
-    yield* Effect.forEach(users, (userId) => FiberMap.run(kept, userId, keep(userId)), { discard: true })
+    yield* Effect.forEach(users, (userId) => kept.start(userId, keep(userId)), { discard: true })
   }
 
   return Sessions.of({
@@ -436,7 +435,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
       if (deviceId !== undefined) yield* fromStore(operation)(tokens.setDeviceId(deviceId))
       yield* Metric.update(Telemetry.sessionsBegun, 1)
       if (!wasLoggedIn) yield* Metric.modify(Telemetry.liveSessions, 1)
-      if (options.keepAlive === true) yield* FiberMap.run(kept, userId, keep(userId))
+      if (options.keepAlive === true) {
+        // the session before this one was kept by other times
+        yield* kept.stop(userId)
+        yield* kept.start(userId, keep(userId))
+      }
       return userId
     }, Effect.uninterruptible),
     link: Effect.fnUntraced(function* (operation, userId, accessToken, providerType) {
@@ -448,7 +451,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     end: Effect.fnUntraced(function* (operation, userId, how) {
       const refreshToken = yield* write(operation, userId, Transitions.loggedOut(how !== "log out"))
       forget(userId)
-      yield* FiberMap.remove(kept, userId)
+      yield* kept.stop(userId)
       if (refreshToken === undefined) return
       yield* Metric.modify(Telemetry.liveSessions, -1)
       if (how === "forget") return

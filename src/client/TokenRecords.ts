@@ -74,7 +74,7 @@ export class TokenRecords extends Context.Service<
 const overKeyValueStore = Effect.gen(function* () {
   const store = yield* KeyValueStore.KeyValueStore
   // one lock for each record that is being replaced: a key-value store has no conditional write
-  const locked = yield* KeyedLock.make
+  const locked = KeyedLock.make()
   const prefix = (appId: string) => `app-services/${encodeURIComponent(appId)}/users/`
   const keyOf = (appId: string, id: string) => prefix(appId) + encodeURIComponent(id)
 

@@ -1,6 +1,4 @@
 import * as Effect from "effect/Effect"
-import * as RcMap from "effect/RcMap"
-import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 
 /**
@@ -8,19 +6,16 @@ import * as Semaphore from "effect/Semaphore"
  *
  * @internal
  */
-export const make: Effect.Effect<
-  (key: string) => <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
-  never,
-  Scope.Scope
-> = Effect.map(
-  RcMap.make({ lookup: (_: string) => Semaphore.make(1) }),
-  (locks) => (key) => (effect) =>
-    Effect.acquireUseRelease(
-      Scope.make(),
-      (scope) =>
-        Effect.flatMap(Effect.provideService(RcMap.get(locks, key), Scope.Scope, scope), (lock) =>
-          lock.withPermit(effect)
-        ),
-      Scope.close
-    )
-)
+export const make = (): ((key: string) => <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>) => {
+  const locks = new Map<string, { readonly semaphore: Semaphore.Semaphore; users: number }>()
+  return (key) => (effect) =>
+    Effect.uninterruptibleMask((restore) => {
+      const lock = locks.get(key) ?? { semaphore: Semaphore.makeUnsafe(1), users: 0 }
+      locks.set(key, lock)
+      lock.users++
+      return Effect.onExit(restore(lock.semaphore.withPermit(effect)), () => {
+        if (--lock.users === 0) locks.delete(key)
+        return Effect.void
+      })
+    })
+}

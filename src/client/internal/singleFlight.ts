@@ -15,6 +15,8 @@ export interface SingleFlight<A, E> {
   readonly run: <R>(key: string, work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Starts the work of a key unless it is under way, and does not wait for it. */
   readonly start: <R>(key: string, work: Effect.Effect<A, E, R>) => Effect.Effect<void, never, R>
+  /** Interrupts the work of a key and waits until it is over. */
+  readonly stop: (key: string) => Effect.Effect<void>
   readonly isRunning: (key: string) => boolean
 }
 
@@ -43,6 +45,11 @@ export const make = <A, E>(): Effect.Effect<SingleFlight<A, E>, never, Scope.Sco
     return {
       run: (key, work) => Effect.flatMap(board(key, work), Fiber.join),
       start: (key, work) => Effect.asVoid(board(key, work)),
+      stop: (key) =>
+        Effect.suspend(() => {
+          const flight = flights.get(key)
+          return flight === undefined ? Effect.void : Fiber.interrupt(flight)
+        }),
       isRunning: (key) => flights.has(key)
     }
   })
