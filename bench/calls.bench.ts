@@ -1,93 +1,138 @@
-/**
- * CPU per operation over a stubbed transport: ours and the peer in turn, in the same run, medians with spread.
- */
+/** CPU per operation over a stubbed transport, beside realm-web and beside a bare `HttpClient` that does as much. */
 import { accessToken, install } from "./host.ts"
+import { compare, cpu, inTurn, row, rounds, short } from "./measure.ts"
 import { EJSON } from "bson"
 import { Effect, Layer, Schedule } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
-import { AppServices, AuthApi, Credentials } from "effect-app-services"
+import { AppServices, AuthApi, Credentials, Sessions } from "effect-app-services"
 import * as Realm from "realm-web"
 
-const rounds = Number(process.env["BENCH_ROUNDS"] ?? 15)
-const calls = Number(process.env["BENCH_CALLS"] ?? 2_000)
+const calls = short ? 20 : 1_000
+const settings = { rounds: rounds(21) }
 
-/** CPU of one operation in microseconds, with many of them one after the other. */
-const cpu = async (operation: () => Promise<unknown>): Promise<number> => {
-  const start = process.cpuUsage()
-  await operation()
-  const { system, user } = process.cpuUsage(start)
-  return (user + system) / calls
-}
+const baseUrl = "http://host.test"
+const Live = AppServices.layer({ appId: "bench", baseUrl, retrySchedule: Schedule.recurs(0) }).pipe(
+  Layer.provideMerge(FetchHttpClient.layer)
+)
 
-const median = (values: ReadonlyArray<number>) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
+/** CPU of one of many operations after each other. */
+const each = async (operation: () => Promise<unknown>): Promise<number> =>
+  (await cpu(async () => {
+    for (let i = 0; i < calls; i++) await operation()
+  })) / calls
 
-/** Runs the variants in turn, so that a noisy moment meets all of them, and compares medians round by round. */
-const compare = async (probe: string, variants: Record<string, () => Promise<unknown>>) => {
-  const entries = Object.entries(variants)
-  const costs = new Map(entries.map(([name]): [string, Array<number>] => [name, []]))
-  for (let round = 0; round < rounds + 2; round++) {
-    for (const [name, operation] of entries) {
-      const cost = await cpu(operation)
-      if (round >= 2) costs.get(name)?.push(cost)
-    }
-  }
-  const [ours = [], ...others] = [...costs.values()]
-  const shown = (values: ReadonlyArray<number>) =>
-    `${median(values).toFixed(0)} µs (${Math.min(...values).toFixed(0)}–${Math.max(...values).toFixed(0)})`
-  return {
-    probe,
-    here: shown(ours),
-    ...Object.fromEntries(
-      others.map((values, i) => [
-        entries[i + 1]?.[0] ?? "",
-        `${shown(values)}, ×${median(ours.map((cost, round) => cost / (values[round] ?? NaN))).toFixed(2)}`
-      ])
-    )
-  }
-}
+/** The same of an effect: all in one fiber, as in an application. */
+const eachIn =
+  (run: (effect: Effect.Effect<void, unknown>) => Promise<void>) => async (effect: Effect.Effect<unknown, unknown>) =>
+    (await cpu(() => run(Effect.forEach(Array.from({ length: calls }), () => effect, { discard: true })))) / calls
 
-const sequentially = async (operation: () => Promise<unknown>) => {
-  for (let i = 0; i < calls; i++) await operation()
-}
+const quiet = Effect.withTracerEnabled(false)
 
-export default async () => {
-  install()
-  const Live = AppServices.layer({
-    appId: "bench",
-    baseUrl: "http://host.test",
-    retrySchedule: Schedule.recurs(0)
-  }).pipe(Layer.provideMerge(FetchHttpClient.layer))
-  const program = Effect.gen(function* () {
-    const auth = yield* AuthApi
-    const client = yield* HttpClient.HttpClient
-    const user = yield* auth.logIn(Credentials.anonymous())
-    const realm = yield* Effect.promise(() =>
-      new Realm.App({ id: "bench", baseUrl: "http://host.test" }).logIn(Realm.Credentials.anonymous(false), false)
-    )
-    const token = accessToken("bare")
-    const bare = Effect.gen(function* () {
-      const body = EJSON.stringify({ name: "sum", arguments: [20, 22] }, { relaxed: false })
-      const request = HttpClientRequest.post("http://host.test/api/client/v2.0/app/bench/functions/call", {
-        headers: { accept: "application/json", authorization: `Bearer ${token}` }
-      }).pipe(HttpClientRequest.bodyText(body, "application/json"))
-      const response = yield* client.execute(request)
-      const answer: unknown = EJSON.parse(yield* response.text)
-      return answer
-    })
-    const context = yield* Effect.context<never>()
-    const repeat =
-      <A, E>(effect: Effect.Effect<A, E>) =>
-      () =>
-        Effect.runPromiseWith(context)(Effect.forEach(Array.from({ length: calls }), () => effect, { discard: true }))
-    const call = repeat(user.functions.sum(20, 22))
-    const plain = repeat(bare)
-    return yield* Effect.promise(async () => [
-      await compare("function call", {
-        here: call,
-        "a bare HttpClient call": plain,
-        "realm-web": () => sequentially(() => realm.functions["sum"](20, 22))
-      })
-    ])
+const functionCalls = Effect.gen(function* () {
+  const client = yield* HttpClient.HttpClient
+  const user = yield* AuthApi.use((auth) => auth.logIn(Credentials.anonymous()))
+  const realm = yield* Effect.promise(() =>
+    new Realm.App({ id: "bench", baseUrl }).logIn(Realm.Credentials.anonymous(false), false)
+  )
+  const token = accessToken("bare")
+  const bare = Effect.gen(function* () {
+    const body = EJSON.stringify({ name: "sum", arguments: [20, 22] }, { relaxed: false })
+    const request = HttpClientRequest.post(`${baseUrl}/api/client/v2.0/app/bench/functions/call`, {
+      headers: { accept: "application/json", authorization: `Bearer ${token}` }
+    }).pipe(HttpClientRequest.bodyText(body, "application/json"))
+    const response = yield* client.execute(request)
+    const answer: unknown = EJSON.parse(yield* response.text)
+    return answer
   })
-  return Effect.runPromise(Effect.provide(program, Live))
+  const call = user.functions.sum(20, 22)
+  const measured = eachIn(Effect.runPromiseWith(yield* Effect.context<never>()))
+  const peer = () => each(() => realm.functions["sum"](20, 22))
+  const table = (probe: string, change: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>) =>
+    compare(
+      probe,
+      "µs",
+      {
+        here: () => measured(change(call)),
+        "a bare HttpClient call": () => measured(change(bare)),
+        "realm-web": peer
+      },
+      settings
+    )
+  return yield* Effect.promise(async () => [
+    await table("a function call, tracing off", quiet),
+    await table("a function call, with Effect's tracer", (effect) => effect),
+    await compare(
+      "a bare HttpClient call, tracing off",
+      "µs",
+      { here: () => measured(quiet(bare)), "realm-web": peer },
+      settings
+    )
+  ])
+})
+
+/** What a login, a refresh and a logout cost in a process with one user: realm-web writes all of them at each login. */
+interface Session {
+  readonly logIn: () => Promise<{ readonly refresh: () => Promise<unknown>; readonly logOut: () => Promise<unknown> }>
+  /** What is done between two logins, and counts for nothing. */
+  readonly clear: () => Promise<unknown>
+}
+
+const cycle =
+  ({ clear, logIn }: Session) =>
+  async () => {
+    const sum = { login: 0, refresh: 0, logout: 0 }
+    const times = Math.ceil(calls / 4)
+    for (let i = 0; i < times; i++) {
+      let user: Awaited<ReturnType<Session["logIn"]>> | undefined
+      sum.login += await cpu(async () => (user = await logIn()))
+      sum.refresh += await cpu(async () => user?.refresh())
+      sum.logout += await cpu(async () => user?.logOut())
+      await clear()
+    }
+    return { login: sum.login / times, refresh: sum.refresh / times, logout: sum.logout / times }
+  }
+
+const authentication = Effect.gen(function* () {
+  const auth = yield* AuthApi
+  const sessions = yield* Sessions
+  const app = new Realm.App({ id: "bench", baseUrl })
+  const context = yield* Effect.context<never>()
+  const run = <A, E>(effect: Effect.Effect<A, E>) => Effect.runPromiseWith(context)(quiet(effect))
+  return yield* Effect.promise(async () => {
+    const [ours = [], theirs = []] = await inTurn(
+      [
+        cycle({
+          logIn: async () => {
+            const user = await run(auth.logIn(Credentials.anonymous()))
+            return { refresh: () => run(sessions.refresh("bench", user.id)), logOut: () => run(user.logOut) }
+          },
+          clear: () => Promise.resolve()
+        }),
+        cycle({
+          logIn: async () => {
+            const user = await app.logIn(Realm.Credentials.anonymous(false), false)
+            return { refresh: () => user.refreshAccessToken(), logOut: () => user.logOut() }
+          },
+          clear: () => Promise.all(Object.values(app.allUsers).map((user) => app.removeUser(user)))
+        })
+      ],
+      settings
+    )
+    return (["login", "refresh", "logout"] as const).map((name) =>
+      row(`a ${name}, tracing off`, "µs", {
+        here: ours.map((costs) => costs[name]),
+        "realm-web": theirs.map((costs) => costs[name])
+      })
+    )
+  })
+})
+
+export default () => {
+  install()
+  return Effect.runPromise(
+    Effect.all([functionCalls, authentication]).pipe(
+      Effect.map((tables) => tables.flat()),
+      Effect.provide(Live)
+    )
+  )
 }

@@ -1,0 +1,70 @@
+/** What every benchmark measures with: variants in turn in the same run, medians with their spread. */
+
+/** How many rounds are counted; a benchmark that needs fewer says so. */
+export const rounds = (usual: number): number => Number(process.env["BENCH_ROUNDS"] ?? usual)
+
+/** Whether a run only shows that the benchmark still works. */
+export const short = process.env["BENCH_SHORT"] === "1"
+
+export const median = (values: ReadonlyArray<number>): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
+
+/** The median and the spread, in a unit. */
+export const shown = (values: ReadonlyArray<number>, unit: string): string => {
+  const digits = median(values) < 10 ? 1 : 0
+  const lowest = Math.min(...values).toFixed(digits)
+  const highest = Math.max(...values).toFixed(digits)
+  return `${median(values).toFixed(digits)} ${unit} (${lowest}–${highest})`
+}
+
+/** The median of the rounds' ratios, with the middle half of them: a noisy moment meets both sides of a round. */
+export const ratio = (ours: ReadonlyArray<number>, theirs: ReadonlyArray<number>): string => {
+  const ratios = ours.map((cost, round) => cost / (theirs[round] ?? NaN)).toSorted((a, b) => a - b)
+  const quarter = (part: number) => (ratios[Math.floor((ratios.length - 1) * part)] ?? NaN).toFixed(2)
+  return `×${median(ratios).toFixed(2)} (${quarter(0.25)}–${quarter(0.75)})`
+}
+
+/** CPU time of this process while the operation runs, in microseconds: it says nothing of what else the machine does. */
+export const cpu = async (operation: () => Promise<unknown>): Promise<number> => {
+  const start = process.cpuUsage()
+  await operation()
+  const { system, user } = process.cpuUsage(start)
+  return user + system
+}
+
+/** What each variant measured, round by round, with the variants in turn. The first rounds only warm up. */
+export const inTurn = async <A>(
+  variants: ReadonlyArray<() => Promise<A>>,
+  options: { readonly rounds: number; readonly warmUp?: number }
+): Promise<ReadonlyArray<ReadonlyArray<A>>> => {
+  const measured = variants.map((): Array<A> => [])
+  const warmUp = short ? 0 : (options.warmUp ?? 2)
+  for (let round = 0; round < options.rounds + warmUp; round++) {
+    for (const [i, variant] of variants.entries()) {
+      const one = await variant()
+      if (round >= warmUp) measured[i]?.push(one)
+    }
+  }
+  return measured
+}
+
+/** A row of a table: ours first, then each other one with what ours is beside it. */
+export const row = (probe: string, unit: string, costs: Record<string, ReadonlyArray<number>>) => {
+  const [[name, ours] = ["", []], ...others] = Object.entries(costs)
+  return {
+    probe,
+    [name]: shown(ours, unit),
+    ...Object.fromEntries(others.map(([other, theirs]) => [other, `${shown(theirs, unit)}, ${ratio(ours, theirs)}`]))
+  }
+}
+
+/** Measures variants in turn, and puts them into a row. */
+export const compare = async (
+  probe: string,
+  unit: string,
+  variants: Record<string, () => Promise<number>>,
+  options: { readonly rounds: number; readonly warmUp?: number }
+) => {
+  const costs = await inTurn(Object.values(variants), options)
+  return row(probe, unit, Object.fromEntries(Object.keys(variants).map((name, i) => [name, costs[i] ?? []])))
+}
