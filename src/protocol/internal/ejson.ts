@@ -192,24 +192,30 @@ const doubles = (value: unknown): unknown => {
     : value
 }
 
-/** Refuses integers that `bson` would write as other ones. */
-const checkIntegers = (value: unknown): void => {
+/**
+ * Whether a value holds a whole number beyond 2^53, which `bson` would write as a 64-bit integer, so that it came back as
+ * a `Long`. Refuses a `bigint` that it would write as another one.
+ */
+const holdsGreatNumber = (value: unknown): boolean => {
+  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value)
   if (typeof value === "bigint" && BigInt.asIntN(64, value) !== value) {
     fail("a bigint of more than 64 bits has no Extended JSON form")
   }
-  if (Array.isArray(value)) for (const item of value) checkIntegers(item)
-  else if (typeof value === "object" && value !== null && isPlain(value)) {
-    for (const name of Object.keys(value)) checkIntegers(value[name])
-  }
+  if (typeof value !== "object" || value === null) return false
+  let found = false
+  if (Array.isArray(value)) for (const item of value) found = holdsGreatNumber(item) || found
+  else if (isPlain(value)) for (const name in value) found = holdsGreatNumber(value[name]) || found
+  return found
 }
+
+/** Finds a 64-bit integer that is not the time of a date: only then is there a number or a `bigint` to look for. */
+const longs = /"\$numberLong"(?<!"\$date":\{"\$numberLong")/
 
 export const stringify = (value: unknown): string => {
   if (value === undefined) return '{"$undefined":true}'
   const written: string | undefined = EJSON.stringify(value, options)
-  if (written?.includes('"$numberLong"') ?? false) checkIntegers(value)
-  // bson writes a number beyond 2^53 as a 64-bit integer, which would come back as a Long
   const text =
-    written !== undefined && /"\$numberLong":"-?\d{16}/.test(written)
+    written !== undefined && longs.test(written) && holdsGreatNumber(value)
       ? EJSON.stringify(doubles(value), options)
       : written
   if (text === undefined) return fail(`a ${typeof value} has no Extended JSON form`)
