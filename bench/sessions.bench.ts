@@ -2,6 +2,7 @@
  * What sessions do where others fail: counts, beside the peer's in the same run where it can do the same.
  */
 import { accessToken, install } from "./host.ts"
+import { short } from "./measure.ts"
 import { Effect, Exit, Layer, Schedule } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -33,10 +34,10 @@ const times = (n: number) => Array.from({ length: n }, (_, i) => i)
 const micros = (millis: number) => `${(millis * 1000).toFixed(0)} µs`
 
 const latency = () => 5
-const peerCalls = 1_000
+const peerCalls = short ? 20 : 1_000
 
 const storm = async () => {
-  const calls = 10_000
+  const calls = short ? 200 : 10_000
   const counts = install({ latency, firstLifetime: 0 })
   const answers = await run(
     Effect.flatMap(logIn, (user) =>
@@ -65,7 +66,7 @@ const manyUsers = async () => {
   })
   const calls = await run(
     Effect.gen(function* () {
-      const users = yield* Effect.forEach(times(1_000), () => logIn, { concurrency: 100 })
+      const users = yield* Effect.forEach(times(short ? 20 : 1_000), () => logIn, { concurrency: 100 })
       const shuffled = users.flatMap((user) => times(10).map(() => user)).toSorted(() => Math.random() - 0.5)
       return yield* Effect.forEach(shuffled, (user) => user.functions.whoAmI(user.id), { concurrency: "unbounded" })
     })
@@ -85,7 +86,7 @@ const always401 = async () => {
       Effect.map((error) => error.reason._tag)
     )
   )
-  const peer = install({ refuses: "all", giveUpAfter: 2_000 })
+  const peer = install({ refuses: "all", giveUpAfter: short ? 20 : 2_000 })
   const user = await realmUser()
   await user.functions["sum"](1, 2).catch(() => undefined)
   return {
@@ -143,7 +144,7 @@ const idle = async () => {
       let users = 0
       let last = ""
       const before = heap()
-      for (const target of [1_000, 10_000, 100_000]) {
+      for (const target of short ? [10, 20, 30] : [1_000, 10_000, 100_000]) {
         yield* Effect.forEach(times(target - users), () => Effect.map(logIn, ({ id }) => (last = id)), {
           discard: true
         })
@@ -173,9 +174,9 @@ const logins = async () => {
   const mine = await run(
     Effect.gen(function* () {
       const costs: Array<number> = []
-      for (let thousand = 0; thousand < 10; thousand++) {
+      for (let thousand = 0; thousand < (short ? 1 : 10); thousand++) {
         const start = process.cpuUsage()
-        yield* Effect.forEach(times(1_000), () => logIn, { discard: true })
+        yield* Effect.forEach(times(short ? 20 : 1_000), () => logIn, { discard: true })
         const { system, user } = process.cpuUsage(start)
         costs.push((user + system) / 1_000 / 1_000)
       }
@@ -184,7 +185,7 @@ const logins = async () => {
   )
   const theirs: Array<string> = []
   const app = realm()
-  for (const target of [50, 500, 1_000]) {
+  for (const target of short ? [5] : [50, 500, 1_000]) {
     while (Object.keys(app.allUsers).length < target) await realmUser(app)
     const start = process.cpuUsage()
     await realmUser(app)

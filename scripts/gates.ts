@@ -23,6 +23,7 @@ const gates: Record<string, ReadonlyArray<string>> = {
   build: ["node scripts/build.ts"],
   docs: ["node scripts/docs.ts"],
   conformance: ["node conformance/run.ts"],
+  bench: ["BENCH_SHORT=1 node --expose-gc bench/run.ts"],
   package: ["node scripts/package.ts"]
 }
 

@@ -252,7 +252,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   ) {
     const over = expired(operation, userId, error)
     const { ended, later } = yield* write(operation, userId, Transitions.sessionExpired(old, over))
-    yield* Metric.update(Telemetry.refreshes(ended ? "expired" : "discarded"), 1)
+    yield* Metric.update(Telemetry.refreshes[ended ? "expired" : "discarded"], 1)
     if (ended) {
       yield* Metric.modify(Telemetry.liveSessions, -1)
       forget(userId)
@@ -283,7 +283,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       failures.delete(userId)
       const changes = Transitions.customDataChange(Option.getOrUndefined(before), claims)
       const stored = yield* write(operation, userId, Transitions.refreshed(old, session, changes))
-      yield* Metric.update(Telemetry.refreshes(stored === session ? "refreshed" : "discarded"), 1)
+      yield* Metric.update(Telemetry.refreshes[stored === session ? "refreshed" : "discarded"], 1)
       return stored ?? (yield* new AppServicesError({ operation, reason: new NotLoggedIn({ userId }) }))
     },
     (effect, operation, userId, old) =>
@@ -293,12 +293,13 @@ const make = Effect.fnUntraced(function* (options: Options) {
         return endByVerdict(operation, userId, old, error)
       }),
     Effect.trackDuration(Telemetry.refreshDuration),
-    Effect.withSpan("Sessions.refresh")
+    // no trace of where it was called: that is a line of ours
+    Effect.withSpan("Sessions.refresh", {}, { captureStackTrace: false })
   )
 
   const noteFailure = Effect.fnUntraced(
     function* (userId: string, old: Session, error: AppServicesError) {
-      yield* Metric.update(Telemetry.refreshes("failed"), 1)
+      yield* Metric.update(Telemetry.refreshes.failed, 1)
       const user = yield* Effect.option(tokens.get(userId))
       // nobody waits for a token of a session that is gone; where the store does not answer, it is not gone
       if (Option.isSome(user) && !Transitions.isOf(old, user.value)) return

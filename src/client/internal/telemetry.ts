@@ -1,13 +1,17 @@
 import * as Metric from "effect/Metric"
 
-/** @internal */
-export const refreshes = (outcome: "refreshed" | "failed" | "expired" | "discarded") =>
-  Metric.withAttributes(refreshCount, { outcome })
-
 const refreshCount = Metric.counter("app_services_refreshes_total", {
   description: "Access token refreshes, by outcome",
   incremental: true
 })
+
+/** @internal */
+export const refreshes = {
+  refreshed: Metric.withAttributes(refreshCount, { outcome: "refreshed" }),
+  failed: Metric.withAttributes(refreshCount, { outcome: "failed" }),
+  expired: Metric.withAttributes(refreshCount, { outcome: "expired" }),
+  discarded: Metric.withAttributes(refreshCount, { outcome: "discarded" })
+}
 
 /** @internal */
 export const refreshDuration = Metric.timer("app_services_refresh_duration", {

@@ -204,7 +204,7 @@ const holdsGreatNumber = (value: unknown): boolean => {
   if (typeof value !== "object" || value === null) return false
   let found = false
   if (Array.isArray(value)) for (const item of value) found = holdsGreatNumber(item) || found
-  else if (isPlain(value)) for (const name in value) found = holdsGreatNumber(value[name]) || found
+  else if (isPlain(value)) for (const name of Object.keys(value)) found = holdsGreatNumber(value[name]) || found
   return found
 }
 
