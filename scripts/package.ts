@@ -6,8 +6,7 @@ import { spawnSync } from "node:child_process"
 import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { gzipSync } from "node:zlib"
-import { build } from "esbuild"
+import { own, weigh } from "./bundles.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
@@ -96,18 +95,15 @@ try {
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["browser.ts"] }))
   tool("tsc")
 
-  // nothing of Node in a browser's bundle
-  const { outputFiles } = await build({
-    stdin: { contents: `export * from "${manifest.name}"`, resolveDir: folder },
-    bundle: true,
-    format: "esm",
-    minify: true,
-    platform: "browser",
-    write: false,
-    logLevel: "silent"
-  })
-  const bytes = outputFiles.reduce((sum, { contents }) => sum + gzipSync(contents).length, 0)
-  console.log(`the whole main door in a browser: ${Math.round(bytes / 1000)} kB gzip`)
+  // nothing of Node in a browser's bundle, and no more of anything than there was
+  for (const { bytes, limit = Infinity, name } of await weigh(folder, own)) {
+    const kilobytes = `${(bytes / 1000).toFixed(1)} kB gzip`
+    console.log(`${name}: ${kilobytes}`)
+    check(
+      bytes <= limit,
+      `${name}: ${kilobytes} in a browser, over its limit of ${limit / 1000} kB; see scripts/bundles.ts`
+    )
+  }
 
   const version = run(join(modules, ".bin", manifest.name), ["--version"])
   check(version.includes(manifest.version), `the command says ${version}, not ${manifest.version}`)

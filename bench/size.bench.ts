@@ -1,0 +1,12 @@
+/** What a browser loads. Bytes are not noisy: the gate of the package asserts the limits. */
+import { join } from "node:path"
+import { weigh } from "../scripts/bundles.ts"
+
+const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`
+
+export default async () =>
+  (await weigh(join(import.meta.dirname, ".."))).map(({ bytes, limit, name }) => ({
+    bundle: name,
+    gzip: kilobytes(bytes),
+    limit: limit === undefined ? "" : kilobytes(limit)
+  }))
