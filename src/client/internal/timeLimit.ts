@@ -29,7 +29,7 @@ const startTimer = (fiber: Fiber.Fiber<unknown, unknown>, millis: number, onTime
  * Interrupts an effect that takes longer than the limit, and goes on with something else then.
  *
  * It does what `Effect.timeoutOrElse` does at a tenth of its price: a race puts the effect and a sleep into a fiber each,
- * which costs 0.3 to 0.4 of a bare `HttpClient` call (`npm run bench -- calls`); this one has a fiber and a timer.
+ * which costs 0.4 of a bare `HttpClient` call (`npm run bench -- calls`); this one has a fiber and a timer.
  *
  * @internal
  */
