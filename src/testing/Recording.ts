@@ -106,21 +106,25 @@ const Listener = Context.Reference<Listen | undefined>("effect-app-services/test
 })
 
 /**
- * Runs a program, and yields its result with what its clients that {@link watch} sent and received. `secrets` are texts
- * of the program's own that are replaced wherever they stand.
+ * `secrets` are texts of the program's own, an account number or a name, that are replaced wherever they stand: in
+ * paths, bodies, and claims of tokens. Tell {@link layer} the same ones as {@link record}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly secrets?: ReadonlyArray<Redacted.Redacted | string> | undefined
+}
+
+/**
+ * Runs a program, and yields its result with what its clients that {@link watch} sent and received.
  *
  * @category recording
  * @since 0.1.0
  */
-export const record = Effect.fnUntraced(function* <A, E, R>(
-  program: Effect.Effect<A, E, R>,
-  options: { readonly secrets?: ReadonlyArray<Redacted.Redacted | string> | undefined } = {}
-) {
+export const record = Effect.fnUntraced(function* <A, E, R>(program: Effect.Effect<A, E, R>, options?: Options) {
   const exchanges: Array<typeof Exchange.Type> = []
-  const texts = (options.secrets ?? []).map((secret) => (Redacted.isRedacted(secret) ? Redacted.value(secret) : secret))
-  const names = standIns()
-  const clean = (text: string) =>
-    texts.reduce((rest, secret) => rest.replaceAll(secret, "recorded"), cleaned(text, names))
+  const clean = cleaning(standIns(), options)
   const result = yield* Effect.provideService(program, Listener, ({ request, response }) => {
     exchanges.push({
       request: {
@@ -150,11 +154,7 @@ export const watch = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
           : Effect.ignore(
               Effect.map(response.text, (body) =>
                 listen({
-                  request: {
-                    method: request.method,
-                    path: pathOf(request),
-                    ...(request.body._tag === "Uint8Array" && { body: new TextDecoder().decode(request.body.body) })
-                  },
+                  request: sent(request),
                   response: { status: response.status, headers: kept(response.headers), body }
                 })
               )
@@ -170,16 +170,14 @@ export const watch = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
  * @category layers
  * @since 0.1.0
  */
-export const layer = (recording: Recording): Layer.Layer<HttpClient.HttpClient> =>
+export const layer = (recording: Recording, options?: Options): Layer.Layer<HttpClient.HttpClient> =>
   Layer.sync(HttpClient.HttpClient, () => {
+    const clean = cleaning(anyone, options)
+    const keyOf = ({ body = "", method, path }: Sent) => [method, clean(path), clean(body)].join(" ")
     const left = recording.exchanges.map((exchange) => ({ exchange, key: keyOf(exchange.request) }))
     return HttpClient.make((request) =>
       Effect.suspend(() => {
-        const asked = {
-          method: request.method,
-          path: pathOf(request),
-          ...(request.body._tag === "Uint8Array" && { body: new TextDecoder().decode(request.body.body) })
-        }
+        const asked = sent(request)
         const key = keyOf(asked)
         const index = left.findIndex((it) => it.key === key)
         const [found] = index === -1 ? [] : left.splice(index, 1)
@@ -188,7 +186,7 @@ export const layer = (recording: Recording): Layer.Layer<HttpClient.HttpClient> 
           return Effect.die(
             new NotRecorded({
               message:
-                `${asked.method} ${cleaned(asked.path, anyone).split("?", 1)[0]} is not recorded with these arguments, or less ` +
+                `${asked.method} ${clean(asked.path).split("?", 1)[0]} is not recorded with these arguments, or less ` +
                 `often: record the program anew. Not replayed yet: ${rest.length === 0 ? "nothing" : rest.join(", ")}`
             })
           )
@@ -202,8 +200,13 @@ export const layer = (recording: Recording): Layer.Layer<HttpClient.HttpClient> 
     )
   })
 
-const keyOf = ({ body = "", method, path }: (typeof Exchange.Type)["request"]): string =>
-  [method, cleaned(path, anyone), cleaned(body, anyone)].join(" ")
+type Sent = (typeof Exchange.Type)["request"]
+
+const sent = (request: HttpClientRequest.HttpClientRequest): Sent => ({
+  method: request.method,
+  path: pathOf(request),
+  ...(request.body._tag === "Uint8Array" && { body: new TextDecoder().decode(request.body.body) })
+})
 
 const pathOf = ({ url, urlParams }: HttpClientRequest.HttpClientRequest): string => {
   const { pathname, searchParams } = new URL(url)
@@ -222,10 +225,13 @@ const kept = (headers: Readonly<Record<string, string>>): Record<string, string>
     ["content-type", "retry-after"].flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]]))
   )
 
-/** What stands in for an id or an address. */
+type Clean = (text: string) => string
+
+/** What stands in for an id, an address, a token. */
 interface StandIns {
   readonly id: (id: string) => string
   readonly email: (email: string) => string
+  readonly token: (token: string, clean: Clean) => string
 }
 
 /** The same for the same, as the next number. */
@@ -242,12 +248,13 @@ const standIns = (): StandIns => {
   const emails = numbered()
   return {
     id: (id) => (/^0+$/.test(id) ? id : ids(id.toLowerCase()).toString(16).padStart(24, "0")),
-    email: (email) => `person-${emails(email)}@example.com`
+    email: (email) => `person-${emails(email)}@example.com`,
+    token: withoutSignature
   }
 }
 
 /** Whoever it is: for comparing. */
-const anyone: StandIns = { id: () => "ID", email: () => "EMAIL" }
+const anyone: StandIns = { id: () => "ID", email: () => "EMAIL", token: () => "TOKEN" }
 
 const secretFields =
   /("(?:password|token|tokenId|key|access_token|refresh_token|id_token|accessToken|authCode|registrationToken|secret|apiKey)"\s*:\s*)"(?:[^"\\]|\\.)*"/g
@@ -255,21 +262,31 @@ const tokens = /eyJ[\w-]+\.[\w-]+\.[\w-]*/g
 const ids = /(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])/gi
 const emails = /[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g
 
-const cleaned = (text: string, names: StandIns): string => {
-  const found: Array<string> = []
-  const hold = (token: string) => `\uE000${found.push(token) - 1}\uE000`
-  return text
-    .replaceAll(tokens, (token) => hold(names === anyone ? "TOKEN" : withoutSignature(token, names)))
-    .replaceAll(secretFields, (field, name: string) => (field.includes("\uE000") ? field : `${name}"recorded"`))
-    .replaceAll(emails, names.email)
-    .replaceAll(ids, names.id)
-    .replaceAll(/\uE000(\d+)\uE000/g, (_, index: string) => found[Number(index)] ?? "")
+const cleaning = (names: StandIns, { secrets = [] }: Options = {}): Clean => {
+  const texts = secrets
+    .map((secret) => (Redacted.isRedacted(secret) ? Redacted.value(secret) : secret))
+    .flatMap((text) => [text, JSON.stringify(text).slice(1, -1), encodeURIComponent(text)])
+    .filter((text) => text !== "")
+    // one secret may be part of another
+    .toSorted((a, b) => b.length - a.length)
+  const clean = (text: string): string => {
+    const found: Array<string> = []
+    const hold = (token: string) => `\uE000${found.push(token) - 1}\uE000`
+    return texts
+      .reduce((rest, secret) => rest.replaceAll(secret, "recorded"), text)
+      .replaceAll(tokens, (token) => hold(names.token(token, clean)))
+      .replaceAll(secretFields, (field, name: string) => (field.includes("\uE000") ? field : `${name}"recorded"`))
+      .replaceAll(emails, names.email)
+      .replaceAll(ids, names.id)
+      .replaceAll(/\uE000(\d+)\uE000/g, (_, index: string) => found[Number(index)] ?? "")
+  }
+  return clean
 }
 
-const withoutSignature = (token: string, names: StandIns): string => {
+const withoutSignature = (token: string, clean: Clean): string => {
   const [header = "", payload = ""] = token.split(".")
   return Result.match(Base64Url.decodeString(payload), {
-    onSuccess: (claims) => `${header}.${Base64Url.encode(cleaned(claims, names))}.recorded`,
+    onSuccess: (claims) => `${header}.${Base64Url.encode(clean(claims))}.recorded`,
     onFailure: () => "recorded"
   })
 }

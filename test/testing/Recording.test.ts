@@ -8,12 +8,16 @@ import { Recording } from "effect-app-services/testing"
 const app = App.make({
   id: "my-app",
   providers: { emailPassword: true, apiKey: true },
+  customUserData: () => ({ account: '4711 "main"' }),
   functions: {
+    balance: (account: string) => account.length,
     sum: (a: number, b: number) => a + b,
     owner: () => ({ _id: new ObjectId("64b7a1f2c3d4e5f6a7b8c9d0"), mail: "bob@corp.test", pin: "hunter2" })
   }
 })
 const account = { email: "ada@corp.test", password: Redacted.make("correct horse battery") }
+
+const secrets = ["hunter2", '4711 "main"', "4711"]
 
 /** A pipeline as a user would record it. */
 const program = Effect.gen(function* () {
@@ -26,6 +30,8 @@ const program = Effect.gen(function* () {
     email: (yield* user.profile).email,
     sums: [yield* user.functions.sum(1, 2), yield* user.functions.sum(20, 22)],
     owner: yield* user.functions.owner(),
+    balance: yield* user.functions.balance(secrets[1]),
+    account: (yield* user.customData)["account"],
     key: key.name
   }
 })
@@ -33,9 +39,9 @@ const options = { appId: "my-app", baseUrl: "http://in-process.test" }
 const Live = AppServices.layer({ ...options, transformClient: Recording.watch }).pipe(
   Layer.provide(AppServicesServer.layerHttpClient(app, { passwordHashing: "testing" }))
 )
-const recorded = Recording.record(Effect.provide(program, Live), { secrets: ["hunter2"] })
+const recorded = Recording.record(Effect.provide(program, Live), { secrets })
 const Replayed = (recording: Recording.Recording) =>
-  AppServices.layer(options).pipe(Layer.provide(Recording.layer(recording)))
+  AppServices.layer(options).pipe(Layer.provide(Recording.layer(recording, { secrets })))
 
 describe("a recording", () => {
   it.effect("is replayed without a host, through a file's text", () =>
@@ -45,6 +51,9 @@ describe("a recording", () => {
       const replayed = yield* Effect.provide(program, Replayed(Recording.parse(text)))
       assert.deepStrictEqual(replayed.sums, live.sums)
       assert.strictEqual(replayed.key, "ci")
+      assert.strictEqual(live.account, secrets[1])
+      assert.strictEqual(replayed.account, "recorded")
+      assert.strictEqual(replayed.balance, live.balance)
       assert.strictEqual(replayed.email, "person-1@example.com")
       assert.match(replayed.user, /^0{20}/)
       assert.notStrictEqual(replayed.user, live.user)
@@ -55,10 +64,13 @@ describe("a recording", () => {
     Effect.gen(function* () {
       const [live, recording] = yield* recorded
       const text = Recording.stringify(recording)
-      for (const secret of ["correct horse", "hunter2", "corp.test", live.user, "64b7a1f2c3d4e5f6a7b8c9d0"]) {
-        assert.notInclude(text, secret)
+      const tokens = Array.from(text.matchAll(/eyJ[\w-]+\.[\w-]+\.[\w-]*/g), ([token]) => token)
+      assert.isAbove(tokens.length, 0)
+      for (const token of tokens) assert.match(token, /\.recorded$/)
+      const claims = tokens.map((token) => Buffer.from(token.split(".")[1] ?? "", "base64url").toString())
+      for (const secret of ["correct horse", "hunter2", "4711", "corp.test", live.user, "64b7a1f2c3d4e5f6a7b8c9d0"]) {
+        for (const place of [text, ...claims]) assert.notInclude(place, secret)
       }
-      for (const [token] of text.matchAll(/eyJ[\w-]+\.[\w-]+\.[\w-]*/g)) assert.match(token, /\.recorded$/)
     })
   )
 
