@@ -14,6 +14,8 @@ export interface Client {
   readonly app: Realm.App
   /** The requests since the last look, as `POST /auth/session`, below the root of the API or of the app. */
   readonly requests: () => ReadonlyArray<string>
+  /** Ends when the next request of this form is answered. */
+  readonly answered: (request: string) => Promise<void>
 }
 
 export interface ConnectOptions {
@@ -28,13 +30,16 @@ export const connect = (
   { id = "conform-main", storage = MemoryStorage.make(), ...more }: ConnectOptions = {}
 ): Client => {
   let requests: Array<string> = []
-  const counting: Fetch = (input, init) => {
-    requests.push(
-      `${init?.method ?? "GET"} ${input.replace(/^.*?\/api\/client\/v2\.0(\/app\/[^/]+)?/, "").split("?")[0]}`
-    )
+  const waiting = new Map<string, () => void>()
+  const counting: Fetch = async (input, init) => {
+    const path = input.replace(/^.*?\/api\/client\/v2\.0(\/app\/[^/]+)?/, "").split("?")[0]
+    const request = `${init?.method ?? "GET"} ${path}`
+    requests.push(request)
     if (requests.length > most) throw new Error(`realm-web asks for ever: ${requests.slice(-4).join(", ")}`)
-    const answer: Promise<Response> = Reflect.apply(fetch, undefined, [input, init])
-    return answer
+    const response: Response = await Reflect.apply(fetch, undefined, [input, init])
+    waiting.get(request)?.()
+    waiting.delete(request)
+    return response
   }
   return {
     app: new Realm.App({ id, baseUrl, storage, fetch: counting, ...more }),
@@ -42,7 +47,8 @@ export const connect = (
       const seen = requests
       requests = []
       return seen
-    }
+    },
+    answered: (request) => new Promise((resolve) => waiting.set(request, resolve))
   }
 }
 

@@ -70,7 +70,10 @@ for (const [name, commands] of Object.entries(gates)) {
   const seconds = ((performance.now() - start) / 1000).toFixed(1).padStart(6)
   console.log(`${ok ? "ok    " : "FAILED"} ${name.padEnd(11)} ${seconds} s`)
   if (!ok) failed.push(name)
-  if (!ok || name === "package") console.log(output.trim().replaceAll(/^/gm, "       "))
+  if (!ok || name === "package") {
+    const told = output.trim().split("\n")
+    for (const line of ok ? told : told.filter((line) => !line.startsWith("ok "))) console.log(`       ${line}`)
+  }
 }
 
 const tests = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : {}
