@@ -15,16 +15,18 @@
  * @since 0.1.0
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import type * as HttpServerError from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import { createServer, IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
 import type { App } from "../server/App.ts"
 import * as AppServicesServer from "../server/AppServicesServer.ts"
+import * as Body from "../server/Body.ts"
 
 /**
  * Where and how a server listens.
@@ -89,10 +91,23 @@ export const layer = (
       )
       return Layer.effectDiscard(releaseIdle(server)).pipe(
         Layer.provideMerge(AppServicesServer.layer(apps, options)),
+        Layer.provide(Layer.succeed(Body.ReadBytes, readBytes)),
         Layer.provideMerge(listening)
       )
     })
   )
+
+/** Without the two fibers of a body that may be read several times. */
+const readBytes: Body.Read = (request, limit) => {
+  const { source } = request
+  return source instanceof IncomingMessage && source.headers.expect === undefined
+    ? NodeStream.toArrayBuffer(() => source, {
+        maxBytes: limit,
+        destroyOnOverflow: false,
+        onError: (cause) => (cause instanceof NodeStream.MaxBytesError ? "TooLarge" : "Unreadable")
+      })
+    : Body.read(request, limit)
+}
 
 interface Refusal {
   readonly status: string

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Schema from "effect/Schema"
 import { ErrorAnswer } from "../protocol/ErrorBody.ts"
 import type { ErrorCode } from "../protocol/ErrorCode.ts"
@@ -14,6 +15,8 @@ const fields = {
   error_code: Schema.optionalKey(Schema.String.pipe(Schema.refine((code): code is ErrorCode => code !== "")))
 }
 
+const statuses = { BadRequest: 400, Unauthorized: 401, Forbidden: 403, NotFound: 404, Conflict: 409, TooLarge: 413 }
+
 /**
  * The request asks for something that cannot be.
  *
@@ -22,7 +25,7 @@ const fields = {
  */
 export class BadRequest extends Schema.Error<BadRequest>("effect-app-services/server/BadRequest")(
   { _tag: Schema.tagDefaultOmit("BadRequest"), ...fields },
-  { httpApiStatus: 400 }
+  { httpApiStatus: statuses.BadRequest }
 ) {}
 
 /**
@@ -34,7 +37,7 @@ export class BadRequest extends Schema.Error<BadRequest>("effect-app-services/se
  */
 export class Unauthorized extends Schema.Error<Unauthorized>("effect-app-services/server/Unauthorized")(
   { _tag: Schema.tagDefaultOmit("Unauthorized"), ...fields },
-  { httpApiStatus: 401 }
+  { httpApiStatus: statuses.Unauthorized }
 ) {}
 
 /**
@@ -45,7 +48,7 @@ export class Unauthorized extends Schema.Error<Unauthorized>("effect-app-service
  */
 export class Forbidden extends Schema.Error<Forbidden>("effect-app-services/server/Forbidden")(
   { _tag: Schema.tagDefaultOmit("Forbidden"), ...fields },
-  { httpApiStatus: 403 }
+  { httpApiStatus: statuses.Forbidden }
 ) {}
 
 /**
@@ -54,7 +57,7 @@ export class Forbidden extends Schema.Error<Forbidden>("effect-app-services/serv
  */
 export class NotFound extends Schema.Error<NotFound>("effect-app-services/server/NotFound")(
   { _tag: Schema.tagDefaultOmit("NotFound"), ...fields },
-  { httpApiStatus: 404 }
+  { httpApiStatus: statuses.NotFound }
 ) {}
 
 /**
@@ -65,7 +68,7 @@ export class NotFound extends Schema.Error<NotFound>("effect-app-services/server
  */
 export class Conflict extends Schema.Error<Conflict>("effect-app-services/server/Conflict")(
   { _tag: Schema.tagDefaultOmit("Conflict"), ...fields },
-  { httpApiStatus: 409 }
+  { httpApiStatus: statuses.Conflict }
 ) {}
 
 /**
@@ -74,7 +77,7 @@ export class Conflict extends Schema.Error<Conflict>("effect-app-services/server
  */
 export class TooLarge extends Schema.Error<TooLarge>("effect-app-services/server/TooLarge")(
   { _tag: Schema.tagDefaultOmit("TooLarge"), ...fields },
-  { httpApiStatus: 413 }
+  { httpApiStatus: statuses.TooLarge }
 ) {}
 
 /**
@@ -115,6 +118,19 @@ export const TooManyRequestsAnswer = TooManyRequests.pipe(
  */
 export const body = (error: string, error_code?: ErrorCode): { error: string; error_code?: ErrorCode } =>
   error_code === undefined ? { error } : { error, error_code }
+
+/**
+ * A failure as an answer, for a request that the router does not see.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const toResponse = ({
+  _tag,
+  error,
+  error_code
+}: BadRequest | Unauthorized | Forbidden | NotFound | Conflict | TooLarge): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.jsonUnsafe(body(error, error_code), { status: statuses[_tag] })
 
 /**
  * A provider that the application does not have, or that this server does not know.

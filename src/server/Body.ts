@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as ByteSize from "effect/ByteSize"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -31,6 +32,41 @@ export const limit: ByteSize.ByteSize = ByteSize.mebibytes(18)
  * @since 0.1.0
  */
 export const smallLimit: ByteSize.ByteSize = ByteSize.mebibytes(2)
+
+/**
+ * Reads the bytes of a request, so many at most.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Read = (
+  request: HttpServerRequest.HttpServerRequest,
+  limit: ByteSize.ByteSize
+) => Effect.Effect<ArrayBuffer, "TooLarge" | "Unreadable">
+
+/**
+ * Reads the bytes of any request.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const read: Read = (request, limit) =>
+  request.arrayBuffer.pipe(
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, limit),
+    Effect.mapError(({ reason }) =>
+      reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge" ? "TooLarge" : "Unreadable"
+    )
+  )
+
+/**
+ * How the bytes of requests are read, each once. Where requests come from has a shorter way at times.
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const ReadBytes = Context.Reference<Read>("effect-app-services/server/Body/ReadBytes", {
+  defaultValue: () => read
+})
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -70,22 +106,22 @@ const textOf = Effect.fnUntraced(function* (
   limit: ByteSize.ByteSize
 ): Effect.fn.Return<string, BadRequest | TooLarge> {
   const bytes = ByteSize.toNumberUnsafe(limit)
-  if (Number(request.headers["content-length"]) > bytes) return yield* tooLarge(limit)
+  const declared = Number(request.headers["content-length"])
+  if (declared > bytes) return yield* tooLarge(limit)
   const encoding = request.headers["content-encoding"] ?? "identity"
   if (encoding.toLowerCase() !== "identity") {
     return yield* badRequest("the request body has a content-encoding: send it as it is")
   }
-  const buffer = yield* request.arrayBuffer.pipe(
-    Effect.provideService(HttpIncomingMessage.MaxBodySize, limit),
-    Effect.mapError(({ reason }) =>
-      reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge" ? tooLarge(limit) : unreadable
-    )
+  const read = yield* ReadBytes
+  const buffer = yield* Effect.mapError(read(request, limit), (why) =>
+    why === "TooLarge" ? tooLarge(limit) : unreadable
   )
   if (buffer.byteLength > bytes) return yield* tooLarge(limit)
-  return yield* Effect.try({
-    try: () => decoder.decode(buffer),
-    catch: () => invalid("it is not UTF-8")
-  })
+  try {
+    return decoder.decode(buffer)
+  } catch {
+    return yield* invalid("it is not UTF-8")
+  }
 })
 
 /**
@@ -108,8 +144,13 @@ export const text = (
     return Predicate.isObject(json) ? Effect.succeed({ text, json }) : Effect.fail(notObject)
   })
 
-const parseJson = (text: string) =>
-  Result.try({ try: (): unknown => JSON.parse(text), catch: () => "the text is not JSON" })
+const parseJson = (text: string): Result.Result<unknown, string> => {
+  try {
+    return Result.succeed(JSON.parse(text))
+  } catch {
+    return Result.fail("the text is not JSON")
+  }
+}
 
 /**
  * The body as a JSON object of {@link smallLimit} at most; an absent or empty one is an empty object.

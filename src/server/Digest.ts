@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Redacted from "effect/Redacted"
-import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto"
+import { createHmac, createSecretKey, hash as hashOf, type KeyObject, timingSafeEqual } from "node:crypto"
 
 /**
  * The digest of a secret that is long and random, for which one plain hash is as good as a slow one.
@@ -12,8 +12,7 @@ import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqua
  * @category accessors
  * @since 0.1.0
  */
-export const of = (secret: Redacted.Redacted): string =>
-  createHash("sha256").update(Redacted.value(secret)).digest("hex")
+export const of = (secret: Redacted.Redacted): string => hashOf("sha256", Redacted.value(secret))
 
 /** Node makes a key of the bytes each time it is given bytes, which takes five times as long as the tag. */
 const keyObjects = new WeakMap<Uint8Array, KeyObject>()

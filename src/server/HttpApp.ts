@@ -38,6 +38,7 @@ import * as Body from "./Body.ts"
 import { Database } from "./data/Database.ts"
 import * as Digest from "./Digest.ts"
 import { EmailAccounts } from "./users/EmailAccounts.ts"
+import * as FunctionCalls from "./functions/FunctionCalls.ts"
 import { FunctionRuntime } from "./functions/FunctionRuntime.ts"
 import * as OpenStreams from "./functions/OpenStreams.ts"
 import * as Handlers from "./Handlers.ts"
@@ -156,8 +157,9 @@ export const make = (
       }
       const services = yield* Layer.build(layerServices(apps, options, clock))
       const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
+      const call = yield* Effect.provide(FunctionCalls.shortcut, services)
       return {
-        app: around(router, options.onRequest),
+        app: around((request) => call(request) ?? router, options.onRequest),
         services: Context.pick(Inbox, Admin, Database)(services),
         endStreams: Context.get(services, OpenStreams.OpenStreams).end
       }
@@ -232,26 +234,24 @@ const seed = Effect.fnUntraced(function* (apps: ReadonlyArray<App>) {
 }, Effect.orDie)
 
 const around = <E, R>(
-  router: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+  route: (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
   onRequest: RequestLog.OnRequest | undefined
 ) =>
-  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-    const answer = answerTo(request, router)
+  HttpServerRequest.HttpServerRequest.use((request) => {
+    const answer = request.method === "OPTIONS" ? Effect.succeed(preflight(request)) : answerTo(request, route(request))
     return onRequest === undefined ? answer : RequestLog.observed(request, onRequest)(answer)
   })
 
 const answerTo = <E, R>(
   request: HttpServerRequest.HttpServerRequest,
-  router: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
-) => {
-  if (request.method === "OPTIONS") return Effect.succeed(preflight(request))
-  return router.pipe(
+  answer: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+) =>
+  answer.pipe(
     Effect.catchCause((cause) => failure(request, cause)),
     Effect.map(withCors(request)),
     // for routes that read no body by themselves
     Effect.provideService(HttpIncomingMessage.MaxBodySize, Body.smallLimit)
   )
-}
 
 const error = (status: number, text: string, code?: ErrorCode) =>
   HttpServerResponse.jsonUnsafe(body(text, code), { status })

@@ -54,14 +54,19 @@ const CurrentSubject = Context.Reference<Subject | undefined>("effect-app-servic
 })
 
 /**
- * Says what the present request is about.
+ * Says what the present request is about, and yields the result, if any.
  *
  * @category combinators
  * @since 0.1.0
  */
-export const about = (subject: Readonly<Subject>): Effect.Effect<void> =>
-  Effect.map(CurrentSubject, (current) => {
+export const about: {
+  (subject: Readonly<Subject>): Effect.Effect<void>
+  <A>(subject: Readonly<Subject>, result: A): Effect.Effect<A>
+} = <A>(subject: Readonly<Subject>, result?: A): Effect.Effect<A | undefined> =>
+  Effect.withFiber((fiber) => {
+    const current = fiber.getRef(CurrentSubject)
     if (current !== undefined) Object.assign(current, subject)
+    return Effect.succeed(result)
   })
 
 /**

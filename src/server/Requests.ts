@@ -21,7 +21,7 @@ export const findApp = Effect.map(Apps, ({ byId }) => (appId: string): Effect.Ef
   const hosted = byId.get(appId)
   return hosted === undefined
     ? Effect.fail(new NotFound(body(`cannot find app using Client App ID '${appId}'`)))
-    : Effect.as(RequestLog.about({ app: hosted.app.id }), hosted)
+    : RequestLog.about({ app: hosted.app.id }, hosted)
 })
 
 /**

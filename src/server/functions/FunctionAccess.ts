@@ -130,10 +130,19 @@ export const make = (
     return UserData.functionUser(user, { ...found })
   })
 
-  const actor: FunctionAccess["actor"] = Effect.fnUntraced(function* (caller, fn, args) {
+  const actor: FunctionAccess["actor"] = (caller, fn, args) => {
     const { runAs } = fn
-    if (runAs._tag === "System" || caller.asSystem === true) return { caller, isSystem: true }
-    if (runAs._tag === "Caller") return { caller, isSystem: isSystem(caller) }
+    if (runAs._tag === "System" || caller.asSystem === true) return Effect.succeed({ caller, isSystem: true })
+    if (runAs._tag === "Caller") return Effect.succeed({ caller, isSystem: isSystem(caller) })
+    return anotherUser(caller, fn, args)
+  }
+
+  const anotherUser = Effect.fnUntraced(function* (
+    caller: Caller,
+    fn: AppFunction,
+    args: ReadonlyArray<unknown>
+  ): Effect.fn.Return<Actor, FunctionError> {
+    const { runAs } = fn
     let id: unknown = runAs._tag === "User" ? runAs.id : undefined
     if (runAs._tag === "Chosen") {
       const choose: AppFunction = {
@@ -152,12 +161,14 @@ export const make = (
     return { caller: { ...caller, user: yield* userOf(caller, fn, id) }, isSystem: false }
   })
 
-  const check: FunctionAccess["check"] = Effect.fnUntraced(function* (caller, fn, args) {
+  const check: FunctionAccess["check"] = (caller, fn, args) => {
     const gate = gateOf(caller, fn)
-    if (gate === undefined) return
-    const allowed = yield* Effect.mapError(gate.allows(givenOf(caller, args)), ({ message }) => failed(message))
-    if (!allowed) return yield* notAllowed(fn.name)
-  })
+    if (gate === undefined) return Effect.void
+    return Effect.matchEffect(gate.allows(givenOf(caller, args)), {
+      onFailure: ({ message }) => Effect.fail(failed(message)),
+      onSuccess: (allowed) => (allowed ? Effect.void : Effect.fail(notAllowed(fn.name)))
+    })
+  }
 
   return {
     actor,

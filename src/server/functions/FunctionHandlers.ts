@@ -12,79 +12,23 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as ejson from "../../protocol/internal/ejson.ts"
 import * as Ejson from "../../protocol/Ejson.ts"
 import * as EventStream from "../../protocol/EventStream.ts"
 import { Api } from "../Api.ts"
-import { BadRequest, body, NotFound, type TooManyRequests } from "../ApiErrors.ts"
+import { BadRequest, body, type TooManyRequests } from "../ApiErrors.ts"
 import type { HostedApp } from "../Apps.ts"
 import { CurrentUser, currentUserOf } from "../users/Authorization.ts"
-import * as Body from "../Body.ts"
 import type { DatabaseError } from "../data/Database.ts"
 import type { FunctionError } from "./FunctionContext.ts"
-import { type Caller, FunctionRuntime, type Sent } from "./FunctionRuntime.ts"
+import { answerer, callerOf, callOf, functionFailed, valuesOf } from "./FunctionCalls.ts"
+import { FunctionRuntime } from "./FunctionRuntime.ts"
 import * as failures from "./internal/failures.ts"
 import { OpenStreams } from "./OpenStreams.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as MongoService from "../data/MongoService.ts"
-import * as RequestLog from "../RequestLog.ts"
-import { findApp, functionRequest } from "../Requests.ts"
+import { findApp } from "../Requests.ts"
 import { State } from "../users/State.ts"
 import type { AccessClaims } from "../users/Tokens.ts"
-import { tokenUser } from "../users/UserData.ts"
-
-const functionFailed = (error: FunctionError | Ejson.EjsonError): BadRequest | NotFound =>
-  error._tag === "EjsonError"
-    ? Body.invalid(error.message)
-    : error.code === "FunctionNotFound"
-      ? new NotFound(body(error.message, error.code))
-      : new BadRequest(body(error.message, error.code))
-
-interface Call {
-  readonly name: string
-  readonly sent: Sent
-  /** Absent where a function of the application's own is called. */
-  readonly service: string | undefined
-}
-
-const callOf = ({ json, text }: Body.Text): Effect.Effect<Call, BadRequest> => {
-  const { name, service } = json
-  // some clients write null for what they leave out
-  const args = json["arguments"] ?? []
-  if (typeof name !== "string") {
-    return Effect.fail(new BadRequest(body("'name' is a required string", "MissingParameter")))
-  }
-  if (!Array.isArray(args)) {
-    return Effect.fail(new BadRequest(body("'arguments' must be an array", "InvalidParameter")))
-  }
-  if (service !== undefined && service !== null && typeof service !== "string") {
-    return Effect.fail(new BadRequest(body("'service' must be a string", "InvalidParameter")))
-  }
-  const call: Call = {
-    name,
-    sent: { document: text, json: args },
-    service: service === null || service === "" ? undefined : service
-  }
-  return Effect.as(RequestLog.about({ call: titleOf(call) }), call)
-}
-
-const titleOf = ({ name, sent, service }: Call): string => {
-  if (service === undefined) return name
-  const [first] = sent.json
-  const { collection, database } = isDocument(first) ? first : {}
-  const place = typeof database === "string" && typeof collection === "string" ? `(${database}.${collection})` : ""
-  return `${service}.${name}${place}`
-}
-
-const callerOf = Effect.fnUntraced(function* (hosted: HostedApp, request: HttpServerRequest.HttpServerRequest) {
-  const { claims, user } = yield* currentUserOf(hosted)
-  const caller: Caller = {
-    app: hosted.app,
-    user: tokenUser(user, claims),
-    request: functionRequest(request)
-  }
-  return caller
-})
 
 /** The call that the query of a request for a stream holds, in any of the encodings that clients use. */
 const queriedCall = Effect.gen(function* () {
@@ -108,17 +52,6 @@ const parseJson = (text: string): unknown => {
     return undefined
   }
 }
-
-/** The arguments of a call to a service, as values. */
-const valuesOf = ({ json }: Sent): Effect.Effect<ReadonlyArray<unknown>, BadRequest> =>
-  Effect.try({ try: () => json.map(ejson.revive), catch: (cause) => Body.invalid(ejson.describe(cause)) })
-
-/** The result of a service, for a client. */
-const write = (result: unknown): Effect.Effect<string, BadRequest> =>
-  Effect.mapError(
-    Effect.fromResult(Ejson.stringify(result)),
-    ({ message }) => new BadRequest(body(failures.notSendable(message), "FunctionExecutionError"))
-  )
 
 /** How often a stream says that it is still there, and asks whether it may be. */
 const interval = "25 seconds"
@@ -199,36 +132,22 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
     const runtime = yield* FunctionRuntime
     const state = yield* State
     const streams = yield* OpenStreams
+    const answerCall = yield* answerer
     return handlers
-      .handleRaw(
-        "call",
-        Effect.fnUntraced(function* ({ params, request }) {
-          const caller = yield* callerOf(yield* find(params.appId), request)
-          const { name, sent, service } = yield* Effect.flatMap(Body.text(request), callOf)
-          const text =
-            service === undefined
-              ? yield* Effect.mapError(runtime.call(caller, name, sent), functionFailed)
-              : yield* MongoService.call(
-                  runtime.databaseOf(caller),
-                  caller.app,
-                  service,
-                  name,
-                  yield* valuesOf(sent)
-                ).pipe(Effect.flatMap(write))
-          return HttpServerResponse.text(text, { contentType: "application/json" })
-        })
+      .handleRaw("call", ({ params, request }) =>
+        Effect.flatMap(CurrentUser, (current) => answerCall(params.appId, request, current))
       )
       .handleRaw(
         "stream",
         Effect.fnUntraced(function* ({ params, request }) {
           const hosted = yield* find(params.appId)
-          const caller = yield* callerOf(hosted, request)
-          const { claims } = yield* CurrentUser
+          const current = yield* currentUserOf(hosted)
+          const caller = callerOf(current, request)
           const user = `${hosted.app.id} ${caller.user.id}`
           const { name, sent, service } = yield* queriedCall
           yield* streams.room(user)
           const answerWith = (events: Events) =>
-            answer(events, stillAllowed(state, hosted, claims), streams.counted(user))
+            answer(events, stillAllowed(state, hosted, current.claims), streams.counted(user))
           if (service === undefined) {
             return answerWith(yield* Effect.mapError(runtime.stream(caller, name, sent), functionFailed))
           }

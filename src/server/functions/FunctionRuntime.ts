@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import * as ejson from "../../protocol/internal/ejson.ts"
 import * as Ejson from "../../protocol/Ejson.ts"
 import type { App, AppFunction, Handler } from "../App.ts"
@@ -196,7 +197,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
     limited((deadline) => evaluate(caller, fn, args, deadline)).pipe(traced(caller, fn))
 
   /** A function that a client calls, and its arguments where the server has to see them. */
-  const open = Effect.fnUntraced(function* (caller: Caller, name: string, sent: Sent) {
+  const open = Effect.fnUntracedEager(function* (caller: Caller, name: string, sent: Sent) {
     const fn = yield* find(caller.app, name)
     if (fn.private) return yield* notAllowed(name)
     const { body, gate, runAs } = fn
@@ -222,7 +223,10 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
         : limited((deadline) =>
             Effect.flatMap(access.actor(caller, fn, args), (actor) => ask(actor, fn, source, document, kind, deadline))
           )
-    return traced(caller, fn)(asked)
+    return Effect.withFiber((fiber) =>
+      // nobody sees a span of the native one, and it costs a stack trace
+      fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer ? asked : traced(caller, fn)(asked)
+    )
   }
 
   const readArguments = ({ json }: Sent): Effect.Effect<ReadonlyArray<unknown>, Ejson.EjsonError> =>

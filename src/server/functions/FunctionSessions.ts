@@ -45,13 +45,15 @@ export interface FunctionSessions {
  * @since 0.1.0
  */
 export const make = (): FunctionSessions => {
-  const scope = Scope.makeUnsafe()
+  // most calls open none
+  let scope: Scope.Closeable | undefined
   // those that have ended stay, so that an operation that comes late finds its transaction ended
   const transactions = new Map<string, Transaction>()
   let over = false
   const open = (database: Database["Service"], id: string) =>
-    Effect.tap(Effect.provideService(database.transaction, Scope.Scope, scope), (transaction) =>
-      Effect.sync(() => transactions.set(id, transaction))
+    Effect.tap(
+      Effect.provideService(database.transaction, Scope.Scope, (scope ??= Scope.makeUnsafe())),
+      (transaction) => Effect.sync(() => transactions.set(id, transaction))
     )
   const unlessOver = <A>(effect: () => Effect.Effect<A, DatabaseError>) =>
     Effect.suspend(() => (over ? Effect.fail(noTransaction()) : effect()))
@@ -67,7 +69,7 @@ export const make = (): FunctionSessions => {
     abort: (id) => Effect.suspend(() => transactions.get(id)?.abort ?? Effect.void),
     end: Effect.suspend(() => {
       over = true
-      return Scope.close(scope, Exit.void)
+      return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
     })
   }
 }

@@ -102,20 +102,28 @@ export class AccessToken extends HttpApiMiddleware.Service<AccessToken, { provid
 export const authenticator = Effect.gen(function* () {
   const tokens = yield* Tokens
   const state = yield* State
-  return Effect.fnUntraced(function* (
-    token: Redacted.Redacted | undefined
-  ): Effect.fn.Return<CurrentUser["Service"], Unauthorized | Forbidden> {
-    if (token === undefined) return yield* new Unauthorized(body("must authenticate first"))
-    if (Redacted.value(token) === "") return yield* new Unauthorized(body("unauthorized"))
-    const { claims, hosted } = yield* Effect.mapError(tokens.verifyAccess(token), refused("access"))
-    const user = Option.getOrUndefined(yield* state.user(hosted.app.id, claims.sub))
-    if (user === undefined) return yield* new Unauthorized(body("invalid session", "InvalidSession"))
-    yield* RequestLog.about({ app: hosted.app.id, userId: user.id })
-    // no refresh can help, so this is no 401
-    if (user.disabled) return yield* new Forbidden(body("user disabled", "UserDisabled"))
-    return { hosted, claims, user }
-  })
+  return (token: Redacted.Redacted | undefined): Effect.Effect<CurrentUser["Service"], Unauthorized | Forbidden> => {
+    if (token === undefined) return Effect.fail(new Unauthorized(body("must authenticate first")))
+    if (Redacted.value(token) === "") return Effect.fail(new Unauthorized(body("unauthorized")))
+    return Effect.flatMap(Effect.mapError(tokens.verifyAccess(token), refused("access")), ({ claims, hosted }) =>
+      Effect.flatMap(state.user(hosted.app.id, claims.sub), (found): ReturnType<typeof known> => {
+        const user = Option.getOrUndefined(found)
+        return user === undefined
+          ? Effect.fail(new Unauthorized(body("invalid session", "InvalidSession")))
+          : known({ hosted, claims, user })
+      })
+    )
+  }
 })
+
+const known = (current: CurrentUser["Service"]): Effect.Effect<CurrentUser["Service"], Unauthorized | Forbidden> => {
+  const { hosted, user } = current
+  const noted = RequestLog.about({ app: hosted.app.id, userId: user.id }, current)
+  // no refresh can help, so this is no 401
+  return user.disabled
+    ? Effect.andThen(noted, Effect.fail(new Forbidden(body("user disabled", "UserDisabled"))))
+    : noted
+}
 
 /**
  * Demands a refresh token of a session that has not ended.
@@ -160,11 +168,18 @@ export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { prov
  * @category accessors
  * @since 0.1.0
  */
-export const headerToken = Effect.map(HttpServerRequest.HttpServerRequest, ({ headers }) => {
+export const tokenOf = ({ headers }: HttpServerRequest.HttpServerRequest): Redacted.Redacted | undefined => {
   const header = headers["authorization"]
-  if (header === undefined) return undefined
-  return Redacted.make(/^Bearer +(\S+) *$/i.exec(header)?.[1] ?? "")
-})
+  return header === undefined ? undefined : Redacted.make(/^Bearer +(\S+) *$/i.exec(header)?.[1] ?? "")
+}
+
+/**
+ * The bearer token of the present request.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const headerToken = Effect.map(HttpServerRequest.HttpServerRequest, tokenOf)
 
 const queryToken = Effect.map(HttpServerRequest.ParsedSearchParams, (query) => {
   const token = query["baas_at"] ?? query["stitch_at"]

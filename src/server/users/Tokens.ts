@@ -121,7 +121,7 @@ const make = Effect.gen(function* () {
   })
 
   /** What a token says, once its signature proves it. */
-  const prove = Effect.fnUntraced(function* (token: Redacted.Redacted) {
+  const prove = Effect.fnUntraced(function* (token: Redacted.Redacted, now: number) {
     const parts = Redacted.value(token).split(".")
     const [head, payload, tag] = [readJson(parts[0]), readJson(parts[1]), readBytes(parts[2])]
     if (parts.length !== 3 || payload === undefined || tag === undefined)
@@ -136,7 +136,7 @@ const make = Effect.gen(function* () {
     const { exp, typ } = unverified
     const claims = { access: decodeAccess(payload), refresh: decodeRefresh(payload) }
     const proof: Proof = { hosted, kid: header.kid, typ, exp, ...claims }
-    const key = keyOf(proof, yield* Clock.currentTimeMillis)
+    const key = keyOf(proof, now)
     if (key === undefined) return yield* new TokenRejected({ why: "signature" })
     const valid = yield* Effect.orDie(mac.verify(key.key, tag, encoder.encode(`${parts[0]}.${parts[1]}`)))
     return valid ? proof : yield* new TokenRejected({ why: "signature" })
@@ -149,26 +149,37 @@ const make = Effect.gen(function* () {
   /** What was proved of tokens, by their digests: a client sends one token many times. What time changes is not in it. */
   const proofs = new Map<string, Proof>()
 
-  const verify = Effect.fnUntraced(function* <Claims>(
+  const remember = (digest: string, proof: Proof): void => {
+    const [oldest] = proofs.size < mostProofs ? [] : proofs.keys()
+    if (oldest !== undefined) proofs.delete(oldest)
+    proofs.set(digest, proof)
+  }
+
+  const verify = <Claims>(
     token: Redacted.Redacted,
     type: "access" | "refresh",
     claimsOf: (proof: Proof) => Option.Option<Claims>
-  ) {
+  ): Effect.Effect<Verified<Claims>, TokenRejected> => {
     const digest = Digest.of(token)
-    const known = proofs.get(digest)
-    const proof = known ?? (yield* prove(token))
-    if (known === undefined) {
-      const [oldest] = proofs.size < mostProofs ? [] : proofs.keys()
-      if (oldest !== undefined) proofs.delete(oldest)
-      proofs.set(digest, proof)
-    }
-    const now = yield* Clock.currentTimeMillis
-    if (keyOf(proof, now) === undefined) return yield* new TokenRejected({ why: "signature" })
-    if (proof.typ !== type) return yield* new TokenRejected({ why: "type" })
-    if (proof.exp * 1000 <= now) return yield* new TokenRejected({ why: "expired" })
-    const claims = Option.getOrUndefined(claimsOf(proof))
-    return claims === undefined ? yield* new TokenRejected({ why: "malformed" }) : { hosted: proof.hosted, claims }
-  })
+    return Clock.clockWith((clock) => {
+      const now = clock.currentTimeMillisUnsafe()
+      const accept = (proof: Proof): Effect.Effect<Verified<Claims>, TokenRejected> => {
+        if (keyOf(proof, now) === undefined) return Effect.fail(new TokenRejected({ why: "signature" }))
+        if (proof.typ !== type) return Effect.fail(new TokenRejected({ why: "type" }))
+        if (proof.exp * 1000 <= now) return Effect.fail(new TokenRejected({ why: "expired" }))
+        const claims = Option.getOrUndefined(claimsOf(proof))
+        return claims === undefined
+          ? Effect.fail(new TokenRejected({ why: "malformed" }))
+          : Effect.succeed({ hosted: proof.hosted, claims })
+      }
+      const known = proofs.get(digest)
+      if (known !== undefined) return accept(known)
+      return Effect.flatMap(prove(token, now), (proof) => {
+        remember(digest, proof)
+        return accept(proof)
+      })
+    })
+  }
 
   return Tokens.of({
     access: Effect.fn("Tokens.access")(function* (hosted: HostedApp, session: Session, userData: unknown) {

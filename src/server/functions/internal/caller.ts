@@ -1,6 +1,6 @@
 /** Who calls, as the server tells a thread: its functions see it, and the thread hands it back with each host call. */
 import type { Caller } from "../FunctionAccess.ts"
-import type { FunctionUser } from "../FunctionContext.ts"
+import type { FunctionRequest, FunctionUser } from "../FunctionContext.ts"
 import { read, write } from "./values.ts"
 
 /** A user calls many times, and its custom data may be long. */
@@ -14,8 +14,11 @@ const writeUser = (user: FunctionUser): string => {
   return text
 }
 
+/** It holds texts alone, which JSON loses nothing of. */
+const writeRequest = (request: FunctionRequest): string => JSON.stringify(request)
+
 export const writeCaller = ({ asSystem, request, user }: Caller): string =>
-  `{"user":${writeUser(user)},"request":${write(request)},"asSystem":${write(asSystem)}}`
+  `{"user":${writeUser(user)}${request === undefined ? "" : `,"request":${writeRequest(request)}`}${asSystem === undefined ? "" : `,"asSystem":${asSystem}`}}`
 
 export const readCaller = (text: string): Omit<Caller, "app"> =>
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it is what the line above wrote
