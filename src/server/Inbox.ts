@@ -79,14 +79,14 @@ const limit = 1000
 
 const make = Effect.gen(function* () {
   const kept: Array<Message> = []
-  // who watches and falls behind must not hold up whoever registers
-  const arrivals = yield* PubSub.sliding<Message>(limit)
+  // who watches and falls behind must not hold up whoever registers; most servers of tests never mail
+  const arrivals = yield* Effect.cached(PubSub.sliding<Message>(limit))
   return Inbox.of({
     deliver: Effect.fn("Inbox.deliver")(function* (message) {
       if (kept.push(message) > limit) kept.shift()
-      yield* PubSub.publish(arrivals, message)
+      yield* PubSub.publish(yield* arrivals, message)
     }),
     messages: (app) => Effect.sync(() => kept.filter((message) => app === undefined || message.app === app)),
-    arrivals: Stream.fromPubSub(arrivals)
+    arrivals: Stream.unwrap(Effect.map(arrivals, Stream.fromPubSub))
   })
 })

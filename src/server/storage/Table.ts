@@ -108,10 +108,14 @@ export class Table<A> {
 
   constructor(journal: Journal["Service"], options: Options<A>) {
     const { key: keyOf, name, schema } = options
+    this.#options = options
+    this.#encode = () => {
+      throw new JournalError({ message: `no row of the table "${name}" is kept` })
+    }
+    if (!journal.keeps) return
     const json = Schema.fromJsonString(schema)
     const encode = Schema.encodeResult(json)
     const decode = Schema.decodeResult(json)
-    this.#options = options
     this.#encode = (row) => {
       const text = encode(row)
       if (Result.isSuccess(text)) return encoder.encode(text.success)

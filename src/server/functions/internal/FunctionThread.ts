@@ -19,6 +19,9 @@ import {
   type ToThread
 } from "./messages.ts"
 
+/** So many messages go out at once, so that the thread need not wait for the end of a long turn. */
+const mostTogether = 8
+
 /** How long a thread may leave a message alone, in milliseconds, before others take over what it has not begun. */
 const patience = 150
 
@@ -200,12 +203,16 @@ export class FunctionThread {
 
   /** Messages of one turn go out together: each delivery costs more than the message. */
   #tell(message: ToThread): void {
-    if (this.#outbox.push(message) > 1) return
-    setImmediate(() => {
-      const batch = this.#outbox
-      this.#outbox = []
-      if (!this.ended) this.#post(batch)
-    })
+    const waiting = this.#outbox.push(message)
+    if (waiting === 1) setImmediate(() => this.#flush())
+    else if (waiting === mostTogether) this.#flush()
+  }
+
+  #flush(): void {
+    if (this.#outbox.length === 0 || this.ended) return
+    const batch = this.#outbox
+    this.#outbox = []
+    this.#post(batch)
   }
 
   #post(batch: ReadonlyArray<ToThread>): void {
