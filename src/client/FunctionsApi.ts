@@ -23,6 +23,7 @@ import {
   UnexpectedValue
 } from "./AppServicesError.ts"
 import { describeBody } from "./internal/answers.ts"
+import * as Telemetry from "./internal/telemetry.ts"
 import type { Operation } from "./Operation.ts"
 import { ProtocolClient } from "./ProtocolClient.ts"
 import { Sessions } from "./Sessions.ts"
@@ -129,11 +130,7 @@ export class FunctionsApi extends Context.Service<
               result.failure.message === "the text is not JSON" ? describeBody(answer) : result.failure.message
             return yield* fail(new InvalidResponse({ status: 200, problem }))
           },
-          (effect, _, name) =>
-            Effect.withSpan(effect, "FunctionsApi.call", {
-              attributes: { "app_services.function": name },
-              captureStackTrace: false
-            })
+          (effect, _, name) => Telemetry.traced("FunctionsApi.call", { "app_services.function": name })(effect)
         )
       }
     })

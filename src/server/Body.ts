@@ -117,12 +117,17 @@ const textOf = Effect.fnUntraced(function* (
     why === "TooLarge" ? tooLarge(limit) : unreadable
   )
   if (buffer.byteLength > bytes) return yield* tooLarge(limit)
+  const text = decodeText(buffer)
+  return text === undefined ? yield* invalid("it is not UTF-8") : text
+})
+
+const decodeText = (buffer: ArrayBuffer): string | undefined => {
   try {
     return decoder.decode(buffer)
   } catch {
-    return yield* invalid("it is not UTF-8")
+    return undefined
   }
-})
+}
 
 /**
  * The body as a JSON object, and as the text that came, of {@link limit} unless told otherwise; an absent or empty one is
