@@ -1,11 +1,12 @@
 /**
- * Where the JavaScript of an exported application runs: one `node:vm` context, with the globals such functions expect,
- * in a thread of its own. A new global is added to `globals` here; a new member of `context` in `SourceContext.ts`.
+ * Where the JavaScript of an exported application runs: a `node:vm` context, with the globals such functions expect, in a
+ * thread of the application's own. A new global is added to `globals` here; a new member of `context` in
+ * `SourceContext.ts`.
  *
- * Sources are classic sloppy-mode scripts, each in a scope of its own; what they assign without declaring lands on the
- * global object that the functions of a thread share. A context keeps applications apart from each other and from the
- * globals of the server's own code. Neither it nor the thread is a sandbox: whoever may write the functions may do what
- * the server's process may do.
+ * Sources are classic sloppy-mode scripts, each in a scope of its own; what they assign without declaring lands on a global
+ * object, which a call shares with the functions that it executes and with no other call. A context keeps applications
+ * apart from each other and from the globals of the server's own code. Neither it nor the thread is a sandbox: whoever may
+ * write the functions may do what the server's process may do.
  *
  * @since 0.1.0
  */
@@ -71,7 +72,7 @@ export interface Call {
 }
 
 /**
- * The context of one application.
+ * A context that calls of one application's functions have, one after the other.
  *
  * @category models
  * @since 0.1.0
@@ -88,6 +89,11 @@ export interface FunctionRealm {
   /** A promise of the realm. */
   readonly promise: <A = unknown>(settle: Settle<A>) => PromiseLike<A>
   readonly error: (message: string) => Error
+  /**
+   * Removes the global variables that a call left, and puts back those it changed, so that the next one does not find
+   * them. Whether that worked: one that cannot be removed stays.
+   */
+  readonly clean: () => boolean
 }
 
 /** What makes a promise. */
@@ -130,7 +136,7 @@ interface Helpers {
 }
 
 /**
- * Makes the context of an application whose functions live in `root`. What a timer throws is told to `onThrow`: it
+ * Makes a context for an application whose functions live in `root`. What a timer throws is told to `onThrow`: it
  * would end the thread.
  *
  * @category constructors
@@ -142,8 +148,8 @@ export const make = (root: string | undefined, onThrow: (cause: unknown) => void
   const copyIn = helpers.copier(isDate, FunctionBson.foreign)
   const error = (message: string) => new helpers.Error(message)
   const compiled = new Map<string, Compiled>()
-  const define = (name: string, value: unknown) =>
-    Object.defineProperty(contextified, name, { value, writable: true, configurable: true, enumerable: false })
+  const define = (name: string, value: unknown): boolean =>
+    Reflect.defineProperty(contextified, name, { value, writable: true, configurable: true, enumerable: false })
 
   const guarded =
     <A extends ReadonlyArray<unknown>, B>(
@@ -192,7 +198,9 @@ export const make = (root: string | undefined, onThrow: (cause: unknown) => void
       jwt: unsupported("utils.jwt", error, FunctionJwt.make({ error, parse, now: () => Date.now() }))
     })
   }
-  for (const [name, value] of Object.entries(globals)) define(name, value)
+  const given = Object.entries(globals)
+  for (const [name, value] of given) define(name, value)
+  const own = new Set(Object.keys(contextified))
 
   const requireFrom = root === undefined ? undefined : createRequire(join(root, "functions", "index.js"))
   const load = (name: string): unknown => {
@@ -231,6 +239,9 @@ export const make = (root: string | undefined, onThrow: (cause: unknown) => void
     copyIn,
     error,
     promise: helpers.promise,
+    clean: () =>
+      Object.keys(contextified).every((name) => own.has(name) || Reflect.deleteProperty(contextified, name)) &&
+      given.every(([name, value]) => Reflect.get(contextified, name) === value || define(name, value)),
     invoke: (source, args, call) => {
       const target = exported(compile(source.text, source.file), call)
       if (typeof target !== "function") throw error("exports is not a function")

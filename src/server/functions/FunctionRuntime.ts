@@ -24,6 +24,7 @@ import * as FunctionHost from "./FunctionHost.ts"
 import * as FunctionStream from "./FunctionStream.ts"
 import * as FunctionThreads from "./FunctionThreads.ts"
 import * as failures from "./internal/failures.ts"
+import { isThenable } from "./internal/iterators.ts"
 import type { AnswerKind, Arguments } from "./internal/messages.ts"
 import * as values from "./internal/values.ts"
 
@@ -285,9 +286,6 @@ const timeLimitMillis = (timeLimit: Duration.Duration): number =>
   Math.max(1, Math.min(Duration.toMillis(timeLimit), 2 ** 31 - 1))
 
 const notFound = (name: string) => new FunctionError({ code: "FunctionNotFound", message: failures.notFound(name) })
-
-const isThenable = (u: unknown): u is PromiseLike<unknown> =>
-  typeof u === "object" && u !== null && "then" in u && typeof u.then === "function"
 
 /** What a function may require is checked where an application is defined. */
 const isHandlerEffect = (u: unknown): u is Effect.Effect<unknown, unknown, FunctionContext> => Effect.isEffect(u)

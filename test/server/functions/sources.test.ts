@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { call, result } from "./support.ts"
+import { anonymous, callFunction } from "../support.ts"
+import { call, exported, result } from "./support.ts"
 
 describe("functions of an exported application", () => {
   it.effect.each([
@@ -27,6 +28,30 @@ describe("functions of an exported application", () => {
         $numberInt: "50"
       })
     })
+  )
+
+  it.live("have the global variables of their own call, whoever else calls, or called before", () =>
+    Effect.gen(function* () {
+      const { access_token: token } = yield* anonymous()
+      const call = (name: string, arg: string) => Effect.map(callFunction(token, name, [arg]), ({ text }) => text)
+      const names = Array.from({ length: 40 }, (_, i) => `"user ${i}"`)
+      const answers = yield* Effect.forEach(names, (name) => call("remember", JSON.parse(name)), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(answers, names)
+      assert.deepStrictEqual([yield* call("leave", "a"), yield* call("leave", "b")], ['"undefined"', '"undefined"'])
+      // whose caller is gone, and which goes on writing
+      yield* Effect.timeoutOption(call("late", "theirs"), "20 millis")
+      assert.strictEqual(yield* call("remember", "mine"), '"mine"')
+    }).pipe(
+      Effect.provide(
+        exported({
+          remember: `exports = async (name) => { who = name; await new Promise((resolve) => setTimeout(resolve, 60)); return who }`,
+          leave: `exports = (name) => { const before = typeof left; left = name; return before }`,
+          late: `exports = async (name) => { for (;;) { await new Promise((resolve) => setTimeout(resolve, 5)); who = name } }`
+        })
+      )
+    )
   )
 
   it.effect("share one global object, as helpers of a call expect", () =>

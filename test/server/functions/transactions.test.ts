@@ -9,6 +9,8 @@ const open = `
   const accounts = client.db("d").collection("accounts")
   const all = async () => Object.fromEntries((await accounts.find().toArray()).map(({ _id, n }) => [_id, Number(n)]))
 `
+/** An object that all calls see, since modules are the thread's. */
+const shared = `require("node:events")`
 const start = `
   await accounts.insertMany([{ _id: "a", n: 10 }, { _id: "b", n: 0 }])
   const session = client.startSession()
@@ -137,16 +139,17 @@ describe("transactions of functions", () => {
         exported({
           fill: `exports = async () => { ${open} ${start} }`,
           f: `exports = async () => { ${open}
+            const shared = ${shared}
             const session = client.startSession()
             session.startTransaction()
             await accounts.updateOne({ _id: "a" }, { $inc: { n: 5 } }, { session })
-            begun = true
-            await new Promise((resolve) => { resume = resolve })
-            late = await session.commitTransaction().then(() => "committed", (error) => error.message)
+            shared.begun = true
+            await new Promise((resolve) => { shared.resume = resolve })
+            shared.late = await session.commitTransaction().then(() => "committed", (error) => error.message)
           }`,
-          begun: "exports = () => globalThis.begun === true",
-          resume: "exports = async () => { resume(); await new Promise((resolve) => setTimeout(resolve, 5)) }",
-          add: `exports = async () => { ${open} await accounts.updateOne({ _id: "a" }, { $inc: { n: 1 } }); return late }`,
+          begun: `exports = () => ${shared}.begun === true`,
+          resume: `exports = async () => { ${shared}.resume(); await new Promise((resolve) => setTimeout(resolve, 5)) }`,
+          add: `exports = async () => { ${open} await accounts.updateOne({ _id: "a" }, { $inc: { n: 1 } }); return ${shared}.late }`,
           all: `exports = async () => { ${open} return JSON.stringify(await all()) }`
         })
       )

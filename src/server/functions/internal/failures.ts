@@ -23,3 +23,6 @@ export const notSendable = (message: string): string => `the function's result c
 export const aStream = notSendable("it is a stream, which callFunctionStreaming reads")
 
 export const notFound = (name: string): string => `function not found: '${name}'`
+
+export const tooMany = (most: number): string =>
+  `the function could not run: ${most} calls of the application's functions are under way`

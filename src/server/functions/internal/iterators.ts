@@ -6,6 +6,9 @@ export interface AnyIterator {
   readonly return?: () => unknown
 }
 
+export const isThenable = (u: unknown): u is PromiseLike<unknown> =>
+  ((typeof u === "object" && u !== null) || typeof u === "function") && "then" in u && typeof u.then === "function"
+
 export const isIterator = (u: unknown): u is AnyIterator =>
   typeof u === "object" && u !== null && "next" in u && typeof u.next === "function"
 

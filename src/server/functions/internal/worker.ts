@@ -11,8 +11,8 @@ import * as ejson from "../../../protocol/internal/ejson.ts"
 import { isDocument } from "../../data/internal/bson.ts"
 import * as FunctionRealm from "../FunctionRealm.ts"
 import * as SourceContext from "../SourceContext.ts"
-import { aStream, describe, notFound, notSendable } from "./failures.ts"
-import { type AnyIterator, isIterable, isIterator, iteratorOf, noIterator, stepOf } from "./iterators.ts"
+import { aStream, describe, notFound, notSendable, tooMany } from "./failures.ts"
+import { type AnyIterator, isIterable, isIterator, isThenable, iteratorOf, noIterator, stepOf } from "./iterators.ts"
 import {
   type Answer,
   begun,
@@ -26,6 +26,7 @@ import {
   type Source,
   type ToThread
 } from "./messages.ts"
+import * as Realms from "./realms.ts"
 import { read, readList, write } from "./values.ts"
 
 if (parentPort === null) throw new Error("this module runs in a worker thread")
@@ -35,10 +36,12 @@ const setup: Setup = workerData
 /** A call whose function is running, or whose stream is open. */
 interface Running {
   readonly call: Call
+  readonly realm: FunctionRealm.FunctionRealm
   iterator: AnyIterator | undefined
 }
 
 interface Waiting {
+  readonly realm: FunctionRealm.FunctionRealm
   readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void
 }
@@ -56,38 +59,58 @@ const stray = (cause: unknown): void => tell({ _tag: "Stray", name: current.getS
 const thrown = (cause: unknown): void => {
   stray(cause)
   const call = current.getStore()?.call
-  if (call !== undefined && running.get(call)?.iterator === undefined) {
-    answer(call, { _tag: "Failed", message: describe(cause) })
-  }
+  if (call === undefined || running.get(call)?.iterator !== undefined || abandon(call) === undefined) return
+  tell({ _tag: "Answer", id: call, answer: { _tag: "Failed", message: describe(cause) } })
 }
 
-const realm = FunctionRealm.make(setup.root, thrown)
+const realms = Realms.make(() => FunctionRealm.make(setup.root, thrown))
 process.on("uncaughtException", thrown)
 process.on("unhandledRejection", stray)
 
-/** Answers a call that still waits, and forgets it. */
+/** Answers a call that still waits, and whose function has come to its end. */
 const answer = (id: number, result: Answer): void => {
-  if (running.delete(id)) tell({ _tag: "Answer", id, answer: result })
+  const found = take(id)
+  if (found === undefined) return
+  tell({ _tag: "Answer", id, answer: result })
+  realms.release(found.realm)
+}
+
+const take = (id: number): Running | undefined => {
+  const found = running.get(id)
+  running.delete(id)
+  return found
+}
+
+/** Forgets a call whose function may still run, in a realm that no other call gets therefore. */
+const abandon = (id: number): Running | undefined => {
+  const found = take(id)
+  if (found !== undefined) realms.drop()
+  return found
 }
 
 const ask =
-  (origin: Origin): SourceContext.Invocation["ask"] =>
+  (realm: FunctionRealm.FunctionRealm, origin: Origin): SourceContext.Invocation["ask"] =>
   (method, args, transaction) =>
     realm.promise((resolve, reject) => {
       const id = ++asks
-      tell({ _tag: "Ask", id, origin, method, args: argumentsOf(args), transaction })
-      asked.set(id, { resolve, reject })
+      tell({ _tag: "Ask", id, origin, method, args: argumentsOf(realm, args), transaction })
+      asked.set(id, { realm, resolve, reject })
     })
 
-const argumentsOf = (args: ReadonlyArray<unknown>): string => {
+const argumentsOf = (realm: FunctionRealm.FunctionRealm, args: ReadonlyArray<unknown>): string => {
   try {
     return write(args)
   } catch (cause) {
-    throw mongoError(ejson.describe(cause), undefined, [])
+    throw mongoError(realm, ejson.describe(cause), undefined, [])
   }
 }
 
-const mongoError = (message: string, code: number | undefined, labels: ReadonlyArray<string>): Error =>
+const mongoError = (
+  realm: FunctionRealm.FunctionRealm,
+  message: string,
+  code: number | undefined,
+  labels: ReadonlyArray<string>
+): Error =>
   Object.assign(
     realm.error(message),
     {
@@ -102,14 +125,14 @@ const replied = (id: number, reply: Reply): void => {
   const waiting = asked.get(id)
   asked.delete(id)
   if (waiting === undefined) return
-  if (reply._tag === "Success") return waiting.resolve(realm.copyIn(read(reply.value)))
+  const { realm, reject, resolve } = waiting
+  if (reply._tag === "Success") return resolve(realm.copyIn(read(reply.value)))
   const { message } = reply
-  waiting.reject(
-    reply._tag === "DatabaseFailure" ? mongoError(message, reply.code, reply.labels) : realm.error(message)
-  )
+  reject(reply._tag === "DatabaseFailure" ? mongoError(realm, message, reply.code, reply.labels) : realm.error(message))
 }
 
 const invoke = (
+  realm: FunctionRealm.FunctionRealm,
   origin: Origin,
   args: ReadonlyArray<unknown>,
   source: Source | undefined = setup.sources.get(origin.name)
@@ -120,11 +143,11 @@ const invoke = (
     realm,
     caller: origin.caller,
     isSystem: origin.isSystem,
-    ask: ask(origin),
+    ask: ask(realm, origin),
     execute: (name, ...args) => {
       const fn = setup.sources.get(name)
       return fn !== undefined && (fn.openTo === "all" || (fn.openTo === "system" && origin.bySystem))
-        ? invoke({ ...origin, name, isSystem: fn.asSystem || origin.bySystem }, args, fn)
+        ? invoke(realm, { ...origin, name, isSystem: fn.asSystem || origin.bySystem }, args, fn)
         : invocation.ask("execute", [name, ...args])
     },
     log: (level, text) => tell({ _tag: "Log", origin, level, text })
@@ -150,7 +173,7 @@ const originOf = ({ bySystem, caller, id, isSystem, name }: Call): Origin => ({
   bySystem
 })
 
-const run = async (call: Call): Promise<void> => {
+const run = async ({ call, realm }: Running): Promise<void> => {
   const { id, kind } = call
   let args: ReadonlyArray<unknown>
   try {
@@ -160,7 +183,9 @@ const run = async (call: Call): Promise<void> => {
   }
   const origin = originOf(call)
   try {
-    const result = await current.run(origin, () => invoke(origin, args.map(realm.copyIn), call.source))
+    const returned = current.run(origin, () => invoke(realm, origin, args.map(realm.copyIn), call.source))
+    // a value is answered at once: a function that is begun after it may never yield
+    const result = isThenable(returned) ? await returned : returned
     if (kind === "Stream") open(id, result)
     else answer(id, kind === "Text" ? textOf(result) : { _tag: "Done", text: write(result) })
   } catch (cause) {
@@ -199,24 +224,28 @@ const next = async (id: number, { call, iterator }: Running): Promise<void> => {
   const result = await current
     .run(originOf(call), step)
     .catch((cause: unknown): Answer => ({ _tag: "Failed", message: describe(cause) }))
-  if (result._tag === "End") running.delete(callId)
   if (result._tag === "Failed") void cancel(callId)
   tell({ _tag: "Answer", id, answer: result })
+  const ended = result._tag === "End" ? take(callId) : undefined
+  if (ended !== undefined) realms.release(ended.realm)
 }
 
 /** Whoever stops listening stops the function. */
 const cancel = async (id: number): Promise<void> => {
-  const found = running.get(id)
-  running.delete(id)
-  await found?.iterator?.return?.()
+  await abandon(id)?.iterator?.return?.()
 }
 
 /** Begins a call unless the server took it back. */
 const begin = (call: Call): void => {
   const last = Atomics.load(setup.shared, begun)
   if (!isAfter(call.id, last) || Atomics.compareExchange(setup.shared, begun, last, call.id) !== last) return
-  running.set(call.id, { call, iterator: undefined })
-  void run(call)
+  const realm = realms.take()
+  if (realm === undefined) {
+    return tell({ _tag: "Answer", id: call.id, answer: { _tag: "Failed", message: tooMany(Realms.most) } })
+  }
+  const started: Running = { call, realm, iterator: undefined }
+  running.set(call.id, started)
+  void run(started)
 }
 
 const handle = (message: ToThread): void => {
