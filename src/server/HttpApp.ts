@@ -36,6 +36,7 @@ import { Apps, AppsError } from "./Apps.ts"
 import { AccessToken, RefreshToken } from "./users/Authorization.ts"
 import * as Body from "./Body.ts"
 import { Database } from "./data/Database.ts"
+import * as Seeds from "./data/Seeds.ts"
 import * as Digest from "./Digest.ts"
 import { EmailAccounts } from "./users/EmailAccounts.ts"
 import * as FunctionCalls from "./functions/FunctionCalls.ts"
@@ -196,7 +197,7 @@ const layerServices = (
     Layer.provideMerge(EmailAccounts.layer),
     Layer.provideMerge(Users.layer),
     Layer.provideMerge([Tokens.layer, FunctionRuntime.layer({ timeLimit: functionTimeLimit })]),
-    Layer.provideMerge(Layer.effectDiscard(seed(apps))),
+    Layer.provideMerge(Layer.effectDiscard(Effect.catchTag(Seeds.plant(apps), "DatabaseError", Effect.die))),
     Layer.provideMerge(platform)
   )
 }
@@ -210,28 +211,6 @@ const routes = ({ adminToken }: Options) =>
     ),
     adminToken === undefined ? Layer.empty : AdminHandlers.layer(adminToken)
   )
-
-/**
- * Puts in place the documents that applications bring along, where there are none yet from an earlier start, and what
- * makes custom user data quick to find.
- */
-const seed = Effect.fnUntraced(function* (apps: ReadonlyArray<App>) {
-  const database = yield* Database
-  for (const app of apps) {
-    const source = app.customUserData
-    const service = typeof source === "object" ? (source.service ?? "mongodb-atlas") : "mongodb-atlas"
-    if (typeof source === "object") {
-      yield* database.index({ appId: app.id, service, ...source }, source.userIdField)
-    }
-    const place = (database: string, collection: string) => ({ appId: app.id, service, database, collection })
-    const fresh = yield* Effect.filter(app.data, ({ collection, database: name }) =>
-      Effect.map(database.find(place(name, collection), { filter: {}, limit: 1 }), ({ length }) => length === 0)
-    )
-    for (const { collection, database: name, documents } of fresh) {
-      yield* database.insert(place(name, collection), documents)
-    }
-  }
-}, Effect.orDie)
 
 const around = <E, R>(
   route: (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,

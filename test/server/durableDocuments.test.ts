@@ -1,6 +1,8 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { App, FunctionContext } from "effect-app-services/server"
+import { App, AppDirectory, Database, FunctionContext } from "effect-app-services/server"
 import { anonymous, callFunction, directory, withApps } from "./support.ts"
 
 const app = App.make({
@@ -30,4 +32,28 @@ it.effect("a server with a data directory has its documents after a restart", ()
       [2, 1].map((n) => ({ _id: { $numberInt: `${n}` }, n: { $numberInt: `${n}` } }))
     )
   })
+)
+
+it.effect("documents that an application brings along come once, whatever becomes of them", () =>
+  Effect.gen(function* () {
+    const dataDirectory = yield* directory({})
+    const of = (collection: string) => ({ appId: "my-app", service: "mongodb-atlas", database: "d", collection })
+    const life = Effect.fnUntraced(function* (
+      collections: ReadonlyArray<string>,
+      live: (database: Database.Database["Service"]) => Effect.Effect<unknown, Database.DatabaseError>
+    ) {
+      const files = Object.fromEntries(collections.map((name) => [`data/d/${name}.json`, [{ _id: 1 }, { _id: 2 }]]))
+      const folder = yield* directory({ "realm_config.json": { app_id: "my-app" }, ...files })
+      const brought = yield* AppDirectory.load(folder)
+      return yield* Effect.flatMap(Database.Database, live).pipe(withApps(brought, { dataDirectory }))
+    })
+    const count = (collection: string) => (database: Database.Database["Service"]) =>
+      Effect.map(database.find(of(collection), { filter: {} }), ({ length }) => length)
+
+    assert.strictEqual(yield* life(["c"], count("c")), 2)
+    yield* life(["c"], (database) => database.delete(of("c"), { filter: {}, many: true }))
+    assert.strictEqual(yield* life(["c"], count("c")), 0)
+    assert.strictEqual(yield* life(["c", "later"], count("later")), 2)
+    assert.strictEqual(yield* life(["c", "later"], count("c")), 0)
+  }).pipe(Effect.provide([NodeFileSystem.layer, NodePath.layer]))
 )
