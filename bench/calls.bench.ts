@@ -8,7 +8,7 @@ import { AppServices, AuthApi, Credentials, Sessions } from "effect-app-services
 import * as Realm from "realm-web"
 
 const calls = short ? 20 : 1_000
-const settings = { rounds: rounds(21) }
+const settings = { rounds: rounds(21), warmUp: 6 }
 
 const baseUrl = "http://host.test"
 const Live = AppServices.layer({ appId: "bench", baseUrl, retrySchedule: Schedule.recurs(0) }).pipe(
@@ -30,6 +30,35 @@ const quiet = Effect.withTracerEnabled(false)
 
 /** A tracer that somebody installed: spans are made and ended, and go nowhere. */
 const traced = Effect.withTracer(Tracer.make({ span: (options) => new Tracer.NativeSpan(options) }))
+
+/** What a call costs with so many under way. */
+const atOnce = async (call: Effect.Effect<unknown, unknown>, peer: () => Promise<unknown>) => {
+  const rows: Array<Record<string, string>> = []
+  for (const inFlight of short ? [10] : [10, 100, 1_000, 10_000]) {
+    const total = Math.max(inFlight, calls)
+    const ours = Effect.forEach(Array.from({ length: total }), () => call, { concurrency: inFlight, discard: true })
+    const theirs = async () => {
+      let left = total
+      await Promise.all(
+        Array.from({ length: inFlight }, async () => {
+          while (left-- > 0) await peer()
+        })
+      )
+    }
+    rows.push(
+      await compare(
+        `a function call of ${inFlight} at once, tracing off`,
+        "µs",
+        {
+          here: async () => (await cpu(() => Effect.runPromise(ours))) / total,
+          "realm-web": async () => (await cpu(theirs)) / total
+        },
+        { rounds: rounds(9) }
+      )
+    )
+  }
+  return rows
+}
 
 const functionCalls = Effect.gen(function* () {
   const client = yield* HttpClient.HttpClient
@@ -70,7 +99,8 @@ const functionCalls = Effect.gen(function* () {
       "µs",
       { here: () => measured(quiet(bare)), "realm-web": peer },
       settings
-    )
+    ),
+    ...(await atOnce(quiet(call), () => realm.functions["sum"](20, 22)))
   ])
 })
 
