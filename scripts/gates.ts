@@ -79,6 +79,9 @@ for (const [name, commands] of Object.entries(gates)) {
 const tests = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : {}
 rmSync(temporary, { recursive: true, force: true })
 if (failed.length > 0) console.log(`\nfailed: ${failed.join(", ")}`)
+for (const { assertionResults } of tests.testResults ?? []) {
+  for (const { status, title } of assertionResults) if (status === "skipped") console.log(`NOT RUN: ${title}`)
+}
 const skipped = (tests.numPendingTests ?? 0) + (tests.numTodoTests ?? 0)
 console.log(
   `\n${tests.numPassedTests ?? 0} passed, ${tests.numFailedTests ?? 0} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`

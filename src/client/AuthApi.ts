@@ -163,8 +163,11 @@ const make = Effect.gen(function* () {
   })
 
   const makeCurrent = Effect.fnUntraced(function* (operation: string, userId: string) {
-    yield* fromStore(operation)(tokens.modify(userId, (user) => [undefined, user], { promote: true }))
-    yield* events.publish(userId, { _tag: "Switched" })
+    const switched = { _tag: "Switched" } as const
+    yield* fromStore(operation)(
+      tokens.modify(userId, (user) => [undefined, user], { promote: true, announce: () => [switched] })
+    )
+    yield* events.publish(userId, switched)
     return handle(userId)
   })
 

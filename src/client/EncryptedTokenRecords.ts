@@ -111,19 +111,18 @@ const make = Effect.fnUntraced(function* ({ allowUnencrypted = false, keys }: Op
   })
 
   return TokenRecords.of({
-    ids: (appId) => inner.ids(appId),
-    setAside: (appId, id, revision) => inner.setAside(appId, id, revision),
+    ...inner,
     read: Effect.fnUntraced(function* (appId, id) {
       const record = yield* inner.read(appId, id)
       if (Option.isNone(record)) return record
       const text = yield* open(ownerOf(appId, id), record.value.text)
       return Option.some({ text: Option.getOrElse(text, () => ""), revision: record.value.revision })
     }),
-    replace: Effect.fnUntraced(function* (appId, id, revision, text) {
+    replace: Effect.fnUntraced(function* (appId, id, revision, text, note) {
       const sealed = Option.isSome(text)
         ? Option.some(yield* Effect.mapError(seal(ownerOf(appId, id), text.value), failed))
         : text
-      return yield* inner.replace(appId, id, revision, sealed)
+      return yield* inner.replace(appId, id, revision, sealed, note)
     })
   })
 })

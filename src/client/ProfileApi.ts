@@ -56,10 +56,14 @@ export class ProfileApi extends Context.Service<
           )
           const profile = fromAnswer(yield* decodeProfile(operation, body))
           const changed = yield* fromStore(operation)(
-            tokens.modify(userId, (user) => [
-              Option.isSome(user) && !Equal.equals(user.value.profile, profile),
-              Option.map(user, (user) => ({ ...user, profile }))
-            ])
+            tokens.modify(
+              userId,
+              (user) => [
+                Option.isSome(user) && !Equal.equals(user.value.profile, profile),
+                Option.map(user, (user) => ({ ...user, profile }))
+              ],
+              { announce: (changed) => (changed ? [{ _tag: "ProfileChanged", profile }] : []) }
+            )
           )
           if (changed) yield* events.publish(userId, { _tag: "ProfileChanged", profile })
           return profile

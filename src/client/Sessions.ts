@@ -22,6 +22,7 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -32,9 +33,11 @@ import { routes } from "../protocol/Routes.ts"
 import { accessTokenClaims } from "../protocol/Token.ts"
 import { AppServicesError, InvalidResponse, NotLoggedIn, SessionExpired } from "./AppServicesError.ts"
 import type { Reason } from "./AppServicesError.ts"
+import * as Changes from "./internal/changes.ts"
 import * as Deadlines from "./internal/deadlines.ts"
 import * as Gate from "./internal/gate.ts"
 import * as KeyedLock from "./internal/keyedLock.ts"
+import * as SharedUsers from "./internal/sharedUsers.ts"
 import * as SingleFlight from "./internal/singleFlight.ts"
 import * as Telemetry from "./internal/telemetry.ts"
 import * as Transitions from "./internal/transitions.ts"
@@ -171,6 +174,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const client = yield* ProtocolClient
   const events = yield* UserEvents
   const tokens = (yield* TokenStore).forApp(client.appId)
+  const together = tokens.shared ?? SharedUsers.alone(tokens)
   const locked = KeyedLock.make()
   const passing = yield* Gate.make
   const share = yield* SingleFlight.make<Session, AppServicesError>()
@@ -203,7 +207,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
           const changed = change(current)
           return [changed, changed.next]
         },
-        options
+        { ...options, announce: ({ announce }) => announce }
       )
       return Effect.flatMap(fromStore(operation)(modified), ({ announce, result }) =>
         Effect.as(
@@ -218,6 +222,15 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const sessionOf = Effect.fnUntraced(function* (operation: string, userId: string) {
     const { session } = yield* getUser(tokens, operation, userId)
     return session ?? (yield* new AppServicesError({ operation, reason: new NotLoggedIn({ userId }) }))
+  })
+
+  /** The session as the store has it now, or why there is none any more. */
+  const latestSession = Effect.fnUntraced(function* (operation: string, userId: string) {
+    const { ended, session } = yield* getUser({ get: together.latest }, operation, userId)
+    if (session !== undefined) return session
+    return yield* ended === "SessionExpired"
+      ? expired(operation, userId, { reason: new NotLoggedIn({ userId }) })
+      : new AppServicesError({ operation, reason: new NotLoggedIn({ userId }) })
   })
 
   const receive = Effect.fnUntraced(function* (
@@ -316,11 +329,17 @@ const make = Effect.fnUntraced(function* (options: Options) {
     (effect, userId) => locked(userId)(effect)
   )
 
-  /** The work behind a refresh: a session whose access token is another than `seen`. */
-  const renew = (operation: string, userId: string, seen: Redacted.Redacted) =>
-    Effect.flatMap(sessionOf(operation, userId), (session) =>
-      Transitions.same(session.accessToken, seen) ? fetchSession(operation, userId, session) : Effect.succeed(session)
+  /** The work behind a refresh: a session whose access token is another than `seen`, whichever process fetches it. */
+  const renew = (operation: string, userId: string, seen: Redacted.Redacted) => {
+    const look = Effect.map(latestSession(operation, userId), (session) =>
+      Transitions.same(session.accessToken, seen) ? Result.fail(session) : Result.succeed(session)
     )
+    return Effect.catchTag(
+      together.exclusively(userId, look, (session) => fetchSession(operation, userId, session)),
+      "TokenStoreError",
+      (error) => fromStore(operation)(Effect.fail(error))
+    )
+  }
 
   /** Waits for a session whose access token is another than `seen`; all who come meanwhile wait for the same. */
   const newerThan = Effect.fnUntraced(
@@ -384,6 +403,19 @@ const make = Effect.fnUntraced(function* (options: Options) {
   if (options.keepAlive === true) {
     const users = yield* Effect.orElseSucceed(tokens.userIds, (): ReadonlyArray<string> => [])
     yield* Effect.forEach(users, (userId) => kept.start(userId, keep(userId)), { discard: true })
+  }
+
+  if (tokens.shared !== undefined) {
+    yield* Changes.listen(tokens.shared.changes, ({ events: changed, userId }) =>
+      Effect.gen(function* () {
+        for (const event of changed) {
+          if (event._tag === "LoggedIn" && options.keepAlive === true) yield* kept.start(userId, keep(userId))
+          // what this process made of an earlier session holds for that one only
+          if (event._tag !== "Switched" && event._tag !== "ProfileChanged") forget(userId)
+          yield* events.publish(userId, event)
+        }
+      }).pipe(locked(userId))
+    )
   }
 
   return Sessions.of({

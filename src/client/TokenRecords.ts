@@ -12,6 +12,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import * as KeyedLock from "./internal/keyedLock.ts"
 
 /**
@@ -37,6 +39,42 @@ export interface TokenRecord {
 }
 
 /**
+ * What somebody wrote beside a change of a record.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TokenNotice {
+  readonly id: string
+  readonly note: string
+}
+
+/**
+ * What an engine offers whose records several processes share: `RedisTokenRecords`, `SqlTokenRecords`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SharedTokenRecords {
+  /** A random name of this process in notes and leases. */
+  readonly process: string
+  /** For how long what was read is good without another look, in milliseconds: the bound on a notice that was missed. */
+  readonly maxAge: number
+  /**
+   * Takes the lease of a record, unless another holder has it and its time is not over. Yields whether it did. Leases
+   * keep work from being done twice; what must not be overwritten is guarded by the revisions of `replace`.
+   */
+  acquire(appId: string, id: string, holder: string): Effect.Effect<boolean, TokenStoreError>
+  /** Gives a lease back, if this holder still has it. */
+  release(appId: string, id: string, holder: string): Effect.Effect<void, TokenStoreError>
+  /**
+   * The notes of all processes, this one too, from the moment the effect succeeds. A stream that ends or fails has lost
+   * touch: notes may have been missed.
+   */
+  notices(appId: string): Effect.Effect<Stream.Stream<TokenNotice, TokenStoreError>, TokenStoreError, Scope.Scope>
+}
+
+/**
  * @category services
  * @since 0.1.0
  */
@@ -46,18 +84,22 @@ export class TokenRecords extends Context.Service<
     read(appId: string, id: string): Effect.Effect<Option.Option<TokenRecord>, TokenStoreError>
     /**
      * Puts a text, or nothing, in the place of the record that has `revision`, or of nothing: atomically, and not at all
-     * if another one stands there. Yields whether it did.
+     * if another one stands there. Yields whether it did. A store that processes share sends `note` with the change, to
+     * all that listen, and no note without the change.
      */
     replace(
       appId: string,
       id: string,
       revision: Option.Option<string>,
-      text: Option.Option<string>
+      text: Option.Option<string>,
+      note?: string
     ): Effect.Effect<boolean, TokenStoreError>
     /** The ids of all records of an application, in any order. */
     ids(appId: string): Effect.Effect<ReadonlyArray<string>, TokenStoreError>
     /** Moves the record that has `revision`, since it cannot be read, out of the way without losing it. */
     setAside(appId: string, id: string, revision: string): Effect.Effect<void, TokenStoreError>
+    /** Absent where one process writes at a time. */
+    readonly shared?: SharedTokenRecords
   }
 >()("effect-app-services/client/TokenRecords") {
   /**

@@ -12,86 +12,17 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Schema from "effect/Schema"
-import { ProviderType } from "../protocol/Provider.ts"
-import { StoredProfile } from "./Profile.ts"
+import type * as Scope from "effect/Scope"
+import type { AppTokens } from "./AppTokens.ts"
+import * as Notes from "./internal/notes.ts"
+import * as SharedUsersOf from "./internal/sharedUsers.ts"
+import * as Views from "./internal/views.ts"
+import { StoredUser } from "./StoredUser.ts"
 import { TokenRecords } from "./TokenRecords.ts"
-import type { TokenStoreError } from "./TokenRecords.ts"
+import type { SharedTokenRecords } from "./TokenRecords.ts"
 
-/**
- * What makes a user logged in.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const Session = Schema.Struct({
-  accessToken: Schema.RedactedFromValue(Schema.String),
-  refreshToken: Schema.RedactedFromValue(Schema.String),
-  /** When the access token arrived, in milliseconds since the epoch by the clock of this process. */
-  receivedAt: Schema.Finite,
-  /** When it expires by the same clock: arrival plus the lifetime that the token states, whatever the host's clock says. */
-  expiresAt: Schema.Finite
-})
-
-/**
- * @category models
- * @since 0.1.0
- */
-export type Session = typeof Session.Type
-
-/**
- * One user of an application.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const StoredUser = Schema.Struct({
-  id: Schema.String,
-  /** How the user logged in first. */
-  providerType: ProviderType,
-  /** Whether other identities were added since: an anonymous user is anonymous no more then. */
-  linked: Schema.optionalKey(Schema.Boolean),
-  /** Absent while logged out. */
-  session: Schema.optionalKey(Session),
-  /** Why the last session ended; absent while logged in. */
-  ended: Schema.optionalKey(Schema.Literals(["LoggedOut", "SessionExpired"])),
-  deviceId: Schema.optionalKey(Schema.String),
-  /** As last fetched; absent until it is asked for. */
-  profile: Schema.optionalKey(StoredProfile)
-})
-
-/**
- * @category models
- * @since 0.1.0
- */
-export type StoredUser = typeof StoredUser.Type
-
-/**
- * The users of one application.
- *
- * @category models
- * @since 0.1.0
- */
-export interface AppTokens {
-  readonly get: (userId: string) => Effect.Effect<Option.Option<StoredUser>, TokenStoreError>
-  /**
-   * Replaces a user by what `change` makes of the present one, atomically: no other change of that user happens in
-   * between. `none` removes the user; a user that was not there becomes the most recent one. `change` may be run more
-   * than once.
-   */
-  readonly modify: <A>(
-    userId: string,
-    change: (current: Option.Option<StoredUser>) => readonly [result: A, next: Option.Option<StoredUser>],
-    options?: {
-      /** Makes the user the most recent one. */
-      readonly promote?: boolean
-    }
-  ) => Effect.Effect<A, TokenStoreError>
-  /** All users, most recent first. */
-  readonly userIds: Effect.Effect<ReadonlyArray<string>, TokenStoreError>
-  /** The id that the host gave this device. */
-  readonly deviceId: Effect.Effect<Option.Option<string>, TokenStoreError>
-  readonly setDeviceId: (deviceId: string) => Effect.Effect<void, TokenStoreError>
-}
+export { Session, StoredUser } from "./StoredUser.ts"
+export type { AppTokens, SharedChange, SharedUsers } from "./AppTokens.ts"
 
 /**
  * @category services
@@ -110,7 +41,15 @@ export class TokenStore extends Context.Service<
   /** Sessions in the records of a store of texts. */
   static readonly layerRecords: Layer.Layer<TokenStore, never, TokenRecords> = Layer.effect(
     this,
-    Effect.map(TokenRecords, (records) => ({ forApp: perApp((appId) => overRecords(records, appId)) }))
+    Effect.gen(function* () {
+      const records = yield* TokenRecords
+      const { shared } = records
+      if (shared === undefined) return { forApp: perApp((appId) => overRecords(records, appId)) }
+      const run = Effect.runSyncWith(yield* Effect.context<Scope.Scope>())
+      return {
+        forApp: perApp((appId) => overSharedRecords(records, shared, appId, run(Views.make(shared.maxAge))))
+      }
+    })
   )
 
   /** Sessions in a `KeyValueStore` that one process writes at a time; see `TokenRecords.layerKeyValueStore`. */
@@ -161,6 +100,37 @@ const encodeUser = Schema.encodeEffect(UserRecord)
 /** The id under which the device id is kept; no user has it. */
 const deviceRecord = "~device"
 
+const overSharedRecords = (
+  records: TokenRecords["Service"],
+  shared: SharedTokenRecords,
+  appId: string,
+  views: Views.Views
+): AppTokens => {
+  const tokens = overRecords(records, appId)
+  const latest: AppTokens["get"] = (userId) => views.through(userId, tokens.get(userId), (user) => user)
+  return {
+    ...tokens,
+    get: (userId) => views.get(userId, tokens.get(userId)),
+    modify: (userId, change, options) =>
+      Effect.map(
+        views.through(
+          userId,
+          tokens.modify(
+            userId,
+            (current) => {
+              const [result, next] = change(current)
+              return [{ result, next }, next]
+            },
+            { ...options, announce: ({ result }) => options?.announce?.(result) ?? [] }
+          ),
+          ({ next }) => next
+        ),
+        ({ result }) => result
+      ),
+    shared: SharedUsersOf.make(shared, appId, views, latest)
+  }
+}
+
 const overRecords = (records: TokenRecords["Service"], appId: string): AppTokens => {
   let lastRank = 0
   const nextRank = Effect.map(Clock.currentTimeMillis, (now) => (lastRank = Math.max(now, lastRank + 1)))
@@ -198,7 +168,8 @@ const overRecords = (records: TokenRecords["Service"], appId: string): AppTokens
             appId,
             userId,
             Option.map(present, ({ revision }) => revision),
-            text
+            text,
+            records.shared && Notes.encode(records.shared.process, options?.announce?.(result) ?? [])
           )
         )
           return result

@@ -4,7 +4,7 @@ import * as Redacted from "effect/Redacted"
 import type { ProviderType } from "../../protocol/Provider.ts"
 import type { AccessTokenClaims } from "../../protocol/Token.ts"
 import type { AppServicesError } from "../AppServicesError.ts"
-import type { Session, StoredUser } from "../TokenStore.ts"
+import type { Session, StoredUser } from "../StoredUser.ts"
 import type { UserEventPayload } from "../UserEvents.ts"
 
 /**
@@ -82,13 +82,22 @@ export const loggedIn =
     }
   }
 
-/** @internal */
+/**
+ * A new access token. One that came meanwhile, by a link or by a process that gave this one up, is newer and stays.
+ *
+ * @internal
+ */
 export const refreshed =
-  (old: Session, session: Session, changes: ReadonlyArray<UserEventPayload>) => (current: Stored) =>
-    ifStill(current, old, (user) => ({
-      user: { ...user, session },
-      announce: [{ _tag: "TokenRefreshed" }, ...changes]
-    }))
+  (old: Session, session: Session, changes: ReadonlyArray<UserEventPayload>) =>
+  (current: Stored): Change<Session | undefined> => {
+    const present = Option.isSome(current) ? current.value.session : undefined
+    return present !== undefined && !same(present.accessToken, old.accessToken)
+      ? nothing(current, present)
+      : ifStill(current, old, (user) => ({
+          user: { ...user, session },
+          announce: [{ _tag: "TokenRefreshed" }, ...changes]
+        }))
+  }
 
 /**
  * Another identity: the host has issued an access token that knows of it. A profile that does not is forgotten.

@@ -2,7 +2,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { AppServicesError, StoreUnavailable, UnknownUser } from "../AppServicesError.ts"
 import type { TokenStoreError } from "../TokenRecords.ts"
-import type { AppTokens, StoredUser } from "../TokenStore.ts"
+import type { AppTokens } from "../AppTokens.ts"
+import type { StoredUser } from "../StoredUser.ts"
 
 /**
  * Turns a failure of the token store into the SDK's error.
@@ -30,7 +31,7 @@ export const fromStore =
  * @internal
  */
 export const getUser = (
-  tokens: AppTokens,
+  tokens: Pick<AppTokens, "get">,
   operation: string,
   userId: string
 ): Effect.Effect<StoredUser, AppServicesError> =>

@@ -1,0 +1,235 @@
+/**
+ * The records of a token store in PostgreSQL, or what speaks its language, for any number of processes at once.
+ *
+ * @example
+ * ```ts
+ * import { TokenStore } from "effect-app-services"
+ * import * as SqlTokenRecords from "effect-app-services/client/SqlTokenRecords"
+ * import { Effect, Layer } from "effect"
+ * import { PgClient } from "@effect/sql-pg"
+ *
+ * // needs a `PgClient.layer({ url })`
+ * const Shared = TokenStore.layerRecords.pipe(
+ *   Layer.provide(Layer.unwrap(Effect.map(PgClient.PgClient, ({ listen }) => SqlTokenRecords.layer({ listen }))))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as SqlClient from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Statement } from "effect/sql/Statement"
+import * as Stream from "effect/Stream"
+import { millisOf, within } from "./internal/engine.ts"
+import type { Times } from "./internal/engine.ts"
+import { TokenRecords, TokenStoreError } from "./TokenRecords.ts"
+
+/**
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options extends Times {
+  /** What the names of the tables begin with: letters, digits and `_`. Default: `app_services`. */
+  readonly prefix?: string | undefined
+  /** Create what is missing of the schema when the layer is built. `false`: run `migrate` yourself. Default: `true`. */
+  readonly migrate?: boolean | undefined
+  /**
+   * Listens on a channel: `listen` of a `PgClient`. Without it no change is notified: other processes find it when what
+   * they know has reached `maxAge`.
+   */
+  readonly listen?:
+    | ((channel: string) => Effect.Effect<Queue.Dequeue<{ readonly payload: string }, SqlError>, SqlError, Scope.Scope>)
+    | undefined
+}
+
+/**
+ * Over the `SqlClient` below. Fails when an option cannot work, or the schema cannot be created.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options = {}): Layer.Layer<TokenRecords, TokenStoreError, SqlClient.SqlClient> =>
+  Layer.effect(TokenRecords, make(options)).pipe(Layer.provide(SecureRandom.layerWebCrypto))
+
+/** Of no meaning but to be the same in every process that creates the schema. */
+const migrationLock = 5_741_220_803
+
+const tablesOf = (prefix: string) => ({
+  records: `${prefix}_records`,
+  revision: `${prefix}_revision`,
+  setAside: `${prefix}_set_aside`,
+  leases: `${prefix}_leases`
+})
+
+const checkPrefix = (prefix: string) =>
+  /^[a-z_][a-z0-9_]{0,39}$/.test(prefix)
+    ? Effect.void
+    : Effect.fail(
+        new TokenStoreError({
+          message: "the prefix of the tables must be of at most 40 lower-case letters, digits and _"
+        })
+      )
+
+/**
+ * Creates what is missing of the schema; any number of processes may do so at once, one does it. It asks for the right
+ * to create tables only where there are none.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const migrate = ({ prefix = "app_services" }: Pick<Options, "prefix"> = {}): Effect.Effect<
+  void,
+  TokenStoreError,
+  SqlClient.SqlClient
+> =>
+  Effect.gen(function* () {
+    yield* checkPrefix(prefix)
+    const sql = (yield* SqlClient.SqlClient).withoutTransforms()
+    const { leases, records, revision, setAside } = tablesOf(prefix)
+    // the table that is created last tells of the others
+    const created = sql<{ found: boolean }>`SELECT to_regclass(${leases}) IS NOT NULL AS found`
+    if ((yield* created).some(({ found }) => found)) return
+    yield* Effect.gen(function* () {
+      // "IF NOT EXISTS" alone races: two that find nothing both create
+      yield* sql`SELECT pg_advisory_xact_lock(${migrationLock}::bigint)`
+      yield* sql`CREATE SEQUENCE IF NOT EXISTS ${sql(revision)}`
+      yield* sql`CREATE TABLE IF NOT EXISTS ${sql(records)} (
+        app text NOT NULL, id text NOT NULL, revision bigint NOT NULL, content text NOT NULL, PRIMARY KEY (app, id))`
+      yield* sql`CREATE TABLE IF NOT EXISTS ${sql(setAside)} (
+        app text NOT NULL, id text NOT NULL, revision bigint NOT NULL, content text NOT NULL,
+        since timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (app, id, revision))`
+      yield* sql`CREATE TABLE IF NOT EXISTS ${sql(leases)} (
+        app text NOT NULL, id text NOT NULL, holder text NOT NULL, until timestamptz NOT NULL, PRIMARY KEY (app, id))`
+    }).pipe(sql.withTransaction)
+  }).pipe(Effect.mapError((error) => (error instanceof TokenStoreError ? error : failed(error))))
+
+/** The database's own error may repeat the row, which holds tokens: its kind is said, and the driver's message. */
+const failed = ({ reason }: SqlError): TokenStoreError =>
+  new TokenStoreError({ message: `the database failed: ${reason._tag}${reason.message ? ` (${reason.message})` : ""}` })
+
+const Notice = Schema.fromJsonString(Schema.Struct({ app: Schema.String, id: Schema.String, note: Schema.String }))
+const decodeNotice = Schema.decodeUnknownOption(Notice)
+const encodeNotice = Schema.encodeSync(Notice)
+
+/** The database takes no longer ones; a change goes without, and is found by the age of what others know. */
+const longestNotice = 7_900
+
+const make = Effect.fnUntraced(function* ({
+  listen,
+  migrate: migrates = true,
+  prefix = "app_services",
+  ...times
+}: Options) {
+  const sql = (yield* SqlClient.SqlClient).withoutTransforms()
+  const { lease, maxAge, timeout } = yield* millisOf(times)
+  yield* checkPrefix(prefix)
+  const dialect = sql.onDialectOrElse({ pg: () => true, orElse: () => false })
+  if (!dialect) {
+    return yield* new TokenStoreError({
+      message:
+        "SqlTokenRecords needs PostgreSQL; for another database that one process uses at a time there is TokenRecords.layerKeyValueStore over KeyValueStore.layerSql"
+    })
+  }
+  if (migrates) yield* migrate({ prefix })
+  const process = yield* (yield* SecureRandom.SecureRandom).uuidV4()
+  const names = tablesOf(prefix)
+  const records = sql(names.records)
+  const channel = `${prefix}_notices`
+  const answered = <A>(operation: Effect.Effect<A, SqlError>) =>
+    within("the database", timeout)(Effect.mapError(operation, failed))
+  // a text of the database holds no zero character
+  const key = encodeURIComponent
+
+  /** A change and its notice are one statement, and so one transaction. Yields whether there was a change. */
+  const changed = (change: Statement<object>, notice: string) => {
+    const notified = listen !== undefined && notice !== "" && new TextEncoder().encode(notice).length <= longestNotice
+    return Effect.map(
+      answered(
+        notified
+          ? sql`WITH changed AS (${change}) SELECT pg_notify(${channel}, ${notice})::text AS sent FROM changed`
+          : sql`${change}`
+      ),
+      (rows) => rows.length > 0
+    )
+  }
+
+  return TokenRecords.of({
+    read: (appId, id) =>
+      Effect.map(
+        answered(
+          sql<{ revision: string; content: string }>`
+            SELECT revision::text AS revision, content FROM ${records} WHERE app = ${key(appId)} AND id = ${key(id)}`
+        ),
+        ([row]) => (row === undefined ? Option.none() : Option.some({ revision: row.revision, text: row.content }))
+      ),
+    replace: (appId, id, revision, text, note) => {
+      const [app, name] = [key(appId), key(id)]
+      const next = sql`nextval(${names.revision})`
+      const change = Option.match(revision, {
+        onNone: () =>
+          Option.isNone(text)
+            ? sql`SELECT 1 AS done WHERE NOT EXISTS (SELECT FROM ${records} WHERE app = ${app} AND id = ${name})`
+            : sql`INSERT INTO ${records} (app, id, revision, content) VALUES (${app}, ${name}, ${next}, ${text.value})
+                ON CONFLICT DO NOTHING RETURNING 1 AS done`,
+        onSome: (revision) =>
+          Option.isNone(text)
+            ? sql`DELETE FROM ${records} WHERE app = ${app} AND id = ${name} AND revision = ${revision}::bigint
+                RETURNING 1 AS done`
+            : sql`UPDATE ${records} SET revision = ${next}, content = ${text.value}
+                WHERE app = ${app} AND id = ${name} AND revision = ${revision}::bigint RETURNING 1 AS done`
+      })
+      return changed(change, note === undefined ? "" : encodeNotice({ app: appId, id, note }))
+    },
+    ids: (appId) =>
+      Effect.map(answered(sql<{ id: string }>`SELECT id FROM ${records} WHERE app = ${key(appId)}`), (rows) =>
+        rows.map(({ id }) => decodeURIComponent(id))
+      ),
+    setAside: (appId, id, revision) =>
+      Effect.asVoid(
+        answered(sql`
+          WITH taken AS (
+            DELETE FROM ${records} WHERE app = ${key(appId)} AND id = ${key(id)} AND revision = ${revision}::bigint
+            RETURNING app, id, revision, content)
+          INSERT INTO ${sql(names.setAside)} (app, id, revision, content) SELECT * FROM taken`)
+      ),
+    shared: {
+      process,
+      maxAge,
+      acquire: (appId, id, holder) =>
+        Effect.map(
+          answered(sql`
+            INSERT INTO ${sql(names.leases)} AS held (app, id, holder, until)
+            VALUES (${key(appId)}, ${key(id)}, ${holder}, clock_timestamp() + ${lease} * interval '1 millisecond')
+            ON CONFLICT (app, id) DO UPDATE SET holder = excluded.holder, until = excluded.until
+            WHERE held.until < clock_timestamp() RETURNING 1 AS taken`),
+          (rows) => rows.length > 0
+        ),
+      release: (appId, id, holder) =>
+        Effect.asVoid(
+          answered(sql`DELETE FROM ${sql(names.leases)}
+            WHERE app = ${key(appId)} AND id = ${key(id)} AND holder = ${holder}`)
+        ),
+      notices: (appId) =>
+        listen === undefined
+          ? Effect.succeed(Stream.never)
+          : Effect.map(Effect.mapError(listen(channel), failed), (queue) =>
+              Stream.fromQueue(queue).pipe(
+                Stream.mapError(failed),
+                Stream.map(({ payload }) => decodeNotice(payload)),
+                Stream.flatMap((notice) =>
+                  Option.isSome(notice) && notice.value.app === appId
+                    ? Stream.succeed({ id: notice.value.id, note: notice.value.note })
+                    : Stream.empty
+                )
+              )
+            )
+    }
+  })
+})

@@ -1,0 +1,56 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { TokenStoreError } from "../TokenRecords.ts"
+
+/**
+ * How long processes that share an engine wait for it and for each other.
+ *
+ * @internal
+ */
+export interface Times {
+  /** How long an operation of the engine may take before it counts as failed. Default: 2 seconds. */
+  readonly timeout?: Duration.Input | undefined
+  /**
+   * How long a process may take for a refresh before the others no longer wait for it: by so much one that dies delays
+   * them. Choose more than the host takes. Default: 10 seconds.
+   */
+  readonly lease?: Duration.Input | undefined
+  /**
+   * For how long a session that was read is used without asking the engine again. Changes by other processes are heard
+   * at once; this bounds how long one that went unheard is not noticed. Default: 10 seconds.
+   */
+  readonly maxAge?: Duration.Input | undefined
+}
+
+/** @internal */
+export const millisOf = Effect.fnUntraced(function* ({ lease, maxAge, timeout }: Times) {
+  const times = { timeout: timeout ?? "2 seconds", lease: lease ?? "10 seconds", maxAge: maxAge ?? "10 seconds" }
+  const millis = (name: keyof typeof times) => {
+    const value = Duration.toMillis(Duration.fromInputUnsafe(times[name]))
+    return Number.isFinite(value) && value > 0
+      ? Effect.succeed(Math.ceil(value))
+      : Effect.fail(new TokenStoreError({ message: `${name} must be a finite time above zero` }))
+  }
+  return { timeout: yield* millis("timeout"), lease: yield* millis("lease"), maxAge: yield* millis("maxAge") }
+})
+
+/**
+ * Gives an operation of an engine its time. Whoever waits is answered when it is over, also where the operation itself
+ * cannot be interrupted, as a client that waits for an engine to confirm its cancellation.
+ *
+ * @internal
+ */
+export const within =
+  (engine: string, millis: number) =>
+  <A>(operation: Effect.Effect<A, TokenStoreError>): Effect.Effect<A, TokenStoreError> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.forkDetach(Effect.interruptible(operation), { startImmediately: true }), (fiber) =>
+        restore(
+          Effect.timeoutOrElse(Fiber.join(fiber), {
+            duration: millis,
+            orElse: () => Effect.fail(new TokenStoreError({ message: `${engine} did not answer within ${millis} ms` }))
+          })
+        ).pipe(Effect.ensuring(Effect.sync(() => fiber.interruptUnsafe())))
+      )
+    )
