@@ -1,38 +1,22 @@
 /** Token stores that many processes share, on real engines. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import * as NodeRedis from "@effect/platform-node/NodeRedis"
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Effect, Layer, Redacted } from "effect"
-import { EncryptedTokenRecords, type TokenRecords, TokenStore } from "effect-app-services"
+import { Effect, Layer, Option, Redacted } from "effect"
+import { Redis } from "effect/persistence"
+import { SqlClient } from "effect/sql"
+import { EncryptedTokenRecords, TokenRecords, TokenStore } from "effect-app-services"
 import * as RedisTokenRecords from "effect-app-services/client/RedisTokenRecords"
 import * as SqlTokenRecords from "effect-app-services/client/SqlTokenRecords"
 import { TokenStoreContract } from "effect-app-services/testing"
-import { type Engine, missing, startPostgres, startRedis } from "../support/engines.ts"
-
-type Records = Layer.Layer<TokenRecords, unknown>
-
-const engines = {
-  redis: {
-    start: startRedis,
-    records: ({ url }: Engine): Records =>
-      RedisTokenRecords.layer().pipe(Layer.provide(NodeRedis.layer({ url, disableOfflineQueue: true })))
-  },
-  postgres: {
-    start: startPostgres,
-    records: ({ url }: Engine): Records =>
-      Layer.unwrap(Effect.map(PgClient.PgClient, ({ listen }) => SqlTokenRecords.layer({ listen }))).pipe(
-        Layer.provide(PgClient.layer({ url: Redacted.make(url) }))
-      )
-  }
-}
+import type { Engine } from "../support/engines.ts"
+import { engines } from "../support/sharedRecords.ts"
 
 const keys = [{ id: "k", key: Redacted.make(Buffer.alloc(32, 1).toString("base64")) }] as const
 
-for (const [name, { records, start }] of Object.entries(engines)) {
-  const why = missing[name as keyof typeof missing]
-  if (why !== "") {
-    // loud in the list of tests; on a machine that checks changes it is a failure
-    it.skipIf(process.env["CI"] === undefined)(`${name}: not tested, since ${why}`, () => assert.fail(why))
+for (const [name, { missing, records, start }] of Object.entries(engines)) {
+  // loud in the list of tests; where changes are checked it is a failure
+  if (missing !== "") {
+    it.skipIf(process.env["CI"] === undefined)(`${name}: not tested, ${missing}`, () => assert.fail(missing))
     continue
   }
   describe(name, () => {
@@ -41,10 +25,132 @@ for (const [name, { records, start }] of Object.entries(engines)) {
       engine = await start()
     }, 60_000)
     afterAll(() => engine?.stop())
-    const Records = Layer.unwrap(Effect.sync(() => records(engine)))
+    const Records = Layer.unwrap(Effect.sync(() => records(engine.url)))
     const Encrypted = EncryptedTokenRecords.layer({ keys }).pipe(Layer.provide(Records))
 
     TokenStoreContract.suite(name, TokenStore.layerRecords.pipe(Layer.provide(Records)), it)
     TokenStoreContract.suite(`${name}, encrypted`, TokenStore.layerRecords.pipe(Layer.provide(Encrypted)), it)
+
+    it.live("a record is replaced by its revision alone, and no revision comes twice", () =>
+      Effect.gen(function* () {
+        const { read, replace } = yield* TokenRecords
+        const put = (revision: Option.Option<string>, text: Option.Option<string>) =>
+          replace("revisions", "a", revision, text)
+        const revision = Effect.map(
+          read("revisions", "a"),
+          Option.map(({ revision }) => revision)
+        )
+        assert.isTrue(yield* put(Option.none(), Option.some("same")))
+        const first = yield* revision
+        assert.isFalse(yield* put(Option.none(), Option.some("other")))
+        assert.isTrue(yield* put(first, Option.none()))
+        assert.isFalse(yield* put(first, Option.some("other")))
+        assert.isTrue(yield* put(Option.none(), Option.none()))
+        assert.isTrue(yield* put(Option.none(), Option.some("same")))
+        assert.notDeepEqual(yield* revision, first)
+        assert.isFalse(yield* put(first, Option.none()))
+        assert.strictEqual(Option.getOrThrow(yield* read("revisions", "a")).text, "same")
+      }).pipe(Effect.provide(Records))
+    )
+
+    it.live("a damaged record is set aside once, unless it was replaced meanwhile", () =>
+      Effect.gen(function* () {
+        const { ids, read, replace, setAside } = yield* TokenRecords
+        yield* replace("damaged", "a", Option.none(), Option.some("half a rec"))
+        const { revision } = Option.getOrThrow(yield* read("damaged", "a"))
+        yield* setAside("damaged", "a", "0")
+        assert.deepStrictEqual(yield* ids("damaged"), ["a"])
+        yield* setAside("damaged", "a", revision)
+        yield* setAside("damaged", "a", revision)
+        assert.deepStrictEqual(yield* ids("damaged"), [])
+      }).pipe(Effect.provide(Records))
+    )
+
+    it.live("a lease has one holder, who alone can give it back, and ends by itself", () =>
+      Effect.gen(function* () {
+        const { shared } = yield* TokenRecords
+        assert.isDefined(shared)
+        const acquire = (holder: string) => shared!.acquire("leases", "a", holder)
+        assert.deepStrictEqual(yield* Effect.all([acquire("x"), acquire("y")]), [true, false])
+        yield* shared!.release("leases", "a", "y")
+        assert.isFalse(yield* acquire("y"))
+        yield* shared!.release("leases", "a", "x")
+        assert.isTrue(yield* acquire("y"))
+        yield* Effect.sleep("400 millis")
+        assert.isTrue(yield* acquire("z"), "a lease of 300 ms is over")
+        yield* shared!.release("leases", "a", "y")
+        assert.isFalse(yield* acquire("x"), "who was late cannot give back another's")
+      }).pipe(Effect.provide(Layer.unwrap(Effect.sync(() => records(engine.url, { lease: "300 millis" })))))
+    )
   })
 }
+
+describe.skipIf(engines.postgres.missing !== "")("the schema", () => {
+  let engine: Engine
+  beforeAll(async () => {
+    engine = await engines.postgres.start()
+  }, 60_000)
+  afterAll(() => engine?.stop())
+
+  it.live("is created once by many that begin at the same time", () =>
+    Effect.gen(function* () {
+      const many = Effect.forEach(
+        Array.from({ length: 40 }),
+        () =>
+          Effect.provide(
+            TokenRecords.use(({ ids }) => ids("x")),
+            engines.postgres.records(engine.url),
+            { local: true }
+          ),
+        { concurrency: "unbounded" }
+      )
+      assert.lengthOf(yield* many, 40)
+    })
+  )
+
+  it.live("of a user who may not create tables is used as it is, and what is missing is said", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* SqlTokenRecords.migrate({ prefix: "given" })
+      yield* sql`CREATE ROLE guest LOGIN PASSWORD 'guest'`
+      yield* sql`GRANT ALL ON ALL TABLES IN SCHEMA public TO guest`
+      yield* sql`GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO guest`
+      const asGuest = (prefix: string) =>
+        TokenRecords.use(({ replace }) => replace("x", "a", Option.none(), Option.some("text"))).pipe(
+          Effect.provide(SqlTokenRecords.layer({ prefix }), { local: true }),
+          Effect.provide(PgClient.layer({ url: Redacted.make(engine.url.replace("tester:secret", "guest:guest")) }), {
+            local: true
+          })
+        )
+      assert.isTrue(yield* asGuest("given"))
+      assert.match(String(yield* Effect.flip(asGuest("other"))), /the database failed/)
+    }).pipe(Effect.provide(Layer.unwrap(Effect.sync(() => PgClient.layer({ url: Redacted.make(engine.url) })))))
+  )
+})
+
+describe("errors", () => {
+  const saying = (message: string, times: RedisTokenRecords.Options = {}) => {
+    const fail = Effect.fail(new Redis.RedisError({ cause: new Error(message) }))
+    const service = Redis.make({ send: () => fail, subscribe: () => fail, connect: fail })
+    return RedisTokenRecords.layer(times).pipe(Layer.provide(Layer.effect(Redis.Redis, service)))
+  }
+
+  it.live("name the engine and hold nothing of what was sent", () =>
+    Effect.gen(function* () {
+      const error = yield* TokenRecords.use(({ replace }) =>
+        Effect.flip(replace("x", "a", Option.none(), Option.some("a secret")))
+      ).pipe(Effect.provide(saying("ERR unknown command 'EVALSHA', with args beginning with: 'a secret'")))
+      assert.strictEqual(error.message, "Redis failed: ERR unknown command 'EVALSHA'")
+      assert.notInclude(JSON.stringify(error), "a secret")
+    })
+  )
+
+  it.live.each([{ lease: 0 }, { maxAge: "Infinity" }, { timeout: -1 }] as const)(
+    "an option that cannot work: %j",
+    (times) =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(Effect.provide(TokenRecords, saying("nothing", times)))
+        assert.include(String(error), Object.keys(times)[0])
+      })
+  )
+})

@@ -9,7 +9,8 @@ import { delimiter, join } from "node:path"
 /** A running engine. */
 export interface Engine {
   readonly port: number
-  readonly pid: number
+  /** To the engine and the processes it has started. */
+  readonly signal: (signal: NodeJS.Signals) => void
   readonly url: string
   /** Stops it at once, as a crash does, and starts it again on the same port over the same files. */
   readonly restart: () => Promise<void>
@@ -78,8 +79,9 @@ const start = async (options: {
   await up()
   return {
     port,
-    get pid() {
-      return child.pid!
+    signal: (signal) => {
+      const { stdout } = spawnSync("ps", ["-o", "pid=", "--ppid", String(child.pid)], { encoding: "utf8" })
+      for (const pid of [child.pid!, ...stdout.split("\n").map(Number)]) if (pid > 0) process.kill(pid, signal)
     },
     url: options.url(port),
     restart: async () => {

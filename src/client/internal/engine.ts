@@ -1,6 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import { TokenStoreError } from "../TokenRecords.ts"
 
 /**
@@ -9,7 +10,7 @@ import { TokenStoreError } from "../TokenRecords.ts"
  * @internal
  */
 export interface Times {
-  /** How long an operation of the engine may take before it counts as failed. Default: 2 seconds. */
+  /** How long an operation of the engine may take before it counts as failed. Default: 5 seconds. */
   readonly timeout?: Duration.Input | undefined
   /**
    * How long a process may take for a refresh before the others no longer wait for it: by so much one that dies delays
@@ -25,9 +26,9 @@ export interface Times {
 
 /** @internal */
 export const millisOf = Effect.fnUntraced(function* ({ lease, maxAge, timeout }: Times) {
-  const times = { timeout: timeout ?? "2 seconds", lease: lease ?? "10 seconds", maxAge: maxAge ?? "10 seconds" }
+  const times = { timeout: timeout ?? "5 seconds", lease: lease ?? "10 seconds", maxAge: maxAge ?? "10 seconds" }
   const millis = (name: keyof typeof times) => {
-    const value = Duration.toMillis(Duration.fromInputUnsafe(times[name]))
+    const value = Option.match(Duration.fromInput(times[name]), { onNone: () => 0, onSome: Duration.toMillis })
     return Number.isFinite(value) && value > 0
       ? Effect.succeed(Math.ceil(value))
       : Effect.fail(new TokenStoreError({ message: `${name} must be a finite time above zero` }))

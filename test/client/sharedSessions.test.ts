@@ -1,0 +1,311 @@
+/** What holds for the sessions of one process holds for several that share an engine. */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Logger, Option, Schedule, Stream } from "effect"
+import type { HttpClient } from "effect/http"
+import { AppServices, AuthApi, Credentials, TokenRecords, TokenStore, type UserEvent } from "effect-app-services"
+import type { Engine } from "../support/engines.ts"
+import { type Answer, host, type Seen, token } from "../support/scripted.ts"
+import { failure } from "../support/sdk.ts"
+import { engines } from "../support/sharedRecords.ts"
+
+let serial = 0
+
+/** A host whose logins answer with a token that has expired, unless told otherwise, and whose refreshes are counted. */
+const makeHost = (
+  options: { readonly lifetime?: number; readonly refresh?: (nth: number) => Effect.Effect<Answer> } = {}
+) => {
+  const counts = { refreshes: 0, tokens: [] as Array<string> }
+  const { layer } = host((request: Seen) => {
+    const bearer = request.headers["authorization"] ?? ""
+    if (request.path.endsWith("/login")) {
+      const user = `user-${++serial}-of-many`
+      return {
+        body: {
+          access_token: token({ sub: user, n: serial, exp: 1_000 + (options.lifetime ?? 0) }),
+          refresh_token: token({ sub: user, n: serial, typ: "refresh" }),
+          user_id: user,
+          device_id: "5f1d7f3e9c1b2a0012345678"
+        }
+      }
+    }
+    if (request.path.endsWith("/auth/session") && request.method === "POST") {
+      const fresh: Answer = { status: 201, body: { access_token: token({ n: ++serial, of: bearer.length }) } }
+      counts.refreshes++
+      return options.refresh?.(counts.refreshes) ?? Effect.delay(Effect.succeed(fresh), "50 millis")
+    }
+    if (request.path.endsWith("/functions/call")) counts.tokens.push(bearer)
+    if (request.path.endsWith("/auth/profile"))
+      return { body: { identities: [], data: { name: "Zoë" }, type: "normal", user_id: "u" } }
+    return undefined
+  })
+  return { layer, counts }
+}
+
+const refused: Answer = { status: 401, body: { error: "invalid session", error_code: "InvalidSession" } }
+const logIn = AuthApi.use((auth) => auth.logIn(Credentials.apiKey("0123456789")))
+
+for (const [name, { missing, records, says, start }] of Object.entries(engines)) {
+  describe.skipIf(missing !== "")(name, () => {
+    let engine: Engine
+    beforeAll(async () => {
+      engine = await start()
+    }, 60_000)
+    afterAll(() => engine?.stop())
+
+    /** One process of a backend: services and connections of its own. */
+    const process = (
+      transport: Layer.Layer<HttpClient.HttpClient>,
+      times: Parameters<typeof records>[1] = {},
+      change: (records: TokenRecords["Service"]) => TokenRecords["Service"] = (records) => records
+    ) =>
+      Layer.build(
+        AppServices.layerNoDeps({
+          appId: "my-app",
+          baseUrl: "http://base.test",
+          retrySchedule: Schedule.recurs(0),
+          skipLocationRequest: true
+        }).pipe(
+          Layer.provide(transport),
+          Layer.provide(TokenStore.layerRecords),
+          Layer.provide(Layer.effect(TokenRecords, Effect.map(TokenRecords, change))),
+          Layer.provide(records(engine.url, times)),
+          Layer.provide(Logger.layer([])),
+          Layer.fresh
+        )
+      ).pipe(
+        Effect.map((context) => {
+          const on = <A, E>(effect: Effect.Effect<A, E, AppServices.Services>) => Effect.provideContext(effect, context)
+          return {
+            on,
+            user: (id: string) => on(AuthApi.use((auth) => auth.user(id))),
+            call: (id: string) =>
+              on(AuthApi.use((auth) => Effect.flatMap(auth.user(id), (user) => user.functions.sum(1, 2)))),
+            /** All events that come until the scope closes. */
+            events: on(
+              AuthApi.use((auth) =>
+                Effect.sync(() => {
+                  const events: Array<UserEvent> = []
+                  auth.addListener((event) => events.push(event))
+                  return events
+                })
+              )
+            )
+          }
+        })
+      )
+
+    const eventually = <A>(what: () => A | undefined | false) =>
+      Effect.suspend(() => Effect.fromOption(Option.fromUndefinedOr(what() || undefined))).pipe(
+        Effect.retry(Schedule.spaced("20 millis")),
+        Effect.timeout("15 seconds")
+      )
+
+    const of = (events: ReadonlyArray<UserEvent>, id: string) =>
+      events.filter(({ userId }) => userId === id).map(({ _tag }) => _tag)
+
+    it.live("many calls in several processes with an expired token: one refresh", () =>
+      Effect.gen(function* () {
+        const { counts, layer } = makeHost()
+        const processes = yield* Effect.all(Array.from({ length: 4 }, () => process(layer)))
+        const { id } = yield* processes[0]!.on(logIn)
+        const answers = yield* Effect.forEach(
+          processes.flatMap((it) => Array.from({ length: 100 }, () => it)),
+          (it) => it.call(id),
+          { concurrency: "unbounded" }
+        )
+        assert.lengthOf(answers, 400)
+        assert.strictEqual(counts.refreshes, 1)
+        assert.strictEqual(new Set(counts.tokens).size, 1)
+      })
+    )
+
+    it.live("what one process does is heard by the others, as the same events, once", () =>
+      Effect.gen(function* () {
+        const { layer } = makeHost({ lifetime: 1_800 })
+        const [a, b] = yield* Effect.all([process(layer), process(layer)])
+        const [mine, theirs] = [yield* a.events, yield* b.events]
+        const user = yield* a.on(logIn)
+        yield* user.refreshCustomData
+        yield* user.refreshProfile
+        // a profile is read by whoever hears of it, and is gone with its user
+        yield* eventually(() => of(theirs, user.id).includes("ProfileChanged"))
+        yield* a.on(AuthApi.use((auth) => auth.switchUser(user.id)))
+        yield* a.on(AuthApi.use((auth) => auth.removeUser(user.id)))
+        yield* eventually(() => of(theirs, user.id).includes("Removed"))
+        assert.deepStrictEqual(
+          of(theirs, user.id),
+          of(mine, user.id).filter((tag) => tag !== "RefreshStarted")
+        )
+        assert.includeMembers(of(theirs, user.id), [
+          "LoggedIn",
+          "TokenRefreshed",
+          "ProfileChanged",
+          "Switched",
+          "LoggedOut"
+        ])
+        assert.strictEqual(new Set(of(theirs, user.id)).size, of(theirs, user.id).length)
+      })
+    )
+
+    it.live("after a logout no process sends a token of that session, and a stream of states says so", () =>
+      Effect.gen(function* () {
+        const { counts, layer } = makeHost({ lifetime: 1_800 })
+        const [a, b] = yield* Effect.all([process(layer), process(layer, { maxAge: "1 hour" })])
+        const user = yield* a.on(logIn)
+        yield* b.call(user.id)
+        const there = yield* b.user(user.id)
+        const states = yield* Effect.forkScoped(
+          Stream.runCollect(Stream.takeUntil(there.states, ({ _tag }) => _tag === "LoggedOut")),
+          { startImmediately: true }
+        )
+        const heard = yield* b.events
+        yield* user.logOut
+        yield* eventually(() => of(heard, user.id).includes("LoggedOut"))
+        const sent = counts.tokens.length
+        assert.strictEqual((yield* failure(b.call(user.id))).reason._tag, "NotLoggedIn")
+        assert.lengthOf(counts.tokens, sent)
+        assert.strictEqual((yield* Effect.timeout(Fiber.join(states), "5 seconds")).at(-1)?._tag, "LoggedOut")
+      })
+    )
+
+    it.live("a notice that is missed is made up for when what is known has its age", () =>
+      Effect.gen(function* () {
+        const { layer } = makeHost({ lifetime: 1_800 })
+        const a = yield* process(layer)
+        const b = yield* process(layer, { maxAge: "200 millis" }, (records) => ({
+          ...records,
+          shared: { ...records.shared!, notices: () => Effect.succeed(Stream.never) }
+        }))
+        const user = yield* a.on(logIn)
+        yield* b.call(user.id)
+        yield* user.logOut
+        yield* Effect.sleep("250 millis")
+        assert.strictEqual((yield* failure(b.call(user.id))).reason._tag, "NotLoggedIn")
+      })
+    )
+
+    it.live("a call whose token is known asks the engine nothing", () =>
+      Effect.gen(function* () {
+        let asked = 0
+        const counting = (records: TokenRecords["Service"]): TokenRecords["Service"] => ({
+          ...records,
+          read: (...args) =>
+            Effect.andThen(
+              Effect.sync(() => asked++),
+              records.read(...args)
+            )
+        })
+        const { counts, layer } = makeHost({ lifetime: 1_800 })
+        const a = yield* process(layer, { maxAge: "1 hour" }, counting)
+        const { id } = yield* a.on(logIn)
+        const before = asked
+        yield* Effect.forEach(Array.from({ length: 50 }), () => a.call(id))
+        assert.strictEqual(asked, before)
+        assert.lengthOf(counts.tokens, 50)
+      })
+    )
+
+    it.live("a process that dies while it refreshes delays the others by its lease", () =>
+      Effect.gen(function* () {
+        const { counts, layer } = makeHost()
+        const a = yield* process(layer, { lease: "1 second" })
+        const { id } = yield* a.on(logIn)
+        const dead = yield* Layer.build(Layer.fresh(records(engine.url, { lease: "1 second" })))
+        const taken = yield* Effect.provideContext(
+          TokenRecords.use(({ shared }) => shared!.acquire("my-app", id, "dead")),
+          dead
+        )
+        assert.isTrue(taken)
+        assert.strictEqual(yield* a.call(id), 42)
+        assert.strictEqual(counts.refreshes, 1)
+      })
+    )
+
+    it.live("a process that is late with its refresh does not overwrite what came after it", () =>
+      Effect.gen(function* () {
+        const { counts, layer } = makeHost({
+          refresh: (nth) =>
+            Effect.delay(
+              Effect.succeed({ status: 201, body: { access_token: token({ nth, n: ++serial }) } }),
+              nth === 1 ? "1500 millis" : "10 millis"
+            )
+        })
+        const [a, b] = yield* Effect.all([
+          process(layer, { lease: "300 millis" }),
+          process(layer, { lease: "300 millis" })
+        ])
+        const { id } = yield* a.on(logIn)
+        const late = yield* Effect.forkScoped(a.call(id), { startImmediately: true })
+        yield* eventually(() => counts.refreshes === 1)
+        yield* b.call(id)
+        assert.strictEqual(counts.refreshes, 2)
+        assert.strictEqual(yield* Effect.timeout(Fiber.join(late), "10 seconds"), 42)
+        yield* b.call(id)
+        assert.strictEqual(new Set(counts.tokens).size, 1, "all calls were made with the token of the second refresh")
+      })
+    )
+
+    it.live("a session that the host ends is over in every process that waits", () =>
+      Effect.gen(function* () {
+        const { counts, layer } = makeHost({ refresh: () => Effect.delay(Effect.succeed(refused), "200 millis") })
+        const [a, b] = yield* Effect.all([process(layer), process(layer)])
+        const { id } = yield* a.on(logIn)
+        const heard = yield* b.events
+        const errors = yield* Effect.forEach([a, b, a, b], (it) => failure(it.call(id)), { concurrency: "unbounded" })
+        assert.deepStrictEqual(
+          errors.map(({ reason }) => reason._tag),
+          Array.from({ length: 4 }, () => "SessionExpired")
+        )
+        assert.strictEqual(counts.refreshes, 1)
+        yield* eventually(() => of(heard, id).includes("SessionExpired"))
+      })
+    )
+
+    it.live(
+      "an engine that hangs: calls with a good token go on, the rest fails and says why, and all is well after",
+      () =>
+        Effect.gen(function* () {
+          const { layer } = makeHost({ lifetime: 1_800 })
+          const times = { timeout: "500 millis", maxAge: "100 millis" } as const
+          const [a, b] = yield* Effect.all([process(layer, times), process(layer, times)])
+          const user = yield* a.on(logIn)
+          yield* b.call(user.id)
+          yield* Effect.sync(() => engine.signal("SIGSTOP"))
+          yield* Effect.sleep("150 millis")
+          yield* Effect.forEach([a, b], (it) => Effect.forEach(Array.from({ length: 20 }), () => it.call(user.id)), {
+            concurrency: 2
+          })
+          const error = yield* failure(a.on(logIn))
+          assert.strictEqual(error.reason._tag, "StoreUnavailable")
+          assert.isTrue(error.retryable)
+          assert.include(error.message, says)
+          yield* Effect.sync(() => engine.signal("SIGCONT"))
+          const again = yield* Effect.retry(a.on(logIn), Schedule.spaced("200 millis")).pipe(
+            Effect.timeout("15 seconds")
+          )
+          assert.strictEqual(yield* b.call(again.id), 42)
+          assert.strictEqual(yield* b.call(user.id), 42)
+        })
+    )
+
+    it.live("an engine that crashes and starts again: no session is lost, and changes are heard again", () =>
+      Effect.gen(function* () {
+        const { layer } = makeHost({ lifetime: 1_800 })
+        const [a, b] = yield* Effect.all([process(layer), process(layer)])
+        const user = yield* a.on(logIn)
+        yield* b.call(user.id)
+        const heard = yield* b.events
+        yield* Effect.promise(() => engine.restart())
+        yield* Effect.retry(b.call(user.id), Schedule.spaced("100 millis")).pipe(Effect.timeout("15 seconds"))
+        // each login is a change; one is heard as soon as both have found the engine again
+        yield* Effect.ignore(a.on(logIn)).pipe(
+          Effect.andThen(Effect.sleep("200 millis")),
+          Effect.repeat({ while: () => heard.length === 0 }),
+          Effect.timeout("15 seconds")
+        )
+        yield* Effect.retry(user.logOut, Schedule.spaced("100 millis")).pipe(Effect.timeout("15 seconds"))
+        yield* eventually(() => of(heard, user.id).includes("LoggedOut"))
+      })
+    )
+  })
+}
