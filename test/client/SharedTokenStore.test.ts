@@ -33,11 +33,11 @@ for (const [name, { missing, records, start }] of Object.entries(engines)) {
 
     it.live("a record is replaced by its revision alone, and no revision comes twice", () =>
       Effect.gen(function* () {
-        const { read, replace } = yield* TokenRecords
+        const records = yield* TokenRecords
         const put = (revision: Option.Option<string>, text: Option.Option<string>) =>
-          replace("revisions", "a", revision, text)
+          records.replace("revisions", "a", revision, text)
         const revision = Effect.map(
-          read("revisions", "a"),
+          records.read("revisions", "a"),
           Option.map(({ revision }) => revision)
         )
         assert.isTrue(yield* put(Option.none(), Option.some("same")))
@@ -49,36 +49,36 @@ for (const [name, { missing, records, start }] of Object.entries(engines)) {
         assert.isTrue(yield* put(Option.none(), Option.some("same")))
         assert.notDeepEqual(yield* revision, first)
         assert.isFalse(yield* put(first, Option.none()))
-        assert.strictEqual(Option.getOrThrow(yield* read("revisions", "a")).text, "same")
+        assert.strictEqual(Option.getOrThrow(yield* records.read("revisions", "a")).text, "same")
       }).pipe(Effect.provide(Records))
     )
 
     it.live("a damaged record is set aside once, unless it was replaced meanwhile", () =>
       Effect.gen(function* () {
-        const { ids, read, replace, setAside } = yield* TokenRecords
-        yield* replace("damaged", "a", Option.none(), Option.some("half a rec"))
-        const { revision } = Option.getOrThrow(yield* read("damaged", "a"))
-        yield* setAside("damaged", "a", "0")
-        assert.deepStrictEqual(yield* ids("damaged"), ["a"])
-        yield* setAside("damaged", "a", revision)
-        yield* setAside("damaged", "a", revision)
-        assert.deepStrictEqual(yield* ids("damaged"), [])
+        const records = yield* TokenRecords
+        yield* records.replace("damaged", "a", Option.none(), Option.some("half a rec"))
+        const { revision } = Option.getOrThrow(yield* records.read("damaged", "a"))
+        yield* records.setAside("damaged", "a", "0")
+        assert.deepStrictEqual(yield* records.ids("damaged"), ["a"])
+        yield* records.setAside("damaged", "a", revision)
+        yield* records.setAside("damaged", "a", revision)
+        assert.deepStrictEqual(yield* records.ids("damaged"), [])
       }).pipe(Effect.provide(Records))
     )
 
     it.live("a lease has one holder, who alone can give it back, and ends by itself", () =>
       Effect.gen(function* () {
         const { shared } = yield* TokenRecords
-        assert.isDefined(shared)
-        const acquire = (holder: string) => shared!.acquire("leases", "a", holder)
+        assert(shared !== undefined)
+        const acquire = (holder: string) => shared.acquire("leases", "a", holder)
         assert.deepStrictEqual(yield* Effect.all([acquire("x"), acquire("y")]), [true, false])
-        yield* shared!.release("leases", "a", "y")
+        yield* shared.release("leases", "a", "y")
         assert.isFalse(yield* acquire("y"))
-        yield* shared!.release("leases", "a", "x")
+        yield* shared.release("leases", "a", "x")
         assert.isTrue(yield* acquire("y"))
         yield* Effect.sleep("400 millis")
         assert.isTrue(yield* acquire("z"), "a lease of 300 ms is over")
-        yield* shared!.release("leases", "a", "y")
+        yield* shared.release("leases", "a", "y")
         assert.isFalse(yield* acquire("x"), "who was late cannot give back another's")
       }).pipe(Effect.provide(Layer.unwrap(Effect.sync(() => records(engine.url, { lease: "300 millis" })))))
     )
@@ -98,7 +98,7 @@ describe.skipIf(engines.postgres.missing !== "")("the schema", () => {
         Array.from({ length: 40 }),
         () =>
           Effect.provide(
-            TokenRecords.use(({ ids }) => ids("x")),
+            TokenRecords.use((records) => records.ids("x")),
             engines.postgres.records(engine.url),
             { local: true }
           ),
@@ -116,7 +116,7 @@ describe.skipIf(engines.postgres.missing !== "")("the schema", () => {
       yield* sql`GRANT ALL ON ALL TABLES IN SCHEMA public TO guest`
       yield* sql`GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO guest`
       const asGuest = (prefix: string) =>
-        TokenRecords.use(({ replace }) => replace("x", "a", Option.none(), Option.some("text"))).pipe(
+        TokenRecords.use((records) => records.replace("x", "a", Option.none(), Option.some("text"))).pipe(
           Effect.provide(SqlTokenRecords.layer({ prefix }), { local: true }),
           Effect.provide(PgClient.layer({ url: Redacted.make(engine.url.replace("tester:secret", "guest:guest")) }), {
             local: true
@@ -137,8 +137,8 @@ describe("errors", () => {
 
   it.live("name the engine and hold nothing of what was sent", () =>
     Effect.gen(function* () {
-      const error = yield* TokenRecords.use(({ replace }) =>
-        Effect.flip(replace("x", "a", Option.none(), Option.some("a secret")))
+      const error = yield* TokenRecords.use((records) =>
+        Effect.flip(records.replace("x", "a", Option.none(), Option.some("a secret")))
       ).pipe(Effect.provide(saying("ERR unknown command 'EVALSHA', with args beginning with: 'a secret'")))
       assert.strictEqual(error.message, "Redis failed: ERR unknown command 'EVALSHA'")
       assert.notInclude(JSON.stringify(error), "a secret")

@@ -107,7 +107,7 @@ for (const [name, { missing, records, says, start }] of Object.entries(engines))
       Effect.gen(function* () {
         const { counts, layer } = makeHost()
         const processes = yield* Effect.all(Array.from({ length: 4 }, () => process(layer)))
-        const { id } = yield* processes[0]!.on(logIn)
+        const { id } = yield* processes[0].on(logIn)
         const answers = yield* Effect.forEach(
           processes.flatMap((it) => Array.from({ length: 100 }, () => it)),
           (it) => it.call(id),
