@@ -12,6 +12,8 @@ export interface Engine {
   /** To the engine and the processes it has started. */
   readonly signal: (signal: NodeJS.Signals) => void
   readonly url: string
+  /** Cuts the connections of all clients. */
+  readonly cut: () => Promise<void>
   /** Stops it at once, as a crash does, and starts it again on the same port over the same files. */
   readonly restart: () => Promise<void>
   readonly stop: () => Promise<void>
@@ -50,11 +52,18 @@ const ordinary = (): { uid: number; gid: number } | undefined => {
   return { uid: Number(id("-u")), gid: Number(id("-g")) }
 }
 
+const childrenOf = ({ pid }: ChildProcess): ReadonlyArray<number> =>
+  spawnSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" })
+    .stdout.split("\n")
+    .map(Number)
+    .filter((pid) => pid > 0)
+
 const start = async (options: {
   readonly url: (port: number) => string
   readonly folder: string
   readonly spawn: (port: number) => ChildProcess
   readonly isReady: (port: number) => boolean
+  readonly cut: (port: number, children: ReadonlyArray<number>) => void
 }): Promise<Engine> => {
   const port = await freePort()
   let child: ChildProcess
@@ -80,9 +89,9 @@ const start = async (options: {
   return {
     port,
     signal: (signal) => {
-      const { stdout } = spawnSync("ps", ["-o", "pid=", "--ppid", String(child.pid)], { encoding: "utf8" })
-      for (const pid of [child.pid!, ...stdout.split("\n").map(Number)]) if (pid > 0) process.kill(pid, signal)
+      for (const pid of [child.pid!, ...childrenOf(child)]) process.kill(pid, signal)
     },
+    cut: async () => options.cut(port, childrenOf(child)),
     url: options.url(port),
     restart: async () => {
       await down("SIGKILL")
@@ -112,7 +121,11 @@ export const startRedis = (): Promise<Engine> => {
         redisBinary!,
         `--port ${port} --bind 127.0.0.1 --dir ${folder} --save  --appendonly yes --appendfsync always`.split(" ")
       ),
-    isReady: (port) => answers(port, Buffer.from("PING\r\n").toString("hex"), /PONG/)
+    isReady: (port) => answers(port, Buffer.from("PING\r\n").toString("hex"), /PONG/),
+    cut: (port) => {
+      for (const type of ["normal", "pubsub"])
+        answers(port, Buffer.from(`CLIENT KILL TYPE ${type}\r\n`).toString("hex"), /:/)
+    }
   })
 }
 
@@ -140,6 +153,13 @@ export const startPostgres = (): Promise<Engine> => {
         { ...user, cwd: folder }
       ),
     // a request for encryption is answered by one letter as soon as the server listens, a login only when it is up
+    // the process of a connection has its user in its title
+    cut: (_, children) => {
+      for (const pid of children) {
+        const { stdout } = spawnSync("ps", ["-o", "args=", "-p", String(pid)], { encoding: "utf8" })
+        if (stdout.includes("tester")) process.kill(pid, "SIGTERM")
+      }
+    },
     isReady: (port) =>
       answers(port, Buffer.from("\0\0\0\x20\0\x03\0\0user\0tester\0database\0x\0\0", "latin1").toString("hex"), /^R/)
   })

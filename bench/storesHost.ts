@@ -1,0 +1,60 @@
+/** A host of the protocol on a socket, that counts. */
+import { accessToken, subject } from "./host.ts"
+import { createServer } from "node:http"
+
+export interface Host {
+  readonly url: string
+  refreshes: number
+  /** Calls that came with another user's token than the one they were made for. */
+  wrong: number
+  /** The last token that was issued to a user. */
+  readonly issued: Map<string, string>
+  latency: number
+  /** In seconds. */
+  lifetime: number
+  /** Called when a refresh arrives, before it is answered. */
+  onRefresh: (user: string) => void
+  readonly close: () => Promise<void>
+}
+
+export const startHost = async (): Promise<Host> => {
+  const server = createServer((request, response) => {
+    let body = ""
+    request.on("data", (chunk: Buffer) => (body += chunk.toString()))
+    request.on("end", () => {
+      const user = subject(request.headers.authorization ?? "")
+      const say = (status: number, answer: unknown) =>
+        response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(answer))
+      if (!request.url?.endsWith("/session")) {
+        if (!body.includes(`"${user}"`)) host.wrong++
+        say(200, user)
+        return
+      }
+      host.refreshes++
+      host.onRefresh(user)
+      setTimeout(() => {
+        const token = accessToken(user, host.lifetime)
+        host.issued.set(user, token)
+        say(201, { access_token: token })
+      }, host.latency)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const address = server.address()
+  const port = typeof address === "object" && address !== null ? address.port : 0
+  const host: Host = {
+    url: `http://127.0.0.1:${port}`,
+    refreshes: 0,
+    wrong: 0,
+    latency: 20,
+    lifetime: 1800,
+    issued: new Map(),
+    onRefresh: () => {},
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections()
+        server.close(() => resolve())
+      })
+  }
+  return host
+}
