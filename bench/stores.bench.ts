@@ -30,6 +30,12 @@ const shuffled = <A>(all: ReadonlyArray<A>) =>
 const sleep = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
 const sum = (outcomes: ReadonlyArray<Outcome>, of: (outcome: Outcome) => number) =>
   outcomes.reduce((total, outcome) => total + of(outcome), 0)
+/** How many of each kind; nothing where there were none. */
+const errorsOf = (outcomes: ReadonlyArray<Outcome>): string => {
+  const errors: Record<string, number> = {}
+  for (const it of outcomes) for (const [tag, n] of Object.entries(it.errors)) errors[tag] = (errors[tag] ?? 0) + n
+  return Object.keys(errors).length === 0 ? "" : `, errors ${JSON.stringify(errors)}`
+}
 const seconds = (millis: number) => `${(millis / 1000).toFixed(2)} s`
 
 const startWorker = async (options: Start) => {
@@ -93,7 +99,7 @@ const onEngine = async (name: keyof typeof engines, engine: Engine, host: Host) 
   const all = (workers: ReadonlyArray<Worker>, order: () => Order) =>
     Promise.all(workers.map((worker) => worker.order(order())))
 
-  const eight = await start(8, { maxAge: 60_000 })
+  const eight = await start(8, { maxAge: 600_000 })
   {
     const [id = ""] = await seedUsers(1)
     host.refreshes = 0
@@ -104,7 +110,7 @@ const onEngine = async (name: keyof typeof engines, engine: Engine, host: Host) 
     }))
     row(
       "8 processes × 500 concurrent calls, one user, token expired",
-      `${host.refreshes} refresh, ${sum(outcomes, (it) => it.answers)} answers`,
+      `${host.refreshes} refresh, ${sum(outcomes, (it) => it.answers)} answers${errorsOf(outcomes)}`,
       "1 refresh in all"
     )
     const again = await all(eight, () => ({
@@ -114,7 +120,7 @@ const onEngine = async (name: keyof typeof engines, engine: Engine, host: Host) 
     }))
     row(
       "4,000 calls whose token is known",
-      `${sum(again, (it) => it.reads)} requests of the engine, ${sum(again, (it) => it.answers)} answers`,
+      `${sum(again, (it) => it.reads)} requests of the engine, ${sum(again, (it) => it.answers)} answers${errorsOf(again)}`,
       "no round trip"
     )
   }
@@ -124,7 +130,7 @@ const onEngine = async (name: keyof typeof engines, engine: Engine, host: Host) 
     const outcomes = await all(eight, () => ({ _tag: "calls", users: shuffled(ids), concurrency: 100 }))
     row(
       "8 processes × 1,000 users, all expired, shuffled",
-      `${host.refreshes} refreshes, ${sum(outcomes, (it) => it.answers)} answers, ${host.wrong + sum(outcomes, (it) => it.wrong)} with another's token`,
+      `${host.refreshes} refreshes, ${sum(outcomes, (it) => it.answers)} answers, ${host.wrong + sum(outcomes, (it) => it.wrong)} with another's token${errorsOf(outcomes)}`,
       "1,000 refreshes, none with another's token"
     )
   }
@@ -187,14 +193,12 @@ const onEngine = async (name: keyof typeof engines, engine: Engine, host: Host) 
     const over = Date.now()
     const outcomes = await load
     host.lifetime = 1800
-    const errors: Record<string, number> = {}
-    for (const it of outcomes) for (const [tag, n] of Object.entries(it.errors)) errors[tag] = (errors[tag] ?? 0) + n
     const recovery = Math.max(0, ...outcomes.map((it) => it.lastError - over))
     const after = await all(workers.slice(0, 1), () => ({ _tag: "calls", users: ids, concurrency: 10 }))
     for (const worker of workers) worker.kill()
     row(
       `load of 4 processes, 50 users, tokens of 3 s: ${fault}`,
-      `${sum(outcomes, (it) => it.answers)} answers, errors ${JSON.stringify(errors)}, last error ${seconds(recovery)} after; ${sum(outcomes, (it) => it.wrong)} wrong, ${50 - sum(after, (it) => it.answers)} of 50 sessions lost`,
+      `${sum(outcomes, (it) => it.answers)} answers${errorsOf(outcomes)}, last error ${seconds(recovery)} after; ${sum(outcomes, (it) => it.wrong)} wrong, ${50 - sum(after, (it) => it.answers)} of 50 sessions lost`,
       "no lost session, no wrong answer"
     )
   }

@@ -39,7 +39,7 @@ export const startHost = async (): Promise<Host> => {
       }, host.latency)
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  await new Promise<void>((resolve) => server.listen({ port: 0, host: "127.0.0.1", backlog: 4_096 }, resolve))
   const address = server.address()
   const port = typeof address === "object" && address !== null ? address.port : 0
   const host: Host = {
