@@ -29,14 +29,14 @@ import * as Redis from "effect/persistence/Redis"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { millisOf, within } from "./internal/engine.ts"
-import type { Times } from "./internal/engine.ts"
 import { TokenRecords, TokenStoreError } from "./TokenRecords.ts"
+import type { SharingTimes } from "./TokenRecords.ts"
 
 /**
  * @category options
  * @since 0.1.0
  */
-export interface Options extends Times {
+export interface Options extends SharingTimes {
   /** What all keys begin with. Default: `app-services`. */
   readonly prefix?: string | undefined
 }

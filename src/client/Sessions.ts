@@ -31,8 +31,7 @@ import { noDeviceId } from "../protocol/Device.ts"
 import type { ProviderType } from "../protocol/Provider.ts"
 import { routes } from "../protocol/Routes.ts"
 import { accessTokenClaims } from "../protocol/Token.ts"
-import { AppServicesError, InvalidResponse, NotLoggedIn, SessionExpired } from "./AppServicesError.ts"
-import type { Reason } from "./AppServicesError.ts"
+import { AppServicesError, InvalidResponse, NotLoggedIn } from "./AppServicesError.ts"
 import * as Changes from "./internal/changes.ts"
 import * as Deadlines from "./internal/deadlines.ts"
 import * as Gate from "./internal/gate.ts"
@@ -42,6 +41,7 @@ import * as SingleFlight from "./internal/singleFlight.ts"
 import * as Telemetry from "./internal/telemetry.ts"
 import * as Transitions from "./internal/transitions.ts"
 import { fromStore, getUser } from "./internal/users.ts"
+import { expired, isOver, isStaleToken, isVerdict } from "./internal/verdicts.ts"
 import { decodeAnswer, ProtocolClient } from "./ProtocolClient.ts"
 import { TokenStore } from "./TokenStore.ts"
 import type { Session, StoredUser } from "./TokenStore.ts"
@@ -125,31 +125,6 @@ export class Sessions extends Context.Service<
 }
 
 const decodeRefreshed = decodeAnswer(Answers.Refreshed)
-
-/** Whether a new access token may mend a refusal: the code of the protocol, or the text some hosts send instead. */
-const isStaleToken = ({ reason }: AppServicesError): boolean =>
-  reason._tag === "Unauthorized" && (reason.code === "InvalidSession" || reason.serverMessage === "unauthorized")
-
-/** Whether the host has spoken about the refresh token itself; a proxy's page in its place has not. */
-const isVerdict = ({ reason }: AppServicesError): boolean =>
-  (reason._tag === "Unauthorized" || (reason._tag === "RequestRejected" && reason.status === 403)) &&
-  (reason.code !== undefined || reason.serverMessage !== undefined)
-
-/** Whether there is nothing to refresh any more. */
-const isOver = ({ reason }: AppServicesError): boolean =>
-  reason._tag === "SessionExpired" || reason._tag === "NotLoggedIn" || reason._tag === "UnknownUser"
-
-const expired = (operation: string, userId: string, { reason }: { readonly reason: Reason }): AppServicesError =>
-  new AppServicesError({
-    operation,
-    reason: new SessionExpired({
-      userId,
-      status: "status" in reason ? reason.status : 401,
-      ...("code" in reason && reason.code !== undefined && { code: reason.code }),
-      ...("serverMessage" in reason && reason.serverMessage !== undefined && { serverMessage: reason.serverMessage }),
-      ...("link" in reason && reason.link !== undefined && { link: reason.link })
-    })
-  })
 
 const defaultKeepAlive = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("5 minutes")]).pipe(
   Schedule.jittered

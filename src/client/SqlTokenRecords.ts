@@ -28,14 +28,14 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Statement } from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import { millisOf, within } from "./internal/engine.ts"
-import type { Times } from "./internal/engine.ts"
 import { TokenRecords, TokenStoreError } from "./TokenRecords.ts"
+import type { SharingTimes } from "./TokenRecords.ts"
 
 /**
  * @category options
  * @since 0.1.0
  */
-export interface Options extends Times {
+export interface Options extends SharingTimes {
   /** What the names of the tables begin with: letters, digits and `_`. Default: `app_services`. */
   readonly prefix?: string | undefined
   /** Create what is missing of the schema when the layer is built. `false`: run `migrate` yourself. Default: `true`. */

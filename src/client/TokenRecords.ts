@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -47,6 +48,27 @@ export interface TokenRecord {
 export interface TokenNotice {
   readonly id: string
   readonly note: string
+}
+
+/**
+ * How long processes that share an engine wait for it and for each other.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface SharingTimes {
+  /** How long an operation of the engine may take before it counts as failed. Default: 5 seconds. */
+  readonly timeout?: Duration.Input | undefined
+  /**
+   * How long a process may take for a refresh before the others no longer wait for it: by so much one that dies delays
+   * them. Choose more than the host takes. Default: 10 seconds.
+   */
+  readonly lease?: Duration.Input | undefined
+  /**
+   * For how long a session that was read is used without asking the engine again. Changes by other processes are heard
+   * at once; this bounds how long one that went unheard is not noticed. Default: 10 seconds.
+   */
+  readonly maxAge?: Duration.Input | undefined
 }
 
 /**

@@ -3,29 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { TokenStoreError } from "../TokenRecords.ts"
-
-/**
- * How long processes that share an engine wait for it and for each other.
- *
- * @internal
- */
-export interface Times {
-  /** How long an operation of the engine may take before it counts as failed. Default: 5 seconds. */
-  readonly timeout?: Duration.Input | undefined
-  /**
-   * How long a process may take for a refresh before the others no longer wait for it: by so much one that dies delays
-   * them. Choose more than the host takes. Default: 10 seconds.
-   */
-  readonly lease?: Duration.Input | undefined
-  /**
-   * For how long a session that was read is used without asking the engine again. Changes by other processes are heard
-   * at once; this bounds how long one that went unheard is not noticed. Default: 10 seconds.
-   */
-  readonly maxAge?: Duration.Input | undefined
-}
+import type { SharingTimes } from "../TokenRecords.ts"
 
 /** @internal */
-export const millisOf = Effect.fnUntraced(function* ({ lease, maxAge, timeout }: Times) {
+export const millisOf = Effect.fnUntraced(function* ({ lease, maxAge, timeout }: SharingTimes) {
   const times = { timeout: timeout ?? "5 seconds", lease: lease ?? "10 seconds", maxAge: maxAge ?? "10 seconds" }
   const millis = (name: keyof typeof times) => {
     const value = Option.match(Duration.fromInput(times[name]), { onNone: () => 0, onSome: Duration.toMillis })
