@@ -12,7 +12,7 @@ import type { Views } from "./views.ts"
 
 /** Between two looks at what another process does, in milliseconds; a change that is heard ends the wait. */
 const firstLook = 25
-const lastLook = 500
+const lastLook = 200
 
 /**
  * What the processes that share an application's records do together.
