@@ -80,6 +80,14 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 return 1`
 }).withReturnType<number>()
 
+/** Zero, or how long the lease of another holder lasts. */
+const acquireScript = Redis.script((...all: ReadonlyArray<string>) => all, {
+  numberOfKeys: 1,
+  lua: `
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
+return math.max(redis.call('PTTL', KEYS[1]), 1)`
+}).withReturnType<number>()
+
 const releaseScript = Redis.script((...all: ReadonlyArray<string>) => all, {
   numberOfKeys: 1,
   lua: `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 0`
@@ -134,14 +142,11 @@ const make = Effect.fnUntraced(function* ({ prefix = "app-services", ...times }:
       process,
       maxAge,
       acquire: (appId, id, holder) =>
-        Effect.map(
-          answered(redis.send<string | null>("SET", keyOf(appId, `lease:${id}`), holder, "NX", "PX", String(lease))),
-          (answer) => answer !== null
-        ),
+        answered(redis.eval(acquireScript)(keyOf(appId, `lease:${id}`), holder, String(lease))),
       release: (appId, id, holder) =>
         Effect.asVoid(answered(redis.eval(releaseScript)(keyOf(appId, `lease:${id}`), holder))),
       notices: (appId) =>
-        Effect.map(redis.subscribe(keyOf(appId, "notices")), (queue) =>
+        Effect.map(within("Redis", timeout)(redis.subscribe(keyOf(appId, "notices"))), (queue) =>
           Stream.fromQueue(queue).pipe(
             Stream.mapError(failed),
             Stream.map(({ message }) => decodeNotice(message)),

@@ -236,10 +236,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
     operation: string,
     userId: string,
     old: Session,
-    error: AppServicesError
+    error: AppServicesError,
+    by: "refresh" | "call"
   ) {
     const over = expired(operation, userId, error)
-    const { ended, later } = yield* write(operation, userId, Transitions.sessionExpired(old, over))
+    const { ended, later } = yield* write(operation, userId, Transitions.sessionExpired(old, over, by))
     yield* Metric.update(Telemetry.refreshes[ended ? "expired" : "discarded"], 1)
     if (ended) {
       yield* Metric.modify(Telemetry.liveSessions, -1)
@@ -278,7 +279,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       Effect.catch(effect, (error) => {
         if (isOver(error)) return Effect.fail(error)
         if (!isVerdict(error)) return Effect.andThen(noteFailure(userId, old, error), Effect.fail(error))
-        return endByVerdict(operation, userId, old, error)
+        return endByVerdict(operation, userId, old, error, "refresh")
       }),
     Effect.trackDuration(Telemetry.refreshDuration),
     // no trace of where it was called: that is a line of ours
@@ -341,7 +342,16 @@ const make = Effect.fnUntraced(function* (options: Options) {
     if (left <= 0) return (yield* newerThan(operation, userId, session.accessToken)).accessToken
     const pausedUntil = failures.get(userId)?.pausedUntil ?? -Infinity
     if (pausedUntil <= (yield* Deadlines.monotonicMillis)) {
-      yield* share.start(userId, renew("Sessions.renew", userId, session.accessToken))
+      const renewed = renew("Sessions.renew", userId, session.accessToken)
+      yield* share.start(
+        userId,
+        Effect.tapError(renewed, (error) =>
+          // a store that is away is not asked anew for each call
+          error.reason._tag === "StoreUnavailable" && failures.get(userId)?.error !== error
+            ? noteFailure(userId, session, error)
+            : Effect.void
+        )
+      )
     }
     return session.accessToken
   })
@@ -478,7 +488,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     authorizedToRefresh: (operation, userId, send) =>
       Effect.flatMap(sessionOf(operation, userId), (session) =>
         Effect.catchIf(send(session.refreshToken), isStaleToken, (error) =>
-          Effect.flatMap(endByVerdict(operation, userId, session, error), (later) => send(later.refreshToken))
+          Effect.flatMap(endByVerdict(operation, userId, session, error, "call"), (later) => send(later.refreshToken))
         )
       )
   })

@@ -118,8 +118,14 @@ const Notice = Schema.fromJsonString(Schema.Struct({ app: Schema.String, id: Sch
 const decodeNotice = Schema.decodeUnknownOption(Notice)
 const encodeNotice = Schema.encodeSync(Notice)
 
-/** The database takes no longer ones; a change goes without, and is found by the age of what others know. */
+/** The database takes no longer ones, in bytes. */
 const longestNotice = 7_900
+
+/** One that is too long says that there was a change, and not which. */
+const noticeOf = (app: string, id: string, note: string): string | undefined =>
+  [encodeNotice({ app, id, note }), encodeNotice({ app, id, note: "" })].find(
+    (notice) => new TextEncoder().encode(notice).length <= longestNotice
+  )
 
 const make = Effect.fnUntraced(function* ({
   listen,
@@ -148,17 +154,15 @@ const make = Effect.fnUntraced(function* ({
   const key = encodeURIComponent
 
   /** A change and its notice are one statement, and so one transaction. Yields whether there was a change. */
-  const changed = (change: Statement<object>, notice: string) => {
-    const notified = listen !== undefined && notice !== "" && new TextEncoder().encode(notice).length <= longestNotice
-    return Effect.map(
+  const changed = (change: Statement<object>, notice: string | undefined) =>
+    Effect.map(
       answered(
-        notified
+        listen !== undefined && notice !== undefined
           ? sql`WITH changed AS (${change}) SELECT pg_notify(${channel}, ${notice})::text AS sent FROM changed`
           : sql`${change}`
       ),
       (rows) => rows.length > 0
     )
-  }
 
   return TokenRecords.of({
     read: (appId, id) =>
@@ -185,7 +189,7 @@ const make = Effect.fnUntraced(function* ({
             : sql`UPDATE ${records} SET revision = ${next}, content = ${text.value}
                 WHERE app = ${app} AND id = ${name} AND revision = ${revision}::bigint RETURNING 1 AS done`
       })
-      return changed(change, note === undefined ? "" : encodeNotice({ app: appId, id, note }))
+      return changed(change, note === undefined ? undefined : noticeOf(appId, id, note))
     },
     ids: (appId) =>
       Effect.map(answered(sql<{ id: string }>`SELECT id FROM ${records} WHERE app = ${key(appId)}`), (rows) =>
@@ -204,12 +208,17 @@ const make = Effect.fnUntraced(function* ({
       maxAge,
       acquire: (appId, id, holder) =>
         Effect.map(
-          answered(sql`
-            INSERT INTO ${sql(names.leases)} AS held (app, id, holder, until)
-            VALUES (${key(appId)}, ${key(id)}, ${holder}, clock_timestamp() + ${lease} * interval '1 millisecond')
-            ON CONFLICT (app, id) DO UPDATE SET holder = excluded.holder, until = excluded.until
-            WHERE held.until < clock_timestamp() RETURNING 1 AS taken`),
-          (rows) => rows.length > 0
+          answered(sql<{ wait: number }>`
+            WITH taken AS (
+              INSERT INTO ${sql(names.leases)} AS held (app, id, holder, until)
+              VALUES (${key(appId)}, ${key(id)}, ${holder}, clock_timestamp() + ${lease} * interval '1 millisecond')
+              ON CONFLICT (app, id) DO UPDATE SET holder = excluded.holder, until = excluded.until
+              WHERE held.until < clock_timestamp() RETURNING 0 AS wait)
+            SELECT wait FROM taken UNION ALL
+            SELECT greatest(ceil(extract(epoch FROM until - clock_timestamp()) * 1000), 1)::int FROM ${sql(names.leases)}
+            WHERE app = ${key(appId)} AND id = ${key(id)} AND NOT EXISTS (SELECT FROM taken)`),
+          // one that was taken while the statement ran is not seen by it
+          ([row]) => row?.wait ?? 1
         ),
       release: (appId, id, holder) =>
         Effect.asVoid(
@@ -219,7 +228,7 @@ const make = Effect.fnUntraced(function* ({
       notices: (appId) =>
         listen === undefined
           ? Effect.succeed(Stream.never)
-          : Effect.map(Effect.mapError(listen(channel), failed), (queue) =>
+          : Effect.map(within("the database", timeout)(Effect.mapError(listen(channel), failed)), (queue) =>
               Stream.fromQueue(queue).pipe(
                 Stream.mapError(failed),
                 Stream.map(({ payload }) => decodeNotice(payload)),

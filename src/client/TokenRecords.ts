@@ -83,10 +83,11 @@ export interface SharedTokenRecords {
   /** For how long what was read is good without another look, in milliseconds: the bound on a notice that was missed. */
   readonly maxAge: number
   /**
-   * Takes the lease of a record, unless another holder has it and its time is not over. Yields whether it did. Leases
-   * keep work from being done twice; what must not be overwritten is guarded by the revisions of `replace`.
+   * Takes the lease of a record, unless another holder has it and its time is not over. Yields zero where it did, and
+   * else in how many milliseconds the other's is over, at least one. Leases keep work from being done twice; what must
+   * not be overwritten is guarded by the revisions of `replace`.
    */
-  acquire(appId: string, id: string, holder: string): Effect.Effect<boolean, TokenStoreError>
+  acquire(appId: string, id: string, holder: string): Effect.Effect<number, TokenStoreError>
   /** Gives a lease back, if this holder still has it. */
   release(appId: string, id: string, holder: string): Effect.Effect<void, TokenStoreError>
   /**

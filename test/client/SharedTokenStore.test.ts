@@ -1,7 +1,7 @@
 /** Token stores that many processes share, on real engines. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Fiber, Layer, Option, Redacted, Schedule, Stream } from "effect"
 import { Redis } from "effect/persistence"
 import { SqlClient } from "effect/sql"
 import { EncryptedTokenRecords, TokenRecords, TokenStore } from "effect-app-services"
@@ -13,7 +13,7 @@ import { engines } from "../support/sharedRecords.ts"
 
 const keys = [{ id: "k", key: Redacted.make(Buffer.alloc(32, 1).toString("base64")) }] as const
 
-for (const [name, { missing, records, start }] of Object.entries(engines)) {
+for (const [name, { clients, missing, records, says, start }] of Object.entries(engines)) {
   // loud in the list of tests; where changes are checked it is a failure
   if (missing !== "") {
     it.skipIf(process.env["CI"] === undefined)(`${name}: not tested, ${missing}`, () => assert.fail(missing))
@@ -66,12 +66,58 @@ for (const [name, { missing, records, start }] of Object.entries(engines)) {
       }).pipe(Effect.provide(Records))
     )
 
+    it.live("a change is noticed with its note; one that is too long for the engine is noticed without", () =>
+      Effect.gen(function* () {
+        const records = yield* TokenRecords
+        const notices = yield* records.shared!.notices("noticed")
+        const heard = yield* Effect.forkScoped(Stream.runCollect(Stream.take(notices, 2)), { startImmediately: true })
+        yield* records.replace("elsewhere", "a", Option.none(), Option.some("x"), "not for this one")
+        yield* records.replace("noticed", "a", Option.none(), Option.some("x"), "short")
+        yield* records.replace("noticed", "b", Option.none(), Option.some("x"), "long".repeat(5_000))
+        const [first, second] = yield* Effect.timeout(Fiber.join(heard), "5 seconds")
+        assert.deepStrictEqual(first, { id: "a", note: "short" })
+        assert.strictEqual(second?.id, "b")
+      }).pipe(Effect.scoped, Effect.provide(Records))
+    )
+
+    it.live("an engine that hangs does not hold up who begins to listen", () =>
+      Effect.gen(function* () {
+        const { shared } = yield* TokenRecords
+        yield* Effect.sync(() => engine.signal("SIGSTOP"))
+        const error = yield* Effect.flip(shared!.notices("x")).pipe(Effect.timeout("5 seconds"))
+        assert.include(error.message, says)
+      }).pipe(
+        Effect.scoped,
+        Effect.ensuring(Effect.sync(() => engine.signal("SIGCONT"))),
+        Effect.provide(Layer.unwrap(Effect.sync(() => records(engine.url, { timeout: "300 millis" }))))
+      )
+    )
+
+    it.live("connections are closed with the layer", () =>
+      Effect.gen(function* () {
+        yield* Effect.gen(function* () {
+          const { read, shared } = yield* TokenRecords
+          yield* shared!.notices("x")
+          yield* Effect.forEach(["a", "b", "c"], (id) => read("x", id), { concurrency: 3 })
+          assert.isAbove(yield* clients(engine.url), 1)
+        }).pipe(Effect.scoped, Effect.provide(Records, { local: true }))
+        // the engine takes its time to notice
+        yield* Effect.retry(
+          Effect.flatMap(clients(engine.url), (left) => (left === 0 ? Effect.void : Effect.fail(`${left} are left`))),
+          { times: 50, schedule: Schedule.spaced("50 millis") }
+        )
+      })
+    )
+
     it.live("a lease has one holder, who alone can give it back, and ends by itself", () =>
       Effect.gen(function* () {
         const { shared } = yield* TokenRecords
         assert(shared !== undefined)
-        const acquire = (holder: string) => shared.acquire("leases", "a", holder)
-        assert.deepStrictEqual(yield* Effect.all([acquire("x"), acquire("y")]), [true, false])
+        const left = (holder: string) => shared.acquire("leases", "a", holder)
+        const acquire = (holder: string) => Effect.map(left(holder), (left) => left === 0)
+        assert.strictEqual(yield* left("x"), 0)
+        const wait = yield* left("y")
+        assert.isTrue(wait > 0 && wait <= 300, `the lease is over in ${wait} ms`)
         yield* shared.release("leases", "a", "y")
         assert.isFalse(yield* acquire("y"))
         yield* shared.release("leases", "a", "x")

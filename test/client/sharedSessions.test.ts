@@ -1,8 +1,9 @@
 /** What holds for the sessions of one process holds for several that share an engine. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Logger, Option, Schedule, Stream } from "effect"
+import { Duration, Effect, Fiber, Layer, Logger, Option, Schedule, Stream, Tracer } from "effect"
 import type { HttpClient } from "effect/http"
 import { AppServices, AuthApi, Credentials, TokenRecords, TokenStore, type UserEvent } from "effect-app-services"
+import { inspect } from "node:util"
 import type { Engine } from "../support/engines.ts"
 import { type Answer, host, type Seen, token } from "../support/scripted.ts"
 import { failure } from "../support/sdk.ts"
@@ -215,9 +216,11 @@ for (const [name, { missing, records, says, start }] of Object.entries(engines))
           TokenRecords.use(({ shared }) => shared!.acquire("my-app", id, "dead")),
           dead
         )
-        assert.isTrue(taken)
-        assert.strictEqual(yield* a.call(id), 42)
+        assert.strictEqual(taken, 0)
+        const [elapsed, answer] = yield* Effect.timed(a.call(id))
+        assert.strictEqual(answer, 42)
         assert.strictEqual(counts.refreshes, 1)
+        assert.isBelow(Duration.toMillis(elapsed), 1_000 + 50 + 150, "the lease, a refresh, and what asking takes")
       })
     )
 
@@ -242,6 +245,72 @@ for (const [name, { missing, records, says, start }] of Object.entries(engines))
         assert.strictEqual(yield* Effect.timeout(Fiber.join(late), "10 seconds"), 42)
         yield* b.call(id)
         assert.strictEqual(new Set(counts.tokens).size, 1, "all calls were made with the token of the second refresh")
+      })
+    )
+
+    it.live("a verdict that comes late says nothing of a session that was refreshed meanwhile", () =>
+      Effect.gen(function* () {
+        const { counts, layer } = makeHost({
+          refresh: (nth) =>
+            nth === 1
+              ? Effect.delay(Effect.succeed(refused), "1 second")
+              : Effect.succeed({ status: 201, body: { access_token: token({ nth, n: ++serial }) } })
+        })
+        const times = { lease: "300 millis" } as const
+        const [a, b] = yield* Effect.all([process(layer, times), process(layer, times)])
+        const { id } = yield* a.on(logIn)
+        const late = yield* Effect.forkScoped(a.call(id), { startImmediately: true })
+        yield* eventually(() => counts.refreshes === 1)
+        assert.strictEqual(yield* b.call(id), 42)
+        assert.strictEqual(yield* Effect.timeout(Fiber.join(late), "10 seconds"), 42)
+        assert.strictEqual(yield* b.call(id), 42)
+        assert.strictEqual(new Set(counts.tokens).size, 1)
+      })
+    )
+
+    it.live("a lease that was asked for while the engine hung does not hold up the others when it goes on", () =>
+      Effect.gen(function* () {
+        const { counts, layer } = makeHost()
+        const [a, b] = yield* Effect.all([
+          process(layer, { timeout: "300 millis", lease: "10 seconds" }),
+          process(layer, { lease: "10 seconds" })
+        ])
+        const { id } = yield* a.on(logIn)
+        yield* Effect.sync(() => engine.signal("SIGSTOP"))
+        assert.strictEqual((yield* failure(a.call(id))).reason._tag, "StoreUnavailable")
+        yield* Effect.sync(() => engine.signal("SIGCONT"))
+        const [elapsed] = yield* Effect.timed(b.call(id))
+        assert.isBelow(Duration.toMillis(elapsed), 3_000)
+        assert.strictEqual(counts.refreshes, 1)
+      })
+    )
+
+    it.live("no secret shows in spans, logs or errors", () =>
+      Effect.gen(function* () {
+        const { counts, layer } = makeHost({ lifetime: 1_800 })
+        const shown: Array<unknown> = []
+        const tracer = Tracer.make({
+          span: (options) => {
+            const span = new Tracer.NativeSpan(options)
+            shown.push(span.attributes, span.events)
+            return span
+          }
+        })
+        const Logs = Logger.layer([Logger.make(({ cause, message }) => shown.push(message, cause))])
+        yield* Effect.gen(function* () {
+          const a = yield* process(layer, { timeout: "300 millis", maxAge: "1 millis" })
+          const user = yield* a.on(logIn)
+          yield* user.refreshCustomData
+          yield* a.call(user.id)
+          yield* Effect.sync(() => engine.signal("SIGSTOP"))
+          shown.push(yield* Effect.exit(user.refreshCustomData), yield* Effect.exit(a.on(logIn)))
+          yield* Effect.sync(() => engine.signal("SIGCONT"))
+          yield* Effect.retry(user.logOut, Schedule.spaced("200 millis")).pipe(Effect.timeout("10 seconds"))
+        }).pipe(Effect.withTracer(tracer), Effect.provide(Logs))
+        const text = inspect(shown, { depth: 20, showHidden: true, maxStringLength: null })
+        assert.isAbove(text.length, 1_000)
+        for (const sent of counts.tokens) assert.notInclude(text, sent.replace("Bearer ", ""))
+        assert.notInclude(text, "eyJ", "what every token begins with")
       })
     )
 

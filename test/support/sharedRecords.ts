@@ -2,6 +2,7 @@
 import * as NodeRedis from "@effect/platform-node/NodeRedis"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Effect, Layer, Logger, Redacted } from "effect"
+import { Redis } from "effect/persistence"
 import type { TokenRecords } from "effect-app-services"
 import * as RedisTokenRecords from "effect-app-services/client/RedisTokenRecords"
 import * as SqlTokenRecords from "effect-app-services/client/SqlTokenRecords"
@@ -22,6 +23,11 @@ export const engines = {
       RedisTokenRecords.layer(times).pipe(
         Layer.provide(NodeRedis.layer({ url, disableOfflineQueue: true })),
         Layer.provide(Quiet)
+      ),
+    clients: (url: string): Effect.Effect<number, unknown> =>
+      Redis.Redis.use((redis) => redis.send<string>("CLIENT", "LIST")).pipe(
+        Effect.map((list) => list.trim().split("\n").length - 1),
+        Effect.provide(NodeRedis.layer({ url }), { local: true })
       )
   },
   postgres: {
@@ -32,6 +38,14 @@ export const engines = {
       Layer.unwrap(Effect.map(PgClient.PgClient, ({ listen }) => SqlTokenRecords.layer({ listen, ...times }))).pipe(
         Layer.provide(PgClient.layer({ url: Redacted.make(url) })),
         Layer.provide(Quiet)
+      ),
+    clients: (url: string): Effect.Effect<number, unknown> =>
+      PgClient.PgClient.use(
+        (sql) => sql<{ n: number }>`
+          SELECT count(*)::int AS n FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`
+      ).pipe(
+        Effect.map(([row]) => row?.n ?? 0),
+        Effect.provide(PgClient.layer({ url: Redacted.make(url), maxConnections: 1 }), { local: true })
       )
   }
 }

@@ -25,7 +25,7 @@ export const millisOf = Effect.fnUntraced(function* ({ lease, maxAge, timeout }:
  */
 export const within =
   (engine: string, millis: number) =>
-  <A>(operation: Effect.Effect<A, TokenStoreError>): Effect.Effect<A, TokenStoreError> =>
+  <A, R>(operation: Effect.Effect<A, TokenStoreError, R>): Effect.Effect<A, TokenStoreError, R> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.forkDetach(Effect.interruptible(operation), { startImmediately: true }), (fiber) =>
         restore(

@@ -14,6 +14,9 @@ import type { Views } from "./views.ts"
 const firstLook = 25
 const lastLook = 200
 
+/** How far apart those that wait for a lease to end ask for it, in milliseconds. */
+const afterLease = 20
+
 /**
  * What the processes that share an application's records do together.
  *
@@ -25,63 +28,87 @@ export const make = (
   views: Views,
   latest: AppTokens["get"]
 ): SharedUsers => {
-  const waiting = new Map<string, Deferred.Deferred<void>>()
+  const waiting = new Map<string, Set<Deferred.Deferred<void>>>()
   let serial = 0
 
-  /** The next change of a user that another process makes, from now on. */
-  const nextChange = (userId: string) => {
-    const present = waiting.get(userId)
-    if (present !== undefined) return Deferred.await(present)
-    const next = Deferred.makeUnsafe<void>()
-    waiting.set(userId, next)
-    return Deferred.await(next)
-  }
+  /** Hands some work the next change of the user that another process makes from now on. */
+  const withNextChange = <A, E>(userId: string, work: (changed: Effect.Effect<void>) => Effect.Effect<A, E>) =>
+    Effect.suspend(() => {
+      const changed = Deferred.makeUnsafe<void>()
+      const all = waiting.get(userId) ?? new Set()
+      waiting.set(userId, all.add(changed))
+      return Effect.ensuring(
+        work(Deferred.await(changed)),
+        Effect.sync(() => {
+          all.delete(changed)
+          if (all.size === 0 && waiting.get(userId) === all) waiting.delete(userId)
+        })
+      )
+    })
 
   const hear = (userId: string) => {
     views.forget(userId)
-    const heard = waiting.get(userId)
-    waiting.delete(userId)
-    return heard === undefined ? Effect.void : Deferred.succeed(heard, undefined)
+    return Effect.forEach(waiting.get(userId) ?? [], (changed) => Deferred.succeed(changed, undefined), {
+      discard: true
+    })
   }
+
+  /** One that cannot be given back ends by itself. */
+  const release = (userId: string, holder: string) => Effect.ignore(records.release(appId, userId, holder))
+
+  /** One that was asked for and not answered may have been taken all the same, by the time the engine goes on. */
+  const acquire = (userId: string, holder: string) =>
+    Effect.tapError(records.acquire(appId, userId, holder), () => Effect.forkDetach(release(userId, holder)))
 
   return {
     latest,
     exclusively: Effect.fnUntraced(function* (userId, look, work) {
       for (let wait = firstLook; ; wait = Math.min(wait * 2, lastLook)) {
         const holder = `${records.process}:${++serial}`
-        const changed = nextChange(userId)
-        const turn = yield* Effect.acquireUseRelease(
-          records.acquire(appId, userId, holder),
-          (mine) =>
-            Effect.flatMap(look, (seen) =>
-              Result.isSuccess(seen)
-                ? Effect.succeedSome(seen.success)
-                : mine
-                  ? Effect.asSome(work(seen.failure))
-                  : Effect.succeedNone
-            ),
-          // one that cannot be given back ends by itself
-          (mine) => (mine ? Effect.ignore(records.release(appId, userId, holder)) : Effect.void)
+        const done = yield* withNextChange(
+          userId,
+          Effect.fnUntraced(function* (changed) {
+            const turn = yield* Effect.acquireUseRelease(
+              acquire(userId, holder),
+              (left) =>
+                Effect.flatMap(look, (seen) =>
+                  Result.isSuccess(seen)
+                    ? Effect.succeed({ done: Option.some(seen.success), left })
+                    : left > 0
+                      ? Effect.succeed({ done: Option.none(), left })
+                      : Effect.map(work(seen.failure), (done) => ({ done: Option.some(done), left }))
+                ),
+              (left) => (left > 0 ? Effect.void : release(userId, holder))
+            )
+            if (Option.isSome(turn.done)) return turn.done
+            // whoever waits takes over as soon as the lease is over
+            const pause = Math.min(wait * (0.5 + (yield* Random.next)), turn.left + afterLease * (yield* Random.next))
+            yield* Effect.raceFirst(changed, Effect.sleep(pause))
+            return turn.done
+          })
         )
-        if (Option.isSome(turn)) return turn.value
-        yield* Effect.raceFirst(changed, Effect.sleep(wait * (0.5 + (yield* Random.next))))
+        if (Option.isSome(done)) return done.value
       }
     }),
     changes: Effect.map(records.notices(appId), (notices) => {
-      views.forgetAll()
+      views.doubtAll()
+      const others = notices.pipe(
+        Stream.map(({ id, note }) => ({ id, ...Notes.decode(note) })),
+        Stream.filter(({ process }) => process !== records.process),
+        Stream.tap(({ id }) => hear(id)),
+        // what is known is forgotten at once, whatever those that hear of it wait for
+        Stream.buffer({ capacity: "unbounded" })
+      )
       return Stream.mapEffect(
-        notices,
-        Effect.fnUntraced(function* ({ id, note }) {
-          const { events, process } = Notes.decode(note)
-          if (process === records.process) return { userId: id, events: [] }
-          yield* hear(id)
+        others,
+        Effect.fnUntraced(function* ({ events, id }) {
           const needed = events.some(({ _tag }) => _tag === "ProfileChanged")
           const user = needed
             ? yield* Effect.orElseSucceed(latest(id), (): Option.Option<StoredUser> => Option.none())
             : Option.none()
           return { userId: id, events: events.flatMap((event) => Notes.toEvent(event, user)) }
         })
-      ).pipe(Stream.ensuring(Effect.sync(views.forgetAll)))
+      ).pipe(Stream.ensuring(Effect.sync(views.doubtAll)))
     })
   }
 }

@@ -113,14 +113,18 @@ export const linked =
     }))
 
 /**
- * The host has refused the refresh token of `old`. Yields whether that ended the session, and the later one that stands
- * where it did not.
+ * The host has refused the refresh token of `old`: to a refresh, which says nothing of an access token that came after it
+ * began. Yields whether that ended the session, and the later one that stands where it did not.
  *
  * @internal
  */
 export const sessionExpired =
-  (old: Session, error: AppServicesError) =>
+  (old: Session, error: AppServicesError, by: "refresh" | "call") =>
   (current: Stored): Change<{ readonly ended: boolean; readonly later: Session | undefined }> => {
+    const present = Option.isSome(current) ? current.value.session : undefined
+    if (by === "refresh" && present !== undefined && !same(present.accessToken, old.accessToken)) {
+      return nothing(current, { ended: false, later: present })
+    }
     const change = ifStill(current, old, ({ session: _, ...user }) => ({
       user: { ...user, ended: "SessionExpired" },
       announce: [{ _tag: "SessionExpired", error }]

@@ -23,7 +23,7 @@ type Found = Option.Option<StoredUser>
 export interface Views {
   /**
    * A user as it was read not longer than the age ago, or reads it now: once for all that ask meanwhile. Where the store
-   * does not answer, what is known goes on; the store is tried again by one of those that ask, now and then.
+   * does not answer, what is known goes on, and is answered at once; now and then the store is tried again behind that.
    */
   readonly get: (userId: string, read: Effect.Effect<Found, TokenStoreError>) => Effect.Effect<Found, TokenStoreError>
   /** Reads or writes, and remembers the user that stands in the store then unless somebody else has changed it meanwhile. */
@@ -34,21 +34,22 @@ export interface Views {
   ) => Effect.Effect<A, TokenStoreError>
   /** Somebody else has changed a user. */
   readonly forget: (userId: string) => void
-  /** Changes may have gone unheard. */
-  readonly forgetAll: () => void
+  /** Changes may have gone unheard: nothing that is known is good without another look. */
+  readonly doubtAll: () => void
 }
 
 /** @internal */
 export const make = (maxAge: number): Effect.Effect<Views, never, Scope.Scope> =>
   Effect.map(SingleFlight.make<Found, TokenStoreError>(), (reads) => {
-    const views = new Map<string, { readonly user: StoredUser; readonly readAt: number }>()
+    const views = new Map<string, { readonly user: StoredUser; goodUntil: number }>()
     const underWay = new Map<string, Set<{ overtaken: boolean }>>()
-    let awayUntil = -Infinity
+    /** Set while the store is away: when it is to be tried again. */
+    let awayUntil: number | undefined
 
     const remember = (userId: string, found: Found, readAt: number) => {
       views.delete(userId)
       if (Option.isNone(found) || found.value.session === undefined) return
-      views.set(userId, { user: found.value, readAt })
+      views.set(userId, { user: found.value, goodUntil: readAt + maxAge })
       if (views.size <= capacity) return
       for (const oldest of views.keys()) {
         views.delete(oldest)
@@ -65,7 +66,7 @@ export const make = (maxAge: number): Effect.Effect<Views, never, Scope.Scope> =
         return Effect.flatMap(monotonicMillis, (readAt) =>
           Effect.tap(work, (result) =>
             Effect.sync(() => {
-              awayUntil = -Infinity
+              awayUntil = undefined
               if (mine.overtaken) views.delete(userId)
               else remember(userId, standing(result), readAt)
             })
@@ -84,33 +85,38 @@ export const make = (maxAge: number): Effect.Effect<Views, never, Scope.Scope> =
       for (const it of underWay.get(userId) ?? []) it.overtaken = true
     }
 
+    const away = Effect.gen(function* () {
+      awayUntil = (yield* monotonicMillis) + pause * (1 + (yield* Random.next))
+    })
+
     return {
       get: (userId, read) =>
         Effect.flatMap(monotonicMillis, (now) => {
           const view = views.get(userId)
-          if (view !== undefined && now < Math.max(view.readAt + maxAge, awayUntil)) {
-            return Effect.succeedSome(view.user)
-          }
-          const found = reads.run(
-            userId,
-            through(userId, read, (found) => found)
+          if (view !== undefined && now < view.goodUntil) return Effect.succeedSome(view.user)
+          const found = Effect.tapCause(
+            through(userId, read, (found) => found),
+            () => away
           )
-          if (view === undefined) return found
-          return Effect.catch(found, () =>
-            Effect.gen(function* () {
-              awayUntil = (yield* monotonicMillis) + pause * (1 + (yield* Random.next))
+          if (view === undefined) return reads.run(userId, found)
+          if (awayUntil === undefined) {
+            return Effect.catch(reads.run(userId, found), () =>
               // a change that was heard while the store was asked counts
-              return views.get(userId) === view ? Option.some(view.user) : yield* read
-            })
-          )
+              views.get(userId) === view ? Effect.succeedSome(view.user) : read
+            )
+          }
+          if (now < awayUntil) return Effect.succeedSome(view.user)
+          // by one of all that ask
+          awayUntil = Infinity
+          return Effect.as(reads.start(userId, found), Option.some(view.user))
         }),
       through,
       forget: (userId) => {
         views.delete(userId)
         overtake(userId)
       },
-      forgetAll: () => {
-        views.clear()
+      doubtAll: () => {
+        for (const view of views.values()) view.goodUntil = -Infinity
         for (const userId of underWay.keys()) overtake(userId)
       }
     }
