@@ -12,8 +12,8 @@ export interface Host {
   latency: number
   /** In seconds. */
   lifetime: number
-  /** Called when a refresh arrives, before it is answered. */
-  onRefresh: (user: string) => void
+  /** Called once when a refresh of the user arrives, before it is answered. */
+  readonly onRefresh: Map<string, () => void>
   readonly close: () => Promise<void>
 }
 
@@ -32,7 +32,8 @@ export const startHost = async (): Promise<Host> => {
         return
       }
       host.refreshes++
-      host.onRefresh(user)
+      host.onRefresh.get(user)?.()
+      host.onRefresh.delete(user)
       setTimeout(() => {
         const token = accessToken(user, host.lifetime)
         host.issued.set(user, token)
@@ -50,7 +51,7 @@ export const startHost = async (): Promise<Host> => {
     latency: 20,
     lifetime: 1800,
     issued: new Map(),
-    onRefresh: () => {},
+    onRefresh: new Map(),
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections()

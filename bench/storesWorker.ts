@@ -1,14 +1,17 @@
 /** One process of a backend: does what its parent tells it to, and says how it went. Started by `stores.bench.ts`. */
-import { Cause, Effect, Exit, Layer, ManagedRuntime, Option, Schedule } from "effect"
-import { FetchHttpClient } from "effect/http"
-import {
-  AppServices,
-  type AppServicesError,
-  AuthApi,
-  TokenRecords,
-  TokenStore,
-  type TokenStoreError
-} from "effect-app-services"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as AppServices from "effect-app-services/client/AppServices"
+import type { AppServicesError } from "effect-app-services/client/AppServicesError"
+import { AuthApi } from "effect-app-services/client/AuthApi"
+import { TokenRecords, type TokenStoreError } from "effect-app-services/client/TokenRecords"
+import { TokenStore } from "effect-app-services/client/TokenStore"
 import { engines } from "../test/support/sharedRecords.ts"
 
 export interface Start {
@@ -27,8 +30,8 @@ export type Order =
 export interface Outcome {
   readonly answers: number
   readonly wrong: number
-  /** Requests for a record, made of the engine. */
-  readonly reads: number
+  /** Whatever was asked of the engine. */
+  readonly requests: number
   readonly millis: number
   readonly slowest: number
   readonly errors: Record<string, number>
@@ -36,19 +39,35 @@ export interface Outcome {
   readonly lastError: number
 }
 
-let reads = 0
+/** What a process says to an order, or to having started. */
+export type Said = { readonly id: number; readonly outcome: Outcome } | { readonly id: number; readonly failed: string }
+
+let requests = 0
+const counted =
+  <Args extends ReadonlyArray<unknown>, A, E>(operation: (...args: Args) => Effect.Effect<A, E>) =>
+  (...args: Args) =>
+    Effect.suspend(() => {
+      requests++
+      return operation(...args)
+    })
 const counting = Layer.effect(
   TokenRecords,
-  Effect.map(TokenRecords, (records) =>
-    TokenRecords.of({
-      ...records,
-      read: (...args) =>
-        Effect.andThen(
-          Effect.sync(() => reads++),
-          records.read(...args)
-        )
+  Effect.map(TokenRecords, (records) => {
+    const { shared } = records
+    return TokenRecords.of({
+      read: counted((...args) => records.read(...args)),
+      replace: counted((...args) => records.replace(...args)),
+      ids: counted((...args) => records.ids(...args)),
+      setAside: counted((...args) => records.setAside(...args)),
+      ...(shared !== undefined && {
+        shared: {
+          ...shared,
+          acquire: counted((...args) => shared.acquire(...args)),
+          release: counted((...args) => shared.release(...args))
+        }
+      })
     })
-  )
+  })
 )
 
 const start = ({ engine, host, times, url }: Start) =>
@@ -74,7 +93,7 @@ const work = (order: Order) =>
     const tokens = (yield* TokenStore).forApp("bench")
     const errors: Record<string, number> = {}
     const begun = performance.now()
-    const readsBefore = reads
+    const requestsBefore = requests
     let [answers, wrong, slowest, lastError] = [0, 0, 0, 0]
     const one = Effect.fnUntraced(function* (id: string) {
       const at = performance.now()
@@ -115,16 +134,24 @@ const work = (order: Order) =>
       errors,
       lastError,
       slowest,
-      reads: reads - readsBefore,
+      requests: requests - requestsBefore,
       millis: performance.now() - begun
     }
     return outcome
   })
 
 let runtime: Runtime | undefined
-process.on("message", (message: { readonly start: Start } | { readonly order: Order }) => {
-  if ("start" in message) {
-    runtime = start(message.start)
-    void runtime.runPromise(Effect.void).then(() => process.send?.("ready"))
-  } else void runtime?.runPromise(work(message.order)).then((outcome) => process.send?.(outcome))
+const idle: Outcome = { answers: 0, wrong: 0, requests: 0, millis: 0, slowest: 0, errors: {}, lastError: 0 }
+process.on("message", (message: { readonly id: number } & ({ readonly start: Start } | { readonly order: Order })) => {
+  const { id } = message
+  const say = (said: Said) => process.send?.({ ...said, cpu: Math.round(process.cpuUsage().user / 1000) })
+  if ("start" in message) runtime = start(message.start)
+  const doing =
+    "start" in message ? runtime?.runPromise(Effect.succeed(idle)) : runtime?.runPromise(work(message.order))
+  doing?.then(
+    (outcome) => say({ id, outcome }),
+    (error) => say({ id, failed: String(error) })
+  )
 })
+// nobody is left to tell
+process.on("disconnect", () => process.exit())

@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { AppTokens } from "./AppTokens.ts"
 import * as Notes from "./internal/notes.ts"
 import * as SharedUsersOf from "./internal/sharedUsers.ts"
@@ -45,9 +45,12 @@ export class TokenStore extends Context.Service<
       const records = yield* TokenRecords
       const { shared } = records
       if (shared === undefined) return { forApp: perApp((appId) => overRecords(records, appId)) }
-      const run = Effect.runSyncWith(yield* Effect.context<Scope.Scope>())
+      const scope = yield* Effect.scope
       return {
-        forApp: perApp((appId) => overSharedRecords(records, shared, appId, run(Views.make(shared.maxAge))))
+        forApp: perApp((appId) => {
+          const views = Effect.runSync(Effect.provideService(Views.make(shared.maxAge), Scope.Scope, scope))
+          return overSharedRecords(records, shared, appId, views, scope)
+        })
       }
     })
   )
@@ -104,7 +107,8 @@ const overSharedRecords = (
   records: TokenRecords["Service"],
   shared: SharedTokenRecords,
   appId: string,
-  views: Views.Views
+  views: Views.Views,
+  scope: Scope.Scope
 ): AppTokens => {
   const tokens = overRecords(records, appId)
   const latest: AppTokens["get"] = (userId) => views.through(userId, tokens.get(userId), (user) => user)
@@ -127,7 +131,7 @@ const overSharedRecords = (
         ),
         ({ result }) => result
       ),
-    shared: SharedUsersOf.make(shared, appId, views, latest)
+    shared: SharedUsersOf.make(shared, appId, views, latest, scope)
   }
 }
 

@@ -96,9 +96,9 @@ for (const [name, { clients, missing, records, says, start }] of Object.entries(
     it.live("connections are closed with the layer", () =>
       Effect.gen(function* () {
         yield* Effect.gen(function* () {
-          const { read, shared } = yield* TokenRecords
-          yield* shared!.notices("x")
-          yield* Effect.forEach(["a", "b", "c"], (id) => read("x", id), { concurrency: 3 })
+          const records = yield* TokenRecords
+          yield* records.shared!.notices("x")
+          yield* Effect.forEach(["a", "b", "c"], (id) => records.read("x", id), { concurrency: 3 })
           assert.isAbove(yield* clients(engine.url), 1)
         }).pipe(Effect.scoped, Effect.provide(Records, { local: true }))
         // the engine takes its time to notice

@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import { chmodSync, existsSync, globSync, mkdtempSync, rmSync, writeFileSync, chownSync } from "node:fs"
-import { createServer } from "node:net"
+import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 
@@ -52,30 +52,46 @@ const ordinary = (): { uid: number; gid: number } | undefined => {
   return { uid: Number(id("-u")), gid: Number(id("-g")) }
 }
 
-const childrenOf = ({ pid }: ChildProcess): ReadonlyArray<number> =>
-  spawnSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" })
+const childrenOf = ({ pid }: ChildProcess): ReadonlyArray<{ readonly pid: number; readonly args: string }> =>
+  spawnSync("ps", ["-o", "pid=,args=", "--ppid", String(pid)], { encoding: "utf8" })
     .stdout.split("\n")
-    .map(Number)
-    .filter((pid) => pid > 0)
+    .map((line) => ({ pid: Number.parseInt(line, 10), args: line }))
+    .filter(({ pid }) => pid > 0)
+
+/** A process that has ended meanwhile is none to signal. */
+const signalTo = (pid: number, signal: NodeJS.Signals) => {
+  try {
+    process.kill(pid, signal)
+  } catch {}
+}
 
 const start = async (options: {
   readonly url: (port: number) => string
   readonly folder: string
   readonly spawn: (port: number) => ChildProcess
-  readonly isReady: (port: number) => boolean
-  readonly cut: (port: number, children: ReadonlyArray<number>) => void
+  readonly isReady: (port: number) => Promise<boolean>
+  readonly cut: (port: number, child: ChildProcess) => Promise<void>
 }): Promise<Engine> => {
   const port = await freePort()
   let child: ChildProcess
   let output = ""
-  const up = async () => {
+  const spawnIt = () => {
     child = options.spawn(port)
     child.stdout?.on("data", (text) => (output += text))
     child.stderr?.on("data", (text) => (output += text))
+  }
+  const up = async () => {
+    spawnIt()
     const deadline = Date.now() + 30_000
-    while (!options.isReady(port)) {
-      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`the engine did not start:\n${output}`)
-      await new Promise((resolve) => setTimeout(resolve, 50))
+    while (!(await options.isReady(port))) {
+      if (Date.now() > deadline) throw new Error(`the engine did not start:\n${output}`)
+      // what is left of one that was killed may hold its files for a moment
+      if (child.exitCode !== null) {
+        if (!output.includes("in use") && !output.includes("lock file")) throw new Error(`the engine ended:\n${output}`)
+        output = ""
+        spawnIt()
+      }
+      await new Promise((resolve) => setTimeout(resolve, 25))
     }
   }
   const down = (signal: NodeJS.Signals) =>
@@ -89,12 +105,15 @@ const start = async (options: {
   return {
     port,
     signal: (signal) => {
-      for (const pid of [child.pid!, ...childrenOf(child)]) process.kill(pid, signal)
+      for (const { pid } of [{ pid: child.pid! }, ...childrenOf(child)]) signalTo(pid, signal)
     },
-    cut: async () => options.cut(port, childrenOf(child)),
+    cut: () => options.cut(port, child),
     url: options.url(port),
     restart: async () => {
-      await down("SIGKILL")
+      const children = childrenOf(child)
+      const ended = down("SIGKILL")
+      for (const { pid } of children) signalTo(pid, "SIGKILL")
+      await ended
       await up()
     },
     stop: async () => {
@@ -105,11 +124,19 @@ const start = async (options: {
   }
 }
 
-const answers = (port: number, bytes: string, expected: RegExp): boolean => {
-  const script = `const s=require("node:net").connect(${port},"127.0.0.1",()=>s.write(Buffer.from("${bytes}","hex")));
-    s.once("data",(d)=>{console.log(d.toString());process.exit()});s.once("error",()=>process.exit());s.once("close",()=>process.exit())`
-  return expected.test(spawnSync(process.execPath, ["-e", script], { encoding: "utf8", timeout: 5_000 }).stdout)
-}
+/** Whether what the engine says first, when it is sent some bytes, is as expected. */
+const answers = (port: number, bytes: string, expected: RegExp): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(Buffer.from(bytes, "latin1")))
+    const end = (answer: boolean) => {
+      resolve(answer)
+      socket.destroy()
+    }
+    socket.setTimeout(5_000, () => end(false))
+    socket.once("data", (said) => end(expected.test(said.toString("latin1"))))
+    socket.once("error", () => end(false))
+    socket.once("close", () => end(false))
+  })
 
 export const startRedis = (): Promise<Engine> => {
   const folder = mkdtempSync(join(tmpdir(), "redis-"))
@@ -121,15 +148,14 @@ export const startRedis = (): Promise<Engine> => {
         redisBinary!,
         `--port ${port} --bind 127.0.0.1 --dir ${folder} --save  --appendonly yes --appendfsync always`.split(" ")
       ),
-    isReady: (port) => answers(port, Buffer.from("PING\r\n").toString("hex"), /PONG/),
-    cut: (port) => {
-      for (const type of ["normal", "pubsub"])
-        answers(port, Buffer.from(`CLIENT KILL TYPE ${type}\r\n`).toString("hex"), /:/)
+    isReady: (port) => answers(port, "PING\r\n", /PONG/),
+    cut: async (port) => {
+      for (const type of ["normal", "pubsub"]) await answers(port, `CLIENT KILL TYPE ${type}\r\n`, /:/)
     }
   })
 }
 
-export const startPostgres = (): Promise<Engine> => {
+export const startPostgres = async (): Promise<Engine> => {
   const user = ordinary()
   const folder = mkdtempSync(join(tmpdir(), "postgres-"))
   const data = join(folder, "data")
@@ -137,12 +163,15 @@ export const startPostgres = (): Promise<Engine> => {
   const password = join(folder, "password")
   writeFileSync(password, "secret")
   if (user !== undefined) for (const path of [folder, password]) chownSync(path, user.uid, user.gid)
-  const made = spawnSync(
+  const making = spawn(
     initdb!,
     ["-D", data, "-U", "tester", "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--no-locale", "--no-sync"],
-    { ...user, cwd: folder, encoding: "utf8" }
+    { ...user, cwd: folder, stdio: ["ignore", "ignore", "pipe"] }
   )
-  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`)
+  let said = ""
+  making.stderr.on("data", (text) => (said += text))
+  const status = await new Promise((resolve) => making.once("close", resolve))
+  if (status !== 0) throw new Error(`initdb failed: ${said}`)
   return start({
     folder,
     url: (port) => `postgres://tester:secret@127.0.0.1:${port}/postgres`,
@@ -152,15 +181,11 @@ export const startPostgres = (): Promise<Engine> => {
         ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", "", "-c", "max_connections=200", "-c", "fsync=off"],
         { ...user, cwd: folder }
       ),
-    // a request for encryption is answered by one letter as soon as the server listens, a login only when it is up
     // the process of a connection has its user in its title
-    cut: (_, children) => {
-      for (const pid of children) {
-        const { stdout } = spawnSync("ps", ["-o", "args=", "-p", String(pid)], { encoding: "utf8" })
-        if (stdout.includes("tester")) process.kill(pid, "SIGTERM")
-      }
+    cut: async (_, child) => {
+      for (const { args, pid } of childrenOf(child)) if (args.includes("tester")) signalTo(pid, "SIGTERM")
     },
-    isReady: (port) =>
-      answers(port, Buffer.from("\0\0\0\x20\0\x03\0\0user\0tester\0database\0x\0\0", "latin1").toString("hex"), /^R/)
+    // a request for encryption is answered by one letter as soon as the server listens, a login only when it is up
+    isReady: (port) => answers(port, "\0\0\0\x20\0\x03\0\0user\0tester\0database\0x\0\0", /^R/)
   })
 }

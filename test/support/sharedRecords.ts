@@ -1,17 +1,25 @@
 /** Token records on real engines, as a backend of several processes has them. */
-import * as NodeRedis from "@effect/platform-node/NodeRedis"
-import * as PgClient from "@effect/sql-pg/PgClient"
-import { Effect, Layer, Logger, Redacted } from "effect"
-import { Redis } from "effect/persistence"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Redis from "effect/persistence/Redis"
+import * as Redacted from "effect/Redacted"
 import type { TokenRecords } from "effect-app-services"
-import * as RedisTokenRecords from "effect-app-services/client/RedisTokenRecords"
-import * as SqlTokenRecords from "effect-app-services/client/SqlTokenRecords"
+import type { Options } from "effect-app-services/client/RedisTokenRecords"
 import { missing, startPostgres, startRedis } from "./engines.ts"
 
 /** The clients warn of every connection that an engine drops, which is what these tests are about. */
 const Quiet = Logger.layer([])
 
-type Times = Pick<RedisTokenRecords.Options, "timeout" | "lease" | "maxAge">
+type Times = Pick<Options, "timeout" | "lease" | "maxAge">
+
+// a process loads the client of its own engine only: that is most of what it takes to start
+const loadRedis = Effect.promise(() =>
+  Promise.all([import("@effect/platform-node/NodeRedis"), import("effect-app-services/client/RedisTokenRecords")])
+)
+const loadPostgres = Effect.promise(() =>
+  Promise.all([import("@effect/sql-pg/PgClient"), import("effect-app-services/client/SqlTokenRecords")])
+)
 
 /** Each layer has connections of its own, as each process would. */
 export const engines = {
@@ -20,14 +28,20 @@ export const engines = {
     start: startRedis,
     says: "Redis",
     records: (url: string, times: Times = {}): Layer.Layer<TokenRecords, unknown> =>
-      RedisTokenRecords.layer(times).pipe(
-        Layer.provide(NodeRedis.layer({ url, disableOfflineQueue: true })),
-        Layer.provide(Quiet)
+      Layer.unwrap(
+        Effect.map(loadRedis, ([NodeRedis, RedisTokenRecords]) =>
+          RedisTokenRecords.layer(times).pipe(
+            Layer.provide(NodeRedis.layer({ url, disableOfflineQueue: true })),
+            Layer.provide(Quiet)
+          )
+        )
       ),
     clients: (url: string): Effect.Effect<number, unknown> =>
-      Redis.Redis.use((redis) => redis.send<string>("CLIENT", "LIST")).pipe(
-        Effect.map((list) => list.trim().split("\n").length - 1),
-        Effect.provide(NodeRedis.layer({ url }), { local: true })
+      Effect.flatMap(loadRedis, ([NodeRedis]) =>
+        Redis.Redis.use((redis) => redis.send<string>("CLIENT", "LIST")).pipe(
+          Effect.map((list) => list.trim().split("\n").length - 1),
+          Effect.provide(NodeRedis.layer({ url }), { local: true })
+        )
       )
   },
   postgres: {
@@ -35,17 +49,23 @@ export const engines = {
     start: startPostgres,
     says: "the database",
     records: (url: string, times: Times = {}): Layer.Layer<TokenRecords, unknown> =>
-      Layer.unwrap(Effect.map(PgClient.PgClient, ({ listen }) => SqlTokenRecords.layer({ listen, ...times }))).pipe(
-        Layer.provide(PgClient.layer({ url: Redacted.make(url) })),
-        Layer.provide(Quiet)
+      Layer.unwrap(
+        Effect.map(loadPostgres, ([PgClient, SqlTokenRecords]) =>
+          Layer.unwrap(Effect.map(PgClient.PgClient, ({ listen }) => SqlTokenRecords.layer({ listen, ...times }))).pipe(
+            Layer.provide(PgClient.layer({ url: Redacted.make(url) })),
+            Layer.provide(Quiet)
+          )
+        )
       ),
     clients: (url: string): Effect.Effect<number, unknown> =>
-      PgClient.PgClient.use(
-        (sql) => sql<{ n: number }>`
-          SELECT count(*)::int AS n FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`
-      ).pipe(
-        Effect.map(([row]) => row?.n ?? 0),
-        Effect.provide(PgClient.layer({ url: Redacted.make(url), maxConnections: 1 }), { local: true })
+      Effect.flatMap(loadPostgres, ([PgClient]) =>
+        PgClient.PgClient.use(
+          (sql) => sql<{ n: number }>`
+            SELECT count(*)::int AS n FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`
+        ).pipe(
+          Effect.map(([row]) => row?.n ?? 0),
+          Effect.provide(PgClient.layer({ url: Redacted.make(url), maxConnections: 1 }), { local: true })
+        )
       )
   }
 }

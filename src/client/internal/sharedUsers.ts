@@ -3,6 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { SharedTokenRecords } from "../TokenRecords.ts"
 import type { AppTokens, SharedUsers } from "../AppTokens.ts"
@@ -13,6 +15,9 @@ import type { Views } from "./views.ts"
 /** Between two looks at what another process does, in milliseconds; a change that is heard ends the wait. */
 const firstLook = 25
 const lastLook = 200
+
+/** When to give back again a lease that could not be given back. */
+const releaseSchedule = Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 7 }))
 
 /** How far apart those that wait for a lease to end ask for it, in milliseconds. */
 const afterLease = 20
@@ -26,7 +31,8 @@ export const make = (
   records: SharedTokenRecords,
   appId: string,
   views: Views,
-  latest: AppTokens["get"]
+  latest: AppTokens["get"],
+  scope: Scope.Scope
 ): SharedUsers => {
   const waiting = new Map<string, Set<Deferred.Deferred<void>>>()
   let serial = 0
@@ -53,12 +59,18 @@ export const make = (
     })
   }
 
-  /** One that cannot be given back ends by itself. */
-  const release = (userId: string, holder: string) => Effect.ignore(records.release(appId, userId, holder))
+  /** Behind what goes on: an engine that was away may be back before the lease ends by itself. */
+  const releaseLater = (userId: string, holder: string) =>
+    records
+      .release(appId, userId, holder)
+      .pipe(Effect.retry(releaseSchedule), Effect.ignore, Effect.forkIn(scope, { startImmediately: true }))
 
-  /** One that was asked for and not answered may have been taken all the same, by the time the engine goes on. */
+  const release = (userId: string, holder: string) =>
+    Effect.catch(records.release(appId, userId, holder), () => releaseLater(userId, holder))
+
+  /** One that was asked for and not answered may have been taken all the same. */
   const acquire = (userId: string, holder: string) =>
-    Effect.tapError(records.acquire(appId, userId, holder), () => Effect.forkDetach(release(userId, holder)))
+    Effect.tapError(records.acquire(appId, userId, holder), () => releaseLater(userId, holder))
 
   return {
     latest,
