@@ -80,7 +80,7 @@ const tests = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : {}
 rmSync(temporary, { recursive: true, force: true })
 if (failed.length > 0) console.log(`\nfailed: ${failed.join(", ")}`)
 for (const { assertionResults } of tests.testResults ?? []) {
-  for (const { status, title } of assertionResults) if (status === "skipped") console.log(`NOT RUN: ${title}`)
+  for (const { fullName, status } of assertionResults) if (status === "skipped") console.log(`NOT RUN: ${fullName}`)
 }
 const skipped = (tests.numPendingTests ?? 0) + (tests.numTodoTests ?? 0)
 console.log(

@@ -7,9 +7,8 @@ import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
 import type { StoredUser } from "./StoredUser.ts"
-import type { TokenStoreError } from "./TokenRecords.ts"
+import type { TokenStoreError } from "./TokenStoreError.ts"
 import type { UserEventPayload } from "./UserEvents.ts"
 
 /**
@@ -62,8 +61,11 @@ export interface SharedUsers {
     look: Effect.Effect<Result.Result<A, B>, E>,
     work: (seen: B) => Effect.Effect<A, E>
   ) => Effect.Effect<A, E | TokenStoreError>
-  /** What other processes changed, from the moment the effect succeeds; a stream that ends or fails has lost touch. */
-  readonly changes: Effect.Effect<Stream.Stream<SharedChange, TokenStoreError>, TokenStoreError, Scope.Scope>
+  /**
+   * Hears what other processes change until the scope closes, and begins anew where touch was lost. Succeeds as soon as it
+   * listens, or has found that the store is away.
+   */
+  readonly listen: (hear: (change: SharedChange) => Effect.Effect<void>) => Effect.Effect<void, never, Scope.Scope>
 }
 
 /**

@@ -29,6 +29,7 @@ import * as Redis from "effect/persistence/Redis"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { millisOf, within } from "./internal/engine.ts"
+import { sharing } from "./Sharing.ts"
 import { TokenRecords, TokenStoreError } from "./TokenRecords.ts"
 import type { SharingTimes } from "./TokenRecords.ts"
 
@@ -139,6 +140,7 @@ const make = Effect.fnUntraced(function* ({ prefix = "app-services", ...times }:
         answered(redis.eval(setAsideScript)(keyOf(appId, "users"), keyOf(appId, "set-aside"), id, revision))
       ),
     shared: {
+      sharing,
       process,
       maxAge,
       acquire: (appId, id, holder) =>

@@ -32,11 +32,10 @@ import type { ProviderType } from "../protocol/Provider.ts"
 import { routes } from "../protocol/Routes.ts"
 import { accessTokenClaims } from "../protocol/Token.ts"
 import { AppServicesError, InvalidResponse, NotLoggedIn } from "./AppServicesError.ts"
-import * as Changes from "./internal/changes.ts"
+import * as Alone from "./internal/alone.ts"
 import * as Deadlines from "./internal/deadlines.ts"
 import * as Gate from "./internal/gate.ts"
 import * as KeyedLock from "./internal/keyedLock.ts"
-import * as SharedUsers from "./internal/sharedUsers.ts"
 import * as SingleFlight from "./internal/singleFlight.ts"
 import * as Telemetry from "./internal/telemetry.ts"
 import * as Transitions from "./internal/transitions.ts"
@@ -149,7 +148,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const client = yield* ProtocolClient
   const events = yield* UserEvents
   const tokens = (yield* TokenStore).forApp(client.appId)
-  const together = tokens.shared ?? SharedUsers.alone(tokens)
+  const together = tokens.shared ?? Alone.alone(tokens)
   const locked = KeyedLock.make()
   const passing = yield* Gate.make
   const share = yield* SingleFlight.make<Session, AppServicesError>()
@@ -391,7 +390,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   }
 
   if (tokens.shared !== undefined) {
-    yield* Changes.listen(tokens.shared.changes, ({ events: changed, userId }) =>
+    yield* tokens.shared.listen(({ events: changed, userId }) =>
       Effect.gen(function* () {
         for (const event of changed) {
           if (event._tag === "LoggedIn" && options.keepAlive === true) yield* kept.start(userId, keep(userId))

@@ -28,6 +28,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Statement } from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import { millisOf, within } from "./internal/engine.ts"
+import { sharing } from "./Sharing.ts"
 import { TokenRecords, TokenStoreError } from "./TokenRecords.ts"
 import type { SharingTimes } from "./TokenRecords.ts"
 
@@ -204,6 +205,7 @@ const make = Effect.fnUntraced(function* ({
           INSERT INTO ${sql(names.setAside)} (app, id, revision, content) SELECT * FROM taken`)
       ),
     shared: {
+      sharing,
       process,
       maxAge,
       acquire: (appId, id, holder) =>

@@ -12,21 +12,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import type { AppTokens } from "./AppTokens.ts"
 import * as KeyedLock from "./internal/keyedLock.ts"
+import { TokenStoreError } from "./TokenStoreError.ts"
+import type { UserEventPayload } from "./UserEvents.ts"
 
-/**
- * A store that could not be read or written.
- *
- * @category errors
- * @since 0.1.0
- */
-export class TokenStoreError extends Schema.TaggedError<TokenStoreError>()("TokenStoreError", {
-  message: Schema.String,
-  cause: Schema.optionalKey(Schema.Defect())
-}) {}
+export { TokenStoreError } from "./TokenStoreError.ts"
 
 /**
  * A text, and what tells it apart from the texts that stood in its place before and after.
@@ -72,12 +65,27 @@ export interface SharingTimes {
 }
 
 /**
+ * What a token store does with records that several processes share.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Sharing {
+  /** What other processes are told of a change. */
+  note(records: SharedTokenRecords, events: ReadonlyArray<UserEventPayload>): string
+  /** Users of an application as several processes have them, made of those that one would have. */
+  over(records: SharedTokenRecords, appId: string, tokens: AppTokens, scope: Scope.Scope): AppTokens
+}
+
+/**
  * What an engine offers whose records several processes share: `RedisTokenRecords`, `SqlTokenRecords`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SharedTokenRecords {
+  /** `sharing` of `client/Sharing`: an engine brings it along, so that nobody carries it who shares nothing. */
+  readonly sharing: Sharing
   /** A random name of this process in notes and leases. */
   readonly process: string
   /** For how long what was read is good without another look, in milliseconds: the bound on a notice that was missed. */

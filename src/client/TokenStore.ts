@@ -12,14 +12,9 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
 import type { AppTokens } from "./AppTokens.ts"
-import * as Notes from "./internal/notes.ts"
-import * as SharedUsersOf from "./internal/sharedUsers.ts"
-import * as Views from "./internal/views.ts"
 import { StoredUser } from "./StoredUser.ts"
 import { TokenRecords } from "./TokenRecords.ts"
-import type { SharedTokenRecords } from "./TokenRecords.ts"
 
 export { Session, StoredUser } from "./StoredUser.ts"
 export type { AppTokens, SharedChange, SharedUsers } from "./AppTokens.ts"
@@ -47,10 +42,7 @@ export class TokenStore extends Context.Service<
       if (shared === undefined) return { forApp: perApp((appId) => overRecords(records, appId)) }
       const scope = yield* Effect.scope
       return {
-        forApp: perApp((appId) => {
-          const views = Effect.runSync(Effect.provideService(Views.make(shared.maxAge), Scope.Scope, scope))
-          return overSharedRecords(records, shared, appId, views, scope)
-        })
+        forApp: perApp((appId) => shared.sharing.over(shared, appId, overRecords(records, appId), scope))
       }
     })
   )
@@ -103,38 +95,6 @@ const encodeUser = Schema.encodeEffect(UserRecord)
 /** The id under which the device id is kept; no user has it. */
 const deviceRecord = "~device"
 
-const overSharedRecords = (
-  records: TokenRecords["Service"],
-  shared: SharedTokenRecords,
-  appId: string,
-  views: Views.Views,
-  scope: Scope.Scope
-): AppTokens => {
-  const tokens = overRecords(records, appId)
-  const latest: AppTokens["get"] = (userId) => views.through(userId, tokens.get(userId), (user) => user)
-  return {
-    ...tokens,
-    get: (userId) => views.get(userId, tokens.get(userId)),
-    modify: (userId, change, options) =>
-      Effect.map(
-        views.through(
-          userId,
-          tokens.modify(
-            userId,
-            (current) => {
-              const [result, next] = change(current)
-              return [{ result, next }, next]
-            },
-            { ...options, announce: ({ result }) => options?.announce?.(result) ?? [] }
-          ),
-          ({ next }) => next
-        ),
-        ({ result }) => result
-      ),
-    shared: SharedUsersOf.make(shared, appId, views, latest, scope)
-  }
-}
-
 const overRecords = (records: TokenRecords["Service"], appId: string): AppTokens => {
   let lastRank = 0
   const nextRank = Effect.map(Clock.currentTimeMillis, (now) => (lastRank = Math.max(now, lastRank + 1)))
@@ -173,7 +133,7 @@ const overRecords = (records: TokenRecords["Service"], appId: string): AppTokens
             userId,
             Option.map(present, ({ revision }) => revision),
             text,
-            records.shared && Notes.encode(records.shared.process, options?.announce?.(result) ?? [])
+            records.shared?.sharing.note(records.shared, options?.announce?.(result) ?? [])
           )
         )
           return result

@@ -39,7 +39,7 @@ describe("every store keeps the contract", () => {
   TokenStoreContract.suite("Web Storage", TokenStore.layerKeyValueStore.pipe(Layer.provide(Storage)), it)
   TokenStoreContract.suite("files", NodeTokenStore.layerFile(directory()), it)
   TokenStoreContract.suite(
-    "a key-value store, encrypted",
+    "memory, encrypted",
     encrypted(TokenRecords.layerKeyValueStore.pipe(Layer.provide(KeyValues))),
     it
   )

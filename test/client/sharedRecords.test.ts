@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Logger, Option, Queue, Redacted, Result, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { AppServices, AuthApi, TokenRecords, TokenStore, TokenStoreError, type UserEvent } from "effect-app-services"
+import { sharing } from "effect-app-services/client/Sharing"
 import type { StoredUser } from "effect-app-services/client/TokenStore"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
@@ -47,6 +48,7 @@ const engine = () => {
     ids: () => answered(() => [...held.keys()]),
     setAside: () => Effect.void,
     shared: {
+      sharing,
       process: "this",
       maxAge: 10_000,
       acquire: (_, id, holder) =>

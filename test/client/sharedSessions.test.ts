@@ -45,7 +45,7 @@ const makeHost = (
 const refused: Answer = { status: 401, body: { error: "invalid session", error_code: "InvalidSession" } }
 const logIn = AuthApi.use((auth) => auth.logIn(Credentials.apiKey("0123456789")))
 
-for (const [name, { missing, records, says, start }] of Object.entries(engines)) {
+for (const { missing, name, records, says, start } of Object.values(engines)) {
   describe.skipIf(missing !== "")(name, () => {
     let engine: Engine
     beforeAll(async () => {

@@ -24,6 +24,7 @@ const loadPostgres = Effect.promise(() =>
 /** Each layer has connections of its own, as each process would. */
 export const engines = {
   redis: {
+    name: "Redis",
     missing: missing.redis,
     start: startRedis,
     says: "Redis",
@@ -45,6 +46,7 @@ export const engines = {
       )
   },
   postgres: {
+    name: "PostgreSQL",
     missing: missing.postgres,
     start: startPostgres,
     says: "the database",

@@ -4,7 +4,8 @@ import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { SharedChange, SharedUsers } from "../AppTokens.ts"
+import type { SharedChange } from "../AppTokens.ts"
+import type { TokenStoreError } from "../TokenRecords.ts"
 import { monotonicMillis } from "./deadlines.ts"
 
 /** Between two attempts to listen, in milliseconds; touch that lasted for as long as the last one begins anew. */
@@ -19,7 +20,7 @@ const lastPause = 10_000
  * @internal
  */
 export const listen = Effect.fnUntraced(function* (
-  changes: SharedUsers["changes"],
+  changes: Effect.Effect<Stream.Stream<SharedChange, TokenStoreError>, TokenStoreError, Scope.Scope>,
   hear: (change: SharedChange) => Effect.Effect<void>
 ): Effect.fn.Return<void, never, Scope.Scope> {
   const tried = yield* Deferred.make<void>()

@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import type { SharedTokenRecords } from "../TokenRecords.ts"
 import type { AppTokens, SharedUsers } from "../AppTokens.ts"
 import type { StoredUser } from "../StoredUser.ts"
+import * as Changes from "./changes.ts"
 import * as Notes from "./notes.ts"
 import type { Views } from "./views.ts"
 
@@ -72,6 +73,27 @@ export const make = (
   const acquire = (userId: string, holder: string) =>
     Effect.tapError(records.acquire(appId, userId, holder), () => releaseLater(userId, holder))
 
+  const changes = Effect.map(records.notices(appId), (notices) => {
+    views.doubtAll()
+    const others = notices.pipe(
+      Stream.map(({ id, note }) => ({ id, ...Notes.decode(note) })),
+      Stream.filter(({ process }) => process !== records.process),
+      Stream.tap(({ id }) => hear(id)),
+      // what is known is forgotten at once, whatever those that hear of it wait for
+      Stream.buffer({ capacity: "unbounded" })
+    )
+    return Stream.mapEffect(
+      others,
+      Effect.fnUntraced(function* ({ events, id }) {
+        const needed = events.some(({ _tag }) => _tag === "ProfileChanged")
+        const user = needed
+          ? yield* Effect.orElseSucceed(latest(id), (): Option.Option<StoredUser> => Option.none())
+          : Option.none()
+        return { userId: id, events: events.flatMap((event) => Notes.toEvent(event, user)) }
+      })
+    ).pipe(Stream.ensuring(Effect.sync(views.doubtAll)))
+  })
+
   return {
     latest,
     exclusively: Effect.fnUntraced(function* (userId, look, work) {
@@ -102,36 +124,6 @@ export const make = (
         if (Option.isSome(done)) return done.value
       }
     }),
-    changes: Effect.map(records.notices(appId), (notices) => {
-      views.doubtAll()
-      const others = notices.pipe(
-        Stream.map(({ id, note }) => ({ id, ...Notes.decode(note) })),
-        Stream.filter(({ process }) => process !== records.process),
-        Stream.tap(({ id }) => hear(id)),
-        // what is known is forgotten at once, whatever those that hear of it wait for
-        Stream.buffer({ capacity: "unbounded" })
-      )
-      return Stream.mapEffect(
-        others,
-        Effect.fnUntraced(function* ({ events, id }) {
-          const needed = events.some(({ _tag }) => _tag === "ProfileChanged")
-          const user = needed
-            ? yield* Effect.orElseSucceed(latest(id), (): Option.Option<StoredUser> => Option.none())
-            : Option.none()
-          return { userId: id, events: events.flatMap((event) => Notes.toEvent(event, user)) }
-        })
-      ).pipe(Stream.ensuring(Effect.sync(views.doubtAll)))
-    })
+    listen: (hearing) => Changes.listen(changes, hearing)
   }
 }
-
-/**
- * What a process does that has its store for itself.
- *
- * @internal
- */
-export const alone = ({ get }: AppTokens): Pick<SharedUsers, "latest" | "exclusively"> => ({
-  latest: get,
-  exclusively: (_, look, work) =>
-    Effect.flatMap(look, (seen) => (Result.isSuccess(seen) ? Effect.succeed(seen.success) : work(seen.failure)))
-})

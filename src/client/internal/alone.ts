@@ -1,0 +1,14 @@
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { AppTokens, SharedUsers } from "../AppTokens.ts"
+
+/**
+ * What a process does that has its store for itself.
+ *
+ * @internal
+ */
+export const alone = ({ get }: AppTokens): Pick<SharedUsers, "latest" | "exclusively"> => ({
+  latest: get,
+  exclusively: (_, look, work) =>
+    Effect.flatMap(look, (seen) => (Result.isSuccess(seen) ? Effect.succeed(seen.success) : work(seen.failure)))
+})
