@@ -23,6 +23,7 @@ export const sharing: Sharing = {
   note: ({ process }, events) => Notes.encode(process, events),
   over: (records, appId, tokens, scope): AppTokens => {
     const views = Effect.runSync(Effect.provideService(Views.make(records.maxAge), Scope.Scope, scope))
+    const unsure = new Set<string>()
     const latest: AppTokens["get"] = (userId) => views.through(userId, tokens.get(userId), (user) => user)
     return {
       ...tokens,
@@ -41,9 +42,19 @@ export const sharing: Sharing = {
             ),
             ({ next }) => next
           ),
-          ({ result }) => result
+          ({ result }) => {
+            unsure.delete(userId)
+            return result
+          }
+        ).pipe(
+          Effect.tapError(() =>
+            Effect.sync(() => {
+              unsure.add(userId)
+              views.doubt(userId)
+            })
+          )
         ),
-      shared: SharedUsers.make(records, appId, views, latest, scope)
+      shared: SharedUsers.make(records, appId, views, latest, unsure, scope)
     }
   }
 }

@@ -72,9 +72,9 @@ const engine = () => {
   return Object.assign(state, {
     records,
     layer,
-    /** What another process says. */
-    say: (id: string, tag: string) =>
-      Queue.offer(state.notices, { id, note: JSON.stringify({ process: "other", events: [{ _tag: tag }] }) }),
+    /** What another process says, unless told otherwise. */
+    say: (id: string, tag: string, process = "other") =>
+      Queue.offer(state.notices, { id, note: JSON.stringify({ process, events: [{ _tag: tag }] }) }),
     put: (user: StoredUser) =>
       Effect.flatMap(tokensOver(layer), (tokens) => tokens.modify(user.id, () => [undefined, Option.some(user)]))
   })
@@ -204,6 +204,37 @@ it.effect("a change is known at once, also behind a profile that takes long to r
       store.answer = away
       assert.strictEqual((yield* failure(call("b"))).reason._tag, "StoreUnavailable", "b is known no more")
     }).pipe(Effect.provide(sdkOver(store.layer)))
+  })
+)
+
+it.effect.each(["at once", "later"])("a logout whose answer was lost is known when it was made: %s", (when) =>
+  Effect.gen(function* () {
+    const store = engine()
+    const { records } = store
+    yield* store.put(userOf("a"))
+    let late: Effect.Effect<unknown, TokenStoreError> = Effect.void
+    const lossy = Layer.succeed(TokenRecords, {
+      ...records,
+      replace: (...args) => {
+        late = records.replace(...args)
+        return when === "later" ? away : Effect.andThen(late, away)
+      }
+    })
+    yield* Effect.gen(function* () {
+      yield* call("a")
+      const events: Array<string> = []
+      yield* AuthApi.use((auth) => Effect.sync(() => auth.addListener(({ _tag }) => events.push(_tag))))
+      const user = yield* AuthApi.use((auth) => auth.user("a"))
+      assert.strictEqual((yield* failure(user.logOut)).reason._tag, "StoreUnavailable")
+      if (when === "later") {
+        assert.strictEqual(yield* call("a"), 42)
+        yield* late
+      }
+      yield* store.say("a", "LoggedOut", records.shared?.process)
+      yield* TestClock.adjust("10 millis")
+      assert.strictEqual((yield* failure(call("a"))).reason._tag, "NotLoggedIn")
+      assert.deepStrictEqual(events, ["LoggedOut"])
+    }).pipe(Effect.provide(sdkOver(lossy)))
   })
 )
 

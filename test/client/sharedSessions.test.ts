@@ -285,6 +285,42 @@ for (const { missing, name, records, says, start } of Object.values(engines)) {
       })
     )
 
+    it.live("a process that is closed while it refreshes gives its lease back", () =>
+      Effect.gen(function* () {
+        const { counts, layer } = makeHost({
+          refresh: (nth) =>
+            nth === 1 ? Effect.never : Effect.succeed({ status: 201, body: { access_token: token({ nth }) } })
+        })
+        const b = yield* process(layer, { lease: "10 seconds" })
+        const { id } = yield* b.on(logIn)
+        const closing = yield* Effect.forkScoped(
+          Effect.scoped(Effect.flatMap(process(layer, { lease: "10 seconds" }), (a) => a.call(id)))
+        )
+        yield* eventually(() => counts.refreshes === 1)
+        yield* Fiber.interrupt(closing)
+        const [elapsed, answer] = yield* Effect.timed(b.call(id))
+        assert.strictEqual(answer, 42)
+        assert.isBelow(Duration.toMillis(elapsed), 2_000)
+      })
+    )
+
+    it.live("a logout while another process refreshes: nothing is written and nothing sent after it", () =>
+      Effect.gen(function* () {
+        const { counts, layer } = makeHost({
+          refresh: (nth) =>
+            Effect.delay(Effect.succeed({ status: 201, body: { access_token: token({ nth }) } }), "400 millis")
+        })
+        const [a, b] = yield* Effect.all([process(layer), process(layer)])
+        const user = yield* a.on(logIn)
+        const refreshing = yield* Effect.forkScoped(failure(b.call(user.id)))
+        yield* eventually(() => counts.refreshes === 1)
+        yield* user.logOut
+        assert.strictEqual((yield* Fiber.join(refreshing)).reason._tag, "NotLoggedIn")
+        for (const it of [a, b]) assert.strictEqual((yield* failure(it.call(user.id))).reason._tag, "NotLoggedIn")
+        assert.lengthOf(counts.tokens, 0)
+      })
+    )
+
     it.live("no secret shows in spans, logs or errors", () =>
       Effect.gen(function* () {
         const { counts, layer } = makeHost({ lifetime: 1_800 })

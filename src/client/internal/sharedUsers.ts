@@ -33,6 +33,8 @@ export const make = (
   appId: string,
   views: Views,
   latest: AppTokens["get"],
+  /** Users that this process has changed, or not: the engine did not say. */
+  unsure: Set<string>,
   scope: Scope.Scope
 ): SharedUsers => {
   const waiting = new Map<string, Set<Deferred.Deferred<void>>>()
@@ -77,7 +79,7 @@ export const make = (
     views.doubtAll()
     const others = notices.pipe(
       Stream.map(({ id, note }) => ({ id, ...Notes.decode(note) })),
-      Stream.filter(({ process }) => process !== records.process),
+      Stream.filter(({ id, process }) => process !== records.process || unsure.delete(id)),
       Stream.tap(({ id }) => hear(id)),
       // what is known is forgotten at once, whatever those that hear of it wait for
       Stream.buffer({ capacity: "unbounded" })

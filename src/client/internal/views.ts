@@ -34,6 +34,8 @@ export interface Views {
   ) => Effect.Effect<A, TokenStoreError>
   /** Somebody else has changed a user. */
   readonly forget: (userId: string) => void
+  /** A change of a user may have been made or not: what is known of it is not good without another look. */
+  readonly doubt: (userId: string) => void
   /** Changes may have gone unheard: nothing that is known is good without another look. */
   readonly doubtAll: () => void
 }
@@ -113,6 +115,11 @@ export const make = (maxAge: number): Effect.Effect<Views, never, Scope.Scope> =
       through,
       forget: (userId) => {
         views.delete(userId)
+        overtake(userId)
+      },
+      doubt: (userId) => {
+        const view = views.get(userId)
+        if (view !== undefined) view.goodUntil = -Infinity
         overtake(userId)
       },
       doubtAll: () => {
