@@ -97,7 +97,7 @@ for (const { clients, missing, name, records, says, start } of Object.values(eng
       Effect.gen(function* () {
         yield* Effect.gen(function* () {
           const records = yield* TokenRecords
-          yield* records.shared!.notices("x")
+          yield* Effect.asVoid(records.shared!.notices("x"))
           yield* Effect.forEach(["a", "b", "c"], (id) => records.read("x", id), { concurrency: 3 })
           assert.isAbove(yield* clients(engine.url), 1)
         }).pipe(Effect.scoped, Effect.provide(Records, { local: true }))
