@@ -106,8 +106,7 @@ const textOf = Effect.fnUntraced(function* (
   limit: ByteSize.ByteSize
 ): Effect.fn.Return<string, BadRequest | TooLarge> {
   const bytes = ByteSize.toNumberUnsafe(limit)
-  const declared = Number(request.headers["content-length"])
-  if (declared > bytes) return yield* tooLarge(limit)
+  if (Number(request.headers["content-length"]) > bytes) return yield* tooLarge(limit)
   const encoding = request.headers["content-encoding"] ?? "identity"
   if (encoding.toLowerCase() !== "identity") {
     return yield* badRequest("the request body has a content-encoding: send it as it is")

@@ -198,7 +198,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
     limited((deadline) => evaluate(caller, fn, args, deadline)).pipe(traced(caller, fn))
 
   /** A function that a client calls, and its arguments where the server has to see them. */
-  const open = Effect.fnUntracedEager(function* (caller: Caller, name: string, sent: Sent) {
+  const open = Effect.fnUntraced(function* (caller: Caller, name: string, sent: Sent) {
     const fn = yield* find(caller.app, name)
     if (fn.private) return yield* notAllowed(name)
     const { body, gate, runAs } = fn

@@ -25,4 +25,4 @@ export const aStream = notSendable("it is a stream, which callFunctionStreaming 
 export const notFound = (name: string): string => `function not found: '${name}'`
 
 export const tooMany = (most: number): string =>
-  `the function could not run: ${most} calls of the application's functions are under way`
+  `the function could not run: ${most} calls of the application's functions are under way, try again later`
