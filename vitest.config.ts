@@ -13,7 +13,9 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 20_000,
+    // what ends a test that hangs: nothing that works takes so long, on the busiest of machines
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     pool: "threads",
     maxWorkers: 2,
     // one import of effect for all files: nothing in src/ or test/ keeps state in a module

@@ -12,8 +12,8 @@ export interface Host {
   latency: number
   /** In seconds. */
   lifetime: number
-  /** Called once when a refresh of the user arrives, before it is answered. */
-  readonly onRefresh: Map<string, () => void>
+  /** Users whose next refresh is told of when it arrives, and never answered. */
+  readonly unanswered: Map<string, () => void>
   readonly close: () => Promise<void>
 }
 
@@ -32,8 +32,12 @@ export const startHost = async (): Promise<Host> => {
         return
       }
       host.refreshes++
-      host.onRefresh.get(user)?.()
-      host.onRefresh.delete(user)
+      const arrived = host.unanswered.get(user)
+      if (arrived !== undefined) {
+        host.unanswered.delete(user)
+        arrived()
+        return
+      }
       setTimeout(() => {
         const token = accessToken(user, host.lifetime)
         host.issued.set(user, token)
@@ -51,7 +55,7 @@ export const startHost = async (): Promise<Host> => {
     latency: 20,
     lifetime: 1800,
     issued: new Map(),
-    onRefresh: new Map(),
+    unanswered: new Map(),
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections()

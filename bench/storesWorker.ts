@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import * as AppServices from "effect-app-services/client/AppServices"
 import type { AppServicesError } from "effect-app-services/client/AppServicesError"
 import { AuthApi } from "effect-app-services/client/AuthApi"
@@ -32,6 +33,8 @@ export interface Outcome {
   readonly wrong: number
   /** Whatever was asked of the engine. */
   readonly requests: number
+  /** Notices of changes, this process's too, since it started. */
+  readonly heard: number
   readonly millis: number
   readonly slowest: number
   readonly errors: Record<string, number>
@@ -43,6 +46,7 @@ export interface Outcome {
 export type Said = { readonly id: number; readonly outcome: Outcome } | { readonly id: number; readonly failed: string }
 
 let requests = 0
+let heard = 0
 const counted =
   <Args extends ReadonlyArray<unknown>, A, E>(operation: (...args: Args) => Effect.Effect<A, E>) =>
   (...args: Args) =>
@@ -63,7 +67,12 @@ const counting = Layer.effect(
         shared: {
           ...shared,
           acquire: counted((...args) => shared.acquire(...args)),
-          release: counted((...args) => shared.release(...args))
+          release: counted((...args) => shared.release(...args)),
+          notices: (...args) =>
+            Effect.map(
+              shared.notices(...args),
+              Stream.tap(() => Effect.sync(() => heard++))
+            )
         }
       })
     })
@@ -132,6 +141,7 @@ const work = (order: Order) =>
       answers,
       wrong,
       errors,
+      heard,
       lastError,
       slowest,
       requests: requests - requestsBefore,
@@ -141,7 +151,7 @@ const work = (order: Order) =>
   })
 
 let runtime: Runtime | undefined
-const idle: Outcome = { answers: 0, wrong: 0, requests: 0, millis: 0, slowest: 0, errors: {}, lastError: 0 }
+const idle: Outcome = { answers: 0, wrong: 0, requests: 0, heard: 0, millis: 0, slowest: 0, errors: {}, lastError: 0 }
 process.on("message", (message: { readonly id: number } & ({ readonly start: Start } | { readonly order: Order })) => {
   const { id } = message
   const say = (said: Said) => process.send?.({ ...said, cpu: Math.round(process.cpuUsage().user / 1000) })

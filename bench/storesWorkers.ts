@@ -70,7 +70,7 @@ const startWorker = async (options: Start, running: Set<() => void>): Promise<Wo
   }
   await ask("a process that starts", 60_000, { start: options })
   return {
-    order: (order, limit = 60_000) => ask(`a process that is told to make ${order._tag}`, limit, { order }),
+    order: (order, limit = 120_000) => ask(`a process that is told to make ${order._tag}`, limit, { order }),
     kill
   }
 }

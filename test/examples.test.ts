@@ -23,7 +23,7 @@ const expected = {
   customData: [customData.example, { before: "light", after: "dark", plain: true }],
   events: [events.example, { heard: ["RefreshStarted", "TokenRefreshed"], lastState: "LoggedOut" }],
   functions: [functions.example, { sums: [3, 3, 3], total: 6, typed: "42.0", patient: "Welcome to the Corner Shop" }],
-  mongo: [mongo.example, { blue: ["bolt", "nut"], cog: "12 red", deletedCount: 3, watched: "insert" }],
+  mongo: [mongo.example, { blue: ["bolt", "nut"], cog: "12 red", deletedCount: 3, watched: "update" }],
   profile: [profile.example, { same: true, email: "grace@example.com", identities: ["anon-user", "local-userpass"] }],
   push: [push.example, "ServiceNotFound"],
   sessions: [

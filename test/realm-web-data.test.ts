@@ -32,13 +32,23 @@ interface Widget {
 /** realm-web reads BSON with its own classes. */
 const text = (value: unknown): string => String(value)
 
+type Fetch = NonNullable<Exclude<ConstructorParameters<typeof Realm.App>[0], string>["fetch"]>
+
 const connect = Effect.gen(function* () {
   const baseUrl = yield* NodeAppServicesServer.baseUrl
-  const realm = new Realm.App({ id: "shop", baseUrl })
+  /** Ends when the next stream is open: what changes from then on comes through it. */
+  let isOpen = () => {}
+  const opened = () => new Promise<void>((resolve) => (isOpen = resolve))
+  const fetching: Fetch = async (input, init) => {
+    const response: Response = await Reflect.apply(fetch, undefined, [input, init])
+    if (input.includes("baas_request=")) isOpen()
+    return response
+  }
+  const realm = new Realm.App({ id: "shop", baseUrl, fetch: fetching })
   const user = yield* Effect.promise(() => realm.logIn(Realm.Credentials.anonymous(false)))
   const collection = (name: string, service = "mongodb-atlas") =>
     user.mongoClient(service).db("shop").collection<Widget>(name)
-  return { user, collection }
+  return { user, collection, opened }
 })
 
 const refusal = (run: () => Promise<unknown>) =>
@@ -124,11 +134,13 @@ layer(Server, { excludeTestServices: true })("realm-web's data", (it) => {
 
   it.effect("is watched, and no longer when the loop ends", () =>
     Effect.gen(function* () {
-      const widgets = (yield* connect).collection("watched")
-      const events = widgets.watch({ filter: { "fullDocument.color": "blue" } })
-      const next = events.next()
-      yield* Effect.sleep("100 millis")
+      const { collection, opened } = yield* connect
+      const widgets = collection("watched")
       yield* Effect.promise(async () => {
+        const open = opened()
+        const events = widgets.watch({ filter: { "fullDocument.color": "blue" } })
+        const next = events.next()
+        await open
         await widgets.insertOne({ name: "a", color: "red" })
         await widgets.insertOne({ name: "50 %25\n", color: "blue" })
         const { value } = await next
@@ -145,13 +157,14 @@ layer(Server, { excludeTestServices: true })("realm-web's data", (it) => {
 
   it.effect("watches documents by id, and says why it cannot", () =>
     Effect.gen(function* () {
-      const { collection } = yield* connect
+      const { collection, opened } = yield* connect
       const widgets = collection("by-id")
       const [one, two] = [new ObjectId(), new ObjectId()]
-      const events = widgets.watch({ ids: [two] })
-      const next = events.next()
-      yield* Effect.sleep("100 millis")
       yield* Effect.promise(async () => {
+        const open = opened()
+        const events = widgets.watch({ ids: [two] })
+        const next = events.next()
+        await open
         await widgets.insertMany([
           { _id: one, name: "one" },
           { _id: two, name: "two" }

@@ -15,10 +15,10 @@ for (const { missing, name, start } of Object.values(engines)) {
     let engine: Engine
     beforeAll(async () => {
       engine = await start()
-    }, 60_000)
+    })
     afterAll(() => engine?.stop())
 
-    it("two instances of a backend behind a round robin, as the guide prints it", { timeout: 60_000 }, async () => {
+    it("two instances of a backend behind a round robin, as the guide prints it", async () => {
       const [, command = "", printed] = /```\n\$ .*&& node (\S+) redis:\S+\n([^]*?)```/.exec(page) ?? []
       assert.match(command, /^examples\//)
       const { stderr, stdout } = await promisify(execFile)(process.execPath, [join(root, command), engine.url], {

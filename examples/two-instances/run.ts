@@ -4,7 +4,7 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Effect, Layer, Redacted, Stream } from "effect"
+import { Console, Effect, Layer, Redacted, Schedule, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { FetchHttpClient } from "effect/http"
 import { AppServices, EmailPasswordApi } from "effect-app-services"
@@ -34,12 +34,12 @@ const program = Effect.gen(function* () {
   yield* accounts.registerUser({ email: "ada@example.com", password: Redacted.make("correct horse") })
 
   const ports = yield* Effect.all([instance(sessionsUrl, appUrl), instance(sessionsUrl, appUrl)], { concurrency: 2 })
+  const send = (port: string | undefined, method: "GET" | "POST", path: string, user: string) =>
+    Effect.promise(() => fetch(`http://127.0.0.1:${port}${path}`, { method, headers: { "x-user": user } }))
   let turn = 0
   const ask = Effect.fnUntraced(function* (method: "GET" | "POST", path: string, user = "") {
     const at = turn++ % ports.length
-    const answer = yield* Effect.promise(() =>
-      fetch(`http://127.0.0.1:${ports[at]}${path}`, { method, headers: { "x-user": user } })
-    )
+    const answer = yield* send(ports[at], method, path, user)
     const text = yield* Effect.promise(() => answer.text())
     yield* Console.log(`instance ${at + 1}: ${method} ${path} => ${answer.status}`)
     return text
@@ -48,8 +48,9 @@ const program = Effect.gen(function* () {
   const { user }: { readonly user: string } = JSON.parse(yield* ask("POST", "/login"))
   for (let call = 0; call < 4; call++) yield* ask("GET", "/sum", user)
   yield* ask("POST", "/logout", user)
-  // the other one has heard of it, or reads it
-  yield* Effect.sleep("200 millis")
+  // the other one hears of it in a moment
+  const refused = Effect.map(send(ports[1], "GET", "/sum", user), ({ status }) => status === 401)
+  yield* Effect.repeat(refused, { until: (is) => is, schedule: Schedule.spaced("10 millis") })
   for (let call = 0; call < 2; call++) yield* ask("GET", "/sum", user)
 })
 

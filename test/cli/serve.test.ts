@@ -195,7 +195,8 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
         assert.deepStrictEqual(yield* ended(server), { code: 0, signal: null })
         assert.isDefined(request)
       }),
-    15_000
+    // the call would end by itself after 90 seconds
+    80_000
   )
 
   it.live(

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Schedule, Schema, Stream } from "effect"
+import { Deferred, Effect, Fiber, Schedule, Schema, Stream } from "effect"
 import { FunctionStreams } from "effect-app-services"
 import { type Answer, host } from "../support/scripted.ts"
 import { failure, logIn, sdk } from "../support/sdk.ts"
@@ -64,11 +64,15 @@ describe("a streaming function", () => {
 
   it.effect("is aborted by an interrupt", () => {
     let cancelled = false
-    const { layer } = answering({ body: new ReadableStream({ cancel: () => void (cancelled = true) }) })
+    const reading = Deferred.makeUnsafe<void>()
+    const source = {
+      pull: () => void Deferred.doneUnsafe(reading, Effect.void),
+      cancel: () => void (cancelled = true)
+    }
+    const { layer } = answering({ body: new ReadableStream(source, { highWaterMark: 0 }) })
     return Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(Stream.runDrain(yield* stream), { startImmediately: true })
-      yield* Effect.yieldNow
-      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 20)))
+      yield* Deferred.await(reading)
       yield* Fiber.interrupt(fiber)
       assert.isTrue(cancelled)
     }).pipe(Effect.provide(sdk(layer)))

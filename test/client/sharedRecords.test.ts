@@ -1,6 +1,6 @@
 /** What several processes rely on, over records that fail, hang and lose touch when a test says so. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Fiber, Layer, Logger, Option, Queue, Redacted, Result, Stream } from "effect"
+import { Clock, Context, Deferred, Effect, Fiber, Layer, Logger, Option, Queue, Redacted, Result, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { AppServices, AuthApi, TokenRecords, TokenStore, TokenStoreError, type UserEvent } from "effect-app-services"
 import { sharing } from "effect-app-services/client/Sharing"
@@ -13,10 +13,13 @@ import { failure } from "../support/sdk.ts"
 const away = Effect.fail(new TokenStoreError({ message: "the engine is away" }))
 type Notice = { readonly id: string; readonly note: string }
 
+/** How long a lease of the engine lasts, in milliseconds. */
+const lease = 10_000
+
 /** An engine in memory: `reads`, `acquires` and `listens` are counted, `answer` stands before each operation. */
 const engine = () => {
   const held = new Map<string, { readonly text: string; readonly revision: string }>()
-  const leases = new Map<string, string>()
+  const leases = new Map<string, number>()
   let serial = 0
   const state = {
     reads: 0,
@@ -51,14 +54,16 @@ const engine = () => {
       sharing,
       process: "this",
       maxAge: 10_000,
-      acquire: (_, id, holder) =>
+      acquire: (_, id) =>
         counted(
           "acquires",
-          answered(() => {
-            if (leases.has(id)) return 1_000
-            leases.set(id, holder)
-            return 0
-          })
+          Effect.flatMap(Clock.currentTimeMillis, (now) =>
+            answered(() => {
+              const left = (leases.get(id) ?? now) - now
+              if (left <= 0) leases.set(id, now + lease)
+              return Math.max(left, 0)
+            })
+          )
         ),
       release: (_, id) => answered(() => void leases.delete(id)),
       notices: () =>
@@ -235,6 +240,24 @@ it.effect.each(["at once", "later"])("a logout whose answer was lost is known wh
       assert.strictEqual((yield* failure(call("a"))).reason._tag, "NotLoggedIn")
       assert.deepStrictEqual(events, ["LoggedOut"])
     }).pipe(Effect.provide(sdkOver(lossy)))
+  })
+)
+
+it.effect("a process that dies while it refreshes delays the others by what is left of its lease", () =>
+  Effect.gen(function* () {
+    const store = engine()
+    const tokens = yield* tokensOver(store.layer)
+    yield* store.records.shared!.acquire("my-app", "a", "dead")
+    yield* TestClock.adjust("4 seconds")
+    const work = Effect.succeed(Result.fail("to do"))
+    const waiting = yield* Effect.forkScoped(tokens.shared!.exclusively("a", work, Effect.succeed), {
+      startImmediately: true
+    })
+    yield* TestClock.adjust("5999 millis")
+    assert.isUndefined(waiting.pollUnsafe())
+    // those that wait do not ask all at once
+    yield* TestClock.adjust("25 millis")
+    assert.isDefined(waiting.pollUnsafe())
   })
 )
 

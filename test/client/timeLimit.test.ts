@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { HttpClient } from "effect/http"
@@ -58,17 +58,30 @@ describe("the time limit of a request", () => {
 
   it.live("leaves no timer behind, whether the request is answered or interrupted", () => {
     const { client } = silent()
-    const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
+    const limit = 61_234
+    const [started, cleared] = [vi.spyOn(globalThis, "setTimeout"), vi.spyOn(globalThis, "clearTimeout")]
+    /** Those of this limit, whatever else the process waits for. */
+    const timers = () =>
+      started.mock.results.filter(
+        ({ value }, nth) =>
+          started.mock.calls[nth]?.[1] === limit && !cleared.mock.calls.some(([timer]) => timer === value)
+      ).length
     return Effect.gen(function* () {
-      const before = timers()
-      const call = yield* Effect.forkChild(send(client, 60_000), { startImmediately: true })
+      const call = yield* Effect.forkChild(send(client, limit), { startImmediately: true })
       yield* Effect.yieldNow
-      assert.strictEqual(timers(), before + 1)
+      assert.strictEqual(timers(), 1)
       assert.isTrue(Exit.hasInterrupts(yield* Effect.andThen(Fiber.interrupt(call), Fiber.await(call))))
-      assert.strictEqual(timers(), before)
+      assert.strictEqual(timers(), 0)
       const failing = HttpClient.make(() => Effect.die(new Error("broken")))
-      assert.isTrue(Exit.hasDies(yield* Effect.exit(send(failing, 60_000))))
-      assert.strictEqual(timers(), before)
-    })
+      assert.isTrue(Exit.hasDies(yield* Effect.exit(send(failing, limit))))
+      assert.strictEqual(timers(), 0)
+    }).pipe(
+      Effect.ensuring(
+        Effect.sync(() => {
+          started.mockRestore()
+          cleared.mockRestore()
+        })
+      )
+    )
   })
 })

@@ -300,6 +300,6 @@ layer(Server, { excludeTestServices: true })("whatever a client sends", (it) => 
           `seed ${seed}`
         )
       }),
-    120_000
+    180_000
   )
 })

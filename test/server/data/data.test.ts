@@ -2,7 +2,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Stream } from "effect"
+import { Effect, Layer, Option, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { AuthApi, Credentials } from "effect-app-services"
 import { App, AppDirectory, FunctionContext } from "effect-app-services/server"
@@ -312,11 +312,6 @@ describe("the SDK's data", () => {
     Effect.gen(function* () {
       const user = yield* (yield* AuthApi).logIn(Credentials.anonymous())
       const widgets = user.mongoClient("mongodb-atlas").db("shop").collection("widgets")
-      const told = yield* Effect.forkChild(
-        Stream.runCollect(Stream.take(widgets.watch({ filter: { operationType: "delete" } }), 1)),
-        { startImmediately: true }
-      )
-      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
       const { insertedIds } = yield* widgets.insertMany([
         { color: "blue", n: 1 },
         { color: "blue", n: 2 },
@@ -325,9 +320,19 @@ describe("the SDK's data", () => {
       assert.lengthOf(insertedIds, 3)
       assert.strictEqual(yield* widgets.count({ color: "blue" }), 2)
       assert.sameMembers([...(yield* widgets.distinct("color"))], ["blue", "red"])
-      yield* widgets.deleteOne({ color: "red" })
-      const [change] = yield* Fiber.join(told)
-      assert.deepStrictEqual(change.documentKey, { _id: insertedIds[2] })
+      assert.deepStrictEqual(yield* widgets.deleteOne({ color: "red" }), { deletedCount: 1 })
+      const deleted: Array<unknown> = []
+      // the stream tells of what is deleted once it is open
+      const deleting = Effect.gen(function* () {
+        const { insertedId } = yield* widgets.insertOne({ color: "green" })
+        deleted.push({ _id: insertedId })
+        yield* widgets.deleteOne({ color: "green" })
+      })
+      const told = yield* Effect.raceFirst(
+        Stream.runHead(widgets.watch({ filter: { operationType: "delete" } })),
+        Effect.forever(deleting)
+      )
+      assert.deepInclude(deleted, Option.getOrThrow(told).documentKey)
       assert.deepStrictEqual(yield* Stream.runCollect(user.callFunctionStreaming("numbers")), [1, 2])
     }).pipe(Effect.provide(TestServer.layer(app)))
   )

@@ -128,7 +128,7 @@ describe("DataDirectory", () => {
         yield* Effect.promise(() => once(child, "close"))
         assert.deepStrictEqual(yield* rows(path), [["a", "1"]])
       }),
-    60_000
+    180_000
   )
 
   it.effect("leaves alone what is not its own", () =>
@@ -224,7 +224,7 @@ describe("DataDirectory", () => {
         fs.chmodSync(path, 0o700)
         assert.match(stdout, /cannot be read and written: EACCES/, stderr)
       }),
-    60_000
+    180_000
   )
 
   it.effect("changes nothing when the disk is full, and goes on when there is room again", () =>
