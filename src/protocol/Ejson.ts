@@ -55,7 +55,14 @@ export const stringify = (value: unknown): Result.Result<string, EjsonError> =>
  * @since 0.1.0
  */
 export const fromJson = (json: unknown): Result.Result<unknown, EjsonError> =>
-  Result.try({ try: () => ejson.revive(structuredClone(json)), catch: describe })
+  Result.try({
+    try: () => {
+      const copy = structuredClone(json)
+      ejson.checkNames(copy)
+      return ejson.revive(copy)
+    },
+    catch: describe
+  })
 
 const fromResult = <A, E extends EjsonError>(
   result: Result.Result<A, E>,

@@ -34,6 +34,15 @@ export const limit: ByteSize.ByteSize = ByteSize.mebibytes(18)
 export const smallLimit: ByteSize.ByteSize = ByteSize.mebibytes(2)
 
 /**
+ * The most values that a body may hold: two million, each field, element, document and array being one, since reading and
+ * keeping them takes time and memory by their number. So many ordinary ones are larger than {@link limit}.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const mostValues = 2_000_000
+
+/**
  * Reads the bytes of a request, so many at most.
  *
  * @category models
@@ -95,6 +104,9 @@ const tooLarge = (limit: ByteSize.ByteSize) =>
     body(`the request body is larger than ${ByteSize.toNumberUnsafe(limit) / 1024 ** 2} MB`, "ReadSizeLimitExceeded")
   )
 
+const tooMany = new TooLarge(
+  body(`the request body holds more than ${mostValues} values: send them in several requests`, "ReadSizeLimitExceeded")
+)
 const unreadable = badRequest("the request body could not be read")
 const notObject = badRequest("the request body must be a JSON object")
 
@@ -139,8 +151,9 @@ export const text = (
   request: HttpServerRequest.HttpServerRequest,
   size: ByteSize.ByteSize = limit
 ): Effect.Effect<Text, BadRequest | TooLarge> =>
-  Effect.flatMap(textOf(request, size), (text): Effect.Effect<Text, BadRequest> => {
+  Effect.flatMap(textOf(request, size), (text): Effect.Effect<Text, BadRequest | TooLarge> => {
     if (text.trim() === "") return Effect.succeed({ text, json: {} })
+    if (holdsTooMany(text)) return Effect.fail(tooMany)
     const parsed = parseJson(text)
     if (Result.isFailure(parsed)) return Effect.fail(invalid(parsed.failure))
     const json = parsed.success
@@ -148,12 +161,48 @@ export const text = (
     return Predicate.isObject(json) ? Effect.succeed({ text, json }) : Effect.fail(notObject)
   })
 
-const parseJson = (text: string): Result.Result<unknown, string> => {
-  try {
-    return Result.succeed(JSON.parse(text))
-  } catch {
-    return Result.fail("the text is not JSON")
+const parseJson = (text: string): Result.Result<unknown, string> =>
+  Result.try({ try: () => Ejson.read(text), catch: Ejson.describe })
+
+/** The place of the quote that ends a string of JSON; behind the text where none does. */
+const endOfString = (text: string, start: number): number => {
+  for (let end = start; ;) {
+    end = text.indexOf('"', end + 1)
+    if (end === -1) return text.length
+    let before = end
+    while (text[before - 1] === "\\") before--
+    if ((end - before) % 2 === 0) return end
   }
+}
+
+const firstInside = /[^ \t\n\r]|$/g
+
+/** Whether the container of JSON that begins at a place holds nothing. */
+const isEmpty = (text: string, start: number): boolean => {
+  firstInside.lastIndex = start + 1
+  const first = firstInside.exec(text)?.[0]
+  return first === "]" || first === "}"
+}
+
+/** Looks before JSON is read, which can neither be interrupted nor undone: what it made has to be collected then. */
+const holdsTooMany = (text: string): boolean => {
+  // a value takes two characters, with the comma before it
+  if (text.length < 2 * mostValues) return false
+  let values = 1
+  for (let i = 0; i < text.length && values <= mostValues; i++) {
+    switch (text[i]) {
+      case '"':
+        i = endOfString(text, i)
+        break
+      case ",":
+        values++
+        break
+      case "[":
+      case "{":
+        if (!isEmpty(text, i)) values++
+    }
+  }
+  return values > mostValues
 }
 
 /**

@@ -22,6 +22,7 @@ import { Bson, Ejson } from "effect-app-services"
 const hex = "5f1d7f3e9c1b2a0012345678"
 const parse = (text: string): unknown => Result.getOrThrow(Ejson.parse(text))
 const stringify = (value: unknown): string => Result.getOrThrow(Ejson.stringify(value))
+const withoutNul = (json: string): string => json.replaceAll("\\u0000", "")
 
 describe("canonical out, canonical in", () => {
   it.each<[string, unknown, string]>([
@@ -61,15 +62,18 @@ describe("canonical out, canonical in", () => {
     assert.deepStrictEqual(parse(text), value)
   })
 
-  it.effect.prop("any JSON value survives", { json: Schema.Json }, ({ json }) =>
-    Effect.sync(() => assert.deepStrictEqual(parse(stringify(json)), json))
+  it.effect.prop("any JSON value survives, but for names with NUL", { json: Schema.Json }, ({ json }) =>
+    Effect.sync(() => {
+      const sent: unknown = JSON.parse(withoutNul(JSON.stringify(json)))
+      assert.deepStrictEqual(parse(stringify(sent)), sent)
+    })
   )
 
   it.effect.prop(
     "any mix of BSON values survives",
     {
       ids: Schema.Array(Schema.Uint8Array.check(Schema.isMinLength(12), Schema.isMaxLength(12))),
-      dates: Schema.Record(Schema.String, Schema.Date),
+      dates: Schema.Record(Schema.String.check(Schema.isPattern(/^[^\0]*$/)), Schema.Date),
       longs: Schema.Array(
         Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: -(2n ** 63n), maximum: 2n ** 63n - 1n }))
       )
@@ -93,7 +97,7 @@ describe("canonical out, canonical in", () => {
 
   it.effect.prop("agrees with bson's own reader, which refuses names with NUL", { json: Schema.Json }, ({ json }) =>
     Effect.sync(() => {
-      const text = stringify({ json }).replaceAll("\\u0000", "")
+      const text = withoutNul(stringify({ json }))
       assert.deepStrictEqual(parse(text), EJSON.parse(text, { relaxed: true }))
     })
   )
@@ -115,6 +119,48 @@ describe("relaxed and mixed input", () => {
   ])("%s", (text, value) => assert.deepStrictEqual(parse(text), value))
 })
 
+describe("numbers that are wrappers inside of wrappers", () => {
+  it("reads a Timestamp as bson 4 writes it", () =>
+    assert.deepStrictEqual(parse('{"at":{"$timestamp":{"t":{"$numberInt":"2"},"i":{"$numberInt":"1"}}}}'), {
+      at: new Timestamp({ t: 2, i: 1 })
+    }))
+
+  const Wrapper = Schema.Literals(["", "$numberInt", "$numberLong", "$numberDouble"])
+  const wrapped = (wrapper: typeof Wrapper.Type, n: number) => (wrapper === "" ? n : { [wrapper]: String(n) })
+  const Unsigned = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 31 - 1 }))
+
+  it.effect.prop(
+    "are read as bson's own reader does",
+    {
+      t: Unsigned,
+      i: Unsigned,
+      millis: Schema.Int.check(Schema.isBetween({ minimum: -(2 ** 31), maximum: 2 ** 31 - 1 })),
+      wrappers: Schema.Tuple([Wrapper, Wrapper, Wrapper]),
+      json: Schema.Json
+    },
+    ({ i, json, millis, t, wrappers: [ofT, ofI, ofDate] }) =>
+      Effect.sync(() => {
+        const times = {
+          at: { $timestamp: { t: wrapped(ofT, t), i: wrapped(ofI, i) } },
+          on: { $date: wrapped(ofDate, millis) }
+        }
+        const text = withoutNul(
+          JSON.stringify({
+            ...times,
+            list: [times],
+            code: { $code: "f", $scope: times },
+            reference: { $ref: "c", $id: { $oid: hex }, ...times },
+            json
+          })
+        )
+        // a value of JSON may be a wrapper that does not hold what it should
+        const expected = Result.try(() => EJSON.parse(text, { relaxed: true }) as unknown)
+        if (Result.isSuccess(expected)) assert.deepStrictEqual(parse(text), expected.success)
+        else assert.isTrue(Result.isFailure(Ejson.parse(text)))
+      })
+  )
+})
+
 describe("what cannot be read or written is a typed failure", () => {
   it.each([
     ["{", "the text is not JSON"],
@@ -122,10 +168,13 @@ describe("what cannot be read or written is a typed failure", () => {
     ['{"$oid":"zz"}', "$oid is not 24 hex digits"],
     ['{"$oid":5}', "$oid holds no string"],
     ['{"$date":"yesterday"}', "$date holds no date"],
-    ['{"$date":{"$numberLong":"NaN"}}', "$date holds no integer"],
+    ['{"$date":{"$numberLong":"NaN"}}', "$numberLong holds no integer"],
     ['{"$numberInt":"1.5"}', "$numberInt holds no integer"],
     ['{"$numberDouble":""}', "$numberDouble holds no number"],
     ['{"$timestamp":{}}', "$timestamp holds no t and i"],
+    ['{"$timestamp":{"t":{"$numberInt":"1"},"i":"1"}}', "$timestamp holds no t and i"],
+    ['{"$timestamp":{"t":{"$numberInt":"x"},"i":1}}', "$numberInt holds no integer"],
+    ['[{"a":{"my-password\\u0000":1}}]', "the name of a field holds a NUL"],
     ['{"$timestamp":{"t":-1,"i":1}}', "$timestamp holds a t or i that is no unsigned 32-bit integer"],
     ['{"$numberLong":"99999999999999999999"}', "$numberLong holds no 64-bit integer"],
     ['{"$numberDecimal":"my-password"}', "$numberDecimal holds no decimal of 34 digits"],
@@ -182,6 +231,10 @@ it("a __proto__ key is data, never a prototype", () => {
   const value = parse('{"__proto__":{"polluted":{"$numberInt":"1"}},"a":1}') as object
   assert.strictEqual(Object.getPrototypeOf(value), Object.prototype)
   assert.deepStrictEqual(Object.getOwnPropertyDescriptor(value, "__proto__")?.value, { polluted: 1 })
+})
+
+it("fromJson refuses a name with NUL", () => {
+  assert.isTrue(Result.isFailure(Ejson.fromJson({ "a\0b": 1 })))
 })
 
 it("fromJson leaves its argument as it was", () => {

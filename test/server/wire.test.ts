@@ -246,6 +246,42 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       })
     )
 
+    it.effect.each([
+      ["empty documents", 2_000_000, "{}"],
+      ["empty arrays", 2_000_000, "[ ]"],
+      ["documents", 1_000_000, '{"a":1}'],
+      ["numbers", 2_000_000, "0"]
+    ] as const)("of more than two million values is refused before it is read: %s", ([, times, item]) =>
+      Effect.gen(function* () {
+        const { access_token } = yield* logIn
+        const headers = { authorization: `Bearer ${access_token}` }
+        const call = path("my-app", "functions/call")
+        const reply = yield* send("POST", call, headers, `{"arguments":[${`${item},`.repeat(times - 1)}${item}]}`)
+        assert.strictEqual(reply.status, 413)
+        assert.deepStrictEqual(json(reply), {
+          error: "the request body holds more than 2000000 values: send them in several requests",
+          error_code: "ReadSizeLimitExceeded"
+        })
+        const text = JSON.stringify('\\",[{'.repeat(1_000_000))
+        const long = yield* send("POST", call, headers, `{"name":${text},"arguments":[${"{},".repeat(1_000)}{}]}`)
+        assert.strictEqual(long.status, 404, "commas of a text separate nothing")
+      })
+    )
+
+    it.effect("with a NUL in the name of a field is refused", () =>
+      Effect.gen(function* () {
+        const { access_token } = yield* logIn
+        const body = `{"name":"polluted","arguments":[{"a\\u0000b":1}]}`
+        const headers = { authorization: `Bearer ${access_token}` }
+        const reply = yield* send("POST", path("my-app", "functions/call"), headers, body)
+        assert.strictEqual(reply.status, 400)
+        assert.deepStrictEqual(json(reply), {
+          error: "invalid request body: the name of a field holds a NUL",
+          error_code: "BadRequest"
+        })
+      })
+    )
+
     it.effect("that is compressed is refused, whatever it would become", () =>
       Effect.gen(function* () {
         const { access_token } = yield* logIn

@@ -50,15 +50,14 @@ const made = <A>(make: () => A, problem: string): A => {
   }
 }
 
+/** A number inside a wrapper, which some clients write as a wrapper of its own; `undefined` where it is none. */
+const nested = (inner: unknown): number | undefined => {
+  const value = isRecord(inner) ? revive(inner) : inner
+  return typeof value === "number" ? value : undefined
+}
+
 const date = (inner: unknown): Date => {
-  const millis =
-    typeof inner === "string"
-      ? Date.parse(inner)
-      : typeof inner === "number"
-        ? inner
-        : isRecord(inner) && typeof inner["$numberLong"] === "string"
-          ? integer(inner["$numberLong"], "$date")
-          : NaN
+  const millis = typeof inner === "string" ? Date.parse(inner) : (nested(inner) ?? NaN)
   // @effect-diagnostics-next-line globalDate:off -- BSON dates are JavaScript dates
   const value = new Date(millis)
   return Number.isNaN(value.getTime()) ? fail("$date holds no date") : value
@@ -100,8 +99,8 @@ const wrappers: Record<string, (inner: unknown) => unknown> = {
   },
   $timestamp: (inner) => {
     if (!isRecord(inner)) return fail("$timestamp holds no t and i")
-    const { i, t } = inner
-    if (typeof t !== "number" || typeof i !== "number") return fail("$timestamp holds no t and i")
+    const [t, i] = [nested(inner["t"]), nested(inner["i"])]
+    if (t === undefined || i === undefined) return fail("$timestamp holds no t and i")
     return made(() => new Timestamp({ t, i }), "$timestamp holds a t or i that is no unsigned 32-bit integer")
   }
 }
@@ -172,7 +171,25 @@ export const describe = (cause: unknown): string => {
   return cause instanceof Error ? cause.message : "the value is not Extended JSON"
 }
 
-export const parse = (text: string): unknown => revive(JSON.parse(text))
+/** Throws where a name of a field holds a NUL, which ends a name in BSON. */
+export const checkNames = (value: unknown): void => {
+  if (Array.isArray(value)) value.forEach(checkNames)
+  else if (isRecord(value)) {
+    for (const [name, inner] of Object.entries(value)) {
+      if (name.includes("\0")) fail("the name of a field holds a NUL")
+      checkNames(inner)
+    }
+  }
+}
+
+/** Reads the tree that a text holds. JSON writes a NUL in one way only, and hardly any text has it. */
+export const read = (text: string): unknown => {
+  const value: unknown = JSON.parse(text)
+  if (text.includes("\\u0000")) checkNames(value)
+  return value
+}
+
+export const parse = (text: string): unknown => revive(read(text))
 
 const options = { relaxed: false, ignoreUndefined: true }
 

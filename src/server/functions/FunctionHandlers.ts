@@ -10,8 +10,10 @@ import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as ejson from "../../protocol/internal/ejson.ts"
 import * as Ejson from "../../protocol/Ejson.ts"
 import * as EventStream from "../../protocol/EventStream.ts"
 import { Api } from "../Api.ts"
@@ -38,20 +40,12 @@ const queriedCall = Effect.gen(function* () {
     return yield* new BadRequest(body("'baas_request' is a required parameter", "MissingParameter"))
   }
   const text = EventStream.decodeRequest(parameter)
-  const json = text === undefined ? undefined : parseJson(text)
-  if (text === undefined || !isDocument(json)) {
+  const json = text === undefined ? Result.fail(undefined) : Result.try(() => ejson.read(text))
+  if (text === undefined || Result.isFailure(json) || !isDocument(json.success)) {
     return yield* new BadRequest(body("'baas_request' must be the base64 of a JSON object", "BadRequest"))
   }
-  return yield* callOf({ text, json })
+  return yield* callOf({ text, json: json.success })
 })
-
-const parseJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
 
 /** How often a stream says that it is still there, and asks whether it may be. */
 const interval = "25 seconds"
