@@ -28,10 +28,11 @@ export interface DataSource {
 }
 
 /**
- * What holds for a collection.
+ * What holds for a collection. A database whose name has a dot is closed, as MongoDB has none: the rules of
+ * `app.old.notes` are those of the collection `old.notes`, and not of `notes` in a database `app.old`.
  *
  * @category accessors
  * @since 0.1.0
  */
 export const accessTo = (source: DataSource, database: string, collection: string): Access =>
-  source.collections.get(`${database}.${collection}`) ?? source.open
+  database.includes(".") ? false : (source.collections.get(`${database}.${collection}`) ?? source.open)

@@ -22,6 +22,7 @@ import {
 } from "./Database.ts"
 import * as Bson from "./internal/bson.ts"
 import { boundedMatcher } from "./internal/limits.ts"
+import * as PipelineReach from "./internal/pipelineReach.ts"
 import * as Language from "./internal/mongoLanguage.ts"
 import * as Updates from "./internal/updates.ts"
 import type { Access } from "./Rules.ts"
@@ -56,41 +57,6 @@ const ofId = ({ _id }: Document): Document => {
   if (_id === undefined || _id instanceof RegExp) return {}
   const names = Bson.isDocument(_id) ? Object.keys(_id).filter((name) => name.startsWith("$")) : []
   return names.every((name) => name === "$eq" || name === "$in") ? { _id } : {}
-}
-
-/** Stages that only see the documents that come to them. */
-const stages = new Set(
-  `$match $project $addFields $set $unset $sort $limit $skip $group $count $unwind $sortByCount $bucket $bucketAuto
-  $replaceRoot $replaceWith $sample $redact $setWindowFields $densify $fill`.split(/\s+/)
-)
-
-/** Why a pipeline may not run: it would see documents that no filter of ours stands before. */
-const problem = (
-  pipeline: ReadonlyArray<unknown>,
-  isOpen: (collection: string) => boolean,
-  partial: boolean
-): string | undefined => {
-  const inner = (value: unknown) => (Array.isArray(value) ? problem(value, isOpen, partial) : undefined)
-  for (const stage of pipeline) {
-    if (!Bson.isDocument(stage)) return "what is no stage"
-    for (const [name, value] of Object.entries(stage)) {
-      if (stages.has(name)) continue
-      const options = Bson.isDocument(value) ? value : {}
-      const from = name === "$unionWith" ? (typeof value === "string" ? value : options["coll"]) : options["from"]
-      if (name === "$facet") {
-        for (const facet of Object.values(options)) {
-          const found = inner(facet)
-          if (found !== undefined) return found
-        }
-      } else if (name === "$lookup" || name === "$graphLookup" || name === "$unionWith") {
-        if (partial) return `${name}, since some fields are hidden`
-        if (typeof from !== "string" || !isOpen(from)) return `${name} of a collection that is not open to the user`
-        const found = inner(options["pipeline"])
-        if (found !== undefined) return found
-      } else return name
-    }
-  }
-  return undefined
 }
 
 /** The fields that a change names; nothing where it may compute with any other. */
@@ -135,16 +101,21 @@ const exclusively =
     })
 
 /**
+ * Whether the user may do everything with a collection, to every document: what the pipelines of another one may join
+ * it, and write to it, for.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type IsOpen = (namespace: Namespace) => Effect.Effect<boolean, DatabaseError>
+
+/**
  * A database that obeys rules. They hold for the one collection that `access` is of; `isOpen` tells of others.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (
-  database: Database["Service"],
-  access: Access,
-  isOpen: (collection: string) => Effect.Effect<boolean, DatabaseError>
-): Database["Service"] => {
+export const make = (database: Database["Service"], access: Access, isOpen: IsOpen): Database["Service"] => {
   const ruled = (source: Operations) => operations(source, access, isOpen)
   const alone = exclusively(database)
   /** The check and the change see the same documents, and all of a change is made or nothing. */
@@ -177,25 +148,24 @@ export const make = (
  * @category constructors
  * @since 0.1.0
  */
-export const operations = (
-  database: Operations,
-  access: Access,
-  isOpen: (collection: string) => Effect.Effect<boolean, DatabaseError>
-): Operations => {
-  const checked = Effect.fnUntraced(function* (pipeline: ReadonlyArray<Document>) {
-    const named = new Set<string>()
-    problem(pipeline, (name) => named.add(name).has(name), access.partial)
-    const open = new Set<string>()
-    for (const name of named) if (yield* isOpen(name)) open.add(name)
-    const why = problem(pipeline, (name) => open.has(name), access.partial)
-    if (why !== undefined) {
-      return yield* new DatabaseError({ message: `aggregate not permitted: ${why}`, code: forbiddenCode })
+export const operations = (database: Operations, access: Access, isOpen: IsOpen): Operations => {
+  /** Refuses a pipeline that reaches documents which no filter of ours stands before. */
+  const checked = Effect.fnUntraced(function* (namespace: Namespace, pipeline: ReadonlyArray<Document>) {
+    const { targets, unlisted } = yield* Effect.try({ try: () => PipelineReach.of(pipeline), catch: asError })
+    const refuse = (why: string) =>
+      Effect.fail(new DatabaseError({ message: `aggregate not permitted: ${why}`, code: forbiddenCode }))
+    if (unlisted !== undefined && !access.everything) return yield* refuse(unlisted)
+    for (const { collection, database, stage } of targets) {
+      if (access.partial) return yield* refuse(`${stage}, since some fields are hidden`)
+      const other = { ...namespace, database: database ?? namespace.database, collection }
+      if (!(yield* isOpen(other))) return yield* refuse(`${stage} of "${collection}", which is not open to the user`)
     }
   })
   if (access.everything) {
     return {
       ...database,
-      aggregate: (namespace, pipeline) => Effect.andThen(checked(pipeline), database.aggregate(namespace, pipeline))
+      aggregate: (namespace, pipeline) =>
+        Effect.andThen(checked(namespace, pipeline), database.aggregate(namespace, pipeline))
     }
   }
 
@@ -340,7 +310,7 @@ export const operations = (
     delete: remove,
     findOneAnd,
     aggregate: Effect.fnUntraced(function* (namespace, pipeline) {
-      yield* checked(pipeline)
+      yield* checked(namespace, pipeline)
       const { from } = yield* view(namespace)
       return yield* from.aggregate(namespace, access.partial ? pipeline : [{ $match: access.readable }, ...pipeline])
     }),

@@ -5,10 +5,14 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as DataAccess from "./DataAccess.ts"
 import { Database, DatabaseError, type Namespace, type Operations } from "./Database.ts"
 import * as RuledDatabase from "./RuledDatabase.ts"
-import type { Given } from "./Rules.ts"
+import * as Rules from "./Rules.ts"
+
+/** The rules of an open collection: it is a ruled one, so that its pipelines reach no more than those of others. */
+const openRules = Result.getOrThrow(Rules.compile({ roles: [{ read: true, write: true, insert: true, delete: true }] }))
 
 /**
  * Makes a user's database of the whole one. An operation that no rule allows fails with the code
@@ -20,12 +24,11 @@ import type { Given } from "./Rules.ts"
 export const make = (
   whole: Database["Service"],
   sources: ReadonlyMap<string, DataAccess.DataSource>,
-  given: Given,
+  given: Rules.Given,
   explain: (error: DatabaseError, namespace: Namespace) => DatabaseError = (error) => error
 ): Database["Service"] => {
-  /** What makes a ruled database of another one, and nothing where there are no rules. */
-  const rulesOf = Effect.fnUntraced(function* (namespace: Namespace) {
-    const { collection, database, service } = namespace
+  /** What the rules of a collection allow, and which others they leave open. */
+  const rulesOf = Effect.fnUntraced(function* ({ collection, database, service }: Namespace) {
     const source = sources.get(service)
     if (source === undefined) {
       return yield* new DatabaseError({
@@ -33,30 +36,25 @@ export const make = (
         code: RuledDatabase.forbiddenCode
       })
     }
-    const rules = DataAccess.accessTo(source, database, collection)
-    if (rules === true) return undefined
-    if (rules === false) {
+    const access = DataAccess.accessTo(source, database, collection)
+    if (access === false) {
       return yield* new DatabaseError({
         message: `no rule exists for namespace '${database}.${collection}': it is closed to clients`,
         code: RuledDatabase.forbiddenCode
       })
     }
-    const isOpen = (other: string) => {
-      const access = DataAccess.accessTo(source, database, other)
+    const isOpen: RuledDatabase.IsOpen = (other) => {
+      const access = DataAccess.accessTo(source, other.database, other.collection)
       return typeof access === "boolean"
         ? Effect.succeed(access)
         : Effect.map(access.accessOf(given), ({ everything }) => everything)
     }
-    return { access: yield* rules.accessOf(given), isOpen }
+    return { access: yield* (access === true ? openRules : access).accessOf(given), isOpen }
   })
   const open = (namespace: Namespace) =>
-    Effect.map(rulesOf(namespace), (rules) =>
-      rules === undefined ? whole : RuledDatabase.make(whole, rules.access, rules.isOpen)
-    )
+    Effect.map(rulesOf(namespace), ({ access, isOpen }) => RuledDatabase.make(whole, access, isOpen))
   const openIn = (transaction: Operations) => (namespace: Namespace) =>
-    Effect.map(rulesOf(namespace), (rules) =>
-      rules === undefined ? transaction : RuledDatabase.operations(transaction, rules.access, rules.isOpen)
-    )
+    Effect.map(rulesOf(namespace), ({ access, isOpen }) => RuledDatabase.operations(transaction, access, isOpen))
   const operations = (open: (namespace: Namespace) => Effect.Effect<Operations, DatabaseError>): Operations => {
     const use = using(open, explain)
     return {

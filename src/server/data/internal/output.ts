@@ -27,14 +27,13 @@ export interface Output {
 /** Where a pipeline whose last stage says so writes. */
 export const of = (pipeline: ReadonlyArray<Document>): Output | undefined => {
   const last = pipeline.at(-1)
-  if (last !== undefined && "$out" in last) return { ...place(last["$out"], "$out"), write: replaceAll }
+  if (last !== undefined && "$out" in last) return { ...placeOf("$out", last["$out"]), write: replaceAll }
   return last !== undefined && "$merge" in last ? merge(last["$merge"]) : undefined
 }
 
-const place = (
-  value: unknown,
-  stage: string
-): { readonly database: string | undefined; readonly collection: string } => {
+/** The collection that `$out` or `$merge` writes to. */
+export const placeOf = (stage: "$out" | "$merge", given: unknown): Pick<Output, "database" | "collection"> => {
+  const value = stage === "$merge" && Bson.isDocument(given) ? given["into"] : given
   if (typeof value === "string") return { database: undefined, collection: value }
   const { coll, db } = Bson.isDocument(value) ? value : {}
   if (typeof coll !== "string" || (db !== undefined && typeof db !== "string") || hasTimeSeries(value)) {
@@ -102,7 +101,7 @@ const merge = (value: unknown): Output => {
   }
 
   return {
-    ...place(options["into"], "$merge"),
+    ...placeOf("$merge", value),
     write: (results, target, context) => {
       for (const result of results) {
         const isNew = fields.includes("_id") && result["_id"] === undefined

@@ -198,13 +198,19 @@ const notAccumulating = (fields: Document): string | undefined => {
   return undefined
 }
 
-/** Throws for a stage, or an option of a stage, that nothing knows: it must not seem to work. */
+/** The name of a stage, and what it is given. Throws for one that is unknown: it must not seem to work. */
+export const partsOf = (stage: unknown): readonly [name: string, options: unknown] => {
+  const [part, ...more] = Bson.isDocument(stage) ? Object.entries(stage) : []
+  if (part === undefined || more.length > 0) throw new Error("a stage of a pipeline has one operator")
+  const [name] = part
+  if (Object.hasOwn(overrides, name) || Object.hasOwn(pipelines, name)) return part
+  throw new Error(`Unrecognized pipeline stage name: '${name}'`)
+}
+
+/** Throws for a stage, or an option of a stage, that is unknown. */
 export const check = (pipeline: ReadonlyArray<Document>): void => {
   for (const stage of pipeline) {
-    const [name, ...more] = Object.keys(stage)
-    if (name === undefined || more.length > 0) throw new Error("a stage of a pipeline has one operator")
-    if (!(name in overrides) && !(name in pipelines)) throw new Error(`Unrecognized pipeline stage name: '${name}'`)
-    const options = stage[name]
+    const [name, options] = partsOf(stage)
     const wrong = mistake(name, options)
     if (wrong !== undefined) throw new Error(wrong)
     if (!Bson.isDocument(options)) continue

@@ -1,0 +1,148 @@
+/** What a user reaches through the pipelines of a collection that is open: no more than by asking for it. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Result } from "effect"
+import type { Access, DataSource } from "effect-app-services/server/data/DataAccess"
+import { Database, type Document } from "effect-app-services/server/data/Database"
+import { forbiddenCode } from "effect-app-services/server/data/RuledDatabase"
+import * as Rules from "effect-app-services/server/data/Rules"
+import * as UserDatabase from "effect-app-services/server/data/UserDatabase"
+import { given, nobody } from "./asking.ts"
+
+const all = { read: true, write: true, insert: true, delete: true }
+const rules = (rule: unknown): Access => Result.getOrThrow(Rules.compile(rule))
+const source: DataSource = {
+  open: false,
+  collections: new Map<string, Access>([
+    ["app.pub", true],
+    ["app.other", true],
+    ["app.everything", rules({ roles: [all] })],
+    ["app.closed", false],
+    ["app.filtered", rules({ roles: [all], filters: [{ query: { owner: "%%user.id" } }] })],
+    ["app.owned", rules({ roles: [{ apply_when: { owner: "%%user.id" }, ...all }] })],
+    ["app.partial", rules({ roles: [{ fields: { a: { read: true } } }] })],
+    ["app.readable", rules({ roles: [{ read: true }] })],
+    ["otherdb.pub", true]
+  ])
+}
+
+const at = (collection: string, database = "app") => ({ appId: "a", service: "s", database, collection })
+const ruled = ["closed", "filtered", "owned", "partial", "readable", "unlisted"]
+const stored = { _id: 1, owner: "x", a: 1, secret: "hidden" }
+
+/** The whole database, and that of a user, outside a transaction and in one. */
+const made = Effect.gen(function* () {
+  const whole = yield* Database
+  for (const collection of [...ruled, "other"]) yield* whole.insert(at(collection), [stored])
+  yield* whole.insert(at("pub"), [{ _id: 7, owner: nobody.id }])
+  const mine = UserDatabase.make(whole, new Map([["s", source]]), given())
+  return { whole, mine, transaction: yield* mine.transaction }
+})
+
+const refused = Effect.fnUntraced(function* (
+  { mine, transaction, whole }: Effect.Success<typeof made>,
+  from: string,
+  pipeline: ReadonlyArray<Document>
+) {
+  const reads = [...ruled.map((it) => at(it)), at("pub"), at("pub", "otherdb"), at("stolen", "otherdb")]
+  const before = yield* Effect.forEach(reads, (it) => whole.find(it, { filter: {} }))
+  for (const database of [mine, transaction]) {
+    const error = yield* Effect.flip(database.aggregate(at(from), pipeline))
+    assert.strictEqual(error.code, forbiddenCode, JSON.stringify(pipeline))
+    assert.match(error.message, /^aggregate not permitted: \$/)
+    assert.notInclude(error.message, "hidden")
+  }
+  assert.deepStrictEqual(yield* Effect.forEach(reads, (it) => whole.find(it, { filter: {} })), before)
+})
+
+const provided = Effect.provide(Database.layerMemory)
+
+describe("the pipeline of an open collection", () => {
+  it.effect.each(["pub", "everything"])("%s joins none that the user may not read as a whole", (from) =>
+    Effect.gen(function* () {
+      const databases = yield* made
+      for (const other of ruled) {
+        const stages: ReadonlyArray<Document> = [
+          { $lookup: { from: other, pipeline: [], as: "x" } },
+          { $lookup: { from: other, localField: "_id", foreignField: "_id", as: "x" } },
+          { $unionWith: other },
+          { $unionWith: { coll: other, pipeline: [] } },
+          { $graphLookup: { from: other, startWith: 1, connectFromField: "a", connectToField: "a", as: "x" } }
+        ]
+        for (const stage of stages) {
+          yield* refused(databases, from, [stage])
+          yield* refused(databases, from, [{ $facet: { x: [{ $limit: 1 }, stage] } }])
+          yield* refused(databases, from, [{ $unionWith: { coll: "other", pipeline: [stage] } }])
+          yield* refused(databases, from, [{ $lookup: { from: "other", pipeline: [{ $match: {} }, stage], as: "x" } }])
+        }
+      }
+    }).pipe(Effect.scoped, provided)
+  )
+
+  it.effect.each(["pub", "everything", "owned"])("%s writes to none that the user may not change as a whole", (from) =>
+    Effect.gen(function* () {
+      const databases = yield* made
+      for (const other of ruled) {
+        for (const place of [other, { db: "app", coll: other }]) {
+          yield* refused(databases, from, [{ $set: { owner: nobody.id } }, { $out: place }])
+          yield* refused(databases, from, [{ $project: { _id: "nB" } }, { $merge: { into: place } }])
+        }
+        yield* refused(databases, from, [{ $merge: other }])
+      }
+      yield* refused(databases, from, [{ $out: { db: "otherdb", coll: "stolen" } }])
+      yield* refused(databases, from, [{ $merge: { into: { db: "otherdb", coll: "stolen" } } }])
+      yield* refused(databases, from, [{ $out: { db: "nowhere", coll: "pub" } }])
+    }).pipe(Effect.scoped, provided)
+  )
+
+  it.effect("joins and writes to what is open, in another database too", () =>
+    Effect.gen(function* () {
+      const { mine, whole } = yield* made
+      const lookup = { $lookup: { from: "other", pipeline: [{ $unionWith: "everything" }], as: "x" } }
+      assert.deepStrictEqual(yield* mine.aggregate(at("pub"), [lookup]), [{ _id: 7, owner: nobody.id, x: [stored] }])
+      yield* mine.aggregate(at("pub"), [{ $out: { db: "otherdb", coll: "pub" } }])
+      assert.deepStrictEqual(yield* whole.find(at("pub", "otherdb"), { filter: {} }), [{ _id: 7, owner: nobody.id }])
+      yield* mine.aggregate(at("pub"), [{ $merge: { into: "everything" } }])
+      assert.strictEqual(yield* whole.count(at("everything"), { filter: {} }), 1)
+    }).pipe(Effect.scoped, provided)
+  )
+
+  it.effect("writes what its own rules show", () =>
+    Effect.gen(function* () {
+      const { mine, whole } = yield* made
+      yield* whole.insert(at("owned"), [{ _id: 2, owner: nobody.id }])
+      yield* mine.aggregate(at("owned"), [{ $out: "other" }])
+      assert.deepStrictEqual(yield* whole.find(at("other"), { filter: {} }), [{ _id: 2, owner: nobody.id }])
+      const error = yield* Effect.flip(mine.aggregate(at("partial"), [{ $out: "other" }]))
+      assert.strictEqual(error.message, "aggregate not permitted: $out, since some fields are hidden")
+    }).pipe(Effect.scoped, provided)
+  )
+})
+
+describe("a stage that is unknown", () => {
+  it.effect("is told as such, whatever the rules say", () =>
+    Effect.gen(function* () {
+      const { mine, transaction } = yield* made
+      for (const from of ["pub", "everything", "owned", "partial", "filtered"]) {
+        for (const database of [mine, transaction]) {
+          for (const stages of [[{ $who: 1 }], [{ $facet: { x: [{ $who: 1 }] } }], [{ $out: "closed" }, { $who: 1 }]]) {
+            const { code, message } = yield* Effect.flip(database.aggregate(at(from), stages))
+            assert.deepStrictEqual([code, message], [undefined, "Unrecognized pipeline stage name: '$who'"])
+          }
+        }
+      }
+    }).pipe(Effect.scoped, provided)
+  )
+})
+
+describe("a database whose name has a dot", () => {
+  it.effect("has no rules of the collection whose name continues it", () =>
+    Effect.gen(function* () {
+      const whole = yield* Database
+      const notes: DataSource = { open: false, collections: new Map([["app.old.notes", true]]) }
+      const mine = UserDatabase.make(whole, new Map([["s", notes]]), given())
+      assert.deepStrictEqual(yield* mine.find(at("old.notes"), { filter: {} }), [])
+      const { code } = yield* Effect.flip(mine.find(at("notes", "app.old"), { filter: {} }))
+      assert.strictEqual(code, forbiddenCode)
+    }).pipe(provided)
+  )
+})
