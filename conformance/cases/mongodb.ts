@@ -160,10 +160,25 @@ export default [
         $date: { $numberLong: "1577836800000" }
       })
     },
-    "nulls and unknown keys where nothing is meant": async ({ baseUrl }) => {
+    "nulls, and a schema's name, where nothing is meant": async ({ baseUrl }) => {
       const run = await filled(baseUrl)
-      const nothing = { project: null, sort: null, limit: null, schema_name: "Item", useCompactEvents: null }
+      const nothing = { project: null, sort: null, limit: null, schema_name: "Item" }
       assert.deepEqual(ids(await run("find", { query: null, ...nothing })), [1, 2, 3])
+    },
+    "a filter by another name, which is not taken for none": async ({ baseUrl }) => {
+      const run = await filled(baseUrl)
+      const filter = { _id: 1 }
+      fails(await run("updateMany", { filter, update: { $set: { n: 9 } } }), 400, "InvalidParameter", /'filter'/)
+      fails(await run("deleteMany", { filter }), 400, "InvalidParameter", /'filter'/)
+      fails(await run("findOneAndDelete", { query: filter }), 400, "InvalidParameter", /'query'/)
+      assert.deepEqual(ids(await run("find")), [1, 2, 3])
+    },
+    "an update of many with a plain document": async ({ baseUrl }) => {
+      const run = await filled(baseUrl)
+      const { json } = await run("updateMany", { query: {}, update: { same: 1 } })
+      assert.deepEqual(json, { matchedCount: int(3), modifiedCount: int(3) })
+      const upserted = await run("updateMany", { query: { x: 1 }, update: { x: 1, _id: 9 }, upsert: true })
+      assert.deepEqual(upserted.json, { matchedCount: int(0), modifiedCount: int(0), upsertedId: int(9) })
     },
     "array filters, pipelines as updates, replacements as updates": async ({ baseUrl }) => {
       const run = await open(baseUrl)
@@ -198,6 +213,15 @@ export default [
     },
     "an unknown operator": async ({ baseUrl }) => {
       const run = await filled(baseUrl)
+      fails(
+        await run("aggregate", { pipeline: [{ $who: 1 }] }),
+        400,
+        "MongoDBError",
+        /^Unrecognized pipeline stage name/
+      )
+      fails(await run("insertMany", { documents: [] }), 400, "MongoDBError", /must provide at least one element/)
+      const replaced = await run("findOneAndReplace", { filter: {}, update: { $who: 1 } })
+      fails(replaced, 400, "MongoDBError", /the replace operation document must not contain atomic operators/)
       fails(await run("find", { query: { $who: 1 } }), 400, "MongoDBError", /unknown top level operator: \$who/)
       fails(await run("find", { query: { n: { $nope: 1 } } }), 400, "MongoDBError", /\$nope/)
       fails(await run("updateOne", { query: {}, update: { $nope: { a: 1 } } }), 400, "MongoDBError", /\$nope/)

@@ -9,8 +9,9 @@ import type * as Stream from "effect/Stream"
 import type { ErrorCode } from "../../protocol/ErrorCode.ts"
 import { BadRequest, body, NotFound } from "../ApiErrors.ts"
 import type { App } from "../App.ts"
-import type { Database, DatabaseError, Document, Namespace } from "./Database.ts"
+import { type Database, DatabaseError, type Document, type Namespace } from "./Database.ts"
 import { isDocument } from "./internal/bson.ts"
+import * as Changes from "./internal/changes.ts"
 import * as RuledDatabase from "./RuledDatabase.ts"
 
 /** The most documents that one query answers with. */
@@ -31,12 +32,23 @@ const errorCode = (code: number | undefined): ErrorCode => {
 
 const failed = ({ code, message }: DatabaseError) => new BadRequest(body(message, errorCode(code)))
 
-/** The argument document, whose keys are read with a check of their type; other keys are nobody's. */
+/** What each call may say besides what it does: the collection, and the name of its schema, which Kotlin sends. */
+const everywhere = new Set(["database", "collection", "schema_name"])
+
+/** The argument document, whose keys are read with a check of their type. */
 class Arguments {
   readonly #values: Document
 
   constructor(values: Document) {
     this.#values = values
+  }
+
+  /** Refuses what an operation does not know: a filter by another name must not count as none. */
+  only(operation: string, known: ReadonlyArray<string>): Effect.Effect<void, BadRequest> {
+    const unknown = Object.keys(this.#values).find((key) => !known.includes(key) && !everywhere.has(key))
+    if (unknown === undefined) return Effect.void
+    const names = known.map((name) => `'${name}'`).join(", ")
+    return Effect.fail(invalid(`unknown argument '${unknown}' of ${operation}: it takes ${names}`))
   }
 
   lacks(key: string): boolean {
@@ -56,6 +68,12 @@ class Arguments {
 
   document(key: string): Effect.Effect<Document | undefined, BadRequest> {
     return this.#read(key, "a document", (value) => (isDocument(value) ? value : undefined))
+  }
+
+  /** The filter of what is changed or deleted. Left out, it is every document, and so .NET does; null may be a mistake. */
+  target(key: string): Effect.Effect<Document, BadRequest> {
+    const value = Object.hasOwn(this.#values, key) ? this.#values[key] : {}
+    return isDocument(value) ? Effect.succeed(value) : Effect.fail(invalid(`'${key}' must be a document`))
   }
 
   documents(key: string): Effect.Effect<ReadonlyArray<Document> | undefined, BadRequest> {
@@ -104,7 +122,9 @@ const open = Effect.fnUntraced(function* (app: App, service: string, args: Reado
     return yield* new NotFound(body(`service not found: '${service}'`, "ServiceNotFound"))
   }
   const first = args[0]
-  if (!isDocument(first)) return yield* invalid("a MongoDB service function takes one document")
+  if (!isDocument(first) || args.length > 1) {
+    return yield* invalid("a MongoDB service function takes one document")
+  }
   const given = new Arguments(first)
   const database = yield* Effect.flatMap(given.text("database"), (it) => required("database", it))
   const collection = yield* Effect.flatMap(given.text("collection"), (it) => required("collection", it))
@@ -112,38 +132,59 @@ const open = Effect.fnUntraced(function* (app: App, service: string, args: Reado
   return { given, namespace }
 })
 
-type Operation = (
-  database: Database["Service"],
-  namespace: Namespace,
-  given: Arguments
-) => Effect.Effect<unknown, BadRequest | DatabaseError>
+interface Operation {
+  /** The names of its arguments, as the official clients send them. */
+  readonly takes: ReadonlyArray<string>
+  readonly run: (
+    database: Database["Service"],
+    namespace: Namespace,
+    given: Arguments
+  ) => Effect.Effect<unknown, BadRequest | DatabaseError>
+}
 
-const find: Operation = Effect.fnUntraced(function* (database, namespace, given) {
-  const limit = (yield* given.number("limit")) ?? 0
-  return yield* database.find(namespace, {
-    filter: (yield* given.document("query")) ?? {},
-    projection: yield* given.document("project"),
-    sort: yield* given.document("sort"),
-    limit: limit === 0 ? most : Math.min(limit, most)
+const find: Operation = {
+  takes: ["query", "project", "sort", "limit", "skip"],
+  run: Effect.fnUntraced(function* (database, namespace, given) {
+    const limit = (yield* given.number("limit")) ?? 0
+    return yield* database.find(namespace, {
+      filter: (yield* given.document("query")) ?? {},
+      projection: yield* given.document("project"),
+      sort: yield* given.document("sort"),
+      skip: yield* given.number("skip"),
+      limit: limit === 0 ? most : Math.min(limit, most)
+    })
   })
-})
+}
 
-const findOne: Operation = Effect.fnUntraced(function* (database, namespace, given) {
-  const found = yield* database.find(namespace, {
-    filter: (yield* given.document("query")) ?? {},
-    projection: yield* given.document("project"),
-    sort: yield* given.document("sort"),
-    limit: 1
+const findOne: Operation = {
+  // some send a limit, and one is what it finds
+  takes: ["query", "project", "sort", "limit"],
+  run: Effect.fnUntraced(function* (database, namespace, given) {
+    const found = yield* database.find(namespace, {
+      filter: (yield* given.document("query")) ?? {},
+      projection: yield* given.document("project"),
+      sort: yield* given.document("sort"),
+      limit: 1
+    })
+    return found[0] ?? null
   })
-  return found[0] ?? null
-})
+}
 
-const findOneAnd = (kind: "Update" | "Replace" | "Delete"): Operation =>
-  Effect.fnUntraced(function* (database, namespace, given) {
+const findOneAnd = (kind: "Update" | "Replace" | "Delete"): Operation => ({
+  takes: [
+    "filter",
+    ...(kind === "Delete" ? [] : ["update"]),
+    "sort",
+    "projection",
+    "upsert",
+    "returnNewDocument",
+    ...(kind === "Update" ? ["arrayFilters"] : [])
+  ],
+  run: Effect.fnUntraced(function* (database, namespace, given) {
     // realm-web sends the deletion of a document as a replacement that brings none
     const deletes = kind === "Delete" || (kind === "Replace" && given.lacks("update"))
     const found = yield* database.findOneAnd(namespace, {
-      filter: (yield* given.document("filter")) ?? {},
+      filter: yield* given.target("filter"),
       change: deletes
         ? { _tag: "Delete" }
         : kind === "Replace"
@@ -163,26 +204,31 @@ const findOneAnd = (kind: "Update" | "Replace" | "Delete"): Operation =>
     })
     return found ?? null
   })
+})
 
-const update = (many: boolean): Operation =>
-  Effect.fnUntraced(function* (database, namespace, given) {
+const update = (many: boolean): Operation => ({
+  takes: ["query", "update", "upsert", "arrayFilters"],
+  run: Effect.fnUntraced(function* (database, namespace, given) {
+    const update = yield* given.update("update")
     return yield* database.update(namespace, {
-      filter: (yield* given.document("query")) ?? {},
+      filter: yield* given.target("query"),
       change: {
         _tag: "Update",
-        update: yield* given.update("update"),
+        update: many ? Changes.ofMany(update) : update,
         arrayFilters: yield* given.documents("arrayFilters")
       },
       many,
       upsert: yield* given.flag("upsert")
     })
   })
+})
 
-const remove = (many: boolean): Operation =>
-  Effect.fnUntraced(function* (database, namespace, given) {
-    const filter = (yield* given.document("query")) ?? {}
-    return { deletedCount: yield* database.delete(namespace, { filter, many }) }
+const remove = (many: boolean): Operation => ({
+  takes: ["query"],
+  run: Effect.fnUntraced(function* (database, namespace, given) {
+    return { deletedCount: yield* database.delete(namespace, { filter: yield* given.target("query"), many }) }
   })
+})
 
 const operations: Readonly<Record<string, Operation>> = {
   find,
@@ -194,26 +240,42 @@ const operations: Readonly<Record<string, Operation>> = {
   updateMany: update(true),
   deleteOne: remove(false),
   deleteMany: remove(true),
-  insertOne: Effect.fnUntraced(function* (database, namespace, given) {
-    const document = yield* Effect.flatMap(given.document("document"), (it) => required("document", it))
-    return { insertedId: (yield* database.insert(namespace, [document]))[0] }
-  }),
-  insertMany: Effect.fnUntraced(function* (database, namespace, given) {
-    const documents = yield* Effect.flatMap(given.documents("documents"), (it) => required("documents", it))
-    return { insertedIds: yield* database.insert(namespace, documents) }
-  }),
-  aggregate: Effect.fnUntraced(function* (database, namespace, given) {
-    const pipeline = yield* Effect.flatMap(given.documents("pipeline"), (it) => required("pipeline", it))
-    return (yield* database.aggregate(namespace, pipeline)).slice(0, most)
-  }),
-  count: Effect.fnUntraced(function* (database, namespace, given) {
-    const filter = (yield* given.document("query")) ?? {}
-    return Long.fromNumber(yield* database.count(namespace, { filter, limit: yield* given.number("limit") }))
-  }),
-  distinct: Effect.fnUntraced(function* (database, namespace, given) {
-    const field = yield* Effect.flatMap(given.text("field"), (it) => required("field", it))
-    return yield* database.distinct(namespace, field, (yield* given.document("query")) ?? {})
-  })
+  insertOne: {
+    takes: ["document"],
+    run: Effect.fnUntraced(function* (database, namespace, given) {
+      const document = yield* Effect.flatMap(given.document("document"), (it) => required("document", it))
+      return { insertedId: (yield* database.insert(namespace, [document]))[0] }
+    })
+  },
+  insertMany: {
+    takes: ["documents"],
+    run: Effect.fnUntraced(function* (database, namespace, given) {
+      const documents = yield* Effect.flatMap(given.documents("documents"), (it) => required("documents", it))
+      if (documents.length === 0) return yield* new DatabaseError({ message: "must provide at least one element" })
+      return { insertedIds: yield* database.insert(namespace, documents) }
+    })
+  },
+  aggregate: {
+    takes: ["pipeline"],
+    run: Effect.fnUntraced(function* (database, namespace, given) {
+      const pipeline = yield* Effect.flatMap(given.documents("pipeline"), (it) => required("pipeline", it))
+      return (yield* database.aggregate(namespace, pipeline)).slice(0, most)
+    })
+  },
+  count: {
+    takes: ["query", "limit"],
+    run: Effect.fnUntraced(function* (database, namespace, given) {
+      const filter = (yield* given.document("query")) ?? {}
+      return Long.fromNumber(yield* database.count(namespace, { filter, limit: yield* given.number("limit") }))
+    })
+  },
+  distinct: {
+    takes: ["field", "query"],
+    run: Effect.fnUntraced(function* (database, namespace, given) {
+      const field = yield* Effect.flatMap(given.text("field"), (it) => required("field", it))
+      return yield* database.distinct(namespace, field, (yield* given.document("query")) ?? {})
+    })
+  }
 }
 
 /**
@@ -234,7 +296,8 @@ export const call = Effect.fn("MongoService.call")(function* (
   if (operation === undefined) {
     return yield* new NotFound(body(`unknown command '${name}' of the service '${service}'`, "ServiceCommandNotFound"))
   }
-  return yield* Effect.catchTag(operation(database, namespace, given), "DatabaseError", (error) =>
+  yield* given.only(name, operation.takes)
+  return yield* Effect.catchTag(operation.run(database, namespace, given), "DatabaseError", (error) =>
     Effect.fail(failed(error))
   )
 })
@@ -256,6 +319,7 @@ export const watch = Effect.fn("MongoService.watch")(function* (
   if (name !== "watch") {
     return yield* new NotFound(body(`unknown command '${name}' of the service '${service}'`, "ServiceCommandNotFound"))
   }
+  yield* given.only(name, ["ids", "filter", "useCompactEvents", "resumeAfter"])
   const ids = yield* given.list("ids")
   const filter = yield* given.document("filter")
   if (ids !== undefined && filter !== undefined) return yield* invalid("'ids' and 'filter' cannot be given together")

@@ -21,10 +21,10 @@ import {
   type Operations
 } from "./Database.ts"
 import * as Bson from "./internal/bson.ts"
+import * as Changes from "./internal/changes.ts"
 import { boundedMatcher } from "./internal/limits.ts"
 import * as PipelineReach from "./internal/pipelineReach.ts"
 import * as Language from "./internal/mongoLanguage.ts"
-import * as Updates from "./internal/updates.ts"
 import type { Access } from "./Rules.ts"
 
 /**
@@ -64,7 +64,7 @@ const pathsOf = (change: Change): ReadonlyArray<string> | undefined => {
   if (change._tag === "Replace") return Object.keys(change.document).filter((name) => name !== "_id")
   const { update } = change
   if (!Bson.isDocument(update)) return undefined
-  if (!Updates.hasOperators(update)) return Object.keys(update).filter((name) => name !== "_id")
+  if (Changes.isReplacement(update)) return Object.keys(update).filter((name) => name !== "_id")
   if ("$rename" in update) return undefined
   return Object.values(update).flatMap((fields) => (Bson.isDocument(fields) ? Object.keys(fields) : []))
 }
@@ -105,7 +105,7 @@ const exclusively =
  * it, and write to it, for.
  *
  * @category models
- * @since 0.2.0
+ * @since 0.1.0
  */
 export type IsOpen = (namespace: Namespace) => Effect.Effect<boolean, DatabaseError>
 
@@ -245,12 +245,7 @@ export const operations = (database: Operations, access: Access, isOpen: IsOpen)
     namespace,
     { change, filter, many, upsert }
   ) {
-    if (
-      many === true &&
-      change._tag === "Update" &&
-      Bson.isDocument(change.update) &&
-      !Updates.hasOperators(change.update)
-    ) {
+    if (many === true && change._tag === "Update" && Changes.isReplacement(change.update)) {
       return yield* new DatabaseError({ message: "multi update is not supported for replacement-style update" })
     }
     const found = yield* targets(namespace, { filter, limit: many === true ? 0 : 1 })

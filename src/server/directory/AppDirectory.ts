@@ -133,10 +133,10 @@ export const load: (
     )
     const tag = first((root) => root.environment) ?? ""
     const types = yield* services(files)
-    const dataSources = yield* AppDirectoryData.load(files, functions)
+    const { dataSources, folders } = yield* AppDirectoryData.load(files, functions)
     const { declared, found: constants } = yield* values(files, findSecret)
     reportOrigins(files, found[0], roots)
-    yield* reportUnsupported(files)
+    yield* reportUnsupported(files, folders)
     yield* reportReferences(files, functions, {
       values: declared,
       services: dataSources.size === 0 ? undefined : new Set([...dataSources.keys(), ...types.keys()])

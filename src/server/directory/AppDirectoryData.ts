@@ -17,20 +17,21 @@ const Text = Schema.optional(Schema.NullOr(Schema.String))
 
 const nameIn = (rule: unknown, key: string): string | undefined => {
   const name = Predicate.isObject(rule) ? Reflect.get(rule, key) : undefined
-  return typeof name === "string" ? name : undefined
+  return typeof name === "string" && name !== "" ? name : undefined
 }
 
 const Config = Schema.Struct({ name: Text, type: Text })
 
 /** @internal */
 export const load = Effect.fnUntraced(function* (files: AppFiles, functions: ReadonlyMap<string, unknown>) {
-  const sources = new Map<string, { open: Access; collections: Map<string, Access> }>()
+  const sources = new Map<string, { open: Access; hasDefault: boolean; collections: Map<string, Access> }>()
   const sourceOf = (name: string) => {
     let source = sources.get(name)
-    if (source === undefined) sources.set(name, (source = { open: false, collections: new Map() }))
+    if (source === undefined) sources.set(name, (source = { open: false, hasDefault: false, collections: new Map() }))
     return source
   }
-  const names = new Map<string, string>()
+  /** The names of the data sources by their folders. */
+  const folders = new Map<string, string>()
   for (const file of [...files.below("data_sources"), ...files.below("services")]) {
     const folder = /^((?:data_sources|services)\/[^/]+)\/config\.json$/.exec(file)?.[1]
     if (folder === undefined) continue
@@ -38,22 +39,33 @@ export const load = Effect.fnUntraced(function* (files: AppFiles, functions: Rea
     const isMongo = config?.type?.startsWith("mongodb") === true
     if (!isMongo && !folder.startsWith("data_sources/")) continue
     const name = config?.name ?? folder.split("/")[1] ?? folder
-    names.set(folder, name)
+    folders.set(folder, name)
     sourceOf(name)
   }
   for (const file of [...files.below("data_sources"), ...files.below("services")]) {
     const found =
       /^(data_sources\/[^/]+)(?:\/([^/]+)\/([^/]+)\/rules|\/default_rule)\.json$/.exec(file) ??
-      /^(services\/[^/]+)\/rules\/.+\.json$/.exec(file)
+      // older exports name the collection in the file's name, up to the first dot its database
+      /^(services\/[^/]+)\/rules\/(?:([^/.]+)\.)?([^/]+)\.json$/.exec(file)
     const folder = found?.[1]
     // rules of other services are no rules of collections
-    if (folder === undefined || (folder.startsWith("services/") && !names.has(folder))) continue
+    if (found === null || folder === undefined || (folder.startsWith("services/") && !folders.has(folder))) continue
     const rule = yield* files.jsonOrReport(file, Schema.Unknown, "what it is for is closed to clients")
-    const source = sourceOf(names.get(folder) ?? folder.split("/")[1] ?? folder)
-    const isDefault = file.endsWith("/default_rule.json")
-    // older exports name the collection in the file's name, up to the first dot its database
-    const [, database, collection] = /([^/.]+)\.([^/]+)\.json$/.exec(file) ?? []
-    const namespace = `${nameIn(rule, "database") ?? found?.[2] ?? database ?? ""}.${nameIn(rule, "collection") ?? found?.[3] ?? collection ?? ""}`
+    const source = sourceOf(folders.get(folder) ?? folder.split("/")[1] ?? folder)
+    // a file name without a dot is that of no collection
+    const ofFile = found[2] === undefined ? [] : [found[2], found[3]]
+    const database = nameIn(rule, "database") ?? ofFile[0]
+    const collection = nameIn(rule, "collection") ?? ofFile[1]
+    const isDefault = file.endsWith("/default_rule.json") || (database === undefined && collection === undefined)
+    if (!isDefault && (database === undefined || collection === undefined)) {
+      files.report.push({ file, message: "the rule is not used: it must name both a database and a collection" })
+      continue
+    }
+    if (isDefault && source.hasDefault) {
+      files.report.push({ file, message: "the rule is not used: its data source has another default rule" })
+      continue
+    }
+    const namespace = `${database}.${collection}`
     const compiled = Rules.compile(rule)
     const access = Result.getOrElse(compiled, () => false)
     for (const name of Result.isSuccess(compiled) ? compiled.success.calls : []) {
@@ -63,8 +75,10 @@ export const load = Effect.fnUntraced(function* (files: AppFiles, functions: Rea
         message: `the rule calls the function "${name}", which does not exist: what it decides is refused`
       })
     }
-    if (isDefault) source.open = access
-    else source.collections.set(namespace, access)
+    if (isDefault) {
+      source.open = access
+      source.hasDefault = true
+    } else source.collections.set(namespace, access)
     // an empty file has been reported
     if (Result.isFailure(compiled) && rule !== undefined) {
       const { message, place } = compiled.failure
@@ -73,5 +87,6 @@ export const load = Effect.fnUntraced(function* (files: AppFiles, functions: Rea
       files.report.push({ file, message: `the rule is not understood${at}: ${message}; ${closed} closed to clients` })
     }
   }
-  return sources satisfies ReadonlyMap<string, DataSource>
+  const dataSources: ReadonlyMap<string, DataSource> = sources
+  return { dataSources, folders: new Set(folders.keys()) }
 })

@@ -10,7 +10,11 @@ import type { AppFiles } from "./AppFiles.ts"
 interface Rule {
   readonly file: RegExp
   /** What the content of a file declares, a sentence for each; `path` are the groups of the expression. */
-  readonly declares: (content: unknown, path: ReadonlyArray<string>) => ReadonlyArray<string>
+  readonly declares: (
+    content: unknown,
+    path: ReadonlyArray<string>,
+    isDataSource: (folder: string) => boolean
+  ) => ReadonlyArray<string>
 }
 
 const isRecord = (u: unknown): u is Record<string, unknown> => typeof u === "object" && u !== null && !Array.isArray(u)
@@ -61,9 +65,11 @@ const rules: ReadonlyArray<Rule> = [
   },
   {
     file: /^services\/([^/]+)\/rules\/[^/.]+\.json$/,
-    declares: (_, [service]) => [
-      `rules of services are not supported: functions may use "${service}" for whatever it does`
-    ]
+    declares: (_, [service], isDataSource) =>
+      when(
+        !isDataSource(`services/${service}`),
+        `rules of services are not supported: functions may use "${service}" for whatever it does`
+      )
   },
   {
     file: /^data_sources\/([^/]+)\/config\.json$/,
@@ -133,8 +139,13 @@ const rules: ReadonlyArray<Rule> = [
   }
 ]
 
-/** @internal */
-export const reportUnsupported = Effect.fnUntraced(function* (files: AppFiles) {
+/**
+ * Reports what is declared and not done; `dataSources` are the folders of data sources.
+ *
+ * @internal
+ */
+export const reportUnsupported = Effect.fnUntraced(function* (files: AppFiles, dataSources: ReadonlySet<string>) {
+  const isDataSource = (folder: string) => dataSources.has(folder)
   for (const file of files.all) {
     for (const rule of rules) {
       const match = rule.file.exec(file)
@@ -142,7 +153,7 @@ export const reportUnsupported = Effect.fnUntraced(function* (files: AppFiles) {
       const content = file.endsWith(".json")
         ? yield* files.jsonOrReport(file, Schema.Unknown, "what it declares is not known")
         : undefined
-      for (const message of rule.declares(content, match.slice(1))) files.report.push({ file, message })
+      for (const message of rule.declares(content, match.slice(1), isDataSource)) files.report.push({ file, message })
     }
   }
 })

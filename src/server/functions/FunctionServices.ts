@@ -11,6 +11,7 @@ import type * as BulkWrites from "./BulkWrites.ts"
 import * as FunctionRealm from "./FunctionRealm.ts"
 import * as ClientSessions from "./ClientSessions.ts"
 import { isDocument } from "../data/internal/bson.ts"
+import * as Changes from "../data/internal/changes.ts"
 
 /** What an effect of the server is in the thread: a promise of the realm whose value is the realm's too. */
 type Asked<A> = A extends (...args: infer Args) => Effect.Effect<infer B, unknown>
@@ -111,12 +112,14 @@ const options = (host: Call, name: string, value: unknown, known: ReadonlyArray<
   throw host.realm.error(`the option "${unknown}" of ${name} is not supported by this server`)
 }
 
-const updateOf = (host: Call, update: unknown, given: Document): Change => ({
-  _tag: "Update",
-  update: Array.isArray(update) ? documentsOf(host, update, "a pipeline") : documentOf(host, update, "an update"),
-  arrayFilters:
-    given["arrayFilters"] === undefined ? undefined : documentsOf(host, given["arrayFilters"], "arrayFilters")
-})
+const updateOf = (host: Call, given: unknown, { arrayFilters }: Document, many = false): Change => {
+  const update = Array.isArray(given) ? documentsOf(host, given, "a pipeline") : documentOf(host, given, "an update")
+  return {
+    _tag: "Update",
+    update: many ? Changes.ofMany(update) : update,
+    arrayFilters: arrayFilters === undefined ? undefined : documentsOf(host, arrayFilters, "arrayFilters")
+  }
+}
 
 /** A result that is fetched when it is asked for: by `toArray`, by `next`, by `for await`, or by awaiting it. */
 const cursor = (host: Call, name: string, fetch: () => PromiseLike<unknown>, more: object = {}): object => {
@@ -174,7 +177,7 @@ const writeOf = (host: Call, write: Document): BulkWrites.Write => {
   const change: Change =
     name === "replaceOne"
       ? { _tag: "Replace", document: documentOf(host, replacement, "replacement") }
-      : updateOf(host, update, given)
+      : updateOf(host, update, given, many)
   return { _tag: "Update", filter: wanted, change, many, upsert: upsert === true }
 }
 
@@ -188,7 +191,7 @@ const bulkOperation = (host: Call, namespace: Namespace, ordered: boolean): obje
       return self
     }
     const update = (many: boolean) => (change: unknown) =>
-      add({ _tag: "Update", filter: wanted, change: updateOf(host, change, { arrayFilters }), many, upsert })
+      add({ _tag: "Update", filter: wanted, change: updateOf(host, change, { arrayFilters }, many), many, upsert })
     const remove = (many: boolean) => () => add({ _tag: "Delete", filter: wanted, many })
     return FunctionRealm.unsupported("bulk.find", host.realm.error, {
       upsert: () => find(filter, true, arrayFilters),
@@ -248,7 +251,7 @@ const collection = (host: Call, namespace: Namespace): object => {
   ) => operationsOf(host, given).update(namespace, { filter: filterOf(filter), change, many, upsert: upsert === true })
   const update = (name: string, many: boolean) => (filter: unknown, change: unknown, settings?: unknown) => {
     const given = options(host, name, settings, ["upsert", "arrayFilters", "session"])
-    return updating(filter, given, updateOf(host, change, given), { many, upsert: given["upsert"] })
+    return updating(filter, given, updateOf(host, change, given, many), { many, upsert: given["upsert"] })
   }
   const remove = (name: string, many: boolean) => (filter: unknown, settings?: unknown) =>
     answer(
@@ -333,10 +336,8 @@ const collection = (host: Call, namespace: Namespace): object => {
     updateMany: update("updateMany", true),
     update: (filter: unknown, change: unknown, settings: unknown) => {
       const given = options(host, "update", settings, ["upsert", "multi", "arrayFilters", "session"])
-      return updating(filter, given, updateOf(host, change, given), {
-        many: given["multi"] === true,
-        upsert: given["upsert"]
-      })
+      const many = given["multi"] === true
+      return updating(filter, given, updateOf(host, change, given, many), { many, upsert: given["upsert"] })
     },
     replaceOne: (filter: unknown, document: unknown, settings: unknown) => {
       const given = options(host, "replaceOne", settings, ["upsert", "session"])

@@ -213,6 +213,8 @@ describe("the MongoDB service", () => {
     ["findOneAndReplace", { ...c, filter: {}, update: null }, 400, "MissingParameter"],
     ["aggregate", { ...c, pipeline: {} }, 400, "InvalidParameter"],
     ["aggregate", { ...c, pipeline: [{ $who: 1 }] }, 400, "MongoDBError"],
+    ["insertMany", { ...c, documents: [] }, 400, "MongoDBError"],
+    ["findOneAndReplace", { ...c, filter: {}, update: { $set: { a: 1 } } }, 400, "MongoDBError"],
     ["dropDatabase", c, 404, "ServiceCommandNotFound"],
     ["constructor", c, 404, "ServiceCommandNotFound"]
   ])("%s %j is refused", ([name, argument, status, code]) =>
@@ -221,6 +223,147 @@ describe("the MongoDB service", () => {
       const answer = yield* service(access_token, name, argument)
       assert.deepStrictEqual([answer.status, answer.body["error_code"]], [status, code])
     }).pipe(withApps(app))
+  )
+})
+
+describe("a call of the MongoDB service", () => {
+  const c = { database: "d", collection: "c" }
+  const three = [1, 2, 3].map((_id) => ({ _id, name: "x" }))
+  const set = { $set: { name: "y" } }
+  const filled = Effect.gen(function* () {
+    const { access_token } = yield* anonymous()
+    const run = (name: string, argument: object) =>
+      Effect.map(service(access_token, name, { ...c, ...argument }), ({ body, status, text }) =>
+        status === 200 ? (JSON.parse(text) as unknown) : body
+      )
+    yield* run("insertMany", { documents: three })
+    const names = Effect.map(run("find", { sort: { _id: 1 } }), (found) =>
+      (found as ReadonlyArray<{ name: unknown }>).map(({ name }) => name)
+    )
+    return { run, names }
+  })
+
+  it.effect.each<readonly [string, object, RegExp]>([
+    // another vendor's names: each would have changed or deleted more than was meant
+    ["updateMany", { filter: { _id: 1 }, update: set }, /'filter' of updateMany: it takes 'query', 'update', 'upsert'/],
+    ["updateOne", { filter: { _id: 1 }, update: set }, /'filter'/],
+    ["updateOne", { query: {}, update: set, options: { upsert: true } }, /'options'/],
+    ["deleteMany", { filter: { _id: 1 } }, /'filter' of deleteMany: it takes 'query'$/],
+    ["deleteOne", { filter: { _id: 1 } }, /'filter'/],
+    ["findOneAndDelete", { query: { _id: 2 } }, /'query' of findOneAndDelete: it takes 'filter', 'sort'/],
+    ["findOneAndUpdate", { query: { _id: 2 }, update: set }, /'query'/],
+    ["findOneAndUpdate", { filter: {}, update: set, returnDocument: "after" }, /'returnDocument'/],
+    ["findOneAndReplace", { filter: { _id: 2 }, replacement: { name: "y" } }, /'replacement'/],
+    ["find", { filter: { _id: 1 } }, /'filter' of find/],
+    ["find", { query: {}, collation: { locale: "de" } }, /'collation'/],
+    ["count", { filter: {} }, /'filter'/],
+    ["distinct", { field: "name", filter: {} }, /'filter'/],
+    ["aggregate", { pipeline: [], allowDiskUse: true }, /'allowDiskUse'/],
+    ["insertOne", { document: {}, documents: [] }, /'documents'/],
+    // a filter that is none
+    ["deleteMany", { query: null }, /'query' must be a document/],
+    ["deleteMany", { query: [] }, /'query' must be a document/],
+    ["deleteOne", { query: "all" }, /'query' must be a document/],
+    ["updateMany", { query: null, update: set }, /'query' must be a document/],
+    ["findOneAndDelete", { filter: null }, /'filter' must be a document/],
+    ["findOneAndDelete", { filter: 1 }, /'filter' must be a document/],
+    ["updateMany", { query: {}, update: set, upsert: "yes" }, /'upsert' must be true or false/],
+    ["updateMany", { query: {}, update: set, arrayFilters: {} }, /'arrayFilters' must be an array/]
+  ])("is refused, and changes nothing, for what it does not know: %s %j", ([name, argument, message]) =>
+    Effect.gen(function* () {
+      const { names, run } = yield* filled
+      const { error, error_code } = (yield* run(name, argument)) as Record<string, string>
+      assert.strictEqual(error_code, "InvalidParameter")
+      assert.match(error, message)
+      assert.deepStrictEqual(yield* names, ["x", "x", "x"])
+    }).pipe(withApps(app))
+  )
+
+  it.effect("takes what the official clients send", () =>
+    Effect.gen(function* () {
+      const { run } = yield* filled
+      const query = {}
+      const filter = {}
+      const found = { project: { name: 1 }, sort: { _id: 1 }, limit: 1 }
+      const one = { sort: { _id: 1 }, projection: { name: 1 }, upsert: false, returnNewDocument: true }
+      for (const [name, argument] of [
+        ["find", { query, ...found, skip: 0 }],
+        ["find", { query: null, project: null, sort: null, limit: null }],
+        ["findOne", { query, ...found }],
+        ["findOneAndUpdate", { filter, update: set, ...one }],
+        ["findOneAndUpdate", { filter, update: { $set: { "l.$[e]": 1 } }, arrayFilters: [{ e: 1 }], upsert: true }],
+        ["findOneAndReplace", { filter, update: { name: "z" }, ...one }],
+        ["findOneAndReplace", { filter, sort: { _id: 1 }, projection: { name: 1 } }],
+        ["findOneAndDelete", { filter, ...one }],
+        ["aggregate", { pipeline: [] }],
+        ["count", { query, limit: 1 }],
+        ["insertOne", { document: {} }],
+        ["insertMany", { documents: [{}] }],
+        ["updateOne", { query, update: set, upsert: false, arrayFilters: null }],
+        // .NET leaves out a filter that is null
+        ["updateMany", { update: set, upsert: true }],
+        ["deleteOne", {}],
+        ["deleteMany", {}]
+      ] as const) {
+        const answer = yield* run(name, { ...argument, schema_name: "Thing" })
+        assert.notProperty(answer ?? {}, "error", `${name} ${JSON.stringify(argument)}`)
+      }
+      assert.deepStrictEqual(yield* run("count", {}), { $numberLong: "0" })
+    }).pipe(withApps(app))
+  )
+})
+
+describe("updateMany with a plain document", () => {
+  const c = { database: "d", collection: "c" }
+  const plain = (text: string): unknown => JSON.parse(text.replace(/\{"\$number(?:Int|Long)":"(\d+)"\}/g, "$1"))
+
+  it.effect("sets its fields in all that match, and inserts what an upsert finds nothing for", () =>
+    Effect.gen(function* () {
+      const { access_token } = yield* anonymous()
+      const run = (name: string, argument: object) =>
+        Effect.map(service(access_token, name, { ...c, ...argument }), ({ text }) => plain(text))
+      const documents = ["x", "x", "y", "z"].map((name, _id) => ({ _id, name, run: 7 }))
+      yield* run("insertMany", { documents })
+      const many = (query: object, update: object, upsert = false) => run("updateMany", { query, update, upsert })
+      const none = { matchedCount: 0, modifiedCount: 0 }
+      assert.deepStrictEqual(yield* many({ name: "NOMATCH" }, { name: "UPDATED" }), none)
+      assert.deepStrictEqual(yield* many({ name: "x" }, { name: "UPDATED" }), { matchedCount: 2, modifiedCount: 2 })
+      assert.deepStrictEqual(yield* run("find", { query: { name: "UPDATED" } }), [
+        { _id: 0, name: "UPDATED", run: 7 },
+        { _id: 1, name: "UPDATED", run: 7 }
+      ])
+      assert.deepStrictEqual(yield* many({ name: "NOMATCH" }, { name: "UPSERTED", _id: 9 }, true), {
+        ...none,
+        upsertedId: 9
+      })
+      assert.deepStrictEqual(yield* run("find", { query: { _id: 9 } }), [{ _id: 9, name: "UPSERTED" }])
+      assert.deepStrictEqual(yield* many({ name: "y" }, { name: "z" }, true), { matchedCount: 1, modifiedCount: 1 })
+      assert.deepStrictEqual(yield* many({ run: 7 }, { hidden: "same" }), { matchedCount: 4, modifiedCount: 4 })
+      assert.deepStrictEqual(yield* run("count", {}), 5)
+      const upserted = yield* many({ run: 8, name: "Dennis" }, { run: 8, name: "Dennis" }, true)
+      assert.match(JSON.stringify(upserted), /^\{"matchedCount":0,"modifiedCount":0,"upsertedId":\{"\$oid":"/)
+      // an update of one still replaces it
+      yield* run("updateOne", { query: { _id: 3 }, update: { name: "only" } })
+      assert.deepStrictEqual(yield* run("find", { query: { _id: 3 } }), [{ _id: 3, name: "only" }])
+    }).pipe(withApps(app))
+  )
+
+  it.effect("does so in functions and in bulk", () =>
+    Effect.map(
+      inFunction(`await c.updateMany({ tags: "b" }, { n: 9 })
+        await c.bulkWrite([{ updateMany: { filter: { _id: 3 }, update: { m: 1 } } }])
+        const bulk = c.initializeOrderedBulkOp()
+        bulk.find({ _id: 3 }).update({ k: 1 })
+        await bulk.execute()
+        await c.update({ _id: 1 }, { j: 1 }, { multi: true })
+        return c.find({}, { tags: 0 })`),
+      (found) =>
+        assert.deepStrictEqual(plain(JSON.stringify(found)), [
+          { _id: 1, n: 9, j: 1 },
+          { _id: 2, n: 9 },
+          { _id: 3, n: 2, m: 1, k: 1 }
+        ])
+    )
   )
 })
 
@@ -288,6 +431,15 @@ describe("a stream", () => {
           streamUrl({ name: "find", service: "mongodb-atlas", arguments: [{ database: "d", collection: "c" }] }),
           404,
           "ServiceCommandNotFound"
+        ],
+        [
+          streamUrl({
+            name: "watch",
+            service: "mongodb-atlas",
+            arguments: [{ database: "d", collection: "c", query: {} }]
+          }),
+          400,
+          "InvalidParameter"
         ],
         [
           streamUrl({

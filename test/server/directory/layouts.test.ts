@@ -181,6 +181,42 @@ describe("the layouts of exported applications", () => {
     })
   )
 
+  it.effect("a rule of a MongoDB service that names no collection, as its default rule", () =>
+    Effect.gen(function* () {
+      const roles = [{ apply_when: {}, read: true, write: true, insert: true, delete: true }]
+      const files = (rules: object) => ({
+        "config.json": { app_id: "my-app" },
+        "services/m/config.json": { name: "local-mongodb", type: "mongodb", config: {} },
+        ...rules
+      })
+      const loaded = (rules: object) => load(files(rules))
+      const app = yield* loaded({
+        "auth/providers.json": anon,
+        "services/m/rules/default.json": { id: "64", roles },
+        "services/m/rules/db.closed.json": { roles: [{ apply_when: {} }] }
+      })
+      assert.deepStrictEqual(app.report, [])
+      const source = app.dataSources.get("local-mongodb")
+      assert.isObject(source?.open)
+      assert.deepStrictEqual([...(source?.collections.keys() ?? [])], ["db.closed"])
+
+      const strange = yield* loaded({
+        "services/m/rules/default.json": { roles: [{ apply_when: { "%%nobody": 1 } }] },
+        "services/m/rules/other.json": { roles },
+        "services/m/rules/third.json": { database: "db", roles }
+      })
+      assert.isFalse(strange.dataSources.get("local-mongodb")?.open)
+      assert.deepStrictEqual(
+        strange.report.map(({ file, message }) => `${file} ${message}`),
+        [
+          'services/m/rules/default.json the rule is not understood at roles[0].apply_when.%%nobody: the expansion "%%nobody"; collections without rules of their own are closed to clients',
+          "services/m/rules/other.json the rule is not used: its data source has another default rule",
+          "services/m/rules/third.json the rule is not used: it must name both a database and a collection"
+        ]
+      )
+    })
+  )
+
   it.effect("functions alone, without a list", () =>
     Effect.gen(function* () {
       const app = yield* load({

@@ -5,6 +5,8 @@ import * as Stream from "effect/Stream"
 import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
 import type { HistoryLost } from "./changeLog.ts"
+import * as Changes from "./changes.ts"
+import type { Change } from "./changes.ts"
 import type { Batch, Collection, Collections, Namespace } from "./collections.ts"
 import * as Limits from "./limits.ts"
 import * as Language from "./mongoLanguage.ts"
@@ -23,14 +25,6 @@ interface Find {
   readonly skip?: number | undefined
   readonly limit?: number | undefined
 }
-
-type Change =
-  | {
-      readonly _tag: "Update"
-      readonly update: Updates.Update
-      readonly arrayFilters?: ReadonlyArray<Document> | undefined
-    }
-  | { readonly _tag: "Replace"; readonly document: Document }
 
 interface Update {
   readonly filter: Document
@@ -177,7 +171,7 @@ export class Statement {
   }
 
   #changed(document: Document, change: Change, filter: Document, inserting: boolean): Document {
-    if (change._tag === "Update" && (!Bson.isDocument(change.update) || Updates.hasOperators(change.update))) {
+    if (change._tag === "Update" && !Changes.isReplacement(change.update)) {
       const update = Bson.isDocument(change.update)
         ? Bson.criteria(change.update, Bson.stored)
         : Bson.narrow(Bson.criteria(change.update, Bson.stored))
@@ -197,9 +191,6 @@ export class Statement {
       Bson.stored(change._tag === "Replace" ? change.document : change.update),
       "a replacement"
     )
-    const operator = Object.keys(replacement).find((field) => field.startsWith("$"))
-    if (operator !== undefined)
-      throw new Error(`the replacement document must not contain update operators, but has ${operator}`)
     const id = document["_id"]
     if (id !== undefined && "_id" in replacement && !Bson.equals(replacement["_id"], id)) {
       throw new Error("the (immutable) field '_id' was found to have been altered")
@@ -211,8 +202,7 @@ export class Statement {
   #write(before: Document, after: Document, change: Change): boolean {
     const id = before["_id"]
     if (Bson.key(before) === Bson.key(after)) return false
-    const replaces =
-      change._tag === "Replace" || (Bson.isDocument(change.update) && !Updates.hasOperators(change.update))
+    const replaces = change._tag === "Replace" || Changes.isReplacement(change.update)
     this.#batch.write(
       this.#collection,
       Bson.key(id),
@@ -232,7 +222,8 @@ export class Statement {
 
   update({ change, filter: input, many = false, upsert = false }: Update): UpdateResult {
     const filter = criteria(input, "a filter")
-    if (many && change._tag === "Update" && Bson.isDocument(change.update) && !Updates.hasOperators(change.update)) {
+    Updates.check(change)
+    if (many && change._tag === "Update" && Changes.isReplacement(change.update)) {
       throw new Error("multi update is not supported for replacement-style update")
     }
     const found = this.matching({ filter: input, ...(many ? undefined : { limit: 1 }) })
@@ -262,6 +253,7 @@ export class Statement {
   findOneAnd(find: FindOneAnd): Document | undefined {
     const { change, projection, returnNew, sort, upsert } = find
     const filter = criteria(find.filter, "a filter")
+    if (change._tag !== "Delete") Updates.check(change)
     const before = this.matching({ filter: find.filter, sort, limit: 1 })[0]
     const shown = (document: Document) => this.#project([document], projection, find.filter)[0]
     if (change._tag === "Delete") {

@@ -351,6 +351,13 @@ export const valuesAt = (document: Document, path: string): ReadonlyArray<unknow
 
 const stagesOfUpdates = new Set(["$addFields", "$set", "$project", "$unset", "$replaceRoot", "$replaceWith"])
 
+/** Throws for a stage that an update has not. */
+export const checkUpdatePipeline = (stages: ReadonlyArray<Document>): void => {
+  const unknown = stages.flatMap(Object.keys).find((name) => !stagesOfUpdates.has(name))
+  if (unknown !== undefined) throw new Error(`${unknown} is not allowed in the pipeline of an update`)
+  Stages.check(stages)
+}
+
 /** Applies an update to a document of the caller's own, in place or to a new one; answers with the result. */
 export const update = (
   document: Document,
@@ -364,10 +371,7 @@ export const update = (
 ): Document => {
   if (!Bson.isDocument(change)) {
     const stages: ReadonlyArray<Document> = change
-    for (const stage of stages) {
-      const unknown = Object.keys(stage).find((name) => !stagesOfUpdates.has(name))
-      if (unknown !== undefined) throw new Error(`${unknown} is not allowed in the pipeline of an update`)
-    }
+    checkUpdatePipeline(stages)
     const surroundings = { ...options, wide: Bson.hasWide(document), random: () => 0 }
     return aggregate([document], stages, surroundings)[0] ?? document
   }

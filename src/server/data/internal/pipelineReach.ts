@@ -4,14 +4,14 @@ import * as Output from "./output.ts"
 import * as Stages from "./stages.ts"
 
 /** A collection that a stage reads or writes; `database` only where it is named. */
-export interface Target {
+interface Target {
   readonly stage: string
   readonly database: string | undefined
   readonly collection: string
 }
 
 /** What a pipeline reaches, and the first stage, if any, that only who may do everything may use. */
-export interface Reach {
+interface Reach {
   readonly targets: ReadonlyArray<Target>
   readonly unlisted: string | undefined
 }

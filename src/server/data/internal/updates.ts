@@ -2,11 +2,9 @@
 import { Timestamp } from "bson"
 import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
+import * as Changes from "./changes.ts"
 import { checkPath } from "./limits.ts"
 import * as Language from "./mongoLanguage.ts"
-
-/** An update of documents: operators, or a pipeline. */
-export type Update = Document | ReadonlyArray<Document>
 
 const fieldsOf = (change: Document, operator: string): Document => {
   const fields = change[operator]
@@ -189,10 +187,31 @@ const preparePush = (document: Document, fields: Document): Document => {
 const nonEmpty = (change: Readonly<Record<string, Document>>): Record<string, Document> =>
   Object.fromEntries(Object.entries(change).filter(([, fields]) => Object.keys(fields).length > 0))
 
+/**
+ * Throws for a change that no document could be changed by. It looks at none, so that what is wrong with a change is told
+ * alike wherever it is tried.
+ */
+export const check = (change: Changes.Change): void => {
+  if (change._tag === "Replace" || Changes.isReplacement(change.update)) {
+    const document = change._tag === "Replace" ? change.document : change.update
+    const operator = Object.keys(document).find((field) => field.startsWith("$"))
+    if (operator === undefined) return
+    throw new Error(`the replace operation document must not contain atomic operators: ${operator}`)
+  }
+  const { arrayFilters = [], update } = change
+  if (!Bson.isDocument(update)) return Language.checkUpdatePipeline(update)
+  const unknown = Object.keys(update).find((name) => !known.has(name))
+  if (unknown !== undefined) throw new Error(`Unknown modifier: ${unknown}`)
+  checkPaths(update)
+  checkArrayFilters(update, arrayFilters)
+  checkModifiers("$push", fieldsOf(update, "$push"), ["$each", "$slice", "$sort", "$position"])
+  checkModifiers("$addToSet", fieldsOf(update, "$addToSet"), ["$each"])
+}
+
 /** Applies operators or a pipeline to a document of the caller's own; answers with the new document. */
 export const apply = (
   document: Document,
-  change: Update,
+  change: Changes.Update,
   options: {
     readonly filter: Document
     readonly arrayFilters: ReadonlyArray<Document>
@@ -224,12 +243,6 @@ const operators = (document: Document, change: Document, options: Parameters<typ
     $setOnInsert: _o,
     ...others
   } = change
-  const unknown = Object.keys(change).find((name) => !known.has(name))
-  if (unknown !== undefined) throw new Error(`Unknown modifier: ${unknown}`)
-  checkPaths(change)
-  checkArrayFilters(change, options.arrayFilters)
-  checkModifiers("$push", fieldsOf(change, "$push"), ["$each", "$slice", "$sort", "$position"])
-  checkModifiers("$addToSet", fieldsOf(change, "$addToSet"), ["$each"])
   checkTypes(document, change)
   const set = { ...fieldsOf(change, "$set") }
   if (options.inserting) {
@@ -312,6 +325,3 @@ export const seedOf = (filter: Document): Document => {
 
 // @effect-diagnostics-next-line globalDate:off -- no update of an upsert's seed looks at it
 const epoch = new Date(0)
-
-/** Whether an update is one of operators, and not a document to put in place of another. */
-export const hasOperators = (change: Document): boolean => Object.keys(change).some((name) => name.startsWith("$"))
