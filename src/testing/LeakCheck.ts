@@ -1,5 +1,5 @@
 /**
- * Looks for secrets where none may be: runs a program with canaries, and fails if one shows up in what it logs, traces,
+ * Looks for secrets where none may be: runs a program with canaries, and fails if one shows in what it logs, traces,
  * prints, answers or fails with.
  *
  * @example
@@ -61,19 +61,28 @@ const Secrets = Context.Reference<Map<string, string> | undefined>("effect-app-s
   defaultValue: () => undefined
 })
 
+type Show = (place: string, ...values: ReadonlyArray<unknown>) => void
+
 /**
- * Runs a program, and looks at every log line, every span, what is printed through `Console`, and the result or failure
- * as they are inspected, turned into JSON and into text. Fails with {@link SecretLeaked} if a canary shows, in clear, in
- * base64 or percent-encoded; otherwise it ends as the program does. The program logs at every level meanwhile.
+ * Runs a program, and looks at every log line, every span, what is printed through `Console` or the global `console`, and
+ * the result or failure as they are inspected, turned into JSON and into text. Fails with {@link SecretLeaked} if a canary
+ * shows, in clear, in base64 or percent-encoded; otherwise it ends as the program does. The program logs at every level
+ * meanwhile.
+ *
+ * The methods of the global `console` are replaced while a check runs, and restored at its end, however it ends. They
+ * print as before; those of Effect's `Console` print nothing. Any number of checks may run at once. What is written to
+ * `process.stdout` or `process.stderr` directly is not seen.
  *
  * @category running
  * @since 0.1.0
  */
-export const run = Effect.fnUntraced(function* <A, E, R>(program: (canary: Canary) => Effect.Effect<A, E, R>) {
+export const run = Effect.fnUntraced(function* <A, E, R>(
+  program: (canary: Canary) => Effect.Effect<A, E, R>
+): Effect.fn.Return<A, E | SecretLeaked, R> {
   const secrets = new Map<string, string>()
   const shown: Array<readonly [place: string, text: string]> = []
   const spans: Array<Tracer.NativeSpan> = []
-  const show = (place: string, value: unknown) => shown.push([place, textsOf(value)])
+  const show: Show = (place, ...values) => shown.push([place, values.map(textsOf).join("\n")])
   const random = yield* Effect.provide(SecureRandom.SecureRandom, SecureRandom.layerWebCrypto)
   const mark = yield* random.uuidV4()
   const canary: Canary = (label) => {
@@ -81,41 +90,23 @@ export const run = Effect.fnUntraced(function* <A, E, R>(program: (canary: Canar
     secrets.set(text, label)
     return Redacted.make(text)
   }
-  const logger = Logger.make((options) => {
-    show("a log line", options.message)
-    shown.push(["a log line", Logger.formatJson.log(options)], ["the cause of a log line", Cause.pretty(options.cause)])
-  })
-  const tracer = Tracer.make({
-    span: (options) => {
-      const span = new Tracer.NativeSpan(options)
-      spans.push(span)
-      return span
-    }
-  })
-  const printer: Console.Console = new Proxy(console, {
-    get:
-      (_, method) =>
-      (...args: ReadonlyArray<unknown>) =>
-        void show(`console.${String(method)}`, args)
-  })
-  const exit = yield* Effect.exit(Effect.suspend(() => program(canary))).pipe(
-    Effect.provideService(Secrets, secrets),
-    Effect.provideService(Logger.CurrentLoggers, new Set([logger])),
-    Effect.provideService(References.MinimumLogLevel, "All"),
-    Effect.provideService(Tracer.Tracer, tracer),
-    Effect.provideService(Console.Console, printer)
+  const watched = Effect.suspend(() => program(canary)).pipe(
+    // what is provided here are references: `updateService` keeps the type of the requirements as it is
+    Effect.updateService(Secrets, () => secrets),
+    Effect.updateService(Logger.CurrentLoggers, () => new Set([loggerTo(show)])),
+    Effect.updateService(References.MinimumLogLevel, () => "All" as const),
+    Effect.updateService(Tracer.Tracer, () => tracerTo(spans)),
+    Effect.updateService(Console.Console, () => printerTo(show))
   )
-  for (const span of spans) {
-    for (const [name, value] of span.attributes) show(`the attribute "${name}" of the span "${span.name}"`, value)
-    for (const [name, , attributes] of span.events) show(`the event "${name}" of the span "${span.name}"`, attributes)
-    shown.push([`the name of a span`, span.name])
-    if (span.status._tag === "Ended" && Exit.isFailure(span.status.exit)) {
-      shown.push([`the failure of the span "${span.name}"`, Cause.pretty(span.status.exit.cause)])
-    }
-  }
+  const exit = yield* Effect.acquireUseRelease(
+    Effect.sync(() => listenToConsole(show)),
+    () => Effect.exit(watched),
+    (stop) => Effect.sync(stop)
+  )
+  showSpans(show, spans)
   if (Exit.isSuccess(exit)) show("the result", exit.value)
   else {
-    shown.push(["the failure, as it is printed", Cause.pretty(exit.cause)])
+    show("the failure, as it is printed", Cause.pretty(exit.cause))
     show("the failure", Cause.squash(exit.cause))
   }
   const leaks = Array.from(secrets).flatMap(([text, secret]) => {
@@ -129,6 +120,110 @@ export const run = Effect.fnUntraced(function* <A, E, R>(program: (canary: Canar
   }
   return yield* exit
 })
+
+const loggerTo = (show: Show) =>
+  Logger.make((options) => {
+    show("a log line", options.message, Logger.formatJson.log(options))
+    show("the cause of a log line", Cause.pretty(options.cause))
+  })
+
+const tracerTo = (spans: Array<Tracer.NativeSpan>) =>
+  Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options)
+      spans.push(span)
+      return span
+    }
+  })
+
+const showSpans = (show: Show, spans: ReadonlyArray<Tracer.NativeSpan>): void => {
+  for (const { attributes, events, name: span, status } of spans) {
+    for (const [name, value] of attributes) show(`the attribute "${name}" of the span "${span}"`, value)
+    for (const [name, , attributes] of events) show(`the event "${name}" of the span "${span}"`, attributes)
+    show("the name of a span", span)
+    if (status._tag === "Ended" && Exit.isFailure(status.exit)) {
+      show(`the failure of the span "${span}"`, Cause.pretty(status.exit.cause))
+    }
+  }
+}
+
+const printerTo = (show: Show): Console.Console =>
+  new Proxy(console, {
+    get:
+      (_, method) =>
+      (...args: ReadonlyArray<unknown>) =>
+        show(`console.${String(method)}`, ...args)
+  })
+
+const printing = [
+  "assert",
+  "count",
+  "countReset",
+  "debug",
+  "dir",
+  "dirxml",
+  "error",
+  "group",
+  "groupCollapsed",
+  "info",
+  "log",
+  "table",
+  "time",
+  "timeEnd",
+  "timeLog",
+  "trace",
+  "warn"
+] as const
+
+/** The checks that run now. There is one global console, so there is one list. */
+const listeners = new Set<Show>()
+let restoreConsole: (() => void) | undefined
+
+/** Shows what the global console prints until the function it answers is called. */
+const listenToConsole = (show: Show): (() => void) => {
+  // a set has a function once
+  const listener: Show = (...args) => show(...args)
+  listeners.add(listener)
+  restoreConsole ??= replaceConsole()
+  return () => {
+    listeners.delete(listener)
+    if (listeners.size > 0) return
+    restoreConsole?.()
+    restoreConsole = undefined
+  }
+}
+
+/** Replaces the methods that print; yields what restores them. */
+const replaceConsole = (): (() => void) => {
+  const restores = printing.map((method) => replaceMethod(method))
+  return () => {
+    for (const restore of restores) restore()
+  }
+}
+
+/** `console.table` and others print through `console.log`: what is shown is what the program called. */
+let printingNow = false
+
+const replaceMethod = <Method extends (typeof printing)[number]>(method: Method): (() => void) => {
+  const original = console[method]
+  const replacement = new Proxy(original, {
+    apply: (print, self, args: ReadonlyArray<unknown>): unknown => {
+      if (printingNow) return Reflect.apply(print, self, args)
+      printingNow = true
+      try {
+        for (const listener of listeners) listener(`console.${method}`, ...args)
+        return Reflect.apply(print, self, args)
+      } finally {
+        printingNow = false
+      }
+    }
+  })
+  console[method] = replacement
+  return () => {
+    // one that the program replaced meanwhile is the program's to restore
+    if (console[method] === replacement) console[method] = original
+  }
+}
 
 /**
  * Takes every token and API key that a host answers for a secret too: for `transformClient` of the SDK's options. It

@@ -1,5 +1,5 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Console, Data, Effect, Redacted } from "effect"
+import { assert, describe, expectTypeOf, it, vi } from "@effect/vitest"
+import { Console, Data, Deferred, Effect, Fiber, Redacted } from "effect"
 import { AuthApi, Credentials, EmailPasswordApi } from "effect-app-services"
 import { App } from "effect-app-services/server"
 import { LeakCheck, TestServer } from "effect-app-services/testing"
@@ -95,4 +95,84 @@ describe("a careful program ends as it does", () => {
       assert.deepStrictEqual(error._tag === "SecretLeaked" && error.leaks, [{ secret: "key", place: "a log line" }])
     })
   )
+})
+
+describe("the global console", () => {
+  const methods = () => [console.log, console.error, console.warn, console.table]
+  /** A quiet console, so that the tests print nothing. */
+  const quietly = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const spies = (["log", "error", "warn", "table"] as const).map((method) =>
+          vi.spyOn(console, method).mockImplementation(() => {})
+        )
+        return { spies, before: methods() }
+      }),
+      ({ before }) =>
+        Effect.tap(
+          effect,
+          Effect.sync(() => assert.deepStrictEqual(methods(), before))
+        ),
+      ({ spies }) => Effect.sync(() => spies.forEach((spy) => spy.mockRestore()))
+    )
+
+  it.effect.each(["log", "error", "warn", "table"] as const)("is watched: console.%s", (method) =>
+    quietly(
+      Effect.gen(function* () {
+        const found = yield* places((secret) => Effect.sync(() => console[method](secret)))
+        assert.deepStrictEqual(found, [`console.${method}`])
+      })
+    )
+  )
+
+  it.effect("prints as before during a check, and is restored after a failure and an interrupt", () =>
+    quietly(
+      Effect.gen(function* () {
+        const before = methods()
+        yield* LeakCheck.run(() => Effect.sync(() => console.log("hello")))
+        assert.deepStrictEqual(vi.mocked(console.log).mock.calls, [["hello"]])
+        yield* Effect.flip(LeakCheck.run(() => Effect.fail("no")))
+        assert.deepStrictEqual(methods(), before)
+        const running = yield* Deferred.make<void>()
+        const fiber = yield* Effect.forkChild(
+          LeakCheck.run(() => Effect.andThen(Deferred.succeed(running, undefined), Effect.never))
+        )
+        yield* Deferred.await(running)
+        assert.notDeepEqual(methods(), before)
+        yield* Fiber.interrupt(fiber)
+        assert.deepStrictEqual(methods(), before)
+      })
+    )
+  )
+
+  it.effect("is watched by each of several checks at once, for its own secrets", () =>
+    quietly(
+      Effect.gen(function* () {
+        const printed = yield* Deferred.make<void>()
+        const careful = LeakCheck.run((canary) => {
+          canary("of the careful one")
+          return Deferred.await(printed)
+        })
+        const first = yield* Effect.forkChild(careful)
+        const found = yield* places((secret) =>
+          Effect.andThen(
+            Effect.yieldNow,
+            Effect.sync(() => console.error(secret))
+          )
+        )
+        assert.deepStrictEqual(found, ["console.error"])
+        yield* Deferred.succeed(printed, undefined)
+        yield* Fiber.join(first)
+        assert.deepStrictEqual(yield* places((secret) => Effect.sync(() => console.warn(secret))), ["console.warn"])
+      })
+    )
+  )
+})
+
+it("keeps the requirements of the program as they are", () => {
+  const check = LeakCheck.run(() => AuthApi.use((auth) => auth.currentUser))
+  expectTypeOf<Effect.Services<typeof check>>().toEqualTypeOf<AuthApi>()
+  const generic = <R>(program: Effect.Effect<void, never, R>): Effect.Effect<void, LeakCheck.SecretLeaked, R> =>
+    LeakCheck.run(() => program)
+  assert.isFunction(generic)
 })
