@@ -2,8 +2,9 @@
  * Traffic with a real host, recorded once and replayed in tests: without its secrets, and with other ids.
  *
  * What is replaced, everywhere: tokens (their claims stay, their signatures go), the values of fields that hold secrets
- * (`password`, `token`, `key`, ...), e-mail addresses, and ids of 24 hexadecimal digits, each by the same stand-in every
- * time. Headers of requests are not kept. Event streams pass and are not recorded.
+ * (`password`, `token`, `key`, ...) and of what a custom function is sent for a login, e-mail addresses, and ids of 24
+ * hexadecimal digits, each by the same stand-in every time. Headers of requests are not kept. Event streams pass and are
+ * not recorded.
  *
  * @example
  * ```ts
@@ -42,6 +43,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Recorded from "./internal/recorded.ts"
 
 /**
  * A request and its answer. Paths hold the query.
@@ -75,7 +77,7 @@ export type Recording = typeof Recording.Type
 const RecordingText = Schema.fromJsonString(Recording)
 
 /**
- * Reads a recording. Throws where the text is none.
+ * Reads a recording. Throws a `SchemaError` where the text is not one.
  *
  * @category converting
  * @since 0.1.0
@@ -122,21 +124,24 @@ export interface Options {
  * @category recording
  * @since 0.1.0
  */
-export const record = Effect.fnUntraced(function* <A, E, R>(program: Effect.Effect<A, E, R>, options?: Options) {
+export const record = Effect.fnUntraced(function* <A, E, R>(
+  program: Effect.Effect<A, E, R>,
+  options?: Options
+): Effect.fn.Return<readonly [result: A, recording: Recording], E, R> {
   const exchanges: Array<typeof Exchange.Type> = []
   const clean = cleaning(standIns(), options)
-  const result = yield* Effect.provideService(program, Listener, ({ request, response }) => {
+  const listen: Listen = ({ request, response }) => {
     exchanges.push({
       request: {
         method: request.method,
         path: clean(request.path),
-        ...(request.body !== undefined && { body: clean(request.body) })
+        ...(request.body !== undefined && { body: clean(Recorded.keptBody(request.path, request.body)) })
       },
       response: { ...response, body: clean(response.body) }
     })
-  })
-  const recording: Recording = { version: 1, exchanges }
-  return [result, recording] as const
+  }
+  const result = yield* Effect.updateService(program, Listener, () => listen)
+  return [result, { version: 1, exchanges }]
 })
 
 /**
@@ -164,8 +169,13 @@ export const watch = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
   )
 
 /**
- * Answers from a recording: each exchange once, the first one first whose request is the same but for what a recording
- * replaces. Any host name will do.
+ * Answers from a recording, each exchange once. Any host name will do.
+ *
+ * A request is answered by the first exchange left whose request is the same: method, path, and the values of the query
+ * and of the body. What a recording replaces does not count, nor does the order of keys, nor what a login tells about the
+ * device it comes from (the platform, the version of this package), so a recording is replayed on other machines and by
+ * later releases too. Any other request is the defect {@link NotRecorded}, which names what differs from the request
+ * that comes closest.
  *
  * @category layers
  * @since 0.1.0
@@ -173,25 +183,21 @@ export const watch = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
 export const layer = (recording: Recording, options?: Options): Layer.Layer<HttpClient.HttpClient> =>
   Layer.sync(HttpClient.HttpClient, () => {
     const clean = cleaning(anyone, options)
-    const keyOf = ({ body = "", method, path }: Sent) => [method, clean(path), clean(body)].join(" ")
-    const left = recording.exchanges.map((exchange) => ({ exchange, key: keyOf(exchange.request) }))
+    const comparable = ({ body, method, path }: Sent) =>
+      Recorded.comparable(method, clean(path), body === undefined ? undefined : clean(body))
+    const exchanges = recording.exchanges.map(({ request, response }) => ({ request: comparable(request), response }))
+    const left = [...exchanges]
     return HttpClient.make((request) =>
       Effect.suspend(() => {
-        const asked = sent(request)
-        const key = keyOf(asked)
-        const index = left.findIndex((it) => it.key === key)
+        const asked = comparable(sent(request))
+        const index = left.findIndex((it) => Recorded.differences(it.request, asked).length === 0)
         const [found] = index === -1 ? [] : left.splice(index, 1)
         if (found === undefined) {
-          const rest = left.map(({ exchange: { request: it } }) => `${it.method} ${it.path.split("?", 1)[0]}`)
-          return Effect.die(
-            new NotRecorded({
-              message:
-                `${asked.method} ${clean(asked.path).split("?", 1)[0]} is not recorded with these arguments, or less ` +
-                `often: record the program anew. Not replayed yet: ${rest.length === 0 ? "nothing" : rest.join(", ")}`
-            })
-          )
+          const requests = (them: typeof exchanges) => them.map(({ request }) => request)
+          const message = Recorded.explain(asked, { all: requests(exchanges), left: requests(left) })
+          return Effect.die(new NotRecorded({ message }))
         }
-        const { body, headers, status } = found.exchange.response
+        const { body, headers, status } = found.response
         const empty = body === "" || status === 204
         return Effect.succeed(
           HttpClientResponse.fromWeb(request, new Response(empty ? null : body, { status, headers }))
@@ -253,7 +259,7 @@ const standIns = (): StandIns => {
   }
 }
 
-/** Whoever it is: for comparing. */
+/** The same for all of a kind: for comparing. */
 const anyone: StandIns = { id: () => "ID", email: () => "EMAIL", token: () => "TOKEN" }
 
 const secretFields =
