@@ -204,7 +204,7 @@ const replaceConsole = (): (() => void) => {
 /** `console.table` and others print through `console.log`: what is shown is what the program called. */
 let printingNow = false
 
-const replaceMethod = <Method extends (typeof printing)[number]>(method: Method): (() => void) => {
+const replaceMethod = (method: (typeof printing)[number]): (() => void) => {
   const original = console[method]
   const replacement = new Proxy(original, {
     apply: (print, self, args: ReadonlyArray<unknown>): unknown => {
@@ -218,10 +218,10 @@ const replaceMethod = <Method extends (typeof printing)[number]>(method: Method)
       }
     }
   })
-  console[method] = replacement
+  Reflect.set(console, method, replacement)
   return () => {
     // one that the program replaced meanwhile is the program's to restore
-    if (console[method] === replacement) console[method] = original
+    if (console[method] === replacement) Reflect.set(console, method, original)
   }
 }
 

@@ -2,7 +2,7 @@
  * Stand-ins for the services of the SDK: a test states what it needs, and anything else that is used fails with a
  * message that says what to add.
  *
- * - {@link layer} is the whole SDK with users that are logged in, and no host behind it.
+ * - {@link layer} is the whole SDK with users that are logged in, logged out or expired, and no host behind it.
  * - {@link service} stands in for one service, {@link user} for one user.
  *
  * @example
@@ -40,6 +40,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as AppServices from "../client/AppServices.ts"
+import { AppServicesError, Unauthorized } from "../client/AppServicesError.ts"
 import { AuthApi } from "../client/AuthApi.ts"
 import { EmailPasswordApi } from "../client/EmailPasswordApi.ts"
 import { functions, typedFunctions } from "../client/FunctionsApi.ts"
@@ -49,9 +50,12 @@ import { Sessions } from "../client/Sessions.ts"
 import { type StoredUser, TokenStore } from "../client/TokenStore.ts"
 import { type User as SdkUser, UserId } from "../client/User.ts"
 import { UserEvents } from "../client/UserEvents.ts"
+import * as Answers from "../protocol/Answers.ts"
 import * as Ejson from "../protocol/Ejson.ts"
 import type * as FunctionContract from "../protocol/FunctionContract.ts"
 import type { ProviderType } from "../protocol/Provider.ts"
+import { routes } from "../protocol/Routes.ts"
+import { withSessions } from "./internal/guarded.ts"
 
 /**
  * Something was used that the test has not said anything about. It is a defect: code under test cannot handle it.
@@ -160,9 +164,15 @@ export const user = (members: UserMembers): SdkUser => {
  */
 export interface KnownUser {
   readonly id: string
-  /** `"anon-user"` unless given. */
+  /** @default "anon-user" */
   readonly providerType?: ProviderType | undefined
-  /** Logged in unless given. */
+  /**
+   * What the SDK makes of the user's session. One that is `"logged out"` cannot call anything: that fails with
+   * `NotLoggedIn`. One that is `"expired"` is found as if it was logged in; its first call fails with `SessionExpired`,
+   * which ends the session, and those after it with `NotLoggedIn`.
+   *
+   * @default "logged in"
+   */
   readonly state?: "logged in" | "logged out" | "expired" | undefined
   readonly profile?: Profile | undefined
   readonly identities?: ReadonlyArray<Identity> | undefined
@@ -170,17 +180,18 @@ export interface KnownUser {
   readonly deviceId?: string | undefined
 }
 
-/** A token that no host has signed. It outlives every test clock. */
-const tokenOf = (type: "access" | "refresh", { customData, id }: KnownUser) => {
+/** A token that no host has signed, the `renewals`th of its session. It outlives every test clock. */
+const tokenOf = (type: "access" | "refresh", { customData, id }: KnownUser, renewals = 0) => {
   const userData =
     customData === undefined ? {} : { user_data: JSON.parse(Result.getOrThrow(Ejson.stringify(customData))) }
-  const claims = { typ: type, sub: id, iat: 0, exp: 2 ** 40, ...userData }
+  const claims = { typ: type, sub: id, iat: renewals, exp: 2 ** 40, ...userData }
   const part = (value: unknown) => Base64Url.encode(JSON.stringify(value))
   return Redacted.make(`${part({ alg: "none", typ: "JWT" })}.${part(claims)}.`)
 }
 
 const storedUser = (user: KnownUser): StoredUser => {
   const { deviceId, id, identities, profile, providerType = "anon-user", state = "logged in" } = user
+  const times = state === "expired" ? { receivedAt: -2, expiresAt: -1 } : { receivedAt: 0, expiresAt: 2 ** 50 }
   return {
     id,
     providerType,
@@ -188,16 +199,9 @@ const storedUser = (user: KnownUser): StoredUser => {
     ...((profile !== undefined || identities !== undefined) && {
       profile: { data: profile ?? {}, identities: identities ?? [], type: "normal" }
     }),
-    ...(state === "logged in"
-      ? {
-          session: {
-            accessToken: tokenOf("access", user),
-            refreshToken: tokenOf("refresh", user),
-            receivedAt: 0,
-            expiresAt: 2 ** 50
-          }
-        }
-      : { ended: state === "expired" ? ("SessionExpired" as const) : ("LoggedOut" as const) })
+    ...(state === "logged out"
+      ? { ended: "LoggedOut" as const }
+      : { session: { accessToken: tokenOf("access", user), refreshToken: tokenOf("refresh", user), ...times } })
   }
 }
 
@@ -215,10 +219,45 @@ const noHost = ({ operation: { name } }: Pick<ProtocolRequest, "operation">) => 
   return Effect.die(new NotMocked({ message: `${name} was used, and there is no host in this test: ${advice}` }))
 }
 
+const encodeRefreshed = Schema.encodeEffect(Schema.fromJsonString(Answers.Refreshed))
+
+/** All that there is of a host: it renews sessions and ends them, and refuses those that have expired. */
+const hostOf = (users: ReadonlyArray<KnownUser>) => {
+  const byToken = new Map(users.map((user) => [Redacted.value(tokenOf("refresh", user)), user]))
+  let renewals = 0
+  const find = (token: Redacted.Redacted) => byToken.get(Redacted.value(token))
+  const refuses = (operation: string, refreshToken: Redacted.Redacted) =>
+    find(refreshToken)?.state === "expired"
+      ? Effect.fail(
+          new AppServicesError({
+            operation,
+            reason: new Unauthorized({ status: 401, code: "InvalidSession", serverMessage: "invalid session" })
+          })
+        )
+      : Effect.void
+  return {
+    refuses,
+    execute: (request: ProtocolRequest): Effect.Effect<string, AppServicesError> => {
+      const { method, operation, path, token } = request
+      const user = path === routes.session && token !== undefined ? find(token) : undefined
+      if (user === undefined || token === undefined) return noHost(request)
+      if (method === "DELETE") return Effect.succeed("")
+      return Effect.andThen(
+        refuses(operation.name, token),
+        Effect.suspend(() => Effect.orDie(encodeRefreshed({ access_token: tokenOf("access", user, ++renewals) })))
+      )
+    }
+  }
+}
+
 /**
  * The whole SDK without a host: users are found, their sessions, profiles and custom data are there, and what would send
  * a request is a defect that says what to add. `services` stand in for the SDK's own; several are merged with
  * `Layer.mergeAll`.
+ *
+ * Sessions are the SDK's own: what `services` do as a user (functions, streams, documents, profiles, API keys, push)
+ * fails for one that is logged out or expired, and for one that is unknown, as it does with a host. Sessions are
+ * renewed and ended as usual.
  *
  * @category layers
  * @since 0.1.0
@@ -230,16 +269,18 @@ export const layer = <E = never, R = never>(
     readonly services?: Layer.Layer<never, E, R> | undefined
   } = {}
 ): Layer.Layer<AppServices.Services | TokenStore, E, R> => {
+  const users = options.users ?? []
+  const host = hostOf(users)
   const stored = Layer.effectDiscard(
     Effect.gen(function* () {
       const tokens = (yield* TokenStore).forApp(appId)
-      for (const user of (options.users ?? []).toReversed()) {
+      for (const user of users.toReversed()) {
         yield* Effect.orDie(tokens.modify(user.id, () => [undefined, Option.some(storedUser(user))]))
       }
     })
   )
   return Layer.mergeAll(AuthApi.layer, EmailPasswordApi.layer).pipe(
-    Layer.provideMerge(options.services ?? Layer.empty),
+    Layer.provideMerge(withSessions(options.services ?? Layer.empty, host.refuses)),
     Layer.provideMerge(AppServices.operations),
     Layer.provideMerge(Sessions.layer()),
     Layer.provideMerge(UserEvents.layer),
@@ -247,7 +288,7 @@ export const layer = <E = never, R = never>(
       Layer.succeed(ProtocolClient, {
         appId,
         host: noHost({ operation: { name: "ProtocolClient.host", kind: "general" } }),
-        execute: noHost,
+        execute: host.execute,
         open: noHost
       })
     ),

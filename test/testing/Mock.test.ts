@@ -1,15 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
+import { Cause, Effect, Exit, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { HttpServerResponse } from "effect/http"
 import {
+  ApiKeysApi,
+  AppServicesError,
   AuthApi,
   Credentials,
   EmailPasswordApi,
   FunctionContract,
   FunctionsApi,
+  FunctionStreams,
   MongoDb,
   ProfileApi,
-  TokenStore
+  PushApi,
+  TokenStore,
+  type User
 } from "effect-app-services"
 import { Mock } from "effect-app-services/testing"
 
@@ -71,7 +76,7 @@ describe("Mock.layer", () => {
       assert.strictEqual((yield* ada.state)._tag, "Active")
       assert.isTrue(Option.isSome(yield* ada.accessToken))
       assert.deepStrictEqual(yield* (yield* auth.user("bob")).state, { _tag: "LoggedOut", cause: "LoggedOut" })
-      assert.deepStrictEqual(yield* (yield* auth.user("eve")).state, { _tag: "LoggedOut", cause: "SessionExpired" })
+      assert.strictEqual((yield* (yield* auth.user("eve")).state)._tag, "Active")
       assert.strictEqual(Option.getOrThrow(yield* auth.currentUser).id, ada.id)
     }).pipe(
       Effect.provide(
@@ -126,6 +131,132 @@ describe("Mock.layer", () => {
             Mock.service(ProfileApi, {
               get: () => Effect.succeed({ type: "normal", identities: [], data: { name: "Ada" } })
             })
+          )
+        })
+      )
+    )
+  )
+})
+
+describe("sessions of Mock.layer", () => {
+  const key = { id: "1", name: "ci", disabled: false }
+  const done = Effect.succeed("done" as never)
+  const Live = Mock.layer({
+    users: [
+      { id: "ada", customData: { theme: "dark" } },
+      { id: "bob", state: "logged out" },
+      { id: "eve", state: "expired" },
+      { id: "zoe", providerType: "api-key" }
+    ],
+    services: Layer.mergeAll(
+      FunctionsApi.layerMock(Shop, { total: (prices) => Effect.succeed(total(prices)) }),
+      Mock.service(FunctionStreams, { stream: () => Stream.make(1, 2) }),
+      Mock.service(ProfileApi, { get: () => done, refresh: () => done }),
+      Mock.service(ApiKeysApi, {
+        of: () =>
+          Object.freeze({ ...Mock.user({ id: "x" }).apiKeys, create: () => done, fetchAll: Effect.succeed([key]) })
+      }),
+      Mock.service(PushApi, { of: () => ({ register: () => done, deregister: done }) }),
+      Mock.service(MongoDb, {
+        client: (_, serviceName) => ({
+          serviceName,
+          db: (databaseName) => ({
+            name: databaseName,
+            collection: (name: string): never =>
+              Object.freeze({
+                name,
+                databaseName,
+                count: () => Effect.succeed(7),
+                watch: () => Stream.make(1)
+              }) as never
+          })
+        })
+      })
+    )
+  })
+  const things = (user: User) => user.mongoClient("mongodb-atlas").db("shop").collection("things")
+  const operations: ReadonlyArray<readonly [name: string, run: (user: User) => Effect.Effect<unknown, unknown>]> = [
+    ["FunctionsApi.call(total)", (user) => user.functionsOf(Shop).total([20, 22])],
+    ["FunctionStreams.stream(numbers)", (user) => Stream.runCollect(user.callFunctionStreaming("numbers"))],
+    ["ProfileApi.get", (user) => user.profile],
+    ["ProfileApi.refresh", (user) => user.refreshProfile],
+    ["ApiKeysApi.create", (user) => user.apiKeys.create("ci")],
+    ["ApiKeysApi.fetchAll", (user) => user.apiKeys.fetchAll],
+    ["PushApi.register", (user) => user.push("gcm").register("token")],
+    ["PushApi.deregister", (user) => user.push("gcm").deregister],
+    ["MongoDb.count", (user) => things(user).count()],
+    ["MongoDb.watch", (user) => Stream.runCollect(things(user).watch())]
+  ]
+  const refusal = (operation: (typeof operations)[number], user: User) =>
+    Effect.map(Effect.flip(operation[1](user)), (error) => {
+      assert.instanceOf(error, AppServicesError)
+      assert.strictEqual(error.operation, operation[0])
+      return error.reason._tag
+    })
+
+  it.effect.each(operations)("%s: refuses users who are logged out or expired", (...operation) =>
+    Effect.gen(function* () {
+      const auth = yield* AuthApi
+      yield* operation[0][1](yield* auth.user("ada"))
+      assert.strictEqual(yield* refusal(operation[0], yield* auth.user("bob")), "NotLoggedIn")
+      const eve = yield* auth.user("eve")
+      assert.isTrue(yield* eve.isLoggedIn)
+      assert.strictEqual(yield* refusal(operation[0], eve), "SessionExpired")
+      assert.deepStrictEqual(yield* eve.state, { _tag: "LoggedOut", cause: "SessionExpired" })
+      assert.strictEqual(yield* refusal(operation[0], eve), "NotLoggedIn")
+    }).pipe(Effect.provide(Live))
+  )
+
+  it.effect("a user that is unknown is refused, as with a host", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(FunctionsApi.use((api) => api.call("max", "total", [[1]])))
+      assert.strictEqual(error.reason._tag, "UnknownUser")
+    }).pipe(Effect.provide(Live))
+  )
+
+  it.effect("the functions are not called for a user that is refused", () => {
+    let calls = 0
+    return Effect.gen(function* () {
+      const auth = yield* AuthApi
+      yield* Effect.flip(Effect.flatMap(auth.user("out"), (user) => user.functionsOf(Shop).rename("x")))
+      assert.strictEqual(calls, 0)
+    }).pipe(
+      Effect.provide(
+        Mock.layer({
+          users: [{ id: "out", state: "logged out" }],
+          services: FunctionsApi.layerMock(Shop, { rename: () => Effect.sync(() => ++calls > 0) })
+        })
+      )
+    )
+  })
+
+  it.effect("end with a logout, and are renewed", () =>
+    Effect.gen(function* () {
+      const auth = yield* AuthApi
+      const [ada, zoe] = [yield* auth.user("ada"), yield* auth.user("zoe")]
+      const before = Option.getOrThrow(yield* ada.accessToken)
+      assert.deepStrictEqual(yield* ada.refreshCustomData, { theme: "dark" })
+      assert.notDeepEqual(Redacted.value(Option.getOrThrow(yield* ada.accessToken)), Redacted.value(before))
+      yield* zoe.logOut
+      assert.strictEqual(yield* refusal(operations[0], zoe), "NotLoggedIn")
+    }).pipe(Effect.provide(Live))
+  )
+
+  it.effect("what a stand-in does not state still says so", () =>
+    Effect.gen(function* () {
+      const ada = yield* AuthApi.use((auth) => auth.user("ada"))
+      assert.include(yield* message(ada.apiKeys.disable("1")), 'add "apiKeys" to Mock.user')
+      assert.include(
+        yield* message(ada.profile),
+        'ProfileApi.get was used, and is not mocked: add "get" to Mock.service(ProfileApi, { ... })'
+      )
+    }).pipe(
+      Effect.provide(
+        Mock.layer({
+          users: [{ id: "ada" }],
+          services: Layer.mergeAll(
+            Mock.service(ProfileApi, {}),
+            Mock.service(ApiKeysApi, { of: () => Mock.user({ id: "x" }).apiKeys })
           )
         })
       )
