@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Decimal128, Long, ObjectId, UUID } from "bson"
-import { Data, Effect, Option, Redacted, Schema } from "effect"
+import { Data, Effect, Fiber, Option, Redacted, Schema } from "effect"
+import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { AuthApi, Bson, Credentials, EmailPasswordApi } from "effect-app-services"
 import { App, FunctionContext } from "effect-app-services/server"
-import { TestServer } from "effect-app-services/testing"
+import { Faults, TestServer } from "effect-app-services/testing"
 import { failure } from "../support/sdk.ts"
 
 const value = (token: Option.Option<Redacted.Redacted>) => Redacted.value(Option.getOrThrow(token))
@@ -23,6 +24,7 @@ const app = App.make({
     explode: () => Effect.fail(new Boom()),
     whoAmI: () => Effect.map(FunctionContext, (context) => context.user.id),
     nothing: () => undefined,
+    never: () => Effect.never,
     hidden: { private: true, handler: () => 1 }
   },
   customUserData: () => ({ theme: "dark", since: new Date(5), logins: ++created })
@@ -156,4 +158,103 @@ describe("the SDK against the embedded server, in process", () => {
       yield* (yield* EmailPasswordApi).registerUser(account)
     }).pipe(Effect.provide(TestServer.layer(app)))
   )
+})
+
+describe("the requests that the server got", () => {
+  const users = {
+    ada: { email: account.email, password: account.password, session: "active", apiKeys: ["ci"] }
+  } as const
+
+  it.effect("are counted by operation: many calls at once share one refresh", () =>
+    Effect.gen(function* () {
+      const server = yield* TestServer.TestServer
+      const ada = yield* server.user("ada")
+      yield* TestClock.adjust("31 minutes")
+      yield* Effect.all(
+        Array.from({ length: 20 }, (_, index) => ada.functions.sum(index, 1)),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(yield* server.count("session.refresh"), 1)
+      assert.strictEqual(yield* server.count("functions.call"), 20)
+      assert.strictEqual(yield* server.count("session.logOut"), 0)
+    }).pipe(Effect.provide(TestServer.layer(app, { users })))
+  )
+
+  it.effect("are listed with what is known of them, without seeding and without secrets", () =>
+    Effect.gen(function* () {
+      const server = yield* TestServer.TestServer
+      assert.deepStrictEqual(yield* server.requests, [])
+      const ada = yield* server.user("ada")
+      yield* ada.functions.sum(20, 22)
+      yield* failure(AuthApi.use((auth) => auth.logIn(Credentials.emailPassword({ ...account, password: "wrong" }))))
+      yield* failure(ada.functions.missing())
+      yield* ada.apiKeys.fetch("64b7a1f2c3d4e5f6a7b8c9d0").pipe(failure)
+      yield* HttpClient.get("http://in-process.test/other?secret=hush")
+      const requests = yield* server.requests
+      assert.deepStrictEqual(
+        requests.map(({ call, method, operation, path, status, userId }) => [
+          `${method} ${path.replace("/api/client/v2.0", "")}`,
+          operation,
+          status,
+          userId === ada.id,
+          call
+        ]),
+        [
+          ["GET /app/my-app/location", "application.location", 200, false, undefined],
+          ["POST /app/my-app/functions/call", "functions.call", 200, true, "sum"],
+          ["POST /app/my-app/auth/providers/local-userpass/login", "authentication.logIn", 401, false, undefined],
+          ["POST /app/my-app/functions/call", "functions.call", 404, true, "missing"],
+          ["GET /auth/api_keys/64b7a1f2c3d4e5f6a7b8c9d0", "apiKeys.fetch", 404, true, undefined],
+          ["GET /other", undefined, 404, false, undefined]
+        ]
+      )
+      const { accessToken, refreshToken } = ada
+      const told = JSON.stringify(requests)
+      for (const secret of [value(yield* accessToken), value(yield* refreshToken), account.password, "hush", "wrong"]) {
+        assert.notInclude(told, secret)
+      }
+    }).pipe(Effect.provide(TestServer.layer(app, { users })))
+  )
+
+  it.effect("do not hold those that a fault kept from the server", () =>
+    Effect.gen(function* () {
+      const server = yield* TestServer.TestServer
+      const ada = yield* server.user("ada")
+      yield* failure(ada.functions.sum(1, 2))
+      assert.strictEqual(yield* server.count("functions.call"), 0)
+      assert.strictEqual(yield* server.count("application.location"), 1)
+    }).pipe(
+      Effect.provide(
+        TestServer.layer(app, { users, faults: [{ on: "/functions/call", nth: 1, fault: Faults.unreachable }] })
+      )
+    )
+  )
+})
+
+describe("the options of the server", () => {
+  it.effect("limit functions and attempts, and may ask to be told about requests", () => {
+    const paths: Array<string> = []
+    return Effect.gen(function* () {
+      const server = yield* TestServer.TestServer
+      const auth = yield* AuthApi
+      const user = yield* auth.logIn(Credentials.anonymous())
+      const call = yield* Effect.forkChild(failure(user.functions.never()))
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual((yield* Fiber.join(call)).code, "ExecutionTimeLimitExceeded")
+      const wrong = failure(auth.logIn(Credentials.emailPassword({ ...account, password: "wrong" })))
+      assert.strictEqual((yield* wrong).reason._tag, "InvalidCredentials")
+      assert.strictEqual((yield* wrong).reason._tag, "RateLimited")
+      assert.strictEqual(paths.length, (yield* server.requests).length)
+    }).pipe(
+      Effect.provide(
+        TestServer.layer(app, {
+          server: {
+            functionTimeLimit: "1 second",
+            rateLimits: { logIn: { account: { limit: 1, window: "1 minute" } } },
+            onRequest: ({ path }) => Effect.sync(() => void paths.push(path))
+          }
+        })
+      )
+    )
+  })
 })

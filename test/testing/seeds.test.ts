@@ -37,8 +37,8 @@ const Server = TestServer.layer(app, {
   documents: [{ database: "app", collection: "things", documents: [{ _id: 1, name: "nut" }] }]
 })
 const idOf = (name: keyof typeof users) =>
-  TestServer.TestServer.use((server) => Effect.map(server.user(name), ({ id }) => id))
-const userOf = (name: keyof typeof users) => Effect.flatMap(idOf(name), (id) => AuthApi.use((auth) => auth.user(id)))
+  TestServer.TestServer.use((server) => Effect.map(server.seeded(name), ({ id }) => id))
+const userOf = (name: keyof typeof users) => TestServer.TestServer.use((server) => server.user(name))
 const logIn = (email: string, password = "password") =>
   AuthApi.use((auth) => auth.logIn(Credentials.emailPassword({ email, password })))
 
@@ -50,19 +50,21 @@ describe("seeded users", () => {
       const { since, theme } = yield* ada.customData
       assert.deepStrictEqual([theme, since], ["dark", new Date(0)])
       assert.strictEqual(yield* (yield* userOf("guest")).functions.sum(1, 2), 3)
-      assert.strictEqual((yield* failure(userOf("stranger"))).reason._tag, "UnknownUser")
+      const stranger = AuthApi.use((auth) => Effect.flatMap(idOf("stranger"), auth.user))
+      assert.strictEqual((yield* failure(stranger)).reason._tag, "UnknownUser")
     }).pipe(Effect.provide(Server))
   )
 
   it.effect("log in by password and by key", () =>
     Effect.gen(function* () {
       const server = yield* TestServer.TestServer
-      const { apiKeys, id } = yield* server.user("ada")
+      const { apiKeys, id } = yield* server.seeded("ada")
       assert.strictEqual((yield* logIn("ada@example.com", "correct horse")).id, id)
       assert.deepStrictEqual(Object.keys(apiKeys), ["ci", "laptop"])
       const auth = yield* AuthApi
       assert.strictEqual((yield* auth.logIn(Credentials.apiKey(apiKeys["laptop"] ?? ""))).id, id)
       assert.strictEqual((yield* logIn("stranger@example.com")).id, yield* idOf("stranger"))
+      assert.strictEqual((yield* userOf("stranger")).id, yield* idOf("stranger"))
     }).pipe(Effect.provide(Server))
   )
 
@@ -126,6 +128,10 @@ describe("a test that is wrong is told", () => {
         /^there is no user "zoe": TestServer\.layer was given ada, bob, eve, old, guest, stranger$/
       )
       assert.match(
+        yield* told(userOf("stranger").pipe(Effect.provide(Server))),
+        /^the SDK has no session of the user "stranger": give it \{ session: "active" \}/
+      )
+      assert.match(
         yield* told(
           TestServer.TestServer.use((server) => server.confirm("ada@example.com")).pipe(Effect.provide(Server))
         ),
@@ -134,7 +140,10 @@ describe("a test that is wrong is told", () => {
       const plain = App.make({ id: "plain", providers: { emailPassword: true, anonymous: true } })
       const seeded = (seed: TestServer.Seed) =>
         told(Effect.void.pipe(Effect.provide(TestServer.layer(plain, { users: { seed } }))))
-      assert.match(yield* seeded({ email: "a@b.c", state: "pending" }), /confirms addresses at once/)
+      assert.match(
+        yield* seeded({ email: "a@b.c", state: "pending" }),
+        /confirms addresses at once, so that "seed" cannot be pending: give App\.make .*autoConfirm: false/
+      )
       assert.match(yield* seeded({ state: "pending" }), /needs an "email"/)
       assert.match(yield* seeded({ customData: {} }), /has no collection of custom user data/)
       assert.match(yield* seeded({ email: "a@b.c", password: "short" }), /cannot be seeded: .*password/)

@@ -1,0 +1,25 @@
+import { Api } from "../../server/Api.ts"
+
+type Groups = typeof Api.groups
+
+/** A route of the client API by its group and name, such as `session.refresh` or `functions.call`. */
+export type Operation = {
+  [Group in keyof Groups & string]: `${Group}.${keyof Groups[Group]["endpoints"] & string}`
+}[keyof Groups & string]
+
+const table = Object.values(Api.groups)
+  .flatMap((group) =>
+    Object.values(group.endpoints).map(({ identifier, method, path }) => ({
+      method,
+      // of two routes that fit, the one whose path names more is meant
+      parameters: path.split(":").length,
+      path: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/:\w+/g, "[^/]+")}$`),
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- both names are keys of the API
+      name: `${group.identifier}.${identifier}` as Operation
+    }))
+  )
+  .toSorted((a, b) => a.parameters - b.parameters)
+
+/** The operation that a request asks for; absent where its path is none of the client API's. */
+export const operationOf = (method: string, path: string): Operation | undefined =>
+  table.find((it) => it.method === method && it.path.test(path))?.name
