@@ -72,7 +72,7 @@ export const Recording = Schema.Struct({ version: Schema.Literal(1), exchanges: 
  * @category models
  * @since 0.1.0
  */
-export type Recording = typeof Recording.Type
+export interface Recording extends Schema.Schema.Type<typeof Recording> {}
 
 const RecordingText = Schema.fromJsonString(Recording)
 

@@ -50,7 +50,7 @@ describe("seeded users", () => {
       const { since, theme } = yield* ada.customData
       assert.deepStrictEqual([theme, since], ["dark", new Date(0)])
       assert.strictEqual(yield* (yield* userOf("guest")).functions.sum(1, 2), 3)
-      const stranger = AuthApi.use((auth) => Effect.flatMap(idOf("stranger"), auth.user))
+      const stranger = AuthApi.use((auth) => Effect.flatMap(idOf("stranger"), (id) => auth.user(id)))
       assert.strictEqual((yield* failure(stranger)).reason._tag, "UnknownUser")
     }).pipe(Effect.provide(Server))
   )

@@ -4,8 +4,8 @@ type Groups = typeof Api.groups
 
 /** A route of the client API by its group and name, such as `session.refresh` or `functions.call`. */
 export type Operation = {
-  [Group in keyof Groups & string]: `${Group}.${keyof Groups[Group]["endpoints"] & string}`
-}[keyof Groups & string]
+  [Group in keyof Groups]: `${Group}.${Extract<keyof Groups[Group]["endpoints"], string>}`
+}[keyof Groups]
 
 const table = Object.values(Api.groups)
   .flatMap((group) =>
