@@ -29,8 +29,8 @@ export class BadRequest extends Schema.Error<BadRequest>("effect-app-services/se
 ) {}
 
 /**
- * Nobody, or nobody that is known. Clients refresh their session at the code `InvalidSession` and at the text
- * `unauthorized`, so both are for cases where that helps or where nobody is logged in yet.
+ * No user, or none that is known. Clients refresh their session at the code `InvalidSession` and at the text
+ * `unauthorized`, so both are for a token that is good no more, or for a request without one.
  *
  * @category errors
  * @since 0.1.0

@@ -186,6 +186,10 @@ const queryToken = Effect.map(HttpServerRequest.ParsedSearchParams, (query) => {
   return typeof token === "string" ? Redacted.make(token) : undefined
 })
 
+/**
+ * What is wrong with a token that was sent: clients take the code for the word of the host on it, refresh an access token,
+ * and end the session of a refresh token.
+ */
 const refused =
   (type: "access" | "refresh") =>
   ({ why }: TokenRejected): Unauthorized => {
@@ -193,10 +197,10 @@ const refused =
       case "expired":
         return new Unauthorized(body("invalid session", "InvalidSession"))
       case "type":
-        return new Unauthorized(body(`invalid ${type} token: incorrect token type`))
+        return new Unauthorized(body(`invalid ${type} token: incorrect token type`, "InvalidSession"))
       case "malformed":
-        return new Unauthorized(body("token is malformed"))
+        return new Unauthorized(body("token is malformed", "InvalidSession"))
       case "signature":
-        return new Unauthorized(body("signature is invalid"))
+        return new Unauthorized(body("signature is invalid", "InvalidSession"))
     }
   }

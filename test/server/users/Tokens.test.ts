@@ -86,7 +86,7 @@ describe("session tokens", () => {
       for (const [how, token] of Object.entries(forged)) {
         const { status, text } = yield* profile(token)
         assert.strictEqual(status, 401, how)
-        assert.deepStrictEqual(JSON.parse(text), { error: "signature is invalid" }, how)
+        assert.deepStrictEqual(JSON.parse(text), { error: "signature is invalid", error_code: "InvalidSession" }, how)
       }
       assert.strictEqual((yield* profile(access_token)).status, 200)
     }).pipe(withApps(app))
@@ -112,7 +112,7 @@ describe("session tokens", () => {
       for (const token of ["x", "a.b", "a.b.c", "....", "e30.e30.e30.e30", `e30.${"A".repeat(3000)}.e30`]) {
         const { body, status } = yield* profile(token)
         assert.strictEqual(status, 401, token)
-        assert.isUndefined(body["error_code"], token)
+        assert.strictEqual(body["error_code"], "InvalidSession", token)
       }
     }).pipe(withApps(app))
   )
@@ -122,10 +122,16 @@ describe("session tokens", () => {
       const { access_token, refresh_token } = yield* anonymous()
       const a = yield* refresh(access_token)
       assert.strictEqual(a.status, 401)
-      assert.deepStrictEqual(a.body, { error: "invalid refresh token: incorrect token type" })
+      assert.deepStrictEqual(a.body, {
+        error: "invalid refresh token: incorrect token type",
+        error_code: "InvalidSession"
+      })
       const b = yield* profile(refresh_token)
       assert.strictEqual(b.status, 401)
-      assert.deepStrictEqual(b.body, { error: "invalid access token: incorrect token type" })
+      assert.deepStrictEqual(b.body, {
+        error: "invalid access token: incorrect token type",
+        error_code: "InvalidSession"
+      })
     }).pipe(withApps(app))
   )
 
@@ -139,7 +145,10 @@ describe("session tokens", () => {
       const otherDomain = claims((yield* anonymous("other-app"))["access_token"])["baas_domain_id"]
       const [head, , tag] = access_token.split(".")
       const moved = `${head}.${encode({ ...claims(access_token), baas_domain_id: otherDomain })}.${tag}`
-      assert.deepStrictEqual((yield* profile(moved)).body, { error: "signature is invalid" })
+      assert.deepStrictEqual((yield* profile(moved)).body, {
+        error: "signature is invalid",
+        error_code: "InvalidSession"
+      })
     }).pipe(withApps([app, other], { signingKey }))
   )
 
@@ -147,7 +156,10 @@ describe("session tokens", () => {
     Effect.gen(function* () {
       const mine = Effect.provide(anonymous(), inProcess(app))
       const { access_token } = yield* mine
-      assert.deepStrictEqual((yield* profile(access_token)).body, { error: "signature is invalid" })
+      assert.deepStrictEqual((yield* profile(access_token)).body, {
+        error: "signature is invalid",
+        error_code: "InvalidSession"
+      })
       const sameKey = yield* Effect.provide(anonymous(), inProcess(app, { signingKey }))
       // the signature holds; the user is one that this server does not know
       assert.deepInclude((yield* profile(sameKey["access_token"])).body, { error_code: "InvalidSession" })

@@ -222,7 +222,7 @@ describe("push registrations", () => {
         [
           yield* registration("PUT", "gcm", user["refresh_token"], body),
           401,
-          { error: "invalid access token: incorrect token type" }
+          { error: "invalid access token: incorrect token type", error_code: "InvalidSession" }
         ],
         [
           yield* registration("PUT", "gcm", token, {}),

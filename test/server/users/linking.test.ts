@@ -229,8 +229,12 @@ describe("linking", () => {
       const invalid = { error: "invalid session", error_code: "InvalidSession" }
       const cases = [
         [undefined, 401, { error: "must authenticate first" }],
-        ["nonsense", 401, { error: "token is malformed" }],
-        [user["refresh_token"], 401, { error: "invalid access token: incorrect token type" }],
+        ["nonsense", 401, { error: "token is malformed", error_code: "InvalidSession" }],
+        [
+          user["refresh_token"],
+          401,
+          { error: "invalid access token: incorrect token type", error_code: "InvalidSession" }
+        ],
         [
           other["access_token"],
           403,

@@ -461,7 +461,11 @@ describe("API keys", () => {
         [yield* keys("PUT", `/${_id}/disable`, other["refresh_token"]), 404, notFound],
         [yield* keys("DELETE", `/${_id}`, other["refresh_token"]), 404, notFound],
         [yield* keys("GET", "", undefined), 401, { error: "must authenticate first" }],
-        [yield* keys("GET", "", access_token), 401, { error: "invalid refresh token: incorrect token type" }]
+        [
+          yield* keys("GET", "", access_token),
+          401,
+          { error: "invalid refresh token: incorrect token type", error_code: "InvalidSession" }
+        ]
       ] as const
       for (const [{ body, status }, expected, error] of cases) {
         assert.strictEqual(status, expected)
