@@ -40,9 +40,9 @@ const beside = ["effect", "effect/*", "bson"]
 
 /** The programs, and how many bytes each may weigh: what it did when the limit was set, and 3 % for effect's own changes. */
 const programs: Record<string, Program> = {
-  "log in and call a function: our part": { contents: program, external: beside, limit: 21_500 },
-  "log in and call a function: all in": { contents: program, limit: 95_500 },
-  "the whole main door: all in": { contents: 'export * from "effect-app-services"', limit: 98_500 },
+  "log in and call a function: our part": { contents: program, external: beside, limit: 25_600 },
+  "log in and call a function: all in": { contents: program, limit: 99_200 },
+  "the whole main door: all in": { contents: 'export * from "effect-app-services"', limit: 102_300 },
   "effect's HttpClient and bson alone": { contents: beneath },
   "realm-web: all in": { contents: 'import * as Realm from "realm-web"; console.log(Realm.App, Realm.Credentials)' }
 }

@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import * as Answers from "../protocol/Answers.ts"
 import { path, routes } from "../protocol/Routes.ts"
 import { AppServicesError, InvalidResponse } from "./AppServicesError.ts"
+import { checkSegment } from "./internal/segments.ts"
 import { decodeAnswer, ProtocolClient } from "./ProtocolClient.ts"
 import { Sessions } from "./Sessions.ts"
 
@@ -84,63 +85,69 @@ export class ApiKeysApi extends Context.Service<
       const sessions = yield* Sessions
 
       /** Sends a request with the refresh token, as these routes want it (`protocol` routes below `/auth/api_keys`). */
-      const send = (
+      const send = Effect.fnUntraced(function* (
         userId: string,
         method: "GET" | "POST" | "PUT" | "DELETE",
-        member: string,
+        member: Member,
         id?: string,
         body?: string
-      ) => {
+      ) {
         const name = `ApiKeysApi.${member}`
-        const url =
-          id === undefined
-            ? routes.apiKeys
-            : path(
-                member === "enable" ? routes.enableApiKey : member === "disable" ? routes.disableApiKey : routes.apiKey,
-                { id }
-              )
-        return sessions
-          .authorizedToRefresh(name, userId, (token) =>
-            client.execute({
-              operation: { name, kind: "general", ...(id !== undefined && { subject: id }) },
-              method,
-              path: url,
-              token,
-              body: body === undefined ? undefined : Redacted.make(body),
-              idempotent: method === "GET"
-            })
-          )
-          .pipe(Effect.withSpan(name))
-      }
+        if (id !== undefined) yield* checkSegment(name, "the id of the API key", id)
+        const url = id === undefined ? routes.apiKeys : path(routeOf(member), { id })
+        return yield* sessions.authorizedToRefresh(name, userId, (token) =>
+          client.execute({
+            operation: { name, kind: "general", ...(id !== undefined && { subject: id }) },
+            method,
+            path: url,
+            token,
+            body: body === undefined ? undefined : Redacted.make(body),
+            idempotent: method === "GET"
+          })
+        )
+      })
+
+      // a span covers the reading of the answer too: a tracer sees what it ends with, where the key is redacted
+      const create = Effect.fnUntraced(function* (userId: string, name: string) {
+        const body = yield* Effect.orDie(encodeName({ name }))
+        const answer = yield* decodeKey("ApiKeysApi.create", yield* send(userId, "POST", "create", undefined, body))
+        if (answer.key === undefined) {
+          const reason = new InvalidResponse({ status: 201, problem: 'a new API key without "key"' })
+          return yield* new AppServicesError({ operation: "ApiKeysApi.create", reason })
+        }
+        return { ...listed(answer), key: answer.key }
+      })
+
+      const change = (userId: string, method: "PUT" | "DELETE", member: Member, id: string) =>
+        send(userId, method, member, id).pipe(Effect.asVoid, Effect.withSpan(`ApiKeysApi.${member}`))
 
       return {
         of: (userId) => ({
-          create: Effect.fnUntraced(function* (name: string) {
-            const body = yield* Effect.orDie(encodeName({ name }))
-            const answer = yield* decodeKey("ApiKeysApi.create", yield* send(userId, "POST", "create", undefined, body))
-            if (answer.key === undefined) {
-              const reason = new InvalidResponse({ status: 201, problem: 'a new API key without "key"' })
-              return yield* new AppServicesError({ operation: "ApiKeysApi.create", reason })
-            }
-            return { ...listed(answer), key: answer.key }
-          }),
+          create: (name) => create(userId, name).pipe(Effect.withSpan("ApiKeysApi.create")),
           fetch: (id) =>
-            Effect.map(
-              Effect.flatMap(send(userId, "GET", "fetch", id), (body) => decodeKey("ApiKeysApi.fetch", body)),
-              listed
+            Effect.flatMap(send(userId, "GET", "fetch", id), (body) => decodeKey("ApiKeysApi.fetch", body)).pipe(
+              Effect.map(listed),
+              Effect.withSpan("ApiKeysApi.fetch")
             ),
-          fetchAll: Effect.map(
-            Effect.flatMap(send(userId, "GET", "fetchAll"), (body) => decodeKeys("ApiKeysApi.fetchAll", body)),
-            (keys) => keys.map(listed)
+          fetchAll: Effect.flatMap(send(userId, "GET", "fetchAll"), (body) =>
+            decodeKeys("ApiKeysApi.fetchAll", body)
+          ).pipe(
+            Effect.map((keys) => keys.map(listed)),
+            Effect.withSpan("ApiKeysApi.fetchAll")
           ),
-          enable: (id) => Effect.asVoid(send(userId, "PUT", "enable", id)),
-          disable: (id) => Effect.asVoid(send(userId, "PUT", "disable", id)),
-          delete: (id) => Effect.asVoid(send(userId, "DELETE", "delete", id))
+          enable: (id) => change(userId, "PUT", "enable", id),
+          disable: (id) => change(userId, "PUT", "disable", id),
+          delete: (id) => change(userId, "DELETE", "delete", id)
         })
       }
     })
   )
 }
+
+type Member = "create" | "fetch" | "fetchAll" | "enable" | "disable" | "delete"
+
+const routeOf = (member: Member) =>
+  member === "enable" ? routes.enableApiKey : member === "disable" ? routes.disableApiKey : routes.apiKey
 
 const decodeKey = decodeAnswer(Answers.ApiKey)
 const decodeKeys = decodeAnswer(Schema.Array(Answers.ApiKey))

@@ -78,7 +78,9 @@ export class RequestTimeout extends Schema.TaggedError<RequestTimeout>()("Reques
 }
 
 /**
- * The host is overloaded, under maintenance or broken (status 5xx, also from a proxy in front of it).
+ * The host is overloaded, under maintenance or broken (status 5xx, also from a proxy in front of it), or what stands in
+ * front of it refused the refresh of a session in its place (status 4xx without a code of the protocol). The session goes
+ * on.
  *
  * @category reasons
  * @since 0.1.0
@@ -91,6 +93,26 @@ export class ServerUnavailable extends Schema.TaggedError<ServerUnavailable>()("
   readonly retryable = true
   override get message(): string {
     return `the server could not answer: ${said(this)}`
+  }
+}
+
+/**
+ * The host, or a proxy before it, answers with a redirect (status 3xx). None is followed: set `baseUrl` to the new address.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class Redirected extends Schema.TaggedError<Redirected>()("Redirected", {
+  /** HTTP status of the answer; 0 where a browser keeps it back. */
+  status: Schema.Int,
+  /** Where the redirect leads, such as `https://apps.example.com`; absent where it cannot be known. */
+  origin: Schema.optionalKey(Schema.String)
+}) {
+  readonly retryable = false
+  override get message(): string {
+    const [where, what] =
+      this.origin === undefined ? ["elsewhere", "the address it redirects to"] : [`to ${this.origin}`, "that address"]
+    return `the host redirects ${where} (status ${this.status}), and no redirect is followed: set baseUrl to ${what}, or have the host answer its own "hostname" to the location request`
   }
 }
 
@@ -130,7 +152,7 @@ export class InvalidResponse extends Schema.TaggedError<InvalidResponse>()("Inva
 }
 
 /**
- * The login was refused: wrong e-mail, password, key or token, an unconfirmed e-mail, or a disabled user.
+ * The login was refused: wrong e-mail, password, key or token, or an unconfirmed e-mail.
  *
  * @category reasons
  * @since 0.1.0
@@ -138,7 +160,7 @@ export class InvalidResponse extends Schema.TaggedError<InvalidResponse>()("Inva
 export class InvalidCredentials extends Schema.TaggedError<InvalidCredentials>()("InvalidCredentials", answer) {
   readonly retryable = false
   override get message(): string {
-    return `the credentials were refused: ${said(this)}; check them, and that the user is confirmed and enabled`
+    return `the credentials were refused: ${said(this)}; check them, and that the user is confirmed`
   }
 }
 
@@ -155,6 +177,20 @@ export class SessionExpired extends Schema.TaggedError<SessionExpired>()("Sessio
   readonly retryable = false
   override get message(): string {
     return `the session of user ${this.userId} is over: log in again`
+  }
+}
+
+/**
+ * The user was disabled by an operator of the application: to a login with the right credentials, to a call, or to the
+ * refresh of a session, which is over then.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class UserDisabled extends Schema.TaggedError<UserDisabled>()("UserDisabled", answer) {
+  readonly retryable = false
+  override get message(): string {
+    return "the user is disabled: an operator of the application can enable it, and then it has to log in again"
   }
 }
 
@@ -396,10 +432,12 @@ export const Reason = Schema.Union([
   TransportError,
   RequestTimeout,
   ServerUnavailable,
+  Redirected,
   RateLimited,
   InvalidResponse,
   InvalidCredentials,
   SessionExpired,
+  UserDisabled,
   NotLoggedIn,
   UnknownUser,
   AppNotFound,

@@ -20,6 +20,7 @@ import type { Credentials } from "./Credentials.ts"
 import { FunctionsApi } from "./FunctionsApi.ts"
 import { FunctionStreams } from "./FunctionStreams.ts"
 import { deviceInformation } from "./internal/device.ts"
+import { checkSegment } from "./internal/segments.ts"
 import { isAnonymous } from "./internal/transitions.ts"
 import { fromStore, getUser } from "./internal/users.ts"
 import { MongoDb } from "./MongoDb.ts"
@@ -55,8 +56,19 @@ export class AuthApi extends Context.Service<
     removeUser(userId: string): Effect.Effect<void, AppServicesError>
     /** Deletes a logged-in user's account at the host, by that user's own right, and forgets it here. */
     deleteUser(userId: string): Effect.Effect<void, AppServicesError>
-    /** A user that logged in earlier, here or in another process that shares the token store. */
+    /**
+     * A user that logged in earlier, here or in another process that shares the token store. It finds users that are logged
+     * out as well, so that it does not tell who may act: {@link loggedInUser} does. Fails with `UnknownUser`.
+     */
     user(userId: string): Effect.Effect<User, AppServicesError>
+    /**
+     * A user that may act: its session has an access token that is good now, a new one if need be. Fails with `UnknownUser`
+     * or `NotLoggedIn` where there is no session, and with `SessionExpired` or `UserDisabled` where the host says that it is
+     * over, which it is asked once in the life of an access token (30 minutes, unless the host is set to another time).
+     * Where it has to be known sooner, ask for `user.refreshProfile` on top. Any other failure, such as `TransportError` or
+     * `StoreUnavailable`, says that it could not be found out.
+     */
+    loggedInUser(userId: string): Effect.Effect<User, AppServicesError>
     /** The logged-in user that logged in, or was switched to, last. */
     readonly currentUser: Effect.Effect<Option.Option<User>, AppServicesError>
     /** Every user the token store has, logged out ones too, most recent first. */
@@ -124,6 +136,7 @@ const make = Effect.gen(function* () {
   })
 
   const send = Effect.fnUntraced(function* (operation: Operation, credentials: Credentials, token?: Redacted.Redacted) {
+    yield* checkSegment(operation.name, "the provider", credentials.providerType)
     const url = path(routes.logIn, { appId: client.appId, provider: credentials.providerType })
     return yield* client.execute({
       operation,
@@ -208,6 +221,7 @@ const make = Effect.gen(function* () {
     user: Effect.fnUntraced(function* (userId) {
       return handle((yield* getUser(tokens, "AuthApi.user", userId)).id)
     }),
+    loggedInUser: (userId) => Effect.map(sessions.accessToken("AuthApi.loggedInUser", userId), () => handle(userId)),
     currentUser: Effect.map(
       Effect.suspend(() => loggedIn("AuthApi.currentUser", () => true)),
       Option.map(handle)

@@ -16,6 +16,7 @@
  */
 import * as Redacted from "effect/Redacted"
 import type { ProviderType } from "../protocol/Provider.ts"
+import { leavesOf } from "./internal/leaves.ts"
 
 /**
  * A secret as a caller may have it; it is `Redacted` from here on.
@@ -96,15 +97,17 @@ export const apiKey = (key: Secret): Credentials => make("api-key", {}, { key })
  */
 export const jwt = (token: Secret): Credentials => make("custom-token", {}, { token })
 
-const function_ = (payload: Readonly<Record<string, unknown>>): Credentials => {
-  // a custom function decides what its payload means: any text long enough to be a secret may be one
-  const secrets = Object.values(payload).filter((value) => typeof value === "string" && value.length >= 6)
-  return { ...make("custom-function", payload), secrets: secrets.map((value) => Redacted.make(String(value))) }
-}
+const function_ = (payload: Readonly<Record<string, unknown>>): Credentials => ({
+  ...make("custom-function", payload),
+  // a custom function decides what its payload means: any value may be a secret
+  secrets: leavesOf(payload)
+})
 
 export {
   /**
    * Whatever the application's authentication function expects. The key `options` belongs to the SDK.
+   *
+   * Every text and number in the payload, however deep, counts as a secret: errors show `<redacted>` in its place.
    *
    * @category constructors
    * @since 0.1.0

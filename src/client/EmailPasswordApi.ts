@@ -13,6 +13,7 @@ import { path, routes } from "../protocol/Routes.ts"
 import { AppServicesError, InvalidArguments } from "./AppServicesError.ts"
 import { redacted } from "./Credentials.ts"
 import type { Secret } from "./Credentials.ts"
+import { leavesOf } from "./internal/leaves.ts"
 import { ProtocolClient } from "./ProtocolClient.ts"
 
 /**
@@ -82,7 +83,7 @@ export class EmailPasswordApi extends Context.Service<
             method: "POST",
             path: path(routes[route], { appId: client.appId }),
             body: Redacted.make(body.success),
-            secrets: hidden.map(([, secret]) => secret)
+            secrets: [...hidden.map(([, secret]) => secret), ...leavesOf(fields["arguments"])]
           })
         }).pipe(Effect.withSpan(name))
 

@@ -28,7 +28,11 @@ const decodeProfile = decodeAnswer(Answers.ProfileAnswer)
 export class ProfileApi extends Context.Service<
   ProfileApi,
   {
-    /** The profile as the token store has it; fetched when it has none. */
+    /**
+     * The profile of a logged-in user: as the token store has it, fetched when it has none. Like every other operation it
+     * takes a session whose access token is good or can be refreshed, and fails with `NotLoggedIn`, `SessionExpired` or
+     * `UserDisabled` where there is none.
+     */
     get(userId: string): Effect.Effect<StoredProfile, AppServicesError>
     /** Fetches the profile and stores it. */
     refresh(userId: string): Effect.Effect<StoredProfile, AppServicesError>
@@ -72,8 +76,9 @@ export class ProfileApi extends Context.Service<
         return {
           refresh,
           get: Effect.fn("ProfileApi.get")(function* (userId) {
-            const user = yield* getUser(tokens, "ProfileApi.get", userId)
-            return user.profile ?? (yield* refresh(userId))
+            yield* sessions.accessToken("ProfileApi.get", userId)
+            const { profile } = yield* getUser(tokens, "ProfileApi.get", userId)
+            return profile ?? (yield* refresh(userId))
           })
         }
       })

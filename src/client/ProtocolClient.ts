@@ -17,9 +17,11 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Answers from "../protocol/Answers.ts"
-import { path, routes } from "../protocol/Routes.ts"
+import { path, routes, segmentProblem } from "../protocol/Routes.ts"
+import { isTokenText } from "../protocol/Token.ts"
 import {
   AppServicesError,
+  InvalidArguments,
   InvalidConfiguration,
   InvalidResponse,
   RequestTimeout,
@@ -28,7 +30,10 @@ import {
 import type { Reason } from "./AppServicesError.ts"
 import { describeBody, reasonOf } from "./internal/answers.ts"
 import { HiddenBody } from "./internal/hiddenBody.ts"
+import { isRedirect, withoutRedirects } from "./internal/redirects.ts"
+import * as Secrets from "./internal/secrets.ts"
 import * as SingleFlight from "./internal/singleFlight.ts"
+import { withoutSpanValues } from "./internal/telemetry.ts"
 import { timeLimit } from "./internal/timeLimit.ts"
 import type { Operation } from "./Operation.ts"
 
@@ -147,18 +152,30 @@ const defaultRetry = Schedule.exponential("200 millis").pipe(Schedule.jittered, 
  * @internal
  */
 export const brokenConnection =
-  (operation: string, url: string) =>
-  ({ reason }: HttpClientError.HttpClientError): AppServicesError =>
-    new AppServicesError({
+  (operation: string, url: string, secrets: ReadonlyArray<Redacted.Redacted>) =>
+  ({ reason }: HttpClientError.HttpClientError): AppServicesError => {
+    const cause = Secrets.make(secrets).cause(reason.cause)
+    return new AppServicesError({
       operation,
-      reason: new TransportError({ url, ...(reason.cause !== undefined && { cause: reason.cause }) })
+      reason: new TransportError({ url, ...(cause !== undefined && { cause }) })
     })
+  }
+
+const secretsOf = ({ secrets = [], token }: ProtocolRequest): ReadonlyArray<Redacted.Redacted> =>
+  token === undefined ? secrets : [...secrets, token]
 
 /** A caller does not wait longer than this for a host to be ready, in milliseconds: it is told instead. */
 const longestWait = 60_000
 
 const configuration = (problem: string) =>
   new AppServicesError({ operation: "AppServices.layer", reason: new InvalidConfiguration({ problem }) })
+
+const withoutUserInfo = (url: string): string => url.replace(/^([^/]*\/\/)?.*@/, "$1")
+
+const insecure = (baseUrl: string, hostname: string) =>
+  new InvalidConfiguration({
+    problem: `${baseUrl} says that the application lives at ${hostname}, where passwords and tokens would travel without TLS. Have the proxy before the host send the headers X-Forwarded-Proto and X-Forwarded-Host, so that it answers its public address, or set skipLocationRequest to use ${baseUrl} for everything`
+  })
 
 const parseUrl = (text: string | URL): string | undefined => {
   try {
@@ -175,14 +192,17 @@ const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<ProtocolClient["Service"], AppServicesError, HttpClient.HttpClient | Scope.Scope> {
   const { appId } = options
-  if (appId === "") return yield* configuration('appId is empty; it looks like "myapp-abcde"')
+  const appIdProblem = segmentProblem(appId)
+  if (appIdProblem !== undefined) {
+    return yield* configuration(`appId cannot be used: ${appIdProblem}; it looks like "myapp-abcde"`)
+  }
   const baseUrl = parseUrl(options.baseUrl ?? defaultBaseUrl)
   if (baseUrl === undefined) {
     return yield* configuration(
-      `baseUrl "${String(options.baseUrl)}" is no http or https URL; it looks like "http://127.0.0.1:9090"`
+      `baseUrl "${withoutUserInfo(String(options.baseUrl))}" is no http or https URL; it looks like "http://127.0.0.1:9090"`
     )
   }
-  const client = (options.transformClient ?? ((client) => client))(yield* HttpClient.HttpClient)
+  const client = (options.transformClient ?? ((client) => client))(withoutRedirects(yield* HttpClient.HttpClient))
   const timeout = Duration.fromInputUnsafe(options.timeout ?? "60 seconds")
   const retrySchedule = (options.retrySchedule ?? defaultRetry).pipe(
     Schedule.setInputType<AppServicesError>(),
@@ -195,30 +215,37 @@ const make = Effect.fnUntraced(function* (
   const open = Effect.fnUntraced(function* (request: ProtocolRequest, host: string) {
     const fail = (reason: Reason) => new AppServicesError({ operation: request.operation.name, reason })
     const url = host + request.path
-    const transport = brokenConnection(request.operation.name, url)
-    const response = yield* Effect.mapError(
-      client.execute(
-        HttpClientRequest.make(request.method)(url, {
-          headers: {
-            accept: request.accept ?? "application/json",
-            ...(request.token !== undefined && { authorization: `Bearer ${Redacted.value(request.token)}` })
-          },
-          ...(request.query !== undefined && { urlParams: request.query }),
-          ...(request.body !== undefined && { body: new HiddenBody(Redacted.value(request.body)) })
-        })
-      ),
-      transport
+    if (!request.path.startsWith("/")) {
+      return yield* fail(new InvalidArguments({ problem: "the path of a request begins with a slash" }))
+    }
+    const transport = brokenConnection(request.operation.name, url, secretsOf(request))
+    if (request.token !== undefined && !isTokenText(Redacted.value(request.token))) {
+      return yield* fail(
+        new InvalidArguments({ problem: "the token has characters that no header can carry: log in again" })
+      )
+    }
+    const sent = client.execute(
+      HttpClientRequest.make(request.method)(url, {
+        headers: {
+          accept: request.accept ?? "application/json",
+          ...(request.token !== undefined && { authorization: `Bearer ${Redacted.value(request.token)}` })
+        },
+        ...(request.query !== undefined && { urlParams: request.query }),
+        ...(request.body !== undefined && { body: new HiddenBody(Redacted.value(request.body)) })
+      })
     )
-    if (response.status >= 200 && response.status < 300) return response
+    const response = yield* Effect.catch(withoutSpanValues(sent), (error) =>
+      error.reason._tag === "StatusCodeError" ? Effect.succeed(error.reason.response) : Effect.fail(transport(error))
+    )
+    if (response.status >= 200 && response.status < 300 && !isRedirect(response)) return response
     const body = yield* Effect.mapError(response.text, transport)
-    const secrets = [...(request.secrets ?? []), ...(request.token === undefined ? [] : [request.token])]
-    return yield* fail(yield* reasonOf(request.operation, appId, response, body, secrets))
+    return yield* fail(yield* reasonOf(request.operation, appId, response, body, secretsOf(request)))
   })
 
   // a connection that breaks inside the body is the network's failure, not the answer's
   const text = (request: ProtocolRequest, host: string) =>
     Effect.flatMap(open(request, host), (response) =>
-      Effect.mapError(response.text, brokenConnection(request.operation.name, host + request.path))
+      Effect.mapError(response.text, brokenConnection(request.operation.name, host + request.path, secretsOf(request)))
     )
 
   const bounded = <A>(
@@ -247,6 +274,9 @@ const make = Effect.fnUntraced(function* (
     )
     const { hostname } = yield* decodeLocation(operation.name, body)
     const url = hostname === "" ? baseUrl : parseUrl(hostname)
+    if (baseUrl.startsWith("https:") && url?.startsWith("http:") === true) {
+      return yield* new AppServicesError({ operation: operation.name, reason: insecure(baseUrl, url) })
+    }
     if (url === undefined) {
       return yield* new AppServicesError({
         operation: operation.name,

@@ -12,6 +12,7 @@ import { path, routes } from "../protocol/Routes.ts"
 import type { AppServicesError } from "./AppServicesError.ts"
 import { redacted } from "./Credentials.ts"
 import type { Secret } from "./Credentials.ts"
+import { checkSegment } from "./internal/segments.ts"
 import { ProtocolClient } from "./ProtocolClient.ts"
 import { Sessions } from "./Sessions.ts"
 
@@ -52,6 +53,7 @@ export class PushApi extends Context.Service<
         registrationToken?: Redacted.Redacted
       ) =>
         Effect.gen(function* () {
+          yield* checkSegment(name, "the push service", service)
           const body =
             registrationToken === undefined
               ? undefined

@@ -7,7 +7,8 @@
  *   it the caller waits for the refresh.
  * - One refresh per user at a time, shared by everybody who needs it.
  * - A request that is refused with status 401 is repeated once, after one refresh.
- * - Only the host's verdict on the refresh token ends a session; a network failure, a 5xx or a 429 never does.
+ * - Only the host's verdict on the refresh token or the user ends a session, by its code; a network failure, a 5xx, a 429
+ *   or the refusal of a gateway never does.
  * - A refresh that was under way when the user logged out writes nothing.
  * - A session that is kept alive is refreshed ahead of expiry by itself; without that, no session costs a timer or a fiber.
  *
@@ -33,6 +34,7 @@ import { routes } from "../protocol/Routes.ts"
 import { accessTokenClaims } from "../protocol/Token.ts"
 import { AppServicesError, InvalidResponse, NotLoggedIn } from "./AppServicesError.ts"
 import * as Alone from "./internal/alone.ts"
+import * as Authorization from "./internal/authorization.ts"
 import * as Deadlines from "./internal/deadlines.ts"
 import * as Gate from "./internal/gate.ts"
 import * as KeyedLock from "./internal/keyedLock.ts"
@@ -40,7 +42,7 @@ import * as SingleFlight from "./internal/singleFlight.ts"
 import * as Telemetry from "./internal/telemetry.ts"
 import * as Transitions from "./internal/transitions.ts"
 import { fromStore, getUser } from "./internal/users.ts"
-import { expired, isOver, isStaleToken, isVerdict } from "./internal/verdicts.ts"
+import { expired, isDisabled, isOver, isVerdict } from "./internal/verdicts.ts"
 import { decodeAnswer, ProtocolClient } from "./ProtocolClient.ts"
 import { TokenStore } from "./TokenStore.ts"
 import type { Session, StoredUser } from "./TokenStore.ts"
@@ -230,7 +232,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     deadlines.forget(userId)
   }
 
-  /** The host has refused the refresh token: its session is over. Yields the session of a later login, if there is one. */
+  /** The host has refused the refresh token, or the user: the session is over. Yields that of a later login, if there is one. */
   const endByVerdict = Effect.fnUntraced(function* (
     operation: string,
     userId: string,
@@ -245,7 +247,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       yield* Metric.modify(Telemetry.liveSessions, -1)
       forget(userId)
     }
-    return later ?? (yield* over)
+    return later ?? (yield* isDisabled(error) ? new AppServicesError({ operation, reason: error.reason }) : over)
   })
 
   /** The claims of the access token that stands in the store, if there is one that can be read. */
@@ -276,9 +278,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
     },
     (effect, operation, userId, old) =>
       Effect.catch(effect, (error) => {
-        if (isOver(error)) return Effect.fail(error)
-        if (!isVerdict(error)) return Effect.andThen(noteFailure(userId, old, error), Effect.fail(error))
-        return endByVerdict(operation, userId, old, error, "refresh")
+        if (isVerdict(error)) return endByVerdict(operation, userId, old, error, "refresh")
+        return isOver(error) ? Effect.fail(error) : Effect.andThen(noteFailure(userId, old, error), Effect.fail(error))
       }),
     Effect.trackDuration(Telemetry.refreshDuration),
     // no trace of where it was called: that is a line of ours
@@ -334,11 +335,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
       )
   )
 
-  const accessToken = Effect.fnUntraced(function* (operation: string, userId: string) {
+  /** The session, its access token good now. */
+  const goodSession = Effect.fnUntraced(function* (operation: string, userId: string) {
     const session = yield* sessionOf(operation, userId)
     const left = yield* deadlines.remaining(userId, session)
-    if (left > marginOf(session)) return session.accessToken
-    if (left <= 0) return (yield* newerThan(operation, userId, session.accessToken)).accessToken
+    if (left > marginOf(session)) return session
+    if (left <= 0) return yield* newerThan(operation, userId, session.accessToken)
     const pausedUntil = failures.get(userId)?.pausedUntil ?? -Infinity
     if (pausedUntil <= (yield* Deadlines.monotonicMillis)) {
       const renewed = renew("Sessions.renew", userId, session.accessToken)
@@ -352,7 +354,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
         )
       )
     }
-    return session.accessToken
+    return session
   })
 
   /** Refreshes a session ahead of expiry, time and again; ends with the session. */
@@ -403,7 +405,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
   }
 
   return Sessions.of({
-    accessToken,
+    ...Authorization.make({ sessionOf, goodSession, newerThan, endByVerdict }),
+    accessToken: (operation, userId) => Effect.map(goodSession(operation, userId), ({ accessToken }) => accessToken),
     state,
     states: (operation, userId) =>
       Stream.unwrap(
@@ -428,16 +431,6 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const { accessToken } = yield* sessionOf(operation, userId)
       return yield* newerThan(operation, userId, accessToken)
     }),
-    authorized: (operation, userId, send) =>
-      Effect.flatMap(accessToken(operation, userId), (token) =>
-        Effect.catchIf(send(token), isStaleToken, () =>
-          Effect.flatMap(newerThan(operation, userId, token), (session) =>
-            Effect.mapError(send(session.accessToken), (error) =>
-              isStaleToken(error) ? expired(operation, userId, error) : error
-            )
-          )
-        )
-      ),
     begin: Effect.fnUntraced(function* (operation, login, providerType) {
       const userId = login.user_id
       const { claims, session } = yield* receive(operation, userId, login.access_token, login.refresh_token)
@@ -483,12 +476,6 @@ const make = Effect.fnUntraced(function* (options: Options) {
           // a session that the host no longer has is what was asked for
           Effect.catchIf(isVerdict, () => Effect.void)
         )
-    }),
-    authorizedToRefresh: (operation, userId, send) =>
-      Effect.flatMap(sessionOf(operation, userId), (session) =>
-        Effect.catchIf(send(session.refreshToken), isStaleToken, (error) =>
-          Effect.flatMap(endByVerdict(operation, userId, session, error, "call"), (later) => send(later.refreshToken))
-        )
-      )
+    })
   })
 })

@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { ProviderType } from "../protocol/Provider.ts"
+import { TokenText } from "../protocol/Token.ts"
 import { StoredProfile } from "./Profile.ts"
 
 /**
@@ -14,8 +15,8 @@ import { StoredProfile } from "./Profile.ts"
  * @since 0.1.0
  */
 export const Session = Schema.Struct({
-  accessToken: Schema.RedactedFromValue(Schema.String),
-  refreshToken: Schema.RedactedFromValue(Schema.String),
+  accessToken: TokenText,
+  refreshToken: TokenText,
   /** When the access token arrived, in milliseconds since the epoch by the clock of this process. */
   receivedAt: Schema.Finite,
   /** When it expires by the same clock: arrival plus the lifetime that the token states, whatever the host's clock says. */

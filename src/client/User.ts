@@ -16,7 +16,7 @@ import type * as FunctionContract from "../protocol/FunctionContract.ts"
 import type { ProviderType } from "../protocol/Provider.ts"
 import { accessTokenClaims } from "../protocol/Token.ts"
 import type { ApiKeysApi, UserApiKeys } from "./ApiKeysApi.ts"
-import { AppServicesError, InvalidResponse, NotLoggedIn, UnexpectedValue } from "./AppServicesError.ts"
+import { AppServicesError, InvalidResponse, UnexpectedValue } from "./AppServicesError.ts"
 import type { Credentials } from "./Credentials.ts"
 import { functions, typedFunctions } from "./FunctionsApi.ts"
 import type { CallOptions, Functions, FunctionsApi, TypedFunctions } from "./FunctionsApi.ts"
@@ -101,6 +101,10 @@ export interface User {
    * @deprecated A user can have several: see `identities`.
    */
   readonly providerType: Effect.Effect<ProviderType, AppServicesError>
+  /**
+   * Whether the token store has a session of the user. The host is not asked, which may have ended it: see
+   * `AuthApi.loggedInUser`.
+   */
   readonly isLoggedIn: Effect.Effect<boolean, AppServicesError>
   readonly state: Effect.Effect<UserState, AppServicesError>
   /**
@@ -150,10 +154,14 @@ export interface User {
   addListener(listener: Listener): void
   removeListener(listener: Listener): void
   removeAllListeners(): void
-  /** The ways this user can log in, in the order they were added. Fetched once, then kept. */
+  /**
+   * The ways this user can log in, in the order they were added. Fetched once, then kept until the session ends; without a
+   * session it fails with `NotLoggedIn`.
+   */
   readonly identities: Effect.Effect<ReadonlyArray<Identity>, AppServicesError>
   /**
-   * Profile data. Fetched once, then kept; `refreshProfile` fetches it again.
+   * Profile data. Fetched once, then kept until the session ends; `refreshProfile` fetches it again. Without a session it
+   * fails with `NotLoggedIn`.
    *
    * @example
    * ```ts
@@ -165,7 +173,10 @@ export interface User {
    */
   readonly profile: Effect.Effect<Profile, AppServicesError>
   readonly refreshProfile: Effect.Effect<Profile, AppServicesError>
-  /** Custom user data as of the present access token; an empty document where none is configured. */
+  /**
+   * Custom user data as of the present access token, a new one if it has expired; an empty document where none is
+   * configured. Without a session it fails with `NotLoggedIn`.
+   */
   readonly customData: Effect.Effect<CustomData, AppServicesError>
   /** Fetches a new access token and yields the custom user data in it. */
   readonly refreshCustomData: Effect.Effect<CustomData, AppServicesError>
@@ -365,10 +376,8 @@ export class UserHandle implements User {
 
   get customData() {
     const operation = "User.customData"
-    return Effect.flatMap(this.#stored("customData"), ({ session }) =>
-      session === undefined
-        ? Effect.fail(new AppServicesError({ operation, reason: new NotLoggedIn({ userId: this.id }) }))
-        : customDataOf(operation, session.accessToken)
+    return Effect.flatMap(this.#services.sessions.accessToken(operation, this.id), (token) =>
+      customDataOf(operation, token)
     )
   }
 

@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import { TokenText } from "./Token.ts"
 
 /**
  * Where an application lives. Clients send everything but this question to `hostname`; an empty one means the base URL.
@@ -27,8 +28,6 @@ export const Location = Schema.Struct({
  */
 export type Location = typeof Location.Type
 
-const Token = Schema.RedactedFromValue(Schema.NonEmptyString)
-
 /**
  * The answer to a login.
  *
@@ -36,8 +35,8 @@ const Token = Schema.RedactedFromValue(Schema.NonEmptyString)
  * @since 0.1.0
  */
 export const LoggedIn = Schema.Struct({
-  access_token: Token,
-  refresh_token: Token,
+  access_token: TokenText,
+  refresh_token: TokenText,
   user_id: Schema.NonEmptyString,
   device_id: Schema.optional(Schema.NullOr(Schema.String))
 })
@@ -48,7 +47,7 @@ export const LoggedIn = Schema.Struct({
  * @category schemas
  * @since 0.1.0
  */
-export const Linked = Schema.Struct({ access_token: Token, user_id: Schema.NonEmptyString })
+export const Linked = Schema.Struct({ access_token: TokenText, user_id: Schema.NonEmptyString })
 
 /**
  * The answer to a session refresh. The refresh token stays the same for the life of a session.
@@ -56,7 +55,7 @@ export const Linked = Schema.Struct({ access_token: Token, user_id: Schema.NonEm
  * @category schemas
  * @since 0.1.0
  */
-export const Refreshed = Schema.Struct({ access_token: Token })
+export const Refreshed = Schema.Struct({ access_token: TokenText })
 
 /**
  * One way of logging in as a user.

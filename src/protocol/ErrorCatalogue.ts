@@ -56,7 +56,7 @@ export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
   },
   UserDisabled: {
     status: 403,
-    meaning: "The user was disabled by an administrator.",
+    meaning: "The user was disabled by an operator of the application.",
     retry: "no",
     action: "Ask the application's operator."
   },

@@ -41,14 +41,40 @@ type Parameters<Template extends string> = Template extends `${string}:${infer N
     ? { readonly [K in Name]: string }
     : {}
 
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 /**
- * Fills a template in; values are percent-encoded.
+ * Why a value cannot be a segment of a path: it is empty, leads to another place as `.` and `..` do, or holds a slash or a
+ * control character, percent-encoded ones included, since a proxy may decode once more.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const segmentProblem = (value: string): string | undefined => {
+  if (value === "") return "it is empty"
+  let text = value
+  for (let next = decoded(text); next !== text; next = decoded(text)) text = next
+  if (/^\.{1,2}$/.test(text)) return 'it is "." or "..", which leads to another place'
+  // oxlint-disable-next-line no-control-regex -- just these are refused
+  return /[\u0000-\u001f\u007f/\\]/.test(text) ? "it holds a slash, a backslash or a control character" : undefined
+}
+
+/**
+ * Fills a template in; values are percent-encoded. Throws where one has a {@link segmentProblem}: what comes from outside
+ * is checked before.
  *
  * @category routes
  * @since 0.1.0
  */
 export const path = <Template extends string>(template: Template, parameters: Parameters<Template>): string =>
-  Object.entries<string>(parameters).reduce<string>(
-    (path, [name, value]) => path.replace(`:${name}`, () => encodeURIComponent(value)),
-    template
-  )
+  Object.entries<string>(parameters).reduce<string>((path, [name, value]) => {
+    const problem = segmentProblem(value)
+    if (problem !== undefined) throw new Error(`${name} cannot be part of ${template}: ${problem}`)
+    return path.replace(`:${name}`, () => encodeURIComponent(value))
+  }, template)

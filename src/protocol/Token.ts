@@ -11,6 +11,24 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 
 /**
+ * Whether a text can stand in the header that carries a token: visible ASCII, and some of it.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isTokenText = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
+
+/**
+ * A token as a host answers it, and as a store keeps it.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const TokenText = Schema.RedactedFromValue(
+  Schema.String.check(Schema.makeFilter(isTokenText, { expected: "a token of visible ASCII characters" }))
+)
+
+/**
  * Claims of an access token that clients use. Times are seconds since the epoch by the host's clock.
  *
  * @category schemas

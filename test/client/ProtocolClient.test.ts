@@ -165,8 +165,8 @@ describe("answers that are none", () => {
     [
       "a disabled user",
       { status: 403, body: { error: "user disabled", error_code: "UserDisabled" } },
-      "InvalidCredentials",
       "UserDisabled",
+      "disabled",
       false
     ],
     [
@@ -177,10 +177,10 @@ describe("answers that are none", () => {
       false
     ],
     [
-      "a redirect nobody followed",
-      { status: 308, body: "", headers: { location: "http://elsewhere.test" } },
-      "InvalidResponse",
-      "308",
+      "a redirect",
+      { status: 308, body: "", headers: { location: "http://elsewhere.test/a" } },
+      "Redirected",
+      "set baseUrl",
       false
     ]
   ]

@@ -259,13 +259,13 @@ describe("a server that always answers 401", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("in the words of hosts without codes", () => {
+  it.effect("without a code sees as much, and has not said that the session is over", () => {
     const { layer, seen } = host((request) =>
       isCall(request) ? { status: 401, body: { error: "unauthorized" } } : undefined
     )
     return Effect.gen(function* () {
       const user = yield* logIn
-      assert.strictEqual((yield* failure(user.functions.sum(1, 2))).reason._tag, "SessionExpired")
+      assert.strictEqual((yield* failure(user.functions.sum(1, 2))).reason._tag, "Unauthorized")
       assert.deepStrictEqual([refreshes(seen), calls(seen)], [1, 2])
     }).pipe(Effect.provide(sdk(layer)))
   })
@@ -307,7 +307,7 @@ describe("the end of a session", () => {
     ["a broken connection", "dies mid-answer", "TransportError"],
     ["a 503", { status: 503, body: { error: "later" } }, "ServerUnavailable"],
     ["a 429", { status: 429, body: { error: "slow down" } }, "RateLimited"],
-    ["a proxy's 401 page", { status: 401, body: "<html>proxy login</html>" }, "Unauthorized"],
+    ["a proxy's 401 page", { status: 401, body: "<html>proxy login</html>" }, "ServerUnavailable"],
     ["a portal's page with status 200", { body: "<html>welcome</html>" }, "InvalidResponse"]
   ]
   it.effect.each(passing)("does not come with %s", ([, answer, tag]) => {

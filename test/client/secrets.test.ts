@@ -6,7 +6,14 @@ import { AuthApi, Credentials, EmailPasswordApi } from "effect-app-services"
 import { type Answer, host, type Seen, token } from "../support/scripted.ts"
 import { sdk } from "../support/sdk.ts"
 
-const canary = { password: "canary-password-1", key: "canary-key-2", jwt: "canary.jwt.3", pin: "canary-pin-4" }
+const canary = {
+  created: "canary-created-7",
+  password: "canary-password-1",
+  key: "canary-key-2",
+  jwt: "canary.jwt.3",
+  pin: "canary-pin-4",
+  push: "canary-push-8"
+}
 const accessToken = token({ canary: "access-5" })
 const refreshToken = token({ canary: "refresh-6" })
 const secrets = [...Object.values(canary), accessToken, refreshToken]
@@ -18,6 +25,24 @@ const shown = (value: unknown): string =>
     JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? `${inner}` : inner)) ?? "",
     String(value)
   ].join("\n")
+
+/** Every text that a tracer can reach from a value, property by property. */
+const reached = (value: unknown): ReadonlyArray<string> => {
+  const met = new Set<unknown>()
+  const texts: Array<string> = []
+  const walk = (inner: unknown): void => {
+    if (typeof inner === "string") texts.push(inner)
+    if (typeof inner !== "object" || inner === null || met.has(inner)) return
+    met.add(inner)
+    if (inner instanceof Map || inner instanceof Set) for (const item of inner) walk(item)
+    for (const name of Reflect.ownKeys(inner)) {
+      texts.push(String(name))
+      walk(Reflect.getOwnPropertyDescriptor(inner, name)?.value)
+    }
+  }
+  walk(value)
+  return texts
+}
 
 const sent = (request: Seen) => `${request.headers["authorization"]} ${request.body.replaceAll('"', "'")}`
 const echoing =
@@ -57,6 +82,9 @@ it.effect.each(worlds)("no secret shows in errors, logs, spans or printed values
     if (special !== undefined) return special
     if (request.path.endsWith("/login"))
       return { body: { access_token: accessToken, refresh_token: refreshToken, user_id: "u" } }
+    if (request.path.endsWith("/api_keys")) {
+      return { status: 201, body: { _id: "1", name: "ci", disabled: false, key: canary.created } }
+    }
     return request.path.endsWith("/register") ? { status: 201 } : undefined
   })
   const Logs = Logger.layer([Logger.make((entry) => seen.push(shown([entry.message, entry.cause, entry.fiber.id])))])
@@ -70,6 +98,9 @@ it.effect.each(worlds)("no secret shows in errors, logs, spans or printed values
       auth.logIn(Credentials.jwt(canary.jwt)),
       auth.logIn(Credentials.function({ pin: canary.pin })),
       user.functions.sum(1, 2),
+      user.apiKeys.create("ci"),
+      user.apiKeys.fetchAll,
+      user.push("gcm").register(canary.push),
       user.refreshCustomData,
       user.profile,
       Effect.andThen(TestClock.adjust("1 hour"), user.functions.sum(1, 2)),
@@ -86,7 +117,10 @@ it.effect.each(worlds)("no secret shows in errors, logs, spans or printed values
         seen.push(Cause.pretty(exit.cause), shown(Cause.squash(exit.cause)))
       }
     }
-    for (const span of spans) seen.push(shown([span.name, [...span.attributes], span.status]))
+    for (const span of spans) {
+      const how = "exit" in span.status ? span.status.exit : undefined
+      seen.push(shown([span.name, [...span.attributes], span.status]), reached(how).join("\n"))
+    }
     const everything = seen.join("\n")
     for (const secret of secrets) {
       const at = everything.indexOf(secret)

@@ -1,10 +1,13 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as ErrorBody from "../../protocol/ErrorBody.ts"
 import * as Errors from "../AppServicesError.ts"
 import type { Operation } from "../Operation.ts"
+import { isRedirect, targetOf } from "./redirects.ts"
+import { isVerdictCode } from "./verdicts.ts"
+import * as Secrets from "./secrets.ts"
 
 const retryAfterMillis = (header: string | undefined, now: number): number | undefined => {
   if (header === undefined) return undefined
@@ -13,11 +16,15 @@ const retryAfterMillis = (header: string | undefined, now: number): number | und
   return Number.isNaN(millis) ? undefined : Math.max(0, millis)
 }
 
-const withoutSecrets = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string =>
-  secrets.reduce((text, secret) => {
-    const value = Redacted.value(secret)
-    return value === "" ? text : text.replaceAll(value, "<redacted>")
-  }, text)
+/** Of the address that a redirect leads to the origin is kept, and nothing where the host has put a secret into it. */
+const redirected = (response: HttpClientResponse.HttpClientResponse, secrets: Secrets.Secrets): Errors.Redirected => {
+  const origin = targetOf(response)
+  const location = response.headers["location"] ?? ""
+  return new Errors.Redirected({
+    status: response.status,
+    ...(origin !== undefined && secrets.clean(location) === location && { origin })
+  })
+}
 
 /**
  * The reason an answer outside 2xx gives. A host that echoes what it was sent does not get a secret into an error.
@@ -29,18 +36,22 @@ export const reasonOf = Effect.fnUntraced(function* (
   appId: string,
   response: HttpClientResponse.HttpClientResponse,
   body: string,
-  secrets: ReadonlyArray<Redacted.Redacted>
+  sent: ReadonlyArray<Redacted.Redacted>
 ): Effect.fn.Return<Errors.Reason> {
+  const secrets = Secrets.make(sent)
+  if (isRedirect(response)) return redirected(response, secrets)
   const { code, json, link, message } = ErrorBody.parse(body)
   const status = response.status
+  const shown = secrets.code(code)
   const answer = {
     status,
-    ...(code !== undefined && { code }),
-    ...(message !== undefined && { serverMessage: withoutSecrets(message, secrets) }),
-    ...(link !== undefined && { link: withoutSecrets(link, secrets) })
+    ...(shown !== undefined && { code: shown }),
+    ...(message !== undefined && { serverMessage: secrets.clean(message) }),
+    ...(link !== undefined && { link: secrets.clean(link) })
   }
   const wait = retryAfterMillis(response.headers["retry-after"], yield* Clock.currentTimeMillis)
   const waited = { ...answer, ...(wait !== undefined && { retryAfterMillis: wait }) }
+  if (code === "UserDisabled" && status < 500) return new Errors.UserDisabled(answer)
   if (operation.kind === "link" && status !== 429 && (status < 500 || message?.includes("unauthorized") === true)) {
     // hosts refuse a link with 400, 401 and even 500; none of them says anything about the session
     return new Errors.LinkRefused(answer)
@@ -59,7 +70,7 @@ export const reasonOf = Effect.fnUntraced(function* (
       return new Errors.FunctionFailed({
         ...answer,
         name: operation.subject ?? "",
-        ...(json !== undefined && { thrown: withoutSecrets(json, secrets) })
+        ...(json !== undefined && { thrown: secrets.clean(json) })
       })
     case "APIKeyNotFound":
       return new Errors.ApiKeyNotFound({ ...answer, id: operation.subject ?? "" })
@@ -76,14 +87,22 @@ export const reasonOf = Effect.fnUntraced(function* (
     case "AccountNameInUse":
       return new Errors.AccountNameInUse(answer)
     case "InvalidPassword":
-    case "UserDisabled":
       if (operation.kind === "login") return new Errors.InvalidCredentials(answer)
   }
   if (status >= 500) return new Errors.ServerUnavailable(waited)
+  if (status === 404 && message?.startsWith("cannot find app") === true) {
+    return new Errors.AppNotFound({ ...answer, appId })
+  }
+  // a gateway's refusal of a refresh is not the host's
+  if (
+    operation.kind === "session" &&
+    !isVerdictCode(code) &&
+    (code === undefined || status === 401 || status === 403)
+  ) {
+    return new Errors.ServerUnavailable(waited)
+  }
   if (status === 401)
     return operation.kind === "login" ? new Errors.InvalidCredentials(answer) : new Errors.Unauthorized(answer)
-  if (status === 404 && message?.startsWith("cannot find app") === true)
-    return new Errors.AppNotFound({ ...answer, appId })
   if (message === undefined && code === undefined) {
     return new Errors.InvalidResponse({ status, problem: describeBody(body) })
   }

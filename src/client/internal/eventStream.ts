@@ -6,12 +6,13 @@ import * as Stream from "effect/Stream"
 import * as Ejson from "../../protocol/Ejson.ts"
 import * as EventStream from "../../protocol/EventStream.ts"
 import { path, routes } from "../../protocol/Routes.ts"
-import { AppServicesError, InvalidArguments, InvalidResponse } from "../AppServicesError.ts"
+import { AppServicesError, InvalidArguments, InvalidResponse, UserDisabled } from "../AppServicesError.ts"
 import type { Reason } from "../AppServicesError.ts"
 import type { Operation } from "../Operation.ts"
 import { brokenConnection } from "../ProtocolClient.ts"
 import type { ProtocolClient } from "../ProtocolClient.ts"
 import type { Sessions } from "../Sessions.ts"
+import * as Secrets from "./secrets.ts"
 
 /** What a host said when it ended a stream. */
 interface Failure {
@@ -35,13 +36,17 @@ export const makeOpener = (client: ProtocolClient["Service"], sessions: Sessions
         const body = Ejson.stringify(call)
         if (Result.isFailure(body)) return yield* fail(new InvalidArguments({ problem: body.failure.message }))
         const query = { baas_request: Redacted.make(EventStream.encodeRequest(body.success)) }
-        const response = yield* sessions.authorized(operation.name, userId, (token) =>
-          client.open({ operation, method: "GET", path: url, query, token, accept: "text/event-stream" })
+        const { response, token } = yield* sessions.authorized(operation.name, userId, (token) =>
+          Effect.map(
+            client.open({ operation, method: "GET", path: url, query, token, accept: "text/event-stream" }),
+            (response) => ({ response, token })
+          )
         )
+        const secrets = Secrets.make([token])
         const host = yield* client.host
         const parser = EventStream.makeParser()
         return response.stream.pipe(
-          Stream.mapError(brokenConnection(operation.name, host + url)),
+          Stream.mapError(brokenConnection(operation.name, host + url, [token])),
           Stream.decodeText(),
           Stream.flatMap((text) => Stream.fromIterable(parser.feed(text))),
           Stream.mapEffect((event) => {
@@ -49,9 +54,13 @@ export const makeOpener = (client: ProtocolClient["Service"], sessions: Sessions
               case "Value":
                 return Effect.succeed(event.value)
               case "Failure": {
-                const { code, message } = event
-                const answer = { status: response.status, serverMessage: message }
-                return Effect.fail(fail(failed(code === undefined ? answer : { ...answer, code })))
+                const code = secrets.code(event.code)
+                const answer = {
+                  status: response.status,
+                  serverMessage: secrets.clean(event.message),
+                  ...(code !== undefined && { code })
+                }
+                return Effect.fail(fail(code === "UserDisabled" ? new UserDisabled(answer) : failed(answer)))
               }
               case "Malformed": {
                 const problem = `malformed event: ${event.problem}`

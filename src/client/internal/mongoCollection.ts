@@ -32,6 +32,7 @@ import type { ProtocolClient } from "../ProtocolClient.ts"
 import type { Sessions } from "../Sessions.ts"
 import { describeBody } from "./answers.ts"
 import { type makeOpener, reconnecting } from "./eventStream.ts"
+import * as Telemetry from "./telemetry.ts"
 
 /** Any document, as it is. */
 export const Plain = Schema.Record(Schema.String, Schema.Unknown)
@@ -143,7 +144,7 @@ export class Collection<A, I> implements MongoCollection<A, I> {
           documents ? new UnexpectedValue({ problem }) : new InvalidResponse({ status: 200, problem })
         )
       )
-    }).pipe(Effect.withSpan(`MongoCollection.${name}`))
+    }).pipe(Telemetry.traced(`MongoCollection.${name}`, {}))
   }
 
   #found<B, J>(

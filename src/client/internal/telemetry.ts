@@ -1,5 +1,8 @@
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
+import * as Redacted from "effect/Redacted"
 import * as Tracer from "effect/Tracer"
 
 const refreshCount = Metric.counter("app_services_refreshes_total", {
@@ -37,8 +40,8 @@ export const liveSessions = Metric.gauge("app_services_sessions", {
 })
 
 /**
- * Runs an effect in a span, where a tracer was installed: nobody sees the spans of the native one, and making them costs
- * a tenth of a function call.
+ * Runs an effect in a span, where a tracer was installed: the spans of the native one are not seen, and making them costs
+ * a tenth of a function call. The span ends with the result redacted: what a function answers may be a secret.
  *
  * @internal
  */
@@ -48,5 +51,43 @@ export const traced =
     Effect.withFiber((fiber) =>
       fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
         ? effect
-        : Effect.withSpan(effect, name, { attributes, captureStackTrace: false })
+        : Effect.map(
+            Effect.withSpan(
+              Effect.map(effect, (result) => Redacted.make(result)),
+              name,
+              { attributes, captureStackTrace: false }
+            ),
+            Redacted.value
+          )
     )
+
+/** How a request ended, without the request and the answer, which a tracer could read headers and bodies from. */
+const withoutValues = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> => {
+  if (Exit.isSuccess(exit)) return Exit.void
+  const error = Cause.squash(exit.cause)
+  return Cause.hasInterruptsOnly(exit.cause) || !(error instanceof Error) ? exit : Exit.fail(error.message)
+}
+
+const hidingValues = (tracer: Tracer.Tracer): Tracer.Tracer => ({
+  ...(tracer.context !== undefined && { context: tracer.context.bind(tracer) }),
+  span: (options) => {
+    const span = tracer.span(options)
+    const end = span.end.bind(span)
+    const value: Tracer.Span["end"] = (endTime, exit) => end(endTime, withoutValues(exit))
+    // a span that is not to be changed stays as it is
+    Reflect.defineProperty(span, "end", { value, configurable: true, writable: true })
+    return span
+  }
+})
+
+/**
+ * Has the spans of the transport end without the values that they would end with: `HttpClient` gives its own the whole
+ * request and answer.
+ *
+ * @internal
+ */
+export const withoutSpanValues = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) => {
+    const tracer = fiber.getRef(Tracer.Tracer)
+    return tracer === Tracer.nativeTracer ? effect : Effect.withTracer(effect, hidingValues(tracer))
+  })

@@ -125,7 +125,7 @@ export const sessionExpired =
     if (by === "refresh" && present !== undefined && !same(present.accessToken, old.accessToken)) {
       return nothing(current, { ended: false, later: present })
     }
-    const change = ifStill(current, old, ({ session: _, ...user }) => ({
+    const change = ifStill(current, old, ({ profile: _, session: __, ...user }) => ({
       user: { ...user, ended: "SessionExpired" },
       announce: [{ _tag: "SessionExpired", error }]
     }))
@@ -136,7 +136,8 @@ export const sessionExpired =
 export const isAnonymous = (user: StoredUser): boolean => user.providerType === "anon-user" && user.linked !== true
 
 /**
- * A logout: an anonymous user, who could never come back, is removed, and any other where that is asked for. Yields the
+ * A logout: an anonymous user, who could never come back, is removed, and any other where that is asked for; what remains
+ * has no profile that could be taken for that of a logged-in user. Yields the
  * refresh token of the session that ended.
  *
  * @internal
@@ -145,7 +146,7 @@ export const loggedOut =
   (remove: boolean) =>
   (current: Stored): Change<Redacted.Redacted | undefined> => {
     if (Option.isNone(current)) return nothing(current, undefined)
-    const { session, ...user } = current.value
+    const { profile: _, session, ...user } = current.value
     const events: ReadonlyArray<UserEventPayload> = session === undefined ? [] : [{ _tag: "LoggedOut" }]
     const result = session?.refreshToken
     if (remove || (session !== undefined && isAnonymous(user))) {

@@ -1,0 +1,83 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Url from "effect/http/Url"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+
+const originOf = (url: string, base?: string): string | undefined => {
+  const parsed = Result.getOrUndefined(Url.fromString(url, base))
+  return parsed === undefined || parsed.origin === "null" ? undefined : parsed.origin
+}
+
+/** Whether a transport followed a redirect to another host on its own, as `fetch` does unless told otherwise. */
+const wasFollowed = (response: HttpClientResponse.HttpClientResponse): boolean => {
+  if (response.url.startsWith(response.request.url)) return false
+  const origin = originOf(response.request.url)
+  if (origin === undefined || originOf(response.url) === origin) return false
+  const source = HttpClientResponse.toWeb(response)
+  return Option.isSome(source) && source.value.redirected
+}
+
+/**
+ * Whether an answer is a redirect, or stands behind one. A browser shows status 0 in place of a redirect.
+ *
+ * @internal
+ */
+export const isRedirect = (response: HttpClientResponse.HttpClientResponse): boolean =>
+  (response.status >= 300 && response.status < 400) || response.status === 0 || wasFollowed(response)
+
+/**
+ * The origin that a redirect leads to, where it can be known.
+ *
+ * @internal
+ */
+export const targetOf = (response: HttpClientResponse.HttpClientResponse): string | undefined => {
+  const location = response.headers["location"]
+  return location === undefined
+    ? wasFollowed(response)
+      ? originOf(response.url)
+      : undefined
+    : originOf(location, response.request.url)
+}
+
+/** Runs as the last step before the transport, in the context that the transport sees: the layer of `fetch` adds to the caller's. */
+const asManual = <A>(request: A): Effect.Effect<A> =>
+  Effect.withFiber((fiber) => {
+    const present = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit)
+    fiber.setContext(Context.add(fiber.context, FetchHttpClient.RequestInit, { ...present, redirect: "manual" }))
+    return Effect.succeed(request)
+  })
+
+const restoringContext = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) => {
+    const { context } = fiber
+    return Effect.ensuring(
+      effect,
+      Effect.sync(() => fiber.setContext(context))
+    )
+  })
+
+const refuseRedirect = (response: HttpClientResponse.HttpClientResponse) =>
+  isRedirect(response)
+    ? Effect.fail(
+        new HttpClientError.HttpClientError({
+          reason: new HttpClientError.StatusCodeError({ request: response.request, response })
+        })
+      )
+    : Effect.succeed(response)
+
+/**
+ * A client that follows no redirect: `fetch` is told so, and since a redirect is a `StatusCodeError`, what is put around
+ * the client, such as `HttpClient.followRedirects`, does not see one either.
+ *
+ * @internal
+ */
+export const withoutRedirects = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  client.pipe(
+    HttpClient.mapRequestEffect(asManual),
+    HttpClient.transformResponse((sent) => restoringContext(Effect.flatMap(sent, refuseRedirect)))
+  )
