@@ -130,4 +130,45 @@ layer(ShopServer, { excludeTestServices: true })("realm-web 2.0.1, unmodified", 
       assert.include(yield* Effect.promise(() => answer.text()), "failed to find refresh token")
     })
   )
+
+  const forged = (token: string | null) => `${token?.slice(0, token.lastIndexOf("."))}.${"A".repeat(43)}`
+  const unusable = [
+    ["with a signature that is invalid", forged],
+    ["that is garbled", (token: string | null) => `${token?.slice(0, 40)}`],
+    ["that is not a token", () => "invalid"]
+  ] as const
+
+  it.effect.each(unusable)("refreshes invalid access tokens: one %s", ([, spoil]) =>
+    Effect.gen(function* () {
+      const app = yield* connect
+      const user = yield* Effect.promise(() => app.logIn(Realm.Credentials.anonymous(false)))
+      Object.assign(user, { accessToken: spoil(user.accessToken) })
+      const spoiled = user.accessToken
+      assert.strictEqual(yield* Effect.promise(() => user.functions.sum(20, 22)), 42)
+      assert.notStrictEqual(user.accessToken, spoiled)
+    })
+  )
+
+  it.effect.each(unusable)("ends its session where the refresh token is refused too: both %s", ([, spoil]) =>
+    Effect.gen(function* () {
+      const app = yield* connect
+      const user = yield* Effect.promise(() => app.logIn(Realm.Credentials.function({ card: "card-3" })))
+      Object.assign(user, { accessToken: spoil(user.accessToken), refreshToken: spoil(user.refreshToken) })
+      const error = yield* refusal(() => user.functions.sum(20, 22))
+      assert.deepStrictEqual([error.method, error.errorCode], ["POST", "InvalidSession"])
+      assert.deepStrictEqual([user.state, user.accessToken, user.refreshToken], ["logged-out", null, null])
+      const again = yield* Effect.promise(() => app.logIn(Realm.Credentials.function({ card: "card-3" })))
+      assert.strictEqual(yield* Effect.promise(() => again.functions.sum(20, 22)), 42)
+    })
+  )
+
+  it.effect.each(unusable)("logs out with a refresh token %s", ([, spoil]) =>
+    Effect.gen(function* () {
+      const app = yield* connect
+      const user = yield* Effect.promise(() => app.logIn(Realm.Credentials.anonymous(false)))
+      Object.assign(user, { refreshToken: spoil(user.refreshToken) })
+      yield* Effect.promise(() => user.logOut())
+      assert.strictEqual(user.state, "logged-out")
+    })
+  )
 })

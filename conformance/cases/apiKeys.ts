@@ -110,7 +110,7 @@ export default [
     "with an access token, or none": async ({ baseUrl }) => {
       const { access } = await someone(baseUrl)
       const reply = await send(baseUrl, "GET", keys, { token: access })
-      fails(reply, 401, undefined, "invalid refresh token: incorrect token type")
+      fails(reply, 401, "InvalidSession", "invalid refresh token: incorrect token type")
       fails(await send(baseUrl, "GET", keys), 401, undefined, "must authenticate first")
     }
   }),

@@ -74,24 +74,27 @@ export default [
       const { access, refresh } = await logIn(baseUrl)
       const text = "invalid refresh token: incorrect token type"
       for (const method of ["POST", "DELETE"]) {
-        fails(await send(baseUrl, method, session, { token: access }), 401, undefined, text)
+        fails(await send(baseUrl, method, session, { token: access }), 401, "InvalidSession", text)
       }
       const reply = await send(baseUrl, "GET", profile, { token: refresh })
-      fails(reply, 401, undefined, /incorrect token type/)
+      fails(reply, 401, "InvalidSession", /incorrect token type/)
     },
-    "garbage and bad signatures are no session that a refresh could bring back": async ({ baseUrl }) => {
+    // not seen of the hosted service: without the code, realm-web 2.0.1 and Stitch fail for ever after a key was changed
+    "garbage and bad signatures make clients refresh, or end the session": async ({ baseUrl }) => {
       const { access, refresh } = await logIn(baseUrl)
-      fails(await send(baseUrl, "GET", profile, { token: forged(access) }), 401, undefined, "signature is invalid")
-      fails(await send(baseUrl, "POST", session, { token: forged(refresh) }), 401, undefined, "signature is invalid")
+      const gone = "invalid session: failed to find refresh token"
+      fails(
+        await send(baseUrl, "GET", profile, { token: forged(access) }),
+        401,
+        "InvalidSession",
+        "signature is invalid"
+      )
+      for (const method of ["POST", "DELETE"]) {
+        fails(await send(baseUrl, method, session, { token: forged(refresh) }), 401, "InvalidSession", gone)
+      }
       for (const token of ["null", "undefined", "a.b.c", "...", "{}", `${access}x`, access.slice(0, 40)]) {
-        for (const [method, path] of [
-          ["GET", profile],
-          ["POST", session]
-        ] as const) {
-          const reply = await send(baseUrl, method, path, { token })
-          assert.equal(reply.status, 401, reply.text)
-          assert.equal(reply.json["error_code"], undefined, reply.text)
-        }
+        fails(await send(baseUrl, "GET", profile, { token }), 401, "InvalidSession", /invalid|malformed/)
+        fails(await send(baseUrl, "POST", session, { token }), 401, "InvalidSession", gone)
       }
     },
     "another app's user": async ({ baseUrl }) => {

@@ -26,7 +26,7 @@ export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
   MissingAuthReq: { status: 401, meaning: "The request carries no token.", retry: "no", action: "Log in first." },
   InvalidSession: {
     status: 401,
-    meaning: "The access token has expired, or the session is gone.",
+    meaning: "The token has expired or is invalid, or the session is gone.",
     retry: "after a refresh",
     action: "The SDK refreshes and repeats once; after `SessionExpired`, log in again."
   },

@@ -68,14 +68,26 @@ describe("a data directory", () => {
 
         const rotated = yield* run(["keys", "rotate", data, "--app", "kept"])
         assert.match(rotated.stdout, /^kept: new tokens are signed with key [0-9a-f]{16}; older keys.*: 1\n$/)
-        yield* start
+        const second = yield* start
         assert.strictEqual(yield* whoami(user), user.id)
         const before = user.accessToken
         yield* Effect.promise(() => user.refreshAccessToken())
         assert.notStrictEqual(user.accessToken, before)
         assert.strictEqual(yield* whoami(user), user.id)
+        yield* second.end("SIGTERM")
+
+        // revoked keys end the session, which realm-web takes for a logout instead of failing from then on
+        const revoked = yield* run(["keys", "rotate", data, "--app", "kept", "--revoke"])
+        assert.strictEqual(revoked.code, 0, revoked.stderr)
+        yield* start
+        const refused = yield* Effect.promise(() => user.callFunction("whoami").then(String, (error: Error) => error))
+        assert.instanceOf(refused, Realm.MongoDBRealmError)
+        assert.strictEqual(refused.errorCode, "InvalidSession")
+        assert.deepStrictEqual([user.state, user.refreshToken], ["logged-out", null])
+        yield* Effect.promise(() => user.logOut())
         const byKey = yield* Effect.promise(() => realm.logIn(Realm.Credentials.apiKey(key)))
         assert.strictEqual(byKey.id, user.id)
+        assert.strictEqual(yield* whoami(byKey), user.id)
       }),
     180_000
   )

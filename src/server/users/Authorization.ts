@@ -153,7 +153,7 @@ export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { prov
           if (user !== undefined) yield* RequestLog.about({ app: hosted.app.id, userId: user.id })
           if (user?.disabled === true) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
           if (session === undefined || user === undefined) {
-            return yield* new Unauthorized(body("invalid session: failed to find refresh token", "InvalidSession"))
+            return yield* sessionGone
           }
           return yield* Effect.provideService(handler, CurrentSession, { hosted, session, user })
         })
@@ -186,21 +186,18 @@ const queryToken = Effect.map(HttpServerRequest.ParsedSearchParams, (query) => {
   return typeof token === "string" ? Redacted.make(token) : undefined
 })
 
+/** The words that `realm-web` takes for a session that is gone, so that a logout from it succeeds. */
+const sessionGone = new Unauthorized(body("invalid session: failed to find refresh token", "InvalidSession"))
+
 /**
- * What is wrong with a token that was sent: clients take the code for the word of the host on it, refresh an access token,
- * and end the session of a refresh token.
+ * What is wrong with a token that was sent. Clients go by the code: they refresh an access token, and end the session of
+ * a refresh token. That has ended in whatever way its token cannot be used, be it that the key was revoked.
  */
 const refused =
   (type: "access" | "refresh") =>
   ({ why }: TokenRejected): Unauthorized => {
-    switch (why) {
-      case "expired":
-        return new Unauthorized(body("invalid session", "InvalidSession"))
-      case "type":
-        return new Unauthorized(body(`invalid ${type} token: incorrect token type`, "InvalidSession"))
-      case "malformed":
-        return new Unauthorized(body("token is malformed", "InvalidSession"))
-      case "signature":
-        return new Unauthorized(body("signature is invalid", "InvalidSession"))
-    }
+    if (why === "type") return new Unauthorized(body(`invalid ${type} token: incorrect token type`, "InvalidSession"))
+    return type === "refresh" ? sessionGone : new Unauthorized(body(words[why], "InvalidSession"))
   }
+
+const words = { expired: "invalid session", malformed: "token is malformed", signature: "signature is invalid" }

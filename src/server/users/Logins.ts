@@ -145,10 +145,14 @@ const make = Effect.gen(function* () {
     if (provider === undefined) return yield* unsupportedProvider("custom-token")
     const { token } = yield* decodeCustomToken(payload)
     const { data, id } = yield* jwt.verify(provider, app.id, token).pipe(
+      // the log alone says why: clients expect the text `unauthorized`, and who forges tokens should not learn more
       Effect.tapErrorTag("KeysUnavailable", ({ message, url }) =>
         Effect.annotateLogs(Effect.logWarning(`custom-token: ${message}`), { app: app.id, ...(url && { url }) })
       ),
-      Effect.mapError(({ message }) => new Unauthorized(body(`unauthorized: ${message}`, "AuthError")))
+      Effect.tapErrorTag("JwtRejected", ({ message }) =>
+        Effect.annotateLogs(Effect.logInfo(`custom-token: a login was refused: ${message}`), { app: app.id })
+      ),
+      Effect.mapError(() => unauthorized)
     )
     return { identity: identityOf(hosted, "custom-token", id, data) }
   })

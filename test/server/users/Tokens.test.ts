@@ -113,6 +113,12 @@ describe("session tokens", () => {
         const { body, status } = yield* profile(token)
         assert.strictEqual(status, 401, token)
         assert.strictEqual(body["error_code"], "InvalidSession", token)
+        const session = yield* refresh(token)
+        assert.strictEqual(session.status, 401, token)
+        assert.deepStrictEqual(session.body, {
+          error: "invalid session: failed to find refresh token",
+          error_code: "InvalidSession"
+        })
       }
     }).pipe(withApps(app))
   )
@@ -195,7 +201,8 @@ describe("session tokens", () => {
       yield* TestClock.adjust("1 hour")
       const { body: expired, status } = yield* refresh(body["refresh_token"])
       assert.strictEqual(status, 401)
-      assert.deepStrictEqual(expired, { error: "invalid session", error_code: "InvalidSession" })
+      const gone = "invalid session: failed to find refresh token"
+      assert.deepStrictEqual(expired, { error: gone, error_code: "InvalidSession" })
     }).pipe(withApps(app))
   })
 })

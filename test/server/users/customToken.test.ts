@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Redacted } from "effect"
+import { Deferred, Effect, Fiber, Logger, Redacted } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { App } from "effect-app-services/server"
@@ -22,11 +22,21 @@ const good = { sub: "external-1", aud: "my-app", exp: 1800 }
 
 const logIn = (jwt: string) => ask("POST", loginPath("my-app", "custom-token"), { body: { token: jwt } })
 
-const refusal = (jwt: string) =>
-  Effect.map(logIn(jwt), ({ body, status }) => {
-    assert.deepStrictEqual([status, body["error_code"]], [401, "AuthError"])
-    return body["error"].replace(/^unauthorized: /, "")
-  })
+/** Why a login is refused, which the server's log says, without the token. Clients are told that it is, and no more. */
+const refusal = (jwt: string) => {
+  const lines: Array<string> = []
+  const logger = Logger.make(({ message }) => void lines.push(String(message)))
+  return logIn(jwt).pipe(
+    Effect.provideService(Logger.CurrentLoggers, new Set([logger])),
+    Effect.map(({ body, status }) => {
+      assert.deepStrictEqual([status, body], [401, { error: "unauthorized", error_code: "AuthError" }])
+      assert.strictEqual(lines.length, 1, lines.join("\n"))
+      if (jwt.length > 8) assert.notInclude(lines[0], jwt)
+      const [, reason = ""] = /^custom-token: (?:a login was refused: )?(.*)$/.exec(lines[0] ?? "") ?? []
+      return reason
+    })
+  )
+}
 
 const profile = (accessToken: string) =>
   Effect.map(
