@@ -308,6 +308,12 @@ const rules: Record<string, Check> = {
       [{ _id: 1 }, { _id: 1 }, { _id: 1 }]
     )
     yield* expectEqual("inserted", events[0]?.["fullDocument"], { _id: 1, a: { b: 1, c: 2 } })
+    const before = (all: ReadonlyArray<Document>) => all.map((it) => it["fullDocumentBeforeChange"])
+    yield* expectEqual("before, unasked", before(events), [undefined, undefined, undefined])
+    const asked = yield* database.watch(namespace, { resumeAfter: events[0]?.["_id"], before: true })
+    yield* expectEqual("before", before(yield* Stream.runCollect(Stream.take(asked, 1))), [
+      { _id: 1, a: { b: 1, c: 2 } }
+    ])
     const more = yield* database.watch(namespace, { resumeAfter: events[0]?.["_id"] })
     yield* expectEqual("resumed", types(yield* Stream.runCollect(Stream.take(more, 2))), ["update", "delete"])
     const filtered = yield* database.watch(namespace, {

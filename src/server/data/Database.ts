@@ -8,7 +8,6 @@
  *
  * @since 0.1.0
  */
-import { ObjectId } from "bson"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -196,7 +195,12 @@ export class Database extends Context.Service<
     /** Opens the changes of a collection that match, from now on or after the one whose `_id` is given, without end. */
     readonly watch: (
       namespace: Namespace,
-      watch: { readonly filter?: Document | undefined; readonly resumeAfter?: unknown }
+      watch: {
+        readonly filter?: Document | undefined
+        readonly resumeAfter?: unknown
+        /** Whether updates and replacements come with the document as it was, as `fullDocumentBeforeChange`. */
+        readonly before?: boolean | undefined
+      }
     ) => Effect.Effect<Stream.Stream<Document, DatabaseError>, DatabaseError>
   }
 >()("effect-app-services/server/data/Database") {
@@ -307,7 +311,7 @@ const noJournal: Journal["Service"] = { keeps: false, tables: () => [], rows: ()
  * @internal
  */
 export const makeMemory = (journal: Journal["Service"] = noJournal): Database["Service"] => {
-  const collections = new Collections(journal, new ObjectId().toHexString())
+  const collections = new Collections(journal)
 
   const run: Run = (namespace, use) =>
     attempt((moment) => {

@@ -1,14 +1,29 @@
 /**
  * A database as one user sees it: documents that the rules hide are not there, and what they forbid is refused.
  *
- * Where documents are shown in part, operations run over copies of what is shown, so that neither a filter nor a sort
- * order tells what is hidden. A change is tried on a copy first: what the document would become has to be allowed too.
+ * Nothing that is hidden decides what a user is told, since whatever is told is computed from what is shown:
+ *
+ * - **Filters, sort orders, counts, projections, pipelines** and the errors of their expressions: of collections whose
+ *   documents are shown as a whole or not at all, they run behind a filter for what may be read, which is asked first.
+ *   Where documents are shown in part, they run over copies of what is shown.
+ * - **Pipelines** reach other collections only where the rules of those allow everything.
+ * - **Changes** are for documents that a filter finds so. A document that is shown in part is changed only if the change
+ *   itself, before anything is computed, is seen to depend on nothing hidden: `$set`, `$unset` and `$currentDate` write
+ *   the same whatever a field holds, every other operator and every element that is looked for needs all of its field to
+ *   be shown, and `$rename`, pipelines and replacements need the whole document. Errors are those of trying the change
+ *   on what is shown. A document counts as modified if that differs then, or if what is hidden was written to.
+ * - **Events** are made of what is shown of a document before and after a change, and there is no event if that is the same.
+ *
+ * What a user is told even so is what rules are there to tell: whether a change is allowed, by conditions on whatever
+ * fields they name; that an `_id` is taken; and that a field has no room for one below it that may be written, since it
+ * holds no document though the rules speak of its fields.
+ *
+ * A change is tried on a copy first: what the document would become has to be allowed too.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
-import * as Stream from "effect/Stream"
 import {
   asError,
   atomically,
@@ -22,9 +37,9 @@ import {
 } from "./Database.ts"
 import * as Bson from "./internal/bson.ts"
 import * as Changes from "./internal/changes.ts"
-import { boundedMatcher } from "./internal/limits.ts"
 import * as PipelineReach from "./internal/pipelineReach.ts"
-import * as Language from "./internal/mongoLanguage.ts"
+import { visible, watching } from "./internal/ruledChanges.ts"
+import * as Updates from "./internal/updates.ts"
 import type { Access } from "./Rules.ts"
 
 /**
@@ -57,16 +72,6 @@ const ofId = ({ _id }: Document): Document => {
   if (_id === undefined || _id instanceof RegExp) return {}
   const names = Bson.isDocument(_id) ? Object.keys(_id).filter((name) => name.startsWith("$")) : []
   return names.every((name) => name === "$eq" || name === "$in") ? { _id } : {}
-}
-
-/** The fields that a change names; nothing where it may compute with any other. */
-const pathsOf = (change: Change): ReadonlyArray<string> | undefined => {
-  if (change._tag === "Replace") return Object.keys(change.document).filter((name) => name !== "_id")
-  const { update } = change
-  if (!Bson.isDocument(update)) return undefined
-  if (Changes.isReplacement(update)) return Object.keys(update).filter((name) => name !== "_id")
-  if ("$rename" in update) return undefined
-  return Object.values(update).flatMap((fields) => (Bson.isDocument(fields) ? Object.keys(fields) : []))
 }
 
 interface Lock {
@@ -138,7 +143,7 @@ export const make = (database: Database["Service"], access: Access, isOpen: IsOp
     })),
     collections: () => Effect.fail(forbidden("listCollections")),
     index: database.index,
-    watch: watching(database, access)
+    watch: watching(database.watch, access)
   })
 }
 
@@ -169,14 +174,14 @@ export const operations = (database: Operations, access: Access, isOpen: IsOpen)
     }
   }
 
-  const shown = showing(access)
-
   /** A database to read from, by a filter or by any, and what its filters become. */
   const view = Effect.fnUntraced(function* (namespace: Namespace, filter: Document = {}) {
     if (!access.partial) return { from: database, narrowed: (filter: Document) => both(access.readable, filter) }
     const found = yield* database.find(namespace, { filter: yield* both(access.readable, ofId(filter)) })
-    const visible = yield* shown(namespace, found)
-    return { from: yield* copyOf(namespace, visible), narrowed: (filter: Document) => Effect.succeed(filter) }
+    return {
+      from: yield* copyOf(namespace, yield* visible(access, found)),
+      narrowed: (filter: Document) => Effect.succeed(filter)
+    }
   })
 
   const find: Database["Service"]["find"] = Effect.fnUntraced(function* (namespace, options) {
@@ -196,11 +201,14 @@ export const operations = (database: Operations, access: Access, isOpen: IsOpen)
     return whole
   })
 
+  /** Whether a document is shown in part: nothing else of it may decide what its change comes to, or tells. */
+  const isPart = (document: Document) => access.partial && !access.showsAll(document)
+
   /** A filter for one document, as long as it may be read. The fields of the query are what `$` in a path refers to. */
-  const exactly = (filter: Document, { _id }: Document) => {
-    const { _id: asked, ...rest } = access.partial ? {} : filter
+  const exactly = (filter: Document, document: Document) => {
+    const { _id: asked, ...rest } = isPart(document) ? {} : filter
     const conditions = asked === undefined ? access.readable : { $and: [{ _id: asked }, access.readable] }
-    return both(conditions, { ...rest, _id: { $eq: _id } })
+    return both(conditions, { ...rest, _id: { $eq: document["_id"] } })
   }
 
   const tried = Effect.fnUntraced(function* (
@@ -215,18 +223,39 @@ export const operations = (database: Operations, access: Access, isOpen: IsOpen)
     return after === undefined ? yield* forbidden(before === undefined ? "insert" : "update") : after
   })
 
+  /**
+   * What a document that is shown in part becomes, and whether the user is told that it was modified: if its change makes
+   * a difference to what is shown, or writes what is not. What is wrong with a change is told of what is shown.
+   */
+  const triedInPart = Effect.fnUntraced(function* (
+    namespace: Namespace,
+    change: Change,
+    before: Document,
+    changes: ReadonlyArray<string>
+  ) {
+    const filter = { _id: { $eq: before["_id"] } }
+    const shown = access.shown(before)
+    const becomes = yield* tried(namespace, filter, change, shown)
+    const after = yield* Effect.mapError(tried(namespace, filter, change, before), () => forbidden("update"))
+    return { after, modified: access.hides(before, changes) || !Bson.equals(shown, becomes) }
+  })
+
+  /** Refuses a change, or says whether the user is told that it modified the document. */
   const allowUpdate = Effect.fnUntraced(function* (
     namespace: Namespace,
     filter: Document,
     change: Change,
     before: Document
   ) {
-    const paths = pathsOf(change)
-    const asked = access.partial ? { _id: { $eq: before["_id"] } } : filter
-    if (paths === undefined && access.projections.length > 0) return yield* forbidden("update")
-    const after = yield* tried(namespace, asked, change, before)
+    const footprint = Changes.footprint(change)
+    yield* access.prepare({ _tag: "Changing", documents: [before] })
+    if (!access.mayChange(before, footprint)) return yield* forbidden("update")
+    const { after, modified } = isPart(before)
+      ? yield* triedInPart(namespace, change, before, footprint.changes)
+      : { after: yield* tried(namespace, filter, change, before), modified: undefined }
     yield* access.prepare({ _tag: "Changed", before, after })
-    if (!access.mayUpdate(before, after, paths)) return yield* forbidden("update")
+    if (!access.mayUpdate(before, after, footprint)) return yield* forbidden("update")
+    return modified ?? !Bson.equals(before, after)
   })
 
   const insert: Database["Service"]["insert"] = Effect.fnUntraced(function* (namespace, documents) {
@@ -245,6 +274,7 @@ export const operations = (database: Operations, access: Access, isOpen: IsOpen)
     namespace,
     { change, filter, many, upsert }
   ) {
+    yield* Effect.try({ try: () => Updates.check(change), catch: asError })
     if (many === true && change._tag === "Update" && Changes.isReplacement(change.update)) {
       return yield* new DatabaseError({ message: "multi update is not supported for replacement-style update" })
     }
@@ -252,12 +282,9 @@ export const operations = (database: Operations, access: Access, isOpen: IsOpen)
     if (found.length === 0 && upsert === true) {
       return { matchedCount: 0, modifiedCount: 0, upsertedId: (yield* upserted(namespace, filter, change))["_id"] }
     }
-    for (const before of found) yield* allowUpdate(namespace, filter, change, before)
     let modifiedCount = 0
-    for (const before of found) {
-      const result = yield* database.update(namespace, { filter: yield* exactly(filter, before), change })
-      modifiedCount += result.modifiedCount
-    }
+    for (const before of found) if (yield* allowUpdate(namespace, filter, change, before)) modifiedCount++
+    for (const before of found) yield* database.update(namespace, { filter: yield* exactly(filter, before), change })
     return { matchedCount: found.length, modifiedCount }
   })
 
@@ -278,9 +305,10 @@ export const operations = (database: Operations, access: Access, isOpen: IsOpen)
   ) {
     const answer = Effect.fnUntraced(function* (document: Document | undefined) {
       if (document === undefined) return undefined
-      const copy = yield* copyOf(namespace, yield* shown(namespace, [document]))
+      const copy = yield* copyOf(namespace, yield* visible(access, [document]))
       return (yield* copy.find(namespace, { filter: {}, projection }))[0]
     })
+    if (change._tag !== "Delete") yield* Effect.try({ try: () => Updates.check(change), catch: asError })
     const [before] = yield* targets(namespace, { filter, sort, limit: 1 })
     if (before === undefined) {
       if (upsert !== true || change._tag === "Delete") return undefined
@@ -325,68 +353,3 @@ const copyOf = Effect.fnUntraced(function* (namespace: Namespace, documents: Rea
   yield* copy.insert(namespace, documents)
   return copy
 })
-
-/** What is shown of documents. */
-const showing = (access: Access) =>
-  Effect.fnUntraced(function* (namespace: Namespace, documents: ReadonlyArray<Document>) {
-    yield* access.prepare({ _tag: "Stored", documents })
-    let visible: ReadonlyArray<Document> = documents.map(access.shown).filter((it) => it !== undefined)
-    for (const projection of access.projections) {
-      visible = yield* (yield* copyOf(namespace, visible)).find(namespace, { filter: {}, projection })
-    }
-    return visible
-  })
-
-/** The changes of a collection, as far as they are shown. */
-const watching = (database: Database["Service"], access: Access): Database["Service"]["watch"] => {
-  if (access.everything) return database.watch
-  const shown = showing(access)
-
-  /** A change as far as its document is shown; that of a document that is gone only where all may be read. */
-  const visibleEvent = Effect.fnUntraced(function* (namespace: Namespace, event: Document) {
-    const document = event["fullDocument"]
-    if (!Bson.isDocument(document)) return access.readsAll ? [event] : []
-    access.forget()
-    const [visible] = yield* shown(namespace, [document])
-    if (visible === undefined) return []
-    if (!access.partial) return [event]
-    // an update tells of fields that only the rules of the document can place, and a projection may hide any of them
-    const { updateDescription, ...rest } = event
-    const description = Bson.isDocument(updateDescription) ? updateDescription : {}
-    const { removedFields, updatedFields } = description
-    const shows = (path: unknown) =>
-      typeof path === "string" && access.projections.length === 0 && access.showsPath(document, path)
-    const updated = Bson.isDocument(updatedFields)
-      ? Object.fromEntries(Object.entries(updatedFields).filter(([path]) => shows(path)))
-      : {}
-    return [
-      {
-        ...rest,
-        fullDocument: visible,
-        ...(updateDescription !== undefined && {
-          updateDescription: {
-            updatedFields: updated,
-            removedFields: Array.isArray(removedFields) ? removedFields.filter(shows) : []
-          }
-        })
-      }
-    ]
-  })
-
-  return Effect.fnUntraced(function* (namespace, { filter, resumeAfter }) {
-    // the filter sees what is shown
-    const wanted = yield* Effect.try({
-      try: () => {
-        const criteria = Bson.criteria(filter ?? {})
-        return boundedMatcher(criteria, Language.matcher(Bson.isDocument(criteria) ? criteria : {}))
-      },
-      catch: asError
-    })
-    const events = yield* database.watch(namespace, { resumeAfter })
-    return events.pipe(
-      Stream.mapEffect((event) => visibleEvent(namespace, event)),
-      Stream.flatMap(Stream.fromIterable),
-      Stream.filterEffect((event) => Effect.mapError(wanted(event), asError))
-    )
-  })
-}

@@ -10,11 +10,11 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { DatabaseError } from "./Database.ts"
-import * as Bson from "./internal/bson.ts"
+import type { Footprint } from "./internal/changes.ts"
 import * as Fields from "./internal/fieldPermissions.ts"
 import * as Conditions from "./internal/ruleConditions.ts"
+import * as RuleDocuments from "./internal/ruleDocuments.ts"
 import * as Operands from "./internal/ruleOperands.ts"
-import { refuse } from "./internal/ruleOperands.ts"
 
 type Document = Record<string, unknown>
 
@@ -33,30 +33,35 @@ export interface Access {
   readonly readsAll: boolean
   /** Whether some of the documents are shown in part. */
   readonly partial: boolean
-  /** What a filter's projections leave of every document. */
-  readonly projections: ReadonlyArray<Document>
-  /** What of a document may be read; `undefined` when nothing may. */
+  /** What of a document may be read, the projections of filters included; `undefined` when nothing may. */
   readonly shown: (document: Document) => Document | undefined
-  /** Whether a path of a document may be read. */
-  readonly showsPath: (document: Document, path: string) => boolean
+  /** Whether all of a document is shown. */
+  readonly showsAll: (document: Document) => boolean
+  /** Whether anything of one of these fields is not shown. */
+  readonly hides: (document: Document, paths: ReadonlyArray<string>) => boolean
   /** Calls the functions that the rules ask about documents. What follows must be prepared, and so must {@link shown}. */
   readonly prepare: (asked: Asked) => Effect.Effect<void, DatabaseError>
   /** Forgets what functions said of documents, so that they are asked anew. */
   readonly forget: () => void
   readonly mayInsert: (document: Document) => boolean
   readonly mayDelete: (document: Document) => boolean
-  /** `paths` are the fields that the change names, `undefined` where it may compute with any. */
-  readonly mayUpdate: (before: Document, after: Document, paths: ReadonlyArray<string> | undefined) => boolean
+  /**
+   * Whether a document may be changed by what reads and writes these fields. It comes before anything is computed from
+   * the document: nothing that is not shown may decide what comes of a change.
+   */
+  readonly mayChange: (document: Document, change: Footprint) => boolean
+  /** Whether what a change that {@link mayChange} allows makes of a document is allowed. */
+  readonly mayUpdate: (before: Document, after: Document, change: Footprint) => boolean
 }
 
 /**
- * What is about to be asked: of documents as they are, of one that is new, or of a change.
+ * What is about to be asked: of documents as they are, of those that are new or about to change, or of a change.
  *
  * @category models
  * @since 0.1.0
  */
 export type Asked =
-  | { readonly _tag: "Stored" | "New"; readonly documents: ReadonlyArray<Document> }
+  | { readonly _tag: "Stored" | "New" | "Changing"; readonly documents: ReadonlyArray<Document> }
   | { readonly _tag: "Changed"; readonly before: Document; readonly after: Document }
 
 /**
@@ -99,122 +104,6 @@ export interface Gate {
  */
 export type NotUnderstood = Operands.NotUnderstood
 
-interface Role {
-  readonly applies: Conditions.Expression
-  readonly filterRead: Conditions.Expression
-  readonly filterWrite: Conditions.Expression
-  readonly read: Conditions.Expression
-  readonly write: Conditions.Expression
-  readonly insert: Conditions.Expression
-  readonly delete: Conditions.Expression
-  readonly fields: Fields.Permissions
-  /** The functions that tell whether the role applies, and those that tell what it allows. */
-  readonly callsToApply: ReadonlyArray<Operands.Call>
-  readonly calls: ReadonlyArray<Operands.Call>
-}
-
-const onlyKeys = (value: Document, known: ReadonlyArray<string>, place: string): void => {
-  const unknown = Object.keys(value).find((name) => !known.includes(name))
-  if (unknown !== undefined) refuse(place === "" ? unknown : `${place}.${unknown}`, `the key "${unknown}"`)
-}
-
-const documentAt = (value: unknown, place: string): Document =>
-  Bson.isDocument(value) ? value : refuse(place, "what is no document")
-
-const optional = (
-  value: unknown,
-  place: string,
-  scope: Operands.Scope,
-  otherwise: Conditions.Expression
-): Conditions.Expression =>
-  value === undefined || value === null ? otherwise : Conditions.expression(value, place, scope)
-
-const always: Conditions.Expression = () => true
-const never: Conditions.Expression = () => false
-
-const role = (input: unknown, place: string, whole: Operands.Scope): Role => {
-  const value = documentAt(input, place)
-  onlyKeys(value, roleKeys, place)
-  const toApply: Operands.Scope = { ...whole, calls: [] }
-  const scope: Operands.Scope = { ...whole, calls: [] }
-  const filters = Conditions.isEmpty(value["document_filters"])
-    ? undefined
-    : documentAt(value["document_filters"], `${place}.document_filters`)
-  if (filters !== undefined) onlyKeys(filters, ["read", "write"], `${place}.document_filters`)
-  // of a pair of which one is missing, nothing may be written; and what may be written may be read
-  const filterWrite =
-    filters === undefined ? always : optional(filters["write"], `${place}.document_filters.write`, scope, never)
-  const filterRead =
-    filters === undefined ? always : optional(filters["read"], `${place}.document_filters.read`, scope, filterWrite)
-  const write = optional(value["write"], `${place}.write`, scope, never)
-  optional(value["search"], `${place}.search`, { ...scope, calls: [] }, always)
-  return {
-    applies: optional(value["apply_when"], `${place}.apply_when`, toApply, always),
-    filterRead,
-    filterWrite,
-    read: optional(value["read"], `${place}.read`, scope, write),
-    write,
-    insert: optional(value["insert"], `${place}.insert`, scope, always),
-    delete: optional(value["delete"], `${place}.delete`, scope, always),
-    fields: Fields.compile(value["fields"], value["additional_fields"], place, scope),
-    callsToApply: toApply.calls,
-    calls: scope.calls
-  }
-}
-
-const roleKeys = [
-  "_id",
-  "id",
-  "name",
-  "apply_when",
-  "document_filters",
-  "read",
-  "write",
-  "insert",
-  "delete",
-  "search",
-  "fields",
-  "additional_fields"
-]
-
-interface Filter {
-  readonly applies: Conditions.Expression
-  readonly query: Conditions.Expression
-  readonly projection: Document | undefined
-  readonly callsToApply: ReadonlyArray<Operands.Call>
-  readonly calls: ReadonlyArray<Operands.Call>
-}
-
-const filter = (input: unknown, place: string, whole: Operands.Scope): Filter => {
-  const value = documentAt(input, place)
-  onlyKeys(value, ["_id", "id", "name", "apply_when", "query", "projection", "project"], place)
-  // a filter applies to a request, before there is any document
-  const toApply: Operands.Scope = { ...whole, calls: [], about: "request" }
-  const scope: Operands.Scope = { ...whole, calls: [] }
-  // documentation and exports name it differently
-  const given = value["projection"] ?? value["project"]
-  if (given !== (value["project"] ?? given)) refuse(`${place}.project`, "a second projection")
-  const projection = Conditions.isEmpty(given) ? undefined : documentAt(given, `${place}.projection`)
-  for (const [name, shows] of Object.entries(projection ?? {})) {
-    if (shows !== 0 && shows !== 1 && typeof shows !== "boolean") {
-      refuse(`${place}.projection.${name}`, "a projection by anything but 0 and 1")
-    }
-    if (name === "_id" && !shows) refuse(`${place}.projection._id`, "a projection without _id")
-  }
-  return {
-    applies: optional(value["apply_when"], `${place}.apply_when`, toApply, always),
-    query: optional(value["query"], `${place}.query`, scope, always),
-    projection,
-    callsToApply: toApply.calls,
-    calls: scope.calls
-  }
-}
-
-const list = (value: unknown, place: string): ReadonlyArray<unknown> =>
-  value === undefined || value === null ? [] : Array.isArray(value) ? value : refuse(place, "what is no list")
-
-const ruleKeys = ["_id", "id", "database", "collection", "roles", "filters", "schema", "relationships"]
-
 const understood = <A>(read: () => A): Result.Result<A, NotUnderstood> =>
   Result.try({
     try: read,
@@ -239,12 +128,8 @@ const scopeOf = (about: Operands.Scope["about"]): Operands.Scope => ({
  */
 export const compile = (input: unknown): Result.Result<Rules, NotUnderstood> =>
   understood(() => {
-    const rule = documentAt(input, "")
-    onlyKeys(rule, ruleKeys, "")
     const scope = scopeOf("document")
-    const roles = list(rule["roles"], "roles").map((it, i) => role(it, `roles[${i}]`, scope))
-    const filters = list(rule["filters"], "filters").map((it, i) => filter(it, `filters[${i}]`, scope))
-    return roles.length === 0 ? refuse("roles", "a rule without a role") : make(roles, filters, scope)
+    return make(RuleDocuments.rule(input, scope), scope)
   })
 
 /**
@@ -256,7 +141,7 @@ export const compile = (input: unknown): Result.Result<Rules, NotUnderstood> =>
 export const compileGate = (input: unknown): Result.Result<Gate, NotUnderstood> =>
   understood(() => {
     const scope = scopeOf("arguments")
-    const expression = optional(input, "", scope, always)
+    const expression = RuleDocuments.optional(input, "", scope, () => true)
     return {
       calls: namesOf(scope.calls),
       allows: Effect.fnUntraced(function* (given) {
@@ -302,10 +187,15 @@ interface Applied extends Says {
   readonly everything: boolean
   /** What the role says of a document that a change is for, as far as that does not depend on the change. */
   readonly ofOld: Says
-  readonly role: Role
+  readonly role: RuleDocuments.Role
 }
 
-const apply = (role: Role, condition: Conditions.Condition, known: Operands.Known, asksOfChanges: boolean): Applied => {
+const apply = (
+  role: RuleDocuments.Role,
+  condition: Conditions.Condition,
+  known: Operands.Known,
+  asksOfChanges: boolean
+): Applied => {
   const [read, write] = [role.read(known), role.write(known)]
   const [filterRead, filterWrite] = [role.filterRead(known), role.filterWrite(known)]
   const [inserts, deletes] = [role.insert(known), role.delete(known)]
@@ -346,7 +236,7 @@ const readableBy = (roles: ReadonlyArray<Applied>): Conditions.Condition =>
 
 const ofRequest = (calls: ReadonlyArray<Operands.Call>) => calls.filter(({ ofDocument }) => !ofDocument)
 
-const make = (roles: ReadonlyArray<Role>, filters: ReadonlyArray<Filter>, scope: Operands.Scope): Rules => {
+const make = ({ filters, roles }: RuleDocuments.RuleDocument, scope: Operands.Scope): Rules => {
   const calls = [...roles, ...filters].flatMap((it) => it.callsToApply.concat(it.calls))
   const asksOfDocuments = calls.some(({ ofDocument }) => ofDocument)
   return {
@@ -362,7 +252,7 @@ const make = (roles: ReadonlyArray<Role>, filters: ReadonlyArray<Filter>, scope:
         considered.push(apply(role, condition, known, scope.marks.change))
         if (condition === true) break
       }
-      const inForce: Array<Filter> = []
+      const inForce: Array<RuleDocuments.Filter> = []
       for (const it of filters) {
         yield* answer(it.callsToApply, known)
         if (it.applies(known) !== true) continue
@@ -376,12 +266,12 @@ const make = (roles: ReadonlyArray<Role>, filters: ReadonlyArray<Filter>, scope:
 
 const accessBy = (
   considered: ReadonlyArray<Applied>,
-  inForce: ReadonlyArray<Filter>,
+  inForce: ReadonlyArray<RuleDocuments.Filter>,
   known: Operands.Known,
   { computed, marks }: Operands.Scope,
   asksOfDocuments: boolean
 ): Access => {
-  const projections = inForce.flatMap(({ projection }) => (projection === undefined ? [] : [projection]))
+  const masks = inForce.flatMap(({ mask }) => (mask === undefined ? [] : [mask]))
   const queries = Conditions.and(inForce.map(({ query }) => query(known)))
   const whole = Conditions.unchanged(Conditions.and([readableBy(considered), queries]))
   // no filter of a database knows what is computed from a document
@@ -393,6 +283,19 @@ const accessBy = (
   const passes = Conditions.holds(queries)
   const roleOf = (seen: Document) => considered.find(({ applies }) => applies(seen))
   const isShown = (seen: Document) => roleOf(seen)?.isVisible(seen) === true
+  /** The role that decides about a document that is about to change, if who asks sees it. */
+  const roleOfOld = (document: Document) => {
+    const seen = stored(document)
+    return isShown(seen) ? considered.find(({ ofOld }) => ofOld.applies(seen)) : undefined
+  }
+  /** What of a document's fields may be read; `undefined` when nothing may, not even what it is called by. */
+  const readsOf = (document: Document): Fields.Permission | undefined => {
+    const seen = stored(document)
+    const decides = roleOf(seen)
+    return decides === undefined || !decides.isVisible(seen) || !passes(seen)
+      ? undefined
+      : masks.reduce(Fields.both, decides.readsOf(seen))
+  }
   const first = considered[0]
   const ofRequestAlone = [...known.answers]
 
@@ -414,19 +317,13 @@ const accessBy = (
     readable: Conditions.filterOf(readable),
     readsAll: whole === true,
     partial:
-      considered.some(({ partial }) => partial) ||
-      projections.length > 0 ||
-      Conditions.mentions(whole, Operands.isComputed),
-    projections,
+      considered.some(({ partial }) => partial) || masks.length > 0 || Conditions.mentions(whole, Operands.isComputed),
     prepare: Effect.fnUntraced(function* (asked) {
       if (!asksOfDocuments) return
-      if (asked._tag === "Changed") {
-        yield* prepare(asked.before, asked.before, false)
-        yield* prepare(asked.before, asked.before, true)
-        return yield* prepare(asked.after, asked.before, false)
-      }
+      if (asked._tag === "Changed") return yield* prepare(asked.after, asked.before, false)
       for (const document of asked.documents) {
         yield* prepare(document, asked._tag === "New" ? undefined : document, false)
+        if (asked._tag === "Changing") yield* prepare(document, document, true)
       }
     }),
     forget: () => {
@@ -434,18 +331,17 @@ const accessBy = (
       for (const [key, value] of ofRequestAlone) known.answers.set(key, value)
     },
     shown: (document) => {
-      const seen = stored(document)
-      const decides = roleOf(seen)
-      if (decides === undefined || !decides.isVisible(seen) || !passes(seen)) return undefined
+      const allowed = readsOf(document)
+      if (allowed === undefined) return undefined
       const { _id } = document
-      const stripped = Fields.strip(document, decides.readsOf(seen))
+      const stripped = Fields.strip(document, allowed)
       // what a document is called by is known wherever any of it is
       return stripped === document || _id === undefined ? stripped : { _id, ...stripped }
     },
-    showsPath: (document, path) => {
-      const seen = stored(document)
-      const decides = roleOf(seen)
-      return decides !== undefined && Fields.at(decides.readsOf(seen), path).read
+    showsAll: (document) => Fields.readsAll(readsOf(document) ?? Fields.nothing),
+    hides: (document, paths) => {
+      const allowed = readsOf(document) ?? Fields.nothing
+      return !paths.every((path) => Fields.readsAt(allowed, path, document))
     },
     mayInsert: (document) => {
       const seen = seenAs(document, undefined)
@@ -459,18 +355,35 @@ const accessBy = (
         decides?.deletes(seen) === true && decides.isVisible(seen) && Fields.writesAll(document, decides.writesOf(seen))
       )
     },
-    mayUpdate: (old, made, paths) => {
+    mayChange: (document, change) => {
+      const decides = roleOfOld(document)
+      return (
+        decides !== undefined &&
+        mayName(decides.ofOld.writesOf(stored(document)), change, document) &&
+        shows(readsOf(document) ?? Fields.nothing, change, document)
+      )
+    },
+    mayUpdate: (old, made, change) => {
       const [was, becomes] = [stored(old), seenAs(made, old)]
-      const decides = considered.find(({ ofOld }) => ofOld.applies(was))
-      const after = roleOf(becomes)
-      if (decides === undefined || after === undefined || !isShown(was)) return false
+      const [decides, after] = [roleOfOld(old), roleOf(becomes)]
+      if (decides === undefined || after === undefined) return false
       // a document must not be given away: the role of what it becomes must let it be written as well
       return [decides.ofOld.writesOf(was), after.writesOf(becomes)].every(
-        (allowed) =>
-          Fields.writesDifference(old, made, allowed) &&
-          (allowed === Fields.everything ||
-            (paths !== undefined && paths.length > 0 && paths.every((path) => Fields.at(allowed, path).write)))
+        (allowed) => Fields.writesDifference(old, made, allowed) && mayName(allowed, change, old)
       )
     }
   }
 }
+
+/** Whether a change names fields that may be written, and no others. */
+const mayName = (allowed: Fields.Permission, { writes }: Footprint, document: Document): boolean =>
+  allowed === Fields.everything ||
+  (writes !== undefined && writes.length > 0 && writes.every((path) => Fields.writesAt(allowed, path, document)))
+
+/** Whether nothing that is hidden decides what comes of a change. */
+const shows = (allowed: Fields.Permission, { reads, writes }: Footprint, document: Document): boolean =>
+  Fields.readsAll(allowed) ||
+  (reads !== undefined &&
+    writes !== undefined &&
+    reads.every((path) => Fields.readsAt(allowed, path, document)) &&
+    writes.every((path) => Fields.opensAt(allowed, path, document)))

@@ -76,6 +76,9 @@ export const notAllowed = (name: string): FunctionError =>
  */
 export const isSystem = ({ asSystem, user }: Caller): boolean => asSystem === true || user.type === "system"
 
+const undecided = (why: string) =>
+  new DatabaseError({ message: `a rule cannot be decided: ${why}`, code: forbiddenCode })
+
 const failed = (message: string) => new FunctionError({ code: "FunctionExecutionError", message })
 
 /**
@@ -97,20 +100,18 @@ export const make = (
     args,
     call: (name, given) => {
       const fn = caller.app.functions.get(name)
-      const answer =
-        fn === undefined
-          ? Effect.fail(failed(`function not found: '${name}'`))
-          : fn.closed
-            ? Effect.fail(notAllowed(name))
-            : run({ ...caller, asSystem: true }, fn, given)
-      return Effect.mapBoth(answer, {
-        onSuccess: copy,
-        onFailure: ({ message }) =>
-          new DatabaseError({
-            message: `a rule cannot be decided: its function "${name}" failed: ${message}`,
-            code: forbiddenCode
+      if (fn === undefined || fn.closed) {
+        return Effect.fail(undecided(`its function "${name}" ${fn === undefined ? "does not exist" : "is closed"}`))
+      }
+      // it runs as the system: what it says of its failure is not for who asks
+      return run({ ...caller, asSystem: true }, fn, given).pipe(
+        Effect.tapError(({ message }) =>
+          Effect.annotateLogs(Effect.logWarning(`the function "${name}" of a rule failed: ${message}`), {
+            app: caller.app.id
           })
-      })
+        ),
+        Effect.mapBoth({ onSuccess: copy, onFailure: () => undecided(`its function "${name}" failed`) })
+      )
     }
   })
 

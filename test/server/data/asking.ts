@@ -1,4 +1,6 @@
 import { Effect, Result } from "effect"
+import type { Document } from "effect-app-services/server/data/Database"
+import * as Changes from "effect-app-services/server/data/internal/changes"
 import * as Rules from "effect-app-services/server/data/Rules"
 import type { FunctionUser } from "effect-app-services/server/functions/FunctionContext"
 
@@ -13,6 +15,18 @@ export const given = (user: FunctionUser = nobody, more: Partial<Rules.Given> = 
   call: () => Effect.die("no function is called"),
   ...more
 })
+
+/** Whether a change of some fields, or a pipeline that may write any, is allowed before it is computed and afterwards. */
+export const mayUpdate = (
+  access: Rules.Access,
+  before: Document,
+  after: Document,
+  paths: ReadonlyArray<string> | undefined
+): boolean => {
+  const update = paths === undefined ? [] : { $set: Object.fromEntries(paths.map((path) => [path, 1])) }
+  const footprint = Changes.footprint({ _tag: "Update", update })
+  return access.mayChange(before, footprint) && access.mayUpdate(before, after, footprint)
+}
 
 /** What rules come to for who asks. */
 export const accessOf = (rule: unknown, who: Rules.Given) =>

@@ -260,7 +260,7 @@ describe("a call of the MongoDB service", () => {
     ["distinct", { field: "name", filter: {} }, /'filter'/],
     ["aggregate", { pipeline: [], allowDiskUse: true }, /'allowDiskUse'/],
     ["insertOne", { document: {}, documents: [] }, /'documents'/],
-    // a filter that is none
+    // a filter that is not a document
     ["deleteMany", { query: null }, /'query' must be a document/],
     ["deleteMany", { query: [] }, /'query' must be a document/],
     ["deleteOne", { query: "all" }, /'query' must be a document/],

@@ -216,10 +216,7 @@ describe("a function of an exported application", () => {
       assert.strictEqual(yield* ada.call("withValue"), "called")
       assert.strictEqual(yield* ada.call("asked", "no"), refused("asked"))
       assert.strictEqual(yield* ada.call("asked", "yes"), "called")
-      assert.strictEqual(
-        yield* ada.call("askedInVain"),
-        'a rule cannot be decided: its function "broken" failed: Error: no'
-      )
+      assert.strictEqual(yield* ada.call("askedInVain"), 'a rule cannot be decided: its function "broken" failed')
       assert.deepStrictEqual(yield* ada.call("outer"), ["called", `Error: ${refused("server")}`])
     }).pipe(
       Effect.provide(
@@ -275,7 +272,7 @@ describe("a function of an exported application", () => {
       assert.deepStrictEqual(asked, [ada.id])
       assert.strictEqual(
         yield* ada.client("find", "broken"),
-        "a rule cannot be decided: its function \"gone\" failed: function not found: 'gone'"
+        'a rule cannot be decided: its function "gone" does not exist'
       )
     }).pipe(
       Effect.provide(

@@ -1,4 +1,5 @@
 /** The changes of one collection, as many as are kept: whoever watches reads them at a pace of its own. */
+import { randomBytes } from "node:crypto"
 import { Timestamp } from "bson"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -11,40 +12,43 @@ const kept = 1_000
 
 /** A change before it has a place in the log. */
 export type Change =
-  | { readonly operationType: "insert" | "replace"; readonly id: unknown; readonly document: Document }
-  | { readonly operationType: "update"; readonly id: unknown; readonly document: Document; readonly before: Document }
+  | { readonly operationType: "insert"; readonly id: unknown; readonly document: Document }
+  | {
+      readonly operationType: "update" | "replace"
+      readonly id: unknown
+      readonly document: Document
+      readonly before: Document
+    }
   | { readonly operationType: "delete"; readonly id: unknown }
 
 /** Why a watcher cannot go on. */
 export class HistoryLost extends Schema.TaggedError<HistoryLost>()("HistoryLost", { message: Schema.String }) {}
 
+/**
+ * An event says what one watcher may not know of the others': a token is random, and a time has milliseconds in place of
+ * a count, so that neither tells how many changes there were between two that a watcher is shown.
+ */
 export class ChangeLog {
   readonly #ns: { readonly db: string; readonly coll: string }
-  /** Tells the tokens of this log from those of an earlier life of the server. */
-  readonly #life: string
   #events: Array<Document> = []
   #next = 0
   #waiting: Array<() => void> = []
 
-  constructor(ns: { readonly db: string; readonly coll: string }, life: string) {
+  constructor(ns: { readonly db: string; readonly coll: string }) {
     this.#ns = ns
-    this.#life = life
-  }
-
-  #token(sequence: number): Document {
-    return { _data: `${this.#life}${sequence.toString(16).padStart(12, "0").toUpperCase()}` }
   }
 
   add(change: Change, now: number): void {
     const { id, operationType } = change
-    const sequence = this.#next++
+    this.#next++
     this.#events.push({
-      _id: this.#token(sequence),
+      _id: { _data: randomBytes(20).toString("hex").toUpperCase() },
       operationType,
-      clusterTime: new Timestamp({ t: Math.floor(now / 1000), i: (sequence % 0xffff_ffff) + 1 }),
+      clusterTime: new Timestamp({ t: Math.floor(now / 1000), i: (now % 1000) + 1 }),
       ...(operationType === "delete" ? undefined : { fullDocument: change.document }),
       ns: this.#ns,
       documentKey: { _id: id },
+      ...("before" in change ? { fullDocumentBeforeChange: change.before } : undefined),
       ...(operationType === "update" ? { updateDescription: difference(change.before, change.document) } : undefined)
     })
     if (this.#events.length > 2 * kept) this.#events = this.#events.slice(-kept)
@@ -56,11 +60,11 @@ export class ChangeLog {
   /** Where a watcher starts: after the change of a token, or at the next one. */
   start(resumeAfter: unknown): number {
     if (resumeAfter === undefined) return this.#next
-    const data = Bson.isDocument(resumeAfter) ? resumeAfter["_data"] : undefined
-    const sequence =
-      typeof data === "string" && data.startsWith(this.#life) ? Number.parseInt(data.slice(this.#life.length), 16) : NaN
-    if (Number.isInteger(sequence)) return sequence + 1
-    throw new HistoryLost({ message: "the resume token was not found: the server has started anew since" })
+    const place = this.#events.findIndex(({ _id }) => Bson.equals(_id, resumeAfter))
+    if (place !== -1) return this.#next - this.#events.length + place + 1
+    throw new HistoryLost({
+      message: "the resume token was not found: its change is too long ago, or the server has started again since"
+    })
   }
 
   /** The changes from a place on, without end; a watcher that lags too far behind fails. */
@@ -71,7 +75,11 @@ export class ChangeLog {
         Effect.suspend(() => {
           const event = this.#events[sequence - (this.#next - this.#events.length)]
           return event === undefined
-            ? Effect.fail(new HistoryLost({ message: "the changes after the resume token are not kept any more" }))
+            ? Effect.fail(
+                new HistoryLost({
+                  message: "the changes that come next are not kept any more: the watcher lags too far behind"
+                })
+              )
             : Effect.succeed([event, sequence + 1] as const)
         })
       )
@@ -91,7 +99,7 @@ export class ChangeLog {
 }
 
 /** Which fields an update changed, by paths into documents; arrays count as a whole. */
-const difference = (before: Document, after: Document): Document => {
+export const difference = (before: Document, after: Document): Document => {
   const updatedFields: Document = {}
   const removedFields: Array<string> = []
   const walk = (a: Document, b: Document, prefix: string): void => {

@@ -99,14 +99,12 @@ const tableOf = ({ appId, collection, database, service }: Namespace): string =>
 
 export class Collections {
   readonly #journal: Journal.Journal["Service"]
-  readonly #life: string
   readonly #collections = new Map<string, Collection>()
   readonly #transactions = new Set<Batch>()
 
-  /** Reads back what is kept; `life` tells this one's resume tokens from those before. */
-  constructor(journal: Journal.Journal["Service"], life: string) {
+  /** Reads back what is kept. */
+  constructor(journal: Journal.Journal["Service"]) {
     this.#journal = journal
-    this.#life = life
     for (const table of journal.tables(prefix)) {
       const [appId, service, database, collection] = table.slice(prefix.length).split("/").map(decodeURIComponent)
       if (appId === undefined || service === undefined || database === undefined || collection === undefined) {
@@ -129,7 +127,7 @@ export class Collections {
       name: `${namespace.database}.${namespace.collection}`,
       table,
       data: new MemoryCollection(),
-      log: new ChangeLog({ db: namespace.database, coll: namespace.collection }, this.#life)
+      log: new ChangeLog({ db: namespace.database, coll: namespace.collection })
     }))
   }
 

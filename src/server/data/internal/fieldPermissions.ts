@@ -5,6 +5,7 @@ import * as Conditions from "./ruleConditions.ts"
 import { type Known, refuse, type Scope } from "./ruleOperands.ts"
 
 export interface Permission {
+  /** Where anything differs below, what holds for a value that has no fields. */
   readonly read: boolean
   readonly write: boolean
   /** What differs below, and what holds for all that is not named. */
@@ -119,35 +120,89 @@ export const resolver = (
   })
 }
 
+/** The permission of a field, from that of what it is in. */
+const below = (allowed: Permission, name: string): Permission =>
+  allowed.below === undefined ? allowed : (allowed.below.fields.get(name) ?? allowed.below.others)
+
+/** Whether all of a value may be read, whatever it is. */
+export const readsAll = ({ below, read }: Permission): boolean => below === undefined && read
+
+/** What may be read where two permissions have to allow it. Who may write is not asked of the second. */
+export const both = (allowed: Permission, mask: Permission): Permission => {
+  if (readsAll(mask)) return allowed
+  if (readsAll(allowed)) return mask
+  if (allowed.below === undefined || mask.below === undefined) return nothing
+  const names = [...allowed.below.fields.keys(), ...mask.below.fields.keys()]
+  return {
+    read: allowed.read && mask.read,
+    write: false,
+    below: {
+      fields: new Map(names.map((name) => [name, both(below(allowed, name), below(mask, name))])),
+      others: both(allowed.below.others, mask.below.others)
+    }
+  }
+}
+
 const shown = (value: unknown, allowed: Permission): unknown => {
   if (allowed.below === undefined) return allowed.read ? value : undefined
-  if (Array.isArray(value)) {
-    // what is no document in a list has no fields that could be told apart
-    return value.filter(Bson.isDocument).map((item) => shown(item, allowed))
-  }
-  return Bson.isDocument(value) ? strip(value, allowed) : undefined
+  if (Array.isArray(value)) return value.map((item) => shown(item, allowed)).filter((it) => it !== undefined)
+  if (Bson.isDocument(value)) return strip(value, allowed)
+  return allowed.read ? value : undefined
 }
 
 /** What of a document may be read. */
-export const strip = (document: Document, { below, read }: Permission): Document => {
-  if (below === undefined && read) return document
+export const strip = (document: Document, allowed: Permission): Document => {
+  if (readsAll(allowed)) return document
   const out: Document = {}
   for (const [name, value] of Object.entries(document)) {
-    const kept = shown(value, below?.fields.get(name) ?? below?.others ?? nothing)
+    const kept = shown(value, below(allowed, name))
     if (kept !== undefined) Bson.define(out, name, kept)
   }
   return out
 }
 
-/** The permission for a path; array positions are no names. */
-export const at = (allowed: Permission, path: string): Permission => {
-  let found = allowed
-  for (const name of path.split(".")) {
-    if (found.below === undefined) return found
-    if (!/^(\d+|\$.*)$/.test(name)) found = found.below.fields.get(name) ?? found.below.others
+const inside = (value: unknown, name: string): unknown =>
+  (Array.isArray(value) || Bson.isDocument(value)) && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined
+
+/**
+ * The permissions that a path of an update of a document may be under: all have to allow what is asked. Elements of lists
+ * are under that of their list, by number or by what begins with `$`. Behind such, a number may be either.
+ */
+const at = (allowed: Permission, path: string, document: Document): ReadonlyArray<Permission> => {
+  let found: ReadonlyArray<Permission> = [allowed]
+  let value: unknown = document
+  let isKnown = true
+  for (const name of path === "" ? [] : path.split(".")) {
+    if (name.startsWith("$")) {
+      isKnown = false
+      continue
+    }
+    const isNumber = /^\d+$/.test(name)
+    if (isNumber && isKnown && Array.isArray(value)) {
+      value = inside(value, name)
+      continue
+    }
+    const named = new Set(isNumber && !isKnown ? found : [])
+    for (const it of found) named.add(below(it, name))
+    found = [...named]
+    value = inside(value, name)
   }
   return found
 }
+
+/** Whether a change of a document may name a field. */
+export const writesAt = (allowed: Permission, path: string, document: Document): boolean =>
+  at(allowed, path, document).every(({ write }) => write)
+
+/** Whether all of a field is shown. All who see any of a document see its `_id`. */
+export const readsAt = (allowed: Permission, path: string, document: Document): boolean =>
+  /^_id(?:\.|$)/.test(path) || at(allowed, path, document).every(readsAll)
+
+/** Whether there is anything to see of what a field is in: if not, whether it can be set tells of what is hidden. */
+export const opensAt = (allowed: Permission, path: string, document: Document): boolean =>
+  at(allowed, path.slice(0, Math.max(0, path.lastIndexOf("."))), document).every(
+    (it) => it.below !== undefined || it.read
+  )
 
 /** Whether a value may be written as a whole. */
 const writes = (value: unknown, allowed: Permission): boolean => {

@@ -203,14 +203,12 @@ export class Statement {
     const id = before["_id"]
     if (Bson.key(before) === Bson.key(after)) return false
     const replaces = change._tag === "Replace" || Changes.isReplacement(change.update)
-    this.#batch.write(
-      this.#collection,
-      Bson.key(id),
-      after,
-      replaces
-        ? { operationType: "replace", id, document: after }
-        : { operationType: "update", id, document: after, before }
-    )
+    this.#batch.write(this.#collection, Bson.key(id), after, {
+      operationType: replaces ? "replace" : "update",
+      id,
+      document: after,
+      before
+    })
     return true
   }
 
@@ -316,9 +314,19 @@ export class Statement {
 /** Opens the changes of a collection that match. */
 export const watch = (
   { log }: Collection,
-  { filter, resumeAfter }: { readonly filter?: Document | undefined; readonly resumeAfter?: unknown }
+  {
+    before = false,
+    filter,
+    resumeAfter
+  }: { readonly filter?: Document | undefined; readonly resumeAfter?: unknown; readonly before?: boolean | undefined }
 ): Stream.Stream<Document, HistoryLost | Limits.TimeLimitExceeded | Limits.MatchFailed> => {
   const wanted = criteria(filter ?? {}, "a filter")
   const matches = Limits.boundedMatcher(wanted, Language.matcher(wanted))
-  return log.from(log.start(resumeAfter)).pipe(Stream.filterEffect(matches), Stream.map(own))
+  return log.from(log.start(resumeAfter)).pipe(
+    Stream.map(({ fullDocumentBeforeChange, ...event }) =>
+      before && fullDocumentBeforeChange !== undefined ? { ...event, fullDocumentBeforeChange } : event
+    ),
+    Stream.filterEffect(matches),
+    Stream.map(own)
+  )
 }

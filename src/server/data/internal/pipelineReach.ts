@@ -24,7 +24,7 @@ const harmless = new Set(
 
 const joins: Readonly<Record<string, string>> = { $lookup: "from", $graphLookup: "from", $unionWith: "coll" }
 
-/** The collection of a stage that is no harmless one; `undefined` where it names none. */
+/** The collection that a stage reaches; `undefined` where it names none. */
 const targetOf = (stage: string, value: unknown): Target | undefined => {
   if (stage === "$out" || stage === "$merge") return { stage, ...Output.placeOf(stage, value) }
   const option = joins[stage]
@@ -38,7 +38,7 @@ const innerOf = (stage: string, value: unknown): ReadonlyArray<unknown> => {
   return stage === "$facet" ? Object.values(value) : stage in joins ? [value["pipeline"]] : []
 }
 
-/** Throws for what is no stage at all, wherever it stands. */
+/** Walks a pipeline and those in it. Throws for an unknown stage, wherever it stands. */
 export const of = (pipeline: ReadonlyArray<unknown>): Reach => {
   const targets: Array<Target> = []
   const unlisted: Array<string> = []

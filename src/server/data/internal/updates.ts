@@ -193,8 +193,8 @@ const nonEmpty = (change: Readonly<Record<string, Document>>): Record<string, Do
  */
 export const check = (change: Changes.Change): void => {
   if (change._tag === "Replace" || Changes.isReplacement(change.update)) {
-    const document = change._tag === "Replace" ? change.document : change.update
-    const operator = Object.keys(document).find((field) => field.startsWith("$"))
+    const replacement = change._tag === "Replace" ? change.document : change.update
+    const operator = Object.keys(replacement).find((field) => field.startsWith("$"))
     if (operator === undefined) return
     throw new Error(`the replace operation document must not contain atomic operators: ${operator}`)
   }
