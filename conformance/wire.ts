@@ -90,6 +90,7 @@ export const fails = (
   const statuses = typeof status === "number" ? [status] : status
   assert.ok(statuses.includes(reply.status), `status ${reply.status} instead of ${statuses.join("/")}: ${reply.text}`)
   assert.equal(reply.json["error_code"], code, `code of ${reply.text}`)
+  assert.match(String(reply.json["link"]), /^http:\/\/[^/]+\/logs\?co_id=\w+$/, `link of ${reply.text}`)
   if (typeof text === "string") assert.equal(reply.json["error"], text)
   else assert.match(String(reply.json["error"]), text)
 }

@@ -53,6 +53,7 @@ layer(ShopServer, { excludeTestServices: true })("realm-web 2.0.1, unmodified", 
       const credentials = Realm.Credentials.emailPassword(account.email, "wrong one")
       const error = yield* refusal(() => app.logIn(credentials))
       assert.deepStrictEqual([error.statusCode, error.error, error.errorCode], [401, "unauthorized", "InvalidPassword"])
+      assert.match(error.link ?? "", new RegExp(`^${yield* NodeAppServicesServer.baseUrl}/logs\\?co_id=[0-9a-f]{24}$`))
     })
   )
 

@@ -187,7 +187,7 @@ const announceJson = (loaded: ReadonlyArray<Loaded>, baseUrl: string) =>
   })
 
 /** To standard error, which leaves the other to what was asked for. Who looks into the inbox makes no noise. */
-const showRequest = ({ app, call, method, millis, path, status, userId }: RequestLog.Entry) =>
+const showRequest = ({ app, call, logId, method, millis, path, status, userId }: RequestLog.Entry) =>
   method === "GET" && path.startsWith(`${prefix}/`)
     ? Effect.void
     : Console.error(
@@ -198,6 +198,8 @@ const showRequest = ({ app, call, method, millis, path, status, userId }: Reques
           printable(app === undefined ? path : path.replace(`${clientApi}/app/${app}/`, ".../")),
           ...(call === undefined ? [] : [printable(call)]),
           ...(app === undefined ? [] : [`app=${app}`]),
-          ...(userId === undefined ? [] : [`user=${userId}`])
+          ...(userId === undefined ? [] : [`user=${userId}`]),
+          // what the link of an error ends with
+          ...(logId === undefined ? [] : [`co_id=${logId}`])
         ].join(" ")
       )

@@ -16,6 +16,7 @@ import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiError from "effect/http-api/HttpApiError"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpBody from "effect/http/HttpBody"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
@@ -23,8 +24,11 @@ import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import { ErrorAnswer } from "../protocol/ErrorBody.ts"
 import type { ErrorCode } from "../protocol/ErrorCode.ts"
 import { Admin } from "./Admin.ts"
 import * as AdminHandlers from "./AdminHandlers.ts"
@@ -43,7 +47,9 @@ import * as FunctionCalls from "./functions/FunctionCalls.ts"
 import { FunctionRuntime } from "./functions/FunctionRuntime.ts"
 import * as OpenStreams from "./functions/OpenStreams.ts"
 import * as Handlers from "./Handlers.ts"
+import * as Ids from "./Ids.ts"
 import { Inbox } from "./Inbox.ts"
+import * as Location from "./Location.ts"
 import { JwtVerifier } from "./users/JwtVerifier.ts"
 import { Logins } from "./users/Logins.ts"
 import * as PasswordHasher from "./users/PasswordHasher.ts"
@@ -160,7 +166,10 @@ export const make = (
       const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
       const call = yield* Effect.provide(FunctionCalls.shortcut, services)
       return {
-        app: around((request) => call(request) ?? router, options.onRequest),
+        app: around((request) => call(request) ?? router, {
+          newId: Effect.provideContext(Ids.objectId, services),
+          onRequest: options.onRequest
+        }),
         services: Context.pick(Inbox, Admin, Database)(services),
         endStreams: Context.get(services, OpenStreams.OpenStreams).end
       }
@@ -214,11 +223,11 @@ const routes = ({ adminToken }: Options) =>
 
 const around = <E, R>(
   route: (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
-  onRequest: RequestLog.OnRequest | undefined
+  { newId, onRequest }: { readonly newId: Effect.Effect<string>; readonly onRequest: RequestLog.OnRequest | undefined }
 ) =>
   HttpServerRequest.HttpServerRequest.use((request) => {
     const answer = request.method === "OPTIONS" ? Effect.succeed(preflight(request)) : answerTo(request, route(request))
-    return onRequest === undefined ? answer : RequestLog.observed(request, onRequest)(answer)
+    return RequestLog.observed(request, newId, onRequest)(answer)
   })
 
 const answerTo = <E, R>(
@@ -227,10 +236,31 @@ const answerTo = <E, R>(
 ) =>
   answer.pipe(
     Effect.catchCause((cause) => failure(request, cause)),
+    Effect.flatMap((response) => (response.status < 400 ? Effect.succeed(response) : withLink(request, response))),
     Effect.map(withCors(request)),
     // for routes that read no body by themselves
     Effect.provideService(HttpIncomingMessage.MaxBodySize, Body.smallLimit)
   )
+
+const clientApi = "/api/client/"
+const decodeError = Schema.decodeUnknownOption(Schema.fromJsonString(ErrorAnswer))
+
+/** An error of the client API, with the place where its request stands in the log, which clients of every kind show. */
+const withLink = Effect.fnUntraced(function* (
+  request: HttpServerRequest.HttpServerRequest,
+  response: HttpServerResponse.HttpServerResponse
+) {
+  const { body: sent } = response
+  if (sent._tag !== "Uint8Array" || !request.url.startsWith(clientApi)) return response
+  const answer = Option.getOrUndefined(decodeError(new TextDecoder().decode(sent.body)))
+  const logId = yield* RequestLog.logId
+  return answer === undefined || logId === undefined
+    ? response
+    : HttpServerResponse.setBody(
+        response,
+        HttpBody.jsonUnsafe({ ...answer, link: `${Location.origin(request)}/logs?co_id=${logId}` })
+      )
+})
 
 const error = (status: number, text: string, code?: ErrorCode) =>
   HttpServerResponse.jsonUnsafe(body(text, code), { status })
@@ -251,6 +281,7 @@ const failure = <E>(request: HttpServerRequest.HttpServerRequest, cause: Cause.C
     : ["a request failed in a way nobody foresaw", "internal server error"]
   return Effect.logError(what, cause).pipe(
     Effect.annotateLogs({ method: request.method, path: request.url.split("?")[0] }),
+    RequestLog.annotated,
     Effect.as(error(500, text, "InternalServerError"))
   )
 }

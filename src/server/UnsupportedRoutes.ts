@@ -23,6 +23,10 @@ const features: ReadonlyArray<readonly [route: RegExp, feature: string]> = [
  * @since 0.1.0
  */
 export const explain = (path: string): string | undefined => {
+  if (path === "/logs") return logs
   const feature = features.find(([route]) => route.test(path))?.[1]
   return feature === undefined ? undefined : `${feature} not supported by this server`
 }
+
+/** Where the links in errors lead, which clients show as they are. */
+const logs = "there is no page of logs: the server's operator finds the request by its co_id in the request log"

@@ -91,11 +91,13 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
       const lines = talking.output.stderr.trim().split("\n")
       assert.strictEqual(lines.length, 5, talking.output.stderr)
       const user = /user=([0-9a-f]{24})$/.exec(lines[0])![1]
+      const id = (line: string | undefined, name: string) =>
+        new RegExp(` (${name}=[0-9a-f]{24})\\b`).exec(line ?? "")?.[1]
       const expected = [
         `200 POST .../auth/providers/anon-user/login app=shop-abcde user=${user}`,
         `200 POST .../functions/call sum app=shop-abcde user=${user}`,
-        `404 GET ${app}/caf%C3%A9`,
-        `404 POST .../functions/call no?user=1??[2J app=shop-abcde user=${/user=([0-9a-f]{24})$/.exec(lines[4])?.[1]}`
+        `404 GET ${app}/caf%C3%A9 ${id(lines[2], "co_id")}`,
+        `404 POST .../functions/call no?user=1??[2J app=shop-abcde ${id(lines[4], "user")} ${id(lines[4], "co_id")}`
       ]
       assert.deepStrictEqual(
         lines.toSpliced(3, 1).map((line) => line.replace(/ +\d+ ms/, "")),

@@ -82,8 +82,11 @@ describe("rate limits", () => {
       yield* register("known@b.c", "secret1")
       const seen = (
         email: string,
-        attempt: Effect.Effect<{ readonly status: number; readonly text: string }, unknown, never>
-      ) => Effect.map(attempt, ({ status, text }) => (status === 429 ? text.replaceAll(email, "") : "let through"))
+        attempt: Effect.Effect<{ readonly status: number; readonly body: unknown }, unknown, never>
+      ) =>
+        Effect.map(attempt, ({ body, status }) =>
+          status === 429 ? JSON.stringify(body).replaceAll(email, "") : "let through"
+        )
       const context = yield* Effect.context<Effect.Services<ReturnType<typeof ask>>>()
       const attempts = (email: string) =>
         Effect.forEach(times(12), () =>

@@ -19,6 +19,9 @@ const app = App.make({
 
 it.effect("tells about each request, once it is answered, and about nothing secret", () => {
   const entries: Array<Entry> = []
+  const links: Array<string | undefined> = []
+  const noted = <A extends { readonly link: string | undefined }, E, R>(request: Effect.Effect<A, E, R>) =>
+    Effect.tap(request, ({ link }) => Effect.sync(() => links.push(link)))
   return Effect.gen(function* () {
     yield* register("a@b.c", "correct horse")
     const { body } = yield* emailPassword("a@b.c", "correct horse")
@@ -27,8 +30,8 @@ it.effect("tells about each request, once it is answered, and about nothing secr
     yield* callFunction(access_token, "slow")
     yield* ask("GET", `${root}/auth/profile?baas_at=${access_token}`)
     yield* ask("POST", `${root}/auth/session`, { token: refresh_token })
-    yield* ask("GET", `${root}/auth/profile`)
-    yield* ask("GET", path("no-app", "location?secret=hush"))
+    yield* noted(ask("GET", `${root}/auth/profile`))
+    yield* noted(ask("GET", path("no-app", "location?secret=hush")))
     yield* ask("OPTIONS", path("my-app", "location"))
     const fiber = yield* Effect.forkChild(callFunction(access_token, "never"))
     yield* Deferred.await(asked)
@@ -39,12 +42,18 @@ it.effect("tells about each request, once it is answered, and about nothing secr
       body: { name: "find", service: "mongodb-atlas", arguments: [query] }
     })
     const streamed = Buffer.from('{"name":"no such","arguments":["hush"]}').toString("base64")
-    yield* ask("GET", `${path("my-app", "functions/call")}?baas_request=${streamed}&baas_at=${access_token}`)
+    yield* noted(ask("GET", `${path("my-app", "functions/call")}?baas_request=${streamed}&baas_at=${access_token}`))
     const nobody = { app: undefined, userId: undefined, call: undefined }
     const mine = { app: "my-app", userId, call: undefined }
     const call = path("my-app", "functions/call")
     const emails = path("my-app", "auth/providers/local-userpass")
-    assert.deepStrictEqual(entries, [
+    assert.deepStrictEqual(
+      entries.flatMap(({ logId }) => (logId === undefined ? [] : [`http://127.0.0.1:1234/logs?co_id=${logId}`])),
+      links
+    )
+    assert.strictEqual(new Set(links).size, 3)
+    const shown = entries.map(({ logId: _, ...entry }) => entry)
+    assert.deepStrictEqual(shown, [
       { method: "POST", path: `${emails}/register`, status: 201, millis: 0, ...mine, userId: undefined },
       { method: "POST", path: `${emails}/login`, status: 200, millis: 0, ...mine },
       { method: "POST", path: call, status: 200, millis: 250, ...mine, call: "slow" },

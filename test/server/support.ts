@@ -1,3 +1,4 @@
+import { assert } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import type { HttpMethod } from "effect/http"
@@ -11,6 +12,8 @@ interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly text: string
+  /** The link of an error, which its body is shown without. */
+  readonly link: string | undefined
   // what a test looks at is what it knows is there
   readonly body: Record<string, string>
 }
@@ -24,6 +27,7 @@ export interface Asked {
 
 export const root = "/api/client/v2.0"
 const base = "http://127.0.0.1:1234"
+const linkForm = /^http:\/\/[\w.:-]+\/logs\?co_id=[0-9a-f]{24}$/
 
 const parse = (text: string): Record<string, string> => {
   try {
@@ -44,7 +48,16 @@ export const ask = (method: HttpMethod.HttpMethod, path: string, { body, headers
     if (headers !== undefined) request = HttpClientRequest.setHeaders(request, headers)
     const response = yield* client.execute(request)
     const text = yield* response.text
-    const answer: Answer = { status: response.status, headers: response.headers, text, body: parse(text) }
+    const parsed = parse(text)
+    const { link, ...rest } = parsed ?? {}
+    if (response.status >= 400 && path.startsWith(root)) assert.match(link ?? "no link", linkForm, text)
+    const answer: Answer = {
+      status: response.status,
+      headers: response.headers,
+      text,
+      link,
+      body: link === undefined ? parsed : rest
+    }
     return answer
   })
 

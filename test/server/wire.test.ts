@@ -54,7 +54,11 @@ const send = (method: string, target: string, headers: Record<string, string> = 
     })
   )
 
-const json = ({ text }: Reply) => JSON.parse(text) as Record<string, string>
+/** The body of an answer; of an error, without the link that those of the client API have. */
+const json = ({ text }: Reply) => {
+  const { link: _, ...body } = JSON.parse(text) as Record<string, string>
+  return body
+}
 const isJson = ({ headers }: Reply) => assert.strictEqual(headers["content-type"], "application/json")
 const logIn = Effect.map(send("POST", loginPath("my-app", "anon-user")), json)
 
@@ -140,6 +144,36 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
         assert.match(json(reply)["error"], /^too many requests: try again in \d+ seconds$/)
         assert.match(String(reply.headers["retry-after"]), /^\d+$/)
         assert.match(String(reply.headers["access-control-expose-headers"]), /retry-after/)
+      })
+    )
+
+    it.effect("that is an error has a link below the base URL, another one for each request", () =>
+      Effect.gen(function* () {
+        const baseUrl = yield* NodeAppServicesServer.baseUrl
+        const linkOf = (reply: Reply) => (JSON.parse(reply.text) as Record<string, unknown>)["link"]
+        const { access_token } = yield* logIn
+        const bearer = { authorization: `Bearer ${access_token}`, origin: "https://shop.example" }
+        const replies = [
+          yield* send("GET", `${root}/auth/profile`),
+          yield* send("POST", path("my-app", "functions/call"), bearer, `{"name":"nope"}`),
+          yield* send("GET", path("my-app", "functions/call"), bearer),
+          yield* send("POST", `${root}/app/my-app//functions/call`, bearer, `{"name":"nope"}`),
+          yield* send("GET", path("none", "location")),
+          yield* send("POST", loginPath("my-app", "custom-function"), {}, `{"defect":true}`)
+        ]
+        const ids = replies.map((reply) => {
+          const [link, id] = String(linkOf(reply)).split("/logs?co_id=")
+          assert.strictEqual(link, baseUrl, reply.text)
+          assert.strictEqual(Number(reply.headers["content-length"]), Buffer.byteLength(reply.text))
+          return id ?? ""
+        })
+        for (const id of ids) assert.match(id, /^[0-9a-f]{24}$/)
+        assert.strictEqual(new Set(ids).size, replies.length)
+        const proxied = yield* send("GET", `${root}/auth/profile`, { "x-forwarded-proto": "https", host: "shop.test" })
+        assert.match(String(linkOf(proxied)), /^https:\/\/shop\.test\/logs\?co_id=/)
+        const page = yield* send("GET", `/logs?co_id=${ids[0]}`)
+        assert.deepStrictEqual([page.status, linkOf(page)], [404, undefined])
+        assert.match(json(page)["error"], /finds the request by its co_id in the request log/)
       })
     )
 

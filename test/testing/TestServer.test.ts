@@ -122,7 +122,15 @@ describe("the SDK against the embedded server, in process", () => {
           "FunctionFailed"
         ]
       )
-      assert.include((yield* failure(user.functions.explode())).message, "boom")
+      const exploded = yield* failure(user.functions.explode())
+      assert.include(exploded.message, "boom")
+      // the link leads to the request in the server's log
+      const [request] = (yield* (yield* TestServer.TestServer).requests).slice(-1)
+      assert.isDefined(request?.logId)
+      assert.strictEqual(
+        "link" in exploded.reason && exploded.reason.link,
+        `http://in-process.test/logs?co_id=${request?.logId}`
+      )
     }).pipe(Effect.provide(Live))
   )
 

@@ -17,6 +17,7 @@ import * as Digest from "../Digest.ts"
 import { type FunctionRequest, systemUser } from "../functions/FunctionContext.ts"
 import { FunctionRuntime } from "../functions/FunctionRuntime.ts"
 import * as Ids from "../Ids.ts"
+import * as RequestLog from "../RequestLog.ts"
 import { JwtVerifier } from "./JwtVerifier.ts"
 import { PasswordHasher } from "./PasswordHasher.ts"
 import { type Identity, State, type User } from "./State.ts"
@@ -146,12 +147,14 @@ const make = Effect.gen(function* () {
     const { token } = yield* decodeCustomToken(payload)
     const { data, id } = yield* jwt.verify(provider, app.id, token).pipe(
       // the log alone says why: clients expect the text `unauthorized`, and who forges tokens should not learn more
-      Effect.tapErrorTag("KeysUnavailable", ({ message, url }) =>
-        Effect.annotateLogs(Effect.logWarning(`custom-token: ${message}`), { app: app.id, ...(url && { url }) })
-      ),
-      Effect.tapErrorTag("JwtRejected", ({ message }) =>
-        Effect.annotateLogs(Effect.logInfo(`custom-token: a login was refused: ${message}`), { app: app.id })
-      ),
+      Effect.tapError((error) => {
+        const line =
+          error._tag === "KeysUnavailable"
+            ? Effect.logWarning(`custom-token: ${error.message}`)
+            : Effect.logInfo(`custom-token: a login was refused: ${error.message}`)
+        const url = error._tag === "KeysUnavailable" ? error.url : undefined
+        return RequestLog.annotated(Effect.annotateLogs(line, { app: app.id, ...(url !== undefined && { url }) }))
+      }),
       Effect.mapError(() => unauthorized)
     )
     return { identity: identityOf(hosted, "custom-token", id, data) }

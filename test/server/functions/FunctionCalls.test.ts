@@ -18,9 +18,10 @@ const apps = [
 ]
 
 const answerOf = (path: string, asked: Asked) =>
-  Effect.map(ask("POST", `${root}/app/${path}`, asked), ({ headers, status, text }) => ({
+  Effect.map(ask("POST", `${root}/app/${path}`, asked), ({ headers, link, status, text }) => ({
     status,
-    text,
+    // each request has a link of its own
+    text: link === undefined ? text : text.replace(link, "link"),
     type: headers["content-type"],
     origin: headers["access-control-allow-origin"]
   }))

@@ -11,7 +11,8 @@ const ask = (url: string, path: string, body: unknown, token = "") =>
       headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
       body: JSON.stringify(body)
     })
-    return { status: response.status, json: JSON.parse(await response.text()) as Record<string, string> }
+    const { link: _, ...json } = (await response.json()) as Record<string, string>
+    return { status: response.status, json }
   })
 
 it.effect("over a socket, a function without end keeps nobody else from being served", () =>

@@ -84,9 +84,9 @@ describe("session tokens", () => {
         "a strange domain": sign(header, { ...payload, baas_domain_id: "__proto__" }, "key")
       }
       for (const [how, token] of Object.entries(forged)) {
-        const { status, text } = yield* profile(token)
+        const { body: answer, status } = yield* profile(token)
         assert.strictEqual(status, 401, how)
-        assert.deepStrictEqual(JSON.parse(text), { error: "signature is invalid", error_code: "InvalidSession" }, how)
+        assert.deepStrictEqual<object>(answer, { error: "signature is invalid", error_code: "InvalidSession" }, how)
       }
       assert.strictEqual((yield* profile(access_token)).status, 200)
     }).pipe(withApps(app))

@@ -25,11 +25,16 @@ const logIn = (jwt: string) => ask("POST", loginPath("my-app", "custom-token"), 
 /** Why a login is refused, which the server's log says, without the token. Clients are told that it is, and no more. */
 const refusal = (jwt: string) => {
   const lines: Array<string> = []
-  const logger = Logger.make(({ message }) => void lines.push(String(message)))
+  const ids: Array<unknown> = []
+  const logger = Logger.make((options) => {
+    lines.push(String(options.message))
+    ids.push(Logger.formatStructured.log(options).annotations["logId"])
+  })
   return logIn(jwt).pipe(
     Effect.provideService(Logger.CurrentLoggers, new Set([logger])),
-    Effect.map(({ body, status }) => {
+    Effect.map(({ body, link, status }) => {
       assert.deepStrictEqual([status, body], [401, { error: "unauthorized", error_code: "AuthError" }])
+      assert.strictEqual(link?.split("co_id=")[1], ids[0])
       assert.strictEqual(lines.length, 1, lines.join("\n"))
       if (jwt.length > 8) assert.notInclude(lines[0], jwt)
       const [, reason = ""] = /^custom-token: (?:a login was refused: )?(.*)$/.exec(lines[0] ?? "") ?? []
