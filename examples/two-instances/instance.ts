@@ -20,7 +20,7 @@ const Routes = Layer.unwrap(
   Effect.gen(function* () {
     const auth = yield* AuthApi
     const user = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) =>
-      auth.user(headers["x-user"] ?? "")
+      auth.loggedInUser(headers["x-user"] ?? "")
     )
     const route = <R>(
       method: "GET" | "POST",

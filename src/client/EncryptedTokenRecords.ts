@@ -2,8 +2,12 @@
  * Encrypts what a token store keeps: a decorator for any `TokenRecords`.
  *
  * Records are sealed with AES-256-GCM under a random nonce, bound to the application and user they belong to: one that is
- * changed, or put in another's place, is set aside as damaged. The first key encrypts, all decrypt: to rotate, put a new
- * key in front; a record moves to it when it is next written.
+ * changed, or put in another's place, is set aside as damaged. One whose key is not among the keys, or is another one under
+ * the same id, stays where it is: what needs it fails with `StoreUnavailable` until the key is back.
+ *
+ * The first key encrypts, all decrypt. To rotate while several instances run: add the new key behind the current one
+ * everywhere, then move it to the front everywhere, and remove the old one when every record was written again. A record
+ * moves to the first key when it is next written.
  *
  * @example
  * ```ts
@@ -19,6 +23,7 @@
  * @since 0.1.0
  */
 import * as Aead from "effect/crypto/Aead"
+import * as Digest from "effect/crypto/Digest"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
@@ -30,7 +35,7 @@ import * as Result from "effect/Result"
 import { TokenRecords, TokenStoreError } from "./TokenRecords.ts"
 
 /**
- * A key and its name, which the records it encrypts carry.
+ * A key and its name, which the records it encrypts carry. A new key needs a name of its own.
  *
  * @category models
  * @since 0.1.0
@@ -67,47 +72,57 @@ const utf8 = {
  */
 export const layer = (options: Options): Layer.Layer<TokenRecords, TokenStoreError, TokenRecords> =>
   Layer.effect(TokenRecords, make(options)).pipe(
-    Layer.provide(Aead.layerWebCrypto.pipe(Layer.provideMerge(SecureRandom.layerWebCrypto)))
+    Layer.provide(
+      Layer.merge(Aead.layerWebCrypto, Digest.layerWebCrypto).pipe(Layer.provideMerge(SecureRandom.layerWebCrypto))
+    )
   )
 
 const make = Effect.fnUntraced(function* ({ allowUnencrypted = false, keys }: Options) {
   const inner = yield* TokenRecords
   const aead = yield* Aead.Aead
+  const digest = yield* Digest.Digest
   const random = yield* SecureRandom.SecureRandom
 
-  const imported = new Map<string, Aead.Key>()
-  for (const { id, key } of keys) {
-    const bytes = Base64.decode(Redacted.value(key))
-    if (Result.isFailure(bytes) || bytes.success.length !== 32) {
-      return yield* new TokenStoreError({ message: `encryption key "${id}" must be 32 bytes as base64` })
-    }
-    if (!/^[\w-]+$/.test(id) || imported.has(id)) {
-      return yield* new TokenStoreError({
-        message: `encryption key id "${id}" must be unique, of letters, digits, - and _`
-      })
-    }
-    imported.set(id, yield* Effect.mapError(Aead.key(Aead.aes256Gcm, bytes.success), failed))
+  const imported = yield* Effect.forEach(keys, ({ id, key }) => importKey(digest, id, key))
+  const [current] = imported
+  if (current === undefined || new Set(keys.map(({ id }) => id)).size < keys.length) {
+    return yield* new TokenStoreError({ message: "each encryption key must have an id of its own" })
   }
-  const [{ id: current }] = keys
 
   const seal = Effect.fnUntraced(function* (owner: Uint8Array, text: string) {
-    const key = imported.get(current)
-    if (key === undefined) return yield* unknownKey(current)
     const nonce = yield* random.randomBytes(nonceLength)
-    const sealed = yield* aead.encrypt(key, utf8.encode(text), { nonce, aad: owner })
-    return `sealed.${current}.${Base64Url.encode(nonce)}.${Base64Url.encode(sealed)}`
+    const sealed = yield* aead.encrypt(current.key, utf8.encode(text), { nonce, aad: owner })
+    return `sealed.${current.id}~${current.fingerprint}.${Base64Url.encode(nonce)}.${Base64Url.encode(sealed)}`
   })
+
+  /** The keys that may have encrypted a record: the one that it names by its fingerprint, or any where it has none. */
+  const keysOf = (id: string, fingerprint: string | undefined): ReadonlyArray<Imported> =>
+    imported
+      .filter((key) => fingerprint === undefined || key.fingerprint === fingerprint)
+      .toSorted((a, b) => Number(b.id === id) - Number(a.id === id))
 
   /** The text of a record; none when it was damaged. */
   const open = Effect.fnUntraced(function* (owner: Uint8Array, record: string) {
-    const [mark, id, nonce, sealed] = record.split(".")
-    if (mark !== "sealed") return allowUnencrypted ? Option.some(record) : Option.none()
-    const key = imported.get(id ?? "")
-    if (key === undefined) return yield* unknownKey(id ?? "")
-    const bytes = [Base64Url.decode(nonce ?? ""), Base64Url.decode(sealed ?? "")] as const
-    if (Result.isFailure(bytes[0]) || Result.isFailure(bytes[1])) return Option.none()
-    const opened = aead.decrypt(key, bytes[1].success, { nonce: bytes[0].success, aad: owner })
-    return Option.map(yield* Effect.option(opened), utf8.decode)
+    const [mark, name = "", ...rest] = record.split(".")
+    if (mark !== "sealed") {
+      if (allowUnencrypted) return Option.some({ text: record, outdated: true })
+      return record.startsWith("{") ? yield* unencrypted() : Option.none()
+    }
+    const [nonce, sealed] = rest.map((part) => Base64Url.decode(part))
+    const [id = "", fingerprint] = name.split("~")
+    const fitting = keysOf(id, fingerprint)
+    if (nonce === undefined || Result.isFailure(nonce) || sealed === undefined || Result.isFailure(sealed)) {
+      return Option.none()
+    }
+    for (const { key } of fitting) {
+      const opened = yield* Effect.option(aead.decrypt(key, sealed.success, { nonce: nonce.success, aad: owner }))
+      if (Option.isSome(opened)) {
+        return Option.some({ text: utf8.decode(opened.value), outdated: fingerprint !== current.fingerprint })
+      }
+    }
+    // with its key at hand it is damaged; without it, it waits for the key
+    if (fingerprint !== undefined && fitting.length > 0) return Option.none()
+    return yield* imported.some((key) => key.id === id) ? changedKey(id) : unknownKey(id)
   })
 
   return TokenRecords.of({
@@ -115,8 +130,9 @@ const make = Effect.fnUntraced(function* ({ allowUnencrypted = false, keys }: Op
     read: Effect.fnUntraced(function* (appId, id) {
       const record = yield* inner.read(appId, id)
       if (Option.isNone(record)) return record
-      const text = yield* open(ownerOf(appId, id), record.value.text)
-      return Option.some({ text: Option.getOrElse(text, () => ""), revision: record.value.revision })
+      const opened = yield* open(ownerOf(appId, id), record.value.text)
+      const { outdated, text } = Option.getOrElse(opened, () => ({ text: "", outdated: false }))
+      return Option.some({ text, outdated, revision: record.value.revision })
     }),
     replace: Effect.fnUntraced(function* (appId, id, revision, text, note) {
       const sealed = Option.isSome(text)
@@ -128,6 +144,41 @@ const make = Effect.fnUntraced(function* ({ allowUnencrypted = false, keys }: Op
 })
 
 const ownerOf = (appId: string, id: string): Uint8Array => utf8.encode(JSON.stringify([appId, id]))
+
+interface Imported {
+  readonly id: string
+  readonly key: Aead.Key
+  /** Tells keys apart that have one id after the other; it says nothing of the key. */
+  readonly fingerprint: string
+}
+
+const importKey = Effect.fnUntraced(function* (
+  digest: Digest.Digest["Service"],
+  id: string,
+  secret: Redacted.Redacted
+): Effect.fn.Return<Imported, TokenStoreError> {
+  const bytes = Base64.decode(Redacted.value(secret))
+  if (Result.isFailure(bytes) || bytes.success.length !== 32) {
+    return yield* new TokenStoreError({ message: `encryption key "${id}" must be 32 bytes as base64` })
+  }
+  if (!/^[\w-]+$/.test(id)) {
+    return yield* new TokenStoreError({ message: `encryption key id "${id}" must be of letters, digits, - and _` })
+  }
+  const key = yield* Effect.mapError(Aead.key(Aead.aes256Gcm, bytes.success), failed)
+  const labelled = utf8.encode(`effect-app-services token records ${Base64.encode(bytes.success)}`)
+  const hash = yield* digest.digest(Digest.sha256, labelled)
+  return { id, key, fingerprint: Base64Url.encode(hash.subarray(0, 9)) }
+})
+
+const unencrypted = () =>
+  new TokenStoreError({
+    message: "a record is not encrypted: set allowUnencrypted to read it, and to encrypt it when it is next written"
+  })
+
+const changedKey = (id: string) =>
+  new TokenStoreError({
+    message: `a record is encrypted with another key under the id "${id}": put that key back, behind the current one and under an id of its own`
+  })
 
 const unknownKey = (id: string) =>
   new TokenStoreError({

@@ -30,6 +30,8 @@ export { TokenStoreError } from "./TokenStoreError.ts"
 export interface TokenRecord {
   readonly text: string
   readonly revision: string
+  /** Whether it is to be written again though its text is the same: it is encrypted with an earlier key. */
+  readonly outdated?: boolean
 }
 
 /**

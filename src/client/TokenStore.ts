@@ -14,7 +14,7 @@ import type * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Schema from "effect/Schema"
 import type { AppTokens } from "./AppTokens.ts"
 import { StoredUser } from "./StoredUser.ts"
-import { TokenRecords } from "./TokenRecords.ts"
+import { type TokenRecord, TokenRecords, TokenStoreError } from "./TokenRecords.ts"
 
 export { Session, StoredUser } from "./StoredUser.ts"
 export type { AppTokens, SharedChange, SharedUsers } from "./AppTokens.ts"
@@ -90,6 +90,7 @@ const UserRecord = Schema.fromJsonString(
   Schema.Struct({ version: Schema.Literal(1), rank: Schema.Finite, user: StoredUser })
 )
 const decodeUser = Schema.decodeUnknownEffect(UserRecord)
+const decodeVersion = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ version: Schema.Int })))
 const encodeUser = Schema.encodeEffect(UserRecord)
 
 /** The id under which the device id is kept; no user has it. */
@@ -106,6 +107,12 @@ const overRecords = (records: TokenRecords["Service"], appId: string): AppTokens
     const decoded = yield* Effect.option(decodeUser(record.value.text))
     if (Option.isSome(decoded) && decoded.value.user.id === userId) {
       return Option.some({ ...decoded.value, revision: record.value.revision })
+    }
+    const version = decodeVersion(record.value.text)
+    if (Option.isSome(version) && version.value.version !== 1) {
+      return yield* new TokenStoreError({
+        message: `a record is of version ${version.value.version}, which this version of the package cannot read: update it`
+      })
     }
     yield* Effect.logWarning("a record of the token store cannot be read and was set aside", { appId, userId })
     yield* records.setAside(appId, userId, record.value.revision)
@@ -147,20 +154,24 @@ const overRecords = (records: TokenRecords["Service"], appId: string): AppTokens
         .toSorted((a, b) => b.rank - a.rank)
         .map(({ user }) => user.id)
     }),
-    deviceId: Effect.map(
-      records.read(appId, deviceRecord),
-      Option.map(({ text }) => text)
+    // a hint to the host: a login goes on without it
+    deviceId: records.read(appId, deviceRecord).pipe(
+      Effect.orElseSucceed(() => Option.none()),
+      Effect.map(Option.flatMap(({ text }: TokenRecord) => (text === "" ? Option.none() : Option.some(text))))
     ),
-    setDeviceId: Effect.fnUntraced(function* (deviceId) {
-      const present = yield* records.read(appId, deviceRecord)
-      if (Option.isSome(present) && present.value.text === deviceId) return
-      // another process may be quicker: one of the two ids is as good as the other
-      yield* records.replace(
-        appId,
-        deviceRecord,
-        Option.map(present, ({ revision }) => revision),
-        Option.some(deviceId)
-      )
-    })
+    setDeviceId: Effect.fnUntraced(
+      function* (deviceId) {
+        const present = yield* records.read(appId, deviceRecord)
+        if (Option.isSome(present) && present.value.text === deviceId && present.value.outdated !== true) return
+        // another process may be quicker: one of the two ids is as good as the other
+        yield* records.replace(
+          appId,
+          deviceRecord,
+          Option.map(present, ({ revision }) => revision),
+          Option.some(deviceId)
+        )
+      },
+      (effect) => Effect.ignore(effect)
+    )
   }
 }

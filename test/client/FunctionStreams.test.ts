@@ -43,6 +43,10 @@ describe("a streaming function", () => {
         name: "count",
         arguments: [{ $numberInt: "3" }]
       })
+      // the token travels in a header alone
+      const [, bearer = ""] = /^Bearer (eyJ.*)$/.exec(seen.at(-1)?.headers["authorization"] ?? "") ?? []
+      assert.isNotEmpty(bearer)
+      for (const { url } of seen) assert.notInclude(url, bearer)
     }).pipe(Effect.provide(sdk(layer)))
   })
 

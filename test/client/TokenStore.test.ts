@@ -9,7 +9,7 @@ import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { AppServices } from "effect-app-services"
-import { host } from "../support/scripted.ts"
+import { host, token } from "../support/scripted.ts"
 import { failure, logIn } from "../support/sdk.ts"
 
 const directory = () => mkdtempSync(join(tmpdir(), "sessions-"))
@@ -120,7 +120,6 @@ describe("damaged records", () => {
     ["half-written", (text) => text.slice(0, text.length / 2)],
     ["empty", () => ""],
     ["no JSON", () => "hello"],
-    ["of another version", (text) => text.replace('"version":1', '"version":99')],
     ["another user's", (text) => text.replace(/"id":"user-\d+"/, '"id":"somebody else"')],
     ["without tokens in its session", (text) => text.replace('"refreshToken"', '"something"')]
   ]
@@ -182,6 +181,20 @@ it.effect("a store that cannot be written says so, and the session in hand is no
   }).pipe(Effect.provide(app(TokenStore.layerKeyValueStore.pipe(Layer.provide(Full)))))
 })
 
+it.effect("a record of a later version is left for that version", () =>
+  Effect.gen(function* () {
+    const values = yield* KeyValueStore.KeyValueStore
+    const text = JSON.stringify({ version: 2, user: "of another shape" })
+    yield* values.set("app-services/my-app/users/u", text)
+    const error = yield* failure(AuthApi.use((auth) => auth.user("u"))).pipe(
+      Effect.provide(app(TokenStore.layerKeyValueStore))
+    )
+    assert.strictEqual(error.reason._tag, "StoreUnavailable")
+    assert.include(error.message, "version 2")
+    assert.strictEqual(yield* values.get("app-services/my-app/users/u"), text)
+  }).pipe(Effect.provide(KeyValues))
+)
+
 describe("encryption", () => {
   const records = TokenRecords.layerKeyValueStore
   const on = (options: EncryptedTokenRecords.Options) => app(encrypted(records, options))
@@ -197,13 +210,13 @@ describe("encryption", () => {
     Effect.gen(function* () {
       const user = yield* Effect.provide(logIn, on({ keys: [key("old", 1)] }), { local: true })
       const [before] = yield* texts
-      assert.match(before ?? "", /^sealed\.old\./)
+      assert.match(before ?? "", /^sealed\.old~[\w-]{12}\./)
       assert.notInclude(before, "accessToken")
       yield* Effect.gen(function* () {
         const found = yield* (yield* AuthApi).user(user.id)
         yield* found.refreshCustomData
       }).pipe(Effect.provide(on({ keys: [key("new", 2), key("old", 1)] }), { local: true }))
-      assert.match((yield* texts)[0] ?? "", /^sealed\.new\./)
+      assert.match((yield* texts)[0] ?? "", /^sealed\.new~/)
       const found = yield* Effect.provide(
         Effect.flatMap(AuthApi, (auth) => auth.user(user.id)),
         on({ keys: [key("new", 2)] }),
@@ -224,6 +237,98 @@ describe("encryption", () => {
       assert.strictEqual(error.reason._tag, "StoreUnavailable")
       assert.include(error.message, '"old"')
       assert.strictEqual((yield* texts).length, 1)
+    }).pipe(Effect.provide(KeyValues))
+  )
+
+  const isLost = (id: string) =>
+    Effect.gen(function* () {
+      const error = yield* failure(AuthApi.use((auth) => auth.user(id)))
+      assert.strictEqual(error.reason._tag, "StoreUnavailable")
+      assert.isTrue(error.retryable)
+      return error.message
+    })
+  const isFound = (id: string) =>
+    Effect.gen(function* () {
+      const user = yield* AuthApi.use((auth) => auth.loggedInUser(id))
+      assert.strictEqual(user.id, id)
+    })
+
+  it.effect("another key under the same id loses nothing: the user is unavailable until the key is back", () =>
+    Effect.gen(function* () {
+      const user = yield* Effect.provide(logIn, on({ keys: [key("2026-11", 1)] }), { local: true })
+      const before = yield* texts
+      const changed = on({ keys: [key("2026-11", 2)] })
+      const message = yield* Effect.provide(isLost(user.id), changed, { local: true })
+      assert.include(message, "under an id of its own")
+      yield* Effect.provide(failure(AuthApi.use((auth) => auth.allUsers)), changed, { local: true })
+      // nor does a login of that instance write over what it cannot read
+      const same = host((request) =>
+        request.path.endsWith("/login")
+          ? { body: { access_token: token(), refresh_token: token(), user_id: user.id } }
+          : undefined
+      )
+      const misconfigured = app(encrypted(records, { keys: [key("2026-11", 2)] }), same.layer)
+      const login = yield* Effect.provide(failure(logIn), misconfigured, { local: true })
+      assert.strictEqual(login.reason._tag, "StoreUnavailable")
+      assert.deepStrictEqual(yield* texts, before)
+      yield* Effect.provide(isFound(user.id), on({ keys: [key("2026-11", 1)] }), { local: true })
+      // whatever id the key has that is back
+      yield* Effect.provide(isFound(user.id), on({ keys: [key("2026-11", 2), key("2026-10", 1)] }), { local: true })
+    }).pipe(Effect.provide(KeyValues))
+  )
+
+  it.effect("the two steps of a rotation leave no instance without a key", () =>
+    Effect.gen(function* () {
+      const [a, b] = [key("a", 1), key("b", 2)]
+      const steps = [{ keys: [a] }, { keys: [a, b] }, { keys: [b, a] }, { keys: [b] }] as const
+      for (const [index, next] of steps.entries()) {
+        const present = steps[index - 1] ?? next
+        // while a step is rolled out, instances before and after it read what the others write
+        for (const [writer, reader] of [
+          [present, next],
+          [next, present]
+        ] as const) {
+          const user = yield* Effect.provide(logIn, on(writer), { local: true })
+          yield* Effect.provide(isFound(user.id), on(reader), { local: true })
+        }
+      }
+    }).pipe(Effect.provide(KeyValues))
+  )
+
+  it.effect("the device id moves to a new key too, and a login goes on without one that cannot be read", () =>
+    Effect.gen(function* () {
+      const [a, b, c] = [key("a", 1), key("b", 2), key("c", 3)]
+      const deviceIn = (options: EncryptedTokenRecords.Options) =>
+        Effect.flatMap(TokenStore, (store) => store.forApp("my-app").deviceId).pipe(
+          Effect.provide(encrypted(records, options), { local: true })
+        )
+      yield* Effect.provide(logIn, on({ keys: [a] }), { local: true })
+      assert.isTrue(Option.isNone(yield* deviceIn({ keys: [b] })))
+      yield* Effect.provide(logIn, on({ keys: [b, a] }), { local: true })
+      assert.isTrue(Option.isSome(yield* deviceIn({ keys: [b] })))
+      yield* Effect.provide(logIn, on({ keys: [c] }), { local: true })
+    }).pipe(Effect.provide(KeyValues))
+  )
+
+  it.effect("a record without a fingerprint of its key is read, and never set aside", () =>
+    Effect.gen(function* () {
+      const values = yield* KeyValueStore.KeyValueStore
+      const user = yield* Effect.provide(logIn, on({ keys: [key("k", 1)] }), { local: true })
+      const place = `app-services/my-app/users/${user.id}`
+      yield* values.set(place, ((yield* values.get(place)) ?? "").replace(/~[^.]*/, ""))
+      yield* Effect.provide(isFound(user.id), on({ keys: [key("k", 1)] }), { local: true })
+      yield* Effect.provide(isFound(user.id), on({ keys: [key("other", 2), key("renamed", 1)] }), { local: true })
+      yield* Effect.provide(isLost(user.id), on({ keys: [key("k", 2)] }), { local: true })
+      assert.isDefined(yield* values.get(place))
+    }).pipe(Effect.provide(KeyValues))
+  )
+
+  it.effect("a record that is not encrypted is left where it is where that is not allowed", () =>
+    Effect.gen(function* () {
+      const user = yield* Effect.provide(logIn, app(TokenStore.layerKeyValueStore), { local: true })
+      const message = yield* Effect.provide(isLost(user.id), on({ keys: [key("k", 1)] }), { local: true })
+      assert.include(message, "allowUnencrypted")
+      yield* Effect.provide(isFound(user.id), app(TokenStore.layerKeyValueStore), { local: true })
     }).pipe(Effect.provide(KeyValues))
   )
 
@@ -251,7 +356,7 @@ describe("encryption", () => {
         const found = yield* (yield* AuthApi).user(user.id)
         yield* found.refreshCustomData
       }).pipe(Effect.provide(on({ keys: [key("k", 1)], allowUnencrypted: true }), { local: true }))
-      assert.match((yield* texts)[0] ?? "", /^sealed\.k\./)
+      assert.match((yield* texts)[0] ?? "", /^sealed\.k~/)
     }).pipe(Effect.provide(KeyValues))
   )
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { AuthApi, Credentials } from "effect-app-services"
 import { type Answer, host, type Seen } from "../support/scripted.ts"
@@ -171,4 +171,18 @@ describe("a disabled user", () => {
       }).pipe(Effect.provide(sdk(layer)))
     }
   )
+
+  it.effect("is UserDisabled to a stream that ends with it", () => {
+    const data = JSON.stringify({ error: "user disabled", error_code: "UserDisabled" })
+    const { layer } = host((request) =>
+      isCall(request)
+        ? { body: `data: 1\n\nevent: error\ndata: ${data}\n\n`, headers: { "content-type": "text/event-stream" } }
+        : undefined
+    )
+    return Effect.gen(function* () {
+      const user = yield* named
+      const error = yield* failure(Stream.runDrain(user.callFunctionStreaming("ticks")))
+      assert.deepStrictEqual([error.reason._tag, error.code], ["UserDisabled", "UserDisabled"])
+    }).pipe(Effect.provide(sdk(layer)))
+  })
 })
