@@ -29,7 +29,8 @@ const open = async (baseUrl: string) => {
           : assert.fail("a change event is a document")
       })
     },
-    refused: (more: Json) => send(baseUrl, "GET", `${path}?baas_request=${query(more)}`, { token })
+    refused: (more: Json, parameters = "") =>
+      send(baseUrl, "GET", `${path}?baas_request=${query(more)}${parameters}`, { token })
   }
 }
 
@@ -93,6 +94,36 @@ export default [
         rest.map(({ documentKey }) => documentKey),
         [{ _id: int(2) }, { _id: int(3) }]
       )
+    },
+    "in the compact form that Stitch SDKs ask for": async ({ baseUrl }) => {
+      const { run, watch } = await open(baseUrl)
+      const events = await watch({ ids: [1], useCompactEvents: true }, 4, async () => {
+        const version = { spv: 1, id: "c73dd901", v: 3 }
+        await run("insertOne", { document: { _id: 1, a: 1, b: 1, __stitch_sync_version: version } })
+        await run("updateOne", { query: { _id: 1 }, update: { $set: { a: 2 }, $unset: { b: "" } } })
+        await run("findOneAndReplace", { filter: { _id: 1 }, update: { c: 3 } })
+        await run("deleteOne", { query: { _id: 1 } })
+      })
+      const keys = events.map((event) => Object.keys(event).toSorted().join())
+      assert.deepEqual(keys, ["dk,fd,ot,sdh,sdv", "dk,ot,sdh,sdv,ud", "dk,fd,ot,sdh", "dk,ot"])
+      assert.deepEqual(
+        events.map(({ ot }) => ot),
+        ["insert", "update", "replace", "delete"]
+      )
+      for (const { dk } of events) assert.deepEqual(dk, { _id: int(1) })
+      assert.deepEqual(events[1]?.["ud"], { updatedFields: { a: int(2) }, removedFields: ["b"] })
+      assert.match(JSON.stringify(events[2]?.["sdh"]), /^\{"\$numberLong":"-?\d+"\}$/)
+    },
+    "validates a stream without opening it, as Stitch's browser SDK asks": async ({ baseUrl }) => {
+      const { refused } = await open(baseUrl)
+      // the end of the answer is what it waits for
+      const valid = await refused({}, "&stitch_validate=true")
+      assert.deepEqual([valid.status, valid.text], [200, ""])
+      fails(await refused({ ids: "x" }, "&stitch_validate=true"), 400, "InvalidParameter", /./)
+      fails(await refused({ collection: "closed" }, "&stitch_validate=true"), [400, 403], "NoMatchingRuleFound", /./)
+      const unknown = `?stitch_request=${base64({ name: "nope", arguments: [] })}&stitch_validate=true`
+      const { access: token } = await logIn(baseUrl)
+      fails(await send(baseUrl, "GET", `${path}${unknown}`, { token }), 404, "FunctionNotFound", /./)
     },
     "ids and a filter at once, or what is neither, are refused": async ({ baseUrl }) => {
       const { refused } = await open(baseUrl)

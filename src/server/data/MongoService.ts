@@ -5,13 +5,14 @@
  */
 import { Long } from "bson"
 import * as Effect from "effect/Effect"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import type { ErrorCode } from "../../protocol/ErrorCode.ts"
 import { BadRequest, body, NotFound } from "../ApiErrors.ts"
 import type { App } from "../App.ts"
 import { type Database, DatabaseError, type Document, type Namespace } from "./Database.ts"
 import { isDocument } from "./internal/bson.ts"
 import * as Changes from "./internal/changes.ts"
+import { compact } from "./internal/compactEvents.ts"
 import * as RuledDatabase from "./RuledDatabase.ts"
 
 /** The most documents that one query answers with. */
@@ -303,7 +304,8 @@ export const call = Effect.fn("MongoService.call")(function* (
 })
 
 /**
- * Opens the changes of a collection, of the database of who calls.
+ * Opens the changes of a collection, of the database of who calls. With `useCompactEvents` they have the compact form of
+ * Stitch; a filter is one of the ordinary form in any case.
  *
  * @category operations
  * @since 0.1.0
@@ -323,12 +325,13 @@ export const watch = Effect.fn("MongoService.watch")(function* (
   const ids = yield* given.list("ids")
   const filter = yield* given.document("filter")
   if (ids !== undefined && filter !== undefined) return yield* invalid("'ids' and 'filter' cannot be given together")
-  if ((yield* given.flag("useCompactEvents")) === true) return yield* invalid("compact change events are not supported")
-  return yield* Effect.mapError(
+  const isCompact = (yield* given.flag("useCompactEvents")) === true
+  const events = yield* Effect.mapError(
     database.watch(namespace, {
       filter: ids === undefined ? filter : { "documentKey._id": { $in: ids } },
       resumeAfter: yield* given.document("resumeAfter")
     }),
     failed
   )
+  return isCompact ? Stream.map(events, compact) : events
 })

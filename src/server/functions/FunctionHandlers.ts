@@ -32,6 +32,8 @@ import { findApp } from "../Requests.ts"
 import { State } from "../users/State.ts"
 import type { AccessClaims } from "../users/Tokens.ts"
 
+const eventStream = "text/event-stream"
+
 /** The call that the query of a request for a stream holds, in any of the encodings that clients use. */
 const queriedCall = Effect.gen(function* () {
   const query = yield* HttpServerRequest.ParsedSearchParams
@@ -46,6 +48,14 @@ const queriedCall = Effect.gen(function* () {
   }
   return yield* callOf({ text, json: json.success })
 })
+
+/**
+ * Whether a request asks for no stream, but whether it would get one. Stitch's browser SDK sends one before it opens an
+ * `EventSource`, which tells nothing of a refusal, and waits for the end of the answer.
+ */
+const isValidation = Effect.map(HttpServerRequest.ParsedSearchParams, (query) => query["stitch_validate"] === "true")
+
+const valid = HttpServerResponse.text("", { contentType: eventStream })
 
 /** How often a stream says that it is still there, and asks whether it may be. */
 const interval = "25 seconds"
@@ -109,7 +119,7 @@ const answer = (
     Stream.catch((error) => Stream.succeed(failureOf(error)))
   )
   return HttpServerResponse.stream(Stream.encodeText(texts), {
-    contentType: "text/event-stream",
+    contentType: eventStream,
     headers: { "cache-control": "no-cache" }
   })
 }
@@ -139,14 +149,18 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
           const caller = callerOf(current, request)
           const user = `${hosted.app.id} ${caller.user.id}`
           const { name, sent, service } = yield* queriedCall
+          const onlyValidates = yield* isValidation
           yield* streams.room(user)
           const answerWith = (events: Events) =>
             answer(events, stillAllowed(state, hosted, current.claims), streams.counted(user))
           if (service === undefined) {
+            if (onlyValidates)
+              return yield* Effect.as(Effect.mapError(runtime.check(caller, name, sent), functionFailed), valid)
             return answerWith(yield* Effect.mapError(runtime.stream(caller, name, sent), functionFailed))
           }
           const args = yield* valuesOf(sent)
           const events = yield* MongoService.watch(runtime.databaseOf(caller), caller.app, service, name, args)
+          if (onlyValidates) return valid
           return answerWith(Stream.mapEffect(events, (event) => Effect.fromResult(Ejson.stringify(event))))
         })
       )

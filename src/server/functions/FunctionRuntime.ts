@@ -70,6 +70,8 @@ export class FunctionRuntime extends Context.Service<
       name: string,
       sent: Sent
     ) => Effect.Effect<Stream.Stream<string, FunctionError | Ejson.EjsonError>, FunctionError | Ejson.EjsonError>
+    /** Fails where `stream` would before it runs the function: there is none of that name, or the client may not call it. */
+    readonly check: (caller: Caller, name: string, sent: Sent) => Effect.Effect<void, FunctionError | Ejson.EjsonError>
     /** Runs a function on behalf of the server itself. */
     readonly run: (
       caller: Caller,
@@ -268,7 +270,9 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
     )
   })
 
-  return FunctionRuntime.of({ call, stream, run, databaseOf: access.databaseOfClient })
+  const check = (caller: Caller, name: string, sent: Sent) => Effect.asVoid(open(caller, name, sent))
+
+  return FunctionRuntime.of({ call, stream, check, run, databaseOf: access.databaseOfClient })
 })
 
 type SourceBody = Extract<AppFunction["body"], { readonly _tag: "Source" }>

@@ -8,6 +8,7 @@ import * as NodeAppServicesServer from "../../../src/node/NodeAppServicesServer.
 import { anonymous, ask, inProcess, loginPath, path, root } from "../support.ts"
 
 const running = new Set<symbol>()
+let calls = 0
 
 const app = App.make({
   id: "my-app",
@@ -28,7 +29,8 @@ const app = App.make({
         running.delete(id)
       }
     },
-    never: () => Effect.never
+    never: () => Effect.never,
+    counted: () => [++calls]
   }
 })
 
@@ -158,6 +160,43 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       // who goes away makes room, and what ran for it is stopped
       yield* eventually(() => running.size === 4)
       assert.strictEqual((yield* open(second, "silence")).status, 200)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("a request that only validates a stream is answered to its end, and runs nothing", () =>
+    Effect.gen(function* () {
+      yield* eventually(() => running.size === 0)
+      const [url, token] = [yield* NodeAppServicesServer.baseUrl, yield* logIn]
+      // as Stitch's browser SDK sends it; the answer's text is there when the answer has ended
+      const validate = (target: string, token: string | undefined) =>
+        Effect.promise(async () => {
+          const query = `&stitch_at=${token}&stitch_validate=true`
+          const response = await fetch(`${url}${target}${query}`, { headers: { origin: "https://shop.example" } })
+          assert.strictEqual(response.headers.get("access-control-allow-origin"), "https://shop.example")
+          return { status: response.status, text: await response.text() }
+        })
+      const before = calls
+      assert.deepStrictEqual(yield* validate(streamPath("counted"), token), { status: 200, text: "" })
+      const watch = { name: "watch", service: "mongodb-atlas", arguments: [{ database: "d", collection: "c" }] }
+      const watching = `${path("my-app", "functions/call")}?stitch_request=${encodeURIComponent(btoa(JSON.stringify(watch)))}`
+      assert.deepStrictEqual(yield* validate(watching, token), { status: 200, text: "" })
+      assert.strictEqual(calls, before)
+      const refusals = [
+        [yield* validate(streamPath("missing"), token), 404, "FunctionNotFound"],
+        [yield* validate(streamPath("counted"), "nonsense"), 401, "InvalidSession"]
+      ] as const
+      for (const [{ status, text }, expected, code] of refusals) {
+        assert.deepStrictEqual([status, (JSON.parse(text) as Record<string, string>)["error_code"]], [expected, code])
+      }
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* Effect.forEach([1, 2, 3], () => open(token, "silence"))
+          assert.strictEqual((yield* validate(streamPath("counted"), token)).status, 429)
+        })
+      )
+      yield* eventually(() => running.size === 0)
+      assert.strictEqual((yield* open(token, "counted")).status, 200)
+      assert.strictEqual(calls, before + 1)
     }).pipe(Effect.scoped)
   )
 
