@@ -275,10 +275,10 @@ const failure = <E>(request: HttpServerRequest.HttpServerRequest, cause: Cause.C
   if (HttpApiError.HttpApiSchemaError.is(problem) && isOfRequest(problem.kind)) {
     return Effect.succeed(error(400, `invalid ${problem.kind.toLowerCase()}`, "BadRequest"))
   }
-  // the log says why; whoever asks need not know of the server's disk
+  // the log says why; a client need not know of the server's disk
   const [what, text] = isJournalError(problem)
     ? ["a change could not be kept", "the server cannot keep changes at the moment: nothing was changed"]
-    : ["a request failed in a way nobody foresaw", "internal server error"]
+    : ["a request failed unexpectedly", "internal server error"]
   return Effect.logError(what, cause).pipe(
     Effect.annotateLogs({ method: request.method, path: request.url.split("?")[0] }),
     RequestLog.annotated,

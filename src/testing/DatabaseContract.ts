@@ -1,5 +1,5 @@
 /**
- * What every `Database` must do: a suite of tests for whoever puts another one behind the embedded server.
+ * What every `Database` must do: a suite of tests for those who put another one behind the embedded server.
  *
  * It needs no test framework of its own: give it the `it` or `test` function of yours. Nothing in it relies on the
  * embedded database: values are compared as BSON, whatever classes numbers come in, and the order of fields is free.

@@ -60,7 +60,7 @@ export interface Rule {
 }
 
 /**
- * Applies rules to an `HttpClient`. Each use of the layer counts requests anew.
+ * Applies rules to an `HttpClient`. Each use of the layer has a count of its own.
  *
  * @category layers
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What every `TokenStore` must do: a suite of tests for whoever writes one.
+ * What every `TokenStore` must do: a suite of tests for those who write one.
  *
  * It needs no test framework of its own: give it the `it` or `test` function of yours.
  *
@@ -103,7 +103,7 @@ const put = (tokens: AppTokens, user: StoredUser) => tokens.modify(user.id, () =
 
 const rules: Record<string, Check> = {
   "a user that was never stored is none": (tokens) =>
-    Effect.flatMap(tokens.get("nobody"), (found) => expectUser("get", found, Option.none())),
+    Effect.flatMap(tokens.get("unknown"), (found) => expectUser("get", found, Option.none())),
 
   "what was stored is found, field by field": Effect.fnUntraced(function* (tokens) {
     yield* put(tokens, user("a"))
@@ -125,7 +125,7 @@ const rules: Record<string, Check> = {
     yield* expectUser("get", yield* tokens.get("a"), Option.some(user("a", 2)))
   }),
 
-  "a change of nobody to nobody stores nothing": Effect.fnUntraced(function* (tokens) {
+  "a change of an unknown user to none stores nothing": Effect.fnUntraced(function* (tokens) {
     yield* tokens.modify("a", (present) => [undefined, present])
     yield* expectEqual("ids", yield* tokens.userIds, [])
   }),

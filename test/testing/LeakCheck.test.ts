@@ -71,7 +71,7 @@ describe("a careful program ends as it does", () => {
       const error = yield* Effect.flip(
         LeakCheck.run((canary) =>
           AuthApi.use((auth) =>
-            auth.logIn(Credentials.emailPassword({ email: "nobody@example.com", password: canary("password") }))
+            auth.logIn(Credentials.emailPassword({ email: "unknown@example.com", password: canary("password") }))
           ).pipe(Effect.provide(Server))
         )
       )

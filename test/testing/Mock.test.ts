@@ -24,7 +24,7 @@ const Shop = FunctionContract.make({
 })
 const total = (prices: ReadonlyArray<number>) => prices.reduce((sum, price) => sum + price, 0)
 
-/** What a user's backend does: it acts for whoever the request is from. */
+/** What a user's backend does: it acts for the user of the request. */
 const checkOut = Effect.fn("checkOut")(function* (userId: string, prices: ReadonlyArray<number>) {
   const auth = yield* AuthApi
   const user = yield* auth.user(userId)

@@ -103,7 +103,7 @@ describe("the SDK against the embedded server, in process", () => {
       assert.deepStrictEqual(
         yield* Effect.all([
           tag(auth.logIn(Credentials.emailPassword({ ...account, password: "wrong one" }))),
-          tag(auth.logIn(Credentials.emailPassword({ ...account, email: "nobody@example.com" }))),
+          tag(auth.logIn(Credentials.emailPassword({ ...account, email: "unknown@example.com" }))),
           tag(auth.logIn(Credentials.apiKey("no such key"))),
           tag(accounts.registerUser(account)),
           tag(accounts.registerUser({ email: "bob@example.com", password: "short" })),

@@ -86,7 +86,7 @@ describe("an account", () => {
     }).pipe(Effect.provide(Live))
   )
 
-  it.effect("an anonymous user becomes it by linking; somebody else cannot link it", () =>
+  it.effect("an anonymous user becomes it by linking; another user cannot link it", () =>
     Effect.gen(function* () {
       yield* confirmed
       const auth = yield* AuthApi

@@ -88,7 +88,7 @@ describe("seeded users", () => {
     }).pipe(Effect.provide(Server))
   )
 
-  it.effect("may be pending, until somebody opens the mail", () =>
+  it.effect("may be pending, until the mail is opened", () =>
     Effect.gen(function* () {
       const server = yield* TestServer.TestServer
       assert.strictEqual((yield* failure(logIn("bob@example.com"))).reason._tag, "InvalidCredentials")

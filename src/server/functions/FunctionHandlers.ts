@@ -84,7 +84,7 @@ class StreamRevoked extends Schema.TaggedError<StreamRevoked>("effect-app-servic
 
 /**
  * Fails once the session that a stream was opened in has ended, or its user is disabled or gone. An access token that
- * expires ends no stream: clients open one with the token they have, and none opens it anew by itself.
+ * expires ends no stream: clients open one with the token they have, and none opens it again by itself.
  */
 const stillAllowed = (
   state: State["Service"],
@@ -102,7 +102,7 @@ const stillAllowed = (
 
 type Events = Stream.Stream<string, FunctionError | Ejson.EjsonError | DatabaseError>
 
-/** The answer begins at once, with a comment, so that whoever waits for its headers knows that the stream is open. */
+/** The answer begins at once, with a comment, so that a client that waits for its headers knows that the stream is open. */
 const answer = (
   events: Events,
   allowed: Effect.Effect<void, StreamRevoked>,

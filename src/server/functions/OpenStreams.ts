@@ -84,7 +84,7 @@ const make = Effect.fnUntraced(function* (perUser: number, total: number) {
   })
 })
 
-/** Nobody knows when another stream ends: about when it will have been noticed that a client is gone. */
+/** When another stream ends is unknown: this is about when a client that is gone is noticed. */
 const retryAfter = 30
 
 const tooMany = (why: string) =>

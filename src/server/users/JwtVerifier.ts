@@ -17,7 +17,7 @@ import type { CustomToken } from "./CustomToken.ts"
 import * as jose from "./internal/jose.ts"
 
 /**
- * Why a token logs nobody in. Never holds the token, nor anything of it.
+ * Why a token is refused. Never holds the token, nor anything of it.
  *
  * @category errors
  * @since 0.1.0
@@ -75,7 +75,7 @@ const tokenLimit = 1_000_000
 const fieldLimit = 4096
 /** How long published keys are used: a key that its issuer withdrew is refused after that. */
 const keysLifetime = Duration.toMillis("10 minutes")
-/** A token may ask for new keys by a name that nobody knows, but no more often than this. */
+/** A token that names an unknown key makes the keys be fetched again, but no more often than this. */
 const refetchAfter = Duration.toMillis("30 seconds")
 const fetchTimeout = Duration.seconds(5)
 
@@ -119,7 +119,7 @@ const make = Effect.gen(function* () {
     return { verify, fetchedAt: yield* Clock.currentTimeMillis }
   })
 
-  /** An issuer's keys, fetched by one caller for all who wait; anew when the ones in hand did not do. */
+  /** An issuer's keys, fetched by one caller for all who wait; again when the ones in hand did not do. */
   const keySetOf = Effect.fnUntraced(function* (url: string, insufficient?: KeySet) {
     let issuer = issuers.get(url)
     if (issuer === undefined) issuers.set(url, (issuer = { lock: Semaphore.makeUnsafe(1), keySet: undefined }))

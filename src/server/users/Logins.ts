@@ -185,7 +185,7 @@ const make = Effect.gen(function* () {
       return { user, identity: proof.identity }
     }),
     link: Effect.fn("Logins.link")(function* (provider, attempt, user) {
-      if (provider === "anon-user") return yield* notLinkable("anonymous credentials are nobody's second identity")
+      if (provider === "anon-user") return yield* notLinkable("anonymous credentials cannot be added to a user")
       const { identity, ownerId = user.id } = yield* Effect.catchTag(
         check(provider, attempt),
         "Unauthorized",

@@ -196,7 +196,7 @@ describe("a custom token", () => {
     })
   )
 
-  it.effect("tells about its user, anew at each login", () =>
+  it.effect("tells about its user at each login", () =>
     Effect.gen(function* () {
       const claims = { ...good, email: "a@b.c", user: { name: "Ada", "a.b": [1] }, "x.y": true, count: 0 }
       const first = yield* logIn(hs256(claims))
@@ -285,7 +285,7 @@ describe("published keys", () => {
     }).pipe(published, withApps(app))
   })
 
-  it.effect("are asked for anew when a token names one that nobody knows, but not for every such token", () => {
+  it.effect("are fetched again when a token names an unknown one, but not for every such token", () => {
     const set = [jwk(stranger.publicKey, "old")]
     const { asked, published } = issuing(() => keys(...set))
     return Effect.gen(function* () {
@@ -343,7 +343,7 @@ describe("published keys", () => {
     }).pipe(published, withApps(app))
   })
 
-  it.effect("that cannot be had log nobody in, until they can", () => {
+  it.effect("that cannot be had refuse every login, until they can", () => {
     let answer: () => Response | Promise<Response> = () => new Response("no", { status: 503 })
     const { published } = issuing(() => answer())
     return Effect.gen(function* () {
@@ -380,7 +380,7 @@ describe("published keys", () => {
 })
 
 describe("the provider custom-token", () => {
-  it("is not made of what would log nobody in, and does not repeat a key", () => {
+  it("refuses keys that no token could be checked with, and does not repeat a key", () => {
     const small = generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey
     const curve = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey
     for (const [options, message] of [

@@ -152,7 +152,7 @@ describe("linking", () => {
           "anon-user",
           {},
           {
-            error: "invalid user link request: anonymous credentials are nobody's second identity",
+            error: "invalid user link request: anonymous credentials cannot be added to a user",
             error_code: "InvalidParameter"
           }
         ],
