@@ -24,6 +24,7 @@ const gates: Record<string, ReadonlyArray<string>> = {
   docs: ["node scripts/docs.ts"],
   conformance: ["node conformance/run.ts"],
   bench: ["BENCH_SHORT=1 node --expose-gc bench/run.ts"],
+  compilers: ["node scripts/compilers.ts"],
   package: ["node scripts/package.ts"]
 }
 

@@ -29,9 +29,9 @@ export interface AppTokens {
     change: (current: Option.Option<StoredUser>) => readonly [result: A, next: Option.Option<StoredUser>],
     options?: {
       /** Makes the user the most recent one. */
-      readonly promote?: boolean
+      readonly promote?: boolean | undefined
       /** What other processes that share the store are told of the change. */
-      readonly announce?: (result: A) => ReadonlyArray<UserEventPayload>
+      readonly announce?: ((result: A) => ReadonlyArray<UserEventPayload>) | undefined
     }
   ) => Effect.Effect<A, TokenStoreError>
   /** All users, most recent first. */
@@ -40,7 +40,7 @@ export interface AppTokens {
   readonly deviceId: Effect.Effect<Option.Option<string>, TokenStoreError>
   readonly setDeviceId: (deviceId: string) => Effect.Effect<void, TokenStoreError>
   /** Absent where one process has the store for itself. */
-  readonly shared?: SharedUsers
+  readonly shared?: SharedUsers | undefined
 }
 
 /**

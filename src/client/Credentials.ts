@@ -37,7 +37,7 @@ export interface Credentials {
   /** The secrets of the payload, by themselves. */
   readonly secrets: ReadonlyArray<Redacted.Redacted>
   /** Whether a logged-in anonymous user will do. */
-  readonly reuse?: boolean
+  readonly reuse?: boolean | undefined
 }
 
 /** @internal */
@@ -67,7 +67,7 @@ const make = (
  * @category constructors
  * @since 0.1.0
  */
-export const anonymous = (options: { readonly reuse?: boolean } = {}): Credentials => ({
+export const anonymous = (options: { readonly reuse?: boolean | undefined } = {}): Credentials => ({
   ...make("anon-user", {}),
   reuse: options.reuse ?? false
 })

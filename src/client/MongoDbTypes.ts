@@ -32,7 +32,8 @@ type Element<T> = T extends ReadonlyArray<infer E> ? E : never
 type Numeric = number | Long | Int32 | Double | Decimal128
 
 /**
- * What a filter may ask of a field.
+ * What a filter may ask of a field. An operator that is `undefined` is left out; where all of a field's are, the filter is
+ * refused with `InvalidArguments`, as it is for a field that is `undefined`.
  *
  * @category models
  * @since 0.1.0
@@ -40,31 +41,31 @@ type Numeric = number | Long | Int32 | Double | Decimal128
 export type Condition<T> = T | Element<T> | BSONRegExp | null | Operators<T>
 
 interface Operators<T> {
-  readonly $eq?: T | Element<T> | null
-  readonly $ne?: T | Element<T> | null
-  readonly $gt?: T | Element<T>
-  readonly $gte?: T | Element<T>
-  readonly $lt?: T | Element<T>
-  readonly $lte?: T | Element<T>
-  readonly $in?: ReadonlyArray<T | Element<T> | BSONRegExp | null>
-  readonly $nin?: ReadonlyArray<T | Element<T> | BSONRegExp | null>
-  readonly $exists?: boolean
-  readonly $type?: string | number | ReadonlyArray<string | number>
-  readonly $not?: Operators<T> | BSONRegExp
-  readonly $regex?: string | BSONRegExp
-  readonly $options?: string
-  readonly $mod?: readonly [divisor: number, remainder: number]
-  readonly $size?: number
-  readonly $all?: ReadonlyArray<unknown>
-  readonly $elemMatch?: PlainDocument
+  readonly $eq?: T | Element<T> | null | undefined
+  readonly $ne?: T | Element<T> | null | undefined
+  readonly $gt?: T | Element<T> | undefined
+  readonly $gte?: T | Element<T> | undefined
+  readonly $lt?: T | Element<T> | undefined
+  readonly $lte?: T | Element<T> | undefined
+  readonly $in?: ReadonlyArray<T | Element<T> | BSONRegExp | null> | undefined
+  readonly $nin?: ReadonlyArray<T | Element<T> | BSONRegExp | null> | undefined
+  readonly $exists?: boolean | undefined
+  readonly $type?: string | number | ReadonlyArray<string | number> | undefined
+  readonly $not?: Operators<T> | BSONRegExp | undefined
+  readonly $regex?: string | BSONRegExp | undefined
+  readonly $options?: string | undefined
+  readonly $mod?: readonly [divisor: number, remainder: number] | undefined
+  readonly $size?: number | undefined
+  readonly $all?: ReadonlyArray<unknown> | undefined
+  readonly $elemMatch?: PlainDocument | undefined
 }
 
 interface Combinations<I> {
-  readonly $and?: ReadonlyArray<Filter<I>>
-  readonly $or?: ReadonlyArray<Filter<I>>
-  readonly $nor?: ReadonlyArray<Filter<I>>
+  readonly $and?: ReadonlyArray<Filter<I>> | undefined
+  readonly $or?: ReadonlyArray<Filter<I>> | undefined
+  readonly $nor?: ReadonlyArray<Filter<I>> | undefined
   readonly $expr?: unknown
-  readonly $text?: PlainDocument
+  readonly $text?: PlainDocument | undefined
   /** Every document has one, whether or not a schema speaks of it. */
   readonly _id?: unknown
 }
@@ -88,28 +89,33 @@ type Items<I> = {
     | Element<Required<I>[Field]>
     | {
         readonly $each: ReadonlyArray<Element<Required<I>[Field]>>
-        readonly $position?: number
-        readonly $slice?: number
-        readonly $sort?: 1 | -1 | { readonly [field: string]: 1 | -1 }
+        readonly $position?: number | undefined
+        readonly $slice?: number | undefined
+        readonly $sort?: 1 | -1 | { readonly [field: string]: 1 | -1 } | undefined
       }
 } & Paths
 
 interface UpdateOperators<I> {
-  readonly $set?: Values<I>
-  readonly $setOnInsert?: Values<I>
-  readonly $unset?: Fields<I, unknown>
-  readonly $inc?: Fields<I, Numeric>
-  readonly $mul?: Fields<I, Numeric>
-  readonly $min?: Values<I>
-  readonly $max?: Values<I>
-  readonly $rename?: Fields<I, string>
-  readonly $currentDate?: Fields<I, true | { readonly $type: "date" | "timestamp" }>
-  readonly $push?: Items<I>
-  readonly $addToSet?: Items<I>
-  readonly $pull?: Fields<I, unknown>
-  readonly $pullAll?: Fields<I, ReadonlyArray<unknown>>
-  readonly $pop?: Fields<I, 1 | -1>
-  readonly $bit?: Fields<I, { readonly and?: number; readonly or?: number; readonly xor?: number }>
+  readonly $set?: Values<I> | undefined
+  readonly $setOnInsert?: Values<I> | undefined
+  readonly $unset?: Fields<I, unknown> | undefined
+  readonly $inc?: Fields<I, Numeric> | undefined
+  readonly $mul?: Fields<I, Numeric> | undefined
+  readonly $min?: Values<I> | undefined
+  readonly $max?: Values<I> | undefined
+  readonly $rename?: Fields<I, string> | undefined
+  readonly $currentDate?: Fields<I, true | { readonly $type: "date" | "timestamp" }> | undefined
+  readonly $push?: Items<I> | undefined
+  readonly $addToSet?: Items<I> | undefined
+  readonly $pull?: Fields<I, unknown> | undefined
+  readonly $pullAll?: Fields<I, ReadonlyArray<unknown>> | undefined
+  readonly $pop?: Fields<I, 1 | -1> | undefined
+  readonly $bit?:
+    | Fields<
+        I,
+        { readonly and?: number | undefined; readonly or?: number | undefined; readonly xor?: number | undefined }
+      >
+    | undefined
 }
 
 /**
@@ -126,7 +132,7 @@ export type Update<I> = UpdateOperators<I> | ReadonlyArray<PlainDocument>
  * @category models
  * @since 0.1.0
  */
-export type Sort<I> = { readonly [Field in keyof I | "_id" | `${string}.${string}`]?: 1 | -1 }
+export type Sort<I> = { readonly [Field in keyof I | "_id" | `${string}.${string}`]?: 1 | -1 | undefined }
 
 /**
  * @category options

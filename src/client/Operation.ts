@@ -16,5 +16,5 @@ export interface Operation {
   readonly name: string
   readonly kind: "general" | "login" | "link" | "session" | "function"
   /** The function, key or e-mail an error speaks of. */
-  readonly subject?: string
+  readonly subject?: string | undefined
 }

@@ -132,7 +132,7 @@ export class TokenRecords extends Context.Service<
     /** Moves the record that has `revision`, since it cannot be read, out of the way without losing it. */
     setAside(appId: string, id: string, revision: string): Effect.Effect<void, TokenStoreError>
     /** Absent where one process writes at a time. */
-    readonly shared?: SharedTokenRecords
+    readonly shared?: SharedTokenRecords | undefined
   }
 >()("effect-app-services/client/TokenRecords") {
   /**

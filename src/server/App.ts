@@ -48,12 +48,12 @@ export type Handler = (...args: ReadonlyArray<never>) => unknown
 export interface HandlerOptions {
   readonly handler: Handler
   /** Only other functions may call it. */
-  readonly private?: boolean
+  readonly private?: boolean | undefined
   /**
    * As whom it uses the database: as the `"system"` unless given, so that it reaches everything; or as the `"caller"`, so
    * that it reaches what its caller may.
    */
-  readonly runAs?: "system" | "caller"
+  readonly runAs?: "system" | "caller" | undefined
 }
 
 /** The services that Effects among a function's results need; of an untyped result nobody knows. */
@@ -86,18 +86,18 @@ type CheckedFunctions<Functions> = {
  * @since 0.1.0
  */
 export interface EmailPasswordOptions {
-  readonly autoConfirm?: boolean
+  readonly autoConfirm?: boolean | undefined
   /** Gets `{ token, tokenId, username }` and answers with `{ status: "success" | "pending" | "fail" }`. */
-  readonly confirmationFunction?: string | Handler
+  readonly confirmationFunction?: string | Handler | undefined
   /**
    * Gets `{ username, password, token, tokenId, currentPasswordValid }` and the caller's arguments, and answers with
    * `{ status: "success" | "pending" | "fail" }`.
    */
-  readonly resetFunction?: string | Handler
+  readonly resetFunction?: string | Handler | undefined
   /** The page that e-mails link to, with `token` and `tokenId` in the query. */
-  readonly emailConfirmationUrl?: string
-  readonly resetPasswordUrl?: string
-  readonly subjects?: { readonly confirmation?: string; readonly reset?: string }
+  readonly emailConfirmationUrl?: string | undefined
+  readonly resetPasswordUrl?: string | undefined
+  readonly subjects?: { readonly confirmation?: string | undefined; readonly reset?: string | undefined } | undefined
 }
 
 /**
@@ -107,14 +107,14 @@ export interface EmailPasswordOptions {
  * @since 0.1.0
  */
 export interface ProviderOptions {
-  readonly anonymous?: boolean
+  readonly anonymous?: boolean | undefined
   /** `true` confirms an e-mail address at registration. */
-  readonly emailPassword?: boolean | EmailPasswordOptions
-  readonly apiKey?: boolean
+  readonly emailPassword?: boolean | EmailPasswordOptions | undefined
+  readonly apiKey?: boolean | undefined
   /** A function, or the name of one: it gets the credentials and answers with the user's id, or `{ id, name }`. */
-  readonly customFunction?: string | Handler
+  readonly customFunction?: string | Handler | undefined
   /** Whose JSON Web Tokens are trusted. */
-  readonly customToken?: CustomToken.Options
+  readonly customToken?: CustomToken.Options | undefined
 }
 
 /**
@@ -124,7 +124,7 @@ export interface ProviderOptions {
  * @since 0.1.0
  */
 export interface CustomUserDataCollection {
-  readonly service?: string
+  readonly service?: string | undefined
   readonly database: string
   readonly collection: string
   readonly userIdField: string
@@ -147,27 +147,31 @@ export type CustomUserData = CustomUserDataCollection | ((user: FunctionUser) =>
 export interface Options<Functions> {
   /** The application's id, as clients name it. */
   readonly id: string
-  readonly providers?: ProviderOptions
-  readonly functions?: Functions
-  readonly customUserData?: CustomUserData
+  readonly providers?: ProviderOptions | undefined
+  readonly functions?: Functions | undefined
+  readonly customUserData?: CustomUserData | undefined
   /**
    * The data sources that clients may name. `"open"` lets every user read and write every document of one; `"closed"`
    * keeps it to functions that run as the system, as is any data source that is not listed.
    */
-  readonly mongodb?: Readonly<Record<string, "open" | "closed">>
+  readonly mongodb?: Readonly<Record<string, "open" | "closed">> | undefined
   /** Names of the push services that devices may register with. */
-  readonly push?: ReadonlyArray<string>
+  readonly push?: ReadonlyArray<string> | undefined
   /** Name of a function that gets each new user; when it fails the user is not created. */
-  readonly onUserCreation?: string
+  readonly onUserCreation?: string | undefined
   /** What functions read as values. A `Redacted` one is a secret. */
-  readonly values?: Readonly<Record<string, unknown>>
-  readonly environment?: { readonly tag?: string; readonly values?: Readonly<Record<string, unknown>> }
-  readonly tokens?: {
-    /** 30 minutes unless given. */
-    readonly accessTokenLifetime?: Duration.Input
-    /** 60 days unless given; an anonymous user's lasts 50 years in any case. */
-    readonly refreshTokenLifetime?: Duration.Input
-  }
+  readonly values?: Readonly<Record<string, unknown>> | undefined
+  readonly environment?:
+    | { readonly tag?: string | undefined; readonly values?: Readonly<Record<string, unknown>> | undefined }
+    | undefined
+  readonly tokens?:
+    | {
+        /** 30 minutes unless given. */
+        readonly accessTokenLifetime?: Duration.Input | undefined
+        /** 60 days unless given; an anonymous user's lasts 50 years in any case. */
+        readonly refreshTokenLifetime?: Duration.Input | undefined
+      }
+    | undefined
 }
 
 /**
@@ -305,7 +309,8 @@ export const defaults = {
  * @since 0.1.0
  */
 export const make = <const Functions extends Readonly<Record<string, Handler | HandlerOptions>> = {}>(
-  options: Options<Functions & CheckedFunctions<Functions>>
+  options: Options<Functions> &
+    (Functions extends CheckedFunctions<Functions> ? unknown : { readonly functions: CheckedFunctions<Functions> })
 ): App => {
   if (options.id === "") throw new Error("an application needs an id")
   const functions = new Map<string, AppFunction>()
@@ -388,7 +393,10 @@ const makeEmailPassword = (
   resetFunction: find("reset", resetFunction),
   emailConfirmationUrl,
   resetPasswordUrl,
-  subjects: { ...defaults.subjects, ...subjects }
+  subjects: {
+    confirmation: subjects?.confirmation ?? defaults.subjects.confirmation,
+    reset: subjects?.reset ?? defaults.subjects.reset
+  }
 })
 
 const fromHandler = (name: string, handler: Handler): AppFunction => ({

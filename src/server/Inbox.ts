@@ -40,7 +40,7 @@ export const Message = Schema.Struct({
   kind: Schema.Literals(["confirmation", "reset"]),
   subject: Schema.String,
   /** The configured page, with the token and its id in the query; absent where no page is configured. */
-  url: Schema.optionalKey(Secret),
+  url: Schema.optional(Secret),
   token: Secret,
   tokenId: Schema.String,
   at: Schema.DateTimeUtcFromString

@@ -86,7 +86,12 @@ export const standard: Settings = {
  * @category options
  * @since 0.1.0
  */
-export type Input = "standard" | "off" | { readonly [Kind in keyof Settings]?: Partial<Limits> | undefined }
+export type Input =
+  | "standard"
+  | "off"
+  | {
+      readonly [Kind in keyof Settings]?: { readonly [Of in keyof Limits]?: Limits[Of] | undefined } | undefined
+    }
 
 /**
  * Who tries what.
@@ -139,7 +144,10 @@ const loopbackFactor = 1000
 const make = Effect.fnUntraced(function* (input: Exclude<Input, "off">) {
   const limiter = yield* RateLimiter.RateLimiter
   const given = input === "standard" ? {} : input
-  const limitsOf = (kind: keyof Settings): Limits => ({ ...standard[kind], ...given[kind] })
+  const limitsOf = (kind: keyof Settings): Limits => ({
+    account: given[kind]?.account ?? standard[kind].account,
+    address: given[kind]?.address ?? standard[kind].address
+  })
   const settings: Settings = {
     logIn: limitsOf("logIn"),
     register: limitsOf("register"),

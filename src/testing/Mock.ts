@@ -85,11 +85,14 @@ const missing = (message: string): unknown => {
   return self
 }
 
-const filled = <S extends object>(given: Partial<S>, messageOf: (member: string) => string): S =>
+/** Some members of a service; one that is `undefined` is not given. */
+type Members<S> = { readonly [Member in keyof S]?: S[Member] | undefined }
+
+const filled = <S extends object>(given: Members<S>, messageOf: (member: string) => string): S =>
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is not given is filled in
   new Proxy(given as S, {
     get: (target, key, receiver): unknown =>
-      key in target || typeof key === "symbol" || notMembers.has(key)
+      Reflect.get(target, key) !== undefined || typeof key === "symbol" || notMembers.has(key)
         ? Reflect.get(target, key, receiver)
         : missing(messageOf(key))
   })
@@ -110,7 +113,7 @@ const filled = <S extends object>(given: Partial<S>, messageOf: (member: string)
  * @category layers
  * @since 0.1.0
  */
-export const service = <I, S extends object>(key: Context.Key<I, S>, members: NoInfer<Partial<S>>): Layer.Layer<I> => {
+export const service = <I, S extends object>(key: Context.Key<I, S>, members: NoInfer<Members<S>>): Layer.Layer<I> => {
   const name = key.key.slice(key.key.lastIndexOf("/") + 1)
   return Layer.succeed(
     key,
@@ -127,7 +130,7 @@ export const service = <I, S extends object>(key: Context.Key<I, S>, members: No
  * @category models
  * @since 0.1.0
  */
-export interface UserMembers extends Partial<Omit<SdkUser, "id">> {
+export interface UserMembers extends Members<Omit<SdkUser, "id">> {
   readonly id: string
 }
 
@@ -151,7 +154,7 @@ export const user = (members: UserMembers): SdkUser => {
         }
   const id = UserId.make(members.id)
   return filled<SdkUser>(
-    { ...derived, ...members, id },
+    { ...derived, ...Object.fromEntries(Object.entries(members).filter(([, member]) => member !== undefined)), id },
     (member) => `User.${member} of "${id}" was used, and is not mocked: add "${member}" to Mock.user({ id, ... })`
   )
 }

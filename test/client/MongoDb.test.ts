@@ -197,8 +197,10 @@ describe("a MongoDB operation", () => {
     return Effect.gen(function* () {
       const plain = (yield* logIn).mongoClient("s").db("d").collection("c")
       const sent = seen.length
-      const error = yield* failure(plain.deleteMany({ owner: undefined }))
-      assert.strictEqual(error.reason._tag, "InvalidArguments")
+      for (const filter of [{ owner: undefined }, { owner: { $lt: undefined, $gt: undefined } }]) {
+        const error = yield* failure(plain.deleteMany(filter))
+        assert.strictEqual(error.reason._tag, "InvalidArguments")
+      }
       assert.strictEqual(seen.length, sent)
     }).pipe(Effect.provide(sdk(layer)))
   })

@@ -204,6 +204,17 @@ describe("the limits of an address", () => {
     }).pipe(Effect.provide(RateLimits.layer()))
   )
 
+  it.effect("are the standard ones where a setting is undefined", () =>
+    Effect.gen(function* () {
+      const { limit } = yield* RateLimits
+      const fail = limit({ kind: "token", appId: "my-app", request: request(undefined), account: "a" })(
+        Effect.fail("no")
+      )
+      for (const _ of times(10)) assert.strictEqual(yield* Effect.flip(fail), "no")
+      assert.strictEqual(Reflect.get(Object(yield* Effect.flip(fail)), "_tag"), "TooManyRequests")
+    }).pipe(Effect.provide(Layer.fresh(RateLimits.layer({ token: { account: undefined }, logIn: undefined }))))
+  )
+
   it.effect("are kept for so many addresses only", () =>
     Effect.gen(function* () {
       const { limit } = yield* RateLimits

@@ -333,4 +333,17 @@ describe("Mock.user", () => {
       assert.include(yield* message(ada.linkCredentials(Credentials.apiKey("k"))), "User.linkCredentials")
     })
   )
+
+  it.effect("what is undefined is not stated", () =>
+    Effect.gen(function* () {
+      const ada = Mock.user({
+        id: "ada",
+        callFunction: () => Effect.succeed(42),
+        functions: undefined,
+        logOut: undefined
+      })
+      assert.strictEqual(yield* ada.functions.total([1]), 42)
+      assert.include(yield* message(ada.logOut), "User.logOut")
+    })
+  )
 })

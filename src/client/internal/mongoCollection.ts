@@ -293,8 +293,15 @@ export class Collection<A, I> implements MongoCollection<A, I> {
 /** A field of a filter that would not be sent, so that the filter matched documents it was not meant for. */
 const fieldWithoutValue = (filter: unknown): string | undefined =>
   typeof filter === "object" && filter !== null
-    ? Object.entries(filter).find(([, value]) => value === undefined)?.[0]
+    ? Object.entries(filter).find(([, value]) => value === undefined || isWithoutOperators(value))?.[0]
     : undefined
+
+/** A condition whose operators are all `undefined`, and so not sent: what is left of it is the empty document. */
+const isWithoutOperators = (condition: unknown): boolean => {
+  if (typeof condition !== "object" || condition === null) return false
+  const operators = Object.entries(condition)
+  return operators.length > 0 && operators.every(([name, value]) => name.startsWith("$") && value === undefined)
+}
 
 const decodeChange = Schema.decodeUnknownEffect(Change)
 

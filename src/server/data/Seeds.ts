@@ -34,7 +34,8 @@ export const plant = Effect.fnUntraced(function* (
     const source = app.customUserData
     const service = typeof source === "object" ? (source.service ?? defaultService) : defaultService
     if (typeof source === "object") {
-      yield* database.index({ appId: app.id, service, ...source }, source.userIdField)
+      const { collection, database: name, userIdField } = source
+      yield* database.index({ appId: app.id, service, database: name, collection }, userIdField)
     }
     if (app.data.length === 0) continue
     const seeds = yield* attempt(() => new Table(journal, { name: `seeds/${app.id}`, schema: Seed, key: keyOf }))

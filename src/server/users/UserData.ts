@@ -101,7 +101,12 @@ export const customData = Effect.fnUntraced(function* <E>(
         )
       : yield* findDocument(
           database,
-          { appId: app.id, service: source.service ?? defaultService, ...source },
+          {
+            appId: app.id,
+            service: source.service ?? defaultService,
+            database: source.database,
+            collection: source.collection
+          },
           source.userIdField,
           user.id
         )

@@ -110,7 +110,7 @@ describe("confirmation by e-mail", () => {
       const { subject, token, tokenId, url } = yield* lastMail
       assert.deepStrictEqual([subject, url], ["Welcome", undefined])
       assert.strictEqual((yield* post("confirm", { token, tokenId })).status, 204)
-    }).pipe(withApps(appWith({ autoConfirm: false, subjects: { confirmation: "Welcome" } })))
+    }).pipe(withApps(appWith({ autoConfirm: false, subjects: { confirmation: "Welcome", reset: undefined } })))
   )
 
   it.effect("of one application is no confirmation in another", () =>

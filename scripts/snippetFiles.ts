@@ -1,0 +1,34 @@
+/** The snippets that a reader might copy, as files: the `ts` blocks of a page in one, the examples of docstrings one by one. */
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { basename, join, resolve } from "node:path"
+
+const root = resolve(import.meta.dirname, "..")
+const read = (file: string) => readFileSync(join(root, file), "utf8")
+
+/** The blocks of a text, without what stands in front of each line of a comment or a list. */
+const blocks = (text: string, prefix: RegExp): ReadonlyArray<string> =>
+  [...text.matchAll(/^[ *]*```ts\n([^]*?)\n[ *]*```$/gm)].map(([, block = ""]) =>
+    block
+      .split("\n")
+      .map((line) => line.replace(prefix, ""))
+      .join("\n")
+  )
+
+/** Writes them into a folder of their own; yields how many there are. */
+export const writeSnippets = (folder: string): { readonly pages: number; readonly examples: number } => {
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder)
+  const write = (name: string, code: string) => writeFileSync(join(folder, `${name}.ts`), `${code}\nexport {}\n`)
+  let pages = 0
+  for (const file of ["README.md", "CONTRIBUTING.md", ...globSync("docs/**/*.md", { cwd: root })].toSorted()) {
+    const found = blocks(read(file), /^ {2}(?=\S|$)/)
+    if (found.length === 0) continue
+    pages += found.length
+    write(basename(file, ".md"), found.join("\n"))
+  }
+  let examples = 0
+  for (const file of globSync("src/**/*.ts", { cwd: root }).toSorted()) {
+    for (const code of blocks(read(file), /^ *\* ?/)) write(`${basename(file, ".ts")}-${++examples}`, code)
+  }
+  return { pages, examples }
+}

@@ -1,0 +1,69 @@
+/** An empty folder of somebody who has nothing of this project, and what is done there. */
+import { spawnSync } from "node:child_process"
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+
+export const root = resolve(import.meta.dirname, "..")
+
+export const manifest: {
+  readonly name: string
+  readonly version: string
+  readonly devDependencies: Readonly<Record<string, string>>
+} = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+
+/** A package in the version that the project itself uses. */
+export const asHere = (...names: ReadonlyArray<string>) =>
+  names.map((name) => `${name}@${manifest.devDependencies[name]}`)
+
+export const check = (condition: boolean, message: string): void => {
+  if (!condition) throw new Error(message)
+}
+
+// npm tells its scripts about the project it runs in: the folder is none of it
+export const env = Object.fromEntries(
+  Object.entries(process.env).filter(([key]) => !/^npm_(package|lifecycle|config_local_prefix)/.test(key))
+)
+
+/** Runs a command; what it prints, or an error with all of it. */
+export const run = (command: string, args: ReadonlyArray<string>, cwd: string): string => {
+  const { error, status, stderr, stdout } = spawnSync(command, args, { cwd, env, encoding: "utf8" })
+  check(status === 0, `${error ?? ""}${[command, ...args].join(" ")}\n${stdout}${stderr}`)
+  return stdout.trim()
+}
+
+/** A folder that is removed afterwards, with the packed package in it. */
+export const withTarball = async (
+  use: (folder: string, packed: { readonly tarball: string; readonly bytes: number }) => Promise<void>
+): Promise<void> => {
+  const folder = mkdtempSync(join(tmpdir(), `${manifest.name}-`))
+  try {
+    const pack = ["pack", "--json", "--ignore-scripts", "--pack-destination", folder]
+    const [{ filename, size }] = JSON.parse(run("npm", pack, root))
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }))
+    await use(folder, { tarball: join(folder, filename), bytes: size })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+export const npmIn =
+  (folder: string) =>
+  (...args: ReadonlyArray<string>) =>
+    run("npm", [...args, "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"], folder)
+
+/** All modules, built: those that can be imported by their path, and those that cannot. */
+export const modules = () => {
+  const built = globSync("**/*.js", { cwd: join(root, "dist") }).map((file) => file.slice(0, -3))
+  const hidden = built.filter((path) => /^cli\/|^bin$|\/internal\//.test(path))
+  return {
+    hidden,
+    visible: built
+      .filter((path) => path.includes("/") && !hidden.includes(path))
+      .map((path) => `${manifest.name}/${path}`)
+  }
+}
+
+/** A file that has everything of some modules. */
+export const everythingOf = (paths: ReadonlyArray<string>): string =>
+  paths.map((path, index) => `export * as m${index} from "${path}"\n`).join("")
