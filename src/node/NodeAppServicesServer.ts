@@ -15,7 +15,7 @@
  * @since 0.1.0
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import * as NodeStream from "@effect/platform-node/NodeStream"
+import * as ByteSize from "effect/ByteSize"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
@@ -97,16 +97,45 @@ export const layer = (
     })
   )
 
-/** Without the two fibers of a body that may be read several times. */
+/**
+ * Reads the events of the request itself: without the two fibers of a body that may be read several times, and without
+ * waiting for the stream to close, which costs a sixth of a call.
+ */
 const readBytes: Body.Read = (request, limit) => {
   const { source } = request
-  return source instanceof IncomingMessage && source.headers.expect === undefined
-    ? NodeStream.toArrayBuffer(() => source, {
-        maxBytes: limit,
-        destroyOnOverflow: false,
-        onError: (cause) => (cause instanceof NodeStream.MaxBytesError ? "TooLarge" : "Unreadable")
-      })
-    : Body.read(request, limit)
+  if (!(source instanceof IncomingMessage) || source.headers.expect !== undefined) return Body.read(request, limit)
+  const largest = ByteSize.toNumberUnsafe(limit)
+  return Effect.callback((resume) => {
+    if (source.destroyed) return resume(Effect.fail("Unreadable"))
+    const chunks: Array<Buffer> = []
+    let size = 0
+    const onData = (chunk: Buffer) => {
+      chunks.push(chunk)
+      size += chunk.length
+      if (size <= largest) return
+      stop()
+      // the rest is read and dropped, so that the client gets its answer
+      source.resume()
+      resume(Effect.fail("TooLarge"))
+    }
+    const onEnd = () => {
+      stop()
+      const [first = Buffer.alloc(0)] = chunks
+      resume(Effect.succeed(chunks.length === 1 ? first : Buffer.concat(chunks, size)))
+    }
+    const onBroken = () => {
+      stop()
+      resume(Effect.fail("Unreadable"))
+    }
+    const stop = () => {
+      source.off("data", onData).off("end", onEnd).off("error", onBroken).off("close", onBroken)
+    }
+    source.on("data", onData).on("end", onEnd).on("error", onBroken).on("close", onBroken)
+    return Effect.sync(() => {
+      stop()
+      source.destroy()
+    })
+  })
 }
 
 interface Refusal {
