@@ -36,13 +36,13 @@ writeLicenses("dist/bin.js", bundle)
 
 /**
  * Modules around a package that only the server needs: the package goes into them, so that nobody has to install it. And
- * the thread that functions run in, with all it needs: it starts quicker, and the command's users have no package at all.
+ * the program of the process that functions run in, with all it needs: it starts quicker, and the command's users have no package at all.
  */
 for (const [module, platform] of [
   // with the condition "node", mingo would give its CommonJS modules: three times the size
   ["server/users/internal/jose", "neutral"],
   ["server/data/internal/mingo", "neutral"],
-  ["server/functions/internal/worker", "node"]
+  ["server/functions/internal/program", "node"]
 ] as const) {
   const file = `dist/${module}.js`
   const bundle = await build({

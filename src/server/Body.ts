@@ -14,6 +14,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Ejson from "../protocol/internal/ejson.ts"
+import * as JsonSize from "../protocol/internal/jsonSize.ts"
 import { BadRequest, body, TooLarge } from "./ApiErrors.ts"
 
 /**
@@ -34,15 +35,6 @@ export const limit: ByteSize.ByteSize = ByteSize.mebibytes(18)
 export const smallLimit: ByteSize.ByteSize = ByteSize.mebibytes(2)
 
 /**
- * The most values that a body may hold: two million, each field, element, document and array being one, since reading and
- * keeping them takes time and memory by their number. So many ordinary ones are larger than {@link limit}.
- *
- * @category constants
- * @since 0.1.0
- */
-export const mostValues = 2_000_000
-
-/**
  * Reads the bytes of a request, so many at most.
  *
  * @category models
@@ -51,7 +43,7 @@ export const mostValues = 2_000_000
 export type Read = (
   request: HttpServerRequest.HttpServerRequest,
   limit: ByteSize.ByteSize
-) => Effect.Effect<ArrayBuffer, "TooLarge" | "Unreadable">
+) => Effect.Effect<ArrayBuffer | Uint8Array, "TooLarge" | "Unreadable">
 
 /**
  * Reads the bytes of any request.
@@ -105,7 +97,10 @@ const tooLarge = (limit: ByteSize.ByteSize) =>
   )
 
 const tooMany = new TooLarge(
-  body(`the request body holds more than ${mostValues} values: send them in several requests`, "ReadSizeLimitExceeded")
+  body(
+    `the request body holds more than ${JsonSize.mostValues} values: send them in several requests`,
+    "ReadSizeLimitExceeded"
+  )
 )
 const unreadable = badRequest("the request body could not be read")
 const notObject = badRequest("the request body must be a JSON object")
@@ -132,7 +127,7 @@ const textOf = Effect.fnUntraced(function* (
   return text === undefined ? yield* invalid("it is not UTF-8") : text
 })
 
-const decodeText = (buffer: ArrayBuffer): string | undefined => {
+const decodeText = (buffer: ArrayBuffer | Uint8Array): string | undefined => {
   try {
     return decoder.decode(buffer)
   } catch {
@@ -153,7 +148,7 @@ export const text = (
 ): Effect.Effect<Text, BadRequest | TooLarge> =>
   Effect.flatMap(textOf(request, size), (text): Effect.Effect<Text, BadRequest | TooLarge> => {
     if (text.trim() === "") return Effect.succeed({ text, json: {} })
-    if (holdsTooMany(text)) return Effect.fail(tooMany)
+    if (JsonSize.isTooLarge(text)) return Effect.fail(tooMany)
     const parsed = parseJson(text)
     if (Result.isFailure(parsed)) return Effect.fail(invalid(parsed.failure))
     const json = parsed.success
@@ -163,47 +158,6 @@ export const text = (
 
 const parseJson = (text: string): Result.Result<unknown, string> =>
   Result.try({ try: () => Ejson.read(text), catch: Ejson.describe })
-
-/** The place of the quote that ends a string of JSON; behind the text where none does. */
-const endOfString = (text: string, start: number): number => {
-  for (let end = start; ;) {
-    end = text.indexOf('"', end + 1)
-    if (end === -1) return text.length
-    let before = end
-    while (text[before - 1] === "\\") before--
-    if ((end - before) % 2 === 0) return end
-  }
-}
-
-const firstInside = /[^ \t\n\r]|$/g
-
-/** Whether the container of JSON that begins at a place holds nothing. */
-const isEmpty = (text: string, start: number): boolean => {
-  firstInside.lastIndex = start + 1
-  const first = firstInside.exec(text)?.[0]
-  return first === "]" || first === "}"
-}
-
-/** Looks before JSON is read, which can neither be interrupted nor undone: what it made has to be collected then. */
-const holdsTooMany = (text: string): boolean => {
-  // a value takes two characters, with the comma before it
-  if (text.length < 2 * mostValues) return false
-  let values = 1
-  for (let i = 0; i < text.length && values <= mostValues; i++) {
-    switch (text[i]) {
-      case '"':
-        i = endOfString(text, i)
-        break
-      case ",":
-        values++
-        break
-      case "[":
-      case "{":
-        if (!isEmpty(text, i)) values++
-    }
-  }
-  return values > mostValues
-}
 
 /**
  * The body as a JSON object of {@link smallLimit} at most; an absent or empty one is an empty object.

@@ -11,6 +11,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
+import type * as ByteSize from "effect/ByteSize"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
@@ -89,8 +90,19 @@ export interface Options {
    * keys of its own, which `effect-app-services keys rotate` changes; there it is refused.
    */
   readonly signingKey?: Redacted.Redacted | undefined
-  /** How long a function may take: 90 seconds unless given. */
+  /**
+   * How long a call of a function may take.
+   *
+   * @default "90 seconds"
+   */
   readonly functionTimeLimit?: Duration.Input | undefined
+  /**
+   * How much memory the functions of an exported application may take up, buffers included. They run in a process of
+   * their own: one that takes up more is ended, the calls under way in it fail, and the next call starts another one.
+   *
+   * @default "512 MiB"
+   */
+  readonly functionMemoryLimit?: ByteSize.Input | undefined
   /**
    * How often somebody may log in, register, and have e-mails sent: `"standard"` unless given. Whoever tries too often
    * gets a 429 that says how long to wait.
@@ -182,7 +194,7 @@ export const make = (
 
 const layerServices = (
   apps: ReadonlyArray<App>,
-  { dataDirectory, functionTimeLimit, passwordHashing, rateLimits, signingKey, streams }: Options,
+  { dataDirectory, functionMemoryLimit, functionTimeLimit, passwordHashing, rateLimits, signingKey, streams }: Options,
   clock: Clock.Clock
 ) => {
   const random = SecureRandom.layerWebCrypto
@@ -205,7 +217,10 @@ const layerServices = (
   return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer).pipe(
     Layer.provideMerge(EmailAccounts.layer),
     Layer.provideMerge(Users.layer),
-    Layer.provideMerge([Tokens.layer, FunctionRuntime.layer({ timeLimit: functionTimeLimit })]),
+    Layer.provideMerge([
+      Tokens.layer,
+      FunctionRuntime.layer({ timeLimit: functionTimeLimit, memoryLimit: functionMemoryLimit })
+    ]),
     Layer.provideMerge(Layer.effectDiscard(Effect.catchTag(Seeds.plant(apps), "DatabaseError", Effect.die))),
     Layer.provideMerge(platform)
   )

@@ -1,5 +1,5 @@
 /**
- * Extended JSON without anything around it: what reads and writes it here throws. A thread that runs functions loads this
+ * Extended JSON without anything around it: what reads and writes it here throws. A process that runs functions loads this
  * alone, since the schemas around it would make its start several times as long.
  */
 import {

@@ -30,10 +30,10 @@ export interface ClientSessions {
 /** What a transaction may be asked for; all of it holds for every transaction here. */
 const optionNames = new Set(["readConcern", "writeConcern", "readPreference", "maxCommitTimeMS"])
 
-/** Only its type is at hand here: a thread does without the database. */
+/** Only its type is at hand here: the process of the functions does without the database. */
 const transient: typeof transientLabel = "TransientTransactionError"
 
-/** What the last transaction of this thread was called. */
+/** The id of the last transaction of this process. */
 let lastId = 0
 
 const isTransient = (error: unknown): boolean =>
@@ -44,7 +44,7 @@ const isTransient = (error: unknown): boolean =>
   error.errorLabels.includes(transient)
 
 /**
- * The sessions of one call. Their transactions have ids that no other one of the thread has.
+ * The sessions of one call. Their transactions have ids that no other one of the process has.
  *
  * @category constructors
  * @since 0.1.0

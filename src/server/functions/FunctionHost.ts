@@ -1,15 +1,16 @@
 /**
- * What the server does for functions of exported applications, which run in threads of their own: it answers their host
+ * What the server does for functions of exported applications, which run in processes of their own: it answers their host
  * calls. A new one gets a case in `answer`; `SourceContext.ts` is where functions reach it.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as JsonSize from "../../protocol/internal/jsonSize.ts"
 import type { AppFunction } from "../App.ts"
 import type { Database, DatabaseError, Operations } from "../data/Database.ts"
 import * as BulkWrites from "./BulkWrites.ts"
 import type { Actor, Caller, FunctionAccess } from "./FunctionAccess.ts"
-import type { FunctionError } from "./FunctionContext.ts"
+import { FunctionError } from "./FunctionContext.ts"
 import type { FunctionSessions } from "./FunctionSessions.ts"
 import { describe } from "./internal/failures.ts"
 import type { HostCall, Operation, Reply } from "./internal/messages.ts"
@@ -52,10 +53,11 @@ export const make = (
   access: Pick<FunctionAccess, "databaseOf">,
   execute: (caller: Caller, name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
 ): FunctionHost => {
-  /** The database as a function may use it, for this call: the one place that decides for functions of threads. */
+  /** The database as a function may use it, for this call: the one place that decides for functions of exported applications. */
   const databaseOf = ({ actor, fn }: Question): Database["Service"] => access.databaseOf(actor, fn)
 
   const result = (question: Question): Effect.Effect<unknown, FunctionError | DatabaseError> => {
+    if (JsonSize.isTooLarge(question.args)) return Effect.fail(tooLarge)
     const args = values.readList(question.args)
     const { actor, method, sessions, transaction } = question
     const [first, ...rest] = args
@@ -84,6 +86,11 @@ export const make = (
       Effect.catchDefect((defect) => Effect.succeed<Reply>({ _tag: "Failure", message: describe(defect) }))
     )
 }
+
+const tooLarge = new FunctionError({
+  code: "FunctionExecutionError",
+  message: `the arguments hold more than ${JsonSize.mostValues} values: send them in several operations`
+})
 
 /** A function's own port asks for operations with what their types ask for. */
 const operate = (operations: Operations, operation: Operation, args: ReadonlyArray<unknown>) =>

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as ByteSize from "effect/ByteSize"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -12,6 +13,7 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as ejson from "../../protocol/internal/ejson.ts"
+import * as JsonSize from "../../protocol/internal/jsonSize.ts"
 import * as Ejson from "../../protocol/Ejson.ts"
 import type { App, AppFunction, Handler } from "../App.ts"
 import * as Collection from "../data/Collection.ts"
@@ -22,7 +24,7 @@ import { type Actor, type Caller, isSystem, make as makeAccess, notAllowed } fro
 import { FunctionContext, FunctionError } from "./FunctionContext.ts"
 import * as FunctionHost from "./FunctionHost.ts"
 import * as FunctionStream from "./FunctionStream.ts"
-import * as FunctionThreads from "./FunctionThreads.ts"
+import * as FunctionProcesses from "./FunctionProcesses.ts"
 import * as failures from "./internal/failures.ts"
 import { isThenable } from "./internal/iterators.ts"
 import type { AnswerKind, Arguments } from "./internal/messages.ts"
@@ -82,19 +84,37 @@ export class FunctionRuntime extends Context.Service<
     readonly databaseOf: (caller: Caller) => Database["Service"]
   }
 >()("effect-app-services/server/functions/FunctionRuntime") {
-  /** A call may take 90 seconds unless told otherwise. */
   static readonly layer = (options?: {
+    /**
+     * How long a call may take.
+     *
+     * @default "90 seconds"
+     */
     readonly timeLimit?: Duration.Input | undefined
+    /**
+     * How much memory the functions of an exported application may take up, buffers included.
+     *
+     * @default "512 MiB"
+     */
+    readonly memoryLimit?: ByteSize.Input | undefined
   }): Layer.Layer<FunctionRuntime, never, Database | State> =>
-    Layer.effect(FunctionRuntime, make(Duration.fromInputUnsafe(options?.timeLimit ?? "90 seconds")))
+    Layer.effect(
+      FunctionRuntime,
+      make(
+        Duration.fromInputUnsafe(options?.timeLimit ?? "90 seconds"),
+        ByteSize.toNumberUnsafe(
+          options?.memoryLimit === undefined ? ByteSize.mebibytes(512) : ByteSize.fromInputUnsafe(options.memoryLimit)
+        )
+      )
+    )
 }
 
-const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
+const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLimit: number) {
   const database = yield* Database
   const state = yield* State
-  const threads = new Map<App, FunctionThreads.FunctionThreads>()
+  const processes = new Map<App, FunctionProcesses.FunctionProcesses>()
   yield* Effect.addFinalizer(() =>
-    Effect.forEach(threads.values(), ({ close }) => close, { concurrency: "unbounded", discard: true })
+    Effect.forEach(processes.values(), ({ close }) => close, { concurrency: "unbounded", discard: true })
   )
 
   const find = (app: App, name: string): Effect.Effect<AppFunction, FunctionError> => {
@@ -110,7 +130,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
     caller: Caller,
     fn: AppFunction,
     args: ReadonlyArray<unknown>,
-    deadline: FunctionThreads.Deadline = { passed: false }
+    deadline: FunctionProcesses.Deadline = { passed: false }
   ): Effect.Effect<unknown, FunctionError> =>
     Effect.flatMap(access.actor(caller, fn, args), (actor) => evaluateAs(actor, fn, args, deadline))
 
@@ -125,11 +145,11 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
 
   const host = FunctionHost.make(access, execute)
 
-  const threadsOf = (app: App): FunctionThreads.FunctionThreads => {
-    let found = threads.get(app)
+  const processesOf = (app: App): FunctionProcesses.FunctionProcesses => {
+    let found = processes.get(app)
     if (found === undefined) {
-      found = FunctionThreads.make(app, host, timeLimitMillis(timeLimit))
-      threads.set(app, found)
+      found = FunctionProcesses.make(app, host, { timeLimitMillis: timeLimitMillis(timeLimit), memoryLimit })
+      processes.set(app, found)
     }
     return found
   }
@@ -149,21 +169,21 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
     })
   }
 
-  /** Calls a function of a source, which runs in a thread. */
+  /** Calls a function of a source, which runs in a process. */
   const ask = (
     actor: Actor,
     fn: AppFunction,
     source: SourceBody,
     args: Arguments,
     kind: AnswerKind,
-    deadline: FunctionThreads.Deadline | undefined
-  ) => threadsOf(actor.caller.app).call({ actor, fn, source, args, kind, deadline })
+    deadline: FunctionProcesses.Deadline | undefined
+  ) => processesOf(actor.caller.app).call({ actor, fn, source, args, kind, deadline })
 
   const evaluateAs = (
     actor: Actor,
     fn: AppFunction,
     args: ReadonlyArray<unknown>,
-    deadline: FunctionThreads.Deadline
+    deadline: FunctionProcesses.Deadline
   ): Effect.Effect<unknown, FunctionError> => {
     const { body } = fn
     switch (body._tag) {
@@ -173,7 +193,13 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
         return handle(actor, fn, body.handler, args)
       case "Source":
         return Effect.suspend(() => ask(actor, fn, body, { values: values.write(args) }, "Value", deadline)).pipe(
-          Effect.map((result) => (result._tag === "Done" ? values.read(result.text) : undefined)),
+          Effect.flatMap((result) =>
+            result._tag !== "Done"
+              ? Effect.undefined
+              : JsonSize.isTooLarge(result.text)
+                ? failed(failures.notSendable(`it holds more than ${JsonSize.mostValues} values`))
+                : Effect.sync(() => values.read(result.text))
+          ),
           Effect.mapError(thrown),
           Effect.catchDefect((defect) => Effect.fail(thrown(defect)))
         )
@@ -182,13 +208,13 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
 
   /** Ends what takes longer than a call may; the deadline tells it why it is interrupted. */
   const limited = <A, E>(
-    run: (deadline: FunctionThreads.Deadline) => Effect.Effect<A, E>
+    run: (deadline: FunctionProcesses.Deadline) => Effect.Effect<A, E>
   ): Effect.Effect<A, E | FunctionError> =>
     Effect.suspend(() => {
       const deadline = { passed: false }
       const timeIsUp = Effect.suspend(() => {
         deadline.passed = true
-        return Effect.fail(FunctionThreads.timedOut)
+        return Effect.fail(FunctionProcesses.timedOut)
       })
       return Effect.raceFirst(run(deadline), Effect.andThen(Effect.sleep(timeLimit), timeIsUp))
     })
@@ -210,7 +236,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration) {
     return { fn, args }
   })
 
-  /** Asks a thread for what a client called, with the text that came. */
+  /** Asks a process for what a client called, with the text that came. */
   const askFor = (
     caller: Caller,
     fn: AppFunction,

@@ -1,9 +1,9 @@
 /**
- * The transactions of one call, by the ids that the thread of its functions gives them: what it sends to the database says
+ * The transactions of one call, by the ids that the process of its functions gives them: what it sends to the database says
  * in which transaction it belongs, or in none.
  *
  * They last as long as the call. Whatever is not committed by its end, because the function forgot, failed, ran out of
- * time or has no thread any more, is aborted; what comes later under its id fails.
+ * time or has no process any more, is aborted; what comes later under its id fails.
  *
  * @since 0.1.0
  */

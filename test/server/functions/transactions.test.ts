@@ -9,7 +9,7 @@ const open = `
   const accounts = client.db("d").collection("accounts")
   const all = async () => Object.fromEntries((await accounts.find().toArray()).map(({ _id, n }) => [_id, Number(n)]))
 `
-/** An object that all calls see, since modules are the thread's. */
+/** An object that all calls see, since modules are the process's. */
 const shared = `require("node:events")`
 const start = `
   await accounts.insertMany([{ _id: "a", n: 10 }, { _id: "b", n: 0 }])

@@ -42,7 +42,7 @@ const samples: ReadonlyArray<readonly [name: string, value: unknown]> = [
   ["the least and the greatest", [new MinKey(), new MaxKey(), new Code("x", { a: new Double(1) })]]
 ]
 
-describe("what crosses to a thread and back", () => {
+describe("what crosses to a process and back", () => {
   it.each(samples)("is the same: %s", (_, value) => {
     assert.deepStrictEqual(read(write(value)), value)
   })

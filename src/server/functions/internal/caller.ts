@@ -1,4 +1,4 @@
-/** Who calls, as the server tells a thread: its functions see it, and the thread hands it back with each host call. */
+/** The caller, as the server tells a process: its functions see it, and the process hands it back with each host call. */
 import type { Caller } from "../FunctionAccess.ts"
 import type { FunctionRequest, FunctionUser } from "../FunctionContext.ts"
 import { read, write } from "./values.ts"

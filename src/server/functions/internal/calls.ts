@@ -1,5 +1,5 @@
 /**
- * The calls of an application's functions, in the thread where the functions run: begun, asked for more, given up. The
+ * The calls of an application's functions, in the process where the functions run: begun, asked for more, given up. The
  * loop around it brings what the server tells and takes what is told to the server; both speak `messages.ts`.
  *
  * An answer is told at once: it must not wait for a function that may never yield.
@@ -11,11 +11,11 @@ import * as FunctionRealm from "../FunctionRealm.ts"
 import * as SourceContext from "../SourceContext.ts"
 import { aStream, describe, notFound, notSendable, tooMany } from "./failures.ts"
 import { type AnyIterator, isIterable, isIterator, isThenable, iteratorOf, noIterator, stepOf } from "./iterators.ts"
-import type { Answer, Call, FromThread, Origin, Reply, Setup, Source } from "./messages.ts"
+import type { Answer, Call, FromProcess, Origin, Reply, Setup, Source } from "./messages.ts"
 import * as Realms from "./realms.ts"
 import { read, readList, write } from "./values.ts"
 
-/** The calls of one thread. */
+/** The calls of one process. */
 export interface Calls {
   readonly begin: (call: Call) => void
   /** Takes the next step of a call's stream, and answers under the id. */
@@ -43,7 +43,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-export const make = (setup: Setup, tell: (message: FromThread) => void): Calls => {
+export const make = (setup: Setup, tell: (message: FromProcess) => void): Calls => {
   const running = new Map<number, Running>()
   const asked = new Map<number, Waiting>()
   const current = new AsyncLocalStorage<Origin>()

@@ -26,3 +26,5 @@ export const notFound = (name: string): string => `function not found: '${name}'
 
 export const tooMany = (most: number): string =>
   `the function could not run: ${most} calls of the application's functions are under way, try again later`
+
+export const tooLarge = (bytes: number): string => `it is larger than ${bytes / 1024 / 1024} MiB`

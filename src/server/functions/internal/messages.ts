@@ -1,4 +1,7 @@
-/** What a server and a thread that runs the functions of an application tell each other. */
+/**
+ * What a server and a process that runs the functions of an application tell each other, and what the two threads of that
+ * process share: the one that runs functions, and the watcher.
+ */
 
 /** What functions may do with documents, each a host call of its own that may belong to a transaction. */
 export const operations = [
@@ -28,7 +31,7 @@ export interface Source {
 /** A function of the application. */
 export interface SourceFunction extends Source {
   /**
-   * Which functions of the same thread may call it at once: those that run as the system, all of them, or none, since the
+   * Which functions of the same process may call it at once: those that run as the system, all of them, or none, since the
    * server has to decide whether they may, or as whom it runs.
    */
   readonly openTo: "system" | "all" | "none"
@@ -36,7 +39,7 @@ export interface SourceFunction extends Source {
   readonly asSystem: boolean
 }
 
-/** What a thread knows from the start. Values are written by `values.ts`. */
+/** What a process knows from the start. Values are written by `values.ts`. */
 export interface Setup {
   readonly appId: string
   readonly root: string | undefined
@@ -45,22 +48,61 @@ export interface Setup {
   readonly values: ReadonlyMap<string, string>
   readonly environment: string
   readonly deployment: string
-  /** The types of services that are no data sources, by name. */
+  /** The types of services other than data sources, by name. */
   readonly services: ReadonlyMap<string, string>
   /** How long a call may take. */
   readonly timeLimitMillis: number
-  /** Two numbers of 32 bits, at {@link received} and {@link begun}. */
+  /** How many bytes of memory the process may take up, buffers included. */
+  readonly memoryLimit: number
+}
+
+/** A {@link Setup} as it is sent, before everything else. */
+export interface SetupMessage extends Omit<Setup, "sources" | "values" | "services"> {
+  readonly sources: ReadonlyArray<readonly [name: string, source: SourceFunction]>
+  readonly values: ReadonlyArray<readonly [name: string, value: string]>
+  readonly services: ReadonlyArray<readonly [name: string, type: string]>
+}
+
+export const writeSetup = (setup: Setup): SetupMessage => ({
+  ...setup,
+  sources: [...setup.sources],
+  values: [...setup.values],
+  services: [...setup.services]
+})
+
+export const readSetup = (message: SetupMessage): Setup => ({
+  ...message,
+  sources: new Map(message.sources),
+  values: new Map(message.values),
+  services: new Map(message.services)
+})
+
+/** The file descriptors of the process: what the server sends, what it is sent, and the watcher's own pipe. */
+export const pipes = { input: 3, output: 4, control: 5 } as const
+
+/**
+ * Index of the shared number that says which call was begun last. A call is begun only by raising it to the call's id, and
+ * the watcher takes back what is not begun by raising it itself: so a call runs in one process alone.
+ */
+export const begun = 0
+
+/** What the watcher is started with. */
+export interface Watched {
+  readonly memoryLimit: number
+  /** One number of 32 bits, at {@link begun}. */
   readonly shared: Int32Array
 }
 
-/** Where the thread counts the batches it received: one that runs a function without end receives none. */
-export const received = 0
+/** Asks the watcher to take back the calls after the one begun last, up to this one. */
+export interface ToWatcher {
+  readonly upTo: number
+}
 
-/**
- * Where the thread says which call it began last. It begins a call only by raising this to the call's id, and the server
- * takes back whatever is not begun by raising it itself: so a call runs in one thread alone, however late that one wakes.
- */
-export const begun = 1
+/** What the watcher says: which call was begun last, and whether the process ends because of its memory. */
+export interface FromWatcher {
+  readonly _tag: "Begun" | "OutOfMemory"
+  readonly last: number
+}
 
 /** Whether an id comes after another one; ids start again below zero when the numbers of 32 bits are used up. */
 export const isAfter = (id: number, other: number): boolean => ((id - other) | 0) > 0
@@ -100,8 +142,8 @@ export type Reply =
     }
   | { readonly _tag: "Failure"; readonly message: string }
 
-/** What the server tells; it sends batches. */
-export type ToThread =
+/** What the server tells, in batches. */
+export type ToProcess =
   | Call
   /** Asks for the next event of the stream that answered a call. */
   | { readonly _tag: "Next"; readonly id: number; readonly call: number }
@@ -131,8 +173,8 @@ export interface Origin {
 /** How serious a line of a function's console is. */
 export type Level = "Debug" | "Info" | "Warn" | "Error"
 
-/** What the thread tells. */
-export type FromThread =
+/** What the process tells. */
+export type FromProcess =
   | { readonly _tag: "Answer"; readonly id: number; readonly answer: Answer }
   | {
       readonly _tag: "Ask"
@@ -140,9 +182,16 @@ export type FromThread =
       readonly origin: Origin
       readonly method: HostCall
       readonly args: string
-      /** The transaction it belongs to, by an id that the thread gave it. */
+      /** The transaction it belongs to, by an id that the process gave it. */
       readonly transaction: string | undefined
     }
   | { readonly _tag: "Log"; readonly origin: Origin; readonly level: Level; readonly text: string }
   /** An error that no call waits for. */
   | { readonly _tag: "Stray"; readonly name: string | undefined; readonly text: string }
+
+/** A message of the process, with the number of batches it has received: one that never yields receives none. */
+export interface Told {
+  readonly received: number
+  /** Absent where there is nothing to say but that a batch was received. */
+  readonly message?: FromProcess
+}

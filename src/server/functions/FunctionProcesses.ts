@@ -1,11 +1,12 @@
 /**
- * The threads that run the functions of one exported application, apart from the thread that serves.
+ * The processes that run the functions of one exported application, apart from the process that serves.
  *
- * A function that never yields, before or after its first `await`, would stop everything else in its thread, so it has
- * one that can be ended. There is one thread, from the first call on. When it does not answer, what it has not begun is
- * taken back and runs in another one, and so do later calls; it gets no call until it answers again, and is ended when a
- * call in it is past its time limit. A thread is no sandbox: whoever may write the functions may do what the server's
- * process may do, end it or use up its memory included.
+ * A function that never yields, before or after its first `await`, stops everything else in its thread, and one that uses
+ * up memory ends its process, so neither is the server's. There is one process, from the first call on. When it does not
+ * answer, what it has not begun is taken back and runs in another one, and so do later calls; it gets no call until it
+ * answers again, and is ended when a call in it is past its time limit. One that takes up more memory than it may, buffers
+ * included, is ended too; the calls under way in it fail, and the next call starts another process. A process is not a
+ * sandbox: the functions may do what a program of the server's user may do.
  *
  * @since 0.1.0
  */
@@ -22,8 +23,8 @@ import type { FunctionHost } from "./FunctionHost.ts"
 import * as FunctionSessions from "./FunctionSessions.ts"
 import { readCaller, writeCaller } from "./internal/caller.ts"
 import { describe } from "./internal/failures.ts"
-import { FunctionThread, type Job, type Outcome, type Waiting } from "./internal/FunctionThread.ts"
-import type { AnswerKind, Arguments, FromThread, Origin, Setup, Source, SourceFunction } from "./internal/messages.ts"
+import { type End, FunctionProcess, type Job, type Outcome, type Waiting } from "./internal/FunctionProcess.ts"
+import type { AnswerKind, Arguments, FromProcess, Origin, Setup, Source, SourceFunction } from "./internal/messages.ts"
 import * as values from "./internal/values.ts"
 
 /**
@@ -42,7 +43,7 @@ export interface Deadline {
  * @category models
  * @since 0.1.0
  */
-export interface ThreadCall {
+export interface ProcessCall {
   readonly actor: Actor
   readonly fn: AppFunction
   readonly source: Source
@@ -58,7 +59,7 @@ export interface ThreadCall {
  * @category models
  * @since 0.1.0
  */
-export type ThreadResult = { readonly _tag: "Done"; readonly text: string } | OpenStream
+export type ProcessResult = { readonly _tag: "Done"; readonly text: string } | OpenStream
 
 /**
  * A stream that is read step by step; whoever has it must close it.
@@ -74,13 +75,13 @@ export interface OpenStream {
 }
 
 /**
- * The threads of an application.
+ * The processes of an application.
  *
  * @category models
  * @since 0.1.0
  */
-export interface FunctionThreads {
-  readonly call: (call: ThreadCall) => Effect.Effect<ThreadResult, FunctionError | EjsonError>
+export interface FunctionProcesses {
+  readonly call: (call: ProcessCall) => Effect.Effect<ProcessResult, FunctionError | EjsonError>
   readonly close: Effect.Effect<void>
 }
 
@@ -95,129 +96,161 @@ export const timedOut: FunctionError = new FunctionError({
   message: "execution time limit exceeded"
 })
 
-/** The most threads of an application. When none of them answers, calls wait. */
+/** The most processes of an application. When none of them answers, calls wait. */
 const most = 3
 
-/** How often threads that are busy are looked after, in milliseconds. */
+/** How often processes that are busy are looked after, in milliseconds. */
 const lookEvery = 50
 
+/** How long a silent process is left after the time limit, in milliseconds: its calls are past theirs first. */
+const grace = 250
+
 /**
- * Makes the threads of an application; none is started before the first call. `timeLimitMillis` is how long a function
- * may not yield.
+ * What the functions of an application may use.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Limits {
+  /** How long a call may take, and how long a function may go on without yielding, in milliseconds. */
+  readonly timeLimitMillis: number
+  /** How much memory the functions of one process may take up, buffers included, in bytes. */
+  readonly memoryLimit: number
+}
+
+/**
+ * Makes the processes of an application; none is started before the first call.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (app: App, host: FunctionHost, timeLimitMillis: number): FunctionThreads => {
-  const threads: Array<FunctionThread> = []
+export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProcesses => {
+  const { timeLimitMillis } = limits
+  const processes: Array<FunctionProcess> = []
+  /** Processes that are ended as soon as what they have not begun is taken back. */
+  const stopping = new Set<FunctionProcess>()
   const queue = new Set<Job>()
-  let setup: Omit<Setup, "shared"> | undefined
-  /** The services of whoever called last: what is told about no call in particular is told there. */
+  let setup: Setup | undefined
+  /** The services of the latest caller: what concerns no call in particular is logged there. */
   let latest: Context.Context<never> | undefined
   let watch: NodeJS.Timeout | undefined
   let closed = false
 
-  const start = (): FunctionThread => {
-    const thread = new FunctionThread((setup ??= setupOf(app, timeLimitMillis)), { onMessage, onExit })
-    threads.push(thread)
-    return thread
+  const start = (): FunctionProcess => {
+    const process = new FunctionProcess((setup ??= setupOf(app, limits)), { onMessage, onEnd })
+    processes.push(process)
+    return process
   }
 
   const place = (job: Job): void => {
-    let best: FunctionThread | undefined
-    for (const thread of threads) {
-      if (thread.answering && (best === undefined || thread.load < best.load)) best = thread
+    let best: FunctionProcess | undefined
+    for (const process of processes) {
+      if (process.answering && (best === undefined || process.load < best.load)) best = process
     }
-    if (best === undefined && threads.length < most) best = start()
+    if (best === undefined && processes.length < most) best = start()
     if (best === undefined) queue.add(job)
     else best.call(job)
     lookAfter()
   }
 
+  /** Runs as long as a call waits, and keeps the server's process alive for it. */
   const lookAfter = (): void => {
-    // @effect-diagnostics-next-line globalTimers:off -- a test's clock does not move a thread that does not answer
-    watch ??= setInterval(look, lookEvery).unref()
+    // @effect-diagnostics-next-line globalTimers:off -- a test's clock does not move a process that does not answer
+    watch ??= setInterval(look, lookEvery)
+  }
+
+  const placeAll = (jobs: ReadonlyArray<Job>): void => {
+    for (const job of jobs) place(job)
   }
 
   const placeQueued = (): void => {
     const jobs = [...queue]
     queue.clear()
-    for (const job of jobs) place(job)
+    placeAll(jobs)
   }
 
   const look = (): void => {
     const now = performance.now()
-    for (const thread of threads.slice()) {
-      const before = thread.answering
-      const silent = thread.check(now)
-      if (!thread.answering && (thread.overdue || silent >= timeLimitMillis)) {
-        stop(thread, now)
-      } else if (!thread.answering && before) {
-        for (const job of thread.takeBack()) place(job)
+    for (const process of processes.slice()) {
+      const before = process.answering
+      const silent = process.check(now)
+      if (!process.answering && (process.overdue || silent >= timeLimitMillis + grace)) {
+        stop(process, now)
+      } else if (!process.answering && before) {
+        process.takeBack(placeAll)
       }
     }
-    // after the threads: one that is told that a call has ended has until the next look to show that it answers
-    for (const job of [...queue, ...threads.flatMap(({ calls }) => [...calls.values()])]) expire(job)
+    // after the processes: one that is told that a call has ended has until the next look to show that it answers
+    for (const job of [...queue, ...processes.flatMap(({ calls }) => [...calls.values()])]) expire(job)
     if (queue.size > 0) placeQueued()
-    if (queue.size === 0 && !threads.some((thread) => thread.isBusy)) {
+    if (queue.size === 0 && !processes.some((process) => process.isBusy)) {
       clearInterval(watch)
       watch = undefined
     }
   }
 
-  /** Ends a thread whose functions do not yield. */
-  const stop = (thread: FunctionThread, now: number): void => {
+  /** Ends a process whose functions do not yield; what it has not begun runs elsewhere. */
+  const stop = (process: FunctionProcess, now: number): void => {
+    processes.splice(processes.indexOf(process), 1)
     tell(latest, Effect.logWarning("functions that did not yield were stopped at their time limit"))
-    remove(thread, ({ since }) => (now - since >= timeLimitMillis ? { _tag: "TimedOut" } : together))
+    stopping.add(process)
+    process.takeBack((jobs) => {
+      stopping.delete(process)
+      if (process.ended) return
+      void process.end()
+      settle(process, ({ since }) => (now - since >= timeLimitMillis ? { _tag: "TimedOut" } : together))
+      placeAll(jobs)
+    })
   }
 
-  const onExit = (thread: FunctionThread, problem: unknown): void => {
-    const why = reasonOf(problem)
-    tell(latest, Effect.logError("the thread of the functions ended", why))
-    remove(thread, () => ({ _tag: "Stopped", why }))
+  const onEnd = (process: FunctionProcess, end: End): void => {
+    const why = reasonOf(end)
+    tell(latest, Effect.logError("the process of the functions ended", why))
+    if (end._tag === "Killed") tell(latest, Effect.logDebug("its last output", end.output))
+    const at = processes.indexOf(process)
+    if (at !== -1) processes.splice(at, 1)
+    stopping.delete(process)
+    void process.end()
+    if (end._tag === "OutOfMemory") process.takeBack(placeAll)
+    settle(process, () => ({ _tag: "Stopped", why }))
     if (queue.size > 0) placeQueued()
   }
 
-  /** Forgets a thread: what it has not begun runs elsewhere, whoever waits for the rest is told why it has no answer. */
-  const remove = (thread: FunctionThread, outcome: (waiting: Waiting) => Outcome): void => {
-    threads.splice(threads.indexOf(thread), 1)
-    // a thread that never ran would not run another time
-    const jobs = thread.started ? thread.takeBack() : []
-    void thread.end()
-    for (const waiting of [...thread.calls.values(), ...thread.steps.values()]) waiting.settle(outcome(waiting))
-    for (const { services, sessions } of thread.streams.values()) Effect.runForkWith(services)(sessions.end)
-    for (const job of jobs) place(job)
+  /** Tells the callers that still wait for a process that has ended. */
+  const settle = (process: FunctionProcess, outcome: (waiting: Waiting) => Outcome): void => {
+    for (const waiting of [...process.calls.values(), ...process.steps.values()]) waiting.settle(outcome(waiting))
+    for (const { services, sessions } of process.streams.values()) Effect.runForkWith(services)(sessions.end)
   }
 
-  const onMessage = (thread: FunctionThread, message: FromThread): void => {
+  const onMessage = (process: FunctionProcess, message: FromProcess): void => {
     switch (message._tag) {
       case "Answer": {
         const { answer, id } = message
-        const job = thread.calls.get(id)
+        const job = process.calls.get(id)
         if (job === undefined) {
-          const step = thread.steps.get(id)
-          thread.steps.delete(id)
+          const step = process.steps.get(id)
+          process.steps.delete(id)
           return step?.settle(answer)
         }
-        thread.calls.delete(id)
-        if (answer._tag === "Streaming") thread.streams.set(id, job)
+        process.calls.delete(id)
+        if (answer._tag === "Streaming") process.streams.set(id, job)
         return job.settle(answer)
       }
       case "Ask": {
         const { args, id, method, origin, transaction } = message
-        const { caller, fn, services, sessions } = behind(thread, origin)
+        const { caller, fn, services, sessions } = behind(process, origin)
         const question = { actor: { caller, isSystem: origin.isSystem }, fn, method, args, transaction, sessions }
         const fiber = Effect.runForkWith(services)(host(question))
-        thread.hostCalls.add(fiber)
+        process.hostCalls.add(fiber)
         fiber.addObserver((exit) => {
-          thread.hostCalls.delete(fiber)
-          if (!thread.ended && Exit.isSuccess(exit)) thread.reply(id, exit.value)
+          process.hostCalls.delete(fiber)
+          if (!process.ended && Exit.isSuccess(exit)) process.reply(id, exit.value)
         })
         return
       }
       case "Log": {
         const { level, origin, text } = message
-        return tell(behind(thread, origin).services, Effect.logWithLevel(level)(text), origin.name)
+        return tell(behind(process, origin).services, Effect.logWithLevel(level)(text), origin.name)
       }
       case "Stray":
         return tell(
@@ -228,12 +261,12 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
     }
   }
 
-  /** Who is behind what a thread tells, also when nobody waits for the call any more. */
+  /** Who is behind what a process tells, also when nobody waits for the call any more. */
   const behind = (
-    thread: FunctionThread,
+    process: FunctionProcess,
     { call, caller, name }: Origin
   ): Pick<Job, "caller" | "fn" | "services" | "sessions"> => {
-    const job = thread.calls.get(call) ?? thread.streams.get(call)
+    const job = process.calls.get(call) ?? process.streams.get(call)
     return {
       caller: job?.caller ?? { app, ...readCaller(caller) },
       fn: job?.fn.name === name ? job.fn : (app.functions.get(name) ?? { name, runAs: { _tag: "Caller" } }),
@@ -256,15 +289,15 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
   }
 
   const cancel = ({ place }: Job, { passed }: Deadline): void => {
-    if (place === undefined || place.thread.ended) return
-    place.thread.cancel(place.id)
-    if (passed) exceeded(place.thread)
+    if (place === undefined || place.process.ended) return
+    place.process.cancel(place.id)
+    if (passed) exceeded(place.process)
   }
 
-  /** The time of a call is up: its thread has to show that it answers. */
-  const exceeded = (thread: FunctionThread): void => {
-    thread.overdue = true
-    if (!thread.answering) stop(thread, performance.now())
+  /** The time of a call is up: its process has to show that it answers. */
+  const exceeded = (process: FunctionProcess): void => {
+    process.exceed()
+    if (!process.answering) stop(process, performance.now())
   }
 
   const untilOf = (services: Context.Context<never>) => {
@@ -276,13 +309,13 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
     const touch = () => clearTimeout(untouched)
     const close = Effect.suspend(() => {
       touch()
-      if (place !== undefined && !place.thread.ended && place.thread.streams.has(place.id)) {
-        place.thread.cancel(place.id)
+      if (place !== undefined && !place.process.ended && place.process.streams.has(place.id)) {
+        place.process.cancel(place.id)
       }
       return sessions.end
     })
     // whoever asked for the stream may have gone before it was theirs to close
-    // @effect-diagnostics-next-line globalTimers:off -- it guards the memory of a thread, no caller waits for it
+    // @effect-diagnostics-next-line globalTimers:off -- it guards the memory of a process, no caller waits for it
     const untouched = setTimeout(() => Effect.runForkWith(services)(close), timeLimitMillis).unref()
     return {
       _tag: "Streaming",
@@ -290,18 +323,18 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
       next: (deadline) =>
         Effect.callback((resume) => {
           touch()
-          if (place === undefined || place.thread.ended) return resume(Effect.fail(stopped(gone)))
-          const { id: call, thread } = place
+          if (place === undefined || place.process.ended) return resume(Effect.fail(stopped(gone)))
+          const { id: call, process } = place
           const settle = (outcome: Outcome) => {
             if (outcome._tag === "Done") return resume(Effect.succeed(outcome.text))
-            thread.streams.delete(call)
+            process.streams.delete(call)
             resume(outcome._tag === "End" ? Effect.undefined : failed(outcome))
           }
-          const id = thread.next(call, { since: performance.now(), settle })
+          const id = process.next(call, { since: performance.now(), settle })
           lookAfter()
           return Effect.sync(() => {
-            thread.steps.delete(id)
-            if (deadline.passed && !thread.ended) exceeded(thread)
+            process.steps.delete(id)
+            if (deadline.passed && !process.ended) exceeded(process)
           })
         })
     }
@@ -311,7 +344,7 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
     call: ({ actor, args, deadline, fn, kind, source }) =>
       Effect.contextWith((services: Context.Context<never>) => {
         const sessions = FunctionSessions.make()
-        return Effect.callback<ThreadResult, FunctionError | EjsonError>((resume) => {
+        return Effect.callback<ProcessResult, FunctionError | EjsonError>((resume) => {
           if (closed) return resume(Effect.fail(stopped(gone)))
           latest = services
           const { caller } = actor
@@ -359,9 +392,9 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
       clearInterval(watch)
       const left: Array<Waiting> = [...queue]
       queue.clear()
-      const ending = threads.splice(0).map((thread) => {
-        left.push(...thread.calls.values(), ...thread.steps.values())
-        return thread.end()
+      const ending = [...processes.splice(0), ...stopping].map((process) => {
+        left.push(...process.calls.values(), ...process.steps.values())
+        return process.end()
       })
       for (const waiting of left) waiting.settle({ _tag: "Stopped", why: gone })
       return Effect.promise(() => Promise.all(ending))
@@ -369,7 +402,7 @@ export const make = (app: App, host: FunctionHost, timeLimitMillis: number): Fun
   }
 }
 
-const setupOf = (app: App, timeLimitMillis: number): Omit<Setup, "shared"> => {
+const setupOf = (app: App, limits: Limits): Setup => {
   const sources = new Map<string, SourceFunction>()
   for (const [name, fn] of app.functions) {
     if (fn.body._tag !== "Source") continue
@@ -384,7 +417,7 @@ const setupOf = (app: App, timeLimitMillis: number): Omit<Setup, "shared"> => {
     values: new Map([...app.values].map(([name, value]) => [name, plain(value)])),
     deployment: values.write(app.deployment),
     services: app.services,
-    timeLimitMillis,
+    ...limits,
     environment: values.write({
       tag: app.environment.tag,
       values: Object.fromEntries(app.environment.values)
@@ -403,7 +436,7 @@ const together: Outcome = {
   why: "the function was stopped together with another one of the application, which did not yield within its time limit"
 }
 
-const gone = "the thread of the function has ended"
+const gone = "the process of the function has ended"
 
 const stopped = (message: string): FunctionError => new FunctionError({ code: "FunctionExecutionError", message })
 
@@ -422,11 +455,21 @@ const failed = (outcome: Outcome): Effect.Effect<never, FunctionError | EjsonErr
   }
 }
 
-/** Why a thread ended by itself. */
-const reasonOf = (problem: unknown): string => {
-  if (problem === undefined) return "a function of the application ended its thread, as process.exit does"
-  const code = typeof problem === "object" && problem !== null && "code" in problem ? problem.code : undefined
-  return code === "ERR_WORKER_OUT_OF_MEMORY"
-    ? "the functions of the application used more memory than they may"
-    : `the thread of the function failed: ${describe(problem)}`
+/** Why a process ended by itself. */
+const reasonOf = (end: End): string => {
+  switch (end._tag) {
+    case "OutOfMemory":
+      return outOfMemory
+    case "Exited":
+      return "a function of the application ended its process, as process.exit does"
+    case "Killed":
+      return fatalMemory.test(end.output) ? outOfMemory : `the process of the function was ended by ${end.signal}`
+    case "NotStarted":
+      return `the process of the function could not be started: ${describe(end.cause)}`
+  }
 }
+
+const outOfMemory = "the functions of the application used more memory than they may"
+
+/** How the engine says, as it aborts, that there was no memory for a value. */
+const fatalMemory = /out of memory|invalid size error|Allocation failed/

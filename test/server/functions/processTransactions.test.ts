@@ -35,7 +35,7 @@ const sources = {
 class Transactions extends Context.Service<
   Transactions,
   { readonly open: () => number; readonly ended: Deferred.Deferred<void> }
->()("effect-app-services/test/server/functions/threadTransactions.test/Transactions") {}
+>()("effect-app-services/test/server/functions/processTransactions.test/Transactions") {}
 
 const database = Layer.effectContext(
   Effect.gen(function* () {
@@ -155,14 +155,14 @@ describe("the transaction of a stream", () => {
     )
   )
 
-  it.effect("whose thread ends is aborted, though nobody asks for the next event", () =>
+  it.effect("whose process ends is aborted, though nobody asks for the next event", () =>
     program(({ call, stream, transactions }) =>
       Effect.gen(function* () {
         const events = yield* stream("yields")
         yield* Stream.runForEach(Stream.take(events, 1), () =>
           Effect.gen(function* () {
             assert.strictEqual(transactions.open(), 1)
-            assert.match((yield* Effect.flip(call("exit"))).message, /ended its thread/)
+            assert.match((yield* Effect.flip(call("exit"))).message, /ended its process/)
             yield* Deferred.await(transactions.ended)
             assert.strictEqual(transactions.open(), 0)
           })

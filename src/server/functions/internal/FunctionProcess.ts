@@ -1,0 +1,327 @@
+/** One process that runs functions: what it was told, and whether it answers. */
+import { type ChildProcess, spawn } from "node:child_process"
+import type * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import type * as Fiber from "effect/Fiber"
+import { existsSync } from "node:fs"
+import { Socket } from "node:net"
+import { fileURLToPath } from "node:url"
+import type { AppFunction } from "../../App.ts"
+import type { Caller } from "../FunctionAccess.ts"
+import type { FunctionSessions } from "../FunctionSessions.ts"
+import * as frames from "./frames.ts"
+import {
+  type Answer,
+  type Call,
+  type FromProcess,
+  type FromWatcher,
+  isAfter,
+  pipes,
+  type Reply,
+  type Setup,
+  type Told,
+  type ToProcess,
+  type ToWatcher,
+  writeSetup
+} from "./messages.ts"
+
+/** The number of messages that go out at once, so that the process need not wait for the end of a long turn. */
+const mostTogether = 8
+
+/** How long a process may leave a message unread, in milliseconds, before others take over what it has not begun. */
+const patience = 150
+
+/** The number of bytes a process takes up before it runs a function. */
+const ownMemory = 128 * 1024 * 1024
+
+/** How many bytes of its error output are kept for the report of its end. */
+const keptOutput = 2_000
+
+/** The answer of a process, or that it was ended, and whether that was because the time was up. */
+export type Outcome = Answer | { readonly _tag: "Stopped"; readonly why: string } | { readonly _tag: "TimedOut" }
+
+/** A caller that waits for a process. */
+export interface Waiting {
+  /** When it was asked, on the clock that {@link FunctionProcess.check} is told. */
+  readonly since: number
+  readonly settle: (outcome: Outcome) => void
+}
+
+/** A call of a function that waits for its answer, or whose stream is open. */
+export interface Job extends Waiting {
+  readonly call: Omit<Call, "_tag" | "id">
+  readonly caller: Caller
+  readonly fn: Pick<AppFunction, "name" | "runAs">
+  /** The transactions of the call, of its stream included. */
+  readonly sessions: FunctionSessions
+  /** The services of the fiber that calls. */
+  readonly services: Context.Context<never>
+  /** When its time is up; `undefined` where the caller watches the time. */
+  readonly until: { readonly clock: Clock.Clock; readonly millis: number } | undefined
+  /** Where it runs, and under which id. */
+  place: { readonly process: FunctionProcess; readonly id: number } | undefined
+}
+
+/** Why a process ended by itself. */
+export type End =
+  | { readonly _tag: "OutOfMemory" }
+  | { readonly _tag: "Exited"; readonly code: number }
+  | { readonly _tag: "Killed"; readonly signal: string; readonly output: string }
+  | { readonly _tag: "NotStarted"; readonly cause: unknown }
+
+/** What a process reports to. */
+interface Listener {
+  readonly onMessage: (process: FunctionProcess, message: FromProcess) => void
+  readonly onEnd: (process: FunctionProcess, end: End) => void
+}
+
+/** The program of the process: beside this module, or, for the command, which is one bundle at the top of `dist/`, below it. */
+const program = (): string => {
+  if (import.meta.url.endsWith(".ts")) return fileURLToPath(new URL("./program.ts", import.meta.url))
+  const beside = fileURLToPath(new URL("./program.js", import.meta.url))
+  return existsSync(beside) ? beside : fileURLToPath(new URL("./server/functions/internal/program.js", import.meta.url))
+}
+
+const start = ({ memoryLimit }: Setup): ChildProcess => {
+  const megabytes = Math.ceil(memoryLimit / 1024 / 1024)
+  // options for this process, such as a debugger's port, are not for the other
+  const { NODE_OPTIONS: _, ...env } = process.env
+  return spawn(
+    process.execPath,
+    [
+      `--max-old-space-size=${megabytes}`,
+      // what calls leave behind is collected often, and does not add up to most of the memory
+      "--max-semi-space-size=8",
+      program()
+    ],
+    { env, stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", "pipe"] }
+  )
+}
+
+const socketOf = (child: ChildProcess, index: number): Socket | undefined => {
+  const stream = child.stdio[index]
+  return stream instanceof Socket ? stream : undefined
+}
+
+export class FunctionProcess {
+  /** Calls that wait for their answer, by id. */
+  readonly calls = new Map<number, Job>()
+  /** Calls whose stream is open, by id. */
+  readonly streams = new Map<number, Job>()
+  /** Steps of streams that wait for their answer, by id. */
+  readonly steps = new Map<number, Waiting>()
+  /** What the server does for the process's functions. */
+  readonly hostCalls = new Set<Fiber.Fiber<unknown, unknown>>()
+  /** Whether it runs, and so is expected to answer. */
+  started = false
+  answering = true
+  ended = false
+
+  readonly #child: ChildProcess
+  readonly #input: Socket | undefined
+  readonly #control: Socket | undefined
+  readonly #closed: Promise<void>
+  readonly #handles: ReadonlyArray<ChildProcess | Socket | undefined>
+  readonly #takeBacks: Array<{ readonly upTo: number; readonly taken: (jobs: ReadonlyArray<Job>) => void }> = []
+  #outbox: Array<ToProcess> = []
+  #lastId = 0
+  #posted = 0
+  #received = 0
+  #seen = 0
+  /** The batch that shows, once it is received, that the process still answers after a call in it was given up. */
+  #proof: number | undefined
+  /** Since when the process leaves a message unread. */
+  #silentSince = 0
+  /** The call begun last, where the process said so as it ended. */
+  #lastBegun: number | undefined
+  #output = ""
+
+  constructor(setup: Setup, listener: Listener) {
+    this.#child = start(setup)
+    this.#input = socketOf(this.#child, pipes.input)
+    this.#control = socketOf(this.#child, pipes.control)
+    const output = socketOf(this.#child, pipes.output)
+    // a pipe that breaks is reported by the end of the process
+    const broken = () => {}
+    for (const socket of [this.#input, this.#control, output, this.#child.stderr]) socket?.on("error", broken)
+    // a process without calls does not keep the server's process alive
+    this.#handles = [this.#child, this.#input, this.#control, output, socketOf(this.#child, 2)]
+    for (const handle of this.#handles) handle?.unref()
+
+    this.#input?.write(frames.write(writeSetup({ ...setup, memoryLimit: setup.memoryLimit + ownMemory })))
+    output?.on(
+      "data",
+      this.#reading((message) => {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the process writes it
+        const { message: told, received } = message as Told
+        this.#received = received
+        this.started = true
+        if (told !== undefined && !this.ended) listener.onMessage(this, told)
+      })
+    )
+    this.#control?.on(
+      "data",
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the watcher writes it
+      this.#reading((message) => this.#onWatcher(message as FromWatcher))
+    )
+    this.#child.stderr?.on("data", (chunk: Buffer) => {
+      this.#output = (this.#output + chunk.toString()).slice(-keptOutput)
+    })
+    this.#closed = new Promise((resolve) => {
+      const close = (end: End) => {
+        const ended = this.ended
+        for (const { taken } of this.#takeBacks.splice(0)) taken([])
+        if (!ended) listener.onEnd(this, end)
+        resolve()
+      }
+      this.#child.on("error", (cause) => close({ _tag: "NotStarted", cause }))
+      this.#child.on("close", (code, signal) =>
+        close(
+          this.#lastBegun !== undefined
+            ? { _tag: "OutOfMemory" }
+            : signal === null
+              ? { _tag: "Exited", code: code ?? 0 }
+              : { _tag: "Killed", signal, output: this.#output }
+        )
+      )
+    })
+  }
+
+  /** Whether a caller waits for the process, or the process leaves a message unread. */
+  get isBusy(): boolean {
+    return this.load > 0 || this.#isBehind
+  }
+
+  /** How many answers it owes. */
+  get load(): number {
+    return this.calls.size + this.steps.size
+  }
+
+  /** Whether a call in the process is past its time limit, and the process has not shown since then that it answers. */
+  get overdue(): boolean {
+    return this.#proof !== undefined && isAfter(this.#proof, this.#received)
+  }
+
+  /** Says that a call in the process is past its time limit; it has just been cancelled. */
+  exceed(): void {
+    this.#proof = (this.#posted + 1) | 0
+    if (this.#outbox.length > 0) this.#flush()
+    else this.#post([])
+  }
+
+  get #isBehind(): boolean {
+    return this.#outbox.length > 0 || this.#received !== this.#posted
+  }
+
+  call(job: Job): void {
+    const id = this.#nextId()
+    job.place = { process: this, id }
+    this.calls.set(id, job)
+    this.#tell({ _tag: "Call", id, ...job.call })
+  }
+
+  next(call: number, waiting: Waiting): number {
+    const id = this.#nextId()
+    this.steps.set(id, waiting)
+    this.#tell({ _tag: "Next", id, call })
+    return id
+  }
+
+  cancel(call: number): void {
+    this.calls.delete(call)
+    this.streams.delete(call)
+    this.#tell({ _tag: "Cancel", call })
+  }
+
+  reply(id: number, reply: Reply): void {
+    this.#tell({ _tag: "Reply", id, reply })
+  }
+
+  /** Looks whether the process answers; answers with how long it has not, in milliseconds. */
+  check(now: number): number {
+    const seen = this.#received
+    // a process that starts takes as long as the machine takes
+    if (!this.started || seen !== this.#seen || seen === this.#posted) this.#silentSince = now
+    this.#seen = seen
+    if (!this.overdue) this.#proof = undefined
+    const silent = now - this.#silentSince
+    this.answering = silent < patience
+    // so that the next look tells whether it still answers
+    if (!this.#isBehind && this.load > 0) this.#post([])
+    return silent
+  }
+
+  /** Takes back the calls that the process has not begun, which it will then never begin. */
+  takeBack(taken: (jobs: ReadonlyArray<Job>) => void): void {
+    const upTo = this.#lastId
+    if (this.#lastBegun !== undefined) return taken(this.#unbegun(this.#lastBegun, upTo))
+    this.#takeBacks.push({ upTo, taken })
+    this.#control?.write(frames.write({ upTo } satisfies ToWatcher))
+  }
+
+  /** Ends the process; resolves when it is gone. */
+  end(): Promise<void> {
+    this.ended = true
+    for (const fiber of this.hostCalls) fiber.interruptUnsafe()
+    this.#child.kill("SIGKILL")
+    for (const handle of this.#handles) handle?.ref()
+    return this.#closed
+  }
+
+  #onWatcher({ _tag, last }: FromWatcher): void {
+    if (_tag === "OutOfMemory") {
+      this.#lastBegun = last
+      return
+    }
+    const asked = this.#takeBacks.shift()
+    asked?.taken(this.#unbegun(last, asked.upTo))
+  }
+
+  #unbegun(last: number, upTo: number): ReadonlyArray<Job> {
+    const jobs: Array<Job> = []
+    for (const [id, job] of this.calls) {
+      if (!isAfter(id, last) || isAfter(id, upTo)) continue
+      this.calls.delete(id)
+      job.place = undefined
+      jobs.push(job)
+    }
+    return jobs
+  }
+
+  /** Reads frames; a process that sends anything else is ended. */
+  #reading(onMessage: (message: unknown) => void): (chunk: Buffer) => void {
+    const read = frames.reader(onMessage)
+    return (chunk) => {
+      try {
+        read(chunk)
+      } catch {
+        this.#child.kill("SIGKILL")
+      }
+    }
+  }
+
+  #nextId(): number {
+    return (this.#lastId = (this.#lastId + 1) | 0)
+  }
+
+  /** Messages of one turn go out together: each delivery costs more than the message. */
+  #tell(message: ToProcess): void {
+    const waiting = this.#outbox.push(message)
+    if (waiting === 1) setImmediate(() => this.#flush())
+    else if (waiting === mostTogether) this.#flush()
+  }
+
+  #flush(): void {
+    if (this.#outbox.length === 0 || this.ended) return
+    const batch = this.#outbox
+    this.#outbox = []
+    this.#post(batch)
+  }
+
+  #post(batch: ReadonlyArray<ToProcess>): void {
+    // no look before this one was about a message that it leaves unread
+    if (this.#received === this.#posted) this.#silentSince = performance.now()
+    this.#posted = (this.#posted + 1) | 0
+    this.#input?.write(frames.write(batch))
+  }
+}

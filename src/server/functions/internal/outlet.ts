@@ -1,0 +1,115 @@
+/**
+ * What leaves the process of the functions, within limits: the server reads all of it in the thread that serves everyone.
+ * Host calls beyond those under way wait here, in the memory of the process; results and arguments have a largest size;
+ * lines of the console and errors that no call waits for have a rate.
+ */
+import { notSendable, tooLarge } from "./failures.ts"
+import type { Answer, FromProcess, Reply } from "./messages.ts"
+import * as TokenBucket from "./tokenBucket.ts"
+
+/** The largest text of a result, or of the arguments of a host call: as much as a client may send. */
+const largestText = 18 * 1024 * 1024
+
+/** How many host calls the server works on at the same time, and how long their arguments may be together. */
+const most = 64
+const mostCharacters = 2 * largestText
+
+/** How many host calls may wait for their turn. */
+const mostWaiting = 100_000
+
+/** How long a line of the console may be. */
+const longestLine = 32_768
+
+type Ask = Extract<FromProcess, { readonly _tag: "Ask" }>
+
+interface Outlet {
+  readonly tell: (message: FromProcess) => void
+  /** Says that a host call was answered: the next one may go out. */
+  readonly replied: (id: number) => void
+}
+
+/** Sends with `send`; `refuse` is told of host calls that cannot be sent. */
+export const make = (send: (message: FromProcess) => void, refuse: (id: number, reply: Reply) => void): Outlet => {
+  const waiting: Array<Ask> = []
+  /** The first that waits: what is taken from the front of a long array is expensive. */
+  let first = 0
+  const underWay = new Map<number, number>()
+  let characters = 0
+  const lines = TokenBucket.make({ limit: 2_000, perSecond: 1_000 }, (missed) =>
+    send({ _tag: "Stray", name: undefined, text: `${missed} lines of the console were left out` })
+  )
+  const errors = TokenBucket.make({ limit: 100, perSecond: 10 }, (missed) =>
+    send({ _tag: "Stray", name: undefined, text: `${missed} more errors were left out` })
+  )
+
+  const mayGo = ({ args }: Ask): boolean =>
+    underWay.size === 0 || (underWay.size < most && characters + args.length <= mostCharacters)
+
+  const go = (ask: Ask): void => {
+    underWay.set(ask.id, ask.args.length)
+    characters += ask.args.length
+    send(ask)
+  }
+
+  const ask = (message: Ask): void => {
+    const count = waiting.length - first
+    if (message.args.length > largestText) {
+      return later(message.id, `the arguments are larger than ${largestText / 1024 / 1024} MiB: send less at once`)
+    }
+    if (count === 0 && mayGo(message)) return go(message)
+    if (count === mostWaiting) {
+      return later(message.id, `${mostWaiting} operations wait for their turn: await some before beginning others`)
+    }
+    waiting.push(message)
+  }
+
+  /** The caller has the promise that is rejected only after this turn. */
+  const later = (id: number, message: string): void =>
+    queueMicrotask(() => refuse(id, { _tag: "DatabaseFailure", message, code: undefined, labels: [] }))
+
+  const next = (): void => {
+    for (let message = waiting[first]; message !== undefined && mayGo(message); message = waiting[first]) {
+      first++
+      go(message)
+    }
+    if (first > 1_000 || first === waiting.length) {
+      waiting.splice(0, first)
+      first = 0
+    }
+  }
+
+  return {
+    tell: (message) => {
+      switch (message._tag) {
+        case "Ask":
+          return ask(message)
+        case "Answer":
+          return send({ ...message, answer: limited(message.answer) })
+        case "Log":
+          return lines.take() ? send({ ...message, text: cut(message.text) }) : undefined
+        case "Stray":
+          return errors.take() ? send({ ...message, text: cut(message.text) }) : undefined
+      }
+    },
+    replied: (id) => {
+      characters -= underWay.get(id) ?? 0
+      underWay.delete(id)
+      next()
+    }
+  }
+}
+
+const limited = (answer: Answer): Answer => {
+  switch (answer._tag) {
+    case "Done":
+      return answer.text.length > largestText ? { _tag: "Failed", message: notSendable(tooLarge(largestText)) } : answer
+    case "Failed":
+    case "Unreadable":
+      return { ...answer, message: cut(answer.message) }
+    default:
+      return answer
+  }
+}
+
+const cut = (text: string): string =>
+  text.length <= longestLine ? text : `${text.slice(0, longestLine)}… (${text.length - longestLine} more characters)`

@@ -1,0 +1,109 @@
+/**
+ * The program of a process that runs the functions of an exported application: the loop of its messages.
+ * `FunctionProcess.ts` starts it and tells what it does; both speak `messages.ts`. It loads little, so that it starts
+ * quickly.
+ */
+import { writeSync } from "node:fs"
+import { Socket } from "node:net"
+import { Worker } from "node:worker_threads"
+import * as Calls from "./calls.ts"
+import * as frames from "./frames.ts"
+import {
+  begun,
+  type Call,
+  type FromProcess,
+  isAfter,
+  pipes,
+  readSetup,
+  type SetupMessage,
+  type Told,
+  type ToProcess,
+  type Watched
+} from "./messages.ts"
+import * as Outlet from "./outlet.ts"
+
+const shared = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+let received = 0
+/** What the server was last told to have been received. */
+let acknowledged = 0
+
+/**
+ * Writes at once, and waits where the server is behind with reading: an answer must not wait for a function that never
+ * yields, nor may such a function fill the memory with what it says.
+ */
+const send = (message: FromProcess | undefined): void => {
+  const frame = frames.write({ received, ...(message !== undefined && { message }) } satisfies Told)
+  acknowledged = received
+  try {
+    for (let at = 0; at < frame.length;) at += writeSync(pipes.output, frame, at)
+  } catch {
+    // the server is gone
+    process.exit()
+  }
+}
+
+const acknowledge = (): void => {
+  if (acknowledged !== received) send(undefined)
+}
+
+/** Starts the functions of the application. */
+const start = (message: SetupMessage): ((message: ToProcess) => void) => {
+  const setup = readSetup(message)
+  const watcher = import.meta.url.endsWith(".ts")
+    ? new URL("./watcher.ts", import.meta.url)
+    : new URL("./watcher.js", import.meta.url)
+  new Worker(watcher, { workerData: { memoryLimit: setup.memoryLimit, shared } satisfies Watched }).unref()
+
+  const outlet = Outlet.make(send, (id, reply) => calls.reply(id, reply))
+  const calls = Calls.make(setup, outlet.tell)
+  process.on("uncaughtException", calls.thrown)
+  process.on("unhandledRejection", calls.stray)
+
+  /** Begins a call unless the server took it back. */
+  const begin = (call: Call): void => {
+    const last = Atomics.load(shared, begun)
+    if (!isAfter(call.id, last) || Atomics.compareExchange(shared, begun, last, call.id) !== last) return
+    calls.begin(call)
+  }
+
+  return (message) => {
+    switch (message._tag) {
+      case "Call":
+        return begin(message)
+      case "Next":
+        return calls.next(message.id, message.call)
+      case "Cancel":
+        return calls.cancel(message.call)
+      case "Reply":
+        outlet.replied(message.id)
+        return calls.reply(message.id, message.reply)
+    }
+  }
+}
+
+let handle: ((message: ToProcess) => void) | undefined
+
+const input = new Socket({ fd: pipes.input })
+input.on(
+  "data",
+  frames.reader((frame) => {
+    if (handle === undefined) {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the server sends it first
+      handle = start(frame as SetupMessage)
+      // from now on it is expected to answer
+      send(undefined)
+      return
+    }
+    // a batch that ran through is acknowledged before the next one, which may never yield
+    acknowledge()
+    received = (received + 1) | 0
+    // not before the batch: what is answered at once acknowledges it too
+    setImmediate(acknowledge)
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the server writes it
+    for (const message of frame as ReadonlyArray<ToProcess>) handle(message)
+  })
+)
+// the server ended, or lost interest; the watcher sees it too where a function never yields
+input.on("close", () => process.exit())
+// what ends the server on a terminal is sent to this process as well, which has to serve until the server is done
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {})

@@ -1,0 +1,54 @@
+import { assert, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { FunctionProcess } from "../../../src/server/functions/internal/FunctionProcess.ts"
+import { write } from "../../../src/server/functions/internal/values.ts"
+
+const setup = {
+  appId: "my-app",
+  root: undefined,
+  sources: new Map(),
+  values: new Map(),
+  deployment: write({}),
+  services: new Map(),
+  timeLimitMillis: 1_000,
+  memoryLimit: 512 * 1024 * 1024,
+  environment: write({})
+}
+
+const process = Effect.acquireRelease(
+  Effect.sync(() => new FunctionProcess(setup, { onMessage: () => {}, onEnd: () => {} })),
+  (process) => Effect.promise(() => process.end())
+)
+
+it.effect("a process that is past a limit stays so until it has what it is told next", () =>
+  Effect.gen(function* () {
+    const it = yield* process
+    it.cancel(1)
+    it.exceed()
+    it.check(0)
+    assert.isTrue(it.overdue)
+    assert.isTrue(it.isBusy)
+    while (it.isBusy) {
+      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 5)))
+      it.check(0)
+    }
+    assert.isFalse(it.overdue)
+  })
+)
+
+it.live("a process that was idle has its whole time for what it is told next", () =>
+  Effect.gen(function* () {
+    const it = yield* process
+    const settled = Effect.gen(function* () {
+      for (it.check(performance.now()); it.isBusy; it.check(performance.now())) yield* Effect.sleep("5 millis")
+    })
+    it.cancel(1)
+    yield* settled
+    yield* Effect.sleep("200 millis")
+    const told = performance.now()
+    it.cancel(2)
+    yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    const now = performance.now()
+    assert.isAtMost(it.check(now), now - told)
+  })
+)
