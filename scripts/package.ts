@@ -2,10 +2,12 @@
  * Looks at the package as a stranger gets it: packs `dist/`, lints the tarball, installs it beside `effect` alone in an
  * empty folder, and uses it there from JavaScript, from TypeScript and from the command line.
  */
-import { readdirSync, statSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { spawn } from "node:child_process"
+import { existsSync, globSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { createInterface } from "node:readline"
 import { own, weigh } from "./bundles.ts"
-import { asHere, check, everythingOf, manifest, modules, npmIn, root, run, withTarball } from "./stranger.ts"
+import { asHere, check, env, everythingOf, manifest, modules, npmIn, root, run, withTarball } from "./stranger.ts"
 
 const installedIn = (modules: string) =>
   readdirSync(modules)
@@ -17,6 +19,51 @@ const weight = (path: string): number =>
     ? readdirSync(path).reduce((sum, name) => sum + weight(join(path, name)), 0)
     : statSync(path).size
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
+
+/** A page that is shipped leads to nothing that is not. */
+const checkLinks = (folder: string) => {
+  const pages = globSync(["*.md", "docs/**/*.md", "examples/**/*.md"], { cwd: folder })
+  check(pages.includes("README.md"), "the package has no README.md")
+  for (const page of pages) {
+    for (const [, target = ""] of readFileSync(join(folder, page), "utf8").matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+      const path = join(folder, dirname(page), decodeURIComponent(target))
+      check(/^[a-z]+:/.test(target) || existsSync(path), `${page} leads to ${target}, which the package has not`)
+    }
+  }
+}
+
+/** The application that comes along is served as README says, and a user calls a function of it. */
+const serveShop = async (command: string, cwd: string) => {
+  const shop = join("node_modules", manifest.name, "examples/shop")
+  const child = spawn(command, ["serve", shop, "--port", "0", "--json"], {
+    cwd,
+    env,
+    stdio: ["ignore", "pipe", "pipe"]
+  })
+  const ended = new Promise<number | null>((resolve, reject) => child.once("error", reject).once("close", resolve))
+  let said = ""
+  child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()))
+  try {
+    for await (const line of createInterface(child.stdout)) {
+      const { baseUrl }: { readonly baseUrl: string } = JSON.parse(line)
+      const post = async (path: string, body: unknown, headers = {}): Promise<unknown> => {
+        const url = `${baseUrl}/api/client/v2.0/app/shop-abcde/${path}`
+        return (await fetch(url, { method: "POST", headers, body: JSON.stringify(body) })).json()
+      }
+      const session = await post("auth/providers/anon-user/login", {})
+      const token = String(Reflect.get(Object(session), "access_token"))
+      const call = { name: "sum", arguments: [20, 22] }
+      const answer = JSON.stringify(await post("functions/call", call, { authorization: `Bearer ${token}` }))
+      check(/42/.test(answer), `the shop answers ${answer} instead of 42`)
+      child.kill("SIGTERM")
+      check((await ended) === 0, `the server did not end well: ${said}`)
+      return
+    }
+    throw new Error(`the server said nothing: ${said}`)
+  } finally {
+    child.kill("SIGKILL")
+  }
+}
 
 await withTarball(async (folder, { bytes, tarball }) => {
   const inModules = join(folder, "node_modules")
@@ -76,6 +123,9 @@ await withTarball(async (folder, { bytes, tarball }) => {
       `${name}: ${kilobytes} in a browser, over its limit of ${limit / 1000} kB; see scripts/bundles.ts`
     )
   }
+
+  checkLinks(join(inModules, manifest.name))
+  await serveShop(join(inModules, ".bin", manifest.name), folder)
 
   const version = run(join(inModules, ".bin", manifest.name), ["--version"], folder)
   check(version.includes(manifest.version), `the command says ${version}, not ${manifest.version}`)
