@@ -56,7 +56,7 @@ const loggedIn = Effect.gen(function* () {
   return { ask: (path: string) => ask("GET", path, { user: id }), post: ask, id, admin }
 })
 
-/** Every other way in which a backend may take somebody for logged in. */
+/** Every other way in which a backend may take a user for logged in. */
 const isRefused = Effect.fnUntraced(function* (id: string, tags: ReadonlyArray<string>) {
   const auth = yield* AuthApi
   const found = yield* Effect.exit(auth.user(id))
@@ -165,7 +165,7 @@ describe("the backend of the guide", () => {
     }).pipe(Effect.scoped, Effect.provide(Server))
   )
 
-  it.effect("that asks for the profile anew finds a disabled user at once", () =>
+  it.effect("that fetches the profile again finds a disabled user at once", () =>
     Effect.gen(function* () {
       const { admin, id } = yield* loggedIn
       yield* admin.disableUser("my-app", id)

@@ -78,9 +78,8 @@ export class RequestTimeout extends Schema.TaggedError<RequestTimeout>()("Reques
 }
 
 /**
- * The host is overloaded, under maintenance or broken (status 5xx, also from a proxy in front of it), or what stands in
- * front of it refused the refresh of a session in its place (status 4xx without a code of the protocol). The session goes
- * on.
+ * The host is overloaded, under maintenance or broken (status 5xx, also from a proxy in front of it), or a gateway refused
+ * the refresh of a session in its place (status 4xx without a code of the protocol), which goes on.
  *
  * @category reasons
  * @since 0.1.0
@@ -134,8 +133,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
 }
 
 /**
- * An answer that does not follow the protocol: a page instead of JSON, an empty body, a missing field, a token that is
- * none.
+ * An answer that does not follow the protocol: a page instead of JSON, an empty body, a missing field, a malformed token.
  *
  * @category reasons
  * @since 0.1.0
@@ -284,7 +282,7 @@ export class ApiKeyNotFound extends Schema.TaggedError<ApiKeyNotFound>()("ApiKey
 }) {
   readonly retryable = false
   override get message(): string {
-    return `the user has no API key "${this.id}": it was deleted, or belongs to somebody else`
+    return `the user has no API key "${this.id}": it was deleted, or belongs to another user`
   }
 }
 
@@ -392,7 +390,7 @@ export class UnexpectedValue extends Schema.TaggedError<UnexpectedValue>()("Unex
 }
 
 /**
- * An option that cannot work, such as a base URL that is none.
+ * An option that cannot work, such as a base URL that cannot be parsed.
  *
  * @category reasons
  * @since 0.1.0

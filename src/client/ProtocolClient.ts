@@ -30,7 +30,7 @@ import {
 import type { Reason } from "./AppServicesError.ts"
 import { describeBody, reasonOf } from "./internal/answers.ts"
 import { HiddenBody } from "./internal/hiddenBody.ts"
-import { isRedirect, withoutRedirects } from "./internal/redirects.ts"
+import { withoutRedirects } from "./internal/redirects.ts"
 import * as Secrets from "./internal/secrets.ts"
 import * as SingleFlight from "./internal/singleFlight.ts"
 import { withoutSpanValues } from "./internal/telemetry.ts"
@@ -234,12 +234,16 @@ const make = Effect.fnUntraced(function* (
         ...(request.body !== undefined && { body: new HiddenBody(Redacted.value(request.body)) })
       })
     )
+    const refuse = (response: HttpClientResponse.HttpClientResponse) =>
+      Effect.mapError(response.text, transport).pipe(
+        Effect.flatMap((body) => reasonOf(request.operation, appId, response, body, secretsOf(request))),
+        Effect.flatMap((reason) => Effect.fail(fail(reason)))
+      )
     const response = yield* Effect.catch(withoutSpanValues(sent), (error) =>
-      error.reason._tag === "StatusCodeError" ? Effect.succeed(error.reason.response) : Effect.fail(transport(error))
+      // also of a client that was told to fail at such a status
+      error.reason._tag === "StatusCodeError" ? refuse(error.reason.response) : Effect.fail(transport(error))
     )
-    if (response.status >= 200 && response.status < 300 && !isRedirect(response)) return response
-    const body = yield* Effect.mapError(response.text, transport)
-    return yield* fail(yield* reasonOf(request.operation, appId, response, body, secretsOf(request)))
+    return response.status >= 200 && response.status < 300 ? response : yield* refuse(response)
   })
 
   // a connection that breaks inside the body is the network's failure, not the answer's

@@ -44,21 +44,15 @@ export const targetOf = (response: HttpClientResponse.HttpClientResponse): strin
     : originOf(location, response.request.url)
 }
 
-/** Runs as the last step before the transport, in the context that the transport sees: the layer of `fetch` adds to the caller's. */
+/**
+ * Runs as the last step before the transport, in the context that the transport sees: the layer of `fetch` adds to the
+ * caller's. The fiber is that of the request alone, so nothing has to be restored.
+ */
 const asManual = <A>(request: A): Effect.Effect<A> =>
   Effect.withFiber((fiber) => {
     const present = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit)
     fiber.setContext(Context.add(fiber.context, FetchHttpClient.RequestInit, { ...present, redirect: "manual" }))
     return Effect.succeed(request)
-  })
-
-const restoringContext = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.withFiber((fiber) => {
-    const { context } = fiber
-    return Effect.ensuring(
-      effect,
-      Effect.sync(() => fiber.setContext(context))
-    )
   })
 
 const refuseRedirect = (response: HttpClientResponse.HttpClientResponse) =>
@@ -79,5 +73,5 @@ const refuseRedirect = (response: HttpClientResponse.HttpClientResponse) =>
 export const withoutRedirects = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
   client.pipe(
     HttpClient.mapRequestEffect(asManual),
-    HttpClient.transformResponse((sent) => restoringContext(Effect.flatMap(sent, refuseRedirect)))
+    HttpClient.transformResponse((sent) => Effect.flatMap(sent, refuseRedirect))
   )

@@ -68,17 +68,25 @@ const withoutValues = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, un
   return Cause.hasInterruptsOnly(exit.cause) || !(error instanceof Error) ? exit : Exit.fail(error.message)
 }
 
-const hidingValues = (tracer: Tracer.Tracer): Tracer.Tracer => ({
-  ...(tracer.context !== undefined && { context: tracer.context.bind(tracer) }),
-  span: (options) => {
-    const span = tracer.span(options)
-    const end = span.end.bind(span)
-    const value: Tracer.Span["end"] = (endTime, exit) => end(endTime, withoutValues(exit))
-    // a span that is not to be changed stays as it is
-    Reflect.defineProperty(span, "end", { value, configurable: true, writable: true })
-    return span
+const hidingTracers = new WeakMap<Tracer.Tracer, Tracer.Tracer>()
+
+const hidingValues = (tracer: Tracer.Tracer): Tracer.Tracer => {
+  const present = hidingTracers.get(tracer)
+  if (present !== undefined) return present
+  const hiding: Tracer.Tracer = {
+    ...(tracer.context !== undefined && { context: tracer.context.bind(tracer) }),
+    span: (options) => {
+      const span = tracer.span(options)
+      const end = span.end.bind(span)
+      const value: Tracer.Span["end"] = (endTime, exit) => end(endTime, withoutValues(exit))
+      // a span that is not to be changed stays as it is
+      Reflect.set(span, "end", value)
+      return span
+    }
   }
-})
+  hidingTracers.set(tracer, hiding)
+  return hiding
+}
 
 /**
  * Has the spans of the transport end without the values that they would end with: `HttpClient` gives its own the whole
