@@ -63,7 +63,7 @@ it.live("a signal of the terminal, which goes to all processes, lets a call unde
     yield* Effect.sleep("100 millis")
     process.kill(pid, "SIGINT")
     server.child.kill("SIGINT")
-    assert.strictEqual(String(yield* Effect.promise(() => slow)), "done")
+    assert.deepStrictEqual(yield* Effect.promise<unknown>(() => slow), "done")
     yield* ended(server)
     yield* gone(pid)
   })
