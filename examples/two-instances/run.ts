@@ -48,8 +48,8 @@ const program = Effect.gen(function* () {
   const { user }: { readonly user: string } = JSON.parse(yield* ask("POST", "/login"))
   for (let call = 0; call < 4; call++) yield* ask("GET", "/sum", user)
   yield* ask("POST", "/logout", user)
-  // the other one hears of it in a moment
-  const refused = Effect.map(send(ports[1], "GET", "/sum", user), ({ status }) => status === 401)
+  // the other instance, whose turn is next, hears of it in a moment
+  const refused = Effect.map(send(ports[turn % ports.length], "GET", "/sum", user), ({ status }) => status === 401)
   yield* Effect.repeat(refused, { until: (is) => is, schedule: Schedule.spaced("10 millis") })
   for (let call = 0; call < 2; call++) yield* ask("GET", "/sum", user)
 })
