@@ -10,12 +10,12 @@ import * as Effect from "effect/Effect"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Predicate from "effect/Predicate"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Ejson from "../protocol/internal/ejson.ts"
 import * as JsonSize from "../protocol/internal/jsonSize.ts"
 import { BadRequest, body, TooLarge } from "./ApiErrors.ts"
+import * as Texts from "./Texts.ts"
 
 /**
  * The largest body a server reads: 18 MB, as the original service did.
@@ -148,16 +148,17 @@ export const text = (
 ): Effect.Effect<Text, BadRequest | TooLarge> =>
   Effect.flatMap(textOf(request, size), (text): Effect.Effect<Text, BadRequest | TooLarge> => {
     if (text.trim() === "") return Effect.succeed({ text, json: {} })
-    if (JsonSize.isTooLarge(text)) return Effect.fail(tooMany)
-    const parsed = parseJson(text)
-    if (Result.isFailure(parsed)) return Effect.fail(invalid(parsed.failure))
-    const json = parsed.success
-    if (json === null) return Effect.succeed({ text, json: {} })
-    return Predicate.isObject(json) ? Effect.succeed({ text, json }) : Effect.fail(notObject)
+    return JsonSize.isTooLarge(text) ? Effect.fail(tooMany) : objectOf(text)
   })
 
-const parseJson = (text: string): Result.Result<unknown, string> =>
-  Result.try({ try: () => Ejson.read(text), catch: Ejson.describe })
+const objectOf = (text: string): Effect.Effect<Text, BadRequest> =>
+  Effect.matchEffect(Texts.read(text), {
+    onFailure: ({ message }) => Effect.fail(invalid(message)),
+    onSuccess: (json) => {
+      if (json === null) return Effect.succeed({ text, json: {} })
+      return Predicate.isObject(json) ? Effect.succeed({ text, json }) : Effect.fail(notObject)
+    }
+  })
 
 /**
  * The body as a JSON object of {@link smallLimit} at most; an absent or empty one is an empty object.

@@ -11,15 +11,17 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import { Journal, JournalError } from "../storage/Journal.ts"
 import { Batch, Collections, WriteConflict } from "./internal/collections.ts"
-import { TimeLimitExceeded } from "./internal/limits.ts"
 import * as Memory from "./internal/memory.ts"
+import * as Steps from "./internal/steps.ts"
+import * as Weights from "./internal/weights.ts"
 
 /**
  * A document.
@@ -256,8 +258,16 @@ export const asError = (cause: unknown): DatabaseError =>
     ...(cause instanceof Memory.DuplicateKey && { code: 11_000 }),
     ...(cause instanceof WriteConflict && { code: 112, labels: [transientLabel] }),
     ...(cause instanceof NoTransaction && { code: 251 }),
-    ...(cause instanceof TimeLimitExceeded && { code: 50 })
+    ...(cause instanceof Steps.TimeLimitExceeded && { code: 50 })
   })
+
+/**
+ * Does something that takes several operations in the time of one.
+ *
+ * @internal
+ */
+export const bounded = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | DatabaseError, R> =>
+  Effect.catchTag(Steps.operation(effect), "TimeLimitExceeded", (error) => Effect.fail(asError(error)))
 
 /** A transaction that has ended. */
 class NoTransaction extends Schema.TaggedError<NoTransaction>()("NoTransaction", { message: Schema.String }) {}
@@ -274,33 +284,92 @@ export const noTransaction = (): DatabaseError => asError(ended())
 /** What statements need to know of the moment. */
 type Moment = Pick<Memory.Place, "now" | "random">
 
-const attempt = <A>(run: (moment: Moment) => A): Effect.Effect<A, DatabaseError> =>
+const withMoment = <A, E>(use: (moment: Moment) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.flatMap(Random.Random, (random) =>
-      Effect.try({
-        // @effect-diagnostics-next-line globalDateInEffect:off -- BSON dates are JavaScript dates
-        try: () => run({ now: new Date(now), random: () => random.nextDoubleUnsafe() }),
-        catch: (cause) => asError(cause)
-      })
+      // @effect-diagnostics-next-line globalDate:off -- BSON dates are JavaScript dates
+      use({ now: new Date(now), random: () => random.nextDoubleUnsafe() })
     )
   )
 
-/** Runs a statement to its end. */
-type Run = <A>(namespace: Namespace, use: (statement: Memory.Statement) => A) => Effect.Effect<A, DatabaseError>
+const attempt = <A>(run: () => A): Effect.Effect<A, DatabaseError> => Effect.try({ try: run, catch: asError })
+
+/** What a statement asks of the documents that may match a filter; or what it is given, where it asks nothing. */
+interface Asked {
+  readonly weight: Weights.Weight
+  readonly filter?: Document
+}
+
+const asking = (filter: Document, ...rest: ReadonlyArray<unknown>): Asked => ({
+  weight: Weights.ofFilters(filter, ...rest),
+  filter
+})
+
+const changing = ({ change, filter, projection, sort }: Parameters<Operations["findOneAnd"]>[1]): Asked => {
+  if (change._tag === "Delete") return asking(filter, projection, sort)
+  const [update, arrayFilters] = change._tag === "Update" ? [change.update, change.arrayFilters] : [change.document]
+  return { weight: Weights.ofChange(update, arrayFilters, filter, projection, sort), filter }
+}
+
+/** Runs a statement to its end, as a step of what it asks. */
+type Run = <A>(
+  namespace: Namespace,
+  asked: () => Asked,
+  use: (statement: Memory.Statement) => A
+) => Effect.Effect<A, DatabaseError>
 
 const operations = (run: Run): Operations => ({
   insert: (namespace, documents) =>
     Effect.flatMap(
-      run(namespace, (statement) => statement.insert(documents)),
+      run(
+        namespace,
+        () => ({ weight: { units: Weights.ofValue(documents).units, bounded: true } }),
+        (statement) => statement.insert(documents)
+      ),
       ({ failure, ids }) => (failure === undefined ? Effect.succeed(ids) : Effect.fail(asError(failure)))
     ),
-  find: (namespace, find) => run(namespace, (statement) => statement.find(find)),
-  update: (namespace, update) => run(namespace, (statement) => statement.update(update)),
-  delete: (namespace, deletion) => run(namespace, (statement) => statement.delete(deletion)),
-  findOneAnd: (namespace, find) => run(namespace, (statement) => statement.findOneAnd(find)),
-  aggregate: (namespace, pipeline) => run(namespace, (statement) => statement.aggregate(pipeline)),
-  count: (namespace, find) => run(namespace, (statement) => statement.matching(find).length),
-  distinct: (namespace, field, filter) => run(namespace, (statement) => statement.distinct(field, filter))
+  find: (namespace, find) =>
+    run(
+      namespace,
+      () => asking(find.filter, find.projection, find.sort),
+      (statement) => statement.find(find)
+    ),
+  update: (namespace, update) =>
+    run(
+      namespace,
+      () => changing(update),
+      (statement) => statement.update(update)
+    ),
+  delete: (namespace, deletion) =>
+    run(
+      namespace,
+      () => asking(deletion.filter),
+      (statement) => statement.delete(deletion)
+    ),
+  findOneAnd: (namespace, find) =>
+    run(
+      namespace,
+      () => changing(find),
+      (statement) => statement.findOneAnd(find)
+    ),
+  aggregate: (namespace, pipeline) =>
+    run(
+      namespace,
+      () => ({ weight: Weights.ofPipeline(pipeline) }),
+      (statement) => statement.aggregate(pipeline)
+    ),
+  count: (namespace, find) =>
+    run(
+      namespace,
+      () => asking(find.filter, find.sort),
+      (statement) => statement.matching(find).length
+    ),
+  distinct: (namespace, field, filter) =>
+    run(
+      namespace,
+      () => asking(filter, { [field]: 1 }),
+      (statement) => statement.distinct(field, filter)
+    )
 })
 
 const noJournal: Journal["Service"] = { keeps: false, tables: () => [], rows: () => [], commit: () => {} }
@@ -313,12 +382,38 @@ const noJournal: Journal["Service"] = { keeps: false, tables: () => [], rows: ()
 export const makeMemory = (journal: Journal["Service"] = noJournal): Database["Service"] => {
   const collections = new Collections(journal)
 
-  const run: Run = (namespace, use) =>
-    attempt((moment) => {
+  /** A step of what a statement costs. */
+  const stepOf = <A, B>(
+    batch: Batch,
+    namespace: Namespace,
+    asked: () => Asked,
+    step: Pick<Steps.Step<A, B, DatabaseError>, "compute" | "finish" | "failure">
+  ): Effect.Effect<B, DatabaseError> => {
+    try {
+      const { filter, weight } = asked()
+      const reach = filter === undefined ? 0 : batch.reach(collections.open(namespace), filter)
+      // what asks nothing is only copied
+      const cost = filter === undefined && weight.bounded ? weight.units : Steps.costOf(weight, reach)
+      return Steps.step({ cost, units: weight.units, ...step })
+    } catch (cause) {
+      return Effect.fail(step.failure(cause))
+    }
+  }
+
+  const run: Run = (namespace, asked, use) =>
+    withMoment((moment) => {
       const batch = new Batch()
-      const result = use(new Memory.Statement({ ...moment, collections, batch, inTransaction: false }, namespace))
-      collections.commit(batch, moment.now.getTime())
-      return result
+      return stepOf(batch, namespace, asked, {
+        compute: () => {
+          const statement = new Memory.Statement({ ...moment, collections, batch, inTransaction: false }, namespace)
+          return [use(statement), collections.rows(batch)] as const
+        },
+        finish: ([result, rows]) => {
+          collections.commit(batch, rows, moment.now.getTime())
+          return result
+        },
+        failure: asError
+      })
     })
 
   const begin = (): Transaction => {
@@ -328,27 +423,40 @@ export const makeMemory = (journal: Journal["Service"] = noJournal): Database["S
       open = false
       collections.end(batch)
     }
+    const whileOpen = <A>(use: () => A): A => {
+      if (!open) throw ended()
+      return use()
+    }
     /** What fails ends the transaction. */
-    const whileOpen = <A>(use: (moment: Moment) => A) =>
-      attempt((moment) => {
-        if (!open) throw ended()
-        try {
-          return use(moment)
-        } catch (cause) {
-          end()
-          throw cause
-        }
-      })
-    const inside: Run = (namespace, use) =>
-      whileOpen((moment) =>
-        use(new Memory.Statement({ ...moment, collections, batch, inTransaction: true }, namespace))
+    const failure = (cause: unknown) => {
+      end()
+      return asError(cause)
+    }
+    const inside: Run = (namespace, asked, use) =>
+      withMoment((moment) =>
+        stepOf(batch, namespace, asked, {
+          compute: () =>
+            whileOpen(() =>
+              use(new Memory.Statement({ ...moment, collections, batch, inTransaction: true }, namespace))
+            ),
+          finish: identity,
+          failure
+        })
       )
     return {
       ...operations(inside),
-      commit: whileOpen(({ now }) => {
-        collections.commit(batch, now.getTime())
-        end()
-      }),
+      commit: withMoment(({ now }) =>
+        Steps.step({
+          cost: batch.units,
+          units: 0,
+          compute: () => whileOpen(() => collections.rows(batch)),
+          finish: (rows) => {
+            collections.commit(batch, rows, now.getTime())
+            end()
+          },
+          failure
+        })
+      ),
       abort: Effect.sync(end)
     }
   }
@@ -359,6 +467,16 @@ export const makeMemory = (journal: Journal["Service"] = noJournal): Database["S
     collections: (database) => attempt(() => collections.names(database)),
     index: (namespace, field) => attempt(() => collections.open(namespace).data.index(field)),
     watch: (namespace, watch) =>
-      attempt(() => Stream.mapError(Memory.watch(collections.open(namespace), watch), (cause) => asError(cause)))
+      Effect.flatMap(
+        attempt(() => Weights.ofFilters(watch.filter)),
+        (weight) =>
+          Steps.step({
+            cost: Steps.costOf(weight, 0),
+            units: weight.units,
+            compute: () => Memory.watch(collections.open(namespace), watch, asError),
+            finish: identity,
+            failure: asError
+          })
+      )
   })
 }

@@ -26,7 +26,13 @@ const invalid = (message: string) => new BadRequest(body(message, "InvalidParame
 /** MongoDB's number of what took too long. */
 const timeLimitCode = 50
 
-const errorCode = (code: number | undefined): ErrorCode => {
+/**
+ * The code of an error of the database, as clients know it.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const errorCode = (code: number | undefined): ErrorCode => {
   if (code === RuledDatabase.forbiddenCode) return "NoMatchingRuleFound"
   return code === timeLimitCode ? "ExecutionTimeLimitExceeded" : "MongoDBError"
 }

@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as DataAccess from "./DataAccess.ts"
-import { Database, DatabaseError, type Namespace, type Operations } from "./Database.ts"
+import { bounded, Database, DatabaseError, type Namespace, type Operations } from "./Database.ts"
 import * as RuledDatabase from "./RuledDatabase.ts"
 import * as Rules from "./Rules.ts"
 
@@ -103,6 +103,6 @@ const using =
   ) =>
   (namespace: Namespace, ...args: A): Effect.Effect<B, DatabaseError> =>
     Effect.mapError(
-      Effect.flatMap(open(namespace), (database) => operation(database, namespace, ...args)),
+      bounded(Effect.flatMap(open(namespace), (database) => operation(database, namespace, ...args))),
       (error) => explain(error, namespace)
     )

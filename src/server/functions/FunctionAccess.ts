@@ -9,7 +9,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { App, AppFunction } from "../App.ts"
-import { type Database, DatabaseError, type Namespace } from "../data/Database.ts"
+import { bounded, type Database, DatabaseError, type Namespace } from "../data/Database.ts"
 import { copy } from "../data/internal/bson.ts"
 import { forbiddenCode } from "../data/RuledDatabase.ts"
 import type { Gate, Given } from "../data/Rules.ts"
@@ -165,7 +165,7 @@ export const make = (
   const check: FunctionAccess["check"] = (caller, fn, args) => {
     const gate = gateOf(caller, fn)
     if (gate === undefined) return Effect.void
-    return Effect.matchEffect(gate.allows(givenOf(caller, args)), {
+    return Effect.matchEffect(bounded(gate.allows(givenOf(caller, args))), {
       onFailure: ({ message }) => Effect.fail(failed(message)),
       onSuccess: (allowed) => (allowed ? Effect.void : Effect.fail(notAllowed(fn.name)))
     })

@@ -6,14 +6,14 @@
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as ejson from "../../protocol/internal/ejson.ts"
-import * as Ejson from "../../protocol/Ejson.ts"
+import type * as Ejson from "../../protocol/Ejson.ts"
 import { BadRequest, body, type Forbidden, NotFound, type TooLarge, toResponse } from "../ApiErrors.ts"
 import * as Body from "../Body.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as MongoService from "../data/MongoService.ts"
 import * as RequestLog from "../RequestLog.ts"
 import { findApp, functionRequest } from "../Requests.ts"
+import * as Texts from "../Texts.ts"
 import { authenticator, type CurrentUser, ofApp, tokenOf } from "../users/Authorization.ts"
 import { tokenUser } from "../users/UserData.ts"
 import type { FunctionError } from "./FunctionContext.ts"
@@ -144,13 +144,13 @@ export const callerOf = (
  * @category decoding
  * @since 0.1.0
  */
-export const valuesOf = ({ json }: Sent): Effect.Effect<ReadonlyArray<unknown>, BadRequest> =>
-  Effect.try({ try: () => json.map(ejson.revive), catch: (cause) => Body.invalid(ejson.describe(cause)) })
+export const valuesOf = ({ document, json }: Sent): Effect.Effect<ReadonlyArray<unknown>, BadRequest> =>
+  Effect.mapError(Texts.revive(json, document), ({ message }) => Body.invalid(message))
 
 /** The result of a service, for a client. */
 const write = (result: unknown): Effect.Effect<string, BadRequest> =>
   Effect.mapError(
-    Effect.fromResult(Ejson.stringify(result)),
+    Texts.write(result),
     ({ message }) => new BadRequest(body(failures.notSendable(message), "FunctionExecutionError"))
   )
 

@@ -14,7 +14,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as ejson from "../../protocol/internal/ejson.ts"
-import * as Ejson from "../../protocol/Ejson.ts"
+import type * as Ejson from "../../protocol/Ejson.ts"
 import * as EventStream from "../../protocol/EventStream.ts"
 import { Api } from "../Api.ts"
 import { BadRequest, body, type TooManyRequests } from "../ApiErrors.ts"
@@ -29,6 +29,7 @@ import { OpenStreams } from "./OpenStreams.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as MongoService from "../data/MongoService.ts"
 import { findApp } from "../Requests.ts"
+import * as Texts from "../Texts.ts"
 import { State } from "../users/State.ts"
 import type { AccessClaims } from "../users/Tokens.ts"
 
@@ -70,7 +71,7 @@ const failureOf = (error: Failure): string => {
     case "EjsonError":
       return EventStream.writeFailure("FunctionExecutionError", failures.notSendable(error.message))
     case "DatabaseError":
-      return EventStream.writeFailure("MongoDBError", error.message)
+      return EventStream.writeFailure(MongoService.errorCode(error.code), error.message)
     case "TooManyRequests":
       return EventStream.writeFailure("BadRequest", error.error)
   }
@@ -161,7 +162,7 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
           const args = yield* valuesOf(sent)
           const events = yield* MongoService.watch(runtime.databaseOf(caller), caller.app, service, name, args)
           if (onlyValidates) return valid
-          return answerWith(Stream.mapEffect(events, (event) => Effect.fromResult(Ejson.stringify(event))))
+          return answerWith(Stream.mapEffect(events, Texts.write))
         })
       )
   })

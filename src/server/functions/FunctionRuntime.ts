@@ -9,16 +9,15 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import * as ejson from "../../protocol/internal/ejson.ts"
 import * as JsonSize from "../../protocol/internal/jsonSize.ts"
-import * as Ejson from "../../protocol/Ejson.ts"
+import type * as Ejson from "../../protocol/Ejson.ts"
 import type { App, AppFunction, Handler } from "../App.ts"
 import * as Collection from "../data/Collection.ts"
 import { Database } from "../data/Database.ts"
 import { copy } from "../data/internal/bson.ts"
+import * as Texts from "../Texts.ts"
 import { State } from "../users/State.ts"
 import { type Actor, type Caller, isSystem, make as makeAccess, notAllowed } from "./FunctionAccess.ts"
 import { FunctionContext, FunctionError } from "./FunctionContext.ts"
@@ -231,7 +230,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
     if (fn.private) return yield* notAllowed(name)
     const { body, gate, runAs } = fn
     const unseen = body._tag === "Source" && (gate === undefined || isSystem(caller)) && runAs._tag !== "Chosen"
-    const args = unseen ? [] : yield* readArguments(sent)
+    const args = unseen ? [] : yield* Texts.revive(sent.json, sent.document)
     yield* access.check(caller, fn, args)
     return { fn, args }
   })
@@ -257,12 +256,6 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
       fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer ? asked : traced(caller, fn)(asked)
     )
   }
-
-  const readArguments = ({ json }: Sent): Effect.Effect<ReadonlyArray<unknown>, Ejson.EjsonError> =>
-    Effect.try({
-      try: () => json.map(ejson.revive),
-      catch: (cause) => new Ejson.EjsonError({ message: ejson.describe(cause) })
-    })
 
   const call = Effect.fnUntraced(function* (caller: Caller, name: string, sent: Sent) {
     const { args, fn } = yield* open(caller, name, sent)
@@ -307,10 +300,7 @@ const failed = (message: string) => Effect.fail(new FunctionError({ code: "Funct
 
 /** Writes a result for a client. */
 const write = (result: unknown): Effect.Effect<string, FunctionError> =>
-  Result.match(Ejson.stringify(result), {
-    onSuccess: Effect.succeed,
-    onFailure: ({ message }) => failed(failures.notSendable(message))
-  })
+  Effect.catch(Texts.write(result), ({ message }) => failed(failures.notSendable(message)))
 
 const timeLimitMillis = (timeLimit: Duration.Duration): number =>
   Math.max(1, Math.min(Duration.toMillis(timeLimit), 2 ** 31 - 1))

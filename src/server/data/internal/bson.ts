@@ -285,7 +285,8 @@ const compareNumbers = (a: unknown, b: unknown): number => {
   return order(left[0] * right[1], right[0] * left[1])
 }
 
-const bytes = (value: unknown): Uint8Array => {
+/** @internal */
+export const bytes = (value: unknown): Uint8Array => {
   if (typeof value === "object" && value !== null && "buffer" in value && value.buffer instanceof Uint8Array) {
     return value.buffer.subarray(0, "position" in value ? Number(value.position) : undefined)
   }

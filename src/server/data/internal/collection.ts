@@ -2,12 +2,21 @@
 import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
 import * as Language from "./mongoLanguage.ts"
+import * as Weights from "./weights.ts"
+
+/** Which documents may match a filter: those of some ids, or those that an index names, and no others. */
+export interface Candidates {
+  readonly keys: ReadonlyArray<string>
+  readonly areIds: boolean
+}
 
 /** Documents that are stored are never changed: an update puts another one in their place. */
 export class MemoryCollection {
   readonly documents = new Map<string, Document>()
   /** Whether any document ever held a number that no JavaScript number is. */
   wide = false
+  /** The weight of all documents. */
+  units = 0
   readonly #indexes = new Map<string, Map<string, Set<string>>>()
 
   /** Keeps an index of a field, so that a search for a value of it looks at the documents that have it, and no others. */
@@ -24,7 +33,9 @@ export class MemoryCollection {
       this.#addTo(field, key, document)
     }
     this.documents.set(key, document)
-    this.wide ||= Bson.hasWide(document)
+    const { units, wide } = Weights.ofValue(document)
+    this.units += units - (old === undefined ? 0 : Weights.ofValue(old).units)
+    this.wide ||= wide
   }
 
   delete(key: string): void {
@@ -32,33 +43,32 @@ export class MemoryCollection {
     if (old === undefined) return
     for (const field of this.#indexes.keys()) this.#removeFrom(field, key, old)
     this.documents.delete(key)
+    this.units -= Weights.ofValue(old).units
   }
 
-  /** The documents that may match a filter, by their keys, as few as the indexes tell. */
-  candidates(filter: Document): Iterable<readonly [key: string, document: Document]> {
-    let fewest: ReadonlyArray<string> | undefined
+  /** The documents that may match a filter, as few as the indexes tell; nothing where they tell nothing. */
+  candidates(filter: Document): Candidates | undefined {
+    let fewest: ReadonlyArray<ReadonlySet<string>> | undefined
+    let size = Infinity
+    let areIds = false
     for (const [field, condition] of conditionsOf(filter)) {
       const index = this.#indexes.get(field)
       if (field !== "_id" && index === undefined) continue
       const asked = keysAsked(condition)
       if (asked === undefined) continue
-      const keys = [...asked]
-      const found = field === "_id" ? keys : [...new Set(keys.flatMap((key) => Array.from(index?.get(key) ?? [])))]
-      if (fewest === undefined || found.length < fewest.length) fewest = found
+      const found = index === undefined ? [asked] : Array.from(asked, (key) => index.get(key) ?? none)
+      const count = found.reduce((sum, keys) => sum + keys.size, 0)
+      if (count >= size) continue
+      fewest = found
+      size = count
+      areIds = index === undefined
     }
-    return fewest === undefined ? this.documents : this.#byKeys(fewest)
+    return fewest && { keys: [...new Set(fewest.flatMap((keys) => Array.from(keys)))], areIds }
   }
 
   /** The fields that are indexed. */
   get indexes(): ReadonlyArray<string> {
     return ["_id", ...this.#indexes.keys()]
-  }
-
-  *#byKeys(keys: ReadonlyArray<string>): Iterable<readonly [string, Document]> {
-    for (const key of keys) {
-      const document = this.documents.get(key)
-      if (document !== undefined) yield [key, document]
-    }
   }
 
   #addTo(field: string, key: string, document: Document): void {
@@ -79,6 +89,8 @@ export class MemoryCollection {
     }
   }
 }
+
+const none: ReadonlySet<string> = new Set()
 
 /** What a search for a value compares it with. */
 const indexed = (document: Document, field: string): ReadonlySet<string> =>

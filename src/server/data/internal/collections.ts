@@ -1,11 +1,11 @@
 /** Every collection as it is committed, and what is written to them in one step. */
 import * as Schema from "effect/Schema"
 import type * as Journal from "../../storage/Journal.ts"
-import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
 import { type Change, ChangeLog } from "./changeLog.ts"
 import { MemoryCollection } from "./collection.ts"
 import * as Rows from "./rows.ts"
+import * as Weights from "./weights.ts"
 
 /** Somebody else changed, since a transaction began, what it writes. */
 export class WriteConflict extends Schema.TaggedError<WriteConflict>()("WriteConflict", { message: Schema.String }) {}
@@ -48,22 +48,28 @@ export class Batch {
   readonly changes: Array<readonly [collection: Collection, change: Change]> = []
   /** Whether a document of it holds a number that no JavaScript number is. */
   wide = false
+  /** The weight of what is written. */
+  units = 0
 
   get(collection: Collection, key: string): Document | undefined {
-    for (const layer of [this.writes.get(collection), this.past.get(collection)]) {
-      if (layer?.has(key) === true) return layer.get(key)
-    }
-    return collection.data.documents.get(key)
+    const written = this.writes.get(collection)
+    if (written?.has(key) === true) return written.get(key)
+    const past = this.past.get(collection)
+    return past?.has(key) === true ? past.get(key) : collection.data.documents.get(key)
   }
 
   /** The documents that may match a filter, as few as the indexes tell. */
   *candidates(collection: Collection, filter: Document): Iterable<Document> {
-    const layered = new Set([
-      ...(this.past.get(collection)?.keys() ?? []),
-      ...(this.writes.get(collection)?.keys() ?? [])
-    ])
-    for (const [key, committed] of collection.data.candidates(filter)) {
-      const document = layered.delete(key) ? this.get(collection, key) : committed
+    const { documents } = collection.data
+    const candidates = collection.data.candidates(filter)
+    const layered = candidates?.areIds === true ? new Set<string>() : this.#layered(collection)
+    if (candidates === undefined && layered.size === 0) {
+      for (const document of documents.values()) yield document
+      return
+    }
+    for (const key of candidates?.keys ?? documents.keys()) {
+      layered.delete(key)
+      const document = this.get(collection, key)
       if (document !== undefined) yield document
     }
     for (const key of layered) {
@@ -72,11 +78,27 @@ export class Batch {
     }
   }
 
+  /** The weight of the documents that may match a filter. */
+  reach(collection: Collection, filter: Document): number {
+    const candidates = collection.data.candidates(filter)
+    const of = (sum: number, key: string) => sum + Weights.ofValue(this.get(collection, key)).units
+    if (candidates?.areIds === true) return candidates.keys.reduce(of, 0)
+    const committed = candidates === undefined ? collection.data.units : candidates.keys.reduce(of, 0)
+    return [...this.#layered(collection)].reduce(of, committed)
+  }
+
+  /** What is another document here than the one that is committed. */
+  #layered(collection: Collection): Set<string> {
+    return new Set([...(this.past.get(collection)?.keys() ?? []), ...(this.writes.get(collection)?.keys() ?? [])])
+  }
+
   write(collection: Collection, key: string, document: Document | undefined, change: Change): void {
     if (this.past.get(collection)?.has(key) === true) throw conflict()
     entryOf(this.writes, collection, () => new Map()).set(key, document)
     this.changes.push([collection, change])
-    this.wide ||= document !== undefined && Bson.hasWide(document)
+    const { units, wide } = Weights.ofValue(document)
+    this.units += units
+    this.wide ||= wide
   }
 
   conflicts(): boolean {
@@ -155,11 +177,16 @@ export class Collections {
     this.#transactions.delete(batch)
   }
 
+  /** What a batch is to the journal; throws where it holds what cannot be kept. */
+  rows(batch: Batch): ReadonlyArray<Journal.Change> {
+    return this.#journal.keeps ? rowsOf(batch) : []
+  }
+
   /** Makes all of a batch true, or throws and changes nothing: first what is kept, then what is in memory. */
-  commit(batch: Batch, now: number): void {
+  commit(batch: Batch, rows: ReadonlyArray<Journal.Change>, now: number): void {
     if (batch.changes.length === 0) return
     if (batch.conflicts()) throw conflict()
-    if (this.#journal.keeps) this.#journal.commit(rowsOf(batch))
+    if (this.#journal.keeps) this.#journal.commit(rows)
     for (const [collection, documents] of batch.writes) {
       for (const [key, document] of documents) {
         const before = collection.data.documents.get(key)

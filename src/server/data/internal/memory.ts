@@ -1,19 +1,21 @@
 /** What can be done with the collections of a database in memory. Every method throws what it refuses. */
 import { ObjectId } from "bson"
+import { identity } from "effect/Function"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
-import type { HistoryLost } from "./changeLog.ts"
 import * as Changes from "./changes.ts"
 import type { Change } from "./changes.ts"
 import type { Batch, Collection, Collections, Namespace } from "./collections.ts"
-import * as Limits from "./limits.ts"
+import * as EventFilters from "./eventFilters.ts"
 import * as Language from "./mongoLanguage.ts"
 import * as Output from "./output.ts"
 import * as Projections from "./projections.ts"
 import * as Stages from "./stages.ts"
+import * as Steps from "./steps.ts"
 import * as Updates from "./updates.ts"
+import * as Weights from "./weights.ts"
 
 /** Two documents of one `_id`. */
 export class DuplicateKey extends Schema.TaggedError<DuplicateKey>()("DuplicateKey", { message: Schema.String }) {}
@@ -62,9 +64,6 @@ const whole = (value: number | undefined, what: string): number => {
   if (Number.isSafeInteger(value) && value >= 0) return value
   throw new Error(`${what} must be a whole number, and not negative`)
 }
-
-const limited = <A>(change: Change, run: () => A): A =>
-  change._tag === "Replace" ? run() : Limits.boundedUpdate(change, run)
 
 /** Where statements read and write. */
 export interface Place {
@@ -134,15 +133,12 @@ export class Statement {
     const from = whole(skip, "skip")
     // as in MongoDB, no limit
     const most = whole(limit, "limit") || Infinity
-    const found = Limits.bounded(wanted, () => {
-      const matching: Array<Document> = []
-      for (const document of this.#batch.candidates(this.#collection, wanted)) {
-        if (!matches(document)) continue
-        matching.push(document)
-        if (sort === undefined && matching.length === from + most) break
-      }
-      return matching
-    })
+    const found: Array<Document> = []
+    for (const document of this.#batch.candidates(this.#collection, wanted)) {
+      if (!matches(document)) continue
+      found.push(document)
+      if (sort === undefined && found.length === from + most) break
+    }
     return (
       sort === undefined || Object.keys(sort).length === 0
         ? found
@@ -167,7 +163,7 @@ export class Statement {
       Bson.define(fields, field.endsWith(".$") ? field.slice(0, -2) : field, value)
     }
     const stages = Projections.stagesOf(plain(fields))
-    return Limits.bounded(stages, () => Language.aggregate(copies, stages, { ...this.#place, wide: this.#wide }))
+    return Language.aggregate(copies, stages, { ...this.#place, wide: this.#wide })
   }
 
   #changed(document: Document, change: Change, filter: Document, inserting: boolean): Document {
@@ -215,7 +211,7 @@ export class Statement {
   #upsert(filter: Document, change: Change): Document {
     const seed = Updates.seedOf(filter)
     const base = change._tag === "Replace" ? ("_id" in seed ? { _id: seed["_id"] } : {}) : seed
-    return this.#add(limited(change, () => this.#changed(base, change, {}, true)))
+    return this.#add(this.#changed(base, change, {}, true))
   }
 
   update({ change, filter: input, many = false, upsert = false }: Update): UpdateResult {
@@ -229,11 +225,9 @@ export class Statement {
       return { matchedCount: 0, modifiedCount: 0, upsertedId: Bson.copy(this.#upsert(filter, change)["_id"]) }
     }
     let modifiedCount = 0
-    // all of them before any is written, so that the time for all of them is limited
-    const changes = limited(change, () =>
-      found.map((before) => [before, this.#changed(before, change, filter, false)] as const)
-    )
-    for (const [before, after] of changes) if (this.#write(before, after, change)) modifiedCount++
+    for (const before of found) {
+      if (this.#write(before, this.#changed(before, change, filter, false), change)) modifiedCount++
+    }
     return { matchedCount: found.length, modifiedCount }
   }
 
@@ -260,7 +254,7 @@ export class Statement {
       return shown(before)
     }
     if (before !== undefined) {
-      const after = limited(change, () => this.#changed(before, change, filter, false))
+      const after = this.#changed(before, change, filter, false)
       this.#write(before, after, change)
       return shown(returnNew === true ? after : before)
     }
@@ -286,9 +280,11 @@ export class Statement {
       : this.matching({ filter: match === undefined ? {} : documentOf(match, "$match") })
     const stages = first === undefined ? [] : match === undefined && !stats ? [first, ...rest] : rest
     const resolver = (other: string) => inDatabase(other).matching({ filter: {} }).map(plain)
-    const results = Limits.boundedPipeline(() =>
-      Language.aggregate(found.map(plain), stages, { ...this.#place, wide: this.#wide, resolver })
-    ).map((result) => documentOf(Bson.stored(result), "a result"))
+    const results = Language.aggregate(found.map(plain), stages, {
+      ...this.#place,
+      wide: this.#wide,
+      resolver
+    }).map((result) => documentOf(Bson.stored(result), "a result"))
     if (output === undefined) return results
     if (this.#place.inTransaction) throw new Error("$out and $merge are not allowed in a transaction")
     const { collection, database = this.#namespace.database } = output
@@ -311,22 +307,24 @@ export class Statement {
   }
 }
 
-/** Opens the changes of a collection that match. */
-export const watch = (
+/** Opens the changes of a collection that match; those that others watch too are copied one after the other. */
+export const watch = <E>(
   { log }: Collection,
   {
     before = false,
     filter,
     resumeAfter
-  }: { readonly filter?: Document | undefined; readonly resumeAfter?: unknown; readonly before?: boolean | undefined }
-): Stream.Stream<Document, HistoryLost | Limits.TimeLimitExceeded | Limits.MatchFailed> => {
-  const wanted = criteria(filter ?? {}, "a filter")
-  const matches = Limits.boundedMatcher(wanted, Language.matcher(wanted))
-  return log.from(log.start(resumeAfter)).pipe(
+  }: { readonly filter?: Document | undefined; readonly resumeAfter?: unknown; readonly before?: boolean | undefined },
+  failure: (cause: unknown) => E
+): Stream.Stream<Document, E> =>
+  log.from(log.start(resumeAfter)).pipe(
+    Stream.mapError(failure),
     Stream.map(({ fullDocumentBeforeChange, ...event }) =>
       before && fullDocumentBeforeChange !== undefined ? { ...event, fullDocumentBeforeChange } : event
     ),
-    Stream.filterEffect(matches),
-    Stream.map(own)
+    Stream.filterEffect(EventFilters.make(filter, failure)),
+    Stream.mapEffect((event) => {
+      const cost = Weights.ofValue(event).units
+      return Steps.step({ cost, units: 0, compute: () => own(event), finish: identity, failure })
+    })
   )
-}

@@ -31,6 +31,8 @@ import {
   windows
 } from "./mingo.ts"
 import * as Stages from "./stages.ts"
+import * as Steps from "./steps.ts"
+import * as Weights from "./weights.ts"
 
 /** What a query operator sees of a document's field: the value itself, and the elements of an array. */
 export const candidates = (document: Document, selector: string): ReadonlyArray<unknown> => {
@@ -254,6 +256,20 @@ const optionsOf = (
 /** A filter as a predicate; throws where it is none. */
 export const matcher = (filter: Document): Predicate => {
   if (Object.keys(filter).length === 0) return () => true
+  const asked = Weights.ofFilters(filter)
+  const test = Steps.evaluate(asked, nothing, () => predicate(filter))
+  const asking = (document: Document) =>
+    Steps.evaluate(
+      asked,
+      () => Weights.ofValue(document).units,
+      () => test(document)
+    )
+  return (document) => (Steps.covers(asked) ? test(document) : asking(document))
+}
+
+const nothing = () => 0
+
+const predicate = (filter: Document): Predicate => {
   Filters.check(filter)
   const query = new Query(filter, optionsOf(careful))
   // what computes needs numbers to compute with
@@ -269,7 +285,10 @@ const computes = (filter: unknown): boolean =>
       Object.entries(filter).some(([name, inner]) => name === "$expr" || name === "$mod" || computes(inner))
 
 /** Sorts documents, those that are equal staying in their order. */
-export const sort = (documents: ReadonlyArray<Document>, order: unknown): ReadonlyArray<Document> => {
+export const sort = (documents: ReadonlyArray<Document>, order: unknown): ReadonlyArray<Document> =>
+  Steps.inside(() => sorted(documents, order))
+
+const sorted = (documents: ReadonlyArray<Document>, order: unknown): ReadonlyArray<Document> => {
   if (!Bson.isDocument(order)) throw new Error("a sort order is a document")
   const keys = Object.entries(order)
   for (const [field, direction] of keys) {
@@ -315,8 +334,10 @@ export const aggregate = (
   Stages.check(pipeline)
   const context = wide || Bson.hasWide(pipeline) ? careful : plain
   const stages = pipeline.map((stage) => prepared(stage, surroundings))
-  return documentsOf(
-    new Aggregator(stages.filter(Bson.isDocument), optionsOf(context, resolver, variables)).run([...documents])
+  return Steps.inside(() =>
+    documentsOf(
+      new Aggregator(stages.filter(Bson.isDocument), optionsOf(context, resolver, variables)).run([...documents])
+    )
   )
 }
 
@@ -324,7 +345,7 @@ export const aggregate = (
 export const evaluate = (document: Document, expressions: unknown): Document => {
   if (!Bson.isDocument(expressions)) throw new Error("variables are a document")
   const stages = [{ $replaceRoot: { newRoot: expressions } }]
-  return documentsOf(new Aggregator(stages, optionsOf(careful)).run([document]))[0] ?? {}
+  return Steps.inside(() => documentsOf(new Aggregator(stages, optionsOf(careful)).run([document]))[0] ?? {})
 }
 
 const prepared = (value: unknown, surroundings: Surroundings): unknown => {
@@ -344,10 +365,11 @@ const prepared = (value: unknown, surroundings: Surroundings): unknown => {
 }
 
 /** The values at a path, arrays on the way and at its end looked into. */
-export const valuesAt = (document: Document, path: string): ReadonlyArray<unknown> => {
-  const found: unknown = resolve(document, path, { unwrapArray: true })
-  return Array.isArray(found) ? found.flat(path.split(".").length - 1) : found === undefined ? [] : [found]
-}
+export const valuesAt = (document: Document, path: string): ReadonlyArray<unknown> =>
+  Steps.inside(() => {
+    const found: unknown = resolve(document, path, { unwrapArray: true })
+    return Array.isArray(found) ? found.flat(path.split(".").length - 1) : found === undefined ? [] : [found]
+  })
 
 const stagesOfUpdates = new Set(["$addFields", "$set", "$project", "$unset", "$replaceRoot", "$replaceWith"])
 
@@ -375,13 +397,15 @@ export const update = (
     const surroundings = { ...options, wide: Bson.hasWide(document), random: () => 0 }
     return aggregate([document], stages, surroundings)[0] ?? document
   }
-  updateOne<Document>(
-    [document],
-    options.filter,
-    { ...change },
-    { arrayFilters: [...options.arrayFilters], cloneMode: "deep" },
-    // `mingo` copies the context for every update, so it is a small one wherever that will do
-    optionsOf(computes(options.filter) || computes(options.arrayFilters) ? careful : filtering)
+  Steps.inside(() =>
+    updateOne<Document>(
+      [document],
+      options.filter,
+      { ...change },
+      { arrayFilters: [...options.arrayFilters], cloneMode: "deep" },
+      // `mingo` copies the context for every update, so it is a small one wherever that will do
+      optionsOf(computes(options.filter) || computes(options.arrayFilters) ? careful : filtering)
+    )
   )
   return document
 }

@@ -1,12 +1,11 @@
 /** The changes of a collection as one user sees them. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { asError, type Database, type Document } from "../Database.ts"
+import { asError, bounded, type Database, type Document } from "../Database.ts"
 import type { Access } from "../Rules.ts"
 import * as Bson from "./bson.ts"
 import { difference } from "./changeLog.ts"
-import { boundedMatcher } from "./limits.ts"
-import * as Language from "./mongoLanguage.ts"
+import * as EventFilters from "./eventFilters.ts"
 
 type Watch = Database["Service"]["watch"]
 
@@ -50,17 +49,14 @@ export const watching = (watch: Watch, access: Access): Watch => {
   return Effect.fnUntraced(function* (namespace, { before = false, filter, resumeAfter }) {
     // the filter sees what is shown
     const wanted = yield* Effect.try({
-      try: () => {
-        const criteria = Bson.criteria(filter ?? {})
-        return boundedMatcher(criteria, Language.matcher(Bson.isDocument(criteria) ? criteria : {}))
-      },
+      try: () => EventFilters.make(filter, asError),
       catch: asError
     })
     const events = yield* watch(namespace, { resumeAfter, before: true })
     return events.pipe(
-      Stream.mapEffect((event) => shown(event, before)),
+      Stream.mapEffect((event) => bounded(shown(event, before))),
       Stream.flatMap(Stream.fromIterable),
-      Stream.filterEffect((event) => Effect.mapError(wanted(event), asError))
+      Stream.filterEffect(wanted)
     )
   })
 }

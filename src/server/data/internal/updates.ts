@@ -3,8 +3,8 @@ import { Timestamp } from "bson"
 import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
 import * as Changes from "./changes.ts"
-import { checkPath } from "./limits.ts"
 import * as Language from "./mongoLanguage.ts"
+import { checkPath } from "./paths.ts"
 
 const fieldsOf = (change: Document, operator: string): Document => {
   const fields = change[operator]
