@@ -149,8 +149,10 @@ describe("a data directory", () => {
         const strange = yield* directory({ "notes.txt": "mine" })
         const data = yield* directory({})
         const good = '{"type":"pending","account":{"id":"i1","email":"a@b.c","confirmed":true}}'
-        const [serving, exporting, importing] = yield* Effect.all(
+        const [unmakeable, serving, exporting, importing] = yield* Effect.all(
           [
+            // Node's own way to make directories never ends there
+            run(["serve", folder, "--port", "0", "--data", "/proc/1/data"]),
             run(["serve", folder, "--port", "0", "--data", strange]),
             run(["users", "export", join(strange, "nowhere"), "--app", "my-app"]),
             run(["users", "import", data, "--app", "my-app"], `${good}\n{"type":"pending","account":{"id":"i2"`),
@@ -158,10 +160,11 @@ describe("a data directory", () => {
           ],
           { concurrency: 2 }
         )
+        assert.include(unmakeable.stderr, "the data directory /proc/1/data cannot be read and written")
         assert.include(serving.stderr, `the data directory ${strange} holds other files ("notes.txt") and no data`)
         assert.include(exporting.stderr, "does not exist")
         assert.include(importing.stderr, "nothing was imported: line 2: is not JSON: was the file cut off?")
-        for (const { code, stderr, stdout } of [serving, exporting, importing]) {
+        for (const { code, stderr, stdout } of [unmakeable, serving, exporting, importing]) {
           assert.strictEqual(code, 1)
           assert.strictEqual(stdout, "")
           assert.notMatch(stderr, /\n\s+at /)

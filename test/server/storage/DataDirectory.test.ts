@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Result } from "effect"
 import { attempt, type Change, Journal } from "../../../src/server/storage/Journal.ts"
 import * as DataDirectory from "../../../src/server/storage/DataDirectory.ts"
 import { spawn, spawnSync } from "node:child_process"
@@ -87,7 +87,8 @@ describe("DataDirectory", () => {
       const path = yield* directory({})
       yield* using(path, () =>
         Effect.gen(function* () {
-          for (const _ of [1, 2]) {
+          for (const without of ["nothing", "nothing", "lock"]) {
+            fs.rmSync(join(path, without), { force: true })
             const error = yield* refused(path)
             assert.strictEqual(error.reason, "inUse")
             assert.include(error.message, `is in use by process ${process.pid}: stop it, or name another directory`)
@@ -124,6 +125,13 @@ describe("DataDirectory", () => {
         const error = yield* refused(path)
         assert.strictEqual(error.reason, "inUse")
         assert.include(error.message, `process ${child.pid}`)
+        // the data has a lock of its own, which goes with it
+        fs.renameSync(join(path, "lock"), join(yield* directory({}), "lock"))
+        for (const _ of [1, 2]) {
+          const { message, reason } = yield* refused(path)
+          assert.strictEqual(reason, "inUse")
+          assert.include(message, `process ${child.pid}`)
+        }
         child.kill("SIGKILL")
         yield* Effect.promise(() => once(child, "close"))
         assert.deepStrictEqual(yield* rows(path), [["a", "1"]])
@@ -182,9 +190,138 @@ describe("DataDirectory", () => {
       assert.strictEqual((yield* spoil(garbage)).reason, "damaged")
       const later = yield* spoil(newer)
       assert.strictEqual(later.reason, "newer")
-      assert.include(later.message, "format 7, this one knows 1")
+      assert.include(later.message, "format 7, this one knows 2")
       fs.writeFileSync(file, whole)
       assert.strictEqual((yield* rows(path)).length, 500)
+    })
+  )
+
+  it.effect("refuses data of which a byte is another, unless that makes no difference", () =>
+    Effect.gen(function* () {
+      const path = yield* directory({})
+      const written = Array.from({ length: 40 }, (_, i) => put(`key ${i}`, `value ${i} `.repeat(i), `table ${i % 3}`))
+      yield* commit(path, ...written)
+      const everything = using(path, (journal) =>
+        Effect.sync(() => journal.tables("").map((table) => [table, rowsOf(journal, table)]))
+      )
+      const right = yield* everything
+      const file = join(path, "data.sqlite")
+      const whole = fs.readFileSync(file)
+      const refusals: Record<string, number> = {}
+      for (let at = 0; at < whole.length; at += 97) {
+        const spoilt = Buffer.from(whole)
+        spoilt[at] ^= 1 << (at % 8)
+        fs.writeFileSync(file, spoilt)
+        const found = yield* Effect.result(everything)
+        if (Result.isSuccess(found)) assert.deepStrictEqual(found.success, right, `byte ${at}`)
+        else {
+          const { reason } = found.failure
+          refusals[reason] = (refusals[reason] ?? 0) + 1
+          assert.strictEqual(fs.readFileSync(file).compare(spoilt), 0, `byte ${at}`)
+        }
+      }
+      assert.isAbove(refusals["damaged"] ?? 0, 50)
+      for (const cut of [1, 100, 1000]) {
+        fs.writeFileSync(file, whole.subarray(0, whole.length - cut))
+        const found = yield* Effect.result(everything)
+        if (Result.isSuccess(found)) assert.deepStrictEqual(found.success, right, `${cut} bytes less`)
+        else assert.strictEqual(found.failure.reason, "damaged")
+      }
+    })
+  )
+
+  it.effect("refuses a row whose value is another, and names it without its content", () =>
+    Effect.gen(function* () {
+      const path = yield* directory({})
+      yield* commit(path, put("first", "the value"), put("second", "the other"))
+      const file = join(path, "data.sqlite")
+      const changed = fs.readFileSync(file, "latin1").replace("the other", "the 0ther")
+      fs.writeFileSync(file, changed, "latin1")
+      const { message, reason } = yield* refused(path)
+      assert.strictEqual(reason, "damaged")
+      assert.include(message, 'is damaged (the row "second" of the table "t"): restore it from a backup')
+      assert.strictEqual(fs.readFileSync(file, "latin1"), changed)
+    })
+  )
+
+  it.effect("takes over data of the format before", () =>
+    Effect.gen(function* () {
+      const path = yield* directory({})
+      const old = new DatabaseSync(join(path, "data.sqlite"))
+      old.exec(`PRAGMA application_id = 1161909041; PRAGMA user_version = 1; PRAGMA journal_mode = WAL;
+        CREATE TABLE tables (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+        CREATE TABLE rows (id INTEGER PRIMARY KEY, tbl INTEGER NOT NULL REFERENCES tables (id), key TEXT NOT NULL,
+          value BLOB NOT NULL, UNIQUE (tbl, key)) STRICT;
+        CREATE INDEX rows_in_order ON rows (tbl, id);
+        INSERT INTO tables VALUES (7, 't'), (8, 'other');
+        INSERT INTO rows (tbl, key, value) VALUES (7, 'b', X'31'), (8, 'x', X''), (7, 'a', X'32');`)
+      old.close()
+      for (const _ of [1, 2]) {
+        assert.deepStrictEqual(yield* rows(path), [
+          ["b", "1"],
+          ["a", "2"]
+        ])
+      }
+      yield* commit(path, put("b", "3"))
+      assert.deepStrictEqual(yield* rows(path, "other"), [["x", ""]])
+    })
+  )
+
+  it.effect("refuses links in place of its files, and of the directory, and leaves alone where they lead", () =>
+    Effect.gen(function* () {
+      const elsewhere = yield* directory({ precious: "mine" })
+      for (const [name, target] of [
+        ["data.sqlite", "gone.sqlite"],
+        ["data.sqlite", "precious"],
+        ["lock", "precious"],
+        ["process", "precious"],
+        ["data.sqlite-wal", "precious"]
+      ] as const) {
+        const path = yield* directory({})
+        yield* commit(path, put("a", "1"))
+        fs.rmSync(join(path, name), { force: true })
+        fs.symlinkSync(join(elsewhere, target), join(path, name))
+        const before = fs.readdirSync(path)
+        const { message, reason } = yield* refused(path)
+        assert.strictEqual(reason, "unusable")
+        assert.include(message, `has a "${name}" that is a link to "${join(elsewhere, target)}"`)
+        assert.strictEqual(message.includes("which is not there"), target === "gone.sqlite")
+        assert.deepStrictEqual(fs.readdirSync(path), before)
+        assert.strictEqual(fs.readlinkSync(join(path, name)), join(elsewhere, target))
+      }
+      const nowhere = join(elsewhere, "nowhere")
+      fs.symlinkSync(join(elsewhere, "not mounted"), nowhere)
+      assert.include((yield* refused(nowhere)).message, "is a link to what is not there: is its disk mounted?")
+      assert.deepStrictEqual(fs.readdirSync(elsewhere), ["nowhere", "precious"])
+      assert.strictEqual(fs.readFileSync(join(elsewhere, "precious"), "utf8"), "mine")
+      // a directory by another name is the directory
+      const path = yield* directory({})
+      yield* commit(path, put("a", "1"))
+      fs.symlinkSync(path, join(elsewhere, "data"))
+      assert.deepStrictEqual(yield* rows(join(elsewhere, "data")), [["a", "1"]])
+    })
+  )
+
+  it.effect("refuses what is no file in place of its files, without waiting for it", () =>
+    Effect.gen(function* () {
+      const path = yield* directory({})
+      fs.mkdirSync(join(path, "data.sqlite"))
+      assert.include((yield* refused(path)).message, 'has a "data.sqlite" that is no file')
+      const pipe = yield* directory({})
+      assert.strictEqual(spawnSync("mkfifo", [join(pipe, "lock")]).status, 0)
+      assert.include((yield* refused(pipe)).message, 'has a "lock" that is no file')
+    })
+  )
+
+  it.effect("cannot be made where none can be, and says so", () =>
+    Effect.gen(function* () {
+      // what only looks like a directory, where there is one
+      const above = process.platform === "linux" ? "/proc/1" : "/dev/null"
+      for (const path of [join(above, "data"), join(above, "deep/data")]) {
+        const { message, reason } = yield* refused(path)
+        assert.strictEqual(reason, "unusable")
+        assert.match(message, /cannot be read and written: E/)
+      }
     })
   )
 

@@ -1,0 +1,157 @@
+import * as fs from "node:fs"
+import { join } from "node:path"
+import type { DatabaseSync } from "node:sqlite"
+import { crc32 } from "node:zlib"
+import { createEmpty, files, inUse, type Open, sync } from "./files.ts"
+import { damaged, problem, sqlite, sqliteCode } from "./problems.ts"
+
+/** "EAS1": SQLite keeps it in the header of the file, for programs to tell their own files by. */
+const applicationId = 0x45415331
+
+/** What each version of the format adds to the one before; the version of a file is how many of them it has. */
+const migrations: ReadonlyArray<(database: DatabaseSync) => void> = [
+  (database) =>
+    database.exec(
+      `CREATE TABLE tables (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+       CREATE TABLE rows (
+         id INTEGER PRIMARY KEY,
+         tbl INTEGER NOT NULL REFERENCES tables (id),
+         key TEXT NOT NULL,
+         value BLOB NOT NULL,
+         UNIQUE (tbl, key)
+       ) STRICT;
+       CREATE INDEX rows_in_order ON rows (tbl, id);`
+    ),
+  (database) => {
+    database.exec("ALTER TABLE rows ADD COLUMN sum INTEGER NOT NULL DEFAULT 0")
+    const sums = Array.from(everyRow(database), ({ id, ...row }) => [sumOf(row.name, row.key, row.value), id] as const)
+    const put = database.prepare("UPDATE rows SET sum = ? WHERE id = ?")
+    for (const [sum, id] of sums) put.run(sum, id)
+  }
+]
+
+/**
+ * The checksum of a row, CRC-32: SQLite checks how its pages hang together, and not what is in them. The name of the table
+ * is in it, so that a row does not turn up in another one.
+ *
+ * @internal
+ */
+export const sumOf = (table: string, key: string, value: Uint8Array): number =>
+  crc32(value, crc32(`${key}\0`, crc32(`${table}\0`)))
+
+interface StoredRow {
+  readonly id: number
+  readonly name: string
+  readonly key: string
+  readonly value: Uint8Array
+  readonly sum: number
+}
+
+const isStoredRow = (row: Partial<Record<keyof StoredRow, unknown>>): row is StoredRow =>
+  typeof row.id === "number" &&
+  typeof row.name === "string" &&
+  typeof row.key === "string" &&
+  row.value instanceof Uint8Array &&
+  typeof row.sum === "number"
+
+/** One after the other, as they stand in the file; throws where one is not as any is written. */
+function* everyRow(database: DatabaseSync): Generator<StoredRow> {
+  const all = database.prepare(
+    `SELECT rows.id, name, key, value, sum FROM rows LEFT JOIN tables ON tables.id = rows.tbl ORDER BY rows.id`
+  )
+  for (const row of all.iterate()) {
+    if (!isStoredRow(row)) throw Object.assign(new Error("a row is not of this format"), { errcode: sqlite.corrupt })
+    yield row
+  }
+}
+
+/**
+ * Whether the file is ours, by the first 100 bytes of it.
+ *
+ * @internal
+ */
+export const checkHeader = (path: string): void => {
+  const header = Buffer.alloc(100)
+  const file = fs.openSync(join(path, files.data), "r")
+  try {
+    if (fs.readSync(file, header, 0, 100, 0) < 100) throw damaged(path)
+  } finally {
+    fs.closeSync(file)
+  }
+  if (header.toString("latin1", 0, 16) !== "SQLite format 3\0") throw damaged(path)
+  if (header.readUInt32BE(68) !== applicationId) {
+    throw problem(path, "foreign", `holds a "${files.data}" of another program: name an empty or a new directory`)
+  }
+  checkVersion(path, header.readUInt32BE(60))
+}
+
+const checkVersion = (path: string, version: number): void => {
+  if (version <= migrations.length) return
+  throw problem(
+    path,
+    "newer",
+    `was written by a later version of effect-app-services (format ${version}, this one knows ${migrations.length}): ` +
+      "use that one"
+  )
+}
+
+/**
+ * What a crash left of an earlier attempt is removed; only the complete file gets its name.
+ *
+ * @internal
+ */
+export const create = (path: string, open: Open): void => {
+  for (const name of fs.readdirSync(path)) if (name.startsWith(files.fresh)) fs.rmSync(join(path, name))
+  createEmpty(join(path, files.fresh))
+  const database = open(files.fresh)
+  try {
+    database.exec(`PRAGMA synchronous = FULL; PRAGMA application_id = ${applicationId}`)
+    migrate(database, 0)
+    database.exec("PRAGMA journal_mode = WAL")
+  } finally {
+    database.close()
+  }
+  fs.renameSync(join(path, files.fresh), join(path, files.data))
+  sync(path)
+}
+
+/**
+ * Opens the data for this process alone, and looks at all of it: whatever a later read would find damaged is found before
+ * anything is changed.
+ *
+ * @internal
+ */
+export const openData = (path: string, open: Open, maxBytes: number | undefined): DatabaseSync => {
+  const database = open(files.data)
+  try {
+    fs.chmodSync(join(path, files.data), 0o600)
+    // in this mode the first look at the data takes its lock, which no other file has a part in
+    database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL")
+    database.exec("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON")
+    const [check] = Object.values(database.prepare("PRAGMA integrity_check(1)").get() ?? {})
+    if (check !== "ok") throw damaged(path)
+    const version = pragma(database, "user_version")
+    checkVersion(path, version)
+    migrate(database, version)
+    for (const { key, name, sum, value } of everyRow(database)) {
+      if (sum !== sumOf(name, key, value)) throw damaged(path, `the row "${key}" of the table "${name}"`)
+    }
+    if (maxBytes !== undefined) {
+      database.exec(`PRAGMA max_page_count = ${Math.floor(maxBytes / pragma(database, "page_size"))}`)
+    }
+    return database
+  } catch (cause) {
+    database.close()
+    throw sqliteCode(cause) === sqlite.busy ? inUse(path) : cause
+  }
+}
+
+const pragma = (database: DatabaseSync, name: string): number =>
+  Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0])
+
+const migrate = (database: DatabaseSync, from: number): void => {
+  if (from === migrations.length) return
+  database.exec("BEGIN IMMEDIATE")
+  for (const step of migrations.slice(from)) step(database)
+  database.exec(`PRAGMA user_version = ${migrations.length}; COMMIT`)
+}

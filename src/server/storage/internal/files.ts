@@ -1,0 +1,183 @@
+import * as fs from "node:fs"
+import { dirname, join } from "node:path"
+import type { DatabaseSync } from "node:sqlite"
+import type { DataDirectoryError } from "../DataDirectoryError.ts"
+import { codeOf, problem, sqlite, sqliteCode } from "./problems.ts"
+
+/** @internal */
+export const files = {
+  data: "data.sqlite",
+  fresh: "data.sqlite.new",
+  lock: "lock",
+  process: "process",
+  freshProcess: "process.new"
+}
+
+/** @internal */
+export type Open = (file: string) => DatabaseSync
+
+/** What there may be without data: the rest of an attempt to make it. */
+const isBefore = (name: string): boolean =>
+  name === files.lock || name === files.process || name === files.freshProcess || name.startsWith(files.fresh)
+
+const isOurs = (name: string): boolean => isBefore(name) || /^data\.sqlite(?:-wal|-shm|-journal)?$/.test(name)
+
+/**
+ * Looks at the directory, and changes nothing in one that is there.
+ *
+ * @internal
+ */
+export const prepare = (path: string, mayCreate: boolean): void => {
+  const stats = fs.statSync(path, { throwIfNoEntry: false })
+  if (stats === undefined) {
+    if (!mayCreate) throw problem(path, "missing", "does not exist")
+    makeDirectory(path)
+  } else if (!stats.isDirectory()) throw problem(path, "foreign", "is a file: name a directory")
+  const names = fs.readdirSync(path)
+  for (const name of names) if (isOurs(name)) checkIsFile(path, name)
+  if (!names.includes(files.data)) {
+    const stranger = names.find((name) => !isBefore(name))
+    if (stranger !== undefined) {
+      throw problem(path, "foreign", `holds other files ("${stranger}") and no data: name an empty or a new directory`)
+    }
+    if (!mayCreate) throw problem(path, "missing", "holds no data")
+  } else if (held.has(identityOf(join(path, files.data)))) throw inUse(path)
+}
+
+/**
+ * The data files that this process has open. To close a file ends every lock that the process has on it, so that these
+ * are not to be opened a second time, under whatever name.
+ */
+const held = new Set<string>()
+
+const identityOf = (file: string): string => {
+  const { dev, ino } = fs.statSync(file, { bigint: true })
+  return `${dev}:${ino}`
+}
+
+/**
+ * Notes that this process has the data file open; yields what takes the note back.
+ *
+ * @internal
+ */
+export const hold = (file: string): (() => void) => {
+  const identity = identityOf(file)
+  held.add(identity)
+  return () => void held.delete(identity)
+}
+
+/** A link could lead anywhere, to where nothing is or to what is no data of ours; opening a pipe would wait for ever. */
+const checkIsFile = (path: string, name: string): void => {
+  const stats = fs.lstatSync(join(path, name))
+  if (stats.isFile()) return
+  if (!stats.isSymbolicLink()) throw problem(path, "unusable", `has a "${name}" that is no file`)
+  const gone = fs.existsSync(join(path, name)) ? "" : ", which is not there"
+  const to = `"${fs.readlinkSync(join(path, name))}"${gone}`
+  throw problem(
+    path,
+    "unusable",
+    `has a "${name}" that is a link to ${to}: name the directory that holds the data itself`
+  )
+}
+
+/** Node's own way to make a directory with those above it never ends in some that only look like one, as in /proc. */
+const makeDirectory = (path: string): void => {
+  const above = dirname(path)
+  if (fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+    throw problem(path, "unusable", "is a link to what is not there: is its disk mounted?")
+  }
+  if (above !== path && !fs.existsSync(above)) makeDirectory(above)
+  try {
+    fs.mkdirSync(path, { mode: 0o700 })
+  } catch (cause) {
+    if (codeOf(cause) !== "EEXIST") throw cause
+  }
+  sync(above)
+}
+
+/**
+ * Makes the directory its owner's, with a lock in it.
+ *
+ * @internal
+ */
+export const claim = (path: string): void => {
+  fs.accessSync(path, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK)
+  fs.chmodSync(path, 0o700)
+  createEmpty(join(path, files.lock))
+}
+
+/**
+ * Never opens a file that is there: closing it would end the locks that this process has on it.
+ *
+ * @internal
+ */
+export const createEmpty = (file: string): void => {
+  if (fs.existsSync(file)) return
+  try {
+    fs.closeSync(fs.openSync(file, "wx", 0o600))
+  } catch (cause) {
+    if (codeOf(cause) !== "EEXIST") throw cause
+  }
+}
+
+/**
+ * A transaction on an empty file that is never committed: the lock of it is what is wanted. It stands before the lock of
+ * the data, which may not be there yet.
+ *
+ * @internal
+ */
+export const lock = (path: string, open: Open): DatabaseSync => {
+  const database = open(files.lock)
+  try {
+    database.exec("PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE")
+    return database
+  } catch (cause) {
+    database.close()
+    throw sqliteCode(cause) === sqlite.busy ? inUse(path) : cause
+  }
+}
+
+/** @internal */
+export const inUse = (path: string): DataDirectoryError => {
+  const pid = /^\d+$/.exec(readText(join(path, files.process)).trim())?.[0]
+  const who = pid === undefined ? "another process" : `process ${pid}`
+  return problem(path, "inUse", `is in use by ${who}: stop it, or name another directory`)
+}
+
+/**
+ * Says who has the directory: in a file of its own that takes the place of another one, whatever that is.
+ *
+ * @internal
+ */
+export const writeProcess = (path: string): void => {
+  const fresh = join(path, files.freshProcess)
+  fs.rmSync(fresh, { force: true })
+  fs.writeFileSync(fresh, `${process.pid}\n`, { mode: 0o600, flag: "wx" })
+  fs.renameSync(fresh, join(path, files.process))
+}
+
+const readText = (file: string): string => {
+  try {
+    return fs.readFileSync(file, "utf8")
+  } catch {
+    return ""
+  }
+}
+
+/**
+ * Has the entries of a directory on the disk, where the system can do that.
+ *
+ * @internal
+ */
+export const sync = (path: string): void => {
+  try {
+    const directory = fs.openSync(path, "r")
+    try {
+      fs.fsyncSync(directory)
+    } finally {
+      fs.closeSync(directory)
+    }
+  } catch {
+    // Windows cannot, and need not
+  }
+}

@@ -1,0 +1,58 @@
+import * as Schema from "effect/Schema"
+import { DataDirectoryError } from "../DataDirectoryError.ts"
+import { JournalError } from "../Journal.ts"
+
+/** @internal */
+export const problem = (directory: string, reason: DataDirectoryError["reason"], what: string) =>
+  new DataDirectoryError({ directory, reason, message: `the data directory ${directory} ${what}` })
+
+const isProblem = Schema.is(DataDirectoryError)
+
+/** @internal */
+export const damaged = (path: string, what = `"data.sqlite"`) =>
+  problem(path, "damaged", `is damaged (${what}): restore it from a backup`)
+
+/** @internal */
+export const sqlite = { busy: 5, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 }
+
+/**
+ * SQLite's primary result code; the bits above it tell kinds apart.
+ *
+ * @internal
+ */
+export const sqliteCode = (cause: unknown): number | undefined =>
+  typeof cause === "object" && cause !== null && "errcode" in cause && typeof cause.errcode === "number"
+    ? cause.errcode & 0xff
+    : undefined
+
+/** @internal */
+export const codeOf = (cause: unknown): string =>
+  typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
+
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+
+/** @internal */
+export const toProblem = (path: string, cause: unknown): DataDirectoryError => {
+  if (isProblem(cause)) return cause
+  switch (sqliteCode(cause)) {
+    case sqlite.corrupt:
+    case sqlite.notADatabase:
+      return damaged(path)
+    case sqlite.full:
+      return problem(path, "unusable", "is on a full disk")
+    default:
+      return problem(path, "unusable", `cannot be read and written: ${messageOf(cause)}`)
+  }
+}
+
+/** @internal */
+export const toJournalError = (cause: unknown): JournalError => {
+  switch (sqliteCode(cause)) {
+    case sqlite.full:
+      return new JournalError({ message: "the disk is full: nothing was changed" })
+    case undefined:
+      throw cause
+    default:
+      return new JournalError({ message: `the data could not be read or written: ${messageOf(cause)}` })
+  }
+}
