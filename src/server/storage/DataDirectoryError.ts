@@ -1,3 +1,8 @@
+/**
+ * Why a data directory is not used; `DataDirectory` has it too.
+ *
+ * @since 0.1.0
+ */
 import * as Schema from "effect/Schema"
 
 /**
