@@ -35,26 +35,14 @@ const inherited = () => [
   ...Object.getOwnPropertyNames(Array.prototype)
 ]
 
-const wide = { $set: { many: { $range: [0, 1000] } } }
-
-const times = <A>(n: number, value: A) => Array.from({ length: n }, () => value)
-
 layer(inProcess(app))("a client", (it) => {
   describe("that wants too much", () => {
-    it.effect.each([
-      ["find", { query: { text: { $regex: "^(a+)+$" } } }],
-      ["updateMany", { query: {}, update: { $pull: { words: { $regex: "^(a+)+$" } } } }],
-      ["aggregate", { pipeline: times(40, { $set: { list: { $concatArrays: ["$list", "$list"] } } }) }],
-      ["aggregate", { pipeline: times(6, { $unwind: "$many" }).flatMap((it) => [wide, it]) }]
-    ] as const)("is refused after some seconds: %s %j", ([operation, argument]) =>
+    it.effect("is refused after three seconds", () =>
       Effect.gen(function* () {
-        const { all, before, run } = yield* collection(`many ${JSON.stringify(argument).length}`)
-        const { body, status } = yield* run(operation, argument)
+        const { all, before, run } = yield* collection("many")
+        const { body, status } = yield* run("find", { query: { text: { $regex: "^(a+)+$" } } })
         assert.strictEqual(status, 400)
-        assert.deepStrictEqual(body, {
-          error: "operation exceeded time limit",
-          error_code: "ExecutionTimeLimitExceeded"
-        })
+        assert.include(body, { error: "operation exceeded time limit", error_code: "ExecutionTimeLimitExceeded" })
         assert.strictEqual(yield* all, before)
       })
     )

@@ -44,6 +44,9 @@ const changes: ReadonlyArray<readonly [string, Document]> = [
   ["places in arrays", { $set: { "list.1499999": 1 } }]
 ]
 
+const double = { $set: { list: { $concatArrays: ["$list", "$list"] } } }
+const wide = { $set: { many: { $range: [0, 1000] } } }
+
 const documents = [
   ...times(1_000, (_id): Document => ({ _id, owner: nobody.id, text: "b", texts: [text], list: [_id] })),
   { _id: -1, owner: nobody.id, text, texts: [text], list: times(3_000, (i) => i) }
@@ -91,6 +94,9 @@ layer(inProcess(app))("a client that asks for too much", (it) => {
   it.effect.each([
     ...operations,
     ...updates,
+    ["arrays that double", "aggregate", { pipeline: times(40, () => double) }],
+    ["updates that double arrays", "updateMany", { query: {}, update: times(40, () => double) }],
+    ["unwound arrays", "aggregate", { pipeline: times(6, () => wide).flatMap((it) => [it, { $unwind: "$many" }]) }],
     ["300 keys", "find", { sort: fields(300, 1) }],
     ["300 keys", "findOneAndUpdate", { filter: {}, update: { $set: { text: 1 } }, sort: fields(300, 1) }],
     ["500 fields", "find", { project: fields(500, 1) }],

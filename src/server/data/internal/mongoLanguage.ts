@@ -271,9 +271,11 @@ const nothing = () => 0
 
 const predicate = (filter: Document): Predicate => {
   Filters.check(filter)
-  const query = new Query(filter, optionsOf(careful))
+  const isComputing = computes(filter)
+  // `mingo` copies the context for every query
+  const query = new Query(filter, optionsOf(isComputing ? careful : filtering))
   // what computes needs numbers to compute with
-  return computes(filter)
+  return isComputing
     ? (document) => query.test(documentsOf([Bson.narrow(document)])[0] ?? document)
     : (document) => query.test(document)
 }

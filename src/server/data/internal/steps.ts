@@ -68,7 +68,8 @@ export const costOf = ({ bounded, units }: Weight, reach: number): number =>
   bounded ? units * (units + reach) : Infinity
 
 interface Running {
-  readonly allowance: Allowance
+  /** Absent for a cheap step that is an operation: a clock would cost as much. */
+  readonly allowance: Allowance | undefined
   readonly limited: boolean
   /** Since when its time is not accounted for. */
   since: number
@@ -77,10 +78,13 @@ interface Running {
 /** The step that runs now. */
 let running: Running | undefined
 
+const cheap: Running = { allowance: undefined, limited: false, since: 0 }
+
 /** How long steps have computed since everything else had its turn, in milliseconds. */
 let computed = 0
 
 const account = (step: Running): void => {
+  if (step.allowance === undefined) return
   const now = performance.now()
   step.allowance.spend(now - step.since)
   computed += now - step.since
@@ -114,36 +118,48 @@ const timeLimited = <A>(millis: number, run: () => A): A => {
   return outcome.value.of
 }
 
-const within = <A>(allowance: Allowance, limited: boolean, run: () => A): A => {
+/** An allowance of its own, with a share of the time that passes. */
+export const allowance = (share = 0): Allowance =>
+  new Allowance(Fiber.getCurrent()?.getRef(TimeLimit) ?? TimeLimit.defaultValue(), share)
+
+const allowedNow = (): Allowance | undefined => running?.allowance ?? Fiber.getCurrent()?.getRef(Allowed)
+
+const within = <A>(limited: boolean, run: () => A): A => {
   const outer = running
-  if (outer !== undefined) account(outer)
-  const { left } = allowance
-  if (left <= 0) throw exceeded()
-  const inner = (running = { allowance, limited, since: performance.now() })
+  const allowed = allowedNow()
   try {
-    return limited ? timeLimited(Math.ceil(left), run) : run()
+    if (!limited && allowed === undefined) {
+      running = cheap
+      return run()
+    }
+    if (outer !== undefined) account(outer)
+    const inner: Running = (running = { allowance: allowed ?? allowance(), limited, since: performance.now() })
+    try {
+      return metered(inner, run)
+    } finally {
+      account(inner)
+      if (outer !== undefined) outer.since = inner.since
+    }
   } finally {
-    account(inner)
     running = outer
-    if (outer !== undefined) outer.since = inner.since
   }
 }
 
-/** An allowance of its own, with a share of the time that passes. */
-export const allowance = (share = 0, fiber = Fiber.getCurrent()): Allowance =>
-  new Allowance(fiber?.getRef(TimeLimit) ?? TimeLimit.defaultValue(), share)
-
-const allowanceOf = (fiber = Fiber.getCurrent()): Allowance => fiber?.getRef(Allowed) ?? allowance(0, fiber)
+const metered = <A>({ allowance, limited }: Running, run: () => A): A => {
+  const left = allowance?.left ?? 0
+  if (left <= 0) throw exceeded()
+  return limited ? timeLimited(Math.ceil(left), run) : run()
+}
 
 /** Whether the step that runs allows for this: it is one, and not a cheap one where this is not. */
 export const covers = ({ bounded }: Weight): boolean => running !== undefined && (running.limited || bounded)
 
 /** Evaluates the language of queries in the step that runs or, where that does not cover it, in one of its own. */
 export const evaluate = <A>(asked: Weight, reach: () => number, run: () => A): A =>
-  covers(asked) ? run() : within(running?.allowance ?? allowanceOf(), !isCheap(costOf(asked, reach())), run)
+  covers(asked) ? run() : within(!isCheap(costOf(asked, reach())), run)
 
 /** Evaluates what a step has been made for already; outside of any, it is limited. */
-export const inside = <A>(run: () => A): A => (running === undefined ? within(allowanceOf(), true, run) : run())
+export const inside = <A>(run: () => A): A => (running === undefined ? within(true, run) : run())
 
 /** How long steps may compute, in milliseconds, before everything else has its turn: that takes a while itself. */
 const mostAtOnce = 10
@@ -189,21 +205,17 @@ export interface Step<A, B, E> {
   readonly failure: (cause: unknown) => E
 }
 
-export const step = <A, B, E>({ compute, cost, failure, finish, units }: Step<A, B, E>): Effect.Effect<B, E> =>
-  Effect.withFiber((fiber) => {
-    const limited = !isCheap(cost)
-    const run = Effect.try({
-      try: () => finish(within(allowanceOf(fiber), limited, compute)),
-      catch: failure
-    })
-    return limited ? inTurn(units, run) : run
-  })
+export const step = <A, B, E>({ compute, cost, failure, finish, units }: Step<A, B, E>): Effect.Effect<B, E> => {
+  const limited = !isCheap(cost)
+  const run = Effect.try({ try: () => finish(within(limited, compute)), catch: failure })
+  return limited ? inTurn(units, run) : run
+}
 
 /** Does something that takes several steps, in the time of one operation. */
 export const operation = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | TimeLimitExceeded, R> =>
-  Effect.withFiber((fiber) =>
+  Effect.suspend(() =>
     // what is evaluated outside of a step throws
-    Effect.catchDefect(allowed(allowanceOf(fiber), effect), (defect) =>
+    Effect.catchDefect(allowed(allowedNow() ?? allowance(), effect), (defect) =>
       defect instanceof TimeLimitExceeded ? Effect.fail(defect) : Effect.die(defect)
     )
   )
