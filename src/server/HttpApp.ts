@@ -56,6 +56,7 @@ import { Logins } from "./users/Logins.ts"
 import * as PasswordHasher from "./users/PasswordHasher.ts"
 import * as RateLimits from "./RateLimits.ts"
 import * as RequestLog from "./RequestLog.ts"
+import * as Requests from "./Requests.ts"
 import { Sessions } from "./users/Sessions.ts"
 import { SigningKeys } from "./users/SigningKeys.ts"
 import * as DataDirectory from "./storage/DataDirectory.ts"
@@ -241,7 +242,11 @@ const around = <E, R>(
   { newId, onRequest }: { readonly newId: Effect.Effect<string>; readonly onRequest: RequestLog.OnRequest | undefined }
 ) =>
   HttpServerRequest.HttpServerRequest.use((request) => {
-    const answer = request.method === "OPTIONS" ? Effect.succeed(preflight(request)) : answerTo(request, route(request))
+    const answer = !Requests.isForOneHost(request)
+      ? answerTo(request, Effect.succeed(error(400, "a request names one host", "BadRequest")))
+      : request.method === "OPTIONS"
+        ? Effect.succeed(preflight(request))
+        : answerTo(request, route(request))
     return RequestLog.observed(request, newId, onRequest)(answer)
   })
 

@@ -173,7 +173,7 @@ const make = Effect.fnUntraced(function* (input: Exclude<Input, "off">) {
           if (peer !== undefined) {
             const factor = peer.loopback ? loopbackFactor : 1
             const { limit, window } = limits.address
-            yield* take(`${kind} address ${peer.network}`, { limit: limit * factor, window })
+            yield* take(`${ofAddress}${kind} ${peer.network}`, { limit: limit * factor, window })
           }
           if (account === undefined) return yield* work
           // a digest, since what names an account may be a secret, and of any length
@@ -208,18 +208,26 @@ const peerOf = ({ remoteAddress }: HttpServerRequest.HttpServerRequest) => {
     : { network: text, loopback }
 }
 
-/** So many accounts and addresses are remembered: about 10 MB. */
+/** What the keys of addresses begin with, and the digests of accounts do not. */
+const ofAddress = "address "
+
+/** So many buckets of accounts, and as many of addresses, are remembered: about 10 MB each. */
 const capacity = 50_000
 
-/** The memory store forgets nothing; this one drops the bucket that nobody used for the longest time. */
+/**
+ * The memory store forgets nothing; this one drops the bucket that was not used for the longest time. Who has many
+ * addresses cannot have what is known of accounts forgotten by that.
+ */
 const layerStore = Layer.effect(
   RateLimiter.RateLimiterStore,
   Effect.map(RateLimiter.RateLimiterStore, (memory) => {
-    const buckets = new Map<string, { readonly tokens: number; readonly lastRefill: number }>()
+    type Buckets = Map<string, { readonly tokens: number; readonly lastRefill: number }>
+    const [accounts, addresses]: readonly [Buckets, Buckets] = [new Map(), new Map()]
     return RateLimiter.RateLimiterStore.of({
       ...memory,
       tokenBucket: ({ allowOverflow, key, limit, refillRate, tokens }) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
+          const buckets = key.startsWith(ofAddress) ? addresses : accounts
           const refillMillis = Duration.toMillis(refillRate)
           const found = buckets.get(key) ?? { tokens: limit, lastRefill: now }
           const refills = Math.max(0, Math.floor((now - found.lastRefill) / refillMillis))

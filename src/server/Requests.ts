@@ -24,6 +24,24 @@ export const findApp = Effect.map(Apps, ({ byId }) => (appId: string): Effect.Ef
     : RequestLog.about({ app: hosted.app.id }, hosted)
 })
 
+/** What RFC 9110 has a host look like, and a port behind it. */
+const host = /^(?:\[[\dA-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/
+
+/**
+ * Whether it can be said which host a request is for: with several `Host` headers a proxy may take another one than the
+ * server, and one that is no host means nothing.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isForOneHost = ({ headers, source }: HttpServerRequest.HttpServerRequest): boolean => {
+  // Node's headers hold the first of several
+  const raw = "rawHeaders" in source && Array.isArray(source.rawHeaders) ? source.rawHeaders : []
+  let hosts = 0
+  for (let at = 0; at < raw.length; at += 2) if (String(raw[at]).toLowerCase() === "host") hosts++
+  return hosts <= 1 && host.test(headers["host"] ?? "")
+}
+
 /**
  * A request as the functions of an application see it.
  *

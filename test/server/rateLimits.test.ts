@@ -215,7 +215,21 @@ describe("the limits of an address", () => {
     }).pipe(Effect.provide(Layer.fresh(RateLimits.layer({ token: { account: undefined }, logIn: undefined }))))
   )
 
-  it.effect("are kept for so many addresses only", () =>
+  it.effect("of an account are not forgotten for attempts from many addresses", () =>
+    Effect.gen(function* () {
+      const { limit } = yield* RateLimits
+      const asAccount = limit({ kind: "logIn", appId: "my-app", request: request("192.0.2.1"), account: "first" })
+      yield* Effect.forEach(times(10), () => Effect.option(asAccount(Effect.fail("no"))))
+      yield* Effect.forEach(
+        times(50_001),
+        (i) => limit({ kind: "logIn", appId: "my-app", request: request(`10.0.${i >> 8}.${i & 255}`) })(Effect.void),
+        { discard: true }
+      )
+      assert.isTrue(yield* Effect.isFailure(asAccount(Effect.void)))
+    }).pipe(Effect.provide(Layer.fresh(RateLimits.layer())))
+  )
+
+  it.effect("are kept for so many accounts only", () =>
     Effect.gen(function* () {
       const { limit } = yield* RateLimits
       const account = (name: string) =>

@@ -84,6 +84,33 @@ layer(Server, { excludeTestServices: true })("a connection", (it) => {
     })
   )
 
+  it.effect("that names several hosts, or what is no host, is refused", () =>
+    Effect.gen(function* () {
+      for (const headers of [
+        ["Host: localhost", "Host: evil.example"],
+        ["Host: x", "hOST: x"],
+        ["Host: a b"],
+        ["Host: evil.example/path"],
+        ["Host: user@evil.example"]
+      ]) {
+        for (const [method, target] of [
+          ["GET", location],
+          ["OPTIONS", location],
+          ["POST", loginPath("my-app", "anon-user")]
+        ] as const) {
+          const text = [`${method} ${target} HTTP/1.1`, ...headers, "Connection: close", "", ""].join("\r\n")
+          const answer = yield* talk((socket) => socket.write(text))
+          assert.match(answer, /^HTTP\/1\.1 400 /, text)
+          assert.include(answer, "a request names one host")
+        }
+      }
+      for (const name of ["", "localhost", "127.0.0.1:80", "[::1]:9090", "a_b.example:", "x.test:443"]) {
+        const text = [`GET ${location} HTTP/1.1`, `Host: ${name}`, "Connection: close", "", ""].join("\r\n")
+        assert.match(yield* talk((socket) => socket.write(text)), /^HTTP\/1\.1 200 /, name)
+      }
+    })
+  )
+
   it.effect("with a head of more than 64 KB is told so", () =>
     Effect.gen(function* () {
       const long = "a".repeat(70_000)

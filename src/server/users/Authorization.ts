@@ -155,6 +155,11 @@ export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { prov
           if (session === undefined || user === undefined) {
             return yield* sessionGone
           }
+          // one that began while its key was disabled or deleted
+          if (session.identity.providerType === "api-key") {
+            const key = Option.getOrUndefined(yield* state.apiKey(hosted.app.id, session.identity.id))
+            if (key === undefined || key.disabled) return yield* sessionGone
+          }
           return yield* Effect.provideService(handler, CurrentSession, { hosted, session, user })
         })
       )

@@ -14,6 +14,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import type { CustomToken } from "./CustomToken.ts"
+import { isCompact } from "./internal/compactToken.ts"
 import * as jose from "./internal/jose.ts"
 
 /**
@@ -156,6 +157,7 @@ const make = Effect.gen(function* () {
     verify: Effect.fn("JwtVerifier.verify")(function* (provider, appId, token) {
       const text = Redacted.value(token)
       if (text.length > tokenLimit) return yield* rejected(`the token has more than ${tokenLimit} characters`)
+      if (!isCompact(text)) return yield* rejected(refusals.malformed)
       const outcome = yield* outcomeOf(provider.keys, text)
       if (outcome._tag === "Refused") return yield* rejected(refusals[outcome.why])
       const { aud, sub } = outcome.claims

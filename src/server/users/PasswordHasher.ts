@@ -2,8 +2,10 @@
  * Hashes passwords with scrypt, off the event loop, a bounded number at a time: one hash by the default figures takes
  * 128 MiB and a few tenths of a second.
  *
- * A hash describes itself (`$scrypt$ln=17,r=8,p=1$salt$hash`, both in Base64 without padding), so the figures can change
- * while old hashes keep working.
+ * A hash describes itself (`$scrypt$v=2$ln=17,r=8,p=1$salt$hash`, both in Base64 without padding), so the figures can
+ * change while old hashes keep working. Version 2 is scrypt of the SHA-512 digest of the password: scrypt itself takes a
+ * password for the same with zero bytes behind it, since HMAC fills its key up with them. Hashes without a version, as
+ * other programs make them, are of the password itself, and keep working too.
  *
  * @since 0.1.0
  */
@@ -15,7 +17,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
-import { scrypt, timingSafeEqual } from "node:crypto"
+import { hash as digest, scrypt, timingSafeEqual } from "node:crypto"
 
 /**
  * The cost of a hash: `N = 2 ** logN`, and scrypt's `r` and `p`.
@@ -67,7 +69,7 @@ export const problemOf = (hash: Redacted.Redacted): string | undefined => {
   if (parse(text) !== undefined) return undefined
   const form = Object.entries(foreign).find(([, start]) => start.test(text))?.[0]
   return form === undefined
-    ? "is no hash of the form $scrypt$ln=17,r=8,p=1$salt$hash, of at most 1 GiB and p=16"
+    ? "is no hash of the form $scrypt$ln=17,r=8,p=1$salt$hash or $scrypt$v=2$ln=..., of at most 1 GiB and p=16"
     : `is a hash by ${form}, and only those by scrypt can be checked`
 }
 
@@ -110,6 +112,7 @@ const make = (cost: Cost) =>
     const slots = yield* Semaphore.make(parallel)
     // never the hash of any password, but as costly to compare with as a real one
     const nobody: Parsed = {
+      version: 2,
       cost,
       salt: yield* random.randomBytes(saltLength),
       hash: yield* random.randomBytes(hashLength)
@@ -118,7 +121,7 @@ const make = (cost: Cost) =>
     return PasswordHasher.of({
       hash: Effect.fn("PasswordHasher.hash")(function* (password: Redacted.Redacted) {
         const salt = yield* random.randomBytes(saltLength)
-        const hash = yield* slots.withPermit(derive(password, salt, cost, hashLength))
+        const hash = yield* slots.withPermit(derive(password, { version: 2, salt, cost }, hashLength))
         return Redacted.make(format({ cost, salt, hash }))
       }),
       verify: Effect.fn("PasswordHasher.verify")(function* (
@@ -126,20 +129,22 @@ const make = (cost: Cost) =>
         hash: Redacted.Redacted | undefined
       ) {
         const parsed = (hash === undefined ? undefined : parse(Redacted.value(hash))) ?? nobody
-        const derived = yield* slots.withPermit(derive(password, parsed.salt, parsed.cost, parsed.hash.length))
+        const derived = yield* slots.withPermit(derive(password, parsed, parsed.hash.length))
         return timingSafeEqual(derived, parsed.hash) && parsed !== nobody
       })
     })
   })
 
 interface Parsed {
+  /** What scrypt is given: the password, or its SHA-512 digest. */
+  readonly version: 1 | 2
   readonly cost: Cost
   readonly salt: Uint8Array
   readonly hash: Uint8Array
 }
 
-const format = ({ cost, hash, salt }: Parsed): string =>
-  `$scrypt$ln=${cost.logN},r=${cost.r},p=${cost.p}$${plain(salt)}$${plain(hash)}`
+const format = ({ cost, hash, salt }: Omit<Parsed, "version">): string =>
+  `$scrypt$v=2$ln=${cost.logN},r=${cost.r},p=${cost.p}$${plain(salt)}$${plain(hash)}`
 
 const plain = (bytes: Uint8Array): string => Base64.encode(bytes).replace(/=+$/, "")
 
@@ -151,10 +156,11 @@ const bytesOf = (text: string): Uint8Array => {
 }
 
 const parse = (text: string): Parsed | undefined => {
-  const match = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,2})\$([^$]{1,200})\$([^$]{1,200})$/.exec(text)
+  const match = /^\$scrypt\$(v=2\$)?ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,2})\$([^$]{1,200})\$([^$]{1,200})$/.exec(text)
   if (match === null) return undefined
-  const [, logN, r, p, salt = "", hash = ""] = match
-  const parsed = {
+  const [, version, logN, r, p, salt = "", hash = ""] = match
+  const parsed: Parsed = {
+    version: version === undefined ? 1 : 2,
     cost: { logN: Number(logN), r: Number(r), p: Number(p) },
     salt: bytesOf(salt),
     hash: bytesOf(hash)
@@ -166,11 +172,22 @@ const parse = (text: string): Parsed | undefined => {
 const isAffordable = ({ logN, p, r }: Cost): boolean =>
   logN >= 1 && r >= 1 && p >= 1 && p <= 16 && logN < 16 * r && 128 * r * 2 ** logN <= 2 ** 30
 
-const derive = (password: Redacted.Redacted, salt: Uint8Array, { logN, p, r }: Cost, length: number) =>
+const derive = (
+  password: Redacted.Redacted,
+  { cost: { logN, p, r }, salt, version }: Omit<Parsed, "hash">,
+  length: number
+) =>
   Effect.callback<Uint8Array>((resume) => {
     const N = 2 ** logN
     // scrypt needs 128 * N * r bytes, and Node refuses what reaches its limit
-    scrypt(Redacted.value(password), salt, length, { N, r, p, maxmem: 256 * N * r }, (error, hash) => {
-      resume(error === null ? Effect.succeed(hash) : Effect.die(error))
-    })
+    const text = Redacted.value(password)
+    scrypt(
+      version === 1 ? text : digest("sha512", text, "buffer"),
+      salt,
+      length,
+      { N, r, p, maxmem: 256 * N * r },
+      (error, hash) => {
+        resume(error === null ? Effect.succeed(hash) : Effect.die(error))
+      }
+    )
   })

@@ -32,6 +32,7 @@ import {
   removeAccount,
   removeExpired,
   removeSessions,
+  removeSessionsOf,
   removeUser
 } from "./internal/tables.ts"
 import type {
@@ -139,6 +140,7 @@ export class State extends Context.Service<
     readonly apiKeys: (appId: string, userId: string) => Effect.Effect<ReadonlyArray<ApiKey>>
     readonly apiKey: (appId: string, keyId: string) => Effect.Effect<Option.Option<ApiKey>>
     readonly apiKeyByDigest: (appId: string, digest: string) => Effect.Effect<Option.Option<ApiKey>>
+    /** Disabling ends the sessions that began with the key, as deleting it does. */
     readonly setApiKeyDisabled: (appId: string, keyId: string, disabled: boolean) => Effect.Effect<void>
     readonly deleteApiKey: (appId: string, keyId: string) => Effect.Effect<void>
     /** In place of an earlier one of the same device. */
@@ -316,15 +318,16 @@ const make = Effect.gen(function* () {
     apiKeyByDigest: (appId, digest) => find(() => of(appId).apiKeysByDigest.get(digest)),
     setApiKeyDisabled: (appId, keyId, disabled) =>
       step(() => {
-        const { apiKeys } = of(appId)
-        const key = apiKeys.rows.get(keyId)
-        if (key !== undefined) write([apiKeys.put({ ...key, disabled })])
+        const tables = of(appId)
+        const key = tables.apiKeys.rows.get(keyId)
+        if (key === undefined) return
+        write([tables.apiKeys.put({ ...key, disabled }), ...(disabled ? removeSessionsOf(tables, key) : [])])
       }),
     deleteApiKey: (appId, keyId) =>
       step(() => {
-        const { apiKeys } = of(appId)
-        const key = apiKeys.rows.get(keyId)
-        if (key !== undefined) write([apiKeys.remove(key)])
+        const tables = of(appId)
+        const key = tables.apiKeys.rows.get(keyId)
+        if (key !== undefined) write([tables.apiKeys.remove(key), ...removeSessionsOf(tables, key)])
       }),
     setPushRegistration: (appId, registration) => step(() => write([of(appId).pushRegistrations.put(registration)])),
     deletePushRegistration: (appId, registration) =>

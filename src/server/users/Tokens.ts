@@ -21,6 +21,7 @@ import * as Schema from "effect/Schema"
 import { AccessTokenClaims, RefreshTokenClaims } from "../../protocol/Token.ts"
 import { Apps, type HostedApp } from "../Apps.ts"
 import * as Digest from "../Digest.ts"
+import { isCompact } from "./internal/compactToken.ts"
 import { SigningKeys } from "./SigningKeys.ts"
 import type { Session } from "./State.ts"
 
@@ -122,10 +123,11 @@ const make = Effect.gen(function* () {
 
   /** What a token says, once its signature proves it. */
   const prove = Effect.fnUntraced(function* (token: Redacted.Redacted, now: number) {
-    const parts = Redacted.value(token).split(".")
+    const text = Redacted.value(token)
+    if (!isCompact(text)) return yield* new TokenRejected({ why: "malformed" })
+    const parts = text.split(".")
     const [head, payload, tag] = [readJson(parts[0]), readJson(parts[1]), readBytes(parts[2])]
-    if (parts.length !== 3 || payload === undefined || tag === undefined)
-      return yield* new TokenRejected({ why: "malformed" })
+    if (payload === undefined || tag === undefined) return yield* new TokenRejected({ why: "malformed" })
     const unverified = Option.getOrUndefined(decodeUnverified(payload))
     const hosted = unverified === undefined ? undefined : apps.byDomainId.get(unverified.baas_domain_id)
     // the header has no say in how the token is checked, but one that names another algorithm is nobody's token

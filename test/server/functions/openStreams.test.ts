@@ -12,7 +12,7 @@ let calls = 0
 
 const app = App.make({
   id: "my-app",
-  providers: { anonymous: true },
+  providers: { anonymous: true, apiKey: true },
   mongodb: { "mongodb-atlas": "open" },
   functions: {
     seconds: () => Stream.map(Stream.tick("1 second"), () => "tick"),
@@ -97,6 +97,24 @@ describe("an open stream", () => {
         yield* Fiber.join(fiber)
         assert.include(heard.at(-1), `event: error\ndata: {"error_code":"${code}"`)
       }
+      assert.isUndefined(bystander.fiber.pollUnsafe())
+      yield* Fiber.interrupt(bystander.fiber)
+    }).pipe(Effect.provide(inProcess(app)))
+  )
+
+  it.effect("says nothing more once the API key that began its session is disabled", () =>
+    Effect.gen(function* () {
+      const { access_token, refresh_token } = yield* anonymous()
+      const asOwner = { token: refresh_token }
+      const { body } = yield* ask("POST", `${root}/auth/api_keys`, { ...asOwner, body: { name: "ci" } })
+      const login = yield* ask("POST", loginPath("my-app", "api-key"), { body: { key: body["key"] } })
+      const stream = yield* listen(login.body["access_token"], "seconds")
+      const bystander = yield* listen(access_token, "seconds")
+      yield* TestClock.adjust("2 seconds")
+      yield* ask("PUT", `${root}/auth/api_keys/${body["_id"]}/disable`, asOwner)
+      yield* TestClock.adjust("25 seconds")
+      yield* Fiber.join(stream.fiber)
+      assert.include(stream.heard.at(-1), 'event: error\ndata: {"error_code":"InvalidSession"')
       assert.isUndefined(bystander.fiber.pollUnsafe())
       yield* Fiber.interrupt(bystander.fiber)
     }).pipe(Effect.provide(inProcess(app)))

@@ -35,7 +35,7 @@ describe("PasswordHasher", () => {
           PasswordHasher.layerCost({ logN: 5, r: 2, p: 2 }).pipe(Layer.provide(SecureRandom.layerWebCrypto))
         )
       )
-      assert.match(Redacted.value(hash), /^\$scrypt\$ln=5,r=2,p=2\$/)
+      assert.match(Redacted.value(hash), /^\$scrypt\$v=2\$ln=5,r=2,p=2\$/)
       assert.isTrue(yield* (yield* PasswordHasher).verify(password, hash))
     }).pipe(Effect.provide(Testing))
   )
@@ -52,6 +52,7 @@ describe("PasswordHasher", () => {
         [`$scrypt$ln=30,r=8,p=1$${rest}`]: /is no hash of the form/,
         [`$scrypt$ln=16,r=1,p=1$${rest}`]: /is no hash of the form/,
         [`$scrypt$ln=4,r=1,p=99$${rest}`]: /is no hash of the form/,
+        [`$scrypt$v=3$ln=4,r=1,p=1$${rest}`]: /is no hash of the form/,
         $2b$10$abcdefghijklmnopqrstuv: /is a hash by bcrypt/,
         "$argon2id$v=19$m=65536": /is a hash by Argon2/
       }
@@ -64,6 +65,45 @@ describe("PasswordHasher", () => {
     }).pipe(Effect.provide(Testing))
   )
 
+  it.effect("tells a password from one with zero bytes behind it, and a long one from its digest", () =>
+    Effect.gen(function* () {
+      const hasher = yield* PasswordHasher
+      const long = "correct horse battery staple ".repeat(4)
+      // scrypt's HMAC fills a key up with zero bytes, and takes the digest of one that is long
+      const passwords = [
+        "password1",
+        "password1\0",
+        "password1\0\0",
+        "\0\0\0\0\0\0",
+        "\0".repeat(7),
+        "",
+        long,
+        long.trim()
+      ]
+      for (const password of passwords) {
+        const hash = yield* hasher.hash(Redacted.make(password))
+        for (const other of passwords) {
+          assert.strictEqual(
+            yield* hasher.verify(Redacted.make(other), hash),
+            other === password,
+            JSON.stringify(other)
+          )
+        }
+      }
+    }).pipe(Effect.provide(Testing))
+  )
+
+  it.effect("checks hashes that earlier versions of this server made", () =>
+    Effect.gen(function* () {
+      const hasher = yield* PasswordHasher
+      const made = "$scrypt$ln=4,r=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$"
+      const hash = scryptSync("correct horse", "0123456789abcdef", 32, { N: 16, r: 1, p: 1 }).toString("base64")
+      const stored = Redacted.make(`${made}${hash.replace("=", "")}`)
+      assert.isTrue(yield* hasher.verify(password, stored))
+      assert.isFalse(yield* hasher.verify(Redacted.make("correct horsf"), stored))
+    }).pipe(Effect.provide(Testing))
+  )
+
   it.effect("checks what another scrypt made, with padding and without", () =>
     Effect.gen(function* () {
       const hasher = yield* PasswordHasher
@@ -73,7 +113,10 @@ describe("PasswordHasher", () => {
       for (const rest of [`${paddedSalt}$${paddedHash}`, `${paddedSalt}$${paddedHash}`.replaceAll("=", "")]) {
         assert.isTrue(yield* hasher.verify(password, Redacted.make(`$scrypt$ln=10,r=4,p=2$${rest}`)))
       }
-      assert.match(Redacted.value(yield* hasher.hash(password)), /^\$scrypt\$ln=4,r=1,p=1\$[\w+/]{22}\$[\w+/]{43}$/)
+      assert.match(
+        Redacted.value(yield* hasher.hash(password)),
+        /^\$scrypt\$v=2\$ln=4,r=1,p=1\$[\w+/]{22}\$[\w+/]{43}$/
+      )
     }).pipe(Effect.provide(Testing))
   )
 
@@ -82,7 +125,7 @@ describe("PasswordHasher", () => {
       assert.deepStrictEqual(costs.standard, { logN: 17, r: 8, p: 1 })
       const hasher = yield* PasswordHasher
       const hash = yield* hasher.hash(password)
-      assert.match(Redacted.value(hash), /^\$scrypt\$ln=17,r=8,p=1\$/)
+      assert.match(Redacted.value(hash), /^\$scrypt\$v=2\$ln=17,r=8,p=1\$/)
       assert.isTrue(yield* hasher.verify(password, hash))
     }).pipe(Effect.provide(PasswordHasher.layer.pipe(Layer.provide(SecureRandom.layerWebCrypto))))
   )

@@ -217,6 +217,32 @@ export const suite = (name: string, layer: Layer.Layer<State>) =>
       }).pipe(Effect.provide(layer))
     )
 
+    it.effect("ends the sessions of an API key that is disabled or deleted, and no others", () =>
+      Effect.gen(function* () {
+        const state = yield* State
+        const ofKey = (id: string, keyId: string): Session => ({
+          ...session(id, "u1"),
+          identity: { ...identity(keyId), providerType: "api-key" }
+        })
+        yield* state.createUser("a", user("u1", identity("k1")))
+        for (const id of ["k1", "k2", "k3"]) yield* state.createApiKey("a", key(id, "u1", id))
+        const sessions = [
+          ofKey("s1", "k1"),
+          ofKey("s2", "k2"),
+          ofKey("s3", "k3"),
+          { ...session("s4", "u1"), identity: identity("k1") }
+        ]
+        for (const it of sessions) yield* state.createSession("a", it)
+        yield* state.setApiKeyDisabled("a", "k1", true)
+        yield* state.deleteApiKey("a", "k2")
+        yield* state.setApiKeyDisabled("a", "k3", false)
+        assert.deepStrictEqual(
+          (yield* state.sessions("a", "u1")).map(({ id }) => id),
+          ["s3", "s4"]
+        )
+      }).pipe(Effect.provide(layer))
+    )
+
     it.effect("keeps push registrations by user, device and service", () =>
       Effect.gen(function* () {
         const state = yield* State

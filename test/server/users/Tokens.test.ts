@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { App } from "effect-app-services/server"
 import { createHmac } from "node:crypto"
-import { anonymous, ask, callFunction, claims, inProcess, root, signingKey, withApps } from "../support.ts"
+import { anonymous, ask, callFunction, claims, inProcess, respelled, root, signingKey, withApps } from "../support.ts"
 
 const functions = { sum: (a: number, b: number) => a + b }
 const app = App.make({ id: "my-app", providers: { anonymous: true }, functions })
@@ -104,6 +104,20 @@ describe("session tokens", () => {
       yield* TestClock.adjust("31 minutes")
       assert.strictEqual((yield* profile(access_token)).status, 401)
       assert.strictEqual((yield* refresh(refresh_token)).status, 201)
+    }).pipe(withApps(app))
+  )
+
+  it.effect("are refused in another spelling, also after they were good", () =>
+    Effect.gen(function* () {
+      const { access_token, refresh_token } = yield* anonymous()
+      // no header carries line breaks, and blanks around its value are not of it
+      const others = (token: string | undefined) => respelled(token ?? "").filter((other) => !/\s/.test(other))
+      for (const _ of ["new", "known"]) {
+        for (const token of others(access_token)) assert.strictEqual((yield* profile(token)).status, 401, token)
+        for (const token of others(refresh_token)) assert.strictEqual((yield* refresh(token)).status, 401, token)
+        assert.strictEqual((yield* profile(access_token)).status, 200)
+        assert.strictEqual((yield* refresh(refresh_token)).status, 201)
+      }
     }).pipe(withApps(app))
   )
 

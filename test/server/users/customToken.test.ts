@@ -4,7 +4,7 @@ import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { App } from "effect-app-services/server"
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from "node:crypto"
-import { ask, loginPath, root, withApps } from "../support.ts"
+import { ask, loginPath, respelled, root, withApps } from "../support.ts"
 import { hs256, rs256, secret, token } from "./tokens.ts"
 
 type Provider = NonNullable<App.ProviderOptions["customToken"]>
@@ -113,6 +113,16 @@ describe("a custom token", () => {
         [missing.status, missing.body],
         [400, { error: "'token' is a required string", error_code: "MissingParameter" }]
       )
+    }).pipe(withApps(withSecret()))
+  )
+
+  it.effect("in another spelling is refused", () =>
+    Effect.gen(function* () {
+      const jwt = hs256(good)
+      for (const token of respelled(jwt)) {
+        assert.strictEqual(yield* refusal(token), "the token is malformed", JSON.stringify(token))
+      }
+      assert.strictEqual((yield* logIn(jwt)).status, 200)
     }).pipe(withApps(withSecret()))
   )
 

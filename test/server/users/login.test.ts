@@ -431,6 +431,35 @@ describe("API keys", () => {
     }).pipe(withApps(app))
   )
 
+  it.effect.each(["disabled", "deleted"])("end the sessions that began with them when they are %s", (how) =>
+    Effect.gen(function* () {
+      const { refresh_token } = yield* anonymous()
+      const refresh = (token: string | undefined) => ask("POST", `${root}/auth/session`, { token })
+      const [mine, other] = yield* Effect.forEach(["mine", "other"], (name) =>
+        Effect.map(keys("POST", "", refresh_token, { name }), ({ body }) => body)
+      )
+      const [first, second, third] = yield* Effect.forEach([mine, mine, other], (made) =>
+        Effect.map(logIn("api-key", { key: made?.["key"] }), ({ body }) => body)
+      )
+      assert.strictEqual((yield* refresh(first?.["refresh_token"])).status, 201)
+      const path = `/${mine?.["_id"]}`
+      yield* how === "disabled" ? keys("PUT", `${path}/disable`, refresh_token) : keys("DELETE", path, refresh_token)
+      for (const session of [first, second]) {
+        const { body, status } = yield* refresh(session?.["refresh_token"])
+        assert.deepStrictEqual([status, body["error_code"]], [401, "InvalidSession"])
+        // as after a logout: an access token lives on until it expires
+        assert.strictEqual((yield* profile(session?.["access_token"])).status, 200)
+      }
+      if (how === "disabled") {
+        yield* keys("PUT", `${path}/enable`, refresh_token)
+        assert.strictEqual((yield* refresh(first?.["refresh_token"])).status, 401)
+        assert.strictEqual((yield* logIn("api-key", { key: mine?.["key"] })).status, 200)
+      }
+      assert.strictEqual((yield* refresh(third?.["refresh_token"])).status, 201)
+      assert.strictEqual((yield* refresh(refresh_token)).status, 201)
+    }).pipe(withApps(app))
+  )
+
   it.effect("are refused with what is wrong", () =>
     Effect.gen(function* () {
       const { access_token, refresh_token } = yield* anonymous()

@@ -76,6 +76,16 @@ export const removeAccount = (
 export const removeSessions = ({ sessions, sessionsByUser }: AppTables, userId: string): ReadonlyArray<Edit> =>
   sessionsByUser.all(userId).map((session) => sessions.remove(session))
 
+/** Ends the sessions that an API key began. */
+export const removeSessionsOf = (
+  { sessions, sessionsByUser }: AppTables,
+  key: Pick<ApiKey, "id" | "userId">
+): ReadonlyArray<Edit> =>
+  sessionsByUser
+    .all(key.userId)
+    .filter(({ identity }) => identity.providerType === "api-key" && identity.id === key.id)
+    .map((session) => sessions.remove(session))
+
 /** A user with everything that is the user's. */
 export const removeUser = (tables: AppTables, user: User): ReadonlyArray<Edit> => [
   tables.users.remove(user),
