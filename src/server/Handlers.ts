@@ -176,15 +176,15 @@ const apiKeys = HttpApiBuilder.group(Api, "apiKeys", (handlers) =>
       .handle(
         "enable",
         Effect.fnUntraced(function* ({ params }) {
-          const { hosted, user } = yield* CurrentSession
-          yield* keys.setDisabled(hosted.app.id, user, params.id, false)
+          const { hosted, session, user } = yield* CurrentSession
+          yield* keys.setDisabled(hosted.app.id, session, user, params.id, false)
         })
       )
       .handle(
         "disable",
         Effect.fnUntraced(function* ({ params }) {
-          const { hosted, user } = yield* CurrentSession
-          yield* keys.setDisabled(hosted.app.id, user, params.id, true)
+          const { hosted, session, user } = yield* CurrentSession
+          yield* keys.setDisabled(hosted.app.id, session, user, params.id, true)
         })
       )
   })

@@ -34,7 +34,17 @@ export class ApiKeys extends Context.Service<
     ) => Effect.Effect<ApiKey & { readonly key: Redacted.Redacted }, BadRequest | Conflict>
     readonly list: (appId: string, user: User) => Effect.Effect<ReadonlyArray<ApiKey>>
     readonly fetch: (appId: string, user: User, id: string) => Effect.Effect<ApiKey, NotFound>
-    readonly setDisabled: (appId: string, user: User, id: string, disabled: boolean) => Effect.Effect<void, NotFound>
+    /**
+     * Disabling ends the sessions that began with the key. The session that disables its own may enable it again, and ends
+     * when it is to be renewed before that.
+     */
+    readonly setDisabled: (
+      appId: string,
+      session: Session,
+      user: User,
+      id: string,
+      disabled: boolean
+    ) => Effect.Effect<void, NotFound>
     /** A session cannot delete the key that it began with. */
     readonly remove: (
       appId: string,
@@ -82,9 +92,9 @@ const make = Effect.gen(function* () {
     }),
     list: Effect.fn("ApiKeys.list")((appId, user) => state.apiKeys(appId, user.id)),
     fetch: Effect.fn("ApiKeys.fetch")(find),
-    setDisabled: Effect.fn("ApiKeys.setDisabled")(function* (appId, user, id, disabled) {
+    setDisabled: Effect.fn("ApiKeys.setDisabled")(function* (appId, session, user, id, disabled) {
       const key = yield* find(appId, user, id)
-      yield* state.setApiKeyDisabled(appId, key.id, disabled)
+      yield* state.setApiKeyDisabled(appId, key.id, disabled, session.id)
     }),
     remove: Effect.fn("ApiKeys.remove")(function* (appId, session, user, id) {
       const key = yield* find(appId, user, id)

@@ -155,11 +155,6 @@ export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { prov
           if (session === undefined || user === undefined) {
             return yield* sessionGone
           }
-          // one that began while its key was disabled or deleted
-          if (session.identity.providerType === "api-key") {
-            const key = Option.getOrUndefined(yield* state.apiKey(hosted.app.id, session.identity.id))
-            if (key === undefined || key.disabled) return yield* sessionGone
-          }
           return yield* Effect.provideService(handler, CurrentSession, { hosted, session, user })
         })
       )
@@ -191,8 +186,12 @@ const queryToken = Effect.map(HttpServerRequest.ParsedSearchParams, (query) => {
   return typeof token === "string" ? Redacted.make(token) : undefined
 })
 
-/** The words that `realm-web` takes for a session that is gone, so that a logout from it succeeds. */
-const sessionGone = new Unauthorized(body("invalid session: failed to find refresh token", "InvalidSession"))
+/**
+ * The words that `realm-web` takes for a session that is gone, so that a logout from it succeeds.
+ *
+ * @internal
+ */
+export const sessionGone = new Unauthorized(body("invalid session: failed to find refresh token", "InvalidSession"))
 
 /**
  * What is wrong with a token that was sent. Clients go by the code: they refresh an access token, and end the session of

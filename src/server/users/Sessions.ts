@@ -15,6 +15,7 @@ import { noDeviceId } from "../../protocol/Device.ts"
 import { body, Unauthorized } from "../ApiErrors.ts"
 import type { HostedApp } from "../Apps.ts"
 import * as Ids from "../Ids.ts"
+import { sessionGone } from "./Authorization.ts"
 import { type Identity, type Session, State, type User } from "./State.ts"
 import { Tokens } from "./Tokens.ts"
 import { Users } from "./Users.ts"
@@ -53,7 +54,7 @@ export class Sessions extends Context.Service<
     /** The session that an access token was made in, if it has not ended. */
     readonly find: (hosted: HostedApp, sessionId: string) => Effect.Effect<Session, Unauthorized>
     /** A new access token, with the custom data of this moment. The refresh token stays: no client would store another. */
-    readonly renew: (hosted: HostedApp, user: User, session: Session) => Effect.Effect<Redacted.Redacted>
+    readonly renew: (hosted: HostedApp, user: User, session: Session) => Effect.Effect<Redacted.Redacted, Unauthorized>
     /** The refresh token ends; access tokens live on until they expire, as on the original service. */
     readonly end: (hosted: HostedApp, session: Session) => Effect.Effect<void>
   }
@@ -75,13 +76,13 @@ const make = Effect.gen(function* () {
   const random = yield* SecureRandom.SecureRandom
   const newId = Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random)
 
-  const renew = Effect.fn("Sessions.renew")(function* (hosted: HostedApp, user: User, session: Session) {
+  const access = Effect.fnUntraced(function* (hosted: HostedApp, user: User, session: Session) {
     return yield* tokens.access(hosted, session, yield* users.customData(hosted, user))
   })
 
   const answer = Effect.fn("Sessions.answer")(function* (hosted: HostedApp, user: User, session: Session) {
     return {
-      access_token: yield* renew(hosted, user, session),
+      access_token: yield* access(hosted, user, session),
       refresh_token: yield* tokens.refresh(hosted, session),
       user_id: user.id,
       device_id: session.deviceId
@@ -89,7 +90,15 @@ const make = Effect.gen(function* () {
   })
 
   return Sessions.of({
-    renew,
+    renew: Effect.fn("Sessions.renew")(function* (hosted, user, session) {
+      const { id, providerType } = session.identity
+      const key = providerType === "api-key" ? Option.getOrUndefined(yield* state.apiKey(hosted.app.id, id)) : undefined
+      if (key?.disabled === true) {
+        yield* state.deleteSession(hosted.app.id, session.id)
+        return yield* sessionGone
+      }
+      return yield* access(hosted, user, session)
+    }),
     answer,
     begin: Effect.fn("Sessions.begin")(function* (hosted, user, identity, deviceId) {
       const now = yield* Clock.currentTimeMillis

@@ -26,6 +26,7 @@ import {
   appIds,
   type AppTables,
   identityKey,
+  isOfGoodKey,
   isEmailPassword,
   open,
   pushKey,
@@ -129,6 +130,7 @@ export class State extends Context.Service<
       appId: string,
       token: Pick<EmailToken, "id" | "kind" | "digest">
     ) => Effect.Effect<Option.Option<EmailToken>>
+    /** Does nothing where the API key that begins it was disabled or deleted meanwhile. */
     readonly createSession: (appId: string, session: Session) => Effect.Effect<void>
     readonly session: (appId: string, sessionId: string) => Effect.Effect<Option.Option<Session>>
     /** All sessions of a user, also those that have expired and are not removed yet. */
@@ -140,8 +142,13 @@ export class State extends Context.Service<
     readonly apiKeys: (appId: string, userId: string) => Effect.Effect<ReadonlyArray<ApiKey>>
     readonly apiKey: (appId: string, keyId: string) => Effect.Effect<Option.Option<ApiKey>>
     readonly apiKeyByDigest: (appId: string, digest: string) => Effect.Effect<Option.Option<ApiKey>>
-    /** Disabling ends the sessions that began with the key, as deleting it does. */
-    readonly setApiKeyDisabled: (appId: string, keyId: string, disabled: boolean) => Effect.Effect<void>
+    /** Disabling ends the sessions that began with the key, as deleting it does, but not the session that is excepted. */
+    readonly setApiKeyDisabled: (
+      appId: string,
+      keyId: string,
+      disabled: boolean,
+      exceptSession?: string
+    ) => Effect.Effect<void>
     readonly deleteApiKey: (appId: string, keyId: string) => Effect.Effect<void>
     /** In place of an earlier one of the same device. */
     readonly setPushRegistration: (appId: string, registration: PushRegistration) => Effect.Effect<void>
@@ -285,6 +292,7 @@ const make = Effect.gen(function* () {
     createSession: (appId, session) =>
       step(() => {
         const tables = of(appId)
+        if (!isOfGoodKey(tables, session)) return
         const due = session.createdAt - sweptAt >= sweepEvery
         // who logs in often and never out must not fill the memory
         const outdated = due
@@ -316,12 +324,13 @@ const make = Effect.gen(function* () {
     apiKeys: (appId, userId) => step(() => of(appId).apiKeysByUser.all(userId)),
     apiKey: (appId, keyId) => find(() => of(appId).apiKeys.rows.get(keyId)),
     apiKeyByDigest: (appId, digest) => find(() => of(appId).apiKeysByDigest.get(digest)),
-    setApiKeyDisabled: (appId, keyId, disabled) =>
+    setApiKeyDisabled: (appId, keyId, disabled, exceptSession) =>
       step(() => {
         const tables = of(appId)
         const key = tables.apiKeys.rows.get(keyId)
         if (key === undefined) return
-        write([tables.apiKeys.put({ ...key, disabled }), ...(disabled ? removeSessionsOf(tables, key) : [])])
+        const ended = disabled ? removeSessionsOf(tables, key, exceptSession) : []
+        write([tables.apiKeys.put({ ...key, disabled }), ...ended])
       }),
     deleteApiKey: (appId, keyId) =>
       step(() => {

@@ -235,6 +235,9 @@ export const suite = (name: string, layer: Layer.Layer<State>) =>
         for (const it of sessions) yield* state.createSession("a", it)
         yield* state.setApiKeyDisabled("a", "k1", true)
         yield* state.deleteApiKey("a", "k2")
+        yield* state.setApiKeyDisabled("a", "k3", true, "s3")
+        // those that begin meanwhile are none
+        for (const keyId of ["k1", "k2", "k3"]) yield* state.createSession("a", ofKey(`late ${keyId}`, keyId))
         yield* state.setApiKeyDisabled("a", "k3", false)
         assert.deepStrictEqual(
           (yield* state.sessions("a", "u1")).map(({ id }) => id),

@@ -460,6 +460,25 @@ describe("API keys", () => {
     }).pipe(withApps(app))
   )
 
+  it.effect("that a session disables though it began with it are enabled again by it, or it ends at its refresh", () =>
+    Effect.gen(function* () {
+      const { refresh_token } = yield* anonymous()
+      const { _id, key } = (yield* keys("POST", "", refresh_token, { name: "ci" })).body
+      const [own, another] = yield* Effect.forEach([1, 2], () =>
+        Effect.map(logIn("api-key", { key }), ({ body }) => body)
+      )
+      const refresh = (token: string | undefined) => ask("POST", `${root}/auth/session`, { token })
+      assert.strictEqual((yield* keys("PUT", `/${_id}/disable`, own?.["refresh_token"])).status, 204)
+      assert.strictEqual((yield* refresh(another?.["refresh_token"])).status, 401)
+      assert.strictEqual((yield* keys("PUT", `/${_id}/enable`, own?.["refresh_token"])).status, 204)
+      assert.strictEqual((yield* refresh(own?.["refresh_token"])).status, 201)
+      assert.strictEqual((yield* keys("PUT", `/${_id}/disable`, own?.["refresh_token"])).status, 204)
+      const { body, status } = yield* refresh(own?.["refresh_token"])
+      assert.deepStrictEqual([status, body["error_code"]], [401, "InvalidSession"])
+      assert.strictEqual((yield* keys("PUT", `/${_id}/enable`, own?.["refresh_token"])).status, 401)
+    }).pipe(withApps(app))
+  )
+
   it.effect("are refused with what is wrong", () =>
     Effect.gen(function* () {
       const { access_token, refresh_token } = yield* anonymous()

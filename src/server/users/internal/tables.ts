@@ -79,12 +79,17 @@ export const removeSessions = ({ sessions, sessionsByUser }: AppTables, userId: 
 /** Ends the sessions that an API key began. */
 export const removeSessionsOf = (
   { sessions, sessionsByUser }: AppTables,
-  key: Pick<ApiKey, "id" | "userId">
+  key: Pick<ApiKey, "id" | "userId">,
+  except?: string
 ): ReadonlyArray<Edit> =>
   sessionsByUser
     .all(key.userId)
-    .filter(({ identity }) => identity.providerType === "api-key" && identity.id === key.id)
+    .filter(({ id, identity }) => identity.providerType === "api-key" && identity.id === key.id && id !== except)
     .map((session) => sessions.remove(session))
+
+/** Whether a session began with an API key that is still good, or without any. */
+export const isOfGoodKey = ({ apiKeys }: AppTables, { identity }: Pick<Session, "identity">): boolean =>
+  identity.providerType !== "api-key" || apiKeys.rows.get(identity.id)?.disabled === false
 
 /** A user with everything that is the user's. */
 export const removeUser = (tables: AppTables, user: User): ReadonlyArray<Edit> => [
