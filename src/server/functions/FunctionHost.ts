@@ -81,11 +81,22 @@ export const make = (
 
   return (question) =>
     Effect.suspend(() => result(question)).pipe(
-      Effect.map((value): Reply => ({ _tag: "Success", value: values.write(value) })),
+      Effect.map((value): Reply => {
+        const text = values.write(value)
+        return text.length > largestReply
+          ? {
+              _tag: "Failure",
+              message: `the result is larger than ${largestReply / 1024 ** 2} MiB: ask for less at once`
+            }
+          : { _tag: "Success", value: text }
+      }),
       Effect.catch((error) => Effect.succeed(failureOf(error))),
       Effect.catchDefect((defect) => Effect.succeed<Reply>({ _tag: "Failure", message: describe(defect) }))
     )
 }
+
+/** The longest text that a function is answered with, in characters: its process has to hold and read all of it. */
+const largestReply = 64 * 1024 ** 2
 
 const tooLarge = new FunctionError({
   code: "FunctionExecutionError",

@@ -161,6 +161,25 @@ describe("what a function says to the server", () => {
     )
   )
 
+  it.live("has a largest size as the answer of the database", () =>
+    Effect.gen(function* () {
+      const { access_token } = yield* anonymous()
+      const { body } = yield* callFunction(access_token, "f")
+      assert.strictEqual(body["error"], "Error: the result is larger than 64 MiB: ask for less at once")
+      assert.strictEqual((yield* callFunction(access_token, "g")).text, '"g"')
+    }).pipe(
+      Effect.provide(
+        exported({
+          f: `exports = async () => {
+            for (let n = 0; n < 5; n++) await ${collection}.insertOne({ text: "x".repeat(1.5e7) })
+            return (await ${collection}.find({}).toArray()).length
+          }`,
+          g
+        })
+      )
+    )
+  )
+
   it.live.each([
     ["a result", `exports = () => "x".repeat(3e7)`, "the function's result cannot be sent: it is larger than 18 MiB"],
     [
