@@ -49,7 +49,7 @@ export interface ProcessCall {
   readonly source: Source
   readonly args: Arguments
   readonly kind: AnswerKind
-  /** Who waits watches the time and interrupts the call when it is up; where nobody does, it is watched here. */
+  /** Set where the caller watches the time and interrupts the call when it is up; without it, the time is watched here. */
   readonly deadline: Deadline | undefined
 }
 
@@ -261,7 +261,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
     }
   }
 
-  /** Who is behind what a process tells, also when nobody waits for the call any more. */
+  /** The call that a message belongs to, which may have ended. */
   const behind = (
     process: FunctionProcess,
     { call, caller, name }: Origin

@@ -1,12 +1,12 @@
 /**
  * Where the JavaScript of an exported application runs: a `node:vm` context, with the globals such functions expect, in a
- * thread of the application's own. A new global is added to `globals` here; a new member of `context` in
+ * process of the application's own. A new global is added to `globals` here; a new member of `context` in
  * `SourceContext.ts`.
  *
  * Sources are classic sloppy-mode scripts, each in a scope of its own; what they assign without declaring lands on a global
  * object, which a call shares with the functions that it executes and with no other call. A context keeps applications
- * apart from each other and from the globals of the server's own code. Neither it nor the thread is a sandbox: whoever may
- * write the functions may do what the server's process may do.
+ * apart from each other and from the globals of the server's own code. Neither it nor the process is a sandbox: the
+ * functions may do what a program of the server's user may do.
  *
  * @since 0.1.0
  */
@@ -137,7 +137,7 @@ interface Helpers {
 
 /**
  * Makes a context for an application whose functions live in `root`. What a timer throws is told to `onThrow`: it
- * would end the thread.
+ * would end the process.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,7 +1,7 @@
 /**
  * `context.services` of a function of an exported application: MongoDB's collections as such functions use them, with
  * cursors that may be awaited or returned as they are, and sessions whose transactions end with the call at the latest.
- * It runs in the thread of the functions; the database is a port.
+ * It runs in the process of the functions; the database is a port.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import * as ClientSessions from "./ClientSessions.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as Changes from "../data/internal/changes.ts"
 
-/** What an effect of the server is in the thread: a promise of the realm whose value is the realm's too. */
+/** What an effect of the server is in that process: a promise of the realm whose value is the realm's too. */
 type Asked<A> = A extends (...args: infer Args) => Effect.Effect<infer B, unknown>
   ? (...args: Args) => PromiseLike<B>
   : never

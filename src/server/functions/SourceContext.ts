@@ -1,5 +1,5 @@
 /**
- * The global `context` of a function of an exported application, and its `console`. It runs in the thread of the
+ * The global `context` of a function of an exported application, and its `console`. It runs in the process of the
  * functions and asks the server for what only that has.
  *
  * A new member of `context` is added in `make`. One that needs the server asks for a host call, `ask("...", ...)`, which

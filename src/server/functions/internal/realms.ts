@@ -1,4 +1,4 @@
-/** The realms of a thread: each call has one to itself until it is over, so that no call sees what another one left. */
+/** The realms of a process: each call has one to itself until it is over, so that no call sees what another one left. */
 import type { FunctionRealm } from "../FunctionRealm.ts"
 
 /** How many calls may be under way at the same time: each needs some 160 KB for the objects of its realm. */
