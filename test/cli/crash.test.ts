@@ -85,6 +85,13 @@ const act = async (
   return answer !== undefined
 }
 
+/** How many clients there are, each with one request under way. */
+const clientCount = 8
+
+/** Whether there is enough of each to look at, whatever the requests under way remove. */
+const isFull = ({ accounts, deleted, keys, sessions }: Book): boolean =>
+  accounts.size > 5 && sessions.size > 5 + clientCount && keys.size + deleted.size > 5
+
 /** Looks at everything, or at the last of each. */
 const check = async (api: Client, { accounts, deleted, ended, keys, sessions }: Book, last = Infinity) => {
   const rest = <A>(all: Iterable<A>) => Array.from(all).slice(-last)
@@ -108,7 +115,7 @@ it.live(
   () =>
     Effect.gen(function* () {
       const seed = Number(process.env["CRASH_SEED"] ?? Math.floor(Math.random() * 2 ** 31))
-      // for whoever looks into a failure
+      // to repeat a failure
       console.log(`CRASH_SEED=${seed}`)
       const random = randomOf(seed)
       const path = yield* directory({})
@@ -120,12 +127,12 @@ it.live(
         yield* Effect.promise(() => check(api, known, kills === 0 ? Infinity : 8))
         if (kills === 0) break
         const enough = known.asked + 20 + Math.floor(random() * 60)
-        const clients = Array.from({ length: 8 }, async () => {
+        const clients = Array.from({ length: clientCount }, async () => {
           while (await act(api, known, random, known.asked++));
         })
         const working = Promise.all(clients)
         const reached = Effect.gen(function* () {
-          while (known.asked < enough) yield* Effect.sleep("1 millis")
+          while (known.asked < enough || !isFull(known)) yield* Effect.sleep("1 millis")
         })
         yield* Effect.raceFirst(
           reached,
