@@ -40,6 +40,19 @@ console.log = (...values: ReadonlyArray<unknown>) =>
 /** Whatever a snippet starts has to end by itself, and well. */
 const settled = () => new Promise((resolve) => setTimeout(resolve, 20))
 
+/** How long what a snippet says it prints is waited for. */
+const limit = 60_000
+
+/** The first of some lines that was not printed, in their order. */
+const missing = (expected: ReadonlyArray<string>): string | undefined => {
+  let from = 0
+  return expected.find((text) => {
+    const at = printed.indexOf(text, from)
+    from = at + 1
+    return at === -1
+  })
+}
+
 const complaints: Array<string> = []
 let current = ""
 process.on("unhandledRejection", (reason) => void complaints.push(`${current}: ${inspect(reason)}`))
@@ -58,23 +71,21 @@ const program = Effect.gen(function* () {
   for (const file of readdirSync(folder).filter((it) => it.endsWith(".ts"))) {
     current = file
     printed.length = 0
+    const expected = [...readFileSync(join(folder, file), "utf8").matchAll(/\/\/ => (.*)$/gm)].map(
+      ([, text = ""]) => text
+    )
     yield* Effect.promise(async () => {
       try {
         await import(pathToFileURL(join(folder, file)).href)
-        await settled()
+        const deadline = Date.now() + limit
+        do await settled()
+        while (missing(expected) !== undefined && Date.now() < deadline)
       } catch (error) {
         complaints.push(`${file}: ${inspect(error)}`)
       }
     })
-    const expected = [...readFileSync(join(folder, file), "utf8").matchAll(/\/\/ => (.*)$/gm)].map(
-      ([, text = ""]) => text
-    )
-    let from = 0
-    for (const text of expected) {
-      const at = printed.findIndex((line, index) => index >= from && line === text)
-      if (at === -1) complaints.push(`${file} says it prints ${text}; it printed\n${printed.join("\n")}`)
-      else from = at + 1
-    }
+    const text = missing(expected)
+    if (text !== undefined) complaints.push(`${file} says it prints ${text}; it printed\n${printed.join("\n")}`)
   }
 })
 

@@ -8,8 +8,9 @@ const app = directory({
   "auth/providers.json": { "anon-user": { name: "anon-user", type: "anon-user", disabled: false } },
   "functions/config.json": ["pid", "loop", "slow"].map((name) => ({ name, run_as_system: true })),
   "functions/pid.js": "exports = () => require('process').pid",
-  "functions/loop.js": "exports = () => { for (;;); }",
-  "functions/slow.js": "exports = () => new Promise((resolve) => setTimeout(resolve, 500, 'done'))"
+  "functions/loop.js": "exports = () => { console.log('loops'); for (;;); }",
+  "functions/slow.js":
+    "exports = () => { console.log('waits'); return new Promise((resolve) => setTimeout(resolve, 500, 'done')) }"
 })
 
 const post = async (url: string, body: unknown, token = "") => {
@@ -48,7 +49,7 @@ it.live("the process of the functions ends with a server that is killed, even wh
     const { call, pid, server } = yield* started
     assert.notStrictEqual(pid, server.child.pid)
     const loops = call("loop").catch(() => "cut")
-    yield* Effect.sleep("100 millis")
+    while (!server.output.stderr.includes("loops")) yield* Effect.sleep("5 millis")
     assert.isTrue(isAlive(pid))
     server.child.kill("SIGKILL")
     assert.strictEqual(yield* Effect.promise(() => loops), "cut")
@@ -60,7 +61,7 @@ it.live("a signal of the terminal, which goes to all processes, lets a call unde
   Effect.gen(function* () {
     const { call, pid, server } = yield* started
     const slow = call("slow")
-    yield* Effect.sleep("100 millis")
+    while (!server.output.stderr.includes("waits")) yield* Effect.sleep("5 millis")
     process.kill(pid, "SIGINT")
     server.child.kill("SIGINT")
     assert.deepStrictEqual(yield* Effect.promise<unknown>(() => slow), "done")
