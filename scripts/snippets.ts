@@ -2,8 +2,8 @@
  * Compiles and runs every snippet that a reader might copy: the `ts` blocks of a page of documentation (one program, as
  * they are read) and the examples in the docstrings (a program each).
  *
- * A snippet finds `examples/shop` at http://127.0.0.1:9090, where the pages say it is. What it prints must be what its
- * comments say after `// =>`, in that order.
+ * A snippet finds `examples/shop` at http://127.0.0.1:9090, where the pages say it is, and a browser's `localStorage`. What
+ * it prints must be what its comments say after `// =>`, in that order.
  */
 import { spawnSync } from "node:child_process"
 import { rmSync, writeFileSync } from "node:fs"
@@ -32,7 +32,14 @@ const run = (command: string, ...args: ReadonlyArray<string>): boolean => {
 }
 const ok =
   run(join(root, "node_modules/.bin/tsc"), "-p", folder) &&
-  run(process.execPath, "--no-warnings", join(root, "scripts/runSnippets.ts"), folder)
+  run(
+    process.execPath,
+    "--no-warnings",
+    "--experimental-webstorage",
+    `--localstorage-file=${join(folder, "localStorage")}`,
+    join(root, "scripts/runSnippets.ts"),
+    folder
+  )
 rmSync(folder, { recursive: true, force: true })
 if (ok) console.log(`${pages} blocks of the documentation and ${examples} examples compile and run`)
 process.exitCode = ok && pages > 0 && examples > 0 ? 0 : 1

@@ -3,11 +3,11 @@ import type { User } from "effect-app-services"
 import { Context, Effect, Layer, Schema } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 
-/** The user that the request is from. */
+/** The user who sent the request. */
 // @effect-diagnostics-next-line deterministicKeys:off -- the name that it has in a backend of yours
 export class RequestUser extends Context.Service<RequestUser, User>()("my-backend/RequestUser") {}
 
-/** What a backend answers when the SDK fails: every reason has a status, and a new one is an error of the compiler. */
+/** The status to answer when the SDK fails. The type requires every reason, so a new one is a compile error. */
 export const statuses: Record<AppServicesError["reason"]["_tag"], number> = {
   NotLoggedIn: 401,
   UnknownUser: 401,
@@ -45,14 +45,14 @@ export const answerFor = ({ reason, retryAfterMillis }: AppServicesError) =>
     }
   )
 
-/** Lets the users in that may act, and answers for whatever the SDK says to a handler. */
+/** Admits users with a valid session, and answers when an operation of the SDK fails in a handler. */
 export const WithUser = HttpRouter.middleware<{ provides: RequestUser; handles: AppServicesError }>()(
   Effect.gen(function* () {
     const auth = yield* AuthApi
     return (handler) =>
       Effect.gen(function* () {
         const { headers } = yield* HttpServerRequest.HttpServerRequest
-        // here: a header; in your backend: whatever proves who it is
+        // here a header; in your backend, what authenticates the request: a signed cookie, a session
         const user = yield* auth.loggedInUser(headers["x-user"] ?? "")
         return yield* Effect.provideService(handler, RequestUser, user)
       }).pipe(Effect.catchTag("AppServicesError", (error) => Effect.succeed(answerFor(error))))
@@ -63,7 +63,7 @@ const Shop = FunctionContract.make({
   sum: { args: [Schema.Finite, Schema.Finite], returns: Schema.Finite }
 })
 
-/** Acts for the user of the request. Its type says so, and how it fails. */
+/** Acts for the user of the request. Its type says that it needs one, and how it fails. */
 const total = Effect.gen(function* () {
   const user = yield* RequestUser
   return HttpServerResponse.jsonUnsafe({ user: user.id, sum: yield* user.functionsOf(Shop).sum(20, 22) })
@@ -89,7 +89,7 @@ const ForUsers = Layer.mergeAll(
 
 const Account = Schema.Struct({ email: Schema.String, password: Schema.RedactedFromValue(Schema.String) })
 
-/** Services that all requests share are taken when the routes are built. */
+/** Services that all requests share are acquired when the routes are built. */
 const LogIn = Layer.unwrap(
   Effect.map(AuthApi, (auth) =>
     HttpRouter.add(
