@@ -40,7 +40,7 @@ writeLicenses("dist/bin.js", bundle)
  */
 for (const [module, platform] of [
   // with the condition "node", mingo would give its CommonJS modules: three times the size
-  ["server/users/internal/jose", "neutral"],
+  ["server/model/internal/jose", "neutral"],
   ["server/data/internal/mingo", "neutral"],
   ["server/functions/internal/program", "node"]
 ] as const) {

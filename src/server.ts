@@ -5,11 +5,11 @@
  */
 
 /** What whoever runs a server may do with its users. */
-export * as Admin from "./server/Admin.ts"
+export * as Admin from "./server/users/Admin.ts"
 /** The administration of a server over HTTP, as an `HttpApi`: for its typed client. */
-export * as AdminApi from "./server/AdminApi.ts"
+export * as AdminApi from "./server/api/AdminApi.ts"
 /** The definition of an application. */
-export * as App from "./server/App.ts"
+export * as App from "./server/model/App.ts"
 /** Loads applications from exported directories. */
 export * as AppDirectory from "./server/directory/AppDirectory.ts"
 /** Serves applications, on a socket or in process. */
@@ -17,6 +17,6 @@ export * as AppServicesServer from "./server/AppServicesServer.ts"
 /** The documents of applications, and the service that keeps them. */
 export * as Database from "./server/data/Database.ts"
 /** What a server would have mailed. */
-export * as Inbox from "./server/Inbox.ts"
+export * as Inbox from "./server/users/Inbox.ts"
 /** What a server function knows about the call it serves, and how a call of one fails. */
-export { FunctionContext, FunctionError } from "./server/functions/FunctionContext.ts"
+export { FunctionContext, FunctionError } from "./server/model/FunctionContext.ts"

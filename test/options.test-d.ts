@@ -19,7 +19,7 @@ import type * as RedisTokenRecords from "effect-app-services/client/RedisTokenRe
 import type * as SqlTokenRecords from "effect-app-services/client/SqlTokenRecords"
 import type * as Node from "effect-app-services/node"
 import type * as Server from "effect-app-services/server"
-import type * as RateLimits from "effect-app-services/server/RateLimits"
+import type * as RateLimits from "effect-app-services/server/api/RateLimits"
 import type * as Testing from "effect-app-services/testing"
 import { describe, expectTypeOf, it } from "vitest"
 

@@ -5,7 +5,7 @@
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import { type App, type Notice, providerTypes } from "../server/App.ts"
+import { type App, type Notice, providerTypes } from "../server/model/App.ts"
 import { list } from "./terminal.ts"
 
 /**

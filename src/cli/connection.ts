@@ -15,7 +15,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import type * as Path from "effect/Path"
 import type * as Schema from "effect/Schema"
-import { AdminApi, type TokenRejected } from "../server/AdminApi.ts"
+import { AdminApi, type TokenRejected } from "../server/api/AdminApi.ts"
 import type {
   AccountInUse,
   AccountNotFound,
@@ -23,7 +23,7 @@ import type {
   Refused,
   SessionNotFound,
   UserNotFound
-} from "../server/AdminModels.ts"
+} from "../server/users/AdminModels.ts"
 import * as AdminToken from "./adminToken.ts"
 
 /**

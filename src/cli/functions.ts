@@ -8,7 +8,7 @@ import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import type { App, AppFunction } from "../server/App.ts"
+import type { App, AppFunction } from "../server/model/App.ts"
 import * as AppDirectory from "../server/directory/AppDirectory.ts"
 
 /**

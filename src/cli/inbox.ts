@@ -8,7 +8,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Message } from "../server/Inbox.ts"
+import type { Message } from "../server/users/Inbox.ts"
 import { administer, appOf, flags } from "./connection.ts"
 import { show, showJson } from "./mail.ts"
 

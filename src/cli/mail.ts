@@ -7,7 +7,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { Message } from "../server/Inbox.ts"
+import { Message } from "../server/users/Inbox.ts"
 import { printable } from "./terminal.ts"
 
 /**

@@ -11,7 +11,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { Account, User, UserDetails } from "../server/AdminModels.ts"
+import { Account, User, UserDetails } from "../server/users/AdminModels.ts"
 import { administer, appOf, type Client, flags, problem } from "./connection.ts"
 import { printable, table } from "./terminal.ts"
 

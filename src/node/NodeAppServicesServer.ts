@@ -24,9 +24,9 @@ import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import { createServer, IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
-import type { App } from "../server/App.ts"
+import type { App } from "../server/model/App.ts"
 import * as AppServicesServer from "../server/AppServicesServer.ts"
-import * as Body from "../server/Body.ts"
+import * as Body from "../server/api/Body.ts"
 
 /**
  * Where and how a server listens.

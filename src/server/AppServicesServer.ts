@@ -23,7 +23,7 @@ import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Schema from "effect/Schema"
-import type { App } from "./App.ts"
+import type { App } from "./model/App.ts"
 import * as HttpApp from "./HttpApp.ts"
 
 /**

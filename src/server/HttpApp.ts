@@ -31,39 +31,41 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { ErrorAnswer } from "../protocol/ErrorBody.ts"
 import type { ErrorCode } from "../protocol/ErrorCode.ts"
-import { Admin } from "./Admin.ts"
-import * as AdminHandlers from "./AdminHandlers.ts"
-import { Api } from "./Api.ts"
-import { body } from "./ApiErrors.ts"
+import { Admin } from "./users/Admin.ts"
+import * as AdminHandlers from "./api/AdminHandlers.ts"
+import { Api } from "./api/Api.ts"
+import { body } from "./model/ApiErrors.ts"
 import { ApiKeys } from "./users/ApiKeys.ts"
-import type { App } from "./App.ts"
-import { Apps, AppsError } from "./Apps.ts"
-import { AccessToken, RefreshToken } from "./users/Authorization.ts"
-import * as Body from "./Body.ts"
+import type { App } from "./model/App.ts"
+import { Apps, AppsError } from "./model/Apps.ts"
+import { AccessToken, RefreshToken } from "./api/Authorization.ts"
+import * as Body from "./api/Body.ts"
 import { Database } from "./data/Database.ts"
-import * as Seeds from "./data/Seeds.ts"
-import * as Digest from "./Digest.ts"
+import * as Seeds from "./Seeds.ts"
+import * as Digest from "./users/Digest.ts"
 import { EmailAccounts } from "./users/EmailAccounts.ts"
-import * as FunctionCalls from "./functions/FunctionCalls.ts"
+import * as FunctionCalls from "./api/FunctionCalls.ts"
+import { FunctionRunner } from "./model/FunctionRunner.ts"
 import { FunctionRuntime } from "./functions/FunctionRuntime.ts"
-import * as OpenStreams from "./functions/OpenStreams.ts"
-import * as Handlers from "./Handlers.ts"
-import * as Ids from "./Ids.ts"
-import { Inbox } from "./Inbox.ts"
-import * as Location from "./Location.ts"
+import * as OpenStreams from "./api/OpenStreams.ts"
+import * as Handlers from "./api/Handlers.ts"
+import * as Ids from "./model/Ids.ts"
+import { Inbox } from "./users/Inbox.ts"
+import * as Location from "./api/Location.ts"
 import { JwtVerifier } from "./users/JwtVerifier.ts"
 import { Logins } from "./users/Logins.ts"
 import * as PasswordHasher from "./users/PasswordHasher.ts"
-import * as RateLimits from "./RateLimits.ts"
-import * as RequestLog from "./RequestLog.ts"
-import * as Requests from "./Requests.ts"
+import * as RateLimits from "./api/RateLimits.ts"
+import * as RequestLog from "./api/RequestLog.ts"
+import * as CurrentRequest from "./model/CurrentRequest.ts"
+import * as Requests from "./api/Requests.ts"
 import { Sessions } from "./users/Sessions.ts"
 import { SigningKeys } from "./users/SigningKeys.ts"
 import * as DataDirectory from "./storage/DataDirectory.ts"
 import { isJournalError, Journal, type JournalError } from "./storage/Journal.ts"
 import { State } from "./users/State.ts"
 import { Tokens } from "./users/Tokens.ts"
-import * as UnsupportedRoutes from "./UnsupportedRoutes.ts"
+import * as UnsupportedRoutes from "./api/UnsupportedRoutes.ts"
 import { Users } from "./users/Users.ts"
 
 /**
@@ -218,14 +220,14 @@ const layerServices = (
   return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer).pipe(
     Layer.provideMerge(EmailAccounts.layer),
     Layer.provideMerge(Users.layer),
-    Layer.provideMerge([
-      Tokens.layer,
-      FunctionRuntime.layer({ timeLimit: functionTimeLimit, memoryLimit: functionMemoryLimit })
-    ]),
+    Layer.provideMerge([Tokens.layer, layerFunctionRunner]),
+    Layer.provideMerge(FunctionRuntime.layer({ timeLimit: functionTimeLimit, memoryLimit: functionMemoryLimit })),
     Layer.provideMerge(Layer.effectDiscard(Effect.catchTag(Seeds.plant(apps), "DatabaseError", Effect.die))),
     Layer.provideMerge(platform)
   )
 }
+
+const layerFunctionRunner = Layer.effect(FunctionRunner, Effect.map(FunctionRuntime, FunctionRunner.of))
 
 const routes = ({ adminToken }: Options) =>
   Layer.mergeAll(
@@ -273,7 +275,7 @@ const withLink = Effect.fnUntraced(function* (
   const { body: sent } = response
   if (sent._tag !== "Uint8Array" || !request.url.startsWith(clientApi)) return response
   const answer = Option.getOrUndefined(decodeError(new TextDecoder().decode(sent.body)))
-  const logId = yield* RequestLog.logId
+  const logId = yield* CurrentRequest.logId
   return answer === undefined || logId === undefined
     ? response
     : HttpServerResponse.setBody(
@@ -301,7 +303,7 @@ const failure = <E>(request: HttpServerRequest.HttpServerRequest, cause: Cause.C
     : ["a request failed unexpectedly", "internal server error"]
   return Effect.logError(what, cause).pipe(
     Effect.annotateLogs({ method: request.method, path: request.url.split("?")[0] }),
-    RequestLog.annotated,
+    CurrentRequest.annotated,
     Effect.as(error(500, text, "InternalServerError"))
   )
 }

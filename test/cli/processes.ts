@@ -62,7 +62,7 @@ export const serveApp = (app: object, dataDirectory: string) =>
       "--input-type=module",
       "--eval",
       `import { Effect } from "effect"
-       import * as App from "./src/server/App.ts"
+       import * as App from "./src/server/model/App.ts"
        import * as NodeAppServicesServer from "./src/node/NodeAppServicesServer.ts"
        const program = Effect.gen(function* () {
          console.log(JSON.stringify({ baseUrl: yield* NodeAppServicesServer.baseUrl }))

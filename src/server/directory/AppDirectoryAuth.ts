@@ -7,10 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { type App, type AppFunction, type CustomUserData, defaults, missing } from "../App.ts"
+import { type App, type AppFunction, type CustomUserData, defaults, missing } from "../model/App.ts"
 import type { Find as FindSecret } from "./AppDirectorySecrets.ts"
 import type { AppFiles } from "./AppFiles.ts"
-import { broken, type CustomToken, make as makeCustomToken } from "../users/CustomToken.ts"
+import { broken, type CustomToken, make as makeCustomToken } from "../model/CustomToken.ts"
 
 const Flag = Schema.optional(Schema.NullOr(Schema.Boolean))
 const Text = Schema.optional(Schema.NullOr(Schema.String))

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { AppFunction, FunctionBody, RunAs } from "../App.ts"
+import type { AppFunction, FunctionBody, RunAs } from "../model/App.ts"
 import * as Rules from "../data/Rules.ts"
 import type { AppFiles } from "./AppFiles.ts"
 import * as FunctionRealm from "../functions/FunctionRealm.ts"

@@ -6,7 +6,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { App } from "../App.ts"
+import type { App } from "../model/App.ts"
 import { accessTo } from "../data/DataAccess.ts"
 
 /**

@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { createRequire } from "node:module"
-import type { AppFunction } from "../App.ts"
+import type { AppFunction } from "../model/App.ts"
 import type { AppFiles } from "./AppFiles.ts"
 
 interface Declared {

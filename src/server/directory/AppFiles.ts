@@ -11,7 +11,7 @@ import type * as PlatformError from "effect/PlatformError"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
-import type { Notice } from "../App.ts"
+import type { Notice } from "../model/App.ts"
 import * as JsonText from "./JsonText.ts"
 
 /**

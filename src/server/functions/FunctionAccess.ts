@@ -8,7 +8,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { App, AppFunction } from "../App.ts"
+import type { AppFunction } from "../model/App.ts"
 import { bounded, type Database, DatabaseError, type Namespace } from "../data/Database.ts"
 import { copy } from "../data/internal/bson.ts"
 import { forbiddenCode } from "../data/RuledDatabase.ts"
@@ -16,21 +16,18 @@ import type { Gate, Given } from "../data/Rules.ts"
 import * as UserDatabase from "../data/UserDatabase.ts"
 import type { State } from "../users/State.ts"
 import * as UserData from "../users/UserData.ts"
-import { FunctionError, type FunctionRequest, type FunctionUser, systemUser } from "./FunctionContext.ts"
+import { FunctionError, systemUser } from "../model/FunctionContext.ts"
+import type { Caller } from "../model/FunctionRunner.ts"
 
-/**
- * One call, and who makes it.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Caller {
-  readonly app: App
-  readonly user: FunctionUser
-  readonly request: FunctionRequest | undefined
-  /** Whether whatever is called runs as the system, as what rules call does. */
-  readonly asSystem?: boolean
-}
+export type {
+  /**
+   * One call, and its caller.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Caller
+} from "../model/FunctionRunner.ts"
 
 /**
  * As whom a function runs: `caller.user` is its `context.user`, and who calls the functions that it calls.

@@ -6,11 +6,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as JsonSize from "../../protocol/internal/jsonSize.ts"
-import type { AppFunction } from "../App.ts"
+import type { AppFunction } from "../model/App.ts"
 import type { Database, DatabaseError, Operations } from "../data/Database.ts"
 import * as BulkWrites from "./BulkWrites.ts"
 import type { Actor, Caller, FunctionAccess } from "./FunctionAccess.ts"
-import { FunctionError } from "./FunctionContext.ts"
+import { FunctionError } from "../model/FunctionContext.ts"
 import type { FunctionSessions } from "./FunctionSessions.ts"
 import { describe } from "./internal/failures.ts"
 import type { HostCall, Operation, Reply } from "./internal/messages.ts"

@@ -10,9 +10,9 @@ import * as Base64Url from "effect/encoding/Base64Url"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { BadRequest, body, Conflict, Forbidden, NotFound } from "../ApiErrors.ts"
-import * as Digest from "../Digest.ts"
-import * as Ids from "../Ids.ts"
+import { BadRequest, body, Conflict, Forbidden, NotFound } from "../model/ApiErrors.ts"
+import * as Digest from "./Digest.ts"
+import * as Ids from "../model/Ids.ts"
 import { type ApiKey, type Session, State, type User } from "./State.ts"
 
 /** Keys a user may have. */

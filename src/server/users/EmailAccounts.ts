@@ -16,14 +16,14 @@ import * as Hex from "effect/encoding/Hex"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { BadRequest, body, Conflict, NotFound, unsupportedProvider } from "../ApiErrors.ts"
-import type { App, AppFunction } from "../App.ts"
-import type { HostedApp } from "../Apps.ts"
-import * as Digest from "../Digest.ts"
-import { type FunctionRequest, systemUser } from "../functions/FunctionContext.ts"
-import { FunctionRuntime } from "../functions/FunctionRuntime.ts"
-import * as Ids from "../Ids.ts"
-import { Inbox } from "../Inbox.ts"
+import { BadRequest, body, Conflict, NotFound, unsupportedProvider } from "../model/ApiErrors.ts"
+import type { App, AppFunction } from "../model/App.ts"
+import type { HostedApp } from "../model/Apps.ts"
+import * as Digest from "./Digest.ts"
+import { type FunctionRequest, systemUser } from "../model/FunctionContext.ts"
+import { FunctionRunner } from "../model/FunctionRunner.ts"
+import * as Ids from "../model/Ids.ts"
+import { Inbox } from "./Inbox.ts"
 import { PasswordHasher } from "./PasswordHasher.ts"
 import { type Account, type EmailTokenKind, State } from "./State.ts"
 
@@ -95,7 +95,7 @@ export class EmailAccounts extends Context.Service<
   static readonly layer: Layer.Layer<
     EmailAccounts,
     never,
-    State | Inbox | FunctionRuntime | PasswordHasher | SecureRandom.SecureRandom
+    State | Inbox | FunctionRunner | PasswordHasher | SecureRandom.SecureRandom
   > = Layer.effect(
     EmailAccounts,
     Effect.suspend(() => make)
@@ -108,7 +108,7 @@ const tokenBytes = 64
 const make = Effect.gen(function* () {
   const state = yield* State
   const inbox = yield* Inbox
-  const runtime = yield* FunctionRuntime
+  const functions = yield* FunctionRunner
   const hasher = yield* PasswordHasher
   const random = yield* SecureRandom.SecureRandom
   const newId = Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random)
@@ -157,7 +157,7 @@ const make = Effect.gen(function* () {
     const issued = yield* issue(app, account, kind)
     const token = Redacted.value(issued.token)
     const question = { username: account.email, ...more, token, tokenId: issued.tokenId }
-    const decision = yield* runtime.run({ app, user: systemUser, request }, fn, [question, ...args]).pipe(
+    const decision = yield* functions.run({ app, user: systemUser, request }, fn, [question, ...args]).pipe(
       Effect.map(decisionOf),
       Effect.mapError((error) => new BadRequest(body(error.message, error.code)))
     )

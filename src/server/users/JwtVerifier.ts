@@ -13,9 +13,9 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
-import type { CustomToken } from "./CustomToken.ts"
+import type { CustomToken } from "../model/CustomToken.ts"
 import { isCompact } from "./internal/compactToken.ts"
-import * as jose from "./internal/jose.ts"
+import * as jose from "../model/internal/jose.ts"
 
 /**
  * Why a token is refused. Never holds the token, nor anything of it.

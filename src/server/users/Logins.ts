@@ -10,14 +10,14 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Ejson from "../../protocol/Ejson.ts"
 import { ApiKeyPayload, CustomTokenPayload, EmailPasswordPayload, type ProviderType } from "../../protocol/Provider.ts"
-import { BadRequest, body, Unauthorized, unsupportedProvider } from "../ApiErrors.ts"
-import type { HostedApp } from "../Apps.ts"
-import * as Body from "../Body.ts"
-import * as Digest from "../Digest.ts"
-import { type FunctionRequest, systemUser } from "../functions/FunctionContext.ts"
-import { FunctionRuntime } from "../functions/FunctionRuntime.ts"
-import * as Ids from "../Ids.ts"
-import * as RequestLog from "../RequestLog.ts"
+import { BadRequest, body, Unauthorized, unsupportedProvider } from "../model/ApiErrors.ts"
+import type { HostedApp } from "../model/Apps.ts"
+import * as Payload from "../model/Payload.ts"
+import * as Digest from "./Digest.ts"
+import { type FunctionRequest, systemUser } from "../model/FunctionContext.ts"
+import { FunctionRunner } from "../model/FunctionRunner.ts"
+import * as Ids from "../model/Ids.ts"
+import * as CurrentRequest from "../model/CurrentRequest.ts"
 import { JwtVerifier } from "./JwtVerifier.ts"
 import { PasswordHasher } from "./PasswordHasher.ts"
 import { type Identity, State, type User } from "./State.ts"
@@ -67,7 +67,7 @@ export class Logins extends Context.Service<
   static readonly layer: Layer.Layer<
     Logins,
     never,
-    State | Users | FunctionRuntime | PasswordHasher | JwtVerifier | SecureRandom.SecureRandom
+    State | Users | FunctionRunner | PasswordHasher | JwtVerifier | SecureRandom.SecureRandom
   > = Layer.effect(
     Logins,
     Effect.suspend(() => make)
@@ -83,14 +83,14 @@ interface Proof {
 
 type Check = (attempt: Attempt) => Effect.Effect<Proof, BadRequest | Unauthorized>
 
-const decodeEmailPassword = Body.decode(EmailPasswordPayload)
-const decodeApiKey = Body.decode(ApiKeyPayload)
-const decodeCustomToken = Body.decode(CustomTokenPayload)
+const decodeEmailPassword = Payload.decode(EmailPasswordPayload)
+const decodeApiKey = Payload.decode(ApiKeyPayload)
+const decodeCustomToken = Payload.decode(CustomTokenPayload)
 
 const make = Effect.gen(function* () {
   const state = yield* State
   const users = yield* Users
-  const runtime = yield* FunctionRuntime
+  const functions = yield* FunctionRunner
   const hasher = yield* PasswordHasher
   const jwt = yield* JwtVerifier
   const random = yield* SecureRandom.SecureRandom
@@ -127,7 +127,7 @@ const make = Effect.gen(function* () {
       Effect.fromResult(Ejson.fromJson(attempt.payload)),
       (error) => new BadRequest(body(`invalid credentials: ${error.message}`, "BadRequest"))
     )
-    const result = yield* runtime
+    const result = yield* functions
       .run({ app, user: systemUser, request: attempt.request }, fn, [payload])
       .pipe(Effect.mapError((error) => new Unauthorized(body(error.message, "AuthError"))))
     const answer = typeof result === "string" ? { id: result } : result
@@ -153,7 +153,7 @@ const make = Effect.gen(function* () {
             ? Effect.logWarning(`custom-token: ${error.message}`)
             : Effect.logInfo(`custom-token: a login was refused: ${error.message}`)
         const url = error._tag === "KeysUnavailable" ? error.url : undefined
-        return RequestLog.annotated(Effect.annotateLogs(line, { app: app.id, ...(url !== undefined && { url }) }))
+        return CurrentRequest.annotated(Effect.annotateLogs(line, { app: app.id, ...(url !== undefined && { url }) }))
       }),
       Effect.mapError(() => unauthorized)
     )

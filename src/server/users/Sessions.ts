@@ -12,10 +12,9 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import { noDeviceId } from "../../protocol/Device.ts"
-import { body, Unauthorized } from "../ApiErrors.ts"
-import type { HostedApp } from "../Apps.ts"
-import * as Ids from "../Ids.ts"
-import { sessionGone } from "./Authorization.ts"
+import { body, Unauthorized } from "../model/ApiErrors.ts"
+import type { HostedApp } from "../model/Apps.ts"
+import * as Ids from "../model/Ids.ts"
 import { type Identity, type Session, State, type User } from "./State.ts"
 import { Tokens } from "./Tokens.ts"
 import { Users } from "./Users.ts"
@@ -124,3 +123,10 @@ const make = Effect.gen(function* () {
     end: Effect.fn("Sessions.end")((hosted, session) => state.deleteSession(hosted.app.id, session.id))
   })
 })
+
+/**
+ * The words that `realm-web` takes for a session that is gone, so that a logout from it succeeds.
+ *
+ * @internal
+ */
+export const sessionGone = new Unauthorized(body("invalid session: failed to find refresh token", "InvalidSession"))

@@ -14,7 +14,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { ProviderType } from "../../protocol/Provider.ts"
-import { providerIdOf } from "../Apps.ts"
+import { providerIdOf } from "../model/Apps.ts"
 import { noPassword, problemOf } from "./PasswordHasher.ts"
 import type { Account, Identity, UserRecord } from "./UserModels.ts"
 

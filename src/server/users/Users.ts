@@ -13,13 +13,13 @@ import * as RcMap from "effect/RcMap"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Ejson from "../../protocol/Ejson.ts"
-import { BadRequest, body } from "../ApiErrors.ts"
-import { missing } from "../App.ts"
-import type { HostedApp } from "../Apps.ts"
+import { BadRequest, body } from "../model/ApiErrors.ts"
+import { missing } from "../model/App.ts"
+import type { HostedApp } from "../model/Apps.ts"
 import { Database } from "../data/Database.ts"
-import { type FunctionError, type FunctionRequest, systemUser } from "../functions/FunctionContext.ts"
-import { FunctionRuntime } from "../functions/FunctionRuntime.ts"
-import * as Ids from "../Ids.ts"
+import { type FunctionError, type FunctionRequest, systemUser } from "../model/FunctionContext.ts"
+import { FunctionRunner } from "../model/FunctionRunner.ts"
+import * as Ids from "../model/Ids.ts"
 import { type AlreadyExists, type Identity, State, type User } from "./State.ts"
 import * as UserData from "./UserData.ts"
 
@@ -49,7 +49,7 @@ export class Users extends Context.Service<
     readonly customData: (hosted: HostedApp, user: User) => Effect.Effect<unknown>
   }
 >()("effect-app-services/server/users/Users") {
-  static readonly layer: Layer.Layer<Users, never, State | Database | FunctionRuntime | SecureRandom.SecureRandom> =
+  static readonly layer: Layer.Layer<Users, never, State | Database | FunctionRunner | SecureRandom.SecureRandom> =
     Layer.effect(
       Users,
       Effect.suspend(() => make)
@@ -59,7 +59,7 @@ export class Users extends Context.Service<
 const make = Effect.gen(function* () {
   const state = yield* State
   const database = yield* Database
-  const runtime = yield* FunctionRuntime
+  const functions = yield* FunctionRunner
   const random = yield* SecureRandom.SecureRandom
   // two first logins of one identity at the same time, or one and a link, must not make two users
   const locks = yield* RcMap.make({ lookup: (_identity: string) => Semaphore.make(1) })
@@ -82,7 +82,7 @@ const make = Effect.gen(function* () {
     if (app.onUserCreation !== undefined) {
       const fn = app.functions.get(app.onUserCreation) ?? missing(app.onUserCreation)
       yield* Effect.mapError(
-        runtime.run({ app, user: systemUser, request }, fn, [creationArgument(user)]),
+        functions.run({ app, user: systemUser, request }, fn, [creationArgument(user)]),
         (error: FunctionError) => new BadRequest(body(error.message, error.code))
       )
     }
@@ -112,7 +112,7 @@ const make = Effect.gen(function* () {
     }, Effect.scoped),
     customData: Effect.fn("Users.customData")(function* ({ app }, user) {
       const found = yield* UserData.customData(database, app, user, (fn, args) =>
-        runtime.run({ app, user: systemUser, request: undefined }, fn, args)
+        functions.run({ app, user: systemUser, request: undefined }, fn, args)
       )
       if (found === undefined) return undefined
       // canonical, as clients expect the claim; a document that has no such form is an operator's mistake

@@ -1,4 +1,4 @@
-import { Api } from "../../server/Api.ts"
+import { Api } from "../../server/api/Api.ts"
 
 type Groups = typeof Api.groups
 

@@ -2,7 +2,7 @@ import { Effect, Result } from "effect"
 import type { Document } from "effect-app-services/server/data/Database"
 import * as Changes from "effect-app-services/server/data/internal/changes"
 import * as Rules from "effect-app-services/server/data/Rules"
-import type { FunctionUser } from "effect-app-services/server/functions/FunctionContext"
+import type { FunctionUser } from "effect-app-services/server/model/FunctionContext"
 
 export const nobody: FunctionUser = { id: "0", type: "normal", data: {}, customData: {}, identities: [] }
 

@@ -4,7 +4,7 @@ import { ObjectId, UUID } from "bson"
 import { Effect, Redacted, Result, Schema } from "effect"
 import { DatabaseError } from "effect-app-services/server/data/Database"
 import * as Rules from "effect-app-services/server/data/Rules"
-import type { FunctionUser } from "effect-app-services/server/functions/FunctionContext"
+import type { FunctionUser } from "effect-app-services/server/model/FunctionContext"
 import { accessOf, given, mayUpdate, nobody } from "./asking.ts"
 
 const id = "5f0000000000000000000001"

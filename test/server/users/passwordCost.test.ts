@@ -2,9 +2,9 @@ import { assert, it } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { App } from "effect-app-services/server"
-import { Apps } from "../../../src/server/Apps.ts"
+import { Apps } from "../../../src/server/model/Apps.ts"
 import { Database } from "../../../src/server/data/Database.ts"
-import { FunctionRuntime } from "../../../src/server/functions/FunctionRuntime.ts"
+import { FunctionRunner } from "../../../src/server/model/FunctionRunner.ts"
 import { JwtRejected, JwtVerifier } from "../../../src/server/users/JwtVerifier.ts"
 import { Logins } from "../../../src/server/users/Logins.ts"
 import { PasswordHasher } from "../../../src/server/users/PasswordHasher.ts"
@@ -38,10 +38,11 @@ const NoTokens = Layer.succeed(JwtVerifier, {
   verify: () => Effect.fail(new JwtRejected({ message: "no tokens here" }))
 })
 
+const NoFunctions = Layer.succeed(FunctionRunner, { run: () => Effect.die("no function is called here") })
+
 const Server = Logins.layer.pipe(
   Layer.provideMerge(Users.layer),
-  Layer.provideMerge(FunctionRuntime.layer()),
-  Layer.provideMerge([Counting, NoTokens, State.layerMemory, Database.layerMemory, Apps.layer([app])]),
+  Layer.provideMerge([Counting, NoTokens, NoFunctions, State.layerMemory, Database.layerMemory, Apps.layer([app])]),
   Layer.provideMerge(SecureRandom.layerWebCrypto)
 )
 

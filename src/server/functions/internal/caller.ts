@@ -1,6 +1,6 @@
 /** The caller, as the server tells a process: its functions see it, and the process hands it back with each host call. */
 import type { Caller } from "../FunctionAccess.ts"
-import type { FunctionRequest, FunctionUser } from "../FunctionContext.ts"
+import type { FunctionRequest, FunctionUser } from "../../model/FunctionContext.ts"
 import { read, write } from "./values.ts"
 
 /** A user calls many times, and its custom data may be long. */

@@ -1,0 +1,51 @@
+/**
+ * The documents that applications bring along.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { App } from "./model/App.ts"
+import { attempt, Journal, type JournalError } from "./storage/Journal.ts"
+import { Table, write } from "./storage/Table.ts"
+import { Database, type DatabaseError, type Namespace } from "./data/Database.ts"
+
+const Seed = Schema.Struct({ service: Schema.String, database: Schema.String, collection: Schema.String })
+
+const keyOf = ({ collection, database, service }: typeof Seed.Type): string =>
+  JSON.stringify([service, database, collection])
+
+/** The data source of an application that does not say. */
+const defaultService = "mongodb-atlas"
+
+/**
+ * Puts the documents of applications in their places, once: what was removed since does not come back with the next start.
+ * And makes custom user data quick to find.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const plant = Effect.fnUntraced(function* (
+  apps: ReadonlyArray<App>
+): Effect.fn.Return<void, DatabaseError | JournalError, Database | Journal> {
+  const database = yield* Database
+  const journal = yield* Journal
+  for (const app of apps) {
+    const source = app.customUserData
+    const service = typeof source === "object" ? (source.service ?? defaultService) : defaultService
+    if (typeof source === "object") {
+      const { collection, database: name, userIdField } = source
+      yield* database.index({ appId: app.id, service, database: name, collection }, userIdField)
+    }
+    if (app.data.length === 0) continue
+    const seeds = yield* attempt(() => new Table(journal, { name: `seeds/${app.id}`, schema: Seed, key: keyOf }))
+    for (const { collection, database: name, documents } of app.data) {
+      const seed = { service, database: name, collection }
+      if (seeds.rows.has(keyOf(seed))) continue
+      const place: Namespace = { appId: app.id, ...seed }
+      const [found] = yield* database.find(place, { filter: {}, limit: 1 })
+      if (found === undefined) yield* database.insert(place, documents)
+      yield* attempt(() => write(journal, [seeds.put(seed)]))
+    }
+  }
+})

@@ -1,0 +1,163 @@
+/**
+ * The handlers of the administration API, and who may call it.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServer from "effect/http/HttpServer"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as Stream from "effect/Stream"
+import { Admin } from "../users/Admin.ts"
+import { AdminApi, AdminToken, pageSize, prefix, RequestShape, TokenRejected } from "./AdminApi.ts"
+import { type Page, Refused } from "../users/AdminModels.ts"
+import { providerTypes } from "../model/App.ts"
+import { Apps } from "../model/Apps.ts"
+import * as Digest from "../users/Digest.ts"
+import { Inbox, type Message } from "../users/Inbox.ts"
+
+const server = HttpApiBuilder.group(AdminApi, "server", (handlers) =>
+  Effect.gen(function* () {
+    const { byId } = yield* Apps
+    const inbox = yield* Inbox
+    return handlers.handleAll({
+      apps: () =>
+        Effect.succeed(Array.from(byId.values(), ({ app }) => ({ id: app.id, providers: providerTypes(app) }))),
+      inbox: Effect.fnUntraced(function* ({ query: { after, app, to, wait = 0 } }) {
+        const isMeant = (message: Message) =>
+          (app === undefined || message.app === app) && (to === undefined || message.to === to)
+        // of a message that is not kept any more nobody knows what came after it: everything may have
+        const read = Effect.map(inbox.messages(), (kept) =>
+          kept.slice(kept.findIndex(({ tokenId }) => tokenId === after) + 1).filter(isMeant)
+        )
+        if (wait === 0) return yield* read
+        // begun before looking, so that nothing arrives in between
+        const arrival = yield* Effect.forkChild(Stream.runHead(Stream.filter(inbox.arrivals, isMeant)), {
+          startImmediately: true
+        })
+        const found = yield* read
+        if (found.length > 0) return found
+        yield* Effect.timeoutOption(Fiber.await(arrival), `${wait} seconds`)
+        return yield* read
+      })
+    })
+  })
+)
+
+const users = HttpApiBuilder.group(AdminApi, "users", (handlers) =>
+  Effect.map(Admin, (admin) =>
+    handlers.handleAll({
+      list: ({ params, query }) =>
+        pageOf(
+          query,
+          (page) => admin.users(params.app, page),
+          ({ id }) => id
+        ),
+      create: ({ params, payload }) => admin.createUser(params.app, payload),
+      show: ({ params }) => admin.user(params.app, params.userId),
+      remove: ({ params }) => admin.deleteUser(params.app, params.userId),
+      disable: ({ params }) => admin.disableUser(params.app, params.userId),
+      enable: ({ params }) => admin.enableUser(params.app, params.userId),
+      revokeAll: ({ params }) => admin.revokeSessions(params.app, params.userId),
+      revoke: ({ params }) => admin.revokeSession(params.app, params.userId, params.sessionId)
+    })
+  )
+)
+
+const accounts = HttpApiBuilder.group(AdminApi, "accounts", (handlers) =>
+  Effect.map(Admin, (admin) =>
+    handlers.handleAll({
+      list: ({ params, query }) =>
+        pageOf(
+          query,
+          (page) => admin.accounts(params.app, page),
+          ({ email }) => email
+        ),
+      confirm: ({ params, payload }) => admin.confirmAccount(params.app, payload.email),
+      setPassword: ({ params, payload }) => admin.setPassword(params.app, payload),
+      remove: ({ params, payload }) => admin.deleteAccount(params.app, payload.email)
+    })
+  )
+)
+
+/** Asks for one more than is shown, to know whether there is a next page. */
+const pageOf = <A, E>(
+  { limit = pageSize, ...query }: Page,
+  list: (page: Page) => Effect.Effect<ReadonlyArray<A>, E>,
+  key: (item: A) => string
+) =>
+  Effect.map(list({ ...query, limit: limit + 1 }), (found) => {
+    const items = found.slice(0, limit)
+    const last = items.at(-1)
+    return found.length > limit && last !== undefined ? { items, next: key(last) } : { items }
+  })
+
+/** Digests of equal length tell by the time of their comparison nothing about what they are of. */
+const token = (expected: Redacted.Redacted) =>
+  Layer.succeed(AdminToken, {
+    bearer: (handler, { credential }) =>
+      Digest.areEqual(expected, credential)
+        ? handler
+        : Effect.fail(
+            new TokenRejected({ message: "send the server's administration token: 'authorization: Bearer TOKEN'" })
+          )
+  })
+
+const issues = SchemaIssue.makeFormatterStandardSchemaV1()
+
+const shape = HttpApiMiddleware.layerSchemaErrorTransform(RequestShape, (error) => {
+  // an answer that cannot be written is nobody's mistake but the server's
+  if (error.kind === "Body" || error.kind === "ResponseHeaders") return Effect.die(error)
+  const [first] = issues(error.cause.issue).issues
+  const place = first?.path?.map(String).join(".") ?? ""
+  const what = place === "" ? error.kind.toLowerCase() : `'${place}'`
+  return Effect.fail(new Refused({ message: `invalid ${what}: ${first?.message ?? "not as expected"}` }))
+})
+
+const loopbackPeer = /^(?:::ffff:)?127\.\d+\.\d+\.\d+$|^::1$/i
+const loopbackHost = /^(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d+)?$/i
+const foreign = ["origin", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"]
+
+const isLocal = ({ headers, remoteAddress }: HttpServerRequest.HttpServerRequest): boolean =>
+  loopbackPeer.test(Option.getOrElse(remoteAddress, () => "")) &&
+  loopbackHost.test(headers["host"] ?? "") &&
+  !foreign.some((name) => name in headers)
+
+const failure = (status: number, _tag: string, message: string) =>
+  HttpServerResponse.jsonUnsafe({ _tag, message }, { status })
+
+/** Answers to this machine alone, and lets nobody keep the answer or take it for anything but JSON. */
+const access = HttpRouter.middleware((answer) =>
+  Effect.gen(function* () {
+    const response = isLocal(yield* HttpServerRequest.HttpServerRequest)
+      ? yield* answer
+      : failure(403, "NotLocal", "administration is for the server's own machine only")
+    return HttpServerResponse.setHeaders(
+      response.status === 415 ? failure(415, "Refused", "send JSON: 'content-type: application/json'") : response,
+      { "cache-control": "no-store", "x-content-type-options": "nosniff" }
+    )
+  })
+)
+
+/**
+ * The administration API, for who knows the token.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (
+  expected: Redacted.Redacted
+): Layer.Layer<never, never, Admin | Apps | Inbox | HttpRouter.HttpRouter> =>
+  HttpApiBuilder.layer(AdminApi, { openapiPath: `${prefix}/openapi.json` }).pipe(
+    Layer.provide([server, users, accounts]),
+    Layer.provide([token(expected), shape]),
+    Layer.provide([access.layer, HttpServer.layerServices])
+  )

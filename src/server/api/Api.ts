@@ -1,0 +1,214 @@
+/**
+ * The client API as an `HttpApi`: what the server serves, route by route.
+ *
+ * Bodies are read by the handlers themselves: clients send them absent, empty or with any content type, and all of that
+ * must work.
+ *
+ * @since 0.1.0
+ */
+import * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as Schema from "effect/Schema"
+import * as Answers from "../../protocol/Answers.ts"
+import { RegisterPayload } from "../../protocol/Provider.ts"
+import { routes } from "../../protocol/Routes.ts"
+import {
+  BadRequest,
+  Conflict,
+  Forbidden,
+  NotFound,
+  TooLarge,
+  TooManyRequestsAnswer,
+  Unauthorized
+} from "../model/ApiErrors.ts"
+import { AccessToken, RefreshToken } from "./Authorization.ts"
+
+const ofApp = { params: { appId: Schema.String } }
+const ofKey = { params: { id: Schema.String } }
+
+/**
+ * What needs no more than the application's id.
+ *
+ * @category groups
+ * @since 0.1.0
+ */
+export class ApplicationGroup extends HttpApiGroup.make("application").add(
+  HttpApiEndpoint.get("location", routes.location, { ...ofApp, success: Answers.Location, error: NotFound })
+) {}
+
+/**
+ * The calls of functions, of the application's own and of the MongoDB service: answered at once, or as a stream.
+ *
+ * @category groups
+ * @since 0.1.0
+ */
+export class FunctionsGroup extends HttpApiGroup.make("functions")
+  .add(
+    HttpApiEndpoint.post("call", routes.callFunction, {
+      ...ofApp,
+      payload: Answers.FunctionCall,
+      success: Schema.Unknown,
+      error: [BadRequest, Forbidden, NotFound, TooLarge]
+    }),
+    HttpApiEndpoint.get("stream", routes.callFunction, {
+      ...ofApp,
+      success: Schema.Unknown,
+      error: [BadRequest, Forbidden, NotFound, TooManyRequestsAnswer]
+    })
+  )
+  .middleware(AccessToken) {}
+
+/**
+ * @category groups
+ * @since 0.1.0
+ */
+export class AuthenticationGroup extends HttpApiGroup.make("authentication").add(
+  HttpApiEndpoint.post("logIn", routes.logIn, {
+    params: { appId: Schema.String, provider: Schema.String },
+    query: { link: Schema.optionalKey(Schema.String) },
+    payload: Schema.Record(Schema.String, Schema.Unknown),
+    success: Answers.LoggedIn,
+    error: [BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, TooManyRequestsAnswer]
+  }),
+  // where browsers begin the redirects of OAuth 2.0, which no application can have here
+  HttpApiEndpoint.get("redirect", routes.logIn, {
+    params: { appId: Schema.String, provider: Schema.String },
+    success: Schema.Never,
+    error: [BadRequest, NotFound]
+  })
+) {}
+
+const Secret = Schema.RedactedFromValue(Schema.String)
+
+/** @internal */
+export const EmailPayload = Schema.Struct({ email: Schema.String })
+/** @internal */
+export const ConfirmPayload = Schema.Struct({ token: Secret, tokenId: Schema.String })
+/** @internal */
+export const ResetPayload = Schema.Struct({ ...ConfirmPayload.fields, password: Secret })
+const ResetCallPayload = Schema.Struct({
+  ...RegisterPayload.fields,
+  arguments: Schema.optional(Schema.Array(Schema.Unknown))
+})
+
+const Decided = Schema.Struct({ status: Schema.Literals(["success", "pending"]) }).pipe(HttpApiSchema.status(202))
+const ofAccount = { ...ofApp, error: [BadRequest, NotFound, TooLarge, TooManyRequestsAnswer] } as const
+
+/**
+ * Accounts with e-mail and password.
+ *
+ * @category groups
+ * @since 0.1.0
+ */
+export class EmailPasswordGroup extends HttpApiGroup.make("emailPassword").add(
+  HttpApiEndpoint.post("register", routes.register, {
+    ...ofApp,
+    payload: RegisterPayload,
+    success: Schema.Struct({}).pipe(HttpApiSchema.status(201)),
+    error: [BadRequest, NotFound, Conflict, TooLarge, TooManyRequestsAnswer]
+  }),
+  HttpApiEndpoint.post("confirm", routes.confirm, {
+    ...ofAccount,
+    payload: ConfirmPayload,
+    success: HttpApiSchema.NoContent
+  }),
+  HttpApiEndpoint.post("confirmSend", routes.confirmSend, {
+    ...ofAccount,
+    payload: EmailPayload,
+    success: Schema.Struct({})
+  }),
+  HttpApiEndpoint.post("confirmCall", routes.confirmCall, { ...ofAccount, payload: EmailPayload, success: Decided }),
+  HttpApiEndpoint.post("reset", routes.reset, {
+    ...ofAccount,
+    payload: ResetPayload,
+    success: HttpApiSchema.NoContent
+  }),
+  HttpApiEndpoint.post("resetSend", routes.resetSend, {
+    ...ofAccount,
+    payload: EmailPayload,
+    success: Schema.Struct({}).pipe(HttpApiSchema.status(202))
+  }),
+  HttpApiEndpoint.post("resetCall", routes.resetCall, { ...ofAccount, payload: ResetCallPayload, success: Decided })
+) {}
+
+/** @internal */
+export const PushPayload = Schema.Struct({ registrationToken: Secret })
+const ofPushService = { params: { appId: Schema.String, service: Schema.String }, success: HttpApiSchema.NoContent }
+
+/**
+ * Devices that a push service may send to.
+ *
+ * @category groups
+ * @since 0.1.0
+ */
+export class PushGroup extends HttpApiGroup.make("push")
+  .add(
+    HttpApiEndpoint.put("register", routes.pushRegistration, {
+      ...ofPushService,
+      payload: PushPayload,
+      error: [BadRequest, NotFound, TooLarge]
+    }),
+    HttpApiEndpoint.delete("deregister", routes.pushRegistration, { ...ofPushService, error: NotFound })
+  )
+  .middleware(AccessToken) {}
+
+/**
+ * @category groups
+ * @since 0.1.0
+ */
+export class SessionGroup extends HttpApiGroup.make("session").add(
+  HttpApiEndpoint.post("refresh", routes.session, {
+    success: Answers.Refreshed.pipe(HttpApiSchema.status(201))
+  }).middleware(RefreshToken),
+  HttpApiEndpoint.delete("logOut", routes.session, { success: HttpApiSchema.NoContent }).middleware(RefreshToken),
+  HttpApiEndpoint.get("profile", routes.profile, { success: Answers.ProfileAnswer }).middleware(AccessToken),
+  HttpApiEndpoint.delete("deleteUser", routes.deleteUser, { success: HttpApiSchema.NoContent }).middleware(AccessToken)
+) {}
+
+const CreatedKey = Schema.Struct({ ...Answers.ApiKey.fields, key: Schema.RedactedFromValue(Schema.String) })
+
+/**
+ * A user's API keys: managed with the refresh token, as the protocol has it.
+ *
+ * @category groups
+ * @since 0.1.0
+ */
+export class ApiKeysGroup extends HttpApiGroup.make("apiKeys")
+  .add(
+    HttpApiEndpoint.post("create", routes.apiKeys, {
+      payload: Schema.Struct({ name: Schema.String }),
+      success: CreatedKey.pipe(HttpApiSchema.status(201)),
+      error: [BadRequest, Conflict, TooLarge]
+    }),
+    HttpApiEndpoint.get("list", routes.apiKeys, { success: Schema.Array(Answers.ApiKey) }),
+    HttpApiEndpoint.get("fetch", routes.apiKey, { ...ofKey, success: Answers.ApiKey, error: NotFound }),
+    HttpApiEndpoint.delete("delete", routes.apiKey, {
+      ...ofKey,
+      success: HttpApiSchema.NoContent,
+      error: [Forbidden, NotFound]
+    }),
+    HttpApiEndpoint.put("enable", routes.enableApiKey, { ...ofKey, success: HttpApiSchema.NoContent, error: NotFound }),
+    HttpApiEndpoint.put("disable", routes.disableApiKey, {
+      ...ofKey,
+      success: HttpApiSchema.NoContent,
+      error: NotFound
+    })
+  )
+  .middleware(RefreshToken) {}
+
+/**
+ * The whole client API, version 2.0.
+ *
+ * @category apis
+ * @since 0.1.0
+ */
+export class Api extends HttpApi.make("app-services")
+  .add(ApplicationGroup)
+  .add(FunctionsGroup)
+  .add(AuthenticationGroup)
+  .add(EmailPasswordGroup)
+  .add(PushGroup)
+  .add(SessionGroup)
+  .add(ApiKeysGroup) {}

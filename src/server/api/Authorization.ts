@@ -1,0 +1,201 @@
+/**
+ * Who makes a request: the checks of access and refresh tokens in front of the routes that need one.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { body, Forbidden, Unauthorized } from "../model/ApiErrors.ts"
+import type { HostedApp } from "../model/Apps.ts"
+import * as CurrentRequest from "../model/CurrentRequest.ts"
+import { type Session, State, type User } from "../users/State.ts"
+import { sessionGone } from "../users/Sessions.ts"
+import { type AccessClaims, type TokenRejected, Tokens } from "../users/Tokens.ts"
+
+/**
+ * The user whose access token a request carries.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class CurrentUser extends Context.Service<
+  CurrentUser,
+  {
+    readonly hosted: HostedApp
+    readonly user: User
+    readonly claims: AccessClaims
+  }
+>()("effect-app-services/server/api/Authorization/CurrentUser") {}
+
+/**
+ * The user whose access token a request carries, who has to be one of the application that its path names.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const currentUserOf = (hosted: HostedApp): Effect.Effect<CurrentUser["Service"], Forbidden, CurrentUser> =>
+  Effect.flatMap(CurrentUser, (current) => ofApp(current, hosted))
+
+/**
+ * Refuses a user of another application.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const ofApp = (
+  current: CurrentUser["Service"],
+  hosted: HostedApp
+): Effect.Effect<CurrentUser["Service"], Forbidden> =>
+  current.hosted === hosted
+    ? Effect.succeed(current)
+    : Effect.fail(new Forbidden(body("the token belongs to a user of another app", "UserAppDomainMismatch")))
+
+/**
+ * The session whose refresh token a request carries.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class CurrentSession extends Context.Service<
+  CurrentSession,
+  {
+    readonly hosted: HostedApp
+    readonly user: User
+    readonly session: Session
+  }
+>()("effect-app-services/server/api/Authorization/CurrentSession") {}
+
+/**
+ * Demands an access token, in the `Authorization` header or in the query (`baas_at`, formerly `stitch_at`).
+ *
+ * @category middleware
+ * @since 0.1.0
+ */
+export class AccessToken extends HttpApiMiddleware.Service<AccessToken, { provides: CurrentUser }>()(
+  "effect-app-services/server/api/AccessToken",
+  { error: [Unauthorized, Forbidden] }
+) {
+  static readonly layer: Layer.Layer<AccessToken, never, Tokens | State> = Layer.effect(
+    AccessToken,
+    Effect.gen(function* () {
+      const authenticate = yield* authenticator
+      return AccessToken.of((handler) =>
+        Effect.gen(function* () {
+          const user = yield* authenticate((yield* headerToken) ?? (yield* queryToken))
+          return yield* Effect.provideService(handler, CurrentUser, user)
+        })
+      )
+    })
+  )
+}
+
+/**
+ * Finds the user that an access token speaks for.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const authenticator = Effect.gen(function* () {
+  const tokens = yield* Tokens
+  const state = yield* State
+  return (token: Redacted.Redacted | undefined): Effect.Effect<CurrentUser["Service"], Unauthorized | Forbidden> => {
+    if (token === undefined) return Effect.fail(new Unauthorized(body("must authenticate first")))
+    if (Redacted.value(token) === "") return Effect.fail(new Unauthorized(body("unauthorized")))
+    return Effect.flatMap(Effect.mapError(tokens.verifyAccess(token), refused("access")), ({ claims, hosted }) =>
+      Effect.flatMap(state.user(hosted.app.id, claims.sub), (found): ReturnType<typeof known> => {
+        const user = Option.getOrUndefined(found)
+        return user === undefined
+          ? Effect.fail(new Unauthorized(body("invalid session", "InvalidSession")))
+          : known({ hosted, claims, user })
+      })
+    )
+  }
+})
+
+const known = (current: CurrentUser["Service"]): Effect.Effect<CurrentUser["Service"], Unauthorized | Forbidden> => {
+  const { hosted, user } = current
+  const noted = CurrentRequest.about({ app: hosted.app.id, userId: user.id }, current)
+  // no refresh can help, so this is no 401
+  return user.disabled
+    ? Effect.andThen(noted, Effect.fail(new Forbidden(body("user disabled", "UserDisabled"))))
+    : noted
+}
+
+/**
+ * Demands a refresh token of a session that has not ended.
+ *
+ * @category middleware
+ * @since 0.1.0
+ */
+export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { provides: CurrentSession }>()(
+  "effect-app-services/server/api/RefreshToken",
+  { error: Unauthorized }
+) {
+  static readonly layer: Layer.Layer<RefreshToken, never, Tokens | State> = Layer.effect(
+    RefreshToken,
+    Effect.gen(function* () {
+      const tokens = yield* Tokens
+      const state = yield* State
+      return RefreshToken.of((handler) =>
+        Effect.gen(function* () {
+          const token = yield* headerToken
+          if (token === undefined) return yield* new Unauthorized(body("must authenticate first"))
+          if (Redacted.value(token) === "") {
+            return yield* new Unauthorized(body("expected Authorization header with JWT (Bearer schema)"))
+          }
+          const { claims, hosted } = yield* Effect.mapError(tokens.verifyRefresh(token), refused("refresh"))
+          const session = Option.getOrUndefined(yield* state.session(hosted.app.id, claims.baas_id))
+          const user = Option.getOrUndefined(yield* state.user(hosted.app.id, claims.sub))
+          if (user !== undefined) yield* CurrentRequest.about({ app: hosted.app.id, userId: user.id })
+          if (user?.disabled === true) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
+          if (session === undefined || user === undefined) {
+            return yield* sessionGone
+          }
+          return yield* Effect.provideService(handler, CurrentSession, { hosted, session, user })
+        })
+      )
+    })
+  )
+}
+
+/**
+ * The bearer token of the `Authorization` header: empty where the header holds something else.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const tokenOf = ({ headers }: HttpServerRequest.HttpServerRequest): Redacted.Redacted | undefined => {
+  const header = headers["authorization"]
+  return header === undefined ? undefined : Redacted.make(/^Bearer +(\S+) *$/i.exec(header)?.[1] ?? "")
+}
+
+/**
+ * The bearer token of the present request.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const headerToken = Effect.map(HttpServerRequest.HttpServerRequest, tokenOf)
+
+const queryToken = Effect.map(HttpServerRequest.ParsedSearchParams, (query) => {
+  const token = query["baas_at"] ?? query["stitch_at"]
+  return typeof token === "string" ? Redacted.make(token) : undefined
+})
+
+/**
+ * What is wrong with a token that was sent. Clients go by the code: they refresh an access token, and end the session of
+ * a refresh token. That has ended in whatever way its token cannot be used, be it that the key was revoked.
+ */
+const refused =
+  (type: "access" | "refresh") =>
+  ({ why }: TokenRejected): Unauthorized => {
+    if (why === "type") return new Unauthorized(body(`invalid ${type} token: incorrect token type`, "InvalidSession"))
+    return type === "refresh" ? sessionGone : new Unauthorized(body(words[why], "InvalidSession"))
+  }
+
+const words = { expired: "invalid session", malformed: "token is malformed", signature: "signature is invalid" }

@@ -1,0 +1,182 @@
+/**
+ * Reads request bodies the way clients send them: absent, empty, with any content type or none, with keys that nobody
+ * asked for.
+ *
+ * @since 0.1.0
+ */
+import * as ByteSize from "effect/ByteSize"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as Predicate from "effect/Predicate"
+import * as Ejson from "../../protocol/internal/ejson.ts"
+import * as JsonSize from "../../protocol/internal/jsonSize.ts"
+import { BadRequest, body, TooLarge } from "../model/ApiErrors.ts"
+import * as Texts from "../data/Texts.ts"
+
+/**
+ * The largest body a server reads: 18 MB, as the original service did.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const limit: ByteSize.ByteSize = ByteSize.mebibytes(18)
+
+/**
+ * The largest body of a request that no access token comes with, or that needs no more: 2 MB. The largest credentials
+ * are tokens of a million characters.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const smallLimit: ByteSize.ByteSize = ByteSize.mebibytes(2)
+
+/**
+ * Reads the bytes of a request, so many at most.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Read = (
+  request: HttpServerRequest.HttpServerRequest,
+  limit: ByteSize.ByteSize
+) => Effect.Effect<ArrayBuffer | Uint8Array, "TooLarge" | "Unreadable">
+
+/**
+ * Reads the bytes of any request.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const read: Read = (request, limit) =>
+  request.arrayBuffer.pipe(
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, limit),
+    Effect.mapError(({ reason }) =>
+      reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge" ? "TooLarge" : "Unreadable"
+    )
+  )
+
+/**
+ * How the bytes of requests are read, each once. Where requests come from has a shorter way at times.
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const ReadBytes = Context.Reference<Read>("effect-app-services/server/api/Body/ReadBytes", {
+  defaultValue: () => read
+})
+
+type Json = Readonly<Record<string, unknown>>
+
+/**
+ * A body that holds a JSON object, and its text.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Text {
+  readonly text: string
+  readonly json: Json
+}
+
+const badRequest = (message: string) => new BadRequest(body(message, "BadRequest"))
+
+/**
+ * What is said of a body that is not what it should be.
+ *
+ * @internal
+ */
+export const invalid = (message: string): BadRequest => badRequest(`invalid request body: ${message}`)
+
+const tooLarge = (limit: ByteSize.ByteSize) =>
+  new TooLarge(
+    body(`the request body is larger than ${ByteSize.toNumberUnsafe(limit) / 1024 ** 2} MB`, "ReadSizeLimitExceeded")
+  )
+
+const tooMany = new TooLarge(
+  body(
+    `the request body holds more than ${JsonSize.mostValues} values: send them in several requests`,
+    "ReadSizeLimitExceeded"
+  )
+)
+const unreadable = badRequest("the request body could not be read")
+const notObject = badRequest("the request body must be a JSON object")
+
+const decoder = new TextDecoder("utf-8", { fatal: true })
+
+/** The text of a body, whose length and encoding are looked at before anything is read. */
+const textOf = Effect.fnUntraced(function* (
+  request: HttpServerRequest.HttpServerRequest,
+  limit: ByteSize.ByteSize
+): Effect.fn.Return<string, BadRequest | TooLarge> {
+  const bytes = ByteSize.toNumberUnsafe(limit)
+  if (Number(request.headers["content-length"]) > bytes) return yield* tooLarge(limit)
+  const encoding = request.headers["content-encoding"] ?? "identity"
+  if (encoding.toLowerCase() !== "identity") {
+    return yield* badRequest("the request body has a content-encoding: send it as it is")
+  }
+  const read = yield* ReadBytes
+  const buffer = yield* Effect.mapError(read(request, limit), (why) =>
+    why === "TooLarge" ? tooLarge(limit) : unreadable
+  )
+  if (buffer.byteLength > bytes) return yield* tooLarge(limit)
+  const text = decodeText(buffer)
+  return text === undefined ? yield* invalid("it is not UTF-8") : text
+})
+
+const decodeText = (buffer: ArrayBuffer | Uint8Array): string | undefined => {
+  try {
+    return decoder.decode(buffer)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * The body as a JSON object, and as the text that came, of {@link limit} unless told otherwise; an absent or empty one is
+ * an empty object.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const text = (
+  request: HttpServerRequest.HttpServerRequest,
+  size: ByteSize.ByteSize = limit
+): Effect.Effect<Text, BadRequest | TooLarge> =>
+  Effect.flatMap(textOf(request, size), (text): Effect.Effect<Text, BadRequest | TooLarge> => {
+    if (text.trim() === "") return Effect.succeed({ text, json: {} })
+    return JsonSize.isTooLarge(text) ? Effect.fail(tooMany) : objectOf(text)
+  })
+
+const objectOf = (text: string): Effect.Effect<Text, BadRequest> =>
+  Effect.matchEffect(Texts.read(text), {
+    onFailure: ({ message }) => Effect.fail(invalid(message)),
+    onSuccess: (json) => {
+      if (json === null) return Effect.succeed({ text, json: {} })
+      return Predicate.isObject(json) ? Effect.succeed({ text, json }) : Effect.fail(notObject)
+    }
+  })
+
+/**
+ * The body as a JSON object of {@link smallLimit} at most; an absent or empty one is an empty object.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const json = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Json, BadRequest | TooLarge> =>
+  Effect.map(text(request, smallLimit), ({ json }) => json)
+
+/**
+ * The body as a JSON object of {@link smallLimit} at most whose values are Extended JSON.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const ejson = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Json, BadRequest | TooLarge> =>
+  Effect.flatMap(json(request), (json) =>
+    Effect.try({
+      try: () => Object.fromEntries(Object.entries(json).map(([key, value]) => [key, Ejson.revive(value)])),
+      catch: (cause) => invalid(Ejson.describe(cause))
+    })
+  )

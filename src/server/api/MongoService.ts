@@ -1,0 +1,343 @@
+/**
+ * The MongoDB service as clients call it: one argument document in, one typed result out.
+ *
+ * @since 0.1.0
+ */
+import { Long } from "bson"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { ErrorCode } from "../../protocol/ErrorCode.ts"
+import { BadRequest, body, NotFound } from "../model/ApiErrors.ts"
+import type { App } from "../model/App.ts"
+import { type Database, DatabaseError, type Document, type Namespace } from "../data/Database.ts"
+import { isDocument } from "../data/internal/bson.ts"
+import * as Changes from "../data/internal/changes.ts"
+import { compact } from "../data/internal/compactEvents.ts"
+import * as RuledDatabase from "../data/RuledDatabase.ts"
+
+/** The most documents that one query answers with. */
+const most = 50_000
+
+/** What refuses a call. */
+type Refused = BadRequest | NotFound
+
+const invalid = (message: string) => new BadRequest(body(message, "InvalidParameter"))
+
+/** MongoDB's number of what took too long. */
+const timeLimitCode = 50
+
+/**
+ * The code of an error of the database, as clients know it.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const errorCode = (code: number | undefined): ErrorCode => {
+  if (code === RuledDatabase.forbiddenCode) return "NoMatchingRuleFound"
+  return code === timeLimitCode ? "ExecutionTimeLimitExceeded" : "MongoDBError"
+}
+
+const failed = ({ code, message }: DatabaseError) => new BadRequest(body(message, errorCode(code)))
+
+/** What each call may say besides what it does: the collection, and the name of its schema, which Kotlin sends. */
+const everywhere = new Set(["database", "collection", "schema_name"])
+
+/** The argument document, whose keys are read with a check of their type. */
+class Arguments {
+  readonly #values: Document
+
+  constructor(values: Document) {
+    this.#values = values
+  }
+
+  /** Refuses what an operation does not know: a filter by another name must not count as none. */
+  only(operation: string, known: ReadonlyArray<string>): Effect.Effect<void, BadRequest> {
+    const unknown = Object.keys(this.#values).find((key) => !known.includes(key) && !everywhere.has(key))
+    if (unknown === undefined) return Effect.void
+    const names = known.map((name) => `'${name}'`).join(", ")
+    return Effect.fail(invalid(`unknown argument '${unknown}' of ${operation}: it takes ${names}`))
+  }
+
+  lacks(key: string): boolean {
+    return !Object.hasOwn(this.#values, key)
+  }
+
+  #read<A>(
+    key: string,
+    what: string,
+    read: (value: unknown) => A | undefined
+  ): Effect.Effect<A | undefined, BadRequest> {
+    const given = this.#values[key]
+    if (given === undefined || given === null) return Effect.undefined
+    const value = read(given)
+    return value === undefined ? Effect.fail(invalid(`'${key}' must be ${what}`)) : Effect.succeed(value)
+  }
+
+  document(key: string): Effect.Effect<Document | undefined, BadRequest> {
+    return this.#read(key, "a document", (value) => (isDocument(value) ? value : undefined))
+  }
+
+  /** The filter of what is changed or deleted. Left out, it is every document, and so .NET does; null may be a mistake. */
+  target(key: string): Effect.Effect<Document, BadRequest> {
+    const value = Object.hasOwn(this.#values, key) ? this.#values[key] : {}
+    return isDocument(value) ? Effect.succeed(value) : Effect.fail(invalid(`'${key}' must be a document`))
+  }
+
+  documents(key: string): Effect.Effect<ReadonlyArray<Document> | undefined, BadRequest> {
+    return this.#read(key, "an array of documents", (value) =>
+      Array.isArray(value) && value.every(isDocument) ? value : undefined
+    )
+  }
+
+  list(key: string): Effect.Effect<ReadonlyArray<unknown> | undefined, BadRequest> {
+    return this.#read(key, "an array", (value) => (Array.isArray(value) ? value : undefined))
+  }
+
+  text(key: string): Effect.Effect<string | undefined, BadRequest> {
+    return this.#read(key, "a string", (value) => (typeof value === "string" ? value : undefined))
+  }
+
+  number(key: string): Effect.Effect<number | undefined, BadRequest> {
+    return this.#read(key, "a whole number", (value) => {
+      const number = typeof value === "number" ? value : Number(String(value))
+      return Number.isSafeInteger(number) && number >= 0 ? number : undefined
+    })
+  }
+
+  flag(key: string): Effect.Effect<boolean | undefined, BadRequest> {
+    return this.#read(key, "true or false", (value) => (typeof value === "boolean" ? value : undefined))
+  }
+
+  /** An update by operators, or a pipeline. */
+  update(key: string): Effect.Effect<Document | ReadonlyArray<Document>, BadRequest> {
+    const value = this.#values[key]
+    if (isDocument(value)) return Effect.succeed(value)
+    if (Array.isArray(value) && value.every(isDocument)) return Effect.succeed(value)
+    return Effect.fail(invalid(`'${key}' must be a document, or an array of documents`))
+  }
+}
+
+/** What an argument must be there for. */
+const required = <A>(key: string, value: A | undefined): Effect.Effect<A, BadRequest> =>
+  value === undefined
+    ? Effect.fail(new BadRequest(body(`'${key}' is required`, "MissingParameter")))
+    : Effect.succeed(value)
+
+/** The arguments of a call, and the collection that they name. */
+const open = Effect.fnUntraced(function* (app: App, service: string, args: ReadonlyArray<unknown>) {
+  if (!app.dataSources.has(service)) {
+    return yield* new NotFound(body(`service not found: '${service}'`, "ServiceNotFound"))
+  }
+  const first = args[0]
+  if (!isDocument(first) || args.length > 1) {
+    return yield* invalid("a MongoDB service function takes one document")
+  }
+  const given = new Arguments(first)
+  const database = yield* Effect.flatMap(given.text("database"), (it) => required("database", it))
+  const collection = yield* Effect.flatMap(given.text("collection"), (it) => required("collection", it))
+  const namespace: Namespace = { appId: app.id, service, database, collection }
+  return { given, namespace }
+})
+
+interface Operation {
+  /** The names of its arguments, as the official clients send them. */
+  readonly takes: ReadonlyArray<string>
+  readonly run: (
+    database: Database["Service"],
+    namespace: Namespace,
+    given: Arguments
+  ) => Effect.Effect<unknown, BadRequest | DatabaseError>
+}
+
+const find: Operation = {
+  takes: ["query", "project", "sort", "limit", "skip"],
+  run: Effect.fnUntraced(function* (database, namespace, given) {
+    const limit = (yield* given.number("limit")) ?? 0
+    return yield* database.find(namespace, {
+      filter: (yield* given.document("query")) ?? {},
+      projection: yield* given.document("project"),
+      sort: yield* given.document("sort"),
+      skip: yield* given.number("skip"),
+      limit: limit === 0 ? most : Math.min(limit, most)
+    })
+  })
+}
+
+const findOne: Operation = {
+  // some send a limit, and one is what it finds
+  takes: ["query", "project", "sort", "limit"],
+  run: Effect.fnUntraced(function* (database, namespace, given) {
+    const found = yield* database.find(namespace, {
+      filter: (yield* given.document("query")) ?? {},
+      projection: yield* given.document("project"),
+      sort: yield* given.document("sort"),
+      limit: 1
+    })
+    return found[0] ?? null
+  })
+}
+
+const findOneAnd = (kind: "Update" | "Replace" | "Delete"): Operation => ({
+  takes: [
+    "filter",
+    ...(kind === "Delete" ? [] : ["update"]),
+    "sort",
+    "projection",
+    "upsert",
+    "returnNewDocument",
+    ...(kind === "Update" ? ["arrayFilters"] : [])
+  ],
+  run: Effect.fnUntraced(function* (database, namespace, given) {
+    // realm-web sends the deletion of a document as a replacement that brings none
+    const deletes = kind === "Delete" || (kind === "Replace" && given.lacks("update"))
+    const found = yield* database.findOneAnd(namespace, {
+      filter: yield* given.target("filter"),
+      change: deletes
+        ? { _tag: "Delete" }
+        : kind === "Replace"
+          ? {
+              _tag: "Replace",
+              document: yield* Effect.flatMap(given.document("update"), (it) => required("update", it))
+            }
+          : {
+              _tag: "Update",
+              update: yield* given.update("update"),
+              arrayFilters: yield* given.documents("arrayFilters")
+            },
+      projection: yield* given.document("projection"),
+      sort: yield* given.document("sort"),
+      upsert: yield* given.flag("upsert"),
+      returnNew: yield* given.flag("returnNewDocument")
+    })
+    return found ?? null
+  })
+})
+
+const update = (many: boolean): Operation => ({
+  takes: ["query", "update", "upsert", "arrayFilters"],
+  run: Effect.fnUntraced(function* (database, namespace, given) {
+    const update = yield* given.update("update")
+    return yield* database.update(namespace, {
+      filter: yield* given.target("query"),
+      change: {
+        _tag: "Update",
+        update: many ? Changes.ofMany(update) : update,
+        arrayFilters: yield* given.documents("arrayFilters")
+      },
+      many,
+      upsert: yield* given.flag("upsert")
+    })
+  })
+})
+
+const remove = (many: boolean): Operation => ({
+  takes: ["query"],
+  run: Effect.fnUntraced(function* (database, namespace, given) {
+    return { deletedCount: yield* database.delete(namespace, { filter: yield* given.target("query"), many }) }
+  })
+})
+
+const operations: Readonly<Record<string, Operation>> = {
+  find,
+  findOne,
+  findOneAndUpdate: findOneAnd("Update"),
+  findOneAndReplace: findOneAnd("Replace"),
+  findOneAndDelete: findOneAnd("Delete"),
+  updateOne: update(false),
+  updateMany: update(true),
+  deleteOne: remove(false),
+  deleteMany: remove(true),
+  insertOne: {
+    takes: ["document"],
+    run: Effect.fnUntraced(function* (database, namespace, given) {
+      const document = yield* Effect.flatMap(given.document("document"), (it) => required("document", it))
+      return { insertedId: (yield* database.insert(namespace, [document]))[0] }
+    })
+  },
+  insertMany: {
+    takes: ["documents"],
+    run: Effect.fnUntraced(function* (database, namespace, given) {
+      const documents = yield* Effect.flatMap(given.documents("documents"), (it) => required("documents", it))
+      if (documents.length === 0) return yield* new DatabaseError({ message: "must provide at least one element" })
+      return { insertedIds: yield* database.insert(namespace, documents) }
+    })
+  },
+  aggregate: {
+    takes: ["pipeline"],
+    run: Effect.fnUntraced(function* (database, namespace, given) {
+      const pipeline = yield* Effect.flatMap(given.documents("pipeline"), (it) => required("pipeline", it))
+      return (yield* database.aggregate(namespace, pipeline)).slice(0, most)
+    })
+  },
+  count: {
+    takes: ["query", "limit"],
+    run: Effect.fnUntraced(function* (database, namespace, given) {
+      const filter = (yield* given.document("query")) ?? {}
+      return Long.fromNumber(yield* database.count(namespace, { filter, limit: yield* given.number("limit") }))
+    })
+  },
+  distinct: {
+    takes: ["field", "query"],
+    run: Effect.fnUntraced(function* (database, namespace, given) {
+      const field = yield* Effect.flatMap(given.text("field"), (it) => required("field", it))
+      return yield* database.distinct(namespace, field, (yield* given.document("query")) ?? {})
+    })
+  }
+}
+
+/**
+ * Runs an operation on the database of who calls. Counts come typed as clients demand them: 32 bits, and 64 for `count`.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const call = Effect.fn("MongoService.call")(function* (
+  database: Database["Service"],
+  app: App,
+  service: string,
+  name: string,
+  args: ReadonlyArray<unknown>
+): Effect.fn.Return<unknown, Refused> {
+  const { given, namespace } = yield* open(app, service, args)
+  const operation = Object.hasOwn(operations, name) ? operations[name] : undefined
+  if (operation === undefined) {
+    return yield* new NotFound(body(`unknown command '${name}' of the service '${service}'`, "ServiceCommandNotFound"))
+  }
+  yield* given.only(name, operation.takes)
+  return yield* Effect.catchTag(operation.run(database, namespace, given), "DatabaseError", (error) =>
+    Effect.fail(failed(error))
+  )
+})
+
+/**
+ * Opens the changes of a collection, of the database of who calls. With `useCompactEvents` they have the compact form of
+ * Stitch; a filter is one of the ordinary form in any case.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const watch = Effect.fn("MongoService.watch")(function* (
+  database: Database["Service"],
+  app: App,
+  service: string,
+  name: string,
+  args: ReadonlyArray<unknown>
+): Effect.fn.Return<Stream.Stream<Document, DatabaseError>, Refused> {
+  const { given, namespace } = yield* open(app, service, args)
+  if (name !== "watch") {
+    return yield* new NotFound(body(`unknown command '${name}' of the service '${service}'`, "ServiceCommandNotFound"))
+  }
+  yield* given.only(name, ["ids", "filter", "useCompactEvents", "resumeAfter"])
+  const ids = yield* given.list("ids")
+  const filter = yield* given.document("filter")
+  if (ids !== undefined && filter !== undefined) return yield* invalid("'ids' and 'filter' cannot be given together")
+  const isCompact = (yield* given.flag("useCompactEvents")) === true
+  const events = yield* Effect.mapError(
+    database.watch(namespace, {
+      filter: ids === undefined ? filter : { "documentKey._id": { $in: ids } },
+      resumeAfter: yield* given.document("resumeAfter")
+    }),
+    failed
+  )
+  return isCompact ? Stream.map(events, compact) : events
+})

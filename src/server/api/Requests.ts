@@ -1,0 +1,57 @@
+/**
+ * What handlers make of a request before anything else.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as Option from "effect/Option"
+import { body, NotFound } from "../model/ApiErrors.ts"
+import { Apps, type HostedApp } from "../model/Apps.ts"
+import type { FunctionRequest } from "../model/FunctionContext.ts"
+import * as CurrentRequest from "../model/CurrentRequest.ts"
+
+/**
+ * Finds the application that a path names.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const findApp = Effect.map(Apps, ({ byId }) => (appId: string): Effect.Effect<HostedApp, NotFound> => {
+  const hosted = byId.get(appId)
+  return hosted === undefined
+    ? Effect.fail(new NotFound(body(`cannot find app using Client App ID '${appId}'`)))
+    : CurrentRequest.about({ app: hosted.app.id }, hosted)
+})
+
+/** What RFC 9110 has a host look like, and a port behind it. */
+const host = /^(?:\[[\dA-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/
+
+/**
+ * Whether it can be said which host a request is for: with several `Host` headers a proxy may take another one than the
+ * server, and one that is no host means nothing.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isForOneHost = ({ headers, source }: HttpServerRequest.HttpServerRequest): boolean => {
+  // Node's headers hold the first of several
+  const raw = "rawHeaders" in source && Array.isArray(source.rawHeaders) ? source.rawHeaders : []
+  let hosts = 0
+  for (let at = 0; at < raw.length; at += 2) if (String(raw[at]).toLowerCase() === "host") hosts++
+  return hosts <= 1 && host.test(headers["host"] ?? "")
+}
+
+/**
+ * A request as the functions of an application see it.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const functionRequest = (request: HttpServerRequest.HttpServerRequest): FunctionRequest => ({
+  remoteIPAddress: Option.getOrUndefined(request.remoteAddress),
+  httpMethod: request.method,
+  httpUserAgent: request.headers["user-agent"],
+  httpReferrer: request.headers["referer"],
+  rawQueryString: request.url.split("?")[1] ?? ""
+})

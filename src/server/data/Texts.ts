@@ -1,0 +1,49 @@
+/**
+ * Reads and writes the Extended JSON of clients. What is large is read when others have had their turn, and what takes
+ * too long fails.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import { EjsonError } from "../../protocol/Ejson.ts"
+import * as ejson from "../../protocol/internal/ejson.ts"
+import * as Steps from "./internal/steps.ts"
+import * as Weights from "./internal/weights.ts"
+
+const failure = (cause: unknown) => new EjsonError({ message: ejson.describe(cause) })
+
+const step = <A>(units: number, compute: () => A): Effect.Effect<A, EjsonError> =>
+  Steps.step({ cost: units, units, compute, finish: identity, failure })
+
+/** The units of a text: about the fewest characters of a value. */
+const unitsOf = (text: string): number => text.length / 16
+
+/**
+ * Reads JSON, whose wrappers {@link revive} reads then.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const read = (text: string): Effect.Effect<unknown, EjsonError> =>
+  Effect.suspend(() => step(unitsOf(text), () => ejson.read(text)))
+
+/**
+ * Reads the wrappers of Extended JSON, in place.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const revive = (json: ReadonlyArray<unknown>, text: string): Effect.Effect<ReadonlyArray<unknown>, EjsonError> =>
+  Effect.suspend(() => step(unitsOf(text), () => json.map(ejson.revive)))
+
+/**
+ * Writes canonical Extended JSON.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const write = (value: unknown): Effect.Effect<string, EjsonError> =>
+  Effect.flatMap(Effect.try({ try: () => Weights.ofValue(value).units, catch: failure }), (units) =>
+    step(units, () => ejson.stringify(value))
+  )

@@ -1,0 +1,437 @@
+/**
+ * The definition of an application: its authentication providers, functions, values and custom user data.
+ *
+ * Defined here in code, or read from an exported directory by `AppDirectory`.
+ *
+ * @example
+ * ```ts
+ * import { App } from "effect-app-services/server"
+ * import { Effect } from "effect"
+ *
+ * const app = App.make({
+ *   id: "my-app",
+ *   providers: { anonymous: true, emailPassword: true },
+ *   functions: {
+ *     sum: (a: number, b: number) => Effect.succeed(a + b),
+ *     audit: { private: true, handler: (what: string) => Effect.log(what) }
+ *   }
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { ProviderType } from "../../protocol/Provider.ts"
+import * as CustomToken from "./CustomToken.ts"
+import type { DataSource } from "../data/DataAccess.ts"
+import type { Gate } from "../data/Rules.ts"
+import type { FunctionContext, FunctionUser } from "./FunctionContext.ts"
+
+/**
+ * A function written in code. It gets the caller's arguments, BSON classes where the wire held them, and answers with
+ * an Effect, a Promise or a plain value. A failure reaches the caller as a `FunctionExecutionError`. One that answers
+ * with a Stream or an async iterator is called as a stream. The code is trusted: it runs as the system.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Handler = (...args: ReadonlyArray<never>) => unknown
+
+/**
+ * A function with settings.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HandlerOptions {
+  readonly handler: Handler
+  /** Only other functions may call it. */
+  readonly private?: boolean | undefined
+  /**
+   * As whom it uses the database: as the `"system"` unless given, so that it reaches everything; or as the `"caller"`, so
+   * that it reaches what its caller may.
+   */
+  readonly runAs?: "system" | "caller" | undefined
+}
+
+/** The services that Effects among a function's results need; of an untyped result nobody knows. */
+type Needs<Result> = 0 extends 1 & Result
+  ? never
+  : Result extends Effect.Effect<infer _A, infer _E, infer R> | Stream.Stream<infer _A, infer _E, infer R>
+    ? R
+    : never
+
+/** A function may ask for `FunctionContext` alone. Anything else becomes a type error at the function. */
+type Checked<F> = F extends (...args: infer _Args) => infer Result
+  ? [Needs<Result>] extends [FunctionContext]
+    ? F
+    : ["a function may only require FunctionContext, provide the rest", Needs<Result>]
+  : F
+
+type CheckedFunctions<Functions> = {
+  readonly [Name in keyof Functions]: Functions[Name] extends { readonly handler: infer F }
+    ? Omit<Functions[Name], "handler"> & { readonly handler: Checked<F> }
+    : Checked<Functions[Name]>
+}
+
+/**
+ * How e-mail addresses are confirmed and passwords reset. What would be mailed waits in the server's inbox.
+ *
+ * An address is confirmed at registration (`autoConfirm`), by a function, or by who opens the link of an e-mail. Without
+ * any of these settings it is confirmed at registration.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmailPasswordOptions {
+  readonly autoConfirm?: boolean | undefined
+  /** Gets `{ token, tokenId, username }` and answers with `{ status: "success" | "pending" | "fail" }`. */
+  readonly confirmationFunction?: string | Handler | undefined
+  /**
+   * Gets `{ username, password, token, tokenId, currentPasswordValid }` and the caller's arguments, and answers with
+   * `{ status: "success" | "pending" | "fail" }`.
+   */
+  readonly resetFunction?: string | Handler | undefined
+  /** The page that e-mails link to, with `token` and `tokenId` in the query. */
+  readonly emailConfirmationUrl?: string | undefined
+  readonly resetPasswordUrl?: string | undefined
+  readonly subjects?: { readonly confirmation?: string | undefined; readonly reset?: string | undefined } | undefined
+}
+
+/**
+ * How users may log in.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProviderOptions {
+  readonly anonymous?: boolean | undefined
+  /** `true` confirms an e-mail address at registration. */
+  readonly emailPassword?: boolean | EmailPasswordOptions | undefined
+  readonly apiKey?: boolean | undefined
+  /** A function, or the name of one: it gets the credentials and answers with the user's id, or `{ id, name }`. */
+  readonly customFunction?: string | Handler | undefined
+  /** Whose JSON Web Tokens are trusted. */
+  readonly customToken?: CustomToken.Options | undefined
+}
+
+/**
+ * Where custom user data lives: the document of a collection whose `userIdField` is the user's id.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CustomUserDataCollection {
+  readonly service?: string | undefined
+  readonly database: string
+  readonly collection: string
+  readonly userIdField: string
+}
+
+/**
+ * Where custom user data comes from: a function of the user, or a collection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CustomUserData = CustomUserDataCollection | ((user: FunctionUser) => unknown)
+
+/**
+ * What {@link make} takes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<Functions> {
+  /** The application's id, as clients name it. */
+  readonly id: string
+  readonly providers?: ProviderOptions | undefined
+  readonly functions?: Functions | undefined
+  readonly customUserData?: CustomUserData | undefined
+  /**
+   * The data sources that clients may name. `"open"` lets every user read and write every document of one; `"closed"`
+   * keeps it to functions that run as the system, as is any data source that is not listed.
+   */
+  readonly mongodb?: Readonly<Record<string, "open" | "closed">> | undefined
+  /** Names of the push services that devices may register with. */
+  readonly push?: ReadonlyArray<string> | undefined
+  /** Name of a function that gets each new user; when it fails the user is not created. */
+  readonly onUserCreation?: string | undefined
+  /** What functions read as values. A `Redacted` one is a secret. */
+  readonly values?: Readonly<Record<string, unknown>> | undefined
+  readonly environment?:
+    | { readonly tag?: string | undefined; readonly values?: Readonly<Record<string, unknown>> | undefined }
+    | undefined
+  readonly tokens?:
+    | {
+        /** 30 minutes unless given. */
+        readonly accessTokenLifetime?: Duration.Input | undefined
+        /** 60 days unless given; an anonymous user's lasts 50 years in any case. */
+        readonly refreshTokenLifetime?: Duration.Input | undefined
+      }
+    | undefined
+}
+
+/**
+ * What runs when a function is called.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type FunctionBody =
+  | { readonly _tag: "Handler"; readonly handler: Handler }
+  /** JavaScript of an exported application. */
+  | { readonly _tag: "Source"; readonly text: string; readonly file: string }
+  /** A source that is missing or does not parse: calling it says so. */
+  | { readonly _tag: "Broken"; readonly code: "FunctionSyntaxError" | "FunctionNotFound"; readonly message: string }
+
+/**
+ * As whom a function runs: as who calls it, as the system, as one user, or as the one whose id a script returns.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RunAs =
+  | { readonly _tag: "Caller" | "System" }
+  | { readonly _tag: "User"; readonly id: string }
+  | { readonly _tag: "Chosen"; readonly body: FunctionBody }
+
+/**
+ * A function of an application.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AppFunction {
+  readonly name: string
+  readonly private: boolean
+  /** A setting guards the function that this server does not understand, so it answers to nobody. */
+  readonly closed: boolean
+  /** The rule about who may call it; everybody may where there is none. */
+  readonly gate: Gate | undefined
+  readonly runAs: RunAs
+  readonly body: FunctionBody
+}
+
+/**
+ * The provider `local-userpass` as the server runs it. `autoConfirm` comes before a confirmation function.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmailPassword {
+  readonly autoConfirm: boolean
+  readonly confirmationFunction: AppFunction | undefined
+  readonly resetFunction: AppFunction | undefined
+  readonly emailConfirmationUrl: string | undefined
+  readonly resetPasswordUrl: string | undefined
+  readonly subjects: { readonly confirmation: string; readonly reset: string }
+}
+
+/**
+ * Something the operator should know about a loaded application.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Notice {
+  /** The file, with the line where there is one; the place in a JSON file may be in the message instead. */
+  readonly file: string | undefined
+  readonly message: string
+}
+
+/**
+ * An application that a server can run.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface App {
+  readonly id: string
+  readonly providers: {
+    readonly anonymous: boolean
+    readonly emailPassword: EmailPassword | undefined
+    readonly apiKey: boolean
+    readonly customFunction: AppFunction | undefined
+    readonly customToken: CustomToken.CustomToken | undefined
+  }
+  /** What clients may reach of the data sources, by name. */
+  readonly dataSources: ReadonlyMap<string, DataSource>
+  /** Names of the push services. */
+  readonly push: ReadonlySet<string>
+  /** The types of the services that are no data sources, by name; functions can use those of type `http`. */
+  readonly services: ReadonlyMap<string, string>
+  readonly functions: ReadonlyMap<string, AppFunction>
+  readonly customUserData: CustomUserData | undefined
+  readonly onUserCreation: string | undefined
+  readonly values: ReadonlyMap<string, unknown>
+  readonly environment: { readonly tag: string; readonly values: ReadonlyMap<string, unknown> }
+  readonly tokens: {
+    readonly accessTokenLifetime: Duration.Duration
+    readonly refreshTokenLifetime: Duration.Duration
+  }
+  /** What the location route tells about the deployment. */
+  readonly deployment: { readonly location: string; readonly model: "GLOBAL" | "LOCAL" }
+  /** The folder that `require` of the functions starts from. */
+  readonly root: string | undefined
+  /** Documents the application starts with. */
+  readonly data: ReadonlyArray<Collection>
+  /** What was found while loading. */
+  readonly report: ReadonlyArray<Notice>
+}
+
+/**
+ * A collection and its documents.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Collection {
+  readonly database: string
+  readonly collection: string
+  readonly documents: ReadonlyArray<Record<string, unknown>>
+}
+
+/** @internal */
+export const defaults = {
+  accessTokenLifetime: Duration.minutes(30),
+  refreshTokenLifetime: Duration.days(60),
+  deployment: { location: "US-VA", model: "GLOBAL" },
+  subjects: { confirmation: "Please confirm your email address", reset: "Reset your password" }
+} as const
+
+/**
+ * Defines an application in code.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <const Functions extends Readonly<Record<string, Handler | HandlerOptions>> = {}>(
+  options: Options<Functions> &
+    (Functions extends CheckedFunctions<Functions> ? unknown : { readonly functions: CheckedFunctions<Functions> })
+): App => {
+  if (options.id === "") throw new Error("an application needs an id")
+  const functions = new Map<string, AppFunction>()
+  const definitions: Readonly<Record<string, Handler | HandlerOptions>> = options.functions ?? {}
+  for (const [name, definition] of Object.entries(definitions)) {
+    functions.set(
+      name,
+      typeof definition === "function"
+        ? fromHandler(name, definition)
+        : {
+            ...fromHandler(name, definition.handler),
+            private: definition.private ?? false,
+            runAs: { _tag: definition.runAs === "caller" ? "Caller" : "System" }
+          }
+    )
+  }
+  const { anonymous, apiKey, customFunction, customToken, emailPassword } = options.providers ?? {}
+  const find = (name: string, definition: string | Handler | undefined): AppFunction | undefined =>
+    typeof definition === "string"
+      ? (functions.get(definition) ?? missing(definition))
+      : definition === undefined
+        ? undefined
+        : fromHandler(name, definition)
+  return {
+    id: options.id,
+    providers: {
+      anonymous: anonymous ?? false,
+      emailPassword:
+        emailPassword === undefined || emailPassword === false
+          ? undefined
+          : makeEmailPassword(emailPassword === true ? {} : emailPassword, find),
+      apiKey: apiKey ?? false,
+      customFunction: find("custom-function", customFunction),
+      customToken: customToken === undefined ? undefined : CustomToken.make(customToken)
+    },
+    dataSources: new Map(
+      Object.entries(options.mongodb ?? {}).map(([name, access]) => [
+        name,
+        { open: access === "open", collections: new Map() }
+      ])
+    ),
+    push: new Set(options.push),
+    services: new Map(),
+    functions,
+    customUserData: options.customUserData,
+    onUserCreation: options.onUserCreation,
+    values: new Map(Object.entries(options.values ?? {})),
+    environment: {
+      tag: options.environment?.tag ?? "",
+      values: new Map(Object.entries(options.environment?.values ?? {}))
+    },
+    tokens: {
+      accessTokenLifetime: Duration.fromInputUnsafe(
+        options.tokens?.accessTokenLifetime ?? defaults.accessTokenLifetime
+      ),
+      refreshTokenLifetime: Duration.fromInputUnsafe(
+        options.tokens?.refreshTokenLifetime ?? defaults.refreshTokenLifetime
+      )
+    },
+    deployment: defaults.deployment,
+    root: undefined,
+    data: [],
+    report: []
+  }
+}
+
+const makeEmailPassword = (
+  {
+    autoConfirm,
+    confirmationFunction,
+    emailConfirmationUrl,
+    resetFunction,
+    resetPasswordUrl,
+    subjects
+  }: EmailPasswordOptions,
+  find: (name: string, definition: string | Handler | undefined) => AppFunction | undefined
+): EmailPassword => ({
+  autoConfirm: autoConfirm ?? (confirmationFunction === undefined && emailConfirmationUrl === undefined),
+  confirmationFunction: find("confirmation", confirmationFunction),
+  resetFunction: find("reset", resetFunction),
+  emailConfirmationUrl,
+  resetPasswordUrl,
+  subjects: {
+    confirmation: subjects?.confirmation ?? defaults.subjects.confirmation,
+    reset: subjects?.reset ?? defaults.subjects.reset
+  }
+})
+
+const fromHandler = (name: string, handler: Handler): AppFunction => ({
+  name,
+  private: false,
+  closed: false,
+  gate: undefined,
+  runAs: { _tag: "System" },
+  body: { _tag: "Handler", handler }
+})
+
+/**
+ * A function that is named somewhere but does not exist: calling it says so.
+ *
+ * @internal
+ */
+export const missing = (name: string): AppFunction => ({
+  name,
+  private: false,
+  closed: false,
+  gate: undefined,
+  runAs: { _tag: "Caller" },
+  body: { _tag: "Broken", code: "FunctionNotFound", message: `function not found: '${name}'` }
+})
+
+/**
+ * The names of the providers that users may log in with.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const providerTypes = ({ providers }: App): ReadonlyArray<ProviderType> => [
+  ...(providers.anonymous ? (["anon-user"] as const) : []),
+  ...(providers.emailPassword === undefined ? [] : (["local-userpass"] as const)),
+  ...(providers.apiKey ? (["api-key"] as const) : []),
+  ...(providers.customFunction === undefined ? [] : (["custom-function"] as const)),
+  ...(providers.customToken === undefined ? [] : (["custom-token"] as const))
+]

@@ -1,0 +1,42 @@
+/**
+ * The port through which the server's own services run an application's functions: an authentication function at a
+ * login, a creation function for a new user. `FunctionRuntime` is behind it.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { App, AppFunction } from "./App.ts"
+import type { FunctionError, FunctionRequest, FunctionUser } from "./FunctionContext.ts"
+
+/**
+ * One call, and its caller.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Caller {
+  readonly app: App
+  readonly user: FunctionUser
+  readonly request: FunctionRequest | undefined
+  /** Whether everything that is called runs as the system, as the functions of rules do. */
+  readonly asSystem?: boolean
+}
+
+/**
+ * Runs functions on the server's own behalf.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class FunctionRunner extends Context.Service<
+  FunctionRunner,
+  {
+    /** Runs a function without asking whether the caller may call it. */
+    readonly run: (
+      caller: Caller,
+      fn: AppFunction,
+      args: ReadonlyArray<unknown>
+    ) => Effect.Effect<unknown, FunctionError>
+  }
+>()("effect-app-services/server/model/FunctionRunner") {}

@@ -1,0 +1,92 @@
+/**
+ * What a server would have mailed: it sends nothing, and keeps its messages to be read instead.
+ *
+ * In code the layers of `AppServicesServer` provide this service. Over HTTP a server on a socket answers
+ * `GET /_admin/inbox` to who knows its administration token; see `AdminApi`.
+ *
+ * @example
+ * ```ts
+ * import { App, AppServicesServer, Inbox } from "effect-app-services/server"
+ * import { Effect } from "effect"
+ *
+ * const app = App.make({ id: "my-app", providers: { emailPassword: { autoConfirm: false } } })
+ *
+ * const lastMessage = Effect.gen(function* () {
+ *   const inbox = yield* Inbox.Inbox
+ *   return (yield* inbox.messages("my-app")).at(-1)
+ * }).pipe(Effect.provide(AppServicesServer.layerHttpClient(app)))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+
+const Secret = Schema.RedactedFromValue(Schema.String)
+
+/**
+ * An e-mail that was not sent.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Message = Schema.Struct({
+  app: Schema.String,
+  to: Schema.String,
+  kind: Schema.Literals(["confirmation", "reset"]),
+  subject: Schema.String,
+  /** The configured page, with the token and its id in the query; absent where no page is configured. */
+  url: Schema.optional(Secret),
+  token: Secret,
+  tokenId: Schema.String,
+  at: Schema.DateTimeUtcFromString
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Message = typeof Message.Type
+
+/**
+ * The messages of all applications.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Inbox extends Context.Service<
+  Inbox,
+  {
+    readonly deliver: (message: Message) => Effect.Effect<void>
+    /** The messages that are kept, the newest last: those of one application, or of all. */
+    readonly messages: (app?: string) => Effect.Effect<ReadonlyArray<Message>>
+    /** What arrives from now on. */
+    readonly arrivals: Stream.Stream<Message>
+  }
+>()("effect-app-services/server/users/Inbox") {
+  /** Keeps the newest thousand messages in memory. */
+  static readonly layerMemory: Layer.Layer<Inbox> = Layer.effect(
+    Inbox,
+    Effect.suspend(() => make)
+  )
+}
+
+const limit = 1000
+
+const make = Effect.gen(function* () {
+  const kept: Array<Message> = []
+  // who watches and falls behind must not hold up whoever registers; most servers of tests never mail
+  const arrivals = yield* Effect.cached(PubSub.sliding<Message>(limit))
+  return Inbox.of({
+    deliver: Effect.fn("Inbox.deliver")(function* (message) {
+      if (kept.push(message) > limit) kept.shift()
+      yield* PubSub.publish(yield* arrivals, message)
+    }),
+    messages: (app) => Effect.sync(() => kept.filter((message) => app === undefined || message.app === app)),
+    arrivals: Stream.unwrap(Effect.map(arrivals, Stream.fromPubSub))
+  })
+})
