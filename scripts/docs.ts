@@ -90,7 +90,7 @@ const section = ({ code, doc, name }: Entry): string => {
 rmSync(target, { recursive: true, force: true })
 const pages: Array<{ readonly path: string; readonly summary: string }> = []
 const files = globSync("**/*.d.ts", { cwd: join(root, "dist") })
-  .filter((file) => file.includes("/") && !/(?:^|\/)(?:internal|cli)\//.test(file))
+  .filter((file) => file.includes("/") && !/(?:^|\/)(?:internal|cli)\/|^server\/data\/(?:rules|store)\//.test(file))
   .toSorted()
 for (const file of files) {
   const text = readFileSync(join(root, "dist", file), "utf8")

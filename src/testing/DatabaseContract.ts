@@ -144,6 +144,11 @@ const rules: Record<string, Check> = {
       yield* expectEqual("elsewhere", yield* database.count({ ...namespace, ...elsewhere }, { filter: {} }), 0)
     }
     yield* expectEqual("names", yield* database.collections(namespace), ["a/b %", "c"])
+    const elsewhere = { ...namespace, database: "0/1 %" }
+    yield* database.insert(elsewhere, [{ a: 1 }])
+    const databases = yield* database.databases(namespace)
+    yield* expectEqual("databases", databases, ["0/1 %", namespace.database].toSorted())
+    yield* expectEqual("databases elsewhere", yield* database.databases({ ...namespace, service: "x" }), [])
   }),
 
   "filters find what MongoDB finds": Effect.fnUntraced(function* (database, namespace) {

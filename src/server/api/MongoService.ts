@@ -9,11 +9,11 @@ import * as Stream from "effect/Stream"
 import type { ErrorCode } from "../../protocol/ErrorCode.ts"
 import { BadRequest, body, NotFound } from "../model/ApiErrors.ts"
 import type { App } from "../model/App.ts"
-import { type Database, DatabaseError, type Document, type Namespace } from "../data/Database.ts"
+import type { Database, Document, Namespace } from "../data/Database.ts"
+import { DatabaseError, forbiddenCode } from "../data/DatabaseError.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as Changes from "../data/internal/changes.ts"
 import { compact } from "../data/internal/compactEvents.ts"
-import * as RuledDatabase from "../data/RuledDatabase.ts"
 
 /** The most documents that one query answers with. */
 const most = 50_000
@@ -33,7 +33,7 @@ const timeLimitCode = 50
  * @since 0.1.0
  */
 export const errorCode = (code: number | undefined): ErrorCode => {
-  if (code === RuledDatabase.forbiddenCode) return "NoMatchingRuleFound"
+  if (code === forbiddenCode) return "NoMatchingRuleFound"
   return code === timeLimitCode ? "ExecutionTimeLimitExceeded" : "MongoDBError"
 }
 

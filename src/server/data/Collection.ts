@@ -1,11 +1,11 @@
 /**
- * One collection of a database, for who has decided which.
+ * A `Database` bound to one namespace.
  *
  * @since 0.1.0
  */
-import type { Database, Namespace } from "./Database.ts"
+import type { Namespace, Service } from "./Database.ts"
 
-type Service = Omit<Database["Service"], "transaction" | "collections">
+type Method = Exclude<keyof Service, "run" | "transaction" | "collections" | "databases">
 
 /**
  * The operations of a database on one of its collections.
@@ -14,7 +14,7 @@ type Service = Omit<Database["Service"], "transaction" | "collections">
  * @since 0.1.0
  */
 export type Collection = {
-  readonly [Name in keyof Service]: Service[Name] extends (namespace: Namespace, ...args: infer Args) => infer Result
+  readonly [Name in Method]: Service[Name] extends (namespace: Namespace, ...args: infer Args) => infer Result
     ? (...args: Args) => Result
     : never
 }
@@ -25,15 +25,21 @@ export type Collection = {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (database: Service, namespace: Namespace): Collection => ({
-  insert: (...args) => database.insert(namespace, ...args),
-  find: (...args) => database.find(namespace, ...args),
-  update: (...args) => database.update(namespace, ...args),
-  delete: (...args) => database.delete(namespace, ...args),
-  findOneAnd: (...args) => database.findOneAnd(namespace, ...args),
-  aggregate: (...args) => database.aggregate(namespace, ...args),
-  count: (...args) => database.count(namespace, ...args),
-  distinct: (...args) => database.distinct(namespace, ...args),
-  index: (...args) => database.index(namespace, ...args),
-  watch: (...args) => database.watch(namespace, ...args)
-})
+export const make = (database: Pick<Service, Method>, namespace: Namespace): Collection => {
+  const on =
+    <Args extends ReadonlyArray<unknown>, Result>(method: (namespace: Namespace, ...args: Args) => Result) =>
+    (...args: Args): Result =>
+      method(namespace, ...args)
+  return {
+    insert: on(database.insert),
+    find: on(database.find),
+    update: on(database.update),
+    delete: on(database.delete),
+    findOneAnd: on(database.findOneAnd),
+    aggregate: on(database.aggregate),
+    count: on(database.count),
+    distinct: on(database.distinct),
+    index: on(database.index),
+    watch: on(database.watch)
+  }
+}

@@ -25,30 +25,23 @@
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import {
-  asError,
   atomically,
-  type Change,
   Database,
-  DatabaseError,
-  type Document,
   makeMemory,
-  type Namespace,
-  type Operations
+  operations as operationsOf,
+  type Operations,
+  type Service
 } from "./Database.ts"
+import { DatabaseError, forbiddenCode } from "./DatabaseError.ts"
+import type { Driver, DriverTransaction, Run } from "./Driver.ts"
+import { asError } from "./internal/failures.ts"
+import type { Answer, Change, Document, Kind, Namespace, Operation } from "./Operation.ts"
 import * as Bson from "./internal/bson.ts"
 import * as Changes from "./internal/changes.ts"
-import * as PipelineReach from "./internal/pipelineReach.ts"
-import { visible, watching } from "./internal/ruledChanges.ts"
+import * as PipelineReach from "./rules/pipelineReach.ts"
+import { visible, watching } from "./rules/events.ts"
 import * as Updates from "./internal/updates.ts"
 import type { Access } from "./Rules.ts"
-
-/**
- * The code of an error that rules made, as MongoDB numbers what is unauthorized.
- *
- * @category constants
- * @since 0.1.0
- */
-export const forbiddenCode = 13
 
 const forbidden = (what: string) => new DatabaseError({ message: `${what} not permitted`, code: forbiddenCode })
 
@@ -80,7 +73,7 @@ interface Lock {
   users: number
 }
 
-const locks = new WeakMap<Database["Service"], Map<string, Lock>>()
+const locks = new WeakMap<Pick<Driver, "run">, Map<string, Lock>>()
 
 const lockKey = ({ appId, collection, database, service }: Namespace): string =>
   JSON.stringify([appId, service, database, collection])
@@ -90,7 +83,7 @@ const lockKey = ({ appId, collection, database, service }: Namespace): string =>
  * client may come between. The function of a rule may take its time, so that other collections must not wait for it.
  */
 const exclusively =
-  (database: Database["Service"]) =>
+  (database: Pick<Driver, "run">) =>
   <A, E>(effect: Effect.Effect<A, E>, namespace: Namespace) =>
     Effect.suspend(() => {
       const ofDatabase = locks.get(database) ?? new Map<string, Lock>()
@@ -114,46 +107,56 @@ const exclusively =
  */
 export type IsOpen = (namespace: Namespace) => Effect.Effect<boolean, DatabaseError>
 
+/** The kinds of operations that change what is there: they take several steps, which belong together. */
+const changes: ReadonlySet<Kind> = new Set<Kind>(["Update", "Delete", "FindOneAnd"])
+
 /**
- * A database that obeys rules. They hold for the one collection that `access` is of; `isOpen` tells of others.
+ * Executes operations under the rules of their one collection; `isOpen` tells of others.
+ *
+ * A change is checked and made in one transaction, one change after the other.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (database: Database["Service"], access: Access, isOpen: IsOpen): Database["Service"] => {
-  const ruled = (source: Operations) => operations(source, access, isOpen)
+export const run = (database: Pick<Driver, "run" | "transaction">, access: Access, isOpen: IsOpen): Run => {
   const alone = exclusively(database)
-  /** The check and the change see the same documents, and all of a change is made or nothing. */
-  const atOnce = <A>(namespace: Namespace, use: (source: Operations) => Effect.Effect<A, DatabaseError>) =>
-    alone(atomically(database, use), namespace)
-  const changing: Pick<Operations, "update" | "delete" | "findOneAnd"> = access.everything
-    ? ruled(database)
-    : {
-        update: (namespace, options) => atOnce(namespace, (source) => ruled(source).update(namespace, options)),
-        delete: (namespace, options) => atOnce(namespace, (source) => ruled(source).delete(namespace, options)),
-        findOneAnd: (namespace, options) => atOnce(namespace, (source) => ruled(source).findOneAnd(namespace, options))
-      }
-  return Database.of({
-    ...ruled(database),
-    ...changing,
-    transaction: Effect.map(database.transaction, (transaction) => ({
-      ...ruled(transaction),
-      commit: transaction.commit,
-      abort: transaction.abort
-    })),
-    collections: () => Effect.fail(forbidden("listCollections")),
-    index: database.index,
-    watch: watching(database.watch, access)
-  })
+  const outside = runIn(database.run, access, isOpen)
+  return <K extends Kind>(operation: Operation<K>): Effect.Effect<Answer<K>, DatabaseError> =>
+    access.everything || !changes.has(operation._tag)
+      ? outside(operation)
+      : alone(
+          atomically(database, (transaction: DriverTransaction) => runIn(transaction.run, access, isOpen)(operation)),
+          operation.namespace
+        )
 }
 
 /**
- * Operations that obey rules, of a transaction for instance. A change takes several of them.
+ * A database whose one collection obeys rules.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const operations = (database: Operations, access: Access, isOpen: IsOpen): Operations => {
+export const make = (database: Driver, access: Access, isOpen: IsOpen): Service =>
+  Database.make({
+    ...database,
+    run: run(database, access, isOpen),
+    transaction: Effect.map(database.transaction, (transaction) => ({
+      ...transaction,
+      run: runIn(transaction.run, access, isOpen)
+    })),
+    collections: () => Effect.fail(forbidden("listCollections")),
+    databases: () => Effect.fail(forbidden("listDatabases")),
+    watch: watching(database.watch, access)
+  })
+
+/**
+ * Executes operations under rules in a transaction. A change takes several of them.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const runIn = (source: Run, access: Access, isOpen: IsOpen): Run => {
+  const database: Operations = operationsOf(source)
   /** Refuses a pipeline that reaches documents which no filter of ours stands before. */
   const checked = Effect.fnUntraced(function* (namespace: Namespace, pipeline: ReadonlyArray<Document>) {
     const { targets, unlisted } = yield* Effect.try({ try: () => PipelineReach.of(pipeline), catch: asError })
@@ -166,14 +169,6 @@ export const operations = (database: Operations, access: Access, isOpen: IsOpen)
       if (!(yield* isOpen(other))) return yield* refuse(`${stage} of "${collection}", which is not open to the user`)
     }
   })
-  if (access.everything) {
-    return {
-      ...database,
-      aggregate: (namespace, pipeline) =>
-        Effect.andThen(checked(namespace, pipeline), database.aggregate(namespace, pipeline))
-    }
-  }
-
   /** A database to read from, by a filter or by any, and what its filters become. */
   const view = Effect.fnUntraced(function* (namespace: Namespace, filter: Document = {}) {
     if (!access.partial) return { from: database, narrowed: (filter: Document) => both(access.readable, filter) }
@@ -184,7 +179,7 @@ export const operations = (database: Operations, access: Access, isOpen: IsOpen)
     }
   })
 
-  const find: Database["Service"]["find"] = Effect.fnUntraced(function* (namespace, options) {
+  const find: Operations["find"] = Effect.fnUntraced(function* (namespace, options) {
     const { from, narrowed } = yield* view(namespace, options.filter)
     return yield* from.find(namespace, { ...options, filter: yield* narrowed(options.filter) })
   })
@@ -258,7 +253,7 @@ export const operations = (database: Operations, access: Access, isOpen: IsOpen)
     return modified ?? !Bson.equals(before, after)
   })
 
-  const insert: Database["Service"]["insert"] = Effect.fnUntraced(function* (namespace, documents) {
+  const insert: Operations["insert"] = Effect.fnUntraced(function* (namespace, documents) {
     yield* access.prepare({ _tag: "New", documents })
     return documents.every(access.mayInsert) ? yield* database.insert(namespace, documents) : yield* forbidden("insert")
   })
@@ -270,10 +265,7 @@ export const operations = (database: Operations, access: Access, isOpen: IsOpen)
     return made
   })
 
-  const update: Database["Service"]["update"] = Effect.fnUntraced(function* (
-    namespace,
-    { change, filter, many, upsert }
-  ) {
+  const update: Operations["update"] = Effect.fnUntraced(function* (namespace, { change, filter, many, upsert }) {
     yield* Effect.try({ try: () => Updates.check(change), catch: asError })
     if (many === true && change._tag === "Update" && Changes.isReplacement(change.update)) {
       return yield* new DatabaseError({ message: "multi update is not supported for replacement-style update" })
@@ -288,7 +280,7 @@ export const operations = (database: Operations, access: Access, isOpen: IsOpen)
     return { matchedCount: found.length, modifiedCount }
   })
 
-  const remove: Database["Service"]["delete"] = Effect.fnUntraced(function* (namespace, { filter, many }) {
+  const remove: Operations["delete"] = Effect.fnUntraced(function* (namespace, { filter, many }) {
     const found = yield* targets(namespace, { filter, limit: many === true ? 0 : 1 })
     yield* access.prepare({ _tag: "Stored", documents: found })
     if (!found.every(access.mayDelete)) return yield* forbidden("delete")
@@ -299,7 +291,7 @@ export const operations = (database: Operations, access: Access, isOpen: IsOpen)
     return deleted
   })
 
-  const findOneAnd: Database["Service"]["findOneAnd"] = Effect.fnUntraced(function* (
+  const findOneAnd: Operations["findOneAnd"] = Effect.fnUntraced(function* (
     namespace,
     { change, filter, projection, returnNew, sort, upsert }
   ) {
@@ -326,26 +318,29 @@ export const operations = (database: Operations, access: Access, isOpen: IsOpen)
     return returnNew === true && change._tag !== "Delete" ? yield* answer(changed) : old
   })
 
-  return {
-    find,
-    insert,
-    update,
-    delete: remove,
-    findOneAnd,
-    aggregate: Effect.fnUntraced(function* (namespace, pipeline) {
+  const handlers: { readonly [K in Kind]: (operation: Operation<K>) => Effect.Effect<Answer<K>, DatabaseError> } = {
+    Insert: ({ documents, namespace }) => insert(namespace, documents),
+    Find: ({ namespace, ...options }) => find(namespace, options),
+    Update: ({ namespace, ...options }) => update(namespace, options),
+    Delete: ({ namespace, ...options }) => remove(namespace, options),
+    FindOneAnd: ({ namespace, ...options }) => findOneAnd(namespace, options),
+    Aggregate: Effect.fnUntraced(function* ({ namespace, pipeline }) {
       yield* checked(namespace, pipeline)
+      if (access.everything) return yield* database.aggregate(namespace, pipeline)
       const { from } = yield* view(namespace)
       return yield* from.aggregate(namespace, access.partial ? pipeline : [{ $match: access.readable }, ...pipeline])
     }),
-    count: Effect.fnUntraced(function* (namespace, options) {
+    Count: Effect.fnUntraced(function* ({ namespace, ...options }) {
       const { from, narrowed } = yield* view(namespace, options.filter)
       return yield* from.count(namespace, { ...options, filter: yield* narrowed(options.filter) })
     }),
-    distinct: Effect.fnUntraced(function* (namespace, field, filter) {
+    Distinct: Effect.fnUntraced(function* ({ field, filter, namespace }) {
       const { from, narrowed } = yield* view(namespace, filter)
       return yield* from.distinct(namespace, field, yield* narrowed(filter))
     })
   }
+  return (operation) =>
+    access.everything && operation._tag !== "Aggregate" ? source(operation) : handlers[operation._tag](operation)
 }
 
 const copyOf = Effect.fnUntraced(function* (namespace: Namespace, documents: ReadonlyArray<Document>) {

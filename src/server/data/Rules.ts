@@ -11,10 +11,10 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { DatabaseError } from "./Database.ts"
 import type { Footprint } from "./internal/changes.ts"
-import * as Fields from "./internal/fieldPermissions.ts"
-import * as Conditions from "./internal/ruleConditions.ts"
-import * as RuleDocuments from "./internal/ruleDocuments.ts"
-import * as Operands from "./internal/ruleOperands.ts"
+import * as Fields from "./rules/fieldPermissions.ts"
+import * as Conditions from "./rules/conditions.ts"
+import * as RuleDocuments from "./rules/ruleDocuments.ts"
+import * as Operands from "./rules/operands.ts"
 
 type Document = Record<string, unknown>
 

@@ -1,7 +1,8 @@
 /** What a ruled database asks of the one behind it. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
-import { Database, type Document, type Operations } from "effect-app-services/server/data/Database"
+import { Database, type Document } from "effect-app-services/server/data/Database"
+import type { Run } from "effect-app-services/server/data/Driver"
 import * as RuledDatabase from "effect-app-services/server/data/RuledDatabase"
 import { accessOf, given, nobody } from "./asking.ts"
 
@@ -16,18 +17,16 @@ const inPart = {
 const recorded = Effect.gen(function* () {
   const whole = yield* Database
   const asked: Array<Document> = []
-  const remember = (filter: Document) => asked.push(filter)
-  const remembering = (all: Operations): Operations => ({
-    ...all,
-    find: (namespace, find) => (remember(find.filter), all.find(namespace, find)),
-    update: (namespace, update) => (remember(update.filter), all.update(namespace, update)),
-    delete: (namespace, deletion) => (remember(deletion.filter), all.delete(namespace, deletion)),
-    count: (namespace, find) => (remember(find.filter), all.count(namespace, find))
-  })
-  const database = Database.of({
+  const remembering =
+    (run: Run): Run =>
+    (operation) => {
+      if ("filter" in operation) asked.push(operation.filter)
+      return run(operation)
+    }
+  const database = Database.make({
     ...whole,
-    ...remembering(whole),
-    transaction: Effect.map(whole.transaction, (it) => ({ ...remembering(it), commit: it.commit, abort: it.abort }))
+    run: remembering(whole.run),
+    transaction: Effect.map(whole.transaction, (it) => ({ ...it, run: remembering(it.run) }))
   })
   yield* whole.insert(
     namespace,

@@ -18,16 +18,10 @@ const reopened = Layer.sync(Database, () => {
     held++
     return present
   })
-  return Database.of({
-    insert: (...args) => now().insert(...args),
-    find: (...args) => now().find(...args),
-    update: (...args) => now().update(...args),
-    delete: (...args) => now().delete(...args),
-    findOneAnd: (...args) => now().findOneAnd(...args),
-    aggregate: (...args) => now().aggregate(...args),
-    count: (...args) => now().count(...args),
-    distinct: (...args) => now().distinct(...args),
+  return Database.make({
+    run: (operation) => now().run(operation),
     collections: (...args) => now().collections(...args),
+    databases: (...args) => now().databases(...args),
     index: (...args) => now().index(...args),
     watch: (...args) => Effect.flatMap(hold, (database) => database.watch(...args)),
     transaction: Effect.flatMap(

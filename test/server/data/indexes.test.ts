@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ObjectId } from "bson"
 import { Effect } from "effect"
-import { Database, type Document, makeMemory, type Operations } from "../../../src/server/data/Database.ts"
+import { type Document, makeMemory } from "../../../src/server/data/Database.ts"
+import type { Run } from "../../../src/server/data/Driver.ts"
 import * as RuledDatabase from "../../../src/server/data/RuledDatabase.ts"
 import * as Bson from "../../../src/server/data/internal/bson.ts"
-import { ChangeLog } from "../../../src/server/data/internal/changeLog.ts"
-import { Batch } from "../../../src/server/data/internal/collections.ts"
-import { MemoryCollection } from "../../../src/server/data/internal/collection.ts"
+import { Batch } from "../../../src/server/data/store/batch.ts"
+import { ChangeLog } from "../../../src/server/data/store/changeLog.ts"
+import { MemoryCollection } from "../../../src/server/data/store/documents.ts"
 import { accessOf, given } from "./asking.ts"
 
 const namespace = { appId: "a", service: "s", database: "d", collection: "c" }
@@ -65,19 +66,15 @@ describe("changes under rules", () => {
       const documents = { document_filters: { read: { kind: "k" }, write: { kind: "k" } }, read: true, write: true }
       const rule = { roles: [{ name: "all", apply_when: {}, ...documents }] }
       // the read, the check and the write are steps of their own, between which others come
-      const pausing = (operations: Operations): Operations => ({
-        ...operations,
-        find: (...args) => Effect.tap(operations.find(...args), Effect.yieldNow)
-      })
+      const pausing =
+        (run: Run): Run =>
+        (operation) =>
+          Effect.tap(run(operation), Effect.yieldNow)
       const ruled = RuledDatabase.make(
-        Database.of({
+        {
           ...database,
-          transaction: Effect.map(database.transaction, (it) => ({
-            ...pausing(it),
-            commit: it.commit,
-            abort: it.abort
-          }))
-        }),
+          transaction: Effect.map(database.transaction, (it) => ({ ...it, run: pausing(it.run) }))
+        },
         accessOf(rule, given()),
         () => Effect.succeed(false)
       )

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result, Stream } from "effect"
 import { type Database, type DatabaseError, type Document, makeMemory } from "effect-app-services/server/data/Database"
-import { forbiddenCode } from "effect-app-services/server/data/RuledDatabase"
+import { forbiddenCode } from "effect-app-services/server/data/DatabaseError"
 import * as Rules from "effect-app-services/server/data/Rules"
 import * as UserDatabase from "effect-app-services/server/data/UserDatabase"
 import { given } from "./asking.ts"

@@ -1,18 +1,9 @@
 /** What an update means before any document is looked at. */
 import * as Bson from "./bson.ts"
-import type { Document } from "./bson.ts"
+import type { Change, Document } from "../Operation.ts"
 
 /** An update of documents: operators, a pipeline, or a document to put in place of another. */
 export type Update = Document | ReadonlyArray<Document>
-
-/** What happens to a document: it is updated, or another one takes its place. */
-export type Change =
-  | {
-      readonly _tag: "Update"
-      readonly update: Update
-      readonly arrayFilters?: ReadonlyArray<Document> | undefined
-    }
-  | { readonly _tag: "Replace"; readonly document: Document }
 
 /** Whether an update is a document to put in place of another, and neither operators nor a pipeline. */
 export const isReplacement = (update: Update): update is Document =>

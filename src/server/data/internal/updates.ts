@@ -3,6 +3,7 @@ import { Timestamp } from "bson"
 import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
 import * as Changes from "./changes.ts"
+import type { Change } from "../Operation.ts"
 import * as Language from "./mongoLanguage.ts"
 import { checkPath } from "./paths.ts"
 
@@ -191,7 +192,7 @@ const nonEmpty = (change: Readonly<Record<string, Document>>): Record<string, Do
  * Throws for a change that no document could be changed by. It looks at none, so that what is wrong with a change is told
  * alike wherever it is tried.
  */
-export const check = (change: Changes.Change): void => {
+export const check = (change: Change): void => {
   if (change._tag === "Replace" || Changes.isReplacement(change.update)) {
     const replacement = change._tag === "Replace" ? change.document : change.update
     const operator = Object.keys(replacement).find((field) => field.startsWith("$"))

@@ -1,10 +1,10 @@
 /** Rule documents as they are written: which keys they have, and what stands there when a key is missing. */
-import * as Bson from "./bson.ts"
-import type { Document } from "./bson.ts"
+import * as Bson from "../internal/bson.ts"
+import type { Document } from "../internal/bson.ts"
 import * as Fields from "./fieldPermissions.ts"
 import * as Masks from "./projectionMasks.ts"
-import * as Conditions from "./ruleConditions.ts"
-import { type Call, refuse, type Scope } from "./ruleOperands.ts"
+import * as Conditions from "./conditions.ts"
+import { type Call, refuse, type Scope } from "./operands.ts"
 
 /** A rule document that is understood. */
 export interface RuleDocument {

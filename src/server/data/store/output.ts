@@ -1,7 +1,7 @@
 /** `$out` and `$merge`: where the results of a pipeline are written. */
-import * as Bson from "./bson.ts"
-import type { Document } from "./bson.ts"
-import * as Language from "./mongoLanguage.ts"
+import * as Bson from "../internal/bson.ts"
+import type { Document } from "../internal/bson.ts"
+import * as Language from "../internal/mongoLanguage.ts"
 
 /** The collection that is written. */
 interface Target {

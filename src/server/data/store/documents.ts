@@ -1,8 +1,17 @@
 /** One collection in memory: its documents by `_id` in the order of insertion, and its indexes. */
-import * as Bson from "./bson.ts"
-import type { Document } from "./bson.ts"
-import * as Language from "./mongoLanguage.ts"
-import * as Weights from "./weights.ts"
+import * as Bson from "../internal/bson.ts"
+import type { Document } from "../internal/bson.ts"
+import * as Language from "../internal/mongoLanguage.ts"
+import * as Weights from "../internal/weights.ts"
+import type { ChangeLog } from "./changeLog.ts"
+
+/** A collection of a namespace: its documents and its change log. */
+export interface Collection {
+  readonly name: string
+  readonly table: string
+  readonly data: MemoryCollection
+  readonly log: ChangeLog
+}
 
 /** Which documents may match a filter: those of some ids, or those that an index names, and no others. */
 export interface Candidates {

@@ -1,7 +1,7 @@
 /** What the projection of a filter leaves of every document, as field permissions. */
-import type { Document } from "./bson.ts"
+import type { Document } from "../internal/bson.ts"
 import * as Fields from "./fieldPermissions.ts"
-import { refuse } from "./ruleOperands.ts"
+import { refuse } from "./operands.ts"
 
 /** The fields that a projection names, by what is below them; one with nothing below is the end of a path. */
 interface Names extends Map<string, Names> {}

@@ -1,7 +1,7 @@
 /** Documents as the bytes of a row, and back exactly as they were: the classes of numbers included. */
 import { Code, DBRef, deserialize, Double, Int32, serialize } from "bson"
-import * as Bson from "./bson.ts"
-import type { Document } from "./bson.ts"
+import * as Bson from "../internal/bson.ts"
+import type { Document } from "../internal/bson.ts"
 
 /** What MongoDB takes at most for a document, in bytes. */
 const most = 16 * 1024 * 1024

@@ -1,13 +1,15 @@
 /** The changes of a collection as one user sees them. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { asError, bounded, type Database, type Document } from "../Database.ts"
+import type { Driver } from "../Driver.ts"
+import { asError, bounded } from "../internal/failures.ts"
+import type { Document } from "../Operation.ts"
 import type { Access } from "../Rules.ts"
-import * as Bson from "./bson.ts"
-import { difference } from "./changeLog.ts"
-import * as EventFilters from "./eventFilters.ts"
+import * as Bson from "../internal/bson.ts"
+import { difference } from "../store/changeLog.ts"
+import * as EventFilters from "../store/eventFilters.ts"
 
-type Watch = Database["Service"]["watch"]
+type Watch = Driver["watch"]
 
 /** What is shown of documents: of some nothing. */
 export const visible = Effect.fnUntraced(function* (access: Access, documents: ReadonlyArray<Document>) {

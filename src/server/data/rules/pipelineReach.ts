@@ -1,7 +1,7 @@
 /** What a pipeline reaches besides the documents that come to it: the collections that its stages read and write. */
-import * as Bson from "./bson.ts"
-import * as Output from "./output.ts"
-import * as Stages from "./stages.ts"
+import * as Bson from "../internal/bson.ts"
+import * as Output from "../store/output.ts"
+import * as Stages from "../internal/stages.ts"
 
 /** A collection that a stage reads or writes; `database` only where it is named. */
 interface Target {

@@ -1,11 +1,11 @@
 /** Filters of streams, which are asked of every event as long as the stream lasts. */
 import type * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
-import * as Bson from "./bson.ts"
-import type { Document } from "./bson.ts"
-import * as Language from "./mongoLanguage.ts"
-import * as Steps from "./steps.ts"
-import * as Weights from "./weights.ts"
+import * as Bson from "../internal/bson.ts"
+import type { Document } from "../internal/bson.ts"
+import * as Language from "../internal/mongoLanguage.ts"
+import * as Steps from "../internal/steps.ts"
+import * as Weights from "../internal/weights.ts"
 
 /** Of the time that passes, as much as a stream may compute with its filter. */
 const share = 0.01

@@ -4,8 +4,8 @@ import { Timestamp } from "bson"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as Bson from "./bson.ts"
-import type { Document } from "./bson.ts"
+import * as Bson from "../internal/bson.ts"
+import type { Document } from "../internal/bson.ts"
 
 /** How many changes a watcher may lag behind. */
 const kept = 1_000

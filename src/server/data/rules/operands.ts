@@ -11,8 +11,8 @@ import * as Schema from "effect/Schema"
 import * as Ejson from "../../../protocol/Ejson.ts"
 import type { FunctionRequest, FunctionUser } from "../Caller.ts"
 import type { DatabaseError } from "../Database.ts"
-import * as Bson from "./bson.ts"
-import type { Document } from "./bson.ts"
+import * as Bson from "../internal/bson.ts"
+import type { Document } from "../internal/bson.ts"
 
 /** Who asks, of which application, and what is known of the request. */
 export interface Given {

@@ -1,54 +1,29 @@
-/** What can be done with the collections of a database in memory. Every method throws what it refuses. */
+/** What one operation reads and writes in the collections of a database in memory. Every method throws what it refuses. */
 import { ObjectId } from "bson"
-import { identity } from "effect/Function"
-import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
-import * as Bson from "./bson.ts"
-import type { Document } from "./bson.ts"
-import * as Changes from "./changes.ts"
-import type { Change } from "./changes.ts"
-import type { Batch, Collection, Collections, Namespace } from "./collections.ts"
-import * as EventFilters from "./eventFilters.ts"
-import * as Language from "./mongoLanguage.ts"
+import * as Bson from "../internal/bson.ts"
+import type { Document } from "../internal/bson.ts"
+import * as Changes from "../internal/changes.ts"
+import { DuplicateKey } from "../internal/failures.ts"
+import * as Language from "../internal/mongoLanguage.ts"
+import * as Projections from "../internal/projections.ts"
+import * as Stages from "../internal/stages.ts"
+import * as Updates from "../internal/updates.ts"
+import type {
+  Answer,
+  Change,
+  Delete,
+  Find,
+  FindOneAnd,
+  Kind,
+  Namespace,
+  Operation,
+  Update,
+  UpdateResult
+} from "../Operation.ts"
+import type { Batch } from "./batch.ts"
+import type { Collections } from "./collections.ts"
+import type { Collection } from "./documents.ts"
 import * as Output from "./output.ts"
-import * as Projections from "./projections.ts"
-import * as Stages from "./stages.ts"
-import * as Steps from "./steps.ts"
-import * as Updates from "./updates.ts"
-import * as Weights from "./weights.ts"
-
-/** Two documents of one `_id`. */
-export class DuplicateKey extends Schema.TaggedError<DuplicateKey>()("DuplicateKey", { message: Schema.String }) {}
-
-interface Find {
-  readonly filter: Document
-  readonly projection?: Document | undefined
-  readonly sort?: Document | undefined
-  readonly skip?: number | undefined
-  readonly limit?: number | undefined
-}
-
-interface Update {
-  readonly filter: Document
-  readonly change: Change
-  readonly many?: boolean | undefined
-  readonly upsert?: boolean | undefined
-}
-
-interface UpdateResult {
-  readonly matchedCount: number
-  readonly modifiedCount: number
-  readonly upsertedId?: unknown
-}
-
-interface FindOneAnd {
-  readonly filter: Document
-  readonly change: Change | { readonly _tag: "Delete" }
-  readonly projection?: Document | undefined
-  readonly sort?: Document | undefined
-  readonly upsert?: boolean | undefined
-  readonly returnNew?: boolean | undefined
-}
 
 const documentOf = (value: unknown, what: string): Document => {
   if (Bson.isDocument(value)) return value
@@ -76,7 +51,7 @@ export interface Place {
 }
 
 /** What is done with one collection in one step. */
-export class Statement {
+class Statement {
   readonly #place: Place
   readonly #namespace: Namespace
   readonly #collection: Collection
@@ -231,7 +206,7 @@ export class Statement {
     return { matchedCount: found.length, modifiedCount }
   }
 
-  delete({ filter, many = false }: { readonly filter: Document; readonly many?: boolean | undefined }): number {
+  delete({ filter, many = false }: Delete): number {
     const found = this.matching({ filter, ...(many ? undefined : { limit: 1 }) })
     for (const document of found) this.#remove(document)
     return found.length
@@ -307,24 +282,26 @@ export class Statement {
   }
 }
 
-/** Opens the changes of a collection that match; those that others watch too are copied one after the other. */
-export const watch = <E>(
-  { log }: Collection,
-  {
-    before = false,
-    filter,
-    resumeAfter
-  }: { readonly filter?: Document | undefined; readonly resumeAfter?: unknown; readonly before?: boolean | undefined },
-  failure: (cause: unknown) => E
-): Stream.Stream<Document, E> =>
-  log.from(log.start(resumeAfter)).pipe(
-    Stream.mapError(failure),
-    Stream.map(({ fullDocumentBeforeChange, ...event }) =>
-      before && fullDocumentBeforeChange !== undefined ? { ...event, fullDocumentBeforeChange } : event
-    ),
-    Stream.filterEffect(EventFilters.make(filter, failure)),
-    Stream.mapEffect((event) => {
-      const cost = Weights.ofValue(event).units
-      return Steps.step({ cost, units: 0, compute: () => own(event), finish: identity, failure })
-    })
-  )
+/** What an operation comes to, and why an `Insert` stopped before its end. */
+interface Outcome<K extends Kind> {
+  readonly answer: Answer<K>
+  readonly failure?: unknown
+}
+
+const statements: { readonly [K in Kind]: (statement: Statement, operation: Operation<K>) => Outcome<K> } = {
+  Insert: (statement, { documents }) => {
+    const { ids, ...stopped } = statement.insert(documents)
+    return { answer: ids, ...stopped }
+  },
+  Find: (statement, find) => ({ answer: statement.find(find) }),
+  Count: (statement, find) => ({ answer: statement.matching(find).length }),
+  Distinct: (statement, { field, filter }) => ({ answer: statement.distinct(field, filter) }),
+  Aggregate: (statement, { pipeline }) => ({ answer: statement.aggregate(pipeline) }),
+  Update: (statement, update) => ({ answer: statement.update(update) }),
+  Delete: (statement, deletion) => ({ answer: statement.delete(deletion) }),
+  FindOneAnd: (statement, find) => ({ answer: statement.findOneAnd(find) })
+}
+
+/** Executes an operation in a batch. */
+export const execute = <K extends Kind>(place: Place, operation: Operation<K>): Outcome<K> =>
+  statements[operation._tag](new Statement(place, operation.namespace), operation)

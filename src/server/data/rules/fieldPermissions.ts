@@ -1,8 +1,8 @@
 /** Which fields of a document may be read and written: a tree, whose leaves answer for all that is below them. */
-import * as Bson from "./bson.ts"
-import type { Document } from "./bson.ts"
-import * as Conditions from "./ruleConditions.ts"
-import { type Known, refuse, type Scope } from "./ruleOperands.ts"
+import * as Bson from "../internal/bson.ts"
+import type { Document } from "../internal/bson.ts"
+import * as Conditions from "./conditions.ts"
+import { type Known, refuse, type Scope } from "./operands.ts"
 
 export interface Permission {
   /** Where anything differs below, what holds for a value that has no fields. */

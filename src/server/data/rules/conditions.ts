@@ -3,9 +3,9 @@
  * stands as values.
  */
 import * as Result from "effect/Result"
-import * as Bson from "./bson.ts"
-import type { Document } from "./bson.ts"
-import * as Language from "./mongoLanguage.ts"
+import * as Bson from "../internal/bson.ts"
+import type { Document } from "../internal/bson.ts"
+import * as Language from "../internal/mongoLanguage.ts"
 import {
   before,
   comparable,
@@ -21,7 +21,7 @@ import {
   type Scope,
   typed,
   valueOf
-} from "./ruleOperands.ts"
+} from "./operands.ts"
 
 /** What holds for every document, for none, or for those that match a filter. */
 export type Condition = boolean | Document

@@ -1,0 +1,62 @@
+/**
+ * What a database has to provide to stand behind the embedded server: it executes operations.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { DatabaseError } from "./DatabaseError.ts"
+import type { Answer, Document, Kind, Namespace, Operation, Watch } from "./Operation.ts"
+
+/**
+ * Executes an operation: all of it happens, or none, but for an `Insert`, whose first documents stay where a later one is
+ * refused.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Run = <K extends Kind>(operation: Operation<K>) => Effect.Effect<Answer<K>, DatabaseError>
+
+/**
+ * A transaction with snapshot isolation: its operations see the state at its beginning and their own writes, and other
+ * callers see these only after the commit.
+ *
+ * It never waits. Where another writer has changed the same document since, it fails with code 112 and the label
+ * `TransientTransactionError`. An operation that fails ends the transaction.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DriverTransaction {
+  readonly run: Run
+  /** Makes all writes visible at once, and ends the transaction either way. */
+  readonly commit: Effect.Effect<void, DatabaseError>
+  /** Ends the transaction and discards its writes. */
+  readonly abort: Effect.Effect<void>
+}
+
+/**
+ * A database, as small as it can be. {@link Database.make} makes the service of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Driver {
+  readonly run: Run
+  /** Opens a transaction; when the scope closes, one that is not committed is aborted. */
+  readonly transaction: Effect.Effect<DriverTransaction, DatabaseError, Scope.Scope>
+  /** The names of the collections of a database that hold documents, in order. */
+  readonly collections: (database: Omit<Namespace, "collection">) => Effect.Effect<ReadonlyArray<string>, DatabaseError>
+  /** The names of the databases of a data source that hold documents, in order. */
+  readonly databases: (
+    source: Pick<Namespace, "appId" | "service">
+  ) => Effect.Effect<ReadonlyArray<string>, DatabaseError>
+  /** Keeps an index of a field: searches for a value of it look at the documents that have it, and no others. */
+  readonly index: (namespace: Namespace, field: string) => Effect.Effect<void, DatabaseError>
+  /** Opens the change events of a collection that match, from now on or after a resume token, without end. */
+  readonly watch: (
+    namespace: Namespace,
+    watch: Watch
+  ) => Effect.Effect<Stream.Stream<Document, DatabaseError>, DatabaseError>
+}

@@ -1,0 +1,186 @@
+/**
+ * Database operations as values: what is asked of a database, and what it answers with.
+ *
+ * A database executes them with one function, `run`. What stands between a caller and a database, such as rules, turns
+ * one operation into another.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * A document.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Document = Record<string, unknown>
+
+/**
+ * Names a collection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Namespace {
+  readonly appId: string
+  readonly service: string
+  readonly database: string
+  readonly collection: string
+}
+
+/**
+ * Options of a query: filter, projection, sort order, skip and limit.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Find {
+  readonly filter: Document
+  readonly projection?: Document | undefined
+  readonly sort?: Document | undefined
+  readonly skip?: number | undefined
+  /** The most documents to return; `0` means no limit. */
+  readonly limit?: number | undefined
+}
+
+/**
+ * How a document changes: by update operators or a pipeline, or by replacement.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Change =
+  | {
+      readonly _tag: "Update"
+      readonly update: Document | ReadonlyArray<Document>
+      readonly arrayFilters?: ReadonlyArray<Document> | undefined
+    }
+  | { readonly _tag: "Replace"; readonly document: Document }
+
+/**
+ * Options of an update of one document, or of many.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Update {
+  readonly filter: Document
+  readonly change: Change
+  readonly many?: boolean | undefined
+  /** Inserts a document where none matches. */
+  readonly upsert?: boolean | undefined
+}
+
+/**
+ * The counts of an update. `upsertedId` is present when a document was inserted.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface UpdateResult {
+  readonly matchedCount: number
+  readonly modifiedCount: number
+  readonly upsertedId?: unknown
+}
+
+/**
+ * Options of a deletion of one document, or of many.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Delete {
+  readonly filter: Document
+  readonly many?: boolean | undefined
+}
+
+/**
+ * Options of an operation that finds the first matching document and changes or deletes it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FindOneAnd {
+  readonly filter: Document
+  readonly change: Change | { readonly _tag: "Delete" }
+  readonly projection?: Document | undefined
+  readonly sort?: Document | undefined
+  readonly upsert?: boolean | undefined
+  /** Returns the document as it is after the change, not before. */
+  readonly returnNew?: boolean | undefined
+}
+
+/**
+ * Options of a change stream.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Watch {
+  /** A filter of change events. */
+  readonly filter?: Document | undefined
+  /** Starts after the event with this `_id`, not with the next change. */
+  readonly resumeAfter?: unknown
+  /** Whether updates and replacements come with the document as it was, as `fullDocumentBeforeChange`. */
+  readonly before?: boolean | undefined
+}
+
+/** What each operation takes, beside its namespace. */
+interface Options {
+  readonly Insert: { readonly documents: ReadonlyArray<Document> }
+  readonly Find: Find
+  readonly Count: Omit<Find, "projection">
+  readonly Distinct: { readonly field: string; readonly filter: Document }
+  readonly Aggregate: { readonly pipeline: ReadonlyArray<Document> }
+  readonly Update: Update
+  readonly Delete: Delete
+  readonly FindOneAnd: FindOneAnd
+}
+
+/** What each operation answers with. */
+interface Answers {
+  readonly Insert: ReadonlyArray<unknown>
+  readonly Find: ReadonlyArray<Document>
+  readonly Count: number
+  readonly Distinct: ReadonlyArray<unknown>
+  readonly Aggregate: ReadonlyArray<Document>
+  readonly Update: UpdateResult
+  readonly Delete: number
+  readonly FindOneAnd: Document | undefined
+}
+
+/**
+ * The kinds of operations, by their tags.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Kind = keyof Options
+
+/**
+ * What a database is asked to do with the documents of one collection, in one atomic step. Of one kind, or of any.
+ *
+ * - `Insert` inserts documents in order, up to the first that is refused; those before it stay. It answers with their ids.
+ * - `Find` answers with the documents that match.
+ * - `Count` answers with their number.
+ * - `Distinct` answers with the distinct values of a field, arrays unwound.
+ * - `Aggregate` answers with the results of a pipeline. One that ends with `$out` or `$merge` writes them, and answers
+ *   with an empty list.
+ * - `Update` changes the first document that matches, or all.
+ * - `Delete` deletes them, and answers with their number.
+ * - `FindOneAnd` changes or deletes the first document that matches, and answers with it: as it was before, by default.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Operation<K extends Kind = Kind> = {
+  readonly [Name in K]: { readonly _tag: Name; readonly namespace: Namespace } & Options[Name]
+}[K]
+
+/**
+ * What an operation of a kind answers with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Answer<K extends Kind = Kind> = Answers[K]

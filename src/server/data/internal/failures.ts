@@ -1,0 +1,43 @@
+/** What can go wrong below a database, and how its callers are told. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { JournalError } from "../../storage/Journal.ts"
+import { DatabaseError, transientLabel } from "../DatabaseError.ts"
+import * as Steps from "./steps.ts"
+
+/** Two documents with one `_id`. */
+export class DuplicateKey extends Schema.TaggedError<DuplicateKey>()("DuplicateKey", { message: Schema.String }) {}
+
+/** Another writer changed a document since the transaction began that writes it. */
+export class WriteConflict extends Schema.TaggedError<WriteConflict>()("WriteConflict", { message: Schema.String }) {}
+
+/** A transaction that has ended. */
+export class NoTransaction extends Schema.TaggedError<NoTransaction>()("NoTransaction", { message: Schema.String }) {}
+
+export const ended = (): NoTransaction =>
+  new NoTransaction({ message: "the transaction has ended: an error, a commit or an abort ended it" })
+
+const messageOf = (cause: unknown): string =>
+  cause instanceof RangeError
+    ? "the document is nested too deeply"
+    : cause instanceof JournalError
+      ? `nothing was written: ${cause.message}`
+      : cause instanceof Error
+        ? cause.message
+        : String(cause)
+
+/** Any failure as the error of an operation, with MongoDB's code where it has one. */
+export const asError = (cause: unknown): DatabaseError =>
+  cause instanceof DatabaseError
+    ? cause
+    : new DatabaseError({
+        message: messageOf(cause),
+        ...(cause instanceof DuplicateKey && { code: 11_000 }),
+        ...(cause instanceof WriteConflict && { code: 112, labels: [transientLabel] }),
+        ...(cause instanceof NoTransaction && { code: 251 }),
+        ...(cause instanceof Steps.TimeLimitExceeded && { code: 50 })
+      })
+
+/** Does something that takes several operations in the time of one. */
+export const bounded = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | DatabaseError, R> =>
+  Effect.catchTag(Steps.operation(effect), "TimeLimitExceeded", (error) => Effect.fail(asError(error)))

@@ -1,0 +1,111 @@
+/** Every collection as it is committed. */
+import type * as Journal from "../../storage/Journal.ts"
+import type { Namespace } from "../Operation.ts"
+import { Batch, conflict, type Documents, entryOf } from "./batch.ts"
+import { ChangeLog } from "./changeLog.ts"
+import { type Collection, MemoryCollection } from "./documents.ts"
+import * as Rows from "./rows.ts"
+
+const prefix = "documents/"
+const tableOf = ({ appId, collection, database, service }: Namespace): string =>
+  prefix + [appId, service, database, collection].map(encodeURIComponent).join("/")
+
+export class Collections {
+  readonly #journal: Journal.Journal["Service"]
+  readonly #collections = new Map<string, Collection>()
+  readonly #transactions = new Set<Batch>()
+
+  /** Reads back what is kept. */
+  constructor(journal: Journal.Journal["Service"]) {
+    this.#journal = journal
+    for (const table of journal.tables(prefix)) {
+      const [appId, service, database, collection] = table.slice(prefix.length).split("/").map(decodeURIComponent)
+      if (appId === undefined || service === undefined || database === undefined || collection === undefined) {
+        throw new Error(`${table} is no table of documents`)
+      }
+      const { data } = this.open({ appId, service, database, collection })
+      for (const { key, value } of journal.rows(table)) {
+        try {
+          data.put(key, Rows.decode(value))
+        } catch (cause) {
+          throw new Error(`a document of ${database}.${collection} cannot be read: ${String(cause)}`, { cause })
+        }
+      }
+    }
+  }
+
+  open(namespace: Namespace): Collection {
+    const table = tableOf(namespace)
+    return entryOf(this.#collections, table, () => ({
+      name: `${namespace.database}.${namespace.collection}`,
+      table,
+      data: new MemoryCollection(),
+      log: new ChangeLog({ db: namespace.database, coll: namespace.collection })
+    }))
+  }
+
+  /** The names of the collections of a database that have documents. */
+  names(database: Omit<Namespace, "collection">): ReadonlyArray<string> {
+    const start = tableOf({ ...database, collection: "" })
+    return Array.from(this.#collections.values())
+      .filter(({ data, table }) => table.startsWith(start) && data.documents.size > 0)
+      .map(({ table }) => decodeURIComponent(table.slice(start.length)))
+      .toSorted()
+  }
+
+  /** The names of the databases of a data source that have documents. */
+  databases({ appId, service }: Pick<Namespace, "appId" | "service">): ReadonlyArray<string> {
+    const start = tableOf({ appId, service, database: "", collection: "" }).slice(0, -1)
+    const names = Array.from(this.#collections.values())
+      .filter(({ data, table }) => table.startsWith(start) && data.documents.size > 0)
+      .map(({ table }) => decodeURIComponent(table.slice(start.length, table.indexOf("/", start.length))))
+    return [...new Set(names)].toSorted()
+  }
+
+  /** Whether any document ever held a number that no JavaScript number is. */
+  get wide(): boolean {
+    return Array.from(this.#collections.values()).some(({ data }) => data.wide)
+  }
+
+  begin(): Batch {
+    const batch = new Batch()
+    this.#transactions.add(batch)
+    return batch
+  }
+
+  end(batch: Batch): void {
+    this.#transactions.delete(batch)
+  }
+
+  /** What a batch is to the journal; throws where it holds what cannot be kept. */
+  rows(batch: Batch): ReadonlyArray<Journal.Change> {
+    return this.#journal.keeps ? rowsOf(batch) : []
+  }
+
+  /** Makes all of a batch true, or throws and changes nothing: first what is kept, then what is in memory. */
+  commit(batch: Batch, rows: ReadonlyArray<Journal.Change>, now: number): void {
+    if (batch.changes.length === 0) return
+    if (batch.conflicts()) throw conflict()
+    if (this.#journal.keeps) this.#journal.commit(rows)
+    for (const [collection, documents] of batch.writes) {
+      for (const [key, document] of documents) {
+        const before = collection.data.documents.get(key)
+        for (const other of this.#transactions) {
+          if (other === batch) continue
+          const past: Documents = entryOf(other.past, collection, () => new Map())
+          if (!past.has(key)) past.set(key, before)
+        }
+        if (document === undefined) collection.data.delete(key)
+        else collection.data.put(key, document)
+      }
+    }
+    for (const [{ log }, change] of batch.changes) log.add(change, now)
+  }
+}
+
+const rowsOf = (batch: Batch): ReadonlyArray<Journal.Change> =>
+  Array.from(batch.writes).flatMap(([{ data, table }, documents]) =>
+    Array.from(documents)
+      .filter(([key, document]) => document !== undefined || data.documents.has(key))
+      .map(([key, document]) => ({ table, key, value: document === undefined ? undefined : Rows.encode(document) }))
+  )
