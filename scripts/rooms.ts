@@ -21,6 +21,7 @@ const anywhere = ["effect", "bson"]
 const onServer = [...anywhere, "node:"]
 const onNode = [...onServer, "@effect/platform-node"]
 
+const core = "src/core/"
 const protocol = "src/protocol/"
 const client = "src/client/"
 const [language, storage, data, model, users, functions, api, directory] = [
@@ -42,26 +43,28 @@ const manifest = "package.json"
 /** The rooms, lowest first. */
 export const rooms: ReadonlyArray<Room> = [
   { path: manifest, ours: [], theirs: [] },
-  { path: protocol, ours: [], theirs: anywhere },
-  { path: client, ours: [protocol], theirs: anywhere },
+  // small data structures that client and server share
+  { path: core, ours: [], theirs: anywhere },
+  { path: protocol, ours: [core], theirs: anywhere },
+  { path: client, ours: [core, protocol], theirs: anywhere },
   // MongoDB's query and update language: pure, it knows neither Effect nor a server
   { path: language, ours: [], theirs: ["bson", "decimal.js"] },
   { path: storage, ours: [], theirs: onServer },
   { path: mingo, ours: [], theirs: ["mingo"] },
-  { path: data, ours: [protocol, language, storage, mingo], theirs: onServer },
+  { path: data, ours: [core, protocol, language, storage, mingo], theirs: onServer },
   // what every room above speaks of: applications, the context of functions, errors by status
   { path: jose, ours: [], theirs: ["node:", "jose"] },
-  { path: model, ours: [protocol, data, jose], theirs: onServer },
+  { path: model, ours: [core, protocol, data, jose], theirs: onServer },
   {
     path: users,
-    ours: [protocol, storage, data, model, jose],
+    ours: [core, protocol, storage, data, model, jose],
     theirs: onServer
   },
-  { path: functions, ours: [protocol, data, model, users], theirs: onServer },
-  { path: api, ours: [protocol, storage, data, model, users, functions], theirs: onServer },
-  { path: directory, ours: [protocol, data, model, functions], theirs: onServer },
+  { path: functions, ours: [core, protocol, data, model, users], theirs: onServer },
+  { path: api, ours: [core, protocol, storage, data, model, users, functions], theirs: onServer },
+  { path: directory, ours: [core, protocol, data, model, functions], theirs: onServer },
   // the server itself, which puts the rooms together
-  { path: server, flat: true, ours: [protocol, storage, data, model, users, functions, api], theirs: onServer },
+  { path: server, flat: true, ours: [core, protocol, storage, data, model, users, functions, api], theirs: onServer },
   { path: node, ours: [protocol, client, model, api, server], theirs: onNode },
   { path: "src/testing/", ours: [protocol, client, server, model, data, users, api, directory], theirs: onServer },
   {

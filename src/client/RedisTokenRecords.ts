@@ -29,8 +29,7 @@ import * as Redis from "effect/persistence/Redis"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { millisOf, within } from "./internal/engine.ts"
-import { sharing } from "./Sharing.ts"
-import { TokenRecords, TokenStoreError } from "./TokenRecords.ts"
+import { sharing, TokenRecords, TokenStoreError } from "./TokenRecords.ts"
 import type { SharingTimes } from "./TokenRecords.ts"
 
 /**

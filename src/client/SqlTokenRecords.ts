@@ -28,8 +28,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Statement } from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import { millisOf, within } from "./internal/engine.ts"
-import { sharing } from "./Sharing.ts"
-import { TokenRecords, TokenStoreError } from "./TokenRecords.ts"
+import { sharing, TokenRecords, TokenStoreError } from "./TokenRecords.ts"
 import type { SharingTimes } from "./TokenRecords.ts"
 
 /**

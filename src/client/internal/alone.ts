@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { AppTokens, SharedUsers } from "../AppTokens.ts"
+import type { AppTokens, SharedUsers } from "../TokenStore.ts"
 
 /**
  * What a process does that has its store for itself.

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type { AppServicesError } from "../AppServicesError.ts"
-import type { Session } from "../StoredUser.ts"
+import type { Session } from "../TokenStore.ts"
 import { expired, isDisabled, isRefusedToken, isStaleToken } from "./verdicts.ts"
 
 type Failable<A> = Effect.Effect<A, AppServicesError>

@@ -1,7 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import type { Session } from "../StoredUser.ts"
+import type { Session } from "../TokenStore.ts"
 
 /** How many users are remembered before those whose tokens have expired are forgotten. */
 const firstSweep = 1024

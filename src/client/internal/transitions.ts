@@ -4,7 +4,7 @@ import * as Redacted from "effect/Redacted"
 import type { ProviderType } from "../../protocol/Provider.ts"
 import type { AccessTokenClaims } from "../../protocol/Token.ts"
 import type { AppServicesError } from "../AppServicesError.ts"
-import type { Session, StoredUser } from "../StoredUser.ts"
+import type { Session, StoredUser } from "../TokenStore.ts"
 import type { UserEventPayload } from "../UserEvents.ts"
 
 /**

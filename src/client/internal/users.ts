@@ -2,8 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { AppServicesError, StoreUnavailable, UnknownUser } from "../AppServicesError.ts"
 import type { TokenStoreError } from "../TokenRecords.ts"
-import type { AppTokens } from "../AppTokens.ts"
-import type { StoredUser } from "../StoredUser.ts"
+import type { AppTokens, StoredUser } from "../TokenStore.ts"
 
 /**
  * Turns a failure of the token store into the SDK's error.

@@ -2,7 +2,8 @@ import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 
 /**
- * A lock for each key that is in use, and none for the others.
+ * Mutual exclusion by key: effects of the same key run one after the other, those of different keys concurrently. A lock
+ * exists only while its key is in use, so that keys cost no memory afterwards.
  *
  * @internal
  */
