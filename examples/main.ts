@@ -1,5 +1,5 @@
 /**
- * Serves the application in `examples/shop` on a free port and walks a user through it: `npm start`.
+ * Serves the application in `examples/shop` on a free port and acts as a user of it: `npm start`.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"

@@ -1,4 +1,4 @@
-/** Writes `docs/errors.md` from the code: `npm run docs:errors`. A test holds the file against what this makes. */
+/** Writes `docs/errors.md` from the code: `npm run docs:errors`. A test compares the file with its output. */
 import { errorCatalogue } from "../src/protocol/ErrorCatalogue.ts"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -26,8 +26,8 @@ export const render = (): string =>
     "",
     "<!-- made from the code by `npm run docs:errors` -->",
     "",
-    "Every operation fails with `AppServicesError`. Its `reason` is one of these; `retryable` says whether the same request",
-    "can succeed later, `code`, `status`, `serverMessage` and `link` keep what the host said.",
+    "Every operation fails with `AppServicesError`. Its `reason` is one of the tagged values below. `retryable` says whether the",
+    "same request can succeed later; `code`, `status`, `serverMessage` and `link` are those of the host's answer.",
     "",
     "| reason | what happened | retryable |",
     "| --- | --- | --- |",
@@ -35,8 +35,8 @@ export const render = (): string =>
     "",
     "## Codes of the host",
     "",
-    "`error.code` is the host's `error_code`. One that is not in this list is passed on, unless it",
-    "is no identifier or holds a secret that was sent.",
+    "`error.code` is the host's `error_code`. Codes that are not in this list are passed on if they are identifiers and contain",
+    "no secret that was sent.",
     "",
     "| code | status | what it means | retry | what to do |",
     "| --- | --- | --- | --- | --- |",

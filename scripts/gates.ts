@@ -13,6 +13,7 @@ const report = join(temporary, "unit.json")
 
 const gates: Record<string, ReadonlyArray<string>> = {
   rooms: ["node scripts/rooms.ts"],
+  language: ["node scripts/language.ts"],
   format: ["oxfmt --check"],
   lint: ["oxlint"],
   types: ["tsc", "tsc -p tsconfig.build.json --noEmit", "tsc -p tsconfig.isomorphic.json"],

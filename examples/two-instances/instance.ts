@@ -1,4 +1,4 @@
-/** One instance of a backend: knows its users by a header, keeps no session of theirs for itself. Started by `run.ts`. */
+/** One instance of a backend; its sessions are in the shared store, and a header names the user. Started by `run.ts`. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Console, Effect, Layer } from "effect"

@@ -1,6 +1,6 @@
 /**
- * Two instances of a backend behind a round robin, one user:
- * `node examples/two-instances/run.ts redis://127.0.0.1:6379`, or a URL of PostgreSQL.
+ * Sends one user's requests in turn to two instances of a backend:
+ * `node examples/two-instances/run.ts redis://127.0.0.1:6379`, or the URL of a PostgreSQL database.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url"
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** A process of its own; yields its port. */
+/** Starts an instance in a process of its own; succeeds with its port. */
 const instance = Effect.fnUntraced(function* (sessionsUrl: string, appUrl: string) {
   const child = yield* ChildProcess.make(process.execPath, [here("instance.ts")], {
     env: { SESSIONS_URL: sessionsUrl, APP_URL: appUrl },
@@ -28,7 +28,8 @@ const instance = Effect.fnUntraced(function* (sessionsUrl: string, appUrl: strin
 
 const program = Effect.gen(function* () {
   const sessionsUrl = process.argv[2]
-  if (sessionsUrl === undefined) return yield* Console.error("where are the sessions? redis://... or postgres://...")
+  if (sessionsUrl === undefined)
+    return yield* Console.error("missing argument: the URL of the sessions, redis://... or postgres://...")
   const appUrl = yield* NodeAppServicesServer.baseUrl
   const accounts = yield* EmailPasswordApi
   yield* accounts.registerUser({ email: "ada@example.com", password: Redacted.make("correct horse") })
@@ -48,7 +49,7 @@ const program = Effect.gen(function* () {
   const { user }: { readonly user: string } = JSON.parse(yield* ask("POST", "/login"))
   for (let call = 0; call < 4; call++) yield* ask("GET", "/sum", user)
   yield* ask("POST", "/logout", user)
-  // the other instance, whose turn is next, hears of it in a moment
+  // wait until the other instance has received the announcement of the logout
   const refused = Effect.map(send(ports[turn % ports.length], "GET", "/sum", user), ({ status }) => status === 401)
   yield* Effect.repeat(refused, { until: (is) => is, schedule: Schedule.spaced("10 millis") })
   for (let call = 0; call < 2; call++) yield* ask("GET", "/sum", user)

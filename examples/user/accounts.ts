@@ -9,11 +9,11 @@ export const example = Effect.gen(function* () {
 
   yield* auth.switchUser(first.id)
   const current = yield* auth.currentUser
-  const found = yield* auth.user(second.id) // whoever logged it in, as long as the token store is shared
+  const found = yield* auth.user(second.id) // logged in by any process that shares the token store
   const answer = yield* found.functions.sum(20, 22)
 
-  yield* auth.removeUser(first.id) // forgotten here, the account stays
-  yield* auth.deleteUser(second.id) // deleted at the host, by its own right
+  yield* auth.removeUser(first.id) // removed from the token store; the account stays
+  yield* auth.deleteUser(second.id) // deletes its own account at the host
   return {
     current: Option.getOrThrow(current).id === first.id,
     answer,

@@ -6,9 +6,9 @@ export const example = Effect.gen(function* () {
   const auth = yield* AuthApi
   const user = yield* auth.logIn(Credentials.function({ card: "card-4" }))
 
-  const { id, key } = yield* user.apiKeys.create("ci") // the key is shown this once, redacted
+  const { id, key } = yield* user.apiKeys.create("ci") // the key is only available here, redacted
   const program = yield* auth.logIn(Credentials.apiKey(key))
-  // a host does not let a session delete the key that it began with
+  // a session may not delete the key that it began with, so log in again
   yield* auth.logIn(Credentials.function({ card: "card-4" }))
 
   yield* user.apiKeys.disable(id)

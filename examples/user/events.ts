@@ -1,4 +1,4 @@
-/** What happens to a user: `events`, `states`, `addListener`, `removeListener`, `removeAllListeners`. */
+/** Events and states of a user: `events`, `states`, `addListener`, `removeListener`, `removeAllListeners`. */
 import { Effect, Stream } from "effect"
 import { AuthApi, Credentials, type UserEvent } from "effect-app-services"
 

@@ -2,7 +2,7 @@
 import { Effect, Schema } from "effect"
 import { AuthApi, Bson, Credentials, FunctionContract } from "effect-app-services"
 
-/** What the functions of this application take and answer. */
+/** The types of the functions of this application. */
 const Shop = FunctionContract.make({
   sum: { args: [Schema.Finite, Schema.Finite], returns: Schema.Finite },
   order: {
@@ -15,18 +15,18 @@ export const example = Effect.gen(function* () {
   const auth = yield* AuthApi
   const user = yield* auth.logIn(Credentials.anonymous())
 
-  // three ways that are the same
+  // three ways to make the same call
   const sums = [
     yield* user.functions.sum(1, 2),
     yield* user.functions["sum"](1, 2),
     yield* user.callFunction("sum", 1, 2)
   ]
 
-  // the same functions with types: arguments are checked, results decoded
+  // typed by a contract: arguments are encoded, results decoded
   const shop = user.functionsOf(Shop)
   const order = yield* shop.order({ item: "tea", count: 2 })
 
-  // repeated only where that is asked for, and given up after its own time
+  // with its own time limit
   const patient = yield* user.functionsWith({ timeout: "5 seconds" }).greeting()
   return { sums, total: order.total, typed: (yield* shop.sum(20, 22)).toFixed(1), patient }
 })

@@ -1,4 +1,4 @@
-/** Collections, within what the application's rules allow: `mongoClient(serviceName).db(name).collection(name, schema)`. */
+/** Collections, under the application's rules: `mongoClient(serviceName).db(name).collection(name, schema)`. */
 import { ObjectId } from "bson"
 import { Effect, Option, Schema, Stream } from "effect"
 import { AuthApi, Bson, Credentials } from "effect-app-services"
@@ -17,7 +17,7 @@ export const example = Effect.gen(function* () {
   const blue = yield* widgets.find({ color: "blue" }, { sort: { name: 1 } })
   const cog = yield* widgets.findOne({ name: "cog" })
 
-  // changes as they happen, from the moment that the stream is open
+  // changes from the moment that the stream is open
   const restock = widgets.updateOne({ name: "nut" }, { $inc: { stock: 1 } })
   const change = yield* Effect.raceFirst(
     Stream.runHead(widgets.watch()),

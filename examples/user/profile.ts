@@ -1,4 +1,4 @@
-/** Who a user is: `profile`, `refreshProfile`, `identities`, `linkCredentials`. */
+/** The identity of a user: `profile`, `refreshProfile`, `identities`, `linkCredentials`. */
 import { Effect } from "effect"
 import { AuthApi, Credentials, EmailPasswordApi } from "effect-app-services"
 
@@ -7,12 +7,12 @@ export const example = Effect.gen(function* () {
   const accounts = yield* EmailPasswordApi
   const account = { email: "grace@example.com", password: "correct horse" }
 
-  // somebody tries the shop without an account, and then gets one
+  // an anonymous user gets an account
   const user = yield* auth.logIn(Credentials.anonymous())
   yield* accounts.registerUser(account)
   yield* user.linkCredentials(Credentials.emailPassword(account))
 
-  // from now on the account logs the same user in
+  // the account now logs in the same user
   const again = yield* auth.logIn(Credentials.emailPassword(account))
   return {
     same: again.id === user.id,

@@ -9,6 +9,6 @@ export const example = Effect.gen(function* () {
   yield* user.push("gcm").register("the token that the messaging service gave this device")
   yield* user.push("gcm").deregister
 
-  // an application without that service says so
+  // an unknown service is an error
   return yield* Effect.flip(user.push("nothing").register("token")).pipe(Effect.map((error) => error.code))
 })

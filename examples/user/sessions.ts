@@ -1,4 +1,4 @@
-/** Tokens, the device, the state of a session, and its end: `id`, `accessToken`, `refreshToken`, `deviceId`, `isLoggedIn`, `state`, `keepAlive`, `logOut`. */
+/** Tokens, device, state and end of a session: `id`, `accessToken`, `refreshToken`, `deviceId`, `isLoggedIn`, `state`, `keepAlive`, `logOut`. */
 import { Effect, Option } from "effect"
 import { AuthApi, Credentials } from "effect-app-services"
 
@@ -6,8 +6,8 @@ export const example = Effect.gen(function* () {
   const auth = yield* AuthApi
   const user = yield* auth.logIn(Credentials.function({ card: "card-1" }))
 
-  yield* user.keepAlive // refreshed ahead of expiry until the scope closes
-  const token = yield* user.accessToken // good now; refreshed first if need be
+  yield* user.keepAlive // refreshed before expiry until the scope closes
+  const token = yield* user.accessToken // valid now, refreshed if necessary
   const secret = yield* user.refreshToken
   const device = yield* user.deviceId
   const before = yield* user.state

@@ -101,7 +101,7 @@ export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
     status: 404,
     meaning: "The user has no API key of this id.",
     retry: "no",
-    action: "List the keys; it was deleted or belongs to somebody else."
+    action: "List the keys; it was deleted or belongs to another user."
   },
   APIKeyAlreadyExists: {
     status: 409,

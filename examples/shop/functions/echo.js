@@ -1,4 +1,4 @@
-// what goes in comes out, as the same BSON types
+// returns its argument, with the same BSON types
 exports = function (value) {
   return value
 }

@@ -1,4 +1,4 @@
-// a plain value, a value that is a secret (and stays one), and the environment of the application
+// uses a value, a secret (which is not returned) and the environment of the application
 exports = function () {
   const { shopName } = context.environment.values
   const signed = context.values.get("signature").length > 0

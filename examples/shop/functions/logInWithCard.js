@@ -1,4 +1,4 @@
-// an authentication function: answers who the holder of a customer card is
+// an authentication function: returns the id of the user who holds a customer card
 exports = function ({ card }) {
   if (!/^card-\d+$/.test(card)) throw new Error("Authentication failed")
   return { id: card, name: `Holder of ${card}` }

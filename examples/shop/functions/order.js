@@ -1,4 +1,4 @@
-// calls a function that clients cannot call themselves
+// calls a private function
 exports = async function ({ item, count }) {
   const price = await context.functions.execute("priceOf", item)
   console.log("order", count, item)
