@@ -1,9 +1,10 @@
 /**
  * Writes the API reference into `docs/api/` from the declarations in `dist/`: a page for each public module, and an index
- * by door. Complains about a public export without a docstring, a category or a version.
+ * by room. Complains about a public export without a docstring, a category or a version.
  */
-import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join, relative, resolve } from "node:path"
+import { publicModules, publicSymbols } from "./surface.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const target = join(root, "docs/api")
@@ -47,6 +48,7 @@ const heading = (level: number, text: string) => `${"#".repeat(level)} ${text}`
 const fenced = (code: string) => `\`\`\`typescript\n${code.trim()}\n\`\`\``
 
 const entriesOf = (file: string, text: string): ReadonlyArray<Entry> => {
+  const names = publicSymbols.get(`src/${file.replace(".d.ts", ".ts")}`)
   const bases = new Map<string, string>()
   const entries: Array<Entry> = []
   for (const [, comment, code = "", name = ""] of text.matchAll(statement)) {
@@ -55,7 +57,7 @@ const entriesOf = (file: string, text: string): ReadonlyArray<Entry> => {
       bases.set(name, code)
       continue
     }
-    if (!code.startsWith("export ")) continue
+    if (!code.startsWith("export ") || names?.has(name) !== true) continue
     const doc = docOf(comment ?? "")
     if (doc.tags.has("internal")) continue
     const base = bases.get(`${name}_base`)
@@ -89,10 +91,9 @@ const section = ({ code, doc, name }: Entry): string => {
 
 rmSync(target, { recursive: true, force: true })
 const pages: Array<{ readonly path: string; readonly summary: string }> = []
-const files = globSync("**/*.d.ts", { cwd: join(root, "dist") })
-  .filter((file) => file.includes("/") && !/(?:^|\/)(?:internal|cli)\/|^server\/data\/(?:rules|store)\//.test(file))
-  .toSorted()
-for (const file of files) {
+let exported = 0
+const files = [...publicSymbols.keys()].map((file) => file.replace(/^src\/(.*)\.ts$/, "$1.d.ts"))
+for (const file of files.toSorted()) {
   const text = readFileSync(join(root, "dist", file), "utf8")
   const path = file.replace(".d.ts", "")
   // the compiler drops the module's docstring with the import it stands before, if that is of values only
@@ -102,9 +103,12 @@ for (const file of files) {
   // what stands before the first import is the module's, and nobody else's
   const entries = entriesOf(file, text.replace(/^\/\*\*[^]*?\*\/\n(?=import |export \{)/, ""))
   if (entries.length === 0) continue
+  exported += entries.length
   const page = [
     heading(1, path.slice(path.lastIndexOf("/") + 1)),
-    `\`import * as ${path.slice(path.lastIndexOf("/") + 1)} from "effect-app-services/${path}"\``,
+    ...publicModules
+      .filter((module) => module.file === `src/${path}.ts`)
+      .map(({ name }) => `\`import * as ${name.slice(name.lastIndexOf("/") + 1)} from "${name}"\``),
     module.text,
     ...module.examples,
     ...entries.map(section)
@@ -130,5 +134,9 @@ writeFileSync(
   ].join("\n\n") + "\n"
 )
 
-console.log(complaints.length === 0 ? `${pages.length} pages in ${relative(root, target)}` : complaints.join("\n"))
+console.log(
+  complaints.length === 0
+    ? `${pages.length} pages about ${exported} exports in ${relative(root, target)}`
+    : complaints.join("\n")
+)
 process.exitCode = complaints.length === 0 && pages.length > 0 ? 0 : 1

@@ -13,6 +13,7 @@ const report = join(temporary, "unit.json")
 
 const gates: Record<string, ReadonlyArray<string>> = {
   rooms: ["node scripts/rooms.ts"],
+  surface: ["node scripts/surface.ts"],
   language: ["node scripts/language.ts"],
   format: ["oxfmt --check"],
   lint: ["oxlint"],
@@ -72,7 +73,7 @@ for (const [name, commands] of Object.entries(gates)) {
   const seconds = ((performance.now() - start) / 1000).toFixed(1).padStart(6)
   console.log(`${ok ? "ok    " : "FAILED"} ${name.padEnd(11)} ${seconds} s`)
   if (!ok) failed.push(name)
-  if (!ok || name === "package") {
+  if (!ok || name === "package" || name === "surface") {
     const told = output.trim().split("\n")
     for (const line of ok ? told : told.filter((line) => !line.startsWith("ok "))) console.log(`       ${line}`)
   }

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process"
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import { isEntryPoint, publicModules } from "./surface.ts"
 
 export const root = resolve(import.meta.dirname, "..")
 
@@ -52,16 +53,13 @@ export const npmIn =
   (...args: ReadonlyArray<string>) =>
     run("npm", [...args, "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"], folder)
 
-/** All modules, built: those that can be imported by their path, and those that cannot. */
+/** The names of the modules that can be imported, entry points left out; and the paths of all others, which cannot. */
 export const modules = () => {
-  const built = globSync("**/*.js", { cwd: join(root, "dist") }).map((file) => file.slice(0, -3))
-  const hidden = built.filter((path) => /^cli\/|^bin$|\/internal\//.test(path))
-  return {
-    hidden,
-    visible: built
-      .filter((path) => path.includes("/") && !hidden.includes(path))
-      .map((path) => `${manifest.name}/${path}`)
-  }
+  const visible = publicModules.filter(({ file }) => !isEntryPoint(file)).map(({ name }) => name)
+  const hidden = globSync("**/*.js", { cwd: join(root, "dist") })
+    .map((file) => file.slice(0, -3))
+    .filter((path) => path.includes("/") && !visible.includes(`${manifest.name}/${path}`))
+  return { hidden: [...hidden, "bin"], visible }
 }
 
 /** A file that has everything of some modules. */

@@ -19,7 +19,6 @@ import type * as RedisTokenRecords from "effect-app-services/client/RedisTokenRe
 import type * as SqlTokenRecords from "effect-app-services/client/SqlTokenRecords"
 import type * as Node from "effect-app-services/node"
 import type * as Server from "effect-app-services/server"
-import type * as RateLimits from "effect-app-services/server/api/RateLimits"
 import type * as Testing from "effect-app-services/testing"
 import { describe, expectTypeOf, it } from "vitest"
 
@@ -129,7 +128,6 @@ describe("what may be left out may be undefined", () => {
     expectTypeOf<OfModule<typeof Testing, "">>().toEqualTypeOf<never>()
     expectTypeOf<OfModule<typeof RedisTokenRecords, "">>().toEqualTypeOf<never>()
     expectTypeOf<OfModule<typeof SqlTokenRecords, "">>().toEqualTypeOf<never>()
-    expectTypeOf<OfModule<typeof RateLimits, "">>().toEqualTypeOf<never>()
   })
 
   it("the check finds what it looks for", () => {

@@ -63,7 +63,7 @@ export const Refreshed = Schema.Struct({ access_token: TokenText })
  * @category schemas
  * @since 0.1.0
  */
-export const Identity = Schema.Struct({
+const Identity = Schema.Struct({
   id: Schema.String,
   provider_type: Schema.String,
   provider_id: Schema.optional(Schema.String),

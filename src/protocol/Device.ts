@@ -20,7 +20,7 @@ export const noDeviceId = "000000000000000000000000"
  * @category schemas
  * @since 0.1.0
  */
-export const DeviceId = Schema.Union([Schema.String, Schema.Struct({ $oid: Schema.String })]).pipe(
+const DeviceId = Schema.Union([Schema.String, Schema.Struct({ $oid: Schema.String })]).pipe(
   Schema.decodeTo(
     Schema.String,
     SchemaTransformation.transform({

@@ -102,7 +102,7 @@ const utf8 = new TextDecoder()
  * @category decoding
  * @since 0.1.0
  */
-export const payload = (token: string): Result.Result<string, TokenError> => {
+const payload = (token: string): Result.Result<string, TokenError> => {
   const parts = token.split(".")
   const middle = parts[1]
   if (parts.length !== 3 || middle === undefined)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import { accessTokenClaims } from "effect-app-services/protocol/Token"
+import { accessTokenClaims } from "../../src/protocol/Token.ts"
 import { token } from "../support/scripted.ts"
 
 const claims = (text: string) => accessTokenClaims(Redacted.make(text))

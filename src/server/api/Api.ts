@@ -34,7 +34,7 @@ const ofKey = { params: { id: Schema.String } }
  * @category groups
  * @since 0.1.0
  */
-export class ApplicationGroup extends HttpApiGroup.make("application").add(
+class ApplicationGroup extends HttpApiGroup.make("application").add(
   HttpApiEndpoint.get("location", routes.location, { ...ofApp, success: Answers.Location, error: NotFound })
 ) {}
 
@@ -44,7 +44,7 @@ export class ApplicationGroup extends HttpApiGroup.make("application").add(
  * @category groups
  * @since 0.1.0
  */
-export class FunctionsGroup extends HttpApiGroup.make("functions")
+class FunctionsGroup extends HttpApiGroup.make("functions")
   .add(
     HttpApiEndpoint.post("call", routes.callFunction, {
       ...ofApp,
@@ -64,7 +64,7 @@ export class FunctionsGroup extends HttpApiGroup.make("functions")
  * @category groups
  * @since 0.1.0
  */
-export class AuthenticationGroup extends HttpApiGroup.make("authentication").add(
+class AuthenticationGroup extends HttpApiGroup.make("authentication").add(
   HttpApiEndpoint.post("logIn", routes.logIn, {
     params: { appId: Schema.String, provider: Schema.String },
     query: { link: Schema.optionalKey(Schema.String) },
@@ -102,7 +102,7 @@ const ofAccount = { ...ofApp, error: [BadRequest, NotFound, TooLarge, TooManyReq
  * @category groups
  * @since 0.1.0
  */
-export class EmailPasswordGroup extends HttpApiGroup.make("emailPassword").add(
+class EmailPasswordGroup extends HttpApiGroup.make("emailPassword").add(
   HttpApiEndpoint.post("register", routes.register, {
     ...ofApp,
     payload: RegisterPayload,
@@ -143,7 +143,7 @@ const ofPushService = { params: { appId: Schema.String, service: Schema.String }
  * @category groups
  * @since 0.1.0
  */
-export class PushGroup extends HttpApiGroup.make("push")
+class PushGroup extends HttpApiGroup.make("push")
   .add(
     HttpApiEndpoint.put("register", routes.pushRegistration, {
       ...ofPushService,
@@ -158,7 +158,7 @@ export class PushGroup extends HttpApiGroup.make("push")
  * @category groups
  * @since 0.1.0
  */
-export class SessionGroup extends HttpApiGroup.make("session").add(
+class SessionGroup extends HttpApiGroup.make("session").add(
   HttpApiEndpoint.post("refresh", routes.session, {
     success: Answers.Refreshed.pipe(HttpApiSchema.status(201))
   }).middleware(RefreshToken),
@@ -175,7 +175,7 @@ const CreatedKey = Schema.Struct({ ...Answers.ApiKey.fields, key: Schema.Redacte
  * @category groups
  * @since 0.1.0
  */
-export class ApiKeysGroup extends HttpApiGroup.make("apiKeys")
+class ApiKeysGroup extends HttpApiGroup.make("apiKeys")
   .add(
     HttpApiEndpoint.post("create", routes.apiKeys, {
       payload: Schema.Struct({ name: Schema.String }),

@@ -21,7 +21,7 @@ import * as Texts from "../data/Texts.ts"
  * @category constants
  * @since 0.1.0
  */
-export const limit: ByteSize.ByteSize = ByteSize.mebibytes(18)
+const limit: ByteSize.ByteSize = ByteSize.mebibytes(18)
 
 /**
  * The largest body of a request that no access token comes with, or that needs no more: 2 MB. The largest credentials

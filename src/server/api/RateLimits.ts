@@ -73,7 +73,7 @@ export interface Settings {
  * @category constants
  * @since 0.1.0
  */
-export const standard: Settings = {
+const standard: Settings = {
   logIn: { account: { limit: 10, window: "15 minutes" }, address: { limit: 300, window: "15 minutes" } },
   register: { account: { limit: 10, window: "1 hour" }, address: { limit: 60, window: "1 hour" } },
   email: { account: { limit: 10, window: "1 hour" }, address: { limit: 60, window: "1 hour" } },

@@ -13,7 +13,7 @@ import { ProviderType } from "../../protocol/Provider.ts"
  * @category schemas
  * @since 0.1.0
  */
-export const Identity = Schema.Struct({
+const Identity = Schema.Struct({
   id: Schema.String,
   providerType: ProviderType,
   data: Schema.Record(Schema.String, Schema.Unknown)
@@ -65,7 +65,7 @@ export type Account = typeof Account.Type
  * @category schemas
  * @since 0.1.0
  */
-export const Session = Schema.Struct({
+const Session = Schema.Struct({
   id: Schema.String,
   providerType: ProviderType,
   deviceId: Schema.String,

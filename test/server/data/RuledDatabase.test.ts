@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { Database, type Document } from "effect-app-services/server/data/Database"
-import type { Run } from "effect-app-services/server/data/Driver"
-import * as RuledDatabase from "effect-app-services/server/data/RuledDatabase"
+import type { Run } from "../../../src/server/data/Driver.ts"
+import * as RuledDatabase from "../../../src/server/data/RuledDatabase.ts"
 import { accessOf, given, nobody } from "./asking.ts"
 
 const namespace = { appId: "a", service: "s", database: "d", collection: "c" }

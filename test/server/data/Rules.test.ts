@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ObjectId } from "bson"
 import { Effect, Result } from "effect"
-import * as Rules from "effect-app-services/server/data/Rules"
-import type { FunctionUser } from "effect-app-services/server/model/FunctionContext"
+import * as Rules from "../../../src/server/data/Rules.ts"
+import type { FunctionUser } from "../../../src/server/model/FunctionContext.ts"
 import { accessOf as accessGiven, given, mayUpdate } from "./asking.ts"
 
 const id = "5f0000000000000000000001"

@@ -1,8 +1,8 @@
 import { Effect, Result } from "effect"
 import type { Document } from "effect-app-services/server/data/Database"
-import * as Changes from "effect-app-services/server/data/internal/changes"
-import * as Rules from "effect-app-services/server/data/Rules"
-import type { FunctionUser } from "effect-app-services/server/model/FunctionContext"
+import * as Changes from "../../../src/server/data/internal/changes.ts"
+import * as Rules from "../../../src/server/data/Rules.ts"
+import type { FunctionUser } from "../../../src/server/model/FunctionContext.ts"
 
 export const nobody: FunctionUser = { id: "0", type: "normal", data: {}, customData: {}, identities: [] }
 

@@ -5,8 +5,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result, Stream } from "effect"
 import { type Change, type Database, type Document, makeMemory } from "effect-app-services/server/data/Database"
-import * as Rules from "effect-app-services/server/data/Rules"
-import * as UserDatabase from "effect-app-services/server/data/UserDatabase"
+import * as Rules from "../../../src/server/data/Rules.ts"
+import * as UserDatabase from "../../../src/server/data/UserDatabase.ts"
 import { given, nobody } from "./asking.ts"
 
 const namespace = { appId: "a", service: "s", database: "d", collection: "c" }

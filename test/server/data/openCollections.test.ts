@@ -1,11 +1,11 @@
 /** What a user reaches through the pipelines of a collection that is open: no more than by asking for it. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
-import type { Access, DataSource } from "effect-app-services/server/data/DataAccess"
+import type { Access, DataSource } from "../../../src/server/data/DataAccess.ts"
 import { Database, type Document } from "effect-app-services/server/data/Database"
-import { forbiddenCode } from "effect-app-services/server/data/DatabaseError"
-import * as Rules from "effect-app-services/server/data/Rules"
-import * as UserDatabase from "effect-app-services/server/data/UserDatabase"
+import { forbiddenCode } from "../../../src/server/data/DatabaseError.ts"
+import * as Rules from "../../../src/server/data/Rules.ts"
+import * as UserDatabase from "../../../src/server/data/UserDatabase.ts"
 import { given, nobody } from "./asking.ts"
 
 const all = { read: true, write: true, insert: true, delete: true }

@@ -2,9 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result, Stream } from "effect"
 import { type Database, type DatabaseError, type Document, makeMemory } from "effect-app-services/server/data/Database"
-import { forbiddenCode } from "effect-app-services/server/data/DatabaseError"
-import * as Rules from "effect-app-services/server/data/Rules"
-import * as UserDatabase from "effect-app-services/server/data/UserDatabase"
+import { forbiddenCode } from "../../../src/server/data/DatabaseError.ts"
+import * as Rules from "../../../src/server/data/Rules.ts"
+import * as UserDatabase from "../../../src/server/data/UserDatabase.ts"
 import { given } from "./asking.ts"
 
 const namespace = { appId: "a", service: "s", database: "d", collection: "c" }

@@ -38,6 +38,11 @@ export const asError = (cause: unknown): DatabaseError =>
         ...(cause instanceof Steps.TimeLimitExceeded && { code: 50 })
       })
 
-/** Does something that takes several operations in the time of one. */
+/**
+ * Does something that takes several operations in the time of one.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
 export const bounded = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | DatabaseError, R> =>
   Effect.catchTag(Steps.operation(effect), "TimeLimitExceeded", (error) => Effect.fail(asError(error)))

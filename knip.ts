@@ -1,0 +1,23 @@
+import type { KnipConfig } from "knip"
+import { publicModules } from "./scripts/surface.ts"
+
+/** What users import is used; of everything else, the project has to use it. */
+const config: KnipConfig = {
+  entry: [
+    ...publicModules.map(({ file }) => file),
+    "src/cli/main.ts",
+    "examples/**/*.ts",
+    "bench/*.ts",
+    "conformance/{run,cases/*}.ts",
+    "scripts/*.ts",
+    "test/**/*.test-d.ts",
+    "test/support/fromSource.ts"
+  ],
+  project: ["{src,test,examples,bench,conformance,scripts}/**/*.ts"],
+  // the types of a module's own exports may have names
+  ignoreExportsUsedInFile: { interface: true, type: true },
+  ignoreBinaries: ["mkfifo"],
+  ignoreDependencies: ["@arethetypeswrong/cli", "@effect/language-service", "@effect/tsgo", "publint"]
+}
+
+export default config
