@@ -15,23 +15,23 @@ const Live = AppServices.layer({ appId: "bench", baseUrl, retrySchedule: Schedul
   Layer.provideMerge(FetchHttpClient.layer)
 )
 
-/** CPU of one of many operations after each other. */
+/** CPU of one operation, of many in sequence. */
 const each = async (operation: () => Promise<unknown>): Promise<number> =>
   (await cpu(async () => {
     for (let i = 0; i < calls; i++) await operation()
   })) / calls
 
-/** The same of an effect: all in one fiber, as in an application. */
+/** The same for an effect, all in one fiber, as in an application. */
 const eachIn =
   (run: (effect: Effect.Effect<void, unknown>) => Promise<void>) => async (effect: Effect.Effect<unknown, unknown>) =>
     (await cpu(() => run(Effect.forEach(Array.from({ length: calls }), () => effect, { discard: true })))) / calls
 
 const quiet = Effect.withTracerEnabled(false)
 
-/** A tracer that somebody installed: spans are made and ended, and go nowhere. */
+/** An installed tracer that creates and ends spans, and exports none. */
 const traced = Effect.withTracer(Tracer.make({ span: (options) => new Tracer.NativeSpan(options) }))
 
-/** What a call costs with so many under way. */
+/** CPU of a call with `inFlight` concurrent calls. */
 const atOnce = async (call: Effect.Effect<unknown, unknown>, peer: () => Promise<unknown>) => {
   const rows: Array<Record<string, string>> = []
   for (const inFlight of short ? [10] : [10, 100, 1_000, 10_000]) {
@@ -104,10 +104,10 @@ const functionCalls = Effect.gen(function* () {
   ])
 })
 
-/** What a login, a refresh and a logout cost in a process with one user: realm-web writes all of them at each login. */
+/** CPU of a login, a refresh and a logout in a process with one user: realm-web writes all users at each login. */
 interface Session {
   readonly logIn: () => Promise<{ readonly refresh: () => Promise<unknown>; readonly logOut: () => Promise<unknown> }>
-  /** What is done between two logins, and counts for nothing. */
+  /** Runs between two logins, unmeasured. */
   readonly clear: () => Promise<unknown>
 }
 

@@ -1,11 +1,11 @@
-/** Extended JSON out and in, beside `bson`'s own, by the size of the document: time, and the memory at the peak. */
+/** Encoding and decoding Extended JSON, beside `bson`, by the size of the document: CPU, and peak memory. */
 import { spawnSync } from "node:child_process"
 import { compare, rounds, row, short } from "./measure.ts"
 import { EJSON, Long, ObjectId } from "bson"
 import { Result } from "effect"
 import { Ejson } from "effect-app-services"
 
-/** An order of about 1 KB of canonical Extended JSON, with what real documents hold. */
+/** An order of about 1 KB of canonical Extended JSON, with the types of real documents. */
 const order = (n: number) => ({
   _id: new ObjectId(n.toString(16).padStart(24, "0")),
   customer: `customer ${n}`,
@@ -33,7 +33,7 @@ const codecs = {
     stringify: (value: unknown) => Result.getOrThrow(Ejson.stringify(value)),
     parse: (text: string) => Result.getOrThrow(Ejson.parse(text))
   },
-  // what keeps 64-bit integers, as ours does
+  // options that keep 64-bit integers, as the SDK does
   "bson's own": {
     stringify: (value: unknown) => EJSON.stringify(value, options),
     parse: (text: string): unknown => EJSON.parse(text, { relaxed: true, useBigInt64: false })
@@ -47,7 +47,7 @@ const time = (work: () => unknown, times: number) => async () => {
   return (user + system) / times
 }
 
-/** The most memory that a process held for one conversion, beyond what it held before, in megabytes. */
+/** Peak memory of one conversion in a fresh process, beyond what it had before, in megabytes. */
 const peak = (codec: string, way: string, orders: number): number => {
   const { status, stderr, stdout } = spawnSync(
     process.execPath,

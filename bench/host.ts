@@ -4,7 +4,7 @@ const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("
 
 let serial = 0
 
-/** Tokens of about the length the hosted service issued; the access token says whose it is. */
+/** Tokens of about the length of the hosted service's; the access token names its user. */
 export const accessToken = (user: string, lifetime = 1800): string => {
   const iat = Math.floor(Date.now() / 1000)
   const claims = {
@@ -34,15 +34,15 @@ export interface Options {
   readonly latency?: (path: string) => number
   /** Lifetime of the access token of a login, in seconds; refreshed ones live 1800. */
   readonly firstLifetime?: number
-  /** Which access tokens are refused: those of logins, as if they had expired, or all. */
+  /** Which access tokens are rejected: those of logins, as if they had expired, or all. */
   readonly refuses?: "logins" | "all"
-  /** Answers nothing any more once so many requests have come. */
+  /** Stops answering after this many requests. */
   readonly giveUpAfter?: number
   /** Called with each function call. */
   readonly onCall?: (user: string, body: string) => void
 }
 
-/** Counters of what was asked. */
+/** Counters of requests. */
 export interface Counts {
   login: number
   refresh: number
@@ -50,7 +50,7 @@ export interface Counts {
   other: number
 }
 
-/** Answers every `fetch` from now on; yields what it counts. */
+/** Replaces the global `fetch`; returns the counters. */
 export const install = (options: Options = {}): Counts => {
   const counts: Counts = { login: 0, refresh: 0, call: 0, other: 0 }
   const json = (body: unknown, status = 200) =>
@@ -121,5 +121,5 @@ export const install = (options: Options = {}): Counts => {
 
 let current: typeof globalThis.fetch = globalThis.fetch
 
-// once, and before anything is imported that keeps the function it finds
+// once, and before importing modules that keep a reference to `fetch`
 globalThis.fetch = (input, init) => current(input, init)

@@ -1,6 +1,6 @@
 /**
- * Function calls over loopback, 32 in flight, against a bare server in a process of its own: the Node door beside
- * realm-web on Node's `fetch`, and beside a loop of bare `undici` requests that sends and reads the same.
+ * Function calls over loopback, 32 concurrent, against a bare server in a process of its own: the SDK on Node beside
+ * realm-web on Node's `fetch`, and beside bare `undici` requests with the same bodies.
  */
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
@@ -50,7 +50,7 @@ const serve = async () => {
   throw new Error("the server ended before it was ready")
 }
 
-/** Runs a call so many times with so many under way. */
+/** Runs a call repeatedly with a given concurrency. */
 const flood = async (call: () => Promise<unknown>) => {
   let left = calls
   await Promise.all(
@@ -60,7 +60,7 @@ const flood = async (call: () => Promise<unknown>) => {
   )
 }
 
-/** Calls a second, and the CPU time of one in microseconds. */
+/** Calls per second, and the CPU time of one in microseconds. */
 const measured = (run: () => Promise<unknown>) => async () => {
   const start = process.cpuUsage()
   const from = performance.now()

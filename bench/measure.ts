@@ -1,9 +1,9 @@
-/** What every benchmark measures with: variants in turn in the same run, medians with their spread. */
+/** Measuring for all benchmarks: variants in turn in the same run, medians with their spread. */
 
-/** How many rounds are counted; a benchmark that needs fewer says so. */
+/** The number of measured rounds, `BENCH_ROUNDS` or the benchmark's own. */
 export const rounds = (usual: number): number => Number(process.env["BENCH_ROUNDS"] ?? usual)
 
-/** Whether a run only shows that the benchmark still works. */
+/** Whether the run only checks that the benchmark works. */
 export const short = process.env["BENCH_SHORT"] === "1"
 
 export const median = (values: ReadonlyArray<number>): number =>
@@ -17,14 +17,14 @@ export const shown = (values: ReadonlyArray<number>, unit: string): string => {
   return `${median(values).toFixed(digits)} ${unit} (${lowest}–${highest})`
 }
 
-/** The median of the rounds' ratios, with the middle half of them: a noisy moment meets both sides of a round. */
+/** The median of the rounds' ratios, with their middle half: noise affects both sides of a round. */
 export const ratio = (ours: ReadonlyArray<number>, theirs: ReadonlyArray<number>): string => {
   const ratios = ours.map((cost, round) => cost / (theirs[round] ?? NaN)).toSorted((a, b) => a - b)
   const quarter = (part: number) => (ratios[Math.floor((ratios.length - 1) * part)] ?? NaN).toFixed(2)
   return `×${median(ratios).toFixed(2)} (${quarter(0.25)}–${quarter(0.75)})`
 }
 
-/** CPU time of this process while the operation runs, in microseconds: it says nothing of what else the machine does. */
+/** CPU time of this process while the operation runs, in microseconds, independent of the machine's other load. */
 export const cpu = async (operation: () => Promise<unknown>): Promise<number> => {
   const start = process.cpuUsage()
   await operation()
@@ -32,7 +32,7 @@ export const cpu = async (operation: () => Promise<unknown>): Promise<number> =>
   return user + system
 }
 
-/** What each variant measured, round by round, with the variants in turn. The first rounds only warm up. */
+/** The measurements of each variant, round by round, with the variants in turn. The first rounds are warm-up. */
 export const inTurn = async <A>(
   variants: ReadonlyArray<() => Promise<A>>,
   options: { readonly rounds: number; readonly warmUp?: number }
@@ -48,7 +48,7 @@ export const inTurn = async <A>(
   return measured
 }
 
-/** A row of a table: ours first, then each other one with what ours is beside it. */
+/** A row of a table: ours first, then each other variant with the ratio of ours to it. */
 export const row = (probe: string, unit: string, costs: Record<string, ReadonlyArray<number>>) => {
   const [[name, ours] = ["", []], ...others] = Object.entries(costs)
   return {
@@ -58,7 +58,7 @@ export const row = (probe: string, unit: string, costs: Record<string, ReadonlyA
   }
 }
 
-/** Measures variants in turn, and puts them into a row. */
+/** Measures variants in turn and returns a row. */
 export const compare = async (
   probe: string,
   unit: string,

@@ -1,6 +1,6 @@
 /**
  * `npm run bench` runs every benchmark, `npm run bench -- NAME` one of them. With `BENCH_SHORT=1` they only show that they
- * still work: their figures mean nothing then.
+ * work; the figures are then meaningless.
  */
 import { readdirSync } from "node:fs"
 

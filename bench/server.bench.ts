@@ -1,6 +1,6 @@
 /**
- * The embedded server: how soon it is there, how much it serves beside a bare server in the same run, and what it costs
- * when many users and documents are there.
+ * The embedded server: startup time, throughput beside a bare server in the same run, and cost with many users and
+ * documents.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
@@ -17,7 +17,7 @@ const seconds = Number(process.env["BENCH_SECONDS"] ?? 2)
 const starts = process.env["BENCH_SHORT"] === "1" ? 10 : 100
 const connections = 32
 
-/** Rounds before those that count: what a server does in its first seconds, it does in code not yet compiled. */
+/** Warm-up rounds: in its first seconds a server runs code that is not yet optimised. */
 const warmUp = 3
 
 const root = join(import.meta.dirname, "..")
@@ -82,7 +82,7 @@ const logIn = async (url: URL): Promise<string> => {
   return access_token
 }
 
-/** Answered calls a second, each connection with one call under way. The bytes are made once: the server is measured. */
+/** Answered calls per second, with one call in flight per connection. The request is encoded once: the server is measured. */
 const load = (url: URL, token: string): Promise<number> => {
   const body = JSON.stringify({ name: "sum", arguments: [{ $numberInt: "20" }, { $numberInt: "22" }] })
   const request = [
@@ -191,7 +191,7 @@ const post = (path: string, body: unknown, token?: string) =>
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` }
   }).pipe(Effect.flatMap(ok))
 
-/** This process has started no server before the first one; a suite of tests starts a hundred. */
+/** The first server of a process, and further ones: a test suite starts a hundred. */
 const ready = async () => {
   const times: Array<number> = []
   for (let round = 0; round < starts; round++) {
@@ -213,7 +213,7 @@ const ready = async () => {
 const email = (i: number) => `user-${i}@example.org`
 const repeat = 300
 
-/** Time of a login and of look-ups, with so many users and documents. */
+/** Time of a login and of look-ups, with a given number of users and documents. */
 const costs = (users: number, documents: number) =>
   inProcess(
     Effect.gen(function* () {

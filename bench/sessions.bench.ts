@@ -1,5 +1,5 @@
 /**
- * What sessions do where others fail: counts, beside the peer's in the same run where it can do the same.
+ * Sessions under load and failures: counts, beside those of realm-web in the same run where it can do the same.
  */
 import { accessToken, install } from "./host.ts"
 import { short } from "./measure.ts"
@@ -23,7 +23,7 @@ const logIn = AuthApi.use((auth) => auth.logIn(Credentials.anonymous()))
 const run = <A, E>(effect: Effect.Effect<A, E, AppServices.Services>, options: SdkOptions = {}) =>
   Effect.runPromise(Effect.provide(effect, Live(options)))
 
-/** On a clock of its own, which the program moves. */
+/** Runs on a test clock, which the program advances. */
 const onTestClock = <A, E>(effect: Effect.Effect<A, E, AppServices.Services>) =>
   Effect.runPromise(Effect.provide(effect, Live({}).pipe(Layer.provideMerge(TestClock.layer()))))
 
@@ -105,7 +105,7 @@ const offline = async () => {
       yield* Effect.forkDetach(Effect.scoped(Effect.andThen(user.keepAlive, Effect.never)))
       yield* Effect.yieldNow
       install({ giveUpAfter: 0 })
-      // a request takes a turn of the event loop, which the clock must wait for
+      // a request takes a turn of the event loop, so the clock has to wait for it
       for (let hour = 0; hour < 7 * 24; hour++) {
         yield* TestClock.adjust("1 hour")
         yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 0)))
@@ -166,7 +166,7 @@ const idle = async () => {
   )
 }
 
-/** Two tokens of a session as they stand in memory, one byte a character. */
+/** The size of a session's two tokens in memory, one byte per character. */
 const tokenBytes = 2 * accessToken("0".repeat(24)).length
 
 const logins = async () => {

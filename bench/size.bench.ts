@@ -1,4 +1,4 @@
-/** What a browser loads. Bytes are not noisy: the gate of the package asserts the limits. */
+/** Sizes of browser bundles. The gate `package` checks their limits. */
 import { join } from "node:path"
 import { weigh } from "../scripts/bundles.ts"
 

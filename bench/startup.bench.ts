@@ -1,4 +1,4 @@
-/** From nothing imported to the first function call answered, in a fresh process each time, over a stubbed transport. */
+/** CPU from an empty process to the first answered function call, in a fresh process each time, over a stubbed transport. */
 import { spawnSync } from "node:child_process"
 import { inTurn, rounds, row } from "./measure.ts"
 
@@ -10,7 +10,7 @@ const programs = {
     const Live = AppServices.layer({ appId: "bench", baseUrl: "http://host.test" }).pipe(Layer.provide(FetchHttpClient.layer))
     const answer = await Effect.runPromise(AuthApi.use((auth) => auth.logIn(Credentials.anonymous())).pipe(
       Effect.flatMap((user) => user.functions.sum(20, 22)), Effect.provide(Live)))`,
-  "here, modules by name": `
+  "here, imported by module": `
     const AppServices = await import("effect-app-services/client/AppServices")
     const { AuthApi } = await import("effect-app-services/client/AuthApi")
     const Credentials = await import("effect-app-services/client/Credentials")
@@ -33,7 +33,7 @@ const programs = {
     const answer = await user.functions.sum(20, 22)`
 }
 
-/** Imports only what the program does, and what answers it beforehand. */
+/** Runs a program in a fresh process; the stub that answers it is imported before measuring. */
 const first = (program: string) => async () => {
   const { status, stderr, stdout } = spawnSync(
     process.execPath,

@@ -1,5 +1,5 @@
 /**
- * Sessions that several processes share: real engines, real processes. `BENCH_SEED=n npm run bench -- stores` runs the
+ * Sessions shared by several processes, on real engines. `BENCH_SEED=n npm run bench -- stores` runs the
  * failures of an earlier run again; `BENCH_SESSIONS=n` stores other than 100,000 sessions, `BENCH_ENGINE=redis` looks at
  * one engine only. Whatever is waited for has a limit. A short run fails only where an answer is another user's: how
  * many of the rest hold, the machine's other work decides.
@@ -18,7 +18,7 @@ type EngineName = keyof typeof engines
 
 const seed = Number(process.env["BENCH_SEED"] ?? Date.now() % 1_000_000)
 
-/** What is asked for, and what shows that it still works. */
+/** The size of a full run, and of a short one that only checks that it works. */
 const scale = short
   ? { processes: 2, calls: 20, users: 20, kills: 1, lanes: 1, batch: 1, load: 900, pause: 100, sessions: 200, rate: 50 }
   : {
@@ -35,14 +35,14 @@ const scale = short
     }
 const lease = short ? 500 : 1_000
 const latency = short ? 100 : 300
-/** How long is waited for what comes unless something is broken. */
+/** The limit of waiting for what happens unless something is broken. */
 const limit = 60_000
-/** In a short run a busy machine may take its time. */
+/** Short runs tolerate a busy machine. */
 const patient = { timeout: limit / 2, lease }
-/** What asking the engine takes, on a machine that has other things to do. */
+/** The time for a request to the engine on a busy machine. */
 const slack = 400
 
-/** Numbers between 0 and 1 that a seed and a name repeat, whatever else happens meanwhile (mulberry32). */
+/** Random numbers between 0 and 1, reproducible by seed and name (mulberry32). */
 const randomOf = (name: string) => {
   let state = Array.from(name).reduce((hash, letter) => Math.imul(hash ^ letter.charCodeAt(0), 16_777_619), seed)
   return () => {
@@ -62,7 +62,7 @@ const sleep = (millis: number) => new Promise((resolve) => setTimeout(resolve, m
 const sum = (outcomes: ReadonlyArray<Outcome>, of: (outcome: Outcome) => number) =>
   outcomes.reduce((total, outcome) => total + of(outcome), 0)
 const answersOf = (outcomes: ReadonlyArray<Outcome>) => sum(outcomes, ({ answers }) => answers)
-/** How many of each kind; nothing where there were none. */
+/** The number of each kind of error, or "no errors". */
 const errorsOf = (outcomes: ReadonlyArray<Outcome>): string => {
   const errors: Record<string, number> = {}
   for (const it of outcomes) for (const [tag, n] of Object.entries(it.errors)) errors[tag] = (errors[tag] ?? 0) + n
@@ -74,7 +74,7 @@ const seconds = (millis: number) => `${(millis / 1000).toFixed(2)} s`
 const onEngine = async (name: EngineName, engine: Engine, host: Host) => {
   const rows: Array<Record<string, unknown>> = []
   const row = (probe: string, shown: string, mustShow: string, held: boolean) => {
-    // the whole of it, which a table would not fit, as soon as it is known
+    // printed at once and in full, since a table would cut it off
     const broken = short ? "not shown by this short run" : "BROKEN: it must show"
     console.log(`${name}: ${probe}\n    ${shown}${held ? "" : `\n    ${broken}: ${mustShow}`}`)
     rows.push({ engine: name, probe, shown, "must show": mustShow, held })
@@ -86,7 +86,7 @@ const onEngine = async (name: EngineName, engine: Engine, host: Host) => {
 
   const processes = makeWorkers()
   let users = 0
-  /** Users that are logged in, their tokens expired unless told otherwise. */
+  /** Logs users in; their tokens have expired by default. */
   const seedUsers = async (n: number, lifetime = -10) => {
     const ids = times(n, () => (++users).toString(16).padStart(24, "0"))
     const storing = Effect.forEach(
@@ -102,14 +102,14 @@ const onEngine = async (name: EngineName, engine: Engine, host: Host) => {
       },
       { concurrency: 64, discard: true }
     )
-    // the connection of this process may have been cut a moment ago
+    // the connection of this process may just have been cut
     const stored = Effect.retry(storing, Schedule.spaced("100 millis"))
     await limited(`storing ${n} sessions`, limit + n * 5, stores.runPromise(stored))
     return ids
   }
   const latest = (id: string) =>
     limited("reading a session", limit, stores.runPromise(tokens.shared?.latest(id) ?? tokens.get(id)))
-  /** In a short run the same few processes do everything. */
+  /** Short runs use the same few processes for everything. */
   const few: Array<Worker> = []
   const start = async (n: number, times_: Start["times"]) => {
     if (few.length > 0) return few
@@ -124,7 +124,7 @@ const onEngine = async (name: EngineName, engine: Engine, host: Host) => {
   const all = (workers: ReadonlyArray<Worker>, order: (nth: number) => Order) =>
     Promise.all(workers.map((worker, nth) => worker.order(order(nth))))
 
-  /** How many answers were made for another user than the one that asked: none, however slow the machine is. */
+  /** The number of calls with another user's token, which has to be zero on any machine. */
   const wrongOf = (outcomes: ReadonlyArray<Outcome>) => {
     const wrong = host.wrong + sum(outcomes, (it) => it.wrong)
     if (wrong > 0) process.exitCode = 1
@@ -147,7 +147,7 @@ const onEngine = async (name: EngineName, engine: Engine, host: Host) => {
       "1 refresh in all",
       host.refreshes === 1 && answersOf(outcomes) === workers.length * scale.calls
     )
-    // a notice that comes late makes a process read once more: it cannot know that it has read that change already
+    // a late notice makes a process read again: it cannot know that it has seen that change already
     const deadline = Date.now() + limit
     const heard = () => all(workers, () => ({ _tag: "calls", users: [], concurrency: 1 }))
     while ((await heard()).some((it) => it.heard < 2) && Date.now() < deadline) await sleep(20)
@@ -198,7 +198,7 @@ const onEngine = async (name: EngineName, engine: Engine, host: Host) => {
       }
     }
     for (let killed = 0; killed < scale.kills; killed += scale.lanes * scale.batch) {
-      // no process starts while others are timed
+      // no process starts while others are measured
       const victims = await Promise.all(times(scale.lanes, () => Promise.all(times(scale.batch, victimOf))))
       await Promise.all(victims.map((some, nth) => lane(killed + nth, some)))
     }
@@ -247,7 +247,7 @@ const onEngine = async (name: EngineName, engine: Engine, host: Host) => {
       host.lifetime = 1800
       const recovery = Math.max(0, ...outcomes.map((it) => it.lastError - over))
       const wrong = wrongOf(outcomes)
-      // a process that has not found the engine again yet has lost nothing
+      // a process that has not reconnected yet has lost nothing
       let after: ReadonlyArray<Outcome>
       const deadline = Date.now() + limit
       do {
@@ -315,7 +315,7 @@ export default async () => {
       await limited(`the end of ${name}`, limit, engine.stop())
     }
   }
-  // figures want the machine for one engine at a time
+  // measure one engine at a time
   const rows: Array<Record<string, unknown>> = []
   if (short) rows.push(...(await Promise.all(chosen.map(probed))).flat())
   else for (const name of chosen) rows.push(...(await probed(name)))

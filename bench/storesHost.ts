@@ -1,24 +1,24 @@
-/** A host of the protocol on a socket, that counts. */
+/** A host of the protocol on a socket, with counters. */
 import { accessToken, subject } from "./host.ts"
 import { createServer } from "node:http"
 
 export interface Host {
   readonly url: string
   refreshes: number
-  /** Calls that came with another user's token than the one they were made for. */
+  /** Calls with the token of another user than the one they were made for. */
   wrong: number
   /** The last token that was issued to a user. */
   readonly issued: Map<string, string>
   latency: number
   /** In seconds. */
   lifetime: number
-  /** Users whose next refresh is told of when it arrives, and never answered. */
+  /** Users whose next refresh is reported when it arrives, and never answered. */
   readonly unanswered: Map<string, () => void>
   readonly close: () => Promise<void>
 }
 
 export const startHost = async (): Promise<Host> => {
-  // a connection that is idle for long is no failure of what is measured
+  // closing an idle connection must not count as a failure
   const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
     let body = ""
     request.on("data", (chunk: Buffer) => (body += chunk.toString()))

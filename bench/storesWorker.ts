@@ -1,4 +1,4 @@
-/** One process of a backend: does what its parent tells it to, and says how it went. Started by `stores.bench.ts`. */
+/** One process of a backend: executes its parent's orders and reports the outcome. Started by `stores.bench.ts`. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -22,7 +22,7 @@ export interface Start {
   readonly times: { readonly lease?: number; readonly timeout?: number; readonly maxAge?: number }
 }
 
-/** Calls of each user in this order, or until the time is over, or reads or refreshes as fast as they go. */
+/** Calls of each user in this order, or until the time is over, or reads or refreshes as fast as possible. */
 export type Order =
   | { readonly _tag: "calls"; readonly users: ReadonlyArray<string>; readonly concurrency: number }
   | { readonly _tag: "load"; readonly users: ReadonlyArray<string>; readonly millis: number }
@@ -31,18 +31,18 @@ export type Order =
 export interface Outcome {
   readonly answers: number
   readonly wrong: number
-  /** Whatever was asked of the engine. */
+  /** Requests to the engine. */
   readonly requests: number
-  /** Notices of changes, this process's too, since it started. */
+  /** Notices of changes since the process started, its own included. */
   readonly heard: number
   readonly millis: number
   readonly slowest: number
   readonly errors: Record<string, number>
-  /** When the last error was, by the wall clock. */
+  /** The time of the last error, by the wall clock. */
   readonly lastError: number
 }
 
-/** What a process says to an order, or to having started. */
+/** The answer to an order, or the report of having started. */
 export type Said = { readonly id: number; readonly outcome: Outcome } | { readonly id: number; readonly failed: string }
 
 let requests = 0
@@ -122,7 +122,7 @@ const work = (order: Order) =>
         const name = error === undefined ? "defect" : "reason" in error ? error.reason._tag : error._tag
         errors[name] = (errors[name] ?? 0) + 1
         lastError = Date.now()
-        // a caller that was told to try again does not do so at once
+        // after a retryable error a caller waits before it retries
         yield* Effect.sleep(50)
       }
     })
@@ -163,5 +163,5 @@ process.on("message", (message: { readonly id: number } & ({ readonly start: Sta
     (error) => say({ id, failed: String(error) })
   )
 })
-// nobody is left to tell
+// the parent has ended
 process.on("disconnect", () => process.exit())

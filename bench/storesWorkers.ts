@@ -1,9 +1,9 @@
-/** The processes of `stores.bench.ts`, and what may be waited for: everything, for so long and no longer. */
+/** The processes of `stores.bench.ts`; all waiting has a limit. */
 import { fork } from "node:child_process"
 import { join } from "node:path"
 import type { Order, Outcome, Said, Start } from "./storesWorker.ts"
 
-/** Rejects with what was waited for when it takes longer. */
+/** Rejects with a description of what was awaited if it takes longer than the limit. */
 export const limited = async <A>(what: string, millis: number, promise: Promise<A>): Promise<A> => {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
@@ -17,12 +17,12 @@ export const limited = async <A>(what: string, millis: number, promise: Promise<
 }
 
 export interface Worker {
-  /** Rejects when the process ends, says that it failed, or takes longer than the limit. */
+  /** Rejects if the process ends, reports a failure, or takes longer than the limit. */
   readonly order: (order: Order, limit?: number) => Promise<Outcome>
   readonly kill: () => void
 }
 
-/** Starts processes, and ends all that it has started: whatever happens, none is left behind. */
+/** Starts processes, and ends all that it has started in any case. */
 export const makeWorkers = () => {
   const running = new Set<() => void>()
   return {
@@ -64,7 +64,7 @@ const startWorker = async (options: Start, running: Set<() => void>): Promise<Wo
       })
     })
     const limitedAnswer = limited(what, limit, answer)
-    // whoever asked may have failed meanwhile at something else, which is what is to be told then
+    // the caller may have failed for another reason meanwhile, which is then the one to report
     limitedAnswer.catch(() => {})
     return limitedAnswer
   }

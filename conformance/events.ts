@@ -1,8 +1,8 @@
-/** Streams of events, read byte for byte as a server sent them (§7.5). */
+/** Reads event streams byte for byte (§7.5). */
 import assert from "node:assert/strict"
 import { request as httpRequest } from "node:http"
 
-/** One event: the fields by name, before anything of them is decoded. */
+/** One event: its raw fields by name. */
 export interface RawEvent {
   readonly event: string | undefined
   readonly data: ReadonlyArray<string>
@@ -24,7 +24,7 @@ const eventOf = (block: string): RawEvent => {
   }
 }
 
-/** Opens a stream and reads so many events of it, or all there are. */
+/** Opens a stream and reads a number of events, or all of them. */
 export const read = (baseUrl: string, path: string, { onOpen, token, until }: EventsOptions) =>
   new Promise<ReadonlyArray<RawEvent>>((resolve, reject) => {
     const { hostname, port } = new URL(baseUrl)
@@ -61,7 +61,7 @@ export const read = (baseUrl: string, path: string, { onOpen, token, until }: Ev
     request.end()
   })
 
-/** The data of an event as clients decode it: three escapes and no other. */
+/** The data of an event as clients decode it: there are three escapes. */
 export const decode = ({ data }: RawEvent): unknown => {
   assert.equal(data.length, 1, "one line of data for each event")
   const text = (data[0] ?? "").replaceAll(/%25|%0A|%0D/g, (escape) => decodeURIComponent(escape))

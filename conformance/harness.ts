@@ -1,9 +1,9 @@
-/** Cases by topic, and what runs them. */
+/** Cases by topic, and their runner. */
 import type { Host } from "./host.ts"
 
 type Check = (host: Host) => Promise<unknown>
 
-/** Cases on one section of the reference; they run one after the other, beside those of other topics. */
+/** Cases on one section of the reference; they run in sequence, concurrently with those of other topics. */
 export interface Topic {
   readonly name: string
   readonly cases: Readonly<Record<string, Check>>
@@ -17,7 +17,7 @@ export interface Outcome {
   readonly failed: number
 }
 
-/** A client that never gets its answer, or never stops asking, must not hold up the run. */
+/** The time limit of a case, for a client that never gets its answer or never stops asking. */
 const limitMillis = 120_000
 
 const within = async (check: Check, host: Host): Promise<void> => {

@@ -1,6 +1,6 @@
 /**
- * The same application on a server of this process, where what takes long takes a moment: its clock can be put forward,
- * its functions soon run out of time, and somebody can disable its users.
+ * The same application on a server of this process, for what takes long elsewhere: its clock can be advanced,
+ * its functions have a short time limit, and users can be disabled.
  */
 import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { Clock, Duration, Effect, Layer, Logger, ManagedRuntime } from "effect"
@@ -10,7 +10,7 @@ import { join } from "node:path"
 
 export interface Hasty {
   readonly baseUrl: string
-  /** Puts the server's clock forward. */
+  /** Advances the server's clock. */
   readonly pass: (time: Duration.Input) => void
   readonly disableUser: (id: string) => Promise<void>
   readonly enableUser: (id: string) => Promise<void>
@@ -26,7 +26,7 @@ const server = Layer.unwrap(
   )
 ).pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer, Logger.layer([])]))
 
-/** Runs a check against a server of its own. */
+/** Runs a check against a new server. */
 export const hastily = async (check: (host: Hasty) => Promise<unknown>): Promise<void> => {
   const real = Clock.Clock.defaultValue()
   let passed = 0

@@ -1,4 +1,4 @@
-/** `effect-app-services serve` as its users start it: a process of its own, told where to find exported applications. */
+/** Starts `effect-app-services serve` in a process of its own, with several exported applications. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
@@ -15,7 +15,7 @@ interface Mail {
 
 export interface Host {
   readonly baseUrl: string
-  /** The next e-mail to somebody that nobody has asked for yet. */
+  /** The next unread e-mail to an address. */
   readonly mail: (to: string) => Promise<Mail>
 }
 

@@ -1,4 +1,4 @@
-/** A storage for realm-web that only those share who are given it: its own is one for the whole process. */
+/** A storage of its own for each app of realm-web, whose default storage is shared by the whole process. */
 import type { App } from "realm-web"
 
 type Storage = NonNullable<Exclude<ConstructorParameters<typeof App>[0], string>["storage"]>

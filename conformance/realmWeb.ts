@@ -1,20 +1,20 @@
-/** Unmodified `realm-web`, with an eye on what it asks for. */
+/** Unmodified `realm-web`, with its requests recorded. */
 import assert from "node:assert/strict"
 import * as Realm from "realm-web"
 import * as MemoryStorage from "./memoryStorage.ts"
 
 export { Realm }
 
-/** More requests than any one call of realm-web makes: from here on it is going round in circles. */
+/** More requests than any one call of realm-web makes: beyond this it is in an endless loop. */
 const most = 40
 
 type Fetch = NonNullable<Exclude<ConstructorParameters<typeof Realm.App>[0], string>["fetch"]>
 
 export interface Client {
   readonly app: Realm.App
-  /** The requests since the last look, as `POST /auth/session`, below the root of the API or of the app. */
+  /** Takes the requests recorded so far, as `POST /auth/session`, with paths below the root of the API or of the app. */
   readonly requests: () => ReadonlyArray<string>
-  /** Ends when the next request of this form is answered. */
+  /** Resolves when the next request of this form is answered. */
   readonly answered: (request: string) => Promise<void>
 }
 
@@ -35,7 +35,7 @@ export const connect = (
     const path = input.replace(/^.*?\/api\/client\/v2\.0(\/app\/[^/]+)?/, "").split("?")[0]
     const request = `${init?.method ?? "GET"} ${path}`
     requests.push(request)
-    if (requests.length > most) throw new Error(`realm-web asks for ever: ${requests.slice(-4).join(", ")}`)
+    if (requests.length > most) throw new Error(`realm-web repeats without end: ${requests.slice(-4).join(", ")}`)
     const response: Response = await Reflect.apply(fetch, undefined, [input, init])
     waiting.get(request)?.()
     waiting.delete(request)
@@ -52,7 +52,7 @@ export const connect = (
   }
 }
 
-/** What realm-web rejects with when a server refused. */
+/** Asserts the error of realm-web for a rejected request. */
 const refusal = async (request: Promise<unknown>): Promise<Realm.MongoDBRealmError> => {
   const error: unknown = await request.then(
     () => assert.fail("nobody was refused"),

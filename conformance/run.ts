@@ -1,6 +1,6 @@
 /**
- * `npm run conformance`: the built command against unmodified `realm-web`, and against what other SDKs put on the wire.
- * A case names what the hosted service was seen to do; the numbers are sections of the protocol's description.
+ * `npm run conformance`: the built command against unmodified `realm-web`, and against requests as other SDKs send them.
+ * A case is behaviour that was observed on the hosted service; § numbers are sections of the protocol's description.
  */
 import { readdirSync } from "node:fs"
 import { join } from "node:path"

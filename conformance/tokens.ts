@@ -5,7 +5,7 @@ const key = "a key that is only good for the conformance run"
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url")
 const now = () => Math.floor(Date.now() / 1000)
 
-/** Claims that log somebody in. */
+/** Claims of a valid login. */
 export const good = (sub: string) => ({ aud: "conform-main", sub, exp: now() + 600, email: `${sub}@example.com` })
 
 export interface Made {

@@ -1,7 +1,7 @@
 /**
- * Requests exactly as other SDKs send them, over `node:http`: nothing is added, and nothing is tidied up.
+ * Requests exactly as other SDKs send them, over `node:http`, which adds and changes nothing.
  *
- * Whatever is asked, an answer has to keep the rules that all answers keep (§15.1, 1 to 3): they are checked here.
+ * Every answer is checked against the rules that hold for all answers (§15.1, 1 to 3).
  */
 import assert from "node:assert/strict"
 import { request as httpRequest } from "node:http"
@@ -11,7 +11,7 @@ export const appPath = (path: string, app = "conform-main") => `${root}/app/${ap
 export const loginPath = (provider: string, app?: string) => appPath(`auth/providers/${provider}/login`, app)
 export const userpassPath = (path: string, app?: string) => appPath(`auth/providers/local-userpass/${path}`, app)
 
-/** How realm-core says what it sends, whether it sends a body or not (§0.5). */
+/** The content headers of realm-core, with or without a body (§0.5). */
 export const coreHeaders = { accept: "application/json", "content-type": "application/json;charset=utf-8" }
 
 export interface Send {
@@ -29,7 +29,7 @@ export interface Reply {
   readonly text: string
   /** The body of any form. */
   readonly value: unknown
-  /** The body as an object: an empty one where it is none. */
+  /** The body as an object; an empty one if it is not an object. */
   readonly json: Json
 }
 
@@ -80,7 +80,7 @@ export const send = async (baseUrl: string, method: string, path: string, what: 
   return { ...reply, value, json }
 }
 
-/** The reply has to be this failure; a code of `undefined` means that there has to be none. */
+/** Asserts that the reply is this failure; `undefined` as code means that it has to be absent. */
 export const fails = (
   reply: Reply,
   status: number | ReadonlyArray<number>,
@@ -123,18 +123,18 @@ export const loggedIn = (reply: Reply): LoggedIn => {
 export const logIn = async (baseUrl: string, provider = "anon-user", body?: unknown, app?: string) =>
   loggedIn(await send(baseUrl, "POST", loginPath(provider, app), { body }))
 
-/** A user of the custom function whom nobody else is. */
+/** Logs in a new user of the custom function. */
 export const someone = (baseUrl: string) => logIn(baseUrl, "custom-function", { id: unique("someone") })
 
 let serial = 0
 
-/** A name that no other case uses. */
+/** A unique name. */
 export const unique = (name: string): string => `${name}-${++serial}`
 
 export const call = (baseUrl: string, { access }: LoggedIn, name: string, ...args: ReadonlyArray<unknown>) =>
   send(baseUrl, "POST", appPath("functions/call"), { token: access, body: { name, arguments: args } })
 
-/** The claims of a token, which has to be one that every client can read (§5.5). */
+/** The claims of a token, after checking that every client can read it (§5.5). */
 export const claimsOf = (token: string): Json => {
   const parts = token.split(".")
   assert.equal(parts.length, 3, "a token has three parts")

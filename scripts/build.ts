@@ -1,6 +1,6 @@
 /**
  * Builds `dist/`: one module of JavaScript and types for each module of `src/`, and `dist/bin.js`, the command with
- * everything it needs inside, so that `npx effect-app-services` asks for no peer dependency.
+ * its dependencies bundled, so that `npx effect-app-services` needs no peer dependency.
  */
 import { execFileSync } from "node:child_process"
 import { chmodSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
@@ -35,11 +35,12 @@ chmodSync("dist/bin.js", 0o755)
 writeLicenses("dist/bin.js", bundle)
 
 /**
- * Modules around a package that only the server needs: the package goes into them, so that nobody has to install it. And
- * the program of the process that functions run in, with all it needs: it starts quicker, and the command's users have no package at all.
+ * Modules around a package that only the server needs: the package is bundled into them, so that users do not install it.
+ * The program of the process that functions run in is bundled with all its dependencies: it starts faster, and works where
+ * only the command is installed.
  */
 for (const [module, platform] of [
-  // with the condition "node", mingo would give its CommonJS modules: three times the size
+  // with the condition "node", mingo resolves to its CommonJS modules, which are three times the size
   ["server/model/internal/jose", "neutral"],
   ["server/data/internal/mingo", "neutral"],
   ["server/functions/internal/program", "node"]
@@ -58,7 +59,7 @@ for (const [module, platform] of [
     metafile: true,
     logLevel: "warning"
   })
-  // it would tell about the lines of the module alone
+  // the source map covers the module without its dependencies
   rmSync(`${file}.map`)
   writeLicenses(file, bundle)
 }
@@ -70,7 +71,7 @@ function writeLicenses(file: string, { metafile }: { readonly metafile: Metafile
   const licenses = [...packages].toSorted().map((directory) => {
     const { name, version } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"))
     const license = readdirSync(directory).find((it) => /^licen[cs]e/i.test(it))
-    if (license === undefined) throw new Error(`${name} is bundled into ${file} and brings no license file`)
+    if (license === undefined) throw new Error(`${name} is bundled into ${file} and has no license file`)
     return `${name} ${version}\n\n${readFileSync(join(directory, license), "utf8").trim()}\n`
   })
   writeFileSync(

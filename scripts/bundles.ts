@@ -1,4 +1,4 @@
-/** What a browser's program of the package weighs: bundled by esbuild, minified, gzip. */
+/** The size of browser programs that use the package: bundled by esbuild, minified, gzip. */
 import { gzipSync } from "node:zlib"
 import { build } from "esbuild"
 
@@ -15,7 +15,7 @@ const program = `
     Effect.runPromise
   ).then(console.log)`
 
-/** What the same takes of effect and bson alone: a request, a typed error, Extended JSON. */
+/** The same with effect and bson alone: a request, a typed error, Extended JSON. */
 const beneath = `
   import { EJSON } from "bson"
   import * as Effect from "effect/Effect"
@@ -38,27 +38,27 @@ interface Program {
 
 const beside = ["effect", "effect/*", "bson"]
 
-/** The programs, and how many bytes each may weigh: what it did when the limit was set, and 3 % for effect's own changes. */
+/** The programs, with limits in bytes: the size when the limit was set, plus 3 % for changes of effect. */
 const programs: Record<string, Program> = {
-  "log in and call a function: our part": { contents: program, external: beside, limit: 25_600 },
-  "log in and call a function: all in": { contents: program, limit: 99_200 },
-  "the whole main door: all in": { contents: 'export * from "effect-app-services"', limit: 102_300 },
+  "log in and call a function: the SDK's own modules": { contents: program, external: beside, limit: 25_600 },
+  "log in and call a function: everything": { contents: program, limit: 99_200 },
+  "the whole main entry point: everything": { contents: 'export * from "effect-app-services"', limit: 102_300 },
   "effect's HttpClient and bson alone": { contents: beneath },
-  "realm-web: all in": { contents: 'import * as Realm from "realm-web"; console.log(Realm.App, Realm.Credentials)' }
+  "realm-web: everything": { contents: 'import * as Realm from "realm-web"; console.log(Realm.App, Realm.Credentials)' }
 }
 
 const unknown = (name: string): never => {
   throw new Error(`no program "${name}"`)
 }
 
-/** The bytes of a program in gzip, and the most that they may be where it is ours to keep them. */
+/** The size of a program in bytes of gzip, and its limit if it has one. */
 export interface Weight {
   readonly name: string
   readonly bytes: number
   readonly limit: number | undefined
 }
 
-/** Bundles those of the programs whose packages are to be found from a folder. Nothing of Node is in them, or it throws. */
+/** Bundles the programs whose packages can be resolved from a folder. Throws if a bundle contains a module of Node. */
 export const weigh = (resolveDir: string, names = Object.keys(programs)): Promise<ReadonlyArray<Weight>> =>
   Promise.all(
     names.map(async (name) => {
@@ -78,5 +78,5 @@ export const weigh = (resolveDir: string, names = Object.keys(programs)): Promis
     })
   )
 
-/** Those that are the package's own: they have a limit. */
+/** The programs of the package itself, which have a limit. */
 export const own = Object.keys(programs).filter((name) => programs[name]?.limit !== undefined)

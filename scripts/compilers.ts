@@ -1,7 +1,7 @@
 /**
  * Compiles the packed package as its users' compilers do: each supported TypeScript, with `strict` alone and with
- * `exactOptionalPropertyTypes`, as a bundler resolves modules and as Node does. Every snippet of the documentation and every
- * type test has to compile, and misuse has to be refused in the words that say what to do.
+ * `exactOptionalPropertyTypes`, with the module resolution of a bundler and of Node. Every snippet of the documentation and
+ * every type test has to compile, and misuse has to be an error whose message says what to do.
  */
 import { spawn } from "node:child_process"
 import { copyFileSync, globSync, writeFileSync } from "node:fs"
@@ -12,7 +12,7 @@ import { asHere, check, env, everythingOf, manifest, modules, npmIn, root, withT
 /** The supported versions, as README states them; the last one is the project's own. */
 const versions = { "5.9": "5.9.3", "6.0": "6.0.3", "7.0": manifest.devDependencies["typescript"] }
 
-/** Why a compiler refuses a program, beside a part of what it has to say at the line below it. */
+/** A program that must not compile, and the line and a part of the expected message. */
 const misuse = `import { Clock, Context, Effect } from "effect"
 import { App } from "effect-app-services/server"
 class Stock extends Context.Service<Stock, { readonly left: number }>()("Stock") {}
@@ -32,7 +32,7 @@ interface Program {
   readonly resolution: "Bundler" | "NodeNext"
 }
 
-/** What is wrong with a program: everything but the refusals that have to be there. */
+/** Compiles a program; returns every error that is not expected, and every expected one that is missing. */
 const compile = async (folder: string, program: Program): Promise<ReadonlyArray<string>> => {
   const { exact, resolution, version } = program
   const name = [version, exact ? "exact" : "strict", resolution].join("-")
@@ -40,7 +40,7 @@ const compile = async (folder: string, program: Program): Promise<ReadonlyArray<
     noEmit: true,
     strict: true,
     exactOptionalPropertyTypes: exact,
-    // once for each version nothing is skipped: the declarations themselves are checked, with all that they use
+    // once per version the declarations themselves are checked, with all that they use
     skipLibCheck: !(exact && resolution === "NodeNext"),
     module: resolution === "NodeNext" ? "NodeNext" : "ESNext",
     moduleResolution: resolution,
@@ -52,7 +52,7 @@ const compile = async (folder: string, program: Program): Promise<ReadonlyArray<
   const exclude = [
     "node_modules",
     ...(options.skipLibCheck ? ["everything.ts"] : []),
-    // what may be undefined differs with exactOptionalPropertyTypes alone
+    // only exactOptionalPropertyTypes distinguishes optional from undefined
     ...(exact ? [] : ["options.test-d.ts"])
   ]
   writeFileSync(config, JSON.stringify({ compilerOptions: options, include: ["**/*.ts"], exclude }))
@@ -67,7 +67,7 @@ const compile = async (folder: string, program: Program): Promise<ReadonlyArray<
     ...others,
     ...(refusals.length === 1 && refusals.every((text) => refusal.says.test(text))
       ? []
-      : [`misuse.ts is not refused as intended:\n${refusals.join("\n")}`])
+      : [`misuse.ts does not fail as expected:\n${refusals.join("\n")}`])
   ].map((text) => `${name}: ${text}`)
 }
 

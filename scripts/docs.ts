@@ -1,6 +1,10 @@
 /**
  * Writes the API reference into `docs/api/` from the declarations in `dist/`: a page for each public module, and an index
+<<<<<<< HEAD
  * by room. Complains about a public export without a docstring, a category or a version.
+=======
+ * by entry point. Reports public exports without a docstring, a category or a version.
+>>>>>>> 0bcb5f3 (Bench, conformance and scripts: plain comments and titles)
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join, relative, resolve } from "node:path"
@@ -52,7 +56,7 @@ const entriesOf = (file: string, text: string): ReadonlyArray<Entry> => {
   const bases = new Map<string, string>()
   const entries: Array<Entry> = []
   for (const [, comment, code = "", name = ""] of text.matchAll(statement)) {
-    // the shape of a service stands in a declaration of its own, with the docstring of the class
+    // the shape of a service is a declaration of its own, with the docstring of the class
     if (name.endsWith("_base")) {
       bases.set(name, code)
       continue
@@ -96,11 +100,11 @@ const files = [...publicSymbols.keys()].map((file) => file.replace(/^src\/(.*)\.
 for (const file of files.toSorted()) {
   const text = readFileSync(join(root, "dist", file), "utf8")
   const path = file.replace(".d.ts", "")
-  // the compiler drops the module's docstring with the import it stands before, if that is of values only
+  // the compiler drops the module's docstring together with an unused import behind it
   const source = readFileSync(join(root, "src", `${path}.ts`), "utf8")
   const module = docOf(/^\/\*\*[^]*?\*\//.exec(source)?.[0] ?? "")
   if (module.text === "") complaints.push(`${path}.ts has no docstring of the module`)
-  // what stands before the first import is the module's, and nobody else's
+  // a docstring before the first import belongs to the module
   const entries = entriesOf(file, text.replace(/^\/\*\*[^]*?\*\/\n(?=import |export \{)/, ""))
   if (entries.length === 0) continue
   exported += entries.length

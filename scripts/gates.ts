@@ -1,6 +1,6 @@
 /**
- * Every gate of the project, the fast ones first: `npm test`, or `npm test -- types lint` for some of them. A gate fails
- * when its command does, or when it prints a warning. The last line counts the unit tests.
+ * Runs every gate of the project, the fast ones first: `npm test`, or `npm test -- types lint` for some of them. A gate fails
+ * if its command fails or prints a warning. The last line counts the unit tests.
  */
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -30,7 +30,7 @@ const gates: Record<string, ReadonlyArray<string>> = {
   package: ["node scripts/package.ts"]
 }
 
-/** Runs a gate's commands up to the first that fails or warns; says what went wrong, with all that was printed. */
+/** Runs a gate's commands until one fails or warns; returns all output. */
 const run = (commands: ReadonlyArray<string>): { readonly ok: boolean; readonly output: string } => {
   let output = ""
   for (const command of commands) {
@@ -61,7 +61,7 @@ const chosen = process.argv.slice(2)
 const unknown = chosen.filter((name) => !(name in gates))
 if (unknown.length > 0) throw new Error(`no gate ${unknown.join(", ")}: there are ${Object.keys(gates).join(", ")}`)
 
-// `npm test` finds the `node` devDependency first; with its install script refused, it would find the machine's
+// `npm test` finds the `node` devDependency first, or the system's if npm did not run its install script
 const node = `node ${process.version}`
 if (process.version.startsWith("v24.")) console.log(node)
 else failed.push(`${node} instead of 24`)

@@ -1,6 +1,6 @@
 /**
- * Looks at the package as a stranger gets it: packs `dist/`, lints the tarball, installs it beside `effect` alone in an
- * empty folder, and uses it there from JavaScript, from TypeScript and from the command line.
+ * Checks the package as users get it: packs it, lints the tarball, installs it with `effect` alone in an empty folder, and
+ * uses it there from JavaScript, from TypeScript and from the command line.
  */
 import { spawn } from "node:child_process"
 import { existsSync, globSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
@@ -20,19 +20,19 @@ const weight = (path: string): number =>
     : statSync(path).size
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
 
-/** A page that is shipped leads to nothing that is not. */
+/** Checks that links of packed pages lead to packed files. */
 const checkLinks = (folder: string) => {
   const pages = globSync(["*.md", "docs/**/*.md", "examples/**/*.md"], { cwd: folder })
   check(pages.includes("README.md"), "the package has no README.md")
   for (const page of pages) {
     for (const [, target = ""] of readFileSync(join(folder, page), "utf8").matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
       const path = join(folder, dirname(page), decodeURIComponent(target))
-      check(/^[a-z]+:/.test(target) || existsSync(path), `${page} leads to ${target}, which the package has not`)
+      check(/^[a-z]+:/.test(target) || existsSync(path), `${page} links to ${target}, which is not in the package`)
     }
   }
 }
 
-/** The application that comes along is served as README says, and a user calls a function of it. */
+/** Serves the packed sample application as the README says, and calls a function as a user of it. */
 const serveShop = async (command: string, cwd: string) => {
   const shop = join("node_modules", manifest.name, "examples/shop")
   const child = spawn(command, ["serve", shop, "--port", "0", "--json"], {
@@ -54,12 +54,12 @@ const serveShop = async (command: string, cwd: string) => {
       const token = String(Reflect.get(Object(session), "access_token"))
       const call = { name: "sum", arguments: [20, 22] }
       const answer = JSON.stringify(await post("functions/call", call, { authorization: `Bearer ${token}` }))
-      check(/42/.test(answer), `the shop answers ${answer} instead of 42`)
+      check(/42/.test(answer), `the shop answered ${answer}, expected 42`)
       child.kill("SIGTERM")
-      check((await ended) === 0, `the server did not end well: ${said}`)
+      check((await ended) === 0, `the server exited with an error: ${said}`)
       return
     }
-    throw new Error(`the server said nothing: ${said}`)
+    throw new Error(`the server printed no line: ${said}`)
   } finally {
     child.kill("SIGKILL")
   }
@@ -78,12 +78,12 @@ await withTarball(async (folder, { bytes, tarball }) => {
   npm("install", tarball, ...asHere("effect"))
   const alone = ["bson", "effect", manifest.name]
   const installed = installedIn(inModules).join()
-  check(installed === alone.join(), `npm installed ${installed} instead of ${alone.join()}`)
+  check(installed === alone.join(), `npm installed ${installed}, expected ${alone.join()}`)
   const weights = alone.map((name) => `${name} ${megabytes(weight(join(inModules, name)))}`)
   console.log(`tarball ${megabytes(bytes)}, installed: ${weights.join(", ")}`)
 
-  for (const door of [".", "./server", "./testing"]) {
-    node(`if (Object.keys(await import("${join(manifest.name, door)}")).length === 0) throw new Error("empty")`)
+  for (const entry of [".", "./server", "./testing"]) {
+    node(`if (Object.keys(await import("${join(manifest.name, entry)}")).length === 0) throw new Error("empty")`)
   }
   const { hidden, visible } = modules()
   node(
@@ -97,7 +97,7 @@ await withTarball(async (folder, { bytes, tarball }) => {
     (error) => { if (error.code !== "ERR_PACKAGE_PATH_NOT_EXPORTED") throw error }
   )`)
 
-  // the declarations in a browser's program: no types of Node, nothing skipped
+  // the declarations in a browser's program, without Node's types and with skipLibCheck off
   const isomorphic = visible.filter((path) => /\/(client|protocol)\//.test(path))
   writeFileSync(join(folder, "browser.ts"), everythingOf([manifest.name, ...isomorphic]))
   const compilerOptions = {
@@ -114,7 +114,7 @@ await withTarball(async (folder, { bytes, tarball }) => {
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["browser.ts"] }))
   tool("tsc")
 
-  // nothing of Node in a browser's bundle, and no more of anything than there was
+  // browser bundles contain no module of Node and stay within their limits
   for (const { bytes, limit = Infinity, name } of await weigh(folder, own)) {
     const kilobytes = `${(bytes / 1000).toFixed(1)} kB gzip`
     console.log(`${name}: ${kilobytes}`)
@@ -128,10 +128,10 @@ await withTarball(async (folder, { bytes, tarball }) => {
   await serveShop(join(inModules, ".bin", manifest.name), folder)
 
   const version = run(join(inModules, ".bin", manifest.name), ["--version"], folder)
-  check(version.includes(manifest.version), `the command says ${version}, not ${manifest.version}`)
+  check(version.includes(manifest.version), `the command has version ${version}, expected ${manifest.version}`)
 
   npm("install", ...asHere("@effect/platform-node"))
   node(`if (Object.keys(await import("${manifest.name}/node")).length === 0) throw new Error("empty")`)
 
-  console.log(`with the node door's peer: ${megabytes(weight(inModules))}`)
+  console.log(`with the peer dependency of /node: ${megabytes(weight(inModules))}`)
 })

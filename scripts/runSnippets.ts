@@ -1,6 +1,6 @@
 /**
  * Runs the snippets of a folder, one after the other, each with `examples/shop` at http://127.0.0.1:9090, and compares
- * what they print with what they say they print.
+ * what they print with what their comments say they print.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer } from "effect"
@@ -37,13 +37,13 @@ const { log } = console
 console.log = (...values: ReadonlyArray<unknown>) =>
   void printed.push(values.map((value) => (typeof value === "string" ? value : inspect(value))).join(" "))
 
-/** Whatever a snippet starts has to end by itself, and well. */
+/** Gives what a snippet has started time to end or to fail. */
 const settled = () => new Promise((resolve) => setTimeout(resolve, 20))
 
-/** How long what a snippet says it prints is waited for. */
+/** The limit of waiting for a snippet's output, in milliseconds. */
 const limit = 60_000
 
-/** The first of some lines that was not printed, in their order. */
+/** The first of some lines that was not printed, in this order. */
 const missing = (expected: ReadonlyArray<string>): string | undefined => {
   let from = 0
   return expected.find((text) => {
@@ -85,7 +85,7 @@ const program = Effect.gen(function* () {
       }
     })
     const text = missing(expected)
-    if (text !== undefined) complaints.push(`${file} says it prints ${text}; it printed\n${printed.join("\n")}`)
+    if (text !== undefined) complaints.push(`${file}: expected the output ${text}, got\n${printed.join("\n")}`)
   }
 })
 

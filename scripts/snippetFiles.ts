@@ -1,11 +1,11 @@
-/** The snippets that a reader might copy, as files: the `ts` blocks of a page in one, the examples of docstrings one by one. */
+/** Writes the snippets of the documentation as files: the `ts` blocks of a page as one, each example of a docstring as one. */
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { basename, join, resolve } from "node:path"
 
 const root = resolve(import.meta.dirname, "..")
 const read = (file: string) => readFileSync(join(root, file), "utf8")
 
-/** The blocks of a text, without what stands in front of each line of a comment or a list. */
+/** The blocks of a text, without the prefix of each line in a comment or a list. */
 const blocks = (text: string, prefix: RegExp): ReadonlyArray<string> =>
   [...text.matchAll(/^[ *]*```ts\n([^]*?)\n[ *]*```$/gm)].map(([, block = ""]) =>
     block
@@ -14,7 +14,7 @@ const blocks = (text: string, prefix: RegExp): ReadonlyArray<string> =>
       .join("\n")
   )
 
-/** Writes them into a folder of their own; yields how many there are. */
+/** Writes them into a folder, which is emptied first; returns how many there are. */
 export const writeSnippets = (folder: string): { readonly pages: number; readonly examples: number } => {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder)

@@ -1,4 +1,4 @@
-/** What snippets get for `vitest` and `@effect/vitest`: a test runs where it stands, and a failure is a rejection. */
+/** Stands in for `vitest` and `@effect/vitest` in snippets: a test runs at once, and a failure is a rejection. */
 import { Effect, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 

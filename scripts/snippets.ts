@@ -1,9 +1,9 @@
 /**
- * Compiles and runs every snippet that a reader might copy: the `ts` blocks of a page of documentation (one program, as
- * they are read) and the examples in the docstrings (a program each).
+ * Compiles and runs every snippet of the documentation: the `ts` blocks of a page as one program, and each example of a
+ * docstring as a program of its own.
  *
- * A snippet finds `examples/shop` at http://127.0.0.1:9090, where the pages say it is, and a browser's `localStorage`. What
- * it prints must be what its comments say after `// =>`, in that order.
+ * A snippet finds `examples/shop` at http://127.0.0.1:9090, where the pages say it is, and a browser's `localStorage`. It has
+ * to print what its comments say after `// =>`, in that order.
  */
 import { spawnSync } from "node:child_process"
 import { rmSync, writeFileSync } from "node:fs"

@@ -1,4 +1,4 @@
-/** An empty folder of somebody who has nothing of this project, and what is done there. */
+/** An empty folder outside of the project, and what the checks of the packed package do in it. */
 import { spawnSync } from "node:child_process"
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -21,19 +21,19 @@ export const check = (condition: boolean, message: string): void => {
   if (!condition) throw new Error(message)
 }
 
-// npm tells its scripts about the project it runs in: the folder is none of it
+// npm tells its scripts about the project that runs them; the folder does not belong to it
 export const env = Object.fromEntries(
   Object.entries(process.env).filter(([key]) => !/^npm_(package|lifecycle|config_local_prefix)/.test(key))
 )
 
-/** Runs a command; what it prints, or an error with all of it. */
+/** Runs a command; returns its output, or throws an error with all of it. */
 export const run = (command: string, args: ReadonlyArray<string>, cwd: string): string => {
   const { error, status, stderr, stdout } = spawnSync(command, args, { cwd, env, encoding: "utf8" })
   check(status === 0, `${error ?? ""}${[command, ...args].join(" ")}\n${stdout}${stderr}`)
   return stdout.trim()
 }
 
-/** A folder that is removed afterwards, with the packed package in it. */
+/** Runs `use` in a temporary folder that contains the packed package. */
 export const withTarball = async (
   use: (folder: string, packed: { readonly tarball: string; readonly bytes: number }) => Promise<void>
 ): Promise<void> => {
@@ -53,7 +53,7 @@ export const npmIn =
   (...args: ReadonlyArray<string>) =>
     run("npm", [...args, "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"], folder)
 
-/** The names of the modules that can be imported, entry points left out; and the paths of all others, which cannot. */
+/** The names of the modules that users can import, without the entry points, and the paths of all others. */
 export const modules = () => {
   const visible = publicModules.filter(({ file }) => !isEntryPoint(file)).map(({ name }) => name)
   const hidden = globSync("**/*.js", { cwd: join(root, "dist") })
@@ -62,6 +62,6 @@ export const modules = () => {
   return { hidden: [...hidden, "bin"], visible }
 }
 
-/** A file that has everything of some modules. */
+/** The text of a file that exports everything of some modules. */
 export const everythingOf = (paths: ReadonlyArray<string>): string =>
   paths.map((path, index) => `export * as m${index} from "${path}"\n`).join("")

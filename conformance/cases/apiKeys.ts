@@ -1,4 +1,4 @@
-/** API keys that users make for themselves, and push registrations, raw (§6 and §9). */
+/** Users' API keys and push registrations, raw (§6 and §9). */
 import assert from "node:assert/strict"
 import { topic } from "../harness.ts"
 import { appPath, coreHeaders, fails, type LoggedIn, logIn, root, send, someone, succeeds } from "../wire.ts"
@@ -16,7 +16,7 @@ const created = async (baseUrl: string, user: LoggedIn, name: string) => {
 
 export default [
   topic("§6 API keys", {
-    "the key itself is shown once, and the id is plain hex": async ({ baseUrl }) => {
+    "creation returns the key, which no other answer has; the id is plain hex": async ({ baseUrl }) => {
       const user = await someone(baseUrl)
       const { json } = succeeds(await create(baseUrl, user, "laptop"), 201)
       const { _id: id, key, ...rest } = json
@@ -30,11 +30,11 @@ export default [
       )
       assert.deepEqual(succeeds(await send(baseUrl, "GET", keys, { token: user.refresh })).value, [shown])
     },
-    "nobody has none": async ({ baseUrl }) => {
+    "a new user has an empty list of keys": async ({ baseUrl }) => {
       const { refresh } = await someone(baseUrl)
       assert.deepEqual(succeeds(await send(baseUrl, "GET", keys, { token: refresh })).value, [])
     },
-    "logging in with one is the same user, with one more identity": async ({ baseUrl }) => {
+    "a login with a key is the same user, with one more identity": async ({ baseUrl }) => {
       const user = await someone(baseUrl)
       const { id, key } = await created(baseUrl, user, "login")
       const again = await logIn(baseUrl, "api-key", { key, provider: "api-key" })
@@ -44,7 +44,7 @@ export default [
       assert.ok(Array.isArray(identities))
       assert.deepEqual([identities[1].provider_type, identities[1].id], ["api-key", id])
     },
-    "disabled, enabled, enabled again, deleted": async ({ baseUrl }) => {
+    "a key is disabled, enabled, enabled again and deleted": async ({ baseUrl }) => {
       const user = await someone(baseUrl)
       const { id, key } = await created(baseUrl, user, "switch")
       const token = user.refresh
@@ -72,10 +72,10 @@ export default [
       }
       await created(baseUrl, user, "Az_09-")
       fails(await create(baseUrl, user, "Az_09-"), 409, "APIKeyAlreadyExists", "API key with name already exists")
-      // two users may give the same name
+      // names are unique per user
       await created(baseUrl, await someone(baseUrl), "Az_09-")
     },
-    "an unknown key, and another user's, are not there": async ({ baseUrl }) => {
+    "an unknown key, and another user's, are not found": async ({ baseUrl }) => {
       const { id } = await created(baseUrl, await someone(baseUrl), "theirs")
       const { refresh: token } = await someone(baseUrl)
       for (const key of [id, elsewhere, "nonsense"]) {
@@ -90,24 +90,24 @@ export default [
         }
       }
     },
-    "those of a deleted user are gone": async ({ baseUrl }) => {
+    "keys of a deleted user are invalid": async ({ baseUrl }) => {
       const user = await someone(baseUrl)
       const { key } = await created(baseUrl, user, "orphan")
       await send(baseUrl, "DELETE", `${root}/auth/delete`, { token: user.access })
       const reply = await send(baseUrl, "POST", appPath("auth/providers/api-key/login"), { body: { key } })
       fails(reply, 401, "AuthError", "unauthorized")
     },
-    "the one that the session began with cannot be deleted in it": async ({ baseUrl }) => {
+    "a session cannot delete the key that it began with": async ({ baseUrl }) => {
       const { id, key } = await created(baseUrl, await someone(baseUrl), "self")
       const { refresh } = await logIn(baseUrl, "api-key", { key })
       assert.equal((await send(baseUrl, "DELETE", `${keys}/${id}`, { token: refresh })).status, 403)
     },
-    "no more than 20": async ({ baseUrl }) => {
+    "a user has at most 20 keys": async ({ baseUrl }) => {
       const user = await someone(baseUrl)
       for (let i = 0; i < 20; i++) await created(baseUrl, user, `key-${i}`)
       assert.equal((await create(baseUrl, user, "key-20")).status, 400)
     },
-    "with an access token, or none": async ({ baseUrl }) => {
+    "an access token, or a missing token, is rejected": async ({ baseUrl }) => {
       const { access } = await someone(baseUrl)
       const reply = await send(baseUrl, "GET", keys, { token: access })
       fails(reply, 401, "InvalidSession", "invalid refresh token: incorrect token type")
@@ -116,7 +116,7 @@ export default [
   }),
 
   topic("§9 push", {
-    "registers and deregisters, as often as one likes": async ({ baseUrl }) => {
+    "registers and deregisters repeatedly": async ({ baseUrl }) => {
       const { access: token } = await logIn(baseUrl)
       const path = appPath("push/providers/gcm/registration")
       const body = { registrationToken: "a device" }
@@ -129,7 +129,7 @@ export default [
         assert.ok(reply.status >= 200 && reply.status < 300, reply.text)
       }
     },
-    "of an unknown service": async ({ baseUrl }) => {
+    "rejects an unknown service": async ({ baseUrl }) => {
       const { access: token } = await logIn(baseUrl)
       for (const method of ["PUT", "DELETE"]) {
         const body = method === "PUT" ? { registrationToken: "a device" } : undefined
@@ -137,7 +137,7 @@ export default [
         fails(reply, 404, "ServiceNotFound", "service not found: 'gcmmm'")
       }
     },
-    "needs a user, and a registration token": async ({ baseUrl }) => {
+    "requires a user and a registration token": async ({ baseUrl }) => {
       const path = appPath("push/providers/gcm/registration")
       fails(await send(baseUrl, "DELETE", path, { token: "" }), 401, undefined, /./)
       const { access: token } = await logIn(baseUrl)

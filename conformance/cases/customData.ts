@@ -10,12 +10,12 @@ const refreshed = async (baseUrl: string, { refresh }: LoggedIn): Promise<unknow
 
 export default [
   topic("§10 custom user data", {
-    "without a document there is no claim": async ({ baseUrl }) => {
+    "the token has no claim without a document": async ({ baseUrl }) => {
       const user = await someone(baseUrl)
       assert.ok(!("user_data" in claimsOf(user.access)))
       assert.equal(await refreshed(baseUrl, user), undefined)
     },
-    "is the whole document, canonical, from the next token on": async ({ baseUrl }) => {
+    "the next token contains the whole document in canonical form": async ({ baseUrl }) => {
       const user = await someone(baseUrl)
       const at = { $date: { $numberLong: "1577836800000" } }
       succeeds(await call(baseUrl, user, "setCustomData", { age: 13, at, big: 5000000000, text: "é" }))
@@ -31,16 +31,17 @@ export default [
         text: "é"
       })
     },
-    "is found by an id stored as text or as ObjectId; text is preferred, then the first": async ({ baseUrl }) => {
-      const user = await someone(baseUrl)
-      const nth = async () => JSON.stringify(await refreshed(baseUrl, user))
-      succeeds(await call(baseUrl, user, "addCustomData", { nth: "by ObjectId" }, true))
-      assert.match(await nth(), /"by ObjectId"/)
-      succeeds(await call(baseUrl, user, "addCustomData", { nth: "by text" }, false))
-      succeeds(await call(baseUrl, user, "addCustomData", { nth: "by text, later" }, false))
-      assert.match(await nth(), /"by text"/)
-    },
-    "comes with a login too, and goes with its document": async ({ baseUrl }) => {
+    "the document is found by an id stored as string or as ObjectId; strings are preferred, then the first document":
+      async ({ baseUrl }) => {
+        const user = await someone(baseUrl)
+        const nth = async () => JSON.stringify(await refreshed(baseUrl, user))
+        succeeds(await call(baseUrl, user, "addCustomData", { nth: "by ObjectId" }, true))
+        assert.match(await nth(), /"by ObjectId"/)
+        succeeds(await call(baseUrl, user, "addCustomData", { nth: "by text" }, false))
+        succeeds(await call(baseUrl, user, "addCustomData", { nth: "by text, later" }, false))
+        assert.match(await nth(), /"by text"/)
+      },
+    "a login returns it too, and it disappears with its document": async ({ baseUrl }) => {
       const id = unique("custom")
       const user = await logIn(baseUrl, "custom-function", { id })
       succeeds(await call(baseUrl, user, "setCustomData", { theme: "dark" }))
@@ -49,7 +50,7 @@ export default [
       succeeds(await call(baseUrl, again, "setCustomData"))
       assert.equal(await refreshed(baseUrl, again), undefined)
     },
-    "is what functions see of it, as old as the token": async ({ baseUrl }) => {
+    "functions see the custom data of the token": async ({ baseUrl }) => {
       const id = unique("custom")
       const user = await logIn(baseUrl, "custom-function", { id })
       succeeds(await call(baseUrl, user, "setCustomData", { theme: "dark" }))

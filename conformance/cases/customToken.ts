@@ -1,4 +1,4 @@
-/** The provider custom-token: whose tokens are good, and which claims they need. */
+/** The provider custom-token: signatures and claims of its tokens. */
 import assert from "node:assert/strict"
 import { topic } from "../harness.ts"
 import { good, inTheFuture, inThePast, jwt } from "../tokens.ts"
@@ -15,7 +15,7 @@ const profileOf = async (baseUrl: string, token: string) =>
 
 export default [
   topic("§3.4 custom-token", {
-    "`sub` is the identity, and the same user each time": async ({ baseUrl }) => {
+    "the same `sub` is the same user": async ({ baseUrl }) => {
       const sub = unique("subject")
       const user = await logIn(baseUrl, "custom-token", { token: jwt(good(sub)) })
       assert.equal((await logIn(baseUrl, "custom-token", { token: jwt(good(sub)) })).id, user.id)
@@ -23,7 +23,7 @@ export default [
       assert.ok(Array.isArray(identities))
       assert.deepEqual([identities[0].id, identities[0].provider_type], [sub, "custom-token"])
     },
-    "metadata fields become the profile, and are read again at each login": async ({ baseUrl }) => {
+    "metadata fields become the profile, and are updated at each login": async ({ baseUrl }) => {
       const claims = { ...good(unique("meta")), person: { first: "Ada" } }
       const user = await logIn(baseUrl, "custom-token", { token: jwt(claims) })
       assert.deepEqual((await profileOf(baseUrl, user.access))["data"], { email: claims.email, first_name: "Ada" })
@@ -35,17 +35,17 @@ export default [
         token: jwt({ ...good(unique("audience")), aud: ["another", "conform-main"] })
       })
     },
-    "without the audience, `sub`, `exp` or a required field": async ({ baseUrl }) => {
-      const { aud: _aud, ...nobody } = good(unique("refused"))
-      await refused(baseUrl, jwt(nobody))
+    "rejects a token without the audience, `sub`, `exp` or a required field": async ({ baseUrl }) => {
+      const { aud: _aud, ...withoutAudience } = good(unique("refused"))
+      await refused(baseUrl, jwt(withoutAudience))
       await refused(baseUrl, jwt({ ...good("x"), aud: "another-app" }))
       for (const claim of ["sub", "exp", "email"]) await refused(baseUrl, jwt({ ...good("x"), [claim]: undefined }))
     },
-    "expired, or not valid yet": async ({ baseUrl }) => {
+    "rejects a token that has expired or is not valid yet": async ({ baseUrl }) => {
       await refused(baseUrl, jwt({ ...good("x"), exp: inThePast() }))
       await refused(baseUrl, jwt({ ...good("x"), nbf: inTheFuture() }))
     },
-    "with another key, another algorithm, none, or a changed payload": async ({ baseUrl }) => {
+    "rejects another key, another algorithm, `none`, and a changed payload": async ({ baseUrl }) => {
       const token = jwt(good("x"))
       const [header, , signature] = token.split(".")
       await refused(baseUrl, jwt(good("x"), { key: "another key of at least 32 characters" }))
@@ -54,7 +54,7 @@ export default [
       await refused(baseUrl, `${header}.${jwt(good("y")).split(".")[1]}.${signature}`)
       await refused(baseUrl, `${header}.${token.split(".")[1]}.`)
     },
-    "what is no token": async ({ baseUrl }) => {
+    "rejects what is not a token": async ({ baseUrl }) => {
       for (const token of ["", "nonsense", "a.b.c", "..", "é.é.é", "x".repeat(1_000_001)]) await refused(baseUrl, token)
     }
   })

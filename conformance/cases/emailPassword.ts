@@ -1,10 +1,10 @@
-/** Accounts with e-mail and password, raw: every endpoint, in every mode that an application can be in (§4). */
+/** Accounts with e-mail and password, raw: every endpoint, with every configuration of an application (§4). */
 import assert from "node:assert/strict"
 import { topic } from "../harness.ts"
 import type { Host } from "../host.ts"
 import { coreHeaders, fails, loggedIn, loginPath, type Reply, root, send, unique, userpassPath } from "../wire.ts"
 
-/** Confirmed at once, reset by a function; by e-mail; confirmed by a function. */
+/** The applications: confirmed at once and reset by a function; both by e-mail; confirmed by a function. */
 type Mode = "conform-main" | "conform-mail" | "conform-asked"
 
 const post = ({ baseUrl }: Host, app: Mode, path: string, body: unknown): Promise<Reply> =>
@@ -16,13 +16,13 @@ const logIn = ({ baseUrl }: Host, app: Mode, email: string, password: string): P
 const isDone = ({ status, text }: Reply) => assert.ok(status >= 200 && status < 300, `${status} ${text}`)
 
 const password = "secret1"
-/** Somebody else each time: there is a limit to what may be asked for one address. */
+/** A new address each time, because requests per address are rate-limited. */
 const stranger = () => ({ email: `${unique("nobody")}@example.com`, password, arguments: [] })
 const wellFormed = { token: "0".repeat(128), tokenId: "5f1d7f3e9c1b2a0012345678" }
 
 export default [
   topic("§4 confirmed at once", {
-    "registers, logs in, and tells the address in the profile": async (host) => {
+    "registers and logs in; the profile has the address": async (host) => {
       const email = `${unique("auto")}@example.com`
       const reply = await post(host, "conform-main", "register", { email, password })
       assert.equal(reply.status, 201)
@@ -46,7 +46,7 @@ export default [
         "already confirmed"
       )
     },
-    "a deleted user's address is as good as unknown, and free again": async (host) => {
+    "a deleted user's address is unknown and can be registered again": async (host) => {
       const email = `${unique("deleted")}@example.com`
       isDone(await post(host, "conform-main", "register", { email, password }))
       const { access, id } = loggedIn(await logIn(host, "conform-main", email, password))
@@ -55,7 +55,7 @@ export default [
       isDone(await post(host, "conform-main", "register", { email, password }))
       assert.notEqual(loggedIn(await logIn(host, "conform-main", email, password)).id, id)
     },
-    "a password of 6 to 128 characters, an address that is not empty": async (host) => {
+    "requires a password of 6 to 128 characters and a non-empty address": async (host) => {
       const text = "password must be between 6 and 128 characters"
       for (const bad of ["", "short", "x".repeat(129)]) {
         const body = { email: "length@example.com", password: bad }
@@ -63,7 +63,7 @@ export default [
       }
       fails(await post(host, "conform-main", "register", { email: "", password }), 400, "BadRequest", "email invalid")
     },
-    "what is missing, or no text, is a 400": async (host) => {
+    "a field that is missing or not a string is a 400": async (host) => {
       for (const body of [{}, { email: "a@b.c" }, { password }, { email: 5, password }, undefined, "[]"]) {
         assert.equal((await post(host, "conform-main", "register", body)).status, 400)
       }
@@ -71,25 +71,25 @@ export default [
         assert.equal((await post(host, "conform-main", path, {})).status, 400, path)
       }
     },
-    "another user's token in the header does not matter": async ({ baseUrl }) => {
+    "ignores another user's token in the header": async ({ baseUrl }) => {
       for (const token of ["null", "", "a.b.c"]) {
         const reply = await send(baseUrl, "POST", userpassPath("reset/send"), { token, body: stranger() })
         assert.notEqual(reply.status, 401)
       }
     },
-    "has no confirmation to run": async (host) => {
+    "has no confirmation function to run": async (host) => {
       for (const email of ["nobody@example.com", "anybody@example.com"]) {
         const reply = await post(host, "conform-main", "confirm/call", { email })
         fails(reply, 400, "BadRequest", `cannot run confirmation for ${email}: automatic confirmation is enabled`)
       }
     },
-    "sends no confirmation to who is unknown": async (host) => {
+    "sends no confirmation to an unknown address": async (host) => {
       fails(await post(host, "conform-main", "confirm/send", stranger()), 404, "UserNotFound", "user not found")
     }
   }),
 
   topic("§4 reset by a function", {
-    "the function decides; tokens are nobody's business but its own": async (host) => {
+    "the reset function decides alone, whatever the tokens are": async (host) => {
       const email = `${unique("reset")}@example.com`
       isDone(await post(host, "conform-main", "register", { email, password }))
       const ask = (next: string, ...args: ReadonlyArray<unknown>) =>
@@ -104,23 +104,23 @@ export default [
       fails(await logIn(host, "conform-main", email, password), 401, "InvalidPassword", "unauthorized")
       loggedIn(await logIn(host, "conform-main", email, "secret3"))
     },
-    "needs no arguments at all": async (host) => {
+    "accepts a missing list of arguments": async (host) => {
       const { arguments: _, ...body } = stranger()
       for (const given of [body, { ...body, arguments: null }]) {
         fails(await post(host, "conform-main", "reset/call", given), 404, "UserNotFound", "user not found")
       }
     },
-    "of an unknown user": async (host) => {
+    "rejects an unknown user": async (host) => {
       fails(await post(host, "conform-main", "reset/call", stranger()), 404, "UserNotFound", "user not found")
     },
-    "sends no e-mails": async (host) => {
+    "does not send e-mails": async (host) => {
       const text = "please use reset password via function"
       fails(await post(host, "conform-main", "reset/send", stranger()), 400, "BadRequest", text)
     }
   }),
 
   topic("§4 by e-mail", {
-    "confirms with the token of the e-mail, once": async (host) => {
+    "confirms once with the token of the e-mail": async (host) => {
       const email = `${unique("mail")}@example.com`
       isDone(await post(host, "conform-mail", "register", { email, password }))
       const { token, tokenId, url } = await host.mail(email)
@@ -134,7 +134,7 @@ export default [
       const resent = await post(host, "conform-mail", "confirm/send", { email })
       fails(resent, 400, "UserAlreadyConfirmed", "already confirmed")
     },
-    "sends the e-mail again; resets with the token of an e-mail, once": async (host) => {
+    "sends the e-mail again, and resets once with its token": async (host) => {
       const email = `${unique("resend")}@example.com`
       isDone(await post(host, "conform-mail", "register", { email, password }))
       await host.mail(email)
@@ -160,7 +160,7 @@ export default [
         "userpass token is expired or invalid"
       )
     },
-    "nonsense is told apart from a token that is used up": async (host) => {
+    "distinguishes a malformed token from a used one": async (host) => {
       for (const path of ["confirm", "reset"]) {
         for (const nonsense of [
           { token: "bad", tokenId: "bad" },
@@ -173,12 +173,12 @@ export default [
         fails(spent, 400, "UserpassTokenInvalid", "userpass token is expired or invalid")
       }
     },
-    "of an unknown user": async (host) => {
+    "rejects an unknown user": async (host) => {
       for (const path of ["confirm/send", "reset/send"]) {
         fails(await post(host, "conform-mail", path, stranger()), 404, "UserNotFound", "user not found")
       }
     },
-    "runs no functions": async (host) => {
+    "has no functions to run": async (host) => {
       for (const path of ["confirm/call", "reset/call"]) {
         assert.equal((await post(host, "conform-mail", path, stranger())).status, 400)
       }
@@ -186,7 +186,7 @@ export default [
   }),
 
   topic("§4 confirmed by a function", {
-    "success confirms, pending waits, fail registers nobody": async (host) => {
+    "`success` confirms, `pending` waits, `fail` registers no user": async (host) => {
       const email = `success-${unique("asked")}@example.com`
       assert.equal((await post(host, "conform-asked", "register", { email, password })).status, 201)
       const pending = `pending-${unique("asked")}@example.com`
@@ -201,7 +201,7 @@ export default [
         fails(reply, 400, "BadRequest", `failed to confirm user "${failing.email}"`)
       }
     },
-    "of an unknown user": async (host) => {
+    "rejects an unknown user": async (host) => {
       for (const path of ["confirm/call", "confirm/send"]) {
         fails(await post(host, "conform-asked", path, stranger()), 404, "UserNotFound", "user not found")
       }
@@ -209,8 +209,8 @@ export default [
   }),
 
   topic("§4 without the provider", {
-    "every endpoint refuses alike": async ({ baseUrl }) => {
-      // an app without users of this kind has the provider neither to log in with nor to register at
+    "every endpoint answers with the same error": async ({ baseUrl }) => {
+      // without the provider there is neither login nor registration
       for (const path of ["register", "confirm/send", "reset/send", "confirm/call", "reset/call"]) {
         const reply = await send(baseUrl, "POST", userpassPath(path, "conform-bare"), { body: stranger() })
         fails(reply, [400, 404], undefined, "authentication via 'local-userpass' is unsupported")

@@ -16,33 +16,33 @@ const echo = async (baseUrl: string, argument: unknown) =>
 
 export default [
   topic("§7.1 calls", {
-    "the answer is a value of any kind": async ({ baseUrl }) => {
+    "returns a value of any type": async ({ baseUrl }) => {
       for (const value of ["x", "", true, false, null, [], {}, ["a", null, { b: [] }]]) {
         assert.deepEqual(await echo(baseUrl, value), value)
       }
       assert.deepEqual(await echo(baseUrl, 5), int(5))
     },
-    "nothing returned is $undefined": async ({ baseUrl }) => {
+    "returns $undefined for a function without a result": async ({ baseUrl }) => {
       assert.deepEqual((await raw(baseUrl, { name: "nothing", arguments: [] })).value, { $undefined: true })
       assert.deepEqual((await raw(baseUrl, { name: "nothing" })).value, { $undefined: true })
     },
-    "a missing argument is undefined to the function": async ({ baseUrl }) => {
+    "passes undefined for a missing argument": async ({ baseUrl }) => {
       assert.deepEqual((await raw(baseUrl, { name: "echo", arguments: [] })).value, { $undefined: true })
     },
-    "no arguments, in any form": async ({ baseUrl }) => {
+    "accepts missing arguments in any form": async ({ baseUrl }) => {
       for (const body of [{ name: "sum" }, { name: "sum", arguments: null }, { name: "sum", service: null }]) {
         assert.deepEqual(succeeds(await raw(baseUrl, body)).value, int(0))
       }
     },
-    "unknown keys, an empty service": async ({ baseUrl }) => {
+    "ignores unknown keys and an empty service": async ({ baseUrl }) => {
       const body = { arguments: [1, 2], name: "sum", service: "", user_id: "x", extra: { deep: 1 } }
       assert.deepEqual(succeeds(await raw(baseUrl, body)).value, int(3))
     },
-    "a result with an error in it is a result": async ({ baseUrl }) => {
+    "returns a result that looks like an error as a result": async ({ baseUrl }) => {
       const reply = succeeds(await raw(baseUrl, { name: "returnsError", arguments: [] }))
       assert.deepEqual(reply.value, { error: "this is a result", error_code: "Custom" })
     },
-    "context: the user, values, the environment": async ({ baseUrl }) => {
+    "provides user, values and environment in the context": async ({ baseUrl }) => {
       const user = await logIn(baseUrl, "custom-function", { named: "context" })
       const { json } = succeeds(await call(baseUrl, user, "whoAmI"))
       assert.deepEqual([json["id"], json["type"], json["data"]], [user.id, "normal", { name: "Ada" }])
@@ -56,43 +56,43 @@ export default [
         app: "conform-main"
       })
     },
-    "functions may call private ones": async ({ baseUrl }) => {
+    "lets functions call private ones": async ({ baseUrl }) => {
       const reply = await call(baseUrl, await logIn(baseUrl), "callHidden")
       assert.equal(succeeds(reply).value, "only functions see this")
     }
   }),
 
   topic("§7.1 refused calls", {
-    "unknown functions": async ({ baseUrl }) => {
+    "rejects unknown functions": async ({ baseUrl }) => {
       for (const name of ["nope", "toString", "__proto__", "constructor", ""]) {
         const reply = await raw(baseUrl, { name, arguments: [] })
         fails(reply, 404, "FunctionNotFound", `function not found: '${name}'`)
       }
     },
-    "a function whose source is not there": async ({ baseUrl }) => {
+    "rejects a function whose source is missing": async ({ baseUrl }) => {
       fails(await raw(baseUrl, { name: "missingSource" }), 404, "FunctionNotFound", /missingSource/)
     },
-    "private functions": async ({ baseUrl }) => {
+    "rejects private functions": async ({ baseUrl }) => {
       for (const name of ["hidden", "authenticate", "resetPassword"]) {
         const reply = await raw(baseUrl, { name, arguments: [] })
         fails(reply, [400, 403, 404], "FunctionExecutionError", `rule not matched for function "${name}"`)
       }
     },
-    "exceptions, as text": async ({ baseUrl }) => {
+    "answers exceptions as text": async ({ baseUrl }) => {
       const user = await someone(baseUrl)
       fails(await call(baseUrl, user, "fails"), 400, "FunctionExecutionError", "Error: boom")
       fails(await call(baseUrl, user, "fails", "string"), 400, "FunctionExecutionError", "only text")
     },
-    "an unknown name in a function, in the words of the hosted service": async ({ baseUrl }) => {
+    "answers a ReferenceError with the message of the hosted service": async ({ baseUrl }) => {
       const reply = await raw(baseUrl, { name: "unknownName", arguments: [] })
       fails(reply, 400, "FunctionExecutionError", "ReferenceError: 'unknown' is not defined")
     },
-    "what is no call": async ({ baseUrl }) => {
+    "rejects a malformed call": async ({ baseUrl }) => {
       for (const body of [undefined, {}, { name: 5 }, { arguments: [] }, { name: "sum", arguments: "x" }, "{", "[]"]) {
         assert.equal((await raw(baseUrl, body)).status, 400)
       }
     },
-    "Extended JSON that is none": async ({ baseUrl }) => {
+    "rejects malformed Extended JSON": async ({ baseUrl }) => {
       for (const value of [{ $oid: "x" }, { $numberInt: "x" }, { $date: "x" }, { $binary: 5 }]) {
         fails(await raw(baseUrl, { name: "echo", arguments: [value] }), 400, "BadRequest", /./)
       }
@@ -100,7 +100,7 @@ export default [
   }),
 
   topic("§7.3 Extended JSON", {
-    "results are canonical": async ({ baseUrl }) => {
+    "returns results in canonical form": async ({ baseUrl }) => {
       const { value } = await call(baseUrl, await logIn(baseUrl), "bson")
       assert.deepEqual(value, {
         int: { $numberInt: "5" },
@@ -118,7 +118,7 @@ export default [
         list: [{ $numberInt: "1" }, "two", { three: { $numberInt: "3" } }]
       })
     },
-    "every canonical type comes back as it was": async ({ baseUrl }) => {
+    "returns every canonical type unchanged": async ({ baseUrl }) => {
       const values: ReadonlyArray<Json> = [
         { $numberInt: "-5" },
         { $numberLong: "5000000000" },
@@ -143,7 +143,7 @@ export default [
       const all = Object.fromEntries(values.map((value, i) => [`key${i}`, [value]]))
       assert.deepEqual(await echo(baseUrl, all), all)
     },
-    "plain and relaxed values, mixed with canonical ones": async ({ baseUrl }) => {
+    "accepts plain, relaxed and canonical values together": async ({ baseUrl }) => {
       assert.deepEqual(await echo(baseUrl, [1, { $numberInt: "2" }, 3.5, 5000000000]), [
         int(1),
         int(2),
@@ -157,18 +157,18 @@ export default [
       const uuid = { $uuid: "00010203-0405-0607-0809-0a0b0c0d0e0f" }
       assert.deepEqual(await echo(baseUrl, uuid), { $binary: { base64: "AAECAwQFBgcICQoLDA0ODw==", subType: "04" } })
     },
-    "functions see numbers as numbers, however they came": async ({ baseUrl }) => {
+    "passes numbers as numbers in any encoding": async ({ baseUrl }) => {
       const values = [1, int(2), { $numberDouble: "3.0" }, { $numberLong: "4" }, "5", null, true, { a: 1 }]
       const reply = await raw(baseUrl, { name: "describeArguments", arguments: values })
       assert.deepEqual(reply.value, ["number", "number", "number", "number", "string", "null", "boolean", "object"])
       const sum = await raw(baseUrl, { name: "sum", arguments: values.slice(0, 4) })
       assert.deepEqual(sum.value, int(10))
     },
-    "documents with keys of their own": async ({ baseUrl }) => {
+    "accepts documents with unusual keys": async ({ baseUrl }) => {
       const document = { "a.b": 1, $mine: "x", "": true, __proto__x: null, nested: { $set: { a: "b" } } }
       assert.deepEqual(await echo(baseUrl, document), { ...document, "a.b": int(1) })
     },
-    "text in any script": async ({ baseUrl }) => {
+    "accepts text in any script": async ({ baseUrl }) => {
       for (const text of ["héllo wörld", "日本語", "😀", '\u0000\n\r\t"\\', "%25%0A"]) {
         assert.equal(await echo(baseUrl, text), text)
       }

@@ -1,4 +1,4 @@
-/** What holds for every route: locations, routes that are not there, CORS, and what a request may look like. */
+/** What holds for every route: locations, unknown routes, CORS, and tolerated variations of requests. */
 import assert from "node:assert/strict"
 import { topic } from "../harness.ts"
 import { appPath, coreHeaders, fails, loggedIn, logIn, loginPath, root, send, succeeds } from "../wire.ts"
@@ -7,7 +7,7 @@ const origin = "https://shop.example"
 
 export default [
   topic("§1.2 location", {
-    "holds four strings, and no slash at the end of the host": async ({ baseUrl }) => {
+    "has four strings, and no slash at the end of the host name": async ({ baseUrl }) => {
       const { json } = succeeds(await send(baseUrl, "GET", appPath("location")))
       assert.deepEqual(json, {
         hostname: baseUrl,
@@ -16,18 +16,18 @@ export default [
         deployment_model: "LOCAL"
       })
     },
-    "follows the proxy that a client came through": async ({ baseUrl }) => {
+    "names the address in the headers of a proxy": async ({ baseUrl }) => {
       const headers = { "x-forwarded-proto": "https", "x-forwarded-host": "apps.example" }
       const { json } = succeeds(await send(baseUrl, "GET", appPath("location"), { headers }))
       assert.equal(json["hostname"], "https://apps.example")
       assert.equal(json["ws_hostname"], "wss://apps.example")
     },
-    "needs no header at all, and does not mind any": async ({ baseUrl }) => {
+    "requires no header, and ignores an Authorization header": async ({ baseUrl }) => {
       for (const headers of [coreHeaders, { authorization: "Bearer null" }, { authorization: "nonsense" }]) {
         succeeds(await send(baseUrl, "GET", appPath("location"), { headers }))
       }
     },
-    "of an unknown app is a 404 without a code": async ({ baseUrl }) => {
+    "is a 404 without a code for an unknown app": async ({ baseUrl }) => {
       const reply = await send(baseUrl, "GET", appPath("location", "no-such-app"))
       fails(reply, 404, undefined, "cannot find app using Client App ID 'no-such-app'")
     },
@@ -43,22 +43,22 @@ export default [
   }),
 
   topic("§15.2 requests of any shape", {
-    "double slashes after the host": async ({ baseUrl }) => {
+    "accepts double slashes after the host": async ({ baseUrl }) => {
       succeeds(await send(baseUrl, "GET", `/${appPath("location")}`))
       succeeds(await send(baseUrl, "GET", `//${appPath("location")}`))
       loggedIn(await send(baseUrl, "POST", `/${loginPath("anon-user")}`))
       succeeds(await send(baseUrl, "GET", appPath("/location")))
     },
-    "header names in any case": async ({ baseUrl }) => {
+    "accepts header names in any case": async ({ baseUrl }) => {
       const { access } = await logIn(baseUrl)
       const headers = { AUTHORIZATION: `Bearer ${access}`, "CONTENT-TYPE": "application/json;charset=utf-8" }
       succeeds(await send(baseUrl, "GET", `${root}/auth/profile`, { headers }))
     },
-    "an Authorization scheme in any case": async ({ baseUrl }) => {
+    "accepts an Authorization scheme in any case": async ({ baseUrl }) => {
       const { access } = await logIn(baseUrl)
       succeeds(await send(baseUrl, "GET", `${root}/auth/profile`, { headers: { authorization: `bearer ${access}` } }))
     },
-    "a JSON content type on every method without a body": async ({ baseUrl }) => {
+    "accepts a JSON content type on every method without a body": async ({ baseUrl }) => {
       const { access, refresh } = await logIn(baseUrl)
       const headers = coreHeaders
       succeeds(await send(baseUrl, "GET", `${root}/auth/profile`, { token: access, headers }))
@@ -66,26 +66,26 @@ export default [
       succeeds(await send(baseUrl, "POST", `${root}/auth/session`, { token: refresh, headers }), 201)
       succeeds(await send(baseUrl, "DELETE", `${root}/auth/session`, { token: refresh, headers }), 204)
     },
-    "any content type, or what is none": async ({ baseUrl }) => {
+    "accepts any content type, a missing and an invalid one": async ({ baseUrl }) => {
       const types = ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=UTF-8", ";;;", ""]
       for (const type of types) {
         const headers = { "content-type": type, accept: "*/*" }
         loggedIn(await send(baseUrl, "POST", loginPath("custom-function"), { headers, body: { id: "any-type" } }))
       }
     },
-    "unknown query parameters": async ({ baseUrl }) => {
+    "ignores unknown query parameters": async ({ baseUrl }) => {
       const { access } = await logIn(baseUrl)
       const body = { name: "sum", arguments: [1, 2] }
       const reply = await send(baseUrl, "POST", appPath("functions/call?func=sum&col=a-find"), { token: access, body })
       assert.deepEqual(succeeds(reply).value, { $numberInt: "3" })
     },
-    "a body that is no JSON is a 400": async ({ baseUrl }) => {
+    "a malformed JSON body is a 400": async ({ baseUrl }) => {
       for (const body of ["{", "nonsense", "[1]", '"text"', "5"]) {
         const reply = await send(baseUrl, "POST", loginPath("anon-user"), { headers: coreHeaders, body })
         fails(reply, 400, "BadRequest", /./)
       }
     },
-    "a body that is larger than 18 MB is refused in JSON": async ({ baseUrl }) => {
+    "rejects a body of more than 18 MiB with JSON": async ({ baseUrl }) => {
       const { access } = await logIn(baseUrl)
       const body = JSON.stringify({ name: "sum", arguments: ["x".repeat(19 * 1024 * 1024)] })
       const reply = await send(baseUrl, "POST", appPath("functions/call"), { token: access, body })
@@ -125,7 +125,7 @@ export default [
   }),
 
   topic("§1.4 CORS", {
-    "a preflight of any route lets a browser in": async ({ baseUrl }) => {
+    "answers preflight requests of every route": async ({ baseUrl }) => {
       for (const path of [loginPath("anon-user"), `${root}/auth/session`, `${root}/auth/api_keys/x`, "/anything"]) {
         const { headers, status, text } = await send(baseUrl, "OPTIONS", path, {
           headers: {
@@ -144,13 +144,13 @@ export default [
         for (const name of ["authorization", "content-type"]) assert.ok(allowed.includes(name), allowed)
       }
     },
-    "a preflight that names no headers may send the usual ones": async ({ baseUrl }) => {
+    "allows the usual headers if a preflight names none": async ({ baseUrl }) => {
       const headers = { origin, "access-control-request-method": "POST" }
       const reply = await send(baseUrl, "OPTIONS", loginPath("anon-user"), { headers })
       const allowed = String(reply.headers["access-control-allow-headers"]).toLowerCase()
       for (const name of ["authorization", "content-type", "accept"]) assert.ok(allowed.includes(name), allowed)
     },
-    "answers and failures may be read, the header of a link too": async ({ baseUrl }) => {
+    "exposes answers and failures, and the header of a link": async ({ baseUrl }) => {
       for (const path of [appPath("location"), `${root}/auth/profile`, "/nothing"]) {
         const { headers } = await send(baseUrl, "GET", path, { headers: { origin } })
         assert.equal(headers["access-control-allow-origin"], origin)

@@ -1,4 +1,4 @@
-/** Linking credentials to a user, raw; and the redirect flow of OAuth 2.0, which is honestly refused. */
+/** Linking credentials to a user, raw; and the redirect flow of OAuth 2.0, which is not supported. */
 import assert from "node:assert/strict"
 import { topic } from "../harness.ts"
 import {
@@ -30,7 +30,7 @@ const register = async (baseUrl: string) => {
   return { username: account.email, password: account.password }
 }
 
-/** What no client answers by refreshing its session and asking again, for ever (§3.5). */
+/** Asserts a failure that does not make a client refresh and repeat without end (§3.5). */
 const harmless = ({ json, status, text }: Reply) => {
   assert.ok(status === 400 || status === 500, text)
   assert.notEqual(json["error_code"], "InvalidSession")
@@ -47,7 +47,7 @@ export default [
       succeeds(await link(baseUrl, user, "custom-function", { id: unique("linked") }))
       assert.deepEqual(await identities(baseUrl, user), ["anon-user", "local-userpass", "custom-function"])
     },
-    "logging in with what was linked is the same user": async ({ baseUrl }) => {
+    "a login with linked credentials is the same user": async ({ baseUrl }) => {
       const [user, credentials] = [await logIn(baseUrl), await register(baseUrl)]
       succeeds(await link(baseUrl, user, "local-userpass", credentials))
       assert.equal((await logIn(baseUrl, "local-userpass", credentials)).id, user.id)
@@ -57,25 +57,25 @@ export default [
       succeeds(await link(baseUrl, user, "custom-function", { id: unique("goes-on") }))
       succeeds(await send(baseUrl, "POST", `${root}/auth/session`, { token: user.refresh }), 201)
     },
-    "1: credentials of another user": async ({ baseUrl }) => {
+    "1: rejects credentials of another user": async ({ baseUrl }) => {
       const id = unique("taken")
       await logIn(baseUrl, "custom-function", { id })
       const reply = await link(baseUrl, await logIn(baseUrl), "custom-function", { id })
       harmless(reply)
       assert.match(String(reply.json["error"]), /unauthorized/)
     },
-    "2: an e-mail address that is not registered": async ({ baseUrl }) => {
+    "2: rejects an address that is not registered": async ({ baseUrl }) => {
       const credentials = { username: "never-registered@example.com", password: "secret1" }
       harmless(await link(baseUrl, await logIn(baseUrl), "local-userpass", credentials))
     },
-    "3: a second e-mail address": async ({ baseUrl }) => {
+    "3: rejects a second address": async ({ baseUrl }) => {
       const user = await logIn(baseUrl)
       succeeds(await link(baseUrl, user, "local-userpass", await register(baseUrl)))
       const reply = await link(baseUrl, user, "local-userpass", await register(baseUrl))
       harmless(reply)
       assert.match(String(reply.json["error"]), /unauthorized/)
     },
-    "4: another user's API key": async ({ baseUrl }) => {
+    "4: rejects another user's API key": async ({ baseUrl }) => {
       const owner = await someone(baseUrl)
       const created = await send(baseUrl, "POST", `${root}/auth/api_keys`, {
         token: owner.refresh,
@@ -84,13 +84,13 @@ export default [
       const reply = await link(baseUrl, await logIn(baseUrl), "api-key", { key: created.json["key"] })
       fails(reply, 400, "InvalidParameter", /invalid user link request/)
     },
-    "5: what the user has already": async ({ baseUrl }) => {
+    "5: rejects credentials that are linked already": async ({ baseUrl }) => {
       const user = await logIn(baseUrl)
       const id = unique("again")
       for (let i = 0; i < 2; i++) succeeds(await link(baseUrl, user, "custom-function", { id }))
       assert.deepEqual(await identities(baseUrl, user), ["anon-user", "custom-function"])
     },
-    "anonymous credentials, wrong ones, and a provider that is not there": async ({ baseUrl }) => {
+    "rejects anonymous and wrong credentials, and an unknown provider": async ({ baseUrl }) => {
       const user = await logIn(baseUrl)
       harmless(await link(baseUrl, user, "anon-user", {}))
       harmless(await link(baseUrl, user, "custom-function", { refuse: true }))
@@ -98,7 +98,7 @@ export default [
       harmless(await link(baseUrl, user, "oauth2-google", { authCode: "x" }))
       assert.deepEqual(await identities(baseUrl, user), ["anon-user"])
     },
-    "without a token, or with one that does not do": async ({ baseUrl }) => {
+    "rejects a missing or invalid token": async ({ baseUrl }) => {
       const { refresh } = await logIn(baseUrl)
       const path = `${loginPath("custom-function")}?link=true`
       const body = { id: unique("nobody") }
@@ -110,20 +110,20 @@ export default [
   }),
 
   topic("§3.6 OAuth 2.0 by redirect", {
-    "a login is refused in the words of the protocol": async ({ baseUrl }) => {
+    "a login by redirect is answered with an error of the protocol": async ({ baseUrl }) => {
       for (const provider of ["oauth2-google", "oauth2-facebook", "oauth2-apple"]) {
         const path = `${loginPath(provider)}?state=abcdefghijkl&redirect=http%3A%2F%2Flocalhost%2F&device=e30%3D`
         const reply = await send(baseUrl, "GET", path)
         fails(reply, [400, 404], undefined, `authentication via '${provider}' is unsupported`)
       }
     },
-    "so is a link": async ({ baseUrl }) => {
+    "a link by redirect is answered with an error of the protocol": async ({ baseUrl }) => {
       const { access } = await logIn(baseUrl)
       const query = "link=true&state=abcdefghijkl&redirect=http%3A%2F%2Flocalhost%2F&providerRedirectHeader=true"
       const reply = await send(baseUrl, "GET", `${loginPath("oauth2-google")}?${query}`, { token: access })
       fails(reply, [400, 404], undefined, "authentication via 'oauth2-google' is unsupported")
     },
-    "of an app that is not there": async ({ baseUrl }) => {
+    "an unknown app is answered with an error of the protocol": async ({ baseUrl }) => {
       const reply = await send(baseUrl, "GET", loginPath("oauth2-google", "no-such-app"))
       fails(reply, 404, undefined, "cannot find app using Client App ID 'no-such-app'")
     }

@@ -1,4 +1,4 @@
-/** Logging in with every provider, raw: the payloads of every SDK, the answer's form, and each refusal. */
+/** Logging in with every provider, raw: the payloads of every SDK, the format of the answer, and each failure. */
 import assert from "node:assert/strict"
 import { topic } from "../harness.ts"
 import {
@@ -34,12 +34,12 @@ const ofRealmWeb = { sdkVersion: "2.0.1", platform: "node", platformVersion: "24
 
 export default [
   topic("§3.2 the answer to a login", {
-    "holds four strings, the ids being 24 hex digits": async ({ baseUrl }) => {
+    "returns four strings; the ids are 24 hex digits": async ({ baseUrl }) => {
       const { device, id } = await logIn(baseUrl)
       assert.match(id, hex)
       assert.match(device, hex)
     },
-    "holds two tokens that core can parse": async ({ baseUrl }) => {
+    "returns two tokens that realm-core can parse": async ({ baseUrl }) => {
       const { access, refresh } = await logIn(baseUrl)
       for (const token of [access, refresh]) {
         const { exp, iat } = claimsOf(token)
@@ -49,13 +49,13 @@ export default [
   }),
 
   topic("§2 devices", {
-    "a login needs no body, no options, no device": async ({ baseUrl }) => {
+    "a login requires no body, options or device": async ({ baseUrl }) => {
       const path = loginPath("anon-user")
       const bodies = [undefined, "", "{}", "null", { options: {} }, { options: { device: {} } }, { options: null }]
       for (const body of bodies) loggedIn(await send(baseUrl, "POST", path, { body }))
       loggedIn(await send(baseUrl, "POST", path, { headers: coreHeaders }))
     },
-    "the device of each SDK": async ({ baseUrl }) => {
+    "accepts the device information of each SDK": async ({ baseUrl }) => {
       const flavours = [
         ofCore,
         ofRealmWeb,
@@ -66,7 +66,7 @@ export default [
       ]
       for (const device of flavours) await logIn(baseUrl, "anon-user", { provider: "anon-user", options: { device } })
     },
-    "a device keeps the id that it tells, in either form": async ({ baseUrl }) => {
+    "a device keeps the id that it sends, in either form": async ({ baseUrl }) => {
       const known = "5f1d7f3e9c1b2a0012345678"
       for (const deviceId of [known, { $oid: known }]) {
         const { access, device } = await logIn(baseUrl, "anon-user", { options: { device: { deviceId } } })
@@ -74,7 +74,7 @@ export default [
         assert.equal(claimsOf(access)["baas_device_id"], known)
       }
     },
-    "an id of zeros, or none, gets another one": async ({ baseUrl }) => {
+    "a missing device id, or one of zeros, is replaced": async ({ baseUrl }) => {
       for (const deviceId of ["0".repeat(24), "", "not hex", { $oid: "0".repeat(24) }]) {
         const { device } = await logIn(baseUrl, "anon-user", { options: { device: { deviceId } } })
         assert.match(device, hex)
@@ -84,7 +84,7 @@ export default [
   }),
 
   topic("§3.4 providers", {
-    "anon-user makes a new user each time": async ({ baseUrl }) => {
+    "anon-user creates a new user each time": async ({ baseUrl }) => {
       const [one, other] = [await logIn(baseUrl), await logIn(baseUrl)]
       assert.notEqual(one.id, other.id)
       const { json } = await send(baseUrl, "GET", `${root}/auth/profile`, { token: one.access })
@@ -96,18 +96,18 @@ export default [
       await logIn(baseUrl, "anon-user", { provider: "anon-user", options: { device: ofCore } })
       await logIn(baseUrl, "custom-function", { provider: "custom-function", id: unique("named") })
     },
-    "an Authorization header does not disturb a login": async ({ baseUrl }) => {
+    "a login ignores an Authorization header": async ({ baseUrl }) => {
       for (const authorization of ["Bearer null", "Bearer ", "Bearer undefined", "nonsense", "Basic abc"]) {
         loggedIn(await send(baseUrl, "POST", loginPath("anon-user"), { headers: { authorization } }))
       }
     },
-    "custom-function: the same id is the same user, as text or in an object": async ({ baseUrl }) => {
+    "custom-function: the same id is the same user, as string or in an object": async ({ baseUrl }) => {
       const id = unique("card")
       const first = await logIn(baseUrl, "custom-function", { id })
       assert.equal((await logIn(baseUrl, "custom-function", { id, options: { device: ofCore } })).id, first.id)
       assert.equal((await logIn(baseUrl, "custom-function", { named: id })).id, first.id)
     },
-    "custom-function: first logins at the same time are one user": async ({ baseUrl }) => {
+    "custom-function: concurrent first logins create one user": async ({ baseUrl }) => {
       const id = unique("at-once")
       const users = await Promise.all(Array.from({ length: 10 }, () => logIn(baseUrl, "custom-function", { id })))
       assert.equal(new Set(users.map(({ id }) => id)).size, 1)
@@ -123,11 +123,11 @@ export default [
   }),
 
   topic("§3.3 refused logins", {
-    "an unknown e-mail address": async ({ baseUrl }) => {
+    "rejects an unknown e-mail address": async ({ baseUrl }) => {
       const body = { username: "nobody@example.com", password: "secret1" }
       fails(await send(baseUrl, "POST", loginPath("local-userpass"), { body }), 401, "InvalidPassword", "unauthorized")
     },
-    "a wrong password, and another case of the address": async ({ baseUrl }) => {
+    "rejects a wrong password, and the address in another case": async ({ baseUrl }) => {
       const email = `${unique("Wrong")}@example.com`
       succeeds(await send(baseUrl, "POST", userpassPath("register"), { body: { email, password: "secret1" } }), 201)
       for (const [username, password] of [
@@ -138,7 +138,7 @@ export default [
         fails(reply, 401, "InvalidPassword", "unauthorized")
       }
     },
-    "an address that is not confirmed": async ({ baseUrl }) => {
+    "rejects an address that is not confirmed": async ({ baseUrl }) => {
       const email = `${unique("unconfirmed")}@example.com`
       const account = { email, password: "secret1" }
       succeeds(await send(baseUrl, "POST", userpassPath("register", "conform-mail"), { body: account }), 201)
@@ -147,27 +147,27 @@ export default [
       })
       fails(reply, 401, "AuthError", "unauthorized")
     },
-    "an unknown API key": async ({ baseUrl }) => {
+    "rejects an unknown API key": async ({ baseUrl }) => {
       const reply = await send(baseUrl, "POST", loginPath("api-key"), { body: { key: "nonsense" } })
       fails(reply, 401, "AuthError", "unauthorized")
     },
-    "an authentication function that throws": async ({ baseUrl }) => {
+    "rejects a login whose authentication function throws": async ({ baseUrl }) => {
       const reply = await send(baseUrl, "POST", loginPath("custom-function"), { body: { refuse: true } })
       fails(reply, 401, "AuthError", /Authentication failed/)
     },
-    "an authentication function that answers no id": async ({ baseUrl }) => {
+    "rejects a login whose authentication function returns no id": async ({ baseUrl }) => {
       for (const body of [{}, { noId: true }, undefined]) {
         fails(await send(baseUrl, "POST", loginPath("custom-function"), { body }), 401, "AuthError", /./)
       }
     },
-    "a user whom the creation function does not want is not created": async ({ baseUrl }) => {
+    "does not create a user whose creation function throws": async ({ baseUrl }) => {
       for (let i = 0; i < 2; i++) {
         const reply = await send(baseUrl, "POST", loginPath("custom-function"), { body: { id: "unwanted" } })
         assert.ok(reply.status === 400 || reply.status === 401, reply.text)
         assert.match(String(reply.json["error"]), /this user is not wanted/)
       }
     },
-    "a provider that is disabled, missing or unknown has no code": async ({ baseUrl }) => {
+    "answers a disabled, missing or unknown provider without a code": async ({ baseUrl }) => {
       const refused: ReadonlyArray<readonly [provider: string, app: string]> = [
         ["anon-user", "conform-mail"],
         ["api-key", "conform-mail"],
@@ -186,7 +186,7 @@ export default [
         }
       }
     },
-    "credentials without what they need": async ({ baseUrl }) => {
+    "rejects incomplete credentials": async ({ baseUrl }) => {
       for (const [provider, body] of [
         ["local-userpass", {}],
         ["local-userpass", { username: "a@b.c" }],

@@ -18,7 +18,7 @@ import {
 
 const int = (n: number) => ({ $numberInt: String(n) })
 
-/** A collection that no other case uses, and somebody who uses it. */
+/** A new collection, and a user of it. */
 const open = async (baseUrl: string, collection = unique("open"), user?: LoggedIn) => {
   const { access: token } = user ?? (await logIn(baseUrl))
   return (name: string, more: Json = {}, service = "mongodb-atlas"): Promise<Reply> =>
@@ -45,7 +45,7 @@ const ids = ({ value }: Reply) => (Array.isArray(value) ? value.map(({ _id }) =>
 
 export default [
   topic("§8.2 results", {
-    "insertOne and insertMany tell the ids": async ({ baseUrl }) => {
+    "insertOne and insertMany return the ids": async ({ baseUrl }) => {
       const run = await open(baseUrl)
       assert.deepEqual((await run("insertOne", { document: { _id: 1 } })).value, { insertedId: int(1) })
       const many = await run("insertMany", { documents: [{ _id: "b" }, { _id: { $oid: "5f1d7f3e9c1b2a0012345678" } }] })
@@ -96,7 +96,7 @@ export default [
       assert.deepEqual((await run("deleteMany", { query: {} })).value, { deletedCount: int(2) })
       assert.deepEqual((await run("deleteMany")).value, { deletedCount: int(0) })
     },
-    "an upsert tells the id, and nothing else does": async ({ baseUrl }) => {
+    "only an upsert returns an id": async ({ baseUrl }) => {
       const run = await open(baseUrl)
       const upsert = { query: { _id: "new" }, update: { $set: { x: 1 } }, upsert: true }
       assert.deepEqual((await run("updateOne", upsert)).value, {
@@ -126,7 +126,7 @@ export default [
       }
       assert.deepEqual((await run("findOneAndReplace", change)).value, { _id: int(3), replaced: true })
     },
-    "findOneAndDelete, and realm-web's name for it": async ({ baseUrl }) => {
+    "findOneAndDelete, also under realm-web's name": async ({ baseUrl }) => {
       const run = await filled(baseUrl)
       const last = { filter: {}, sort: { n: -1 }, projection: { n: 1 } }
       const deleted = await run("findOneAndDelete", { ...last, upsert: false, returnNewDocument: false })
@@ -160,12 +160,12 @@ export default [
         $date: { $numberLong: "1577836800000" }
       })
     },
-    "nulls, and a schema's name, where nothing is meant": async ({ baseUrl }) => {
+    "nulls and a schema's name have no effect": async ({ baseUrl }) => {
       const run = await filled(baseUrl)
       const nothing = { project: null, sort: null, limit: null, schema_name: "Item" }
       assert.deepEqual(ids(await run("find", { query: null, ...nothing })), [1, 2, 3])
     },
-    "a filter by another name, which is not taken for none": async ({ baseUrl }) => {
+    "rejects a filter under another name": async ({ baseUrl }) => {
       const run = await filled(baseUrl)
       const filter = { _id: 1 }
       fails(await run("updateMany", { filter, update: { $set: { n: 9 } } }), 400, "InvalidParameter", /'filter'/)
@@ -173,7 +173,7 @@ export default [
       fails(await run("findOneAndDelete", { query: filter }), 400, "InvalidParameter", /'query'/)
       assert.deepEqual(ids(await run("find")), [1, 2, 3])
     },
-    "an update of many with a plain document": async ({ baseUrl }) => {
+    "updateMany with a plain document sets its fields": async ({ baseUrl }) => {
       const run = await filled(baseUrl)
       const { json } = await run("updateMany", { query: {}, update: { same: 1 } })
       assert.deepEqual(json, { matchedCount: int(3), modifiedCount: int(3) })
@@ -196,7 +196,7 @@ export default [
       succeeds(await run("updateOne", { query: {}, update: { replaced: true } }))
       assert.deepEqual((await run("findOne")).value, { _id: int(1), replaced: true })
     },
-    "database and collection are needed": async ({ baseUrl }) => {
+    "requires database and collection": async ({ baseUrl }) => {
       const user = await logIn(baseUrl)
       for (const args of [[], [{}], [{ database: "app" }], ["text"], [null]]) {
         const body = { name: "find", service: "mongodb-atlas", arguments: args }
@@ -207,11 +207,11 @@ export default [
   }),
 
   topic("§8.4 failures", {
-    "a duplicate key": async ({ baseUrl }) => {
+    "rejects a duplicate key": async ({ baseUrl }) => {
       const run = await filled(baseUrl)
       fails(await run("insertOne", { document: { _id: 1 } }), 400, "MongoDBError", /Duplicate key error/)
     },
-    "an unknown operator": async ({ baseUrl }) => {
+    "rejects an unknown operator": async ({ baseUrl }) => {
       const run = await filled(baseUrl)
       fails(
         await run("aggregate", { pipeline: [{ $who: 1 }] }),
@@ -229,19 +229,19 @@ export default [
       assert.equal(stage.status, 400)
       assert.match(String(stage.json["error"]), /\$nope/)
     },
-    "an unknown service, as named and as realm-web names it by default": async ({ baseUrl }) => {
+    "rejects an unknown service": async ({ baseUrl }) => {
       const run = await open(baseUrl)
       for (const service of ["nope", "mongo-db", "http", "__proto__"]) {
         fails(await run("find", {}, service), 404, "ServiceNotFound", `service not found: '${service}'`)
       }
     },
-    "an unknown command": async ({ baseUrl }) => {
+    "rejects an unknown command": async ({ baseUrl }) => {
       const run = await open(baseUrl)
       for (const name of ["nope", "toString", "watch"]) {
         fails(await run(name), [400, 404], "ServiceCommandNotFound", /./)
       }
     },
-    "what rules forbid": async ({ baseUrl }) => {
+    "rejects what rules deny": async ({ baseUrl }) => {
       const user = await logIn(baseUrl)
       succeeds(await call(baseUrl, user, "seedReadonly"))
       const run = await open(baseUrl, "readonly", user)
@@ -252,7 +252,7 @@ export default [
       fails(await run("updateOne", { query: { _id: 1 }, update: { $set: { a: 1 } } }), 400, "NoMatchingRuleFound", /./)
       assert.deepEqual(ids(await run("find")), [1, 2])
     },
-    "reads are filtered by rules rather than refused": async ({ baseUrl }) => {
+    "rules filter reads instead of rejecting them": async ({ baseUrl }) => {
       const [one, other] = [await someone(baseUrl), await someone(baseUrl)]
       const mine = await open(baseUrl, "owned", one)
       const theirs = await open(baseUrl, "owned", other)
@@ -264,11 +264,11 @@ export default [
       assert.deepEqual((await theirs("updateOne", claim)).json["matchedCount"], int(0))
       assert.deepEqual((await theirs("deleteMany", { query: {} })).value, { deletedCount: int(0) })
     },
-    "a collection without a role": async ({ baseUrl }) => {
+    "rejects access to a collection without a role": async ({ baseUrl }) => {
       const run = await open(baseUrl, "closed")
       fails(await run("insertOne", { document: {} }), [400, 403], "NoMatchingRuleFound", /./)
     },
-    "a user who is logged out": async ({ baseUrl }) => {
+    "rejects a user who is logged out": async ({ baseUrl }) => {
       const body = { name: "find", service: "mongodb-atlas", arguments: [{ database: "app", collection: "a" }] }
       const reply = await send(baseUrl, "POST", appPath("functions/call"), { token: "", body })
       fails(reply, 401, undefined, "unauthorized")

@@ -9,7 +9,7 @@ const password = "secret1"
 
 export default [
   topic("realm-web: emailPasswordAuth", {
-    "registers, logs in, links; refuses a wrong password and a name in use": async ({ baseUrl }) => {
+    "registers, logs in and links; rejects a wrong password and a name in use": async ({ baseUrl }) => {
       const { app } = connect(baseUrl)
       const email = `${unique("web")}@example.com`
       await app.emailPasswordAuth.registerUser({ email, password })
@@ -21,7 +21,7 @@ export default [
       await user.linkCredentials(Credentials.emailPassword(email, password))
       assert.deepEqual(user.profile, { email })
     },
-    "in the words of the hosted service": async ({ baseUrl }) => {
+    "rejects with the messages of the hosted service": async ({ baseUrl }) => {
       const { emailPasswordAuth } = connect(baseUrl).app
       const email = "nobody@example.com"
       const short = emailPasswordAuth.registerUser({ email, password: "short" })
@@ -41,7 +41,7 @@ export default [
       const reset = emailPasswordAuth.resetPassword({ ...nonsense, password })
       await refused(reset, 400, "BadRequest", "invalid token data")
     },
-    "resets by a function, which gets the arguments as they were": async ({ baseUrl }) => {
+    "resets by a function, which gets the arguments unchanged": async ({ baseUrl }) => {
       const { app } = connect(baseUrl)
       const email = `${unique("web")}@example.com`
       await app.emailPasswordAuth.registerUser({ email, password })
@@ -75,7 +75,7 @@ export default [
   }),
 
   topic("realm-web: apiKeys", {
-    "creates, fetches, disables, enables, deletes": async ({ baseUrl }) => {
+    "creates, fetches, disables, enables and deletes a key": async ({ baseUrl }) => {
       const { app } = connect(baseUrl)
       const user = await app.logIn(Credentials.function({ id: unique("web") }))
       const { _id: id, key, ...rest } = await user.apiKeys.create("laptop")
@@ -89,7 +89,7 @@ export default [
       await user.apiKeys.enable(id)
       await connect(baseUrl).app.logIn(Credentials.apiKey(key))
     },
-    "deletes a key with which the session did not begin": async ({ baseUrl }) => {
+    "deletes a key that the session did not begin with": async ({ baseUrl }) => {
       const { app } = connect(baseUrl)
       const user = await app.logIn(Credentials.function({ id: unique("web") }))
       const { _id: id } = await user.apiKeys.create("laptop")

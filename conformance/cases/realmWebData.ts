@@ -16,13 +16,13 @@ const open = async (baseUrl: string) => {
 
 export default [
   topic("realm-web: functions", {
-    "by name, as a property, of a factory": async ({ baseUrl }) => {
+    "calls by name, as a property, and of a factory": async ({ baseUrl }) => {
       const { user } = await open(baseUrl)
       assert.equal(await user.callFunction("sum", 1, 2), 3)
       assert.equal(await user.functions.sum(1, 2), 3)
       assert.equal(await user.functions.callFunction("sum", 1, 2), 3)
     },
-    "values of every kind there and back": async ({ baseUrl }) => {
+    "sends and receives values of every type": async ({ baseUrl }) => {
       const { user } = await open(baseUrl)
       const value = {
         id: new ObjectId("5f1d7f3e9c1b2a0012345678"),
@@ -44,7 +44,7 @@ export default [
       await refused(user.functions.nope(), 404, "FunctionNotFound", "function not found: 'nope'")
       await refused(user.functions.hidden(), 400, "FunctionExecutionError", 'rule not matched for function "hidden"')
     },
-    "streams, as the bytes that came": async ({ baseUrl }) => {
+    "streams the bytes that arrive": async ({ baseUrl }) => {
       const { user } = await open(baseUrl)
       const stream = await user.functions.callFunctionStreaming("numbers", 3)
       let text = ""
@@ -102,13 +102,13 @@ export default [
       const elsewhere = user.mongoClient("nope").db("app").collection("x")
       await refused(elsewhere.find(), 404, "ServiceNotFound", "service not found: 'nope'")
     },
-    "watches: all, by ids, by a filter; and stops": async ({ baseUrl }) => {
+    "watches all documents, by ids and by a filter, and stops": async ({ baseUrl }) => {
       const { answered, collection } = await open(baseUrl)
       for (const options of [{}, { ids: [1] }, { filter: { operationType: "insert" } }]) {
         const opened = answered("GET /functions/call")
         const stream = collection.watch(options)
         const next = stream.next()
-        // whatever changes from here on comes through the stream
+        // changes arrive through the stream from here on
         await opened
         await collection.insertOne({ _id: 1, text: "100%\r\n" })
         const { value } = await next
@@ -118,7 +118,7 @@ export default [
         await collection.deleteMany({})
       }
     },
-    "a watch that is refused is an ordinary failure": async ({ baseUrl }) => {
+    "a rejected watch is an ordinary failure": async ({ baseUrl }) => {
       const { user } = await open(baseUrl)
       const closed = user.mongoClient("mongodb-atlas").db("app").collection("closed")
       await refused(closed.watch().next(), 400, "NoMatchingRuleFound", /./)

@@ -1,4 +1,4 @@
-/** Unmodified realm-web: its app, its users, and what it keeps of them. */
+/** Unmodified realm-web: its app, its users, and what it stores. */
 import assert from "node:assert/strict"
 import { topic } from "../harness.ts"
 import * as MemoryStorage from "../memoryStorage.ts"
@@ -11,30 +11,30 @@ const card = (id = unique("web")) => Credentials.function({ id })
 
 export default [
   topic("realm-web: App", {
-    "asks for the location once, and then where it points": async ({ baseUrl }) => {
+    "requests the location once, and then uses its host": async ({ baseUrl }) => {
       const { app, requests } = connect(baseUrl)
       assert.equal(await app.locationUrl, baseUrl)
       await app.logIn(Credentials.anonymous())
       assert.deepEqual(requests(), ["GET /location", "POST /auth/providers/anon-user/login", "GET /auth/profile"])
     },
-    "does without a location, and with a slash too many": async ({ baseUrl }) => {
+    "works without a location, and with a trailing slash": async ({ baseUrl }) => {
       await connect(baseUrl, { skipLocationRequest: true }).app.logIn(Credentials.anonymous())
       await connect(`${baseUrl}/`).app.logIn(Credentials.anonymous())
       await connect(`${baseUrl}/`, { skipLocationRequest: true }).app.logIn(Credentials.anonymous())
     },
-    "of an unknown id": async ({ baseUrl }) => {
+    "rejects an unknown app id": async ({ baseUrl }) => {
       const { app } = connect(baseUrl, { id: "no-such-app" })
       const text = "cannot find app using Client App ID 'no-such-app'"
       await refused(app.logIn(Credentials.anonymous()), 404, undefined, text)
     },
-    "keeps its device id, of whichever user": async ({ baseUrl }) => {
+    "keeps its device id across users": async ({ baseUrl }) => {
       const { app } = connect(baseUrl, { app: { name: "shop", version: "1.0" } })
       const one = await app.logIn(card())
       const other = await app.logIn(card())
       assert.match(String(one.deviceId), /^[0-9a-f]{24}$/)
       assert.equal(other.deviceId, one.deviceId)
     },
-    "what realm-web does not implement asks for nothing": ({ baseUrl }) => {
+    "members that realm-web does not implement send no request": ({ baseUrl }) => {
       const { app, requests } = connect(baseUrl)
       for (const name of ["addListener", "removeListener", "removeAllListeners"] as const) {
         assert.throws(() => Reflect.apply(app[name], app, [() => {}]), /Not yet implemented/)
@@ -45,7 +45,7 @@ export default [
   }),
 
   topic("realm-web: Credentials", {
-    "anonymous, reused or new": async ({ baseUrl }) => {
+    "anonymous users are reused or new": async ({ baseUrl }) => {
       const { app, requests } = connect(baseUrl)
       const user = await app.logIn(Credentials.anonymous())
       requests()
@@ -72,7 +72,7 @@ export default [
       assert.deepEqual(user.profile, { email: `${sub}@example.com`, firstName: "Ada" })
       await refused(app.logIn(Credentials.jwt("nonsense")), 401, "AuthError", /unauthorized/)
     },
-    "google, facebook, apple": async ({ baseUrl }) => {
+    "google, facebook and apple are rejected": async ({ baseUrl }) => {
       const { app } = connect(baseUrl)
       for (const credentials of [
         Credentials.google({ authCode: "code" }),
@@ -88,14 +88,14 @@ export default [
         )
       }
     },
-    "google by redirect, while linking": async ({ baseUrl }) => {
+    "google by redirect is rejected while linking": async ({ baseUrl }) => {
       const { app } = connect(baseUrl)
       const user = await app.logIn(Credentials.anonymous())
       const credentials = Credentials.google({ redirectUrl: "http://localhost/" })
       const text = "authentication via 'oauth2-google' is unsupported"
       await refused(user.linkCredentials(credentials), 400, undefined, text)
     },
-    "without a profile": async ({ baseUrl }) => {
+    "logs in without fetching a profile if told so": async ({ baseUrl }) => {
       const { app, requests } = connect(baseUrl)
       const user = await app.logIn(card(), false)
       assert.ok(!requests().includes("GET /auth/profile"))
@@ -106,7 +106,7 @@ export default [
   }),
 
   topic("realm-web: users", {
-    "switch, log out, remove": async ({ baseUrl }) => {
+    "switches, logs out and removes users": async ({ baseUrl }) => {
       const { app } = connect(baseUrl)
       const one = await app.logIn(card())
       const other = await app.logIn(card())
@@ -121,7 +121,7 @@ export default [
       assert.deepEqual(Object.keys(app.allUsers), [one.id])
       await one.logOut()
     },
-    "a logged out user is refused, and nothing goes round in circles": async ({ baseUrl }) => {
+    "a logged-out user is rejected without endless retries": async ({ baseUrl }) => {
       const { app, requests } = connect(baseUrl)
       const user = await app.logIn(card())
       await user.logOut()
@@ -146,14 +146,14 @@ export default [
       assert.equal(user.state, "active")
       assert.equal(await user.functions.sum(1, 2), 3)
     },
-    "an anonymous user that is logged out cannot be reused": async ({ baseUrl }) => {
+    "an anonymous user who is logged out cannot be reused": async ({ baseUrl }) => {
       const { app, requests } = connect(baseUrl)
       await (await app.logIn(Credentials.anonymous())).logOut()
       requests()
       await assert.rejects(app.logIn(Credentials.anonymous()))
       assert.ok(requests().length <= 3)
     },
-    "is deleted, and logging out of a deleted user is no failure": async ({ baseUrl }) => {
+    "deletes a user, and then logs out without a failure": async ({ baseUrl }) => {
       const { app } = connect(baseUrl)
       const id = unique("web")
       const user = await app.logIn(card(id))
@@ -170,7 +170,7 @@ export default [
       assert.equal(same.state, "logged-out")
       await same.logOut()
     },
-    "links, and keeps its session when a link is refused": async ({ baseUrl }) => {
+    "links, and keeps its session if a link is rejected": async ({ baseUrl }) => {
       const { app, requests } = connect(baseUrl)
       const user = await app.logIn(Credentials.anonymous())
       await user.linkCredentials(card())
@@ -186,7 +186,7 @@ export default [
       assert.equal(user.state, "active")
       assert.equal(await user.functions.sum(1, 2), 3)
     },
-    "refreshes a token that is refused, once": async ({ baseUrl }) => {
+    "refreshes once when a token is rejected": async ({ baseUrl }) => {
       const { app, requests } = connect(baseUrl)
       const user = await app.logIn(card())
       requests()
@@ -194,7 +194,7 @@ export default [
       assert.equal(await user.functions.sum(1, 2), 3)
       assert.deepEqual(requests(), ["POST /functions/call", "POST /auth/session", "POST /functions/call"])
     },
-    "tells itself as JSON": async ({ baseUrl }) => {
+    "serialises itself as JSON": async ({ baseUrl }) => {
       const { app } = connect(baseUrl)
       const user = await app.logIn(card())
       const json = user.toJSON()
@@ -207,7 +207,7 @@ export default [
         "state"
       ])
     },
-    "reads custom data, and the next of it": async ({ baseUrl }) => {
+    "reads custom data and refreshes it": async ({ baseUrl }) => {
       const { app, requests } = connect(baseUrl)
       const user = await app.logIn(card())
       assert.deepEqual(user.customData, {})
@@ -222,7 +222,7 @@ export default [
   }),
 
   topic("realm-web: storage", {
-    "finds its users again, in their order, and logged out ones too": async ({ baseUrl }) => {
+    "restores its users in order, including logged-out ones": async ({ baseUrl }) => {
       const storage = MemoryStorage.make()
       const first = connect(baseUrl, { storage }).app
       const [one, other] = [await first.logIn(card()), await first.logIn(card())]
@@ -237,7 +237,7 @@ export default [
       await app.logIn(card())
       assert.equal(app.currentUser?.deviceId, other.deviceId)
     },
-    "a user that is deleted elsewhere is logged out at the first call": async ({ baseUrl }) => {
+    "logs out a user who was deleted elsewhere at the next call": async ({ baseUrl }) => {
       const storage = MemoryStorage.make()
       const first = connect(baseUrl, { storage }).app
       await first.logIn(card())

@@ -7,12 +7,12 @@ const session = `${root}/auth/session`
 const profile = `${root}/auth/profile`
 const hex = /^[0-9a-f]{24}$/
 
-/** A token with a valid form that nobody signed. */
+/** A well-formed token with an invalid signature. */
 const forged = (token: string): string => `${token.split(".").slice(0, 2).join(".")}.${"A".repeat(43)}`
 
 export default [
   topic("§5.1 sessions", {
-    "a refresh answers 201 with an access token alone": async ({ baseUrl }) => {
+    "a refresh answers 201 with an access token only": async ({ baseUrl }) => {
       const { refresh } = await logIn(baseUrl)
       for (const body of [undefined, "", "{}"]) {
         const { json } = succeeds(await send(baseUrl, "POST", session, { token: refresh, body }), 201)
@@ -20,14 +20,14 @@ export default [
         succeeds(await send(baseUrl, "GET", profile, { token: String(json["access_token"]) }))
       }
     },
-    "any number of refreshes at the same time": async ({ baseUrl }) => {
+    "accepts concurrent refreshes": async ({ baseUrl }) => {
       const { refresh } = await logIn(baseUrl)
       const replies = await Promise.all(
         Array.from({ length: 20 }, () => send(baseUrl, "POST", session, { token: refresh }))
       )
       assert.deepEqual([...new Set(replies.map(({ status }) => status))], [201])
     },
-    "a logout answers 204, and the refresh token is dead while the access token lives": async ({ baseUrl }) => {
+    "a logout answers 204; the refresh token is invalid at once, the access token stays valid": async ({ baseUrl }) => {
       const { access, refresh } = await logIn(baseUrl)
       succeeds(await send(baseUrl, "DELETE", session, { token: refresh }), 204)
       const text = "invalid session: failed to find refresh token"
@@ -42,7 +42,7 @@ export default [
       succeeds(await send(baseUrl, "DELETE", session, { token: one.refresh }), 204)
       succeeds(await send(baseUrl, "POST", session, { token: other.refresh }), 201)
     },
-    "a deleted user is gone, with all sessions": async ({ baseUrl }) => {
+    "deleting a user ends all its sessions": async ({ baseUrl }) => {
       const user = await someone(baseUrl)
       const deleted = await send(baseUrl, "DELETE", `${root}/auth/delete`, { token: user.access })
       assert.ok(deleted.status === 200 || deleted.status === 204, deleted.text)
@@ -51,7 +51,7 @@ export default [
       fails(await send(baseUrl, "DELETE", session, { token: user.refresh }), 401, "InvalidSession", text)
       fails(await send(baseUrl, "GET", profile, { token: user.access }), 401, "InvalidSession", /invalid session/)
     },
-    "no token at all": async ({ baseUrl }) => {
+    "rejects a missing token": async ({ baseUrl }) => {
       for (const [method, path] of [
         ["POST", session],
         ["DELETE", session],
@@ -65,12 +65,12 @@ export default [
         fails(await send(baseUrl, method, path), 401, undefined, "must authenticate first")
       }
     },
-    "an empty token": async ({ baseUrl }) => {
+    "rejects an empty token": async ({ baseUrl }) => {
       const text = "expected Authorization header with JWT (Bearer schema)"
       fails(await send(baseUrl, "GET", `${root}/auth/api_keys`, { token: "" }), 401, undefined, text)
       fails(await send(baseUrl, "POST", appPath("functions/call"), { token: "" }), 401, undefined, "unauthorized")
     },
-    "the wrong type of token": async ({ baseUrl }) => {
+    "rejects the wrong type of token": async ({ baseUrl }) => {
       const { access, refresh } = await logIn(baseUrl)
       const text = "invalid refresh token: incorrect token type"
       for (const method of ["POST", "DELETE"]) {
@@ -79,8 +79,8 @@ export default [
       const reply = await send(baseUrl, "GET", profile, { token: refresh })
       fails(reply, 401, "InvalidSession", /incorrect token type/)
     },
-    // not seen of the hosted service: without the code, realm-web 2.0.1 and Stitch fail for ever after a key was changed
-    "garbage and bad signatures make clients refresh, or end the session": async ({ baseUrl }) => {
+    // not observed on the hosted service: without the code, realm-web 2.0.1 and Stitch fail forever after a change of keys
+    "malformed tokens and invalid signatures make clients refresh or end the session": async ({ baseUrl }) => {
       const { access, refresh } = await logIn(baseUrl)
       const gone = "invalid session: failed to find refresh token"
       fails(
@@ -97,18 +97,18 @@ export default [
         fails(await send(baseUrl, "POST", session, { token }), 401, "InvalidSession", gone)
       }
     },
-    "another app's user": async ({ baseUrl }) => {
+    "rejects another app's user": async ({ baseUrl }) => {
       const { access } = await logIn(baseUrl, "anon-user", undefined, "conform-asked")
       const reply = await send(baseUrl, "POST", appPath("functions/call"), { token: access, body: { name: "sum" } })
       assert.ok([401, 403].includes(reply.status), reply.text)
       assert.equal(reply.json["error_code"], "UserAppDomainMismatch")
-      // the app of these routes is the token's own
+      // these routes take the app from the token
       succeeds(await send(baseUrl, "GET", profile, { token: access }))
     }
   }),
 
   topic("§5.3 claims", {
-    "of an access token": async ({ baseUrl }) => {
+    "an access token has the claims that clients read": async ({ baseUrl }) => {
       const { access, device, id, refresh } = await someone(baseUrl)
       const claims = claimsOf(access)
       const session = claimsOf(refresh)
@@ -121,7 +121,7 @@ export default [
       assert.equal(claims["stitch_domainId"], claims["baas_domain_id"])
       assert.ok(!("user_data" in claims), "no claim for a user without custom data")
     },
-    "of a refresh token": async ({ baseUrl }) => {
+    "a refresh token has the claims that clients read": async ({ baseUrl }) => {
       const { access, device, id, refresh } = await logIn(baseUrl, "custom-function", { id: "claims" })
       const claims = claimsOf(refresh)
       assert.equal(claims["sub"], id)
@@ -138,14 +138,14 @@ export default [
       const { provider_id: _, ...rest } = identity
       assert.deepEqual(rest, { id: "claims", provider_type: "custom-function" })
     },
-    "an anonymous session lasts": async ({ baseUrl }) => {
+    "an anonymous session lasts for more than 20 years": async ({ baseUrl }) => {
       const { exp, iat } = claimsOf((await logIn(baseUrl)).refresh)
       assert.ok(Number(exp) - Number(iat) > 20 * 365 * 24 * 3600)
     }
   }),
 
   topic("§5.6 profile", {
-    "holds what every client reads": async ({ baseUrl }) => {
+    "has the fields that every client reads": async ({ baseUrl }) => {
       const { access, id } = await logIn(baseUrl, "custom-function", { named: "profile" })
       const { json } = succeeds(await send(baseUrl, "GET", profile, { token: access }))
       const { domain_id, identities, ...rest } = json

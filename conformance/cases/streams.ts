@@ -1,4 +1,4 @@
-/** Function calls answered as a stream, raw: where the request and the token may stand, and the dialect (§7.4, §7.5). */
+/** Function calls answered as a stream, raw: where request and token are accepted, and the encoding (§7.4, §7.5). */
 import assert from "node:assert/strict"
 import { base64, decode, read } from "../events.ts"
 import { topic } from "../harness.ts"
@@ -11,7 +11,7 @@ const expected = [1, 2].map((i) => ({ _id: { $numberInt: String(i) }, text: `100
 
 export default [
   topic("§7.4 streaming calls", {
-    "the token in the header, or in the query under either name": async ({ baseUrl }) => {
+    "accepts the token in the header, or in the query under either name": async ({ baseUrl }) => {
       const { access } = await logIn(baseUrl)
       const query = `baas_request=${encoded(numbers)}`
       const ways = [
@@ -22,9 +22,9 @@ export default [
       ]
       for (const events of ways) assert.deepEqual(events.map(decode), expected)
     },
-    "the request percent-encoded or raw, in either alphabet, under either name": async ({ baseUrl }) => {
+    "accepts the request percent-encoded or raw, in either alphabet, under either name": async ({ baseUrl }) => {
       const { access } = await logIn(baseUrl)
-      // the text makes base64 use all of its alphabet
+      // this text uses all of base64's alphabet
       const request = base64({ name: "echo", arguments: [["??>>~~ÿÿ", { at: { $date: "2020-01-01T00:00:00Z" } }]] })
       assert.match(request, /[+/]/)
       const urlSafe = request.replaceAll("+", "-").replaceAll("/", "_")
@@ -53,7 +53,7 @@ export default [
         assert.equal((await send(baseUrl, "GET", `${path}${query}`, { token })).status, 400, query)
       }
     },
-    "a token that does not do": async ({ baseUrl }) => {
+    "rejects an invalid token": async ({ baseUrl }) => {
       const query = `baas_request=${encoded(numbers)}`
       const { refresh } = await logIn(baseUrl)
       fails(await send(baseUrl, "GET", `${path}?${query}`), 401, undefined, "must authenticate first")
@@ -65,7 +65,7 @@ export default [
   }),
 
   topic("§7.5 events", {
-    "one line of data each, `%`, LF and CR escaped": async ({ baseUrl }) => {
+    "an event is one line of data with `%`, LF and CR escaped": async ({ baseUrl }) => {
       const { access } = await logIn(baseUrl)
       const request = base64({ name: "echo", arguments: [["50%", "a%25b", "%0A"]] })
       const query = `baas_request=${encoded(request)}`
@@ -77,14 +77,14 @@ export default [
       )
       for (const { event } of events) assert.ok(event === undefined || event === "message")
     },
-    "may be read by a page of anywhere": async ({ baseUrl }) => {
+    "pages of any origin may read it": async ({ baseUrl }) => {
       const { access: token } = await logIn(baseUrl)
       const headers = { origin: "https://shop.example" }
       const reply = await send(baseUrl, "GET", `${path}?baas_request=${encoded(numbers)}`, { token, headers })
       assert.equal(reply.headers["content-type"], "text/event-stream")
       assert.equal(reply.headers["access-control-allow-origin"], headers.origin)
     },
-    "a failure under way is an event": async ({ baseUrl }) => {
+    "a failure during the stream is an event": async ({ baseUrl }) => {
       const { access } = await logIn(baseUrl)
       const query = `baas_request=${encoded(base64({ name: "failsLater", arguments: [] }))}`
       const [first, second] = await read(baseUrl, `${path}?${query}`, { token: access, until: "end" })

@@ -1,4 +1,4 @@
-/** What ends by itself: tokens, functions; and users whom an administrator disables. */
+/** Expired tokens, time limits of functions, and users whom an administrator disables. */
 import assert from "node:assert/strict"
 import { hastily } from "../hasty.ts"
 import { topic } from "../harness.ts"
@@ -11,7 +11,7 @@ const session = `${root}/auth/session`
 
 export default [
   topic("§5.1 expired tokens", {
-    "an access token: the session is invalid, and a refresh helps": () =>
+    "an expired access token is InvalidSession, and a refresh helps": () =>
       hastily(async ({ baseUrl, pass }) => {
         const { access, refresh } = await someone(baseUrl)
         pass("29 minutes")
@@ -23,11 +23,11 @@ export default [
         fails(stream, 401, "InvalidSession", "invalid session")
         const { json } = succeeds(await send(baseUrl, "POST", session, { token: refresh }), 201)
         succeeds(await send(baseUrl, "GET", profile, { token: String(json["access_token"]) }))
-        // where no token is needed, an old one does no harm
+        // routes that require no token ignore an expired one
         const body = { id: unique("expired") }
         succeeds(await send(baseUrl, "POST", loginPath("custom-function"), { token: access, body }))
       }),
-    "a refresh token: the session is invalid, and that is final": () =>
+    "an expired refresh token is InvalidSession, and the session is over": () =>
       hastily(async ({ baseUrl, pass }) => {
         const { refresh } = await someone(baseUrl)
         pass("59 days")
@@ -37,7 +37,7 @@ export default [
           fails(await send(baseUrl, method, session, { token: refresh }), 401, "InvalidSession", /^invalid session/)
         }
       }),
-    "realm-web refreshes by itself, and gives up when it cannot": () =>
+    "realm-web refreshes by itself, and stops when it cannot": () =>
       hastily(async ({ baseUrl, pass }) => {
         const { app, requests } = connect(baseUrl)
         const user = await app.logIn(Realm.Credentials.function({ id: unique("expired") }))
@@ -55,21 +55,21 @@ export default [
   }),
 
   topic("§3.3 disabled users", {
-    "are let in nowhere, until they are enabled": () =>
+    "disabled users are rejected everywhere until they are enabled": () =>
       hastily(async ({ baseUrl, disableUser, enableUser }) => {
         const body = { id: "disabled" }
         const user = await logIn(baseUrl, "custom-function", body)
         await disableUser(user.id)
         fails(await send(baseUrl, "POST", loginPath("custom-function"), { body }), [401, 403], "UserDisabled", /./)
         const called = await call(baseUrl, user, "sum", 1)
-        assert.ok(called.status === 403, "a refusal that no refresh can help is no 401")
+        assert.ok(called.status === 403, "a 401 would make clients refresh, which cannot help")
         assert.equal(called.json["error_code"], "UserDisabled")
         const refreshed = await send(baseUrl, "POST", session, { token: user.refresh })
         assert.ok(refreshed.status === 401 || refreshed.status === 403, refreshed.text)
         await enableUser(user.id)
         assert.equal((await logIn(baseUrl, "custom-function", body)).id, user.id)
       }),
-    "realm-web does not ask for ever": () =>
+    "realm-web does not repeat without end": () =>
       hastily(async ({ baseUrl, disableUser }) => {
         const { app, requests } = connect(baseUrl)
         const user = await app.logIn(Realm.Credentials.function({ id: "disabled" }))
@@ -83,7 +83,7 @@ export default [
   }),
 
   topic("§7.1 time limits", {
-    "a function that never ends, or never rests": () =>
+    "a function that never ends, or never yields, fails at its time limit": () =>
       hastily(async ({ baseUrl }) => {
         for (const name of ["never", "busy"]) {
           const reply = await call(baseUrl, await logIn(baseUrl), name)
@@ -91,7 +91,7 @@ export default [
         }
         assert.deepEqual((await call(baseUrl, await logIn(baseUrl), "sum", 1, 2)).value, { $numberInt: "3" })
       }),
-    "a stream that does not go on ends with an event": () =>
+    "a stream that stalls ends with an event": () =>
       hastily(async ({ baseUrl }) => {
         const { access: token } = await logIn(baseUrl)
         const query = `baas_request=${encodeURIComponent(base64({ name: "stalls", arguments: [] }))}`

@@ -1,4 +1,4 @@
-/** Watching a collection, raw: the form of each change event, filters, ids, and refusals (§8.5). */
+/** Watching a collection, raw: the format of change events, filters, ids, and failures (§8.5). */
 import assert from "node:assert/strict"
 import { base64, decode, type EventsOptions, read } from "../events.ts"
 import { topic } from "../harness.ts"
@@ -38,7 +38,7 @@ const types = (events: ReadonlyArray<Json>) => events.map(({ operationType }) =>
 
 export default [
   topic("§8.5 change events", {
-    "of an insertion, an update, a replacement and a deletion": async ({ baseUrl }) => {
+    "yields events of an insertion, an update, a replacement and a deletion": async ({ baseUrl }) => {
       const { collection, run, watch } = await open(baseUrl)
       const events = await watch({}, 4, async () => {
         await run("insertOne", { document: { _id: 1, a: 1, b: 1 } })
@@ -65,7 +65,7 @@ export default [
       assert.deepEqual(replaced?.["fullDocument"], { _id: int(1), c: int(3) })
       assert.ok(deleted !== undefined && !("fullDocument" in deleted))
     },
-    "of some documents, by their ids": async ({ baseUrl }) => {
+    "watches documents by their ids": async ({ baseUrl }) => {
       const { run, watch } = await open(baseUrl)
       const events = await watch({ ids: [2, { $oid: "5f1d7f3e9c1b2a0012345678" }] }, 2, async () => {
         for (const _id of [1, 2, 3, { $oid: "5f1d7f3e9c1b2a0012345678" }]) await run("insertOne", { document: { _id } })
@@ -75,7 +75,7 @@ export default [
         [{ _id: int(2) }, { _id: { $oid: "5f1d7f3e9c1b2a0012345678" } }]
       )
     },
-    "by a filter on the event": async ({ baseUrl }) => {
+    "watches by a filter on the event": async ({ baseUrl }) => {
       const { run, watch } = await open(baseUrl)
       const change = async () => {
         await run("insertOne", { document: { _id: 1, wanted: false } })
@@ -86,7 +86,7 @@ export default [
       assert.deepEqual(wanted?.["documentKey"], { _id: int(2) })
       assert.deepEqual(types(await watch({ filter: { operationType: "delete" } }, 2, change)), ["delete", "delete"])
     },
-    "goes on after the event that a client saw last": async ({ baseUrl }) => {
+    "resumes after the last event that a client saw": async ({ baseUrl }) => {
       const { run, watch } = await open(baseUrl)
       const seen = await watch({}, 1, () => run("insertMany", { documents: [{ _id: 1 }, { _id: 2 }, { _id: 3 }] }))
       const rest = await watch({ resumeAfter: seen[0]?.["_id"] }, 2, () => Promise.resolve())
@@ -95,7 +95,7 @@ export default [
         [{ _id: int(2) }, { _id: int(3) }]
       )
     },
-    "in the compact form that Stitch SDKs ask for": async ({ baseUrl }) => {
+    "uses the compact form that Stitch SDKs request": async ({ baseUrl }) => {
       const { run, watch } = await open(baseUrl)
       const events = await watch({ ids: [1], useCompactEvents: true }, 4, async () => {
         const version = { spv: 1, id: "c73dd901", v: 3 }
@@ -114,9 +114,9 @@ export default [
       assert.deepEqual(events[1]?.["ud"], { updatedFields: { a: int(2) }, removedFields: ["b"] })
       assert.match(JSON.stringify(events[2]?.["sdh"]), /^\{"\$numberLong":"-?\d+"\}$/)
     },
-    "validates a stream without opening it, as Stitch's browser SDK asks": async ({ baseUrl }) => {
+    "validates a stream without opening it, as Stitch's browser SDK requests": async ({ baseUrl }) => {
       const { refused } = await open(baseUrl)
-      // the end of the answer is what it waits for
+      // the SDK waits for the end of the answer
       const valid = await refused({}, "&stitch_validate=true")
       assert.deepEqual([valid.status, valid.text], [200, ""])
       fails(await refused({ ids: "x" }, "&stitch_validate=true"), 400, "InvalidParameter", /./)
@@ -125,7 +125,7 @@ export default [
       const { access: token } = await logIn(baseUrl)
       fails(await send(baseUrl, "GET", `${path}${unknown}`, { token }), 404, "FunctionNotFound", /./)
     },
-    "ids and a filter at once, or what is neither, are refused": async ({ baseUrl }) => {
+    "rejects ids together with a filter, and invalid values of either": async ({ baseUrl }) => {
       const { refused } = await open(baseUrl)
       assert.equal((await refused({ ids: [1], filter: { operationType: "insert" } })).status, 400)
       assert.equal((await refused({ ids: "x" })).status, 400)
@@ -135,6 +135,6 @@ export default [
   })
 ]
 
-/** Newer servers of MongoDB tell about arrays that were cut short, too. */
+/** Newer versions of MongoDB also report truncated arrays. */
 const hasTruncated = ({ updateDescription }: Json) =>
   typeof updateDescription === "object" && updateDescription !== null && "truncatedArrays" in updateDescription

@@ -1,8 +1,8 @@
 import { Clock, Effect } from "effect"
 
 /**
- * Runs an effect on a clock that can be made to jump: the wall clock by somebody who sets it, both clocks by a machine that
- * sleeps and wakes. Timers go on by the test's clock, so a jump makes them late.
+ * Runs an effect on a clock that can jump: the wall clock alone, as when it is set, or both clocks, as when a machine sleeps
+ * and wakes up. Timers follow the test's clock, so a jump makes them late.
  */
 export const withJumps = <A, E, R>(
   use: (jump: (by: { readonly wall: number; readonly monotonic: number }) => void) => Effect.Effect<A, E, R>
@@ -12,7 +12,7 @@ export const withJumps = <A, E, R>(
     const millis = () => clock.currentTimeMillisUnsafe() + ahead.wall
     const nanos = () => clock.currentTimeNanosUnsafe() + BigInt(ahead.wall) * 1_000_000n
     const monotonic = () => clock.monotonicTimeNanosUnsafe() + BigInt(ahead.monotonic) * 1_000_000n
-    // the test's clock is adjusted through this one, so it keeps whatever else it has
+    // the test's clock is adjusted through this one, so it keeps all other members
     const jumping = Object.assign(Object.create(clock) as Clock.Clock, {
       currentTimeMillisUnsafe: millis,
       currentTimeMillis: Effect.sync(millis),

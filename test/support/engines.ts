@@ -9,12 +9,12 @@ import { delimiter, join } from "node:path"
 /** A running engine. */
 export interface Engine {
   readonly port: number
-  /** To the engine and the processes it has started. */
+  /** Sends a signal to the engine and its child processes. */
   readonly signal: (signal: NodeJS.Signals) => void
   readonly url: string
   /** Cuts the connections of all clients. */
   readonly cut: () => Promise<void>
-  /** Stops it at once, as a crash does, and starts it again on the same port over the same files. */
+  /** Kills it, and starts it again on the same port over the same files. */
   readonly restart: () => Promise<void>
   readonly stop: () => Promise<void>
 }
@@ -26,7 +26,7 @@ const redisBinary = found("redis-server") ?? found("valkey-server")
 const postgresPlaces = globSync("/usr/lib/postgresql/*/bin").toSorted().toReversed()
 const [postgresBinary, initdb] = [found("postgres", ...postgresPlaces), found("initdb", ...postgresPlaces)]
 
-/** What is missing on this machine; empty where the engine can be started. */
+/** What is missing on this machine; empty if the engine can be started. */
 export const missing = {
   redis: redisBinary === undefined ? "redis-server is not installed" : "",
   postgres: postgresBinary === undefined || initdb === undefined ? "postgresql is not installed" : ""
@@ -58,7 +58,7 @@ const childrenOf = ({ pid }: ChildProcess): ReadonlyArray<{ readonly pid: number
     .map((line) => ({ pid: Number.parseInt(line, 10), args: line }))
     .filter(({ pid }) => pid > 0)
 
-/** A process that has ended meanwhile is none to signal. */
+/** Ignores a process that has ended meanwhile. */
 const signalTo = (pid: number, signal: NodeJS.Signals) => {
   try {
     process.kill(pid, signal)
@@ -85,7 +85,7 @@ const start = async (options: {
     const deadline = Date.now() + 30_000
     while (!(await options.isReady(port))) {
       if (Date.now() > deadline) throw new Error(`the engine did not start:\n${output}`)
-      // what is left of one that was killed may hold its files for a moment
+      // the processes of a killed engine may hold its files for a moment
       if (child.exitCode !== null) {
         if (!output.includes("in use") && !output.includes("lock file")) throw new Error(`the engine ended:\n${output}`)
         output = ""
@@ -124,7 +124,7 @@ const start = async (options: {
   }
 }
 
-/** Whether what the engine says first, when it is sent some bytes, is as expected. */
+/** Whether the engine's first answer to some bytes is as expected. */
 const answers = (port: number, bytes: string, expected: RegExp): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => socket.write(Buffer.from(bytes, "latin1")))
@@ -185,7 +185,7 @@ export const startPostgres = async (): Promise<Engine> => {
     cut: async (_, child) => {
       for (const { args, pid } of childrenOf(child)) if (args.includes("tester")) signalTo(pid, "SIGTERM")
     },
-    // a request for encryption is answered by one letter as soon as the server listens, a login only when it is up
+    // an encryption request is answered as soon as the server listens, a login only when it is ready
     isReady: (port) => answers(port, "\0\0\0\x20\0\x03\0\0user\0tester\0database\0x\0\0", /^R/)
   })
 }

@@ -1,4 +1,4 @@
-/** Preloaded (`--import`): a program that imports the package has its sources, whether it is built or not. */
+/** Preloaded (`--import`): resolves imports of the package to its sources, so that it need not be built. */
 import { registerHooks } from "node:module"
 
 const name = "effect-app-services"

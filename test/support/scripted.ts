@@ -26,7 +26,7 @@ export type Answer =
 const textOf = (request: HttpClientRequest.HttpClientRequest): string =>
   request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : ""
 
-/** A transport that answers by script and remembers what it was sent. */
+/** A transport that answers by script and records its requests. */
 export const scripted = (answer: (request: Seen, nth: number) => Answer | Effect.Effect<Answer>) => {
   const seen: Array<Seen> = []
   const transportError = (request: HttpClientRequest.HttpClientRequest) =>
@@ -80,7 +80,7 @@ export const scripted = (answer: (request: Seen, nth: number) => Answer | Effect
   return { layer, seen }
 }
 
-/** An unsigned token with these claims; lives 30 minutes unless told otherwise. */
+/** An unsigned token with these claims, valid for 30 minutes by default. */
 export const token = (claims: Record<string, unknown> = {}): string => {
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url")
   return `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ iat: 1_000, exp: 2_800, typ: "access", ...claims })}.signature`
@@ -95,7 +95,7 @@ export const location = {
 
 let serial = 0
 
-/** A host that logs everybody in; `more` answers first where it has something to say. */
+/** A host that accepts every login; `more` answers first if it returns an answer. */
 export const host = (
   more: (request: Seen, nth: number) => Answer | Effect.Effect<Answer> | undefined = () => undefined
 ) =>

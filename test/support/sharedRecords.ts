@@ -1,4 +1,4 @@
-/** Token records on real engines, as a backend of several processes has them. */
+/** Token records on real engines, as in a backend of several processes. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -8,12 +8,12 @@ import type { TokenRecords } from "effect-app-services"
 import type { Options } from "effect-app-services/client/RedisTokenRecords"
 import { missing, startPostgres, startRedis } from "./engines.ts"
 
-/** The clients warn of every connection that an engine drops, which is what these tests are about. */
+/** Drops the clients' warnings about lost connections, which these tests cause. */
 const Quiet = Logger.layer([])
 
 type Times = Pick<Options, "timeout" | "lease" | "maxAge">
 
-// a process loads the client of its own engine only: that is most of what it takes to start
+// a process imports only the client of its engine, which is most of its startup time
 const loadRedis = Effect.promise(() =>
   Promise.all([import("@effect/platform-node/NodeRedis"), import("effect-app-services/client/RedisTokenRecords")])
 )
@@ -21,7 +21,7 @@ const loadPostgres = Effect.promise(() =>
   Promise.all([import("@effect/sql-pg/PgClient"), import("effect-app-services/client/SqlTokenRecords")])
 )
 
-/** Each layer has connections of its own, as each process would. */
+/** Each layer has its own connections, as each process would. */
 export const engines = {
   redis: {
     name: "Redis",

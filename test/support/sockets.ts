@@ -18,7 +18,7 @@ const read = async (request: IncomingMessage): Promise<Arrived> => {
   return { method, path: new URL(url, "http://h").pathname, authorization: request.headers.authorization, body }
 }
 
-/** A host on a socket of its own, until the scope closes: answers by script and remembers what it was sent. */
+/** A host on a socket until the scope closes: answers by script and records its requests. */
 export const onSocket = (
   answer: (request: Arrived, baseUrl: string) => Exclude<Answer, "unreachable" | "hangs" | "dies mid-answer">
 ) => {
