@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process"
 import { chmodSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { build, type Metafile } from "esbuild"
+import { buildGuest } from "./guest.ts"
 
 const root = resolve(import.meta.dirname, "..")
 process.chdir(root)
@@ -63,6 +64,10 @@ for (const [module, platform] of [
   rmSync(`${file}.map`)
   writeLicenses(file, bundle)
 }
+
+/** What runs in each realm of that process, beside it. */
+const guest = "dist/server/functions/internal/guest.js"
+writeLicenses(guest, { metafile: await buildGuest(guest) })
 
 function writeLicenses(file: string, { metafile }: { readonly metafile: Metafile }) {
   const packages = new Set(

@@ -49,11 +49,13 @@ export default [
       const identities: unknown = json["identities"]
       assert.ok(Array.isArray(identities))
       assert.deepEqual([identities[0].id, identities[0].provider_type], ["context", "custom-function"])
-      assert.deepEqual((await call(baseUrl, user, "settings")).value, {
+      const { json: settings, value } = succeeds(await call(baseUrl, user, "settings"))
+      assert.match(String(settings["app"]), /^[0-9a-f]{24}$/)
+      assert.deepEqual(value, {
         greeting: { text: "hello" },
         tag: "testing",
         stage: "testing",
-        app: "conform-main"
+        app: settings["app"]
       })
     },
     "lets functions call private ones": async ({ baseUrl }) => {

@@ -48,6 +48,8 @@ const Origins = Schema.optional(Schema.NullOr(Schema.Array(Schema.Unknown)))
 
 const RootConfig = Schema.Struct({
   app_id: Text,
+  name: Text,
+  provider_region: Text,
   location: Text,
   deployment_model: Text,
   environment: Text,
@@ -141,12 +143,15 @@ export const load: (
       values: declared,
       services: dataSources.size === 0 ? undefined : new Set([...dataSources.keys(), ...types.keys()])
     })
+    const id = appId(
+      files,
+      options?.appId,
+      first((root) => root.app_id)
+    )
     return {
-      id: appId(
-        files,
-        options?.appId,
-        first((root) => root.app_id)
-      ),
+      id,
+      // an id is the name and a few letters
+      name: first((root) => root.name) ?? id.replace(/-[a-z]{5}$/, ""),
       providers,
       push: new Set([...types].filter(([, type]) => type === "gcm").map(([name]) => name)),
       services: types,
@@ -162,7 +167,8 @@ export const load: (
       },
       deployment: {
         location: first((root) => root.location) ?? defaults.deployment.location,
-        model: first((root) => root.deployment_model) === "LOCAL" ? "LOCAL" : "GLOBAL"
+        model: first((root) => root.deployment_model) === "LOCAL" ? "LOCAL" : "GLOBAL",
+        providerRegion: first((root) => root.provider_region) ?? defaults.deployment.providerRegion
       },
       root: files.root,
       data: yield* data(files),

@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import type { AppFunction, FunctionBody, RunAs } from "../model/App.ts"
 import * as Rules from "../data/Rules.ts"
 import type { AppFiles } from "./AppFiles.ts"
-import * as FunctionRealm from "../functions/FunctionRealm.ts"
+import * as FunctionSource from "../functions/FunctionSource.ts"
 
 const FunctionConfig = Schema.Struct({
   name: Schema.String,
@@ -126,7 +126,7 @@ const runAsOf = (files: AppFiles, config: FunctionConfig, configFile: string): R
   if (byId) return { _tag: "User", id }
   if (!byScript) return { _tag: "Caller" }
   const file = `${configFile} (run_as_user_id_script_source of ${name})`
-  const problem = FunctionRealm.check(script, file)
+  const problem = FunctionSource.check(script, file)
   return problem === undefined
     ? { _tag: "Chosen", body: { _tag: "Source", text: script, file } }
     : report(`"run_as_user_id_script_source" of the function "${name}" does not parse: ${problem.message}`)
@@ -163,7 +163,7 @@ const read = Effect.fnUntraced(function* (files: AppFiles, name: string, source:
     } satisfies FunctionBody
   }
   const text = loaded.success
-  const problem = FunctionRealm.check(text, source)
+  const problem = FunctionSource.check(text, source)
   if (problem === undefined) return { _tag: "Source", text, file: source } satisfies FunctionBody
   const place = problem.line === undefined ? source : `${source}:${problem.line}`
   files.report.push({ file: place, message: `the function "${name}" does not parse: ${problem.message}` })

@@ -5,10 +5,8 @@
  */
 import type { transientLabel } from "../data/Database.ts"
 import { isDocument } from "../data/internal/bson.ts"
-import * as FunctionRealm from "./FunctionRealm.ts"
 
 interface Host {
-  readonly realm: FunctionRealm.FunctionRealm
   readonly database: {
     readonly commit: (transactionId: string) => PromiseLike<void>
     readonly abort: (transactionId: string) => PromiseLike<void>
@@ -49,7 +47,7 @@ const isTransient = (error: unknown): boolean =>
  * @category constructors
  * @since 0.1.0
  */
-export const make = ({ database, realm }: Host): ClientSessions => {
+export const make = ({ database }: Host): ClientSessions => {
   const sessions = new WeakMap<object, { transaction: string | undefined; ended: boolean }>()
 
   const start = (): object => {
@@ -58,15 +56,15 @@ export const make = ({ database, realm }: Host): ClientSessions => {
     const begin = (settings: unknown): void => {
       const options = isDocument(settings) ? Object.keys(settings) : []
       const unknown = options.find((name) => !optionNames.has(name))
-      if (unknown !== undefined) throw realm.error(`the option "${unknown}" of a transaction is not supported`)
-      if (state.ended) throw realm.error("Cannot use a session that has ended")
-      if (state.transaction !== undefined) throw realm.error("Transaction already in progress")
+      if (unknown !== undefined) throw new Error(`the option "${unknown}" of a transaction is not supported`)
+      if (state.ended) throw new Error("Cannot use a session that has ended")
+      if (state.transaction !== undefined) throw new Error("Transaction already in progress")
       state.transaction = String(++lastId)
     }
     /** Takes the transaction off the session; nothing that comes later belongs to it. */
     const take = (): string => {
       const { transaction } = state
-      if (transaction === undefined) throw realm.error("No transaction started")
+      if (transaction === undefined) throw new Error("No transaction started")
       state.transaction = undefined
       return transaction
     }
@@ -74,7 +72,7 @@ export const make = ({ database, realm }: Host): ClientSessions => {
     const abort = () => database.abort(take())
 
     const withTransaction = async (callback: unknown, settings: unknown): Promise<unknown> => {
-      if (typeof callback !== "function") throw realm.error("withTransaction needs a function")
+      if (typeof callback !== "function") throw new Error("withTransaction needs a function")
       begin(settings)
       try {
         const result: unknown = await Reflect.apply(callback, undefined, [session])
@@ -88,18 +86,17 @@ export const make = ({ database, realm }: Host): ClientSessions => {
       return withTransaction(callback, settings)
     }
 
-    const session = FunctionRealm.unsupported("session", realm.error, {
+    const session: object = {
       startTransaction: begin,
       commitTransaction: commit,
       abortTransaction: abort,
       inTransaction: () => state.transaction !== undefined,
-      withTransaction: (callback: unknown, settings: unknown) =>
-        realm.promise((resolve, reject) => withTransaction(callback, settings).then(resolve, reject)),
+      withTransaction,
       endSession: () => {
         state.ended = true
-        return state.transaction === undefined ? realm.promise<void>((resolve) => resolve()) : abort()
+        return state.transaction === undefined ? Promise.resolve() : abort()
       }
-    })
+    }
     sessions.set(session, state)
     return session
   }
@@ -109,8 +106,8 @@ export const make = ({ database, realm }: Host): ClientSessions => {
     transactionOf: (session) => {
       if (session === undefined || session === null) return undefined
       const state = typeof session === "object" ? sessions.get(session) : undefined
-      if (state === undefined) throw realm.error("the option session must be what startSession of this call answered")
-      if (state.ended) throw realm.error("Cannot use a session that has ended")
+      if (state === undefined) throw new Error("the option session must be what startSession of this call answered")
+      if (state.ended) throw new Error("Cannot use a session that has ended")
       return state.transaction
     }
   }

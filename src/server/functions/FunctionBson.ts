@@ -1,99 +1,134 @@
 /**
  * The BSON classes as the functions of an exported application use them: called with `new` and without, and binaries
- * that read as text.
+ * that read as text. It is evaluated in each realm, whose classes these are.
  *
  * @since 0.1.0
  */
 import * as B from "bson"
-import { isRegExp } from "node:util/types"
+import { randomBytes } from "node:crypto"
 
-/**
- * Bytes, with what functions ask of them: `text()`, `toBase64()`, `toHex()`.
- *
- * @category models
- * @since 0.1.0
- */
-export class FunctionBinary extends B.Binary {
+/** What functions ask of bytes beside what the class has. */
+const binaries = {
   /** Bytes of a text in Base64. */
-  static fromBase64(text: string, subType?: number): FunctionBinary {
-    return new FunctionBinary(Buffer.from(text, "base64"), subType)
-  }
-
+  fromBase64: (text: string, subType?: number) => new B.Binary(Buffer.from(text, "base64"), subType),
   /** Bytes of a text in hexadecimal digits. */
-  static fromHex(text: string, subType?: number): FunctionBinary {
-    return new FunctionBinary(Buffer.from(text, "hex"), subType)
-  }
-
+  fromHex: (text: string, subType?: number) => new B.Binary(Buffer.from(text, "hex"), subType),
   /** Bytes of a text in UTF-8. */
-  static fromText(text: string, subType?: number): FunctionBinary {
-    return new FunctionBinary(Buffer.from(text, "utf8"), subType)
-  }
+  fromText: (text: string, subType?: number) => new B.Binary(Buffer.from(text, "utf8"), subType)
+}
 
+const ofBinary = {
   /** The bytes as UTF-8. */
-  text(): string {
+  text(this: B.Binary): string {
     return this.toString("utf8")
-  }
-
+  },
   /** The bytes in Base64. */
-  toBase64(): string {
+  toBase64(this: B.Binary): string {
     return this.toString("base64")
-  }
-
+  },
   /** The bytes in hexadecimal digits. */
-  toHex(): string {
+  toHex(this: B.Binary): string {
     return this.toString("hex")
   }
 }
 
+type Class = abstract new (...args: ReadonlyArray<never>) => object
+
+/** The static members of a class, those of classes it extends included. */
+const statics = (original: object): PropertyDescriptorMap =>
+  original === Function.prototype
+    ? {}
+    : { ...statics(Object.getPrototypeOf(original)), ...Object.getOwnPropertyDescriptors(original) }
+
 /**
- * A value that functions get as it is, or `undefined` for one that has to be copied for them.
- *
- * @category converting
- * @since 0.1.0
+ * Functions write `BSON.ObjectId(x)` as often as `new BSON.ObjectId(x)`: a function that makes instances of a class, and
+ * stands for it. Nothing leads to the class itself, so that what a call does to it is not done to what BSON works with.
  */
-export const foreign = (value: object): object | undefined => {
-  if (value instanceof B.UUID || value instanceof FunctionBinary) return value
-  if (value instanceof B.Binary) return new FunctionBinary(value.value(), value.sub_type)
-  return "_bsontype" in value || ArrayBuffer.isView(value) || isRegExp(value) ? value : undefined
+const callable = (original: Class, extras: object = {}): object => {
+  const { [original.name]: construct = () => undefined } = {
+    [original.name]: function (...args: ReadonlyArray<unknown>): unknown {
+      return Reflect.construct(original, args, new.target ?? construct)
+    }
+  }
+  const { index: _, prototype: __, PROCESS_UNIQUE: ___, resetState: ____, ...members } = statics(original)
+  Object.defineProperties(construct, members)
+  Object.defineProperty(construct, "prototype", { value: original.prototype, writable: false })
+  Object.defineProperty(original.prototype, "constructor", { value: construct })
+  Object.assign(construct, extras)
+  for (const it of [construct, original.prototype]) quicken(it)
+  return construct
 }
 
-/** Functions write `BSON.ObjectId(x)` as often as `new BSON.ObjectId(x)`. */
-const callable = (construct: abstract new (...args: ReadonlyArray<never>) => object, extras: object = {}): object =>
-  new Proxy(construct, {
-    apply: (target, _self, args: ReadonlyArray<unknown>) => {
-      const value: unknown = Reflect.construct(target, args)
-      return value
-    },
-    get: (target, key) => {
-      const member: unknown = Reflect.get(Object.hasOwn(extras, key) ? extras : target, key)
-      return member
-    }
-  })
-
-/** An id from the seconds of a date, which may be of another realm. */
-const fromDate = (date: { readonly getTime: () => number }): B.ObjectId =>
-  B.ObjectId.createFromTime(Math.floor(date.getTime() / 1000))
+const read = (object: { readonly none?: unknown }): unknown => object.none
 
 /**
- * What functions find at `BSON`.
+ * Has the engine lay out an object's properties for quick reading, since they are read after each call: it does so for a
+ * prototype, in code that ran a few times.
+ */
+const quicken = (object: object): void => {
+  const heir: object = Object.create(object)
+  for (let i = 0; i < 10; i++) read(heir)
+}
+
+/** An id from the seconds of a date. */
+const fromDate = (date: Date): B.ObjectId => B.ObjectId.createFromTime(Math.floor(date.getTime() / 1000))
+
+/** Takes from the classes what they keep of what they made, which one call could change and another one would get. */
+const forget = (): void => {
+  let random: Buffer | undefined
+  let count = 0
+  // @effect-diagnostics-next-line globalDate:off -- functions live in real time, as their own Date does
+  B.ObjectId.generate = (time = Math.floor(Date.now() / 1000)) => {
+    if (random === undefined) {
+      random = randomBytes(8)
+      count = random.readUIntBE(5, 3)
+    }
+    count = (count + 1) % 2 ** 24
+    const id = Buffer.alloc(12)
+    id.writeUInt32BE(time, 0)
+    random.copy(id, 4, 0, 5)
+    id.writeUIntBE(count, 9, 3)
+    return id
+  }
+  for (const it of Object.values(B.Long)) Object.freeze(it)
+  // there are no instances for small numbers that all share
+  B.Long.fromInt = (value, unsigned) =>
+    unsigned === true
+      ? B.Long.fromBits(value >>> 0, (value | 0) < 0 ? -1 : 0, true)
+      : B.Long.fromBits(value | 0, value < 0 ? -1 : 0, false)
+  const name = "_fromString"
+  const fromString: (...args: ReadonlyArray<unknown>) => B.Decimal128 = Reflect.get(B.Decimal128, name)
+  Reflect.set(B.Decimal128, name, (...args: ReadonlyArray<unknown>) => {
+    const { bytes } = Reflect.apply(fromString, B.Decimal128, args)
+    return new B.Decimal128(Uint8Array.from(bytes))
+  })
+}
+
+/**
+ * Makes of the classes what functions find at `BSON`; once in a realm.
  *
- * @category constants
+ * @category constructors
  * @since 0.1.0
  */
-export const classes = {
-  ObjectId: callable(B.ObjectId, { fromDate }),
-  ObjectID: callable(B.ObjectId, { fromDate }),
-  Long: callable(B.Long),
-  Int32: callable(B.Int32),
-  Double: callable(B.Double),
-  Decimal128: callable(B.Decimal128),
-  Timestamp: callable(B.Timestamp),
-  UUID: callable(B.UUID),
-  BSONRegExp: callable(B.BSONRegExp),
-  BSONSymbol: callable(B.BSONSymbol),
-  Code: callable(B.Code),
-  DBRef: callable(B.DBRef),
-  MinKey: callable(B.MinKey),
-  MaxKey: callable(B.MaxKey),
-  Binary: callable(FunctionBinary)
+export const make = (): object => {
+  forget()
+  for (const [name, value] of Object.entries(ofBinary)) {
+    Object.defineProperty(B.Binary.prototype, name, { value, writable: true, configurable: true })
+  }
+  return {
+    ObjectId: callable(B.ObjectId, { fromDate }),
+    Long: callable(B.Long),
+    Int32: callable(B.Int32),
+    Double: callable(B.Double),
+    Decimal128: callable(B.Decimal128),
+    Timestamp: callable(B.Timestamp),
+    UUID: callable(B.UUID),
+    BSONRegExp: callable(B.BSONRegExp),
+    BSONSymbol: callable(B.BSONSymbol),
+    Code: callable(B.Code),
+    DBRef: callable(B.DBRef),
+    MinKey: callable(B.MinKey),
+    MaxKey: callable(B.MaxKey),
+    Binary: callable(B.Binary, binaries)
+  }
 }

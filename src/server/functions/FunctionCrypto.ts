@@ -18,12 +18,6 @@ import {
   sign,
   verify
 } from "node:crypto"
-import { FunctionBinary } from "./FunctionBson.ts"
-
-interface Host {
-  /** Makes an error of the realm of the functions. */
-  readonly error: (message: string) => Error
-}
 
 const hashes = ["sha1", "sha256", "sha512", "md5"]
 const hmacHashes = ["sha1", "sha256", "sha512"]
@@ -42,8 +36,8 @@ const tagLength = 16
  * @category constructors
  * @since 0.1.0
  */
-export const make = ({ error }: Host): object => {
-  const call = (name: string, problem: string) => error(`utils.crypto.${name}: ${problem}`)
+export const make = (): object => {
+  const call = (name: string, problem: string) => new Error(`utils.crypto.${name}: ${problem}`)
 
   const oneOf = (name: string, what: string, value: unknown, known: ReadonlyArray<string>): string => {
     const found = known.find((it) => it === value)
@@ -87,7 +81,7 @@ export const make = ({ error }: Host): object => {
 
   return {
     hash: (algorithm: unknown, input: unknown) =>
-      new FunctionBinary(
+      new B.Binary(
         createHash(oneOf("hash", "the hash function", algorithm, hashes))
           .update(bytes("hash", "the input", input))
           .digest()
@@ -104,7 +98,7 @@ export const make = ({ error }: Host): object => {
       const nonce = randomBytes(nonceLength)
       const encryption = createCipheriv(algorithm, secret, nonce)
       const encrypted = encryption.update(bytes("encrypt", "the message", message))
-      return new FunctionBinary(Buffer.concat([nonce, encrypted, encryption.final(), encryption.getAuthTag()]))
+      return new B.Binary(Buffer.concat([nonce, encrypted, encryption.final(), encryption.getAuthTag()]))
     },
     decrypt: (type: unknown, message: unknown, secretKey: unknown) => {
       const { algorithm, secret } = cipher("decrypt", type, secretKey)
@@ -118,7 +112,7 @@ export const make = ({ error }: Host): object => {
               return Buffer.concat([decryption.update(encrypted.subarray(nonceLength, -tagLength)), decryption.final()])
             })
       if (decrypted === undefined) throw call("decrypt", "the message was not encrypted with this key")
-      return new FunctionBinary(decrypted)
+      return new B.Binary(decrypted)
     },
     sign: (type: unknown, message: unknown, privateKey: unknown, scheme: unknown = "pss") => {
       oneOf("sign", "the type of encryption", type, ["rsa"])
@@ -127,7 +121,7 @@ export const make = ({ error }: Host): object => {
       const options = padding("sign", scheme, constants.RSA_PSS_SALTLEN_MAX_SIGN)
       const signed = attempt(() => sign("sha256", bytes("sign", "the message", message), { key: parsed, ...options }))
       if (signed === undefined) throw call("sign", "the message cannot be signed with this key: it may be too short")
-      return new FunctionBinary(signed)
+      return new B.Binary(signed)
     },
     verify: (type: unknown, message: unknown, publicKey: unknown, signature: unknown, scheme: unknown = "pss") => {
       oneOf("verify", "the type of encryption", type, ["rsa"])

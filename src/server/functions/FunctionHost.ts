@@ -68,10 +68,9 @@ export const make = (
         return sessions.commit(String(first))
       case "abort":
         return sessions.abort(String(first))
-      case "collections": {
-        const { collections } = databaseOf(question)
-        return answerOf(Reflect.apply(collections, undefined, args))
-      }
+      case "collections":
+      case "databases":
+        return answerOf(Reflect.apply(databaseOf(question)[method], undefined, args))
       default:
         return Effect.flatMap(sessions.operations(databaseOf(question), transaction), (operations) =>
           operate(operations, method, args)

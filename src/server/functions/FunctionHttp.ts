@@ -8,18 +8,14 @@
  * @since 0.1.0
  */
 import { Binary, EJSON } from "bson"
-import { FunctionBinary } from "./FunctionBson.ts"
 import * as HttpDigest from "./HttpDigest.ts"
 
 interface Host {
-  /** Copies a value into the realm of the functions. */
-  readonly copyIn: (value: unknown) => unknown
-  /** A promise of the realm that follows one of ours. */
-  readonly promise: (promise: Promise<unknown>) => PromiseLike<unknown>
-  /** Makes an error of the realm. */
-  readonly error: (message: string) => Error
   /** How long a request may take, its answer included. */
   readonly timeoutMillis: number
+  readonly fetch: typeof fetch
+  /** Says that a request is under way, until what is answered is called. */
+  readonly pending: () => () => void
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -43,17 +39,18 @@ export const make = (host: Host): object =>
   Object.fromEntries(
     methods.map((name) => [
       name,
-      (argument: unknown) =>
-        host.promise(
-          send(name.toUpperCase(), argument, host.timeoutMillis).then(host.copyIn, (cause: unknown) => {
-            // an error of ours is none of the realm's
-            throw host.error(cause instanceof Error ? cause.message : String(cause))
-          })
-        )
+      async (argument: unknown) => {
+        const done = host.pending()
+        try {
+          return await send(name.toUpperCase(), argument, host)
+        } finally {
+          done()
+        }
+      }
     ])
   )
 
-const send = async (method: string, argument: unknown, timeoutMillis: number): Promise<unknown> => {
+const send = async (method: string, argument: unknown, { fetch, timeoutMillis }: Host): Promise<unknown> => {
   if (!isRecord(argument)) throw new Error(`http.${method.toLowerCase()} takes an object with a "url"`)
   const { credentials, url } = target(argument)
   const headers = requestHeaders(argument["headers"])
@@ -61,7 +58,6 @@ const send = async (method: string, argument: unknown, timeoutMillis: number): P
   const redirect = argument["followRedirects"] === true ? "follow" : "manual"
   const fetchFrom = async (to: URL, init: RequestInit): Promise<Response> => {
     try {
-      // @effect-diagnostics-next-line globalFetch:off -- what functions do is promises, outside of any Effect
       return await fetch(to, { ...init, signal })
     } catch (cause) {
       throw failed(init.method ?? method, to, cause, timeoutMillis)
@@ -185,7 +181,7 @@ const requestBody = (method: string, argument: Fields, headers: Headers): NonNul
   }
   if (!hasBody) return null
   if (method === "GET" || method === "HEAD") throw new Error(`a ${method} request cannot have a "body"`)
-  if (encodeBodyAsJSON === true) {
+  if (encodeBodyAsJSON === true || Array.isArray(body) || (isRecord(body) && isPlain(body) && !("_bsontype" in body))) {
     if (!headers.has("content-type")) headers.set("content-type", "application/json")
     // like JSON.stringify, and unlike EJSON.stringify: what is undefined is left out
     const plain: unknown = isRecord(body) || Array.isArray(body) ? withoutUndefined(body) : body
@@ -194,7 +190,9 @@ const requestBody = (method: string, argument: Fields, headers: Headers): NonNul
   if (typeof body === "string") return body
   if (body instanceof Binary) return Uint8Array.from(body.value())
   if (ArrayBuffer.isView(body)) return Uint8Array.from(Buffer.from(body.buffer, body.byteOffset, body.byteLength))
-  throw new Error('a "body" is a string or a BSON.Binary; "encodeBodyAsJSON: true" sends any other value')
+  throw new Error(
+    'a "body" is a string, a BSON.Binary, an object or an array; "encodeBodyAsJSON: true" sends any other value'
+  )
 }
 
 const withoutUndefined = (value: unknown): unknown => {
@@ -225,7 +223,7 @@ const answerOf = async (method: string, url: URL, response: Response, timeoutMil
     contentLength: method === "HEAD" ? Number(response.headers.get("content-length") ?? -1) : bytes.length,
     headers,
     cookies: cookiesOf(response),
-    body: new FunctionBinary(bytes)
+    body: new Binary(bytes)
   }
 }
 

@@ -17,9 +17,7 @@ import {
 } from "node:crypto"
 
 interface Host {
-  /** Makes an error of the realm of the functions. */
-  readonly error: (message: string) => Error
-  /** Reads Extended JSON as values of the realm; throws where it is none. */
+  /** Reads Extended JSON; throws where it is none. */
   readonly parse: (text: string) => unknown
   /** Milliseconds since 1970. */
   readonly now: () => number
@@ -27,21 +25,23 @@ interface Host {
 
 type Method =
   | { readonly kind: "secret"; readonly hash: string }
-  | { readonly kind: "rsa"; readonly hash: string; readonly padding: number }
+  | { readonly kind: "rsa"; readonly hash: string; readonly padding: Padding }
   | { readonly kind: "ec"; readonly hash: string; readonly curve: string }
 
-const { RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST } = constants
+type Padding = "pkcs1" | "pss"
+
+const rsa = (hash: string, padding: Padding): Method => ({ kind: "rsa", hash, padding })
 
 const methods: ReadonlyMap<string, Method> = new Map<string, Method>([
   ["HS256", { kind: "secret", hash: "sha256" }],
   ["HS384", { kind: "secret", hash: "sha384" }],
   ["HS512", { kind: "secret", hash: "sha512" }],
-  ["RS256", { kind: "rsa", hash: "sha256", padding: RSA_PKCS1_PADDING }],
-  ["RS384", { kind: "rsa", hash: "sha384", padding: RSA_PKCS1_PADDING }],
-  ["RS512", { kind: "rsa", hash: "sha512", padding: RSA_PKCS1_PADDING }],
-  ["PS256", { kind: "rsa", hash: "sha256", padding: RSA_PKCS1_PSS_PADDING }],
-  ["PS384", { kind: "rsa", hash: "sha384", padding: RSA_PKCS1_PSS_PADDING }],
-  ["PS512", { kind: "rsa", hash: "sha512", padding: RSA_PKCS1_PSS_PADDING }],
+  ["RS256", rsa("sha256", "pkcs1")],
+  ["RS384", rsa("sha384", "pkcs1")],
+  ["RS512", rsa("sha512", "pkcs1")],
+  ["PS256", rsa("sha256", "pss")],
+  ["PS384", rsa("sha384", "pss")],
+  ["PS512", rsa("sha512", "pss")],
   ["ES256", { kind: "ec", hash: "sha256", curve: "prime256v1" }],
   ["ES384", { kind: "ec", hash: "sha384", curve: "secp384r1" }],
   ["ES512", { kind: "ec", hash: "sha512", curve: "secp521r1" }]
@@ -58,28 +58,28 @@ const known = [...methods.keys()].join(", ")
  * @category constructors
  * @since 0.1.0
  */
-export const make = ({ error, now, parse }: Host): object => {
+export const make = ({ now, parse }: Host): object => {
   const encode = (name: unknown, payload: unknown, secret: unknown, header: unknown = {}): string => {
     const method = typeof name === "string" ? methods.get(name) : undefined
     if (typeof name !== "string" || method === undefined) {
-      throw error(`utils.jwt.encode: the signing method must be one of ${known}`)
+      throw new Error(`utils.jwt.encode: the signing method must be one of ${known}`)
     }
-    if (!isRecord(payload)) throw error("utils.jwt.encode: the payload must be an object")
-    if (typeof secret !== "string" || secret === "") throw error("utils.jwt.encode: the secret must be a string")
+    if (!isRecord(payload)) throw new Error("utils.jwt.encode: the payload must be an object")
+    if (typeof secret !== "string" || secret === "") throw new Error("utils.jwt.encode: the secret must be a string")
     if (header !== null && !isRecord(header)) {
-      throw error("utils.jwt.encode: the custom header fields must be an object")
+      throw new Error("utils.jwt.encode: the custom header fields must be an object")
     }
     const data = `${part(Object.assign({ alg: name, typ: "JWT" }, header, { alg: name }))}.${part(payload)}`
     const signature = attempt(() => signed(method, data, secret))
     if (signature === undefined) {
       const kind = method.kind === "ec" ? `a private key of the curve ${method.curve}` : "an RSA private key"
-      throw error(`utils.jwt.encode: ${name} needs ${kind} in PEM`)
+      throw new Error(`utils.jwt.encode: ${name} needs ${kind} in PEM`)
     }
     return `${data}.${signature.toString("base64url")}`
   }
 
   const decode = (token: unknown, key: unknown, returnHeader?: unknown, accepted?: unknown) => {
-    const refuse = (problem: string) => error(`utils.jwt.decode: ${problem}`)
+    const refuse = (problem: string) => new Error(`utils.jwt.decode: ${problem}`)
     if (typeof token !== "string") throw refuse("the token must be a string")
     if (typeof key !== "string" || key === "") throw refuse("the key must be a string")
     if (accepted !== undefined && accepted !== null && !Array.isArray(accepted)) {
@@ -122,7 +122,11 @@ const part = (value: object): string => Buffer.from(EJSON.stringify(value, { rel
 
 const options = (method: Exclude<Method, { kind: "secret" }>, key: KeyObject) =>
   method.kind === "rsa"
-    ? { key, padding: method.padding, saltLength: RSA_PSS_SALTLEN_DIGEST }
+    ? {
+        key,
+        padding: method.padding === "pss" ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING,
+        saltLength: constants.RSA_PSS_SALTLEN_DIGEST
+      }
     : { key, dsaEncoding: "ieee-p1363" as const }
 
 const suits = (method: Method, key: KeyObject): boolean =>

@@ -17,6 +17,7 @@ import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import { EjsonError } from "../../protocol/Ejson.ts"
 import type { App, AppFunction } from "../model/App.ts"
+import { idOf } from "../model/Apps.ts"
 import { type Actor, isSystem } from "./FunctionAccess.ts"
 import { FunctionError } from "../model/FunctionContext.ts"
 import type { FunctionHost } from "./FunctionHost.ts"
@@ -415,7 +416,8 @@ const setupOf = (app: App, limits: Limits): Setup => {
     root: app.root,
     sources,
     values: new Map([...app.values].map(([name, value]) => [name, plain(value)])),
-    deployment: values.write(app.deployment),
+    app: values.write(metadata(app)),
+    dataSources: new Set(app.dataSources.keys()),
     services: app.services,
     ...limits,
     environment: values.write({
@@ -424,6 +426,17 @@ const setupOf = (app: App, limits: Limits): Setup => {
     })
   }
 }
+
+/** What functions see as `context.app`. */
+const metadata = ({ deployment: { model, providerRegion }, id, name }: App) => ({
+  id: idOf(id),
+  clientAppId: id,
+  name,
+  projectId: idOf(`the project of ${id}`),
+  deployment: { model, providerRegion },
+  // @effect-diagnostics-next-line globalDate:off -- the application was deployed where the process began
+  lastDeployed: new Date(performance.timeOrigin).toISOString()
+})
 
 /** Who may call a function without the server, which decides where a rule or a setting of it has to be read. */
 const openTo = ({ closed, gate, runAs }: AppFunction): SourceFunction["openTo"] => {

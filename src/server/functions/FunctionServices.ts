@@ -8,12 +8,11 @@
 import type * as Effect from "effect/Effect"
 import type { Change, Database, Document, Find, Namespace, Operations } from "../data/Database.ts"
 import type * as BulkWrites from "./BulkWrites.ts"
-import * as FunctionRealm from "./FunctionRealm.ts"
 import * as ClientSessions from "./ClientSessions.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as Changes from "../data/internal/changes.ts"
 
-/** What an effect of the server is in that process: a promise of the realm whose value is the realm's too. */
+/** What an effect of the server is in that process: a promise. */
 type Asked<A> = A extends (...args: infer Args) => Effect.Effect<infer B, unknown>
   ? (...args: Args) => PromiseLike<B>
   : never
@@ -43,6 +42,7 @@ export interface DatabasePort {
   readonly commit: (transactionId: string) => PromiseLike<void>
   readonly abort: (transactionId: string) => PromiseLike<void>
   readonly collections: Asked<Database["Service"]["collections"]>
+  readonly databases: Asked<Database["Service"]["databases"]>
 }
 
 /**
@@ -52,7 +52,6 @@ export interface DatabasePort {
  * @since 0.1.0
  */
 export interface Host {
-  readonly realm: FunctionRealm.FunctionRealm
   readonly database: DatabasePort
 }
 
@@ -81,53 +80,53 @@ const isOptions = (document: Document): boolean => {
 type Query = { -readonly [Name in keyof Find]: Find[Name] } & { session?: unknown }
 
 /** The arguments of `find` and `findOne`: a filter, then a projection, options, or both. */
-const queryOf = (host: Call, name: string, args: ReadonlyArray<unknown>): Query => {
+const queryOf = (name: string, args: ReadonlyArray<unknown>): Query => {
   const [filter, second, third] = args
-  const query: Query = { filter: documentOf(host, filter ?? {}, "a filter") }
+  const query: Query = { filter: documentOf(filter ?? {}, "a filter") }
   if (second !== undefined && second !== null) {
-    const document = documentOf(host, second, "a projection")
-    if (third === undefined && isOptions(document)) Object.assign(query, options(host, name, document, queryOptions))
+    const document = documentOf(second, "a projection")
+    if (third === undefined && isOptions(document)) Object.assign(query, options(name, document, queryOptions))
     else query.projection = document
   }
-  if (third !== undefined && third !== null) Object.assign(query, options(host, name, third, queryOptions))
+  if (third !== undefined && third !== null) Object.assign(query, options(name, third, queryOptions))
   return query
 }
 
-const documentOf = (host: Call, value: unknown, what: string): Document => {
+const documentOf = (value: unknown, what: string): Document => {
   if (isDocument(value)) return value
-  throw host.realm.error(`${what} must be a document`)
+  throw new Error(`${what} must be a document`)
 }
 
-const documentsOf = (host: Call, value: unknown, what: string): ReadonlyArray<Document> => {
+const documentsOf = (value: unknown, what: string): ReadonlyArray<Document> => {
   if (Array.isArray(value) && value.every(isDocument)) return value
-  throw host.realm.error(`${what} must be an array of documents`)
+  throw new Error(`${what} must be an array of documents`)
 }
 
 /** Options by name; one that is not supported must not seem to work. */
-const options = (host: Call, name: string, value: unknown, known: ReadonlyArray<string>): Document => {
+const options = (name: string, value: unknown, known: ReadonlyArray<string>): Document => {
   if (value === undefined || value === null) return {}
-  const given = documentOf(host, value, "options")
+  const given = documentOf(value, "options")
   const unknown = Object.keys(given).find((key) => given[key] !== undefined && !known.includes(key))
   if (unknown === undefined) return given
-  throw host.realm.error(`the option "${unknown}" of ${name} is not supported by this server`)
+  throw new Error(`the option "${unknown}" of ${name} is not supported by this server`)
 }
 
-const updateOf = (host: Call, given: unknown, { arrayFilters }: Document, many = false): Change => {
-  const update = Array.isArray(given) ? documentsOf(host, given, "a pipeline") : documentOf(host, given, "an update")
+const updateOf = (given: unknown, { arrayFilters }: Document, many = false): Change => {
+  const update = Array.isArray(given) ? documentsOf(given, "a pipeline") : documentOf(given, "an update")
   return {
     _tag: "Update",
     update: many ? Changes.ofMany(update) : update,
-    arrayFilters: arrayFilters === undefined ? undefined : documentsOf(host, arrayFilters, "arrayFilters")
+    arrayFilters: arrayFilters === undefined ? undefined : documentsOf(arrayFilters, "arrayFilters")
   }
 }
 
 /** A result that is fetched when it is asked for: by `toArray`, by `next`, by `for await`, or by awaiting it. */
-const cursor = (host: Call, name: string, fetch: () => PromiseLike<unknown>, more: object = {}): object => {
+const cursor = (fetch: () => PromiseLike<unknown>, more: object = {}): object => {
   let fetched: PromiseLike<ReadonlyArray<unknown>> | undefined
   let position = 0
   const all = () => (fetched ??= fetch().then((found) => (Array.isArray(found) ? found : [])))
-  const next = () => all().then((found) => (position < found.length ? found[position++] : null))
-  const self: object = FunctionRealm.unsupported(name, host.realm.error, {
+  const next = () => all().then((found) => (position < found.length ? found[position++] : undefined))
+  const self: object = {
     ...more,
     toArray: fetch,
     next,
@@ -141,7 +140,7 @@ const cursor = (host: Call, name: string, fetch: () => PromiseLike<unknown>, mor
           position < found.length ? { done: false, value: found[position++] } : { done: true, value: undefined }
         )
     })
-  })
+  }
   return self
 }
 
@@ -152,7 +151,7 @@ const findCursor = (host: Call, namespace: Namespace, query: Query): object => {
   const change = (key: "sort" | "limit" | "skip" | "projection") => (value: unknown) =>
     findCursor(host, namespace, { ...query, [key]: value })
   const find = withoutSession(query)
-  return cursor(host, "cursor", () => operationsOf(host, query).find(namespace, find), {
+  return cursor(() => operationsOf(host, query).find(namespace, find), {
     sort: change("sort"),
     limit: change("limit"),
     skip: change("skip"),
@@ -164,20 +163,20 @@ const findCursor = (host: Call, namespace: Namespace, query: Query): object => {
 
 const bulkNames = ["insertOne", "updateOne", "updateMany", "replaceOne", "deleteOne", "deleteMany"]
 
-const writeOf = (host: Call, write: Document): BulkWrites.Write => {
+const writeOf = (write: Document): BulkWrites.Write => {
   const name = bulkNames.find((name) => name in write)
   const given = write[name ?? ""]
-  if (name === undefined || !isDocument(given)) throw host.realm.error(`bulkWrite supports ${bulkNames.join(", ")}`)
+  if (name === undefined || !isDocument(given)) throw new Error(`bulkWrite supports ${bulkNames.join(", ")}`)
   const known = name === "insertOne" ? ["document"] : ["filter", "update", "replacement", "upsert", "arrayFilters"]
-  const { document, filter = {}, replacement, update, upsert } = options(host, name, given, known)
-  if (name === "insertOne") return { _tag: "Insert", document: documentOf(host, document, "document") }
+  const { document, filter = {}, replacement, update, upsert } = options(name, given, known)
+  if (name === "insertOne") return { _tag: "Insert", document: documentOf(document, "document") }
   const many = name.endsWith("Many")
-  const wanted = documentOf(host, filter, "a filter")
+  const wanted = documentOf(filter, "a filter")
   if (name.startsWith("delete")) return { _tag: "Delete", filter: wanted, many }
   const change: Change =
     name === "replaceOne"
-      ? { _tag: "Replace", document: documentOf(host, replacement, "replacement") }
-      : updateOf(host, update, given, many)
+      ? { _tag: "Replace", document: documentOf(replacement, "replacement") }
+      : updateOf(update, given, many)
   return { _tag: "Update", filter: wanted, change, many, upsert: upsert === true }
 }
 
@@ -185,15 +184,15 @@ const writeOf = (host: Call, write: Document): BulkWrites.Write => {
 const bulkOperation = (host: Call, namespace: Namespace, ordered: boolean): object => {
   const writes: Array<BulkWrites.Write> = []
   const find = (filter: unknown, upsert: boolean, arrayFilters: unknown): object => {
-    const wanted = documentOf(host, filter, "a filter")
+    const wanted = documentOf(filter, "a filter")
     const add = (write: BulkWrites.Write): object => {
       writes.push(write)
       return self
     }
     const update = (many: boolean) => (change: unknown) =>
-      add({ _tag: "Update", filter: wanted, change: updateOf(host, change, { arrayFilters }, many), many, upsert })
+      add({ _tag: "Update", filter: wanted, change: updateOf(change, { arrayFilters }, many), many, upsert })
     const remove = (many: boolean) => () => add({ _tag: "Delete", filter: wanted, many })
-    return FunctionRealm.unsupported("bulk.find", host.realm.error, {
+    return {
       upsert: () => find(filter, true, arrayFilters),
       arrayFilters: (filters: unknown) => find(filter, upsert, filters),
       update: update(true),
@@ -202,7 +201,7 @@ const bulkOperation = (host: Call, namespace: Namespace, ordered: boolean): obje
         add({
           _tag: "Update",
           filter: wanted,
-          change: { _tag: "Replace", document: documentOf(host, document, "a replacement") },
+          change: { _tag: "Replace", document: documentOf(document, "a replacement") },
           many: false,
           upsert
         }),
@@ -210,21 +209,17 @@ const bulkOperation = (host: Call, namespace: Namespace, ordered: boolean): obje
       remove: remove(true),
       deleteOne: remove(false),
       removeOne: remove(false)
-    })
+    }
   }
-  const self: object = FunctionRealm.unsupported("bulk", host.realm.error, {
+  const self: object = {
     insert: (document: unknown) => {
-      writes.push({ _tag: "Insert", document: documentOf(host, document, "a document") })
+      writes.push({ _tag: "Insert", document: documentOf(document, "a document") })
       return self
     },
     find: (filter: unknown) => find(filter, false, undefined),
     execute: (settings: unknown) =>
-      operationsOf(host, options(host, "execute", settings, ["session"])).bulkWrite(
-        namespace,
-        writes.splice(0),
-        ordered
-      )
-  })
+      operationsOf(host, options("execute", settings, ["session"])).bulkWrite(namespace, writes.splice(0), ordered)
+  }
   return self
 }
 
@@ -240,9 +235,8 @@ const findOneAndOptions = [
 ]
 
 const collection = (host: Call, namespace: Namespace): object => {
-  const answer = <A>(promise: PromiseLike<A>, result: (value: A) => object) =>
-    promise.then((value) => host.realm.copyIn(result(value)))
-  const filterOf = (value: unknown) => documentOf(host, value ?? {}, "a filter")
+  const answer = <A>(promise: PromiseLike<A>, result: (value: A) => object) => promise.then(result)
+  const filterOf = (value: unknown) => documentOf(value ?? {}, "a filter")
   const updating = (
     filter: unknown,
     given: Document,
@@ -250,12 +244,12 @@ const collection = (host: Call, namespace: Namespace): object => {
     { many, upsert }: { readonly many: boolean; readonly upsert: unknown }
   ) => operationsOf(host, given).update(namespace, { filter: filterOf(filter), change, many, upsert: upsert === true })
   const update = (name: string, many: boolean) => (filter: unknown, change: unknown, settings?: unknown) => {
-    const given = options(host, name, settings, ["upsert", "arrayFilters", "session"])
-    return updating(filter, given, updateOf(host, change, given, many), { many, upsert: given["upsert"] })
+    const given = options(name, settings, ["upsert", "arrayFilters", "session"])
+    return updating(filter, given, updateOf(change, given, many), { many, upsert: given["upsert"] })
   }
   const remove = (name: string, many: boolean) => (filter: unknown, settings?: unknown) =>
     answer(
-      operationsOf(host, options(host, name, settings, ["session"])).delete(namespace, {
+      operationsOf(host, options(name, settings, ["session"])).delete(namespace, {
         filter: filterOf(filter),
         many
       }),
@@ -264,8 +258,8 @@ const collection = (host: Call, namespace: Namespace): object => {
   const findOneAnd =
     (name: string, change: (value: unknown, given: Document) => Change | { _tag: "Delete" }) =>
     (filter: unknown, value: unknown, settings: unknown) => {
-      const given = options(host, name, settings, findOneAndOptions)
-      const part = (key: string) => (given[key] === undefined ? undefined : documentOf(host, given[key], key))
+      const given = options(name, settings, findOneAndOptions)
+      const part = (key: string) => (given[key] === undefined ? undefined : documentOf(given[key], key))
       const returnNew =
         given["returnNewDocument"] === true || given["new"] === true || given["returnDocument"] === "after"
       return operationsOf(host, given)
@@ -281,7 +275,7 @@ const collection = (host: Call, namespace: Namespace): object => {
     }
   const findOneAndDelete = findOneAnd("findOneAndDelete", () => ({ _tag: "Delete" }))
   const count = (filter?: unknown, settings?: unknown) => {
-    const given = options(host, "count", settings, ["limit", "skip", "session"])
+    const given = options("count", settings, ["limit", "skip", "session"])
     const whole = (value: unknown) => (value === undefined ? undefined : Number(value))
     const { limit, skip } = given
     return operationsOf(host, given).count(namespace, {
@@ -290,70 +284,70 @@ const collection = (host: Call, namespace: Namespace): object => {
       skip: whole(skip)
     })
   }
-  return FunctionRealm.unsupported("collection", host.realm.error, {
-    find: (...args: ReadonlyArray<unknown>) => findCursor(host, namespace, queryOf(host, "find", args)),
+  return {
+    find: (...args: ReadonlyArray<unknown>) => findCursor(host, namespace, queryOf("find", args)),
     findOne: (...args: ReadonlyArray<unknown>) => {
-      const query = queryOf(host, "findOne", args)
+      const query = queryOf("findOne", args)
       return operationsOf(host, query)
         .find(namespace, { ...withoutSession(query), limit: 1 })
         .then(([found]) => found ?? null)
     },
-    findOneAndUpdate: findOneAnd("findOneAndUpdate", (change, given) => updateOf(host, change, given)),
+    findOneAndUpdate: findOneAnd("findOneAndUpdate", (change, given) => updateOf(change, given)),
     findOneAndReplace: findOneAnd("findOneAndReplace", (document) => ({
       _tag: "Replace",
-      document: documentOf(host, document, "a replacement")
+      document: documentOf(document, "a replacement")
     })),
     findOneAndDelete: (filter: unknown, settings: unknown) => findOneAndDelete(filter, undefined, settings),
     aggregate: (pipeline: unknown, settings: unknown) => {
-      const stages = documentsOf(host, pipeline, "a pipeline")
-      const given = options(host, "aggregate", settings, ["session", "allowDiskUse"])
-      return cursor(host, "cursor", () => operationsOf(host, given).aggregate(namespace, stages))
+      const stages = documentsOf(pipeline, "a pipeline")
+      const given = options("aggregate", settings, ["session", "allowDiskUse"])
+      return cursor(() => operationsOf(host, given).aggregate(namespace, stages))
     },
     count,
     countDocuments: count,
     distinct: (field: unknown, filter?: unknown, settings?: unknown) =>
-      operationsOf(host, options(host, "distinct", settings, ["session"])).distinct(
+      operationsOf(host, options("distinct", settings, ["session"])).distinct(
         namespace,
         String(field),
         filterOf(filter)
       ),
     insertOne: (document: unknown, settings?: unknown) =>
       answer(
-        operationsOf(host, options(host, "insertOne", settings, ["session"])).insert(namespace, [
-          documentOf(host, document, "a document")
+        operationsOf(host, options("insertOne", settings, ["session"])).insert(namespace, [
+          documentOf(document, "a document")
         ]),
         ([insertedId]) => ({ insertedId })
       ),
     insertMany: (documents: unknown, settings?: unknown) =>
       answer(
-        operationsOf(host, options(host, "insertMany", settings, ["session"])).insert(
+        operationsOf(host, options("insertMany", settings, ["session"])).insert(
           namespace,
-          documentsOf(host, documents, "documents")
+          documentsOf(documents, "documents")
         ),
         (insertedIds) => ({ insertedIds })
       ),
     updateOne: update("updateOne", false),
     updateMany: update("updateMany", true),
     update: (filter: unknown, change: unknown, settings: unknown) => {
-      const given = options(host, "update", settings, ["upsert", "multi", "arrayFilters", "session"])
+      const given = options("update", settings, ["upsert", "multi", "arrayFilters", "session"])
       const many = given["multi"] === true
-      return updating(filter, given, updateOf(host, change, given, many), { many, upsert: given["upsert"] })
+      return updating(filter, given, updateOf(change, given, many), { many, upsert: given["upsert"] })
     },
     replaceOne: (filter: unknown, document: unknown, settings: unknown) => {
-      const given = options(host, "replaceOne", settings, ["upsert", "session"])
-      const change: Change = { _tag: "Replace", document: documentOf(host, document, "a replacement") }
+      const given = options("replaceOne", settings, ["upsert", "session"])
+      const change: Change = { _tag: "Replace", document: documentOf(document, "a replacement") }
       return updating(filter, given, change, { many: false, upsert: given["upsert"] })
     },
     deleteOne: remove("deleteOne", false),
     deleteMany: remove("deleteMany", true),
     bulkWrite: (input: unknown, settings: unknown) => {
-      const given = options(host, "bulkWrite", settings, ["ordered", "session"])
-      const writes = documentsOf(host, input, "bulkWrite").map((write) => writeOf(host, write))
+      const given = options("bulkWrite", settings, ["ordered", "session"])
+      const writes = documentsOf(input, "bulkWrite").map((write) => writeOf(write))
       return operationsOf(host, given).bulkWrite(namespace, writes, given["ordered"] !== false)
     },
     initializeOrderedBulkOp: () => bulkOperation(host, namespace, true),
     initializeUnorderedBulkOp: () => bulkOperation(host, namespace, false)
-  })
+  }
 }
 
 /**
@@ -366,20 +360,17 @@ export const make = (given: Host, appId: string): { readonly get: (service: stri
   const host: Call = { ...given, sessions: ClientSessions.make(given) }
   const database = (service: string, database: string): object => {
     const names = () => host.database.collections({ appId, service, database })
-    return FunctionRealm.unsupported("db", host.realm.error, {
+    return {
       collection: (name: string) => collection(host, { appId, service, database, collection: name }),
       getCollectionNames: names,
-      listCollections: () =>
-        cursor(host, "cursor", () =>
-          names().then((all) => host.realm.copyIn(all.map((name) => ({ name, type: "collection" }))))
-        )
-    })
+      listCollections: () => cursor(() => names().then((all) => all.map((name) => ({ name, type: "collection" }))))
+    }
   }
   return {
-    get: (service: string) =>
-      FunctionRealm.unsupported(`services.get("${service}")`, host.realm.error, {
-        db: (name: string) => database(service, name),
-        startSession: host.sessions.start
-      })
+    get: (service: string) => ({
+      db: (name: string) => database(service, name),
+      admin: () => ({ getDBNames: () => host.database.databases({ appId, service }) }),
+      startSession: host.sessions.start
+    })
   }
 }

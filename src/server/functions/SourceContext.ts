@@ -1,19 +1,17 @@
 /**
- * The global `context` of a function of an exported application, and its `console`. It runs in the process of the
- * functions and asks the server for what only that has.
+ * The `context` of a function of an exported application. It runs in the realm of the functions and asks the server for
+ * what only that has.
  *
  * A new member of `context` is added in `make`. One that needs the server asks for a host call, `ask("...", ...)`, which
  * `FunctionHost.ts` answers; its name is listed in `internal/messages.ts`.
  *
  * @since 0.1.0
  */
-import { format } from "node:util"
 import * as FunctionHttp from "./FunctionHttp.ts"
-import type { FunctionRealm } from "./FunctionRealm.ts"
-import * as Realm from "./FunctionRealm.ts"
 import * as FunctionServices from "./FunctionServices.ts"
 import { readCaller } from "./internal/caller.ts"
-import { type HostCall, type Level, operations, type Setup } from "./internal/messages.ts"
+import { type HostCall, operations, type Setup } from "./internal/messages.ts"
+import { unsupported } from "./internal/guest/unsupported.ts"
 import { read } from "./internal/values.ts"
 
 /**
@@ -24,59 +22,49 @@ import { read } from "./internal/values.ts"
  */
 export interface Invocation {
   readonly setup: Setup
-  readonly realm: FunctionRealm
   /** The user and the request, as the server wrote them. */
   readonly caller: string
   /** Whether the function runs as the system. */
   readonly isSystem: boolean
-  /** Asks the server; a promise of the realm, whose value is the realm's too. */
-  readonly ask: (method: HostCall, args: ReadonlyArray<unknown>, transactionId?: string) => PromiseLike<unknown>
+  /** Asks the server. */
+  readonly ask: (method: HostCall, args: ReadonlyArray<unknown>, transactionId?: string) => Promise<unknown>
   /** Calls another function: one of a source runs at once, any other one where the server runs. */
   readonly execute: (name: string, ...args: ReadonlyArray<unknown>) => unknown
-  readonly log: (level: Level, text: string) => void
+  /** Sends a request to another server. */
+  readonly fetch: typeof fetch
+  /** Says that something is under way, until what is answered is called. */
+  readonly pending: () => () => void
 }
 
 /**
- * The global `context`.
+ * The global `context`. What it does not have is `undefined`, as it is to any object.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = ({ ask, caller, execute, isSystem, realm, setup }: Invocation): object => {
-  const { appId } = setup
+export const make = ({ ask, caller, execute, fetch, isSystem, pending, setup }: Invocation): object => {
   // most functions look at none of them
   const parts = once(() => readCaller(caller))
+  const app = once(() => read(setup.app))
   const user = once(() => {
     const { customData: custom_data, data, id, identities, type } = parts().user
     const providers = identities.map(({ id, providerType }) => ({ id, provider_type: providerType }))
-    return realm.copyIn({ id, type, data, custom_data, identities: providers })
+    return { id, type, data, custom_data, identities: providers }
   })
-  const request = once(() => realm.copyIn(parts().request ?? {}))
-  const environment = once(() => realm.copyIn(read(setup.environment)))
-  const deployment = once(() => realm.copyIn(read(setup.deployment)))
-  const http = once(() =>
-    FunctionHttp.make({
-      copyIn: realm.copyIn,
-      error: realm.error,
-      promise: (promise) => realm.promise((resolve, reject) => promise.then(resolve, reject)),
-      timeoutMillis: setup.timeLimitMillis
-    })
-  )
-  const mongodb = once(() => FunctionServices.make({ realm, database: databasePort(ask) }, appId))
+  const request = once(() => parts().request ?? {})
+  const environment = once(() => read(setup.environment))
+  const http = once(() => FunctionHttp.make({ fetch, pending, timeoutMillis: setup.timeLimitMillis }))
+  const mongodb = once(() => FunctionServices.make({ database: databasePort(ask) }, setup.appId))
   const serviceOf = (name: string): unknown => {
     const type = setup.services.get(name)
-    if (type === undefined) return mongodb().get(name)
-    return type === "http"
-      ? Realm.unsupported(`services.get("${name}")`, realm.error, http())
-      : Realm.unsupported(`services of type "${type}": services.get("${name}")`, realm.error)
+    if (type === "http") return http()
+    if (type !== undefined) return unsupported(`services of type "${type}": services.get("${name}")`)
+    // an export that is not whole may have lost what says which data sources there are
+    return setup.dataSources.size === 0 || setup.dataSources.has(name) ? mongodb().get(name) : undefined
   }
-  return Realm.unsupported("context", realm.error, {
-    app: {
-      id: appId,
-      clientAppId: appId,
-      get deployment() {
-        return deployment()
-      }
+  return {
+    get app() {
+      return app()
     },
     get user() {
       return user()
@@ -88,7 +76,7 @@ export const make = ({ ask, caller, execute, isSystem, realm, setup }: Invocatio
     values: {
       get: (name: string): unknown => {
         const value = setup.values.get(name)
-        return value === undefined ? undefined : realm.copyIn(read(value))
+        return value === undefined ? undefined : read(value)
       }
     },
     get environment() {
@@ -96,10 +84,10 @@ export const make = ({ ask, caller, execute, isSystem, realm, setup }: Invocatio
     },
     runningAsSystem: () => isSystem,
     get http() {
-      return Realm.unsupported("context.http", realm.error, http())
+      return http()
     },
     services: { get: serviceOf }
-  })
+  }
 }
 
 const once = <A>(make: () => A): (() => A) => {
@@ -118,22 +106,8 @@ const databasePort = (ask: Invocation["ask"]) => {
     operations: (transactionId: string | undefined) =>
       transactionId === undefined ? outside : operationsIn(transactionId),
     collections: (...args: ReadonlyArray<unknown>) => ask("collections", args),
+    databases: (...args: ReadonlyArray<unknown>) => ask("databases", args),
     commit: (transactionId: string) => ask("commit", [transactionId]),
     abort: (transactionId: string) => ask("abort", [transactionId])
   } as unknown as FunctionServices.DatabasePort
-}
-
-/**
- * The global `console`, which writes to the server's logger.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const makeConsole = ({ log }: Invocation): object => {
-  const print =
-    (level: Level) =>
-    (...args: ReadonlyArray<unknown>) =>
-      log(level, format(...args))
-  const info = print("Info")
-  return { log: info, info, dir: info, debug: print("Debug"), warn: print("Warn"), error: print("Error") }
 }

@@ -250,6 +250,8 @@ export interface Notice {
  */
 export interface App {
   readonly id: string
+  /** What functions of sources read as `context.app.name`. */
+  readonly name: string
   readonly providers: {
     readonly anonymous: boolean
     readonly emailPassword: EmailPassword | undefined
@@ -272,8 +274,13 @@ export interface App {
     readonly accessTokenLifetime: Duration.Duration
     readonly refreshTokenLifetime: Duration.Duration
   }
-  /** What the location route tells about the deployment. */
-  readonly deployment: { readonly location: string; readonly model: "GLOBAL" | "LOCAL" }
+  /** What the location route and `context.app` tell about the deployment. */
+  readonly deployment: {
+    readonly location: string
+    readonly model: "GLOBAL" | "LOCAL"
+    /** Such as `"aws-us-east-1"`. */
+    readonly providerRegion: string
+  }
   /** The folder that `require` of the functions starts from. */
   readonly root: string | undefined
   /** Documents the application starts with. */
@@ -298,7 +305,7 @@ export interface Collection {
 export const defaults = {
   accessTokenLifetime: Duration.minutes(30),
   refreshTokenLifetime: Duration.days(60),
-  deployment: { location: "US-VA", model: "GLOBAL" },
+  deployment: { location: "US-VA", model: "GLOBAL", providerRegion: "aws-us-east-1" },
   subjects: { confirmation: "Please confirm your email address", reset: "Reset your password" }
 } as const
 
@@ -336,6 +343,7 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
         : fromHandler(name, definition)
   return {
     id: options.id,
+    name: options.id,
     providers: {
       anonymous: anonymous ?? false,
       emailPassword:

@@ -75,5 +75,9 @@ const make = Effect.fnUntraced(function* (apps: ReadonlyArray<App>) {
  */
 export const providerIdOf = (appId: string, type: ProviderType): string => idOf(`${appId} ${type}`)
 
-/** An object id that is the same at every start. */
-const idOf = (name: string): string => createHash("sha256").update(name).digest("hex").slice(0, 24)
+/**
+ * An object id that is the same at every start.
+ *
+ * @internal
+ */
+export const idOf = (name: string): string => createHash("sha256").update(name).digest("hex").slice(0, 24)

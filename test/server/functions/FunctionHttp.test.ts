@@ -110,6 +110,7 @@ describe("context.http", () => {
           await post({ body: "text" })
           await post({ body: BSON.Binary.fromText("bytes") })
           await post({ body: { id, at: new Date(0), n: 5, big: 2 ** 40, none: undefined, list: [undefined, 1.5] }, encodeBodyAsJSON: true })
+          await post({ body: { msg: "hi" } })
           await post({ body: "text", encodeBodyAsJSON: true, headers: { "content-type": ["application/problem+json"] } })
           await post({ form: { a: "1 2", b: ["x", "y"] }, headers: { "Content-Type": "application/x-www-form-urlencoded" } })
           await post({ form: { a: "1 2" }, headers: { "Content-Type": ["multipart/form-data"] } })
@@ -118,19 +119,20 @@ describe("context.http", () => {
         [url]
       )
       const bodies = requests.map(({ body, headers }) => [headers["content-type"], body])
-      assert.deepStrictEqual(bodies.slice(0, 5), [
+      assert.deepStrictEqual(bodies.slice(0, 6), [
         ["text/plain;charset=UTF-8", "text"],
         [undefined, "bytes"],
         [
           "application/json",
           '{"id":{"$oid":"5f1d7f3e9c1b2a0012345678"},"at":{"$date":"1970-01-01T00:00:00Z"},"n":5,"big":1099511627776,"list":[null,1.5]}'
         ],
+        ["application/json", '{"msg":"hi"}'],
         ["application/problem+json", '"text"'],
         ["application/x-www-form-urlencoded", "a=1+2&b=x&b=y"]
       ])
-      assert.match(bodies[5]?.[0] ?? "", /^multipart\/form-data; boundary=/)
-      assert.match(bodies[5]?.[1] ?? "", /name="a"\r\n\r\n1 2\r\n/)
-      assert.deepStrictEqual(bodies[6], [undefined, ""])
+      assert.match(bodies[6]?.[0] ?? "", /^multipart\/form-data; boundary=/)
+      assert.match(bodies[6]?.[1] ?? "", /name="a"\r\n\r\n1 2\r\n/)
+      assert.deepStrictEqual(bodies[7], [undefined, ""])
     })
   )
 
@@ -287,7 +289,7 @@ describe("context.http", () => {
         assert.include(body["error"], text)
         assert.notInclude(body["error"], "hunter2")
       }
-      const { body } = yield* call("exports = (url) => context.http.put({ url, body: { a: 1 } })", [url])
+      const { body } = yield* call("exports = (url) => context.http.put({ url, body: 1 })", [url])
       assert.include(body["error"], '"encodeBodyAsJSON: true" sends any other value')
     })
   )

@@ -9,8 +9,18 @@ const open = `
   const accounts = client.db("d").collection("accounts")
   const all = async () => Object.fromEntries((await accounts.find().toArray()).map(({ _id, n }) => [_id, Number(n)]))
 `
-/** An object that all calls see, since modules are the process's. */
-const shared = `require("node:events")`
+/** What calls tell each other, which share nothing but the database. */
+const marks = `
+  const marks = context.services.get("mongodb-atlas").db("d").collection("marks")
+  const mark = (_id, value) => marks.insertOne({ _id, value })
+  const marked = async (_id) => {
+    for (;;) {
+      const found = await marks.findOne({ _id })
+      if (found) return found.value
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+`
 const start = `
   await accounts.insertMany([{ _id: "a", n: 10 }, { _id: "b", n: 0 }])
   const session = client.startSession()
@@ -124,8 +134,8 @@ describe("transactions of functions", () => {
       const { access_token } = yield* anonymous()
       yield* callFunction(access_token, "fill", [])
       const call = yield* Effect.forkChild(callFunction(access_token, "f", []))
-      // until its write is in its transaction
-      while ((yield* callFunction(access_token, "begun", [])).text !== "true") yield* Effect.yieldNow
+      // its write is in its transaction
+      assert.strictEqual((yield* callFunction(access_token, "begun", [])).text, "true")
       yield* TestClock.adjust("2 minutes")
       assert.include((yield* Fiber.join(call)).text, "ExecutionTimeLimitExceeded")
       yield* callFunction(access_token, "resume", [])
@@ -139,17 +149,17 @@ describe("transactions of functions", () => {
         exported({
           fill: `exports = async () => { ${open} ${start} }`,
           f: `exports = async () => { ${open}
-            const shared = ${shared}
+            ${marks}
             const session = client.startSession()
             session.startTransaction()
             await accounts.updateOne({ _id: "a" }, { $inc: { n: 5 } }, { session })
-            shared.begun = true
-            await new Promise((resolve) => { shared.resume = resolve })
-            shared.late = await session.commitTransaction().then(() => "committed", (error) => error.message)
+            await mark("begun", true)
+            await marked("resume")
+            await mark("late", await session.commitTransaction().then(() => "committed", (error) => error.message))
           }`,
-          begun: `exports = () => ${shared}.begun === true`,
-          resume: `exports = async () => { ${shared}.resume(); await new Promise((resolve) => setTimeout(resolve, 5)) }`,
-          add: `exports = async () => { ${open} await accounts.updateOne({ _id: "a" }, { $inc: { n: 1 } }); return ${shared}.late }`,
+          begun: `exports = () => { ${marks} return marked("begun") }`,
+          resume: `exports = async () => { ${marks} await mark("resume", true) }`,
+          add: `exports = async () => { ${open} ${marks} await accounts.updateOne({ _id: "a" }, { $inc: { n: 1 } }); return marked("late") }`,
           all: `exports = async () => { ${open} return JSON.stringify(await all()) }`
         })
       )

@@ -6,8 +6,8 @@ describe("functions as they were written", () => {
   it.effect.each<readonly [what: string, body: string, expected: unknown]>([
     [
       "take context apart",
-      "const { services, functions, values, user, http, environment, app } = context; return [typeof http.get, typeof services.get, typeof functions.execute, typeof values.get, user.type, environment.tag, app.id, app.clientAppId].join()",
-      "function,function,function,function,normal,,my-app,my-app"
+      "const { services, functions, values, user, http, environment, app } = context; return [typeof http.get, typeof services.get, typeof functions.execute, typeof values.get, user.type, environment.tag, app.id.length, app.clientAppId].join()",
+      "function,function,function,function,normal,,24,my-app"
     ],
     ["spread context", "const all = { ...context }; return typeof all.http.post", "function"],
     ["wait for timers", "return await new Promise((resolve) => setTimeout(() => resolve('later'), 1))", "later"],

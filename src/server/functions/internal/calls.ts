@@ -2,18 +2,24 @@
  * The calls of an application's functions, in the process where the functions run: begun, asked for more, given up. The
  * loop around it brings what the server tells and takes what is told to the server; both speak `messages.ts`.
  *
- * An answer is told at once: it must not wait for a function that may never yield.
+ * An answer is told at once: it must not wait for a function that may never yield. Calls that come together are begun one
+ * after the other, each when what the one before left in the queue of microtasks has run, so that it can have its realm.
  */
 import { AsyncLocalStorage } from "node:async_hooks"
-import * as ejson from "../../../protocol/internal/ejson.ts"
-import { isDocument } from "../../data/internal/bson.ts"
-import * as FunctionRealm from "../FunctionRealm.ts"
-import * as SourceContext from "../SourceContext.ts"
-import { aStream, describe, notFound, notSendable, tooMany } from "./failures.ts"
-import { type AnyIterator, isIterable, isIterator, isThenable, iteratorOf, noIterator, stepOf } from "./iterators.ts"
-import type { Answer, Call, FromProcess, Origin, Reply, Setup, Source } from "./messages.ts"
+import { describe, noText, tooMany } from "./failures.ts"
+import type { Port } from "./guest/host.ts"
+import {
+  type Answer,
+  type Call,
+  type FromProcess,
+  hostCalls,
+  levels,
+  type Origin,
+  type Reply,
+  type Setup
+} from "./messages.ts"
+import * as Realm from "./realm.ts"
 import * as Realms from "./realms.ts"
-import { read, readList, write } from "./values.ts"
 
 /** The calls of one process. */
 export interface Calls {
@@ -30,222 +36,215 @@ export interface Calls {
   readonly thrown: (cause: unknown) => void
 }
 
-/** A call whose function is running, or whose stream is open. */
-interface Running {
-  readonly call: Call
-  readonly realm: FunctionRealm.FunctionRealm
-  iterator: AnyIterator | undefined
+/** What the calls of a process are built on. */
+export interface Options {
+  readonly setup: Setup
+  readonly tell: (message: FromProcess) => void
+  /** Whether a call is to be begun, and was not taken back meanwhile. */
+  readonly claim: (call: Call) => boolean
+  readonly sharing: Realm.Sharing
 }
 
-interface Waiting {
-  readonly realm: FunctionRealm.FunctionRealm
-  readonly resolve: (value: unknown) => void
-  readonly reject: (error: unknown) => void
+/** A realm, and the call that it serves, or served last. */
+interface Place {
+  readonly realm: Realm.Realm
+  call: Call | undefined
+  isStreaming: boolean
 }
 
-export const make = (setup: Setup, tell: (message: FromProcess) => void): Calls => {
-  const running = new Map<number, Running>()
-  const asked = new Map<number, Waiting>()
-  const current = new AsyncLocalStorage<Origin>()
+export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
+  /** Calls whose function is running, or whose stream is open. */
+  const running = new Map<number, Place>()
+  /** Host calls that are under way, by the ids that the server knows, with those that their realms know. */
+  const asked = new Map<number, { readonly place: Place; readonly id: number }>()
+  const waiting = new Set<Call>()
+  /** Modules that calls have loaded, which later realms have from the start. */
+  const modules = new Set<string>()
+  const scopes = new AsyncLocalStorage<Realm.Scope>()
+  const makeRealm = Realm.make(setup, sharing, scopes)
   let asks = 0
+  let isPumping = false
 
-  const stray = (cause: unknown): void => tell({ _tag: "Stray", name: current.getStore()?.name, text: describe(cause) })
+  const originOf = ({ bySystem, caller, id, isSystem, name }: Call): Origin => ({
+    call: id,
+    caller,
+    name: scopes.getStore()?.name ?? name,
+    isSystem,
+    bySystem
+  })
 
-  const thrown = (cause: unknown): void => {
-    stray(cause)
-    const call = current.getStore()?.call
-    if (call === undefined || running.get(call)?.iterator !== undefined || abandon(call) === undefined) return
-    tell({ _tag: "Answer", id: call, answer: { _tag: "Failed", message: describe(cause) } })
-  }
+  const runningOf = (call: unknown): Place | undefined => (typeof call === "number" ? running.get(call) : undefined)
 
-  const realms = Realms.make(() => FunctionRealm.make(setup.root, thrown))
+  /** What a realm tells. */
+  const portOf = (placeOf: () => Place | undefined): Port => ({
+    answer: (id, tag, text) => {
+      const place = runningOf(id)
+      if (place?.call === undefined || place !== placeOf()) return
+      const result = answerOf(tag, text)
+      tell({ _tag: "Answer", id: place.call.id, answer: result })
+      if (result._tag === "Streaming") place.isStreaming = true
+      else finish(place.call.id)
+    },
+    step: (call, id, tag, text) => {
+      if (typeof id !== "number") return
+      const result = answerOf(tag, text)
+      tell({ _tag: "Answer", id, answer: result })
+      const place = runningOf(call)
+      if (place?.call === undefined || place !== placeOf()) return
+      if (result._tag === "End") finish(place.call.id)
+      if (result._tag === "Failed") abandon(place.call.id)
+    },
+    ask: (id, name, isSystem, method, args, transaction) => {
+      const place = placeOf()
+      const known = hostCalls.find((it) => it === method)
+      if (place?.call === undefined || known === undefined) return
+      if (typeof id !== "number" || typeof name !== "string" || typeof args !== "string") return
+      const origin = { ...originOf(place.call), name, isSystem: isSystem === true }
+      asked.set(++asks, { place, id })
+      const of = typeof transaction === "string" ? transaction : undefined
+      tell({ _tag: "Ask", id: asks, origin, method: known, args, transaction: of })
+    },
+    log: (level, text) => {
+      const call = placeOf()?.call
+      const known = levels.find((it) => it === level)
+      if (call === undefined || known === undefined || typeof text !== "string") return
+      tell({ _tag: "Log", origin: originOf(call), level: known, text })
+    },
+    thrown: (text) => failed(typeof text === "string" ? text : noText),
+    settled: () => {
+      const place = placeOf()
+      if (place !== undefined) realms.settled(place)
+    },
+    loaded: (name) => {
+      if (typeof name === "string") modules.add(name)
+    }
+  })
 
-  /** Answers a call that still waits, and whose function has come to its end. */
-  const answer = (id: number, result: Answer): void => {
-    const found = take(id)
-    if (found === undefined) return
-    tell({ _tag: "Answer", id, answer: result })
-    realms.release(found.realm)
-  }
+  const realms = Realms.make((): Place => {
+    const made: { place?: Place } = {}
+    const realm = makeRealm(
+      portOf(() => made.place),
+      modules
+    )
+    return (made.place = { realm, call: undefined, isStreaming: false })
+  })
 
-  const take = (id: number): Running | undefined => {
+  const take = (id: number): Place | undefined => {
     const found = running.get(id)
     running.delete(id)
     return found
   }
 
+  /** Ends a call whose function has come to its end. */
+  const finish = (id: number): void => {
+    const place = take(id)
+    if (place !== undefined) realms.release(place)
+  }
+
   /** Forgets a call whose function may still run, in a realm that no other call gets therefore. */
-  const abandon = (id: number): Running | undefined => {
-    const found = take(id)
-    if (found !== undefined) realms.drop()
-    return found
+  const abandon = (id: number): Place | undefined => {
+    const place = take(id)
+    if (place !== undefined) realms.drop()
+    return place
   }
 
-  const ask =
-    (realm: FunctionRealm.FunctionRealm, origin: Origin): SourceContext.Invocation["ask"] =>
-    (method, args, transaction) =>
-      realm.promise((resolve, reject) => {
-        const id = ++asks
-        tell({ _tag: "Ask", id, origin, method, args: argumentsOf(realm, args), transaction })
-        asked.set(id, { realm, resolve, reject })
-      })
+  const stray = (text: string): void => tell({ _tag: "Stray", name: scopes.getStore()?.name, text })
 
-  const reply = (id: number, given: Reply): void => {
-    const waiting = asked.get(id)
-    asked.delete(id)
-    if (waiting === undefined) return
-    const { realm, reject, resolve } = waiting
-    if (given._tag === "Success") return resolve(realm.copyIn(read(given.value)))
-    const { message } = given
-    reject(
-      given._tag === "DatabaseFailure" ? mongoError(realm, message, given.code, given.labels) : realm.error(message)
-    )
+  const failed = (text: string): void => {
+    stray(text)
+    const call = scopes.getStore()?.call
+    if (call === undefined || running.get(call)?.isStreaming !== false) return
+    abandon(call)
+    tell({ _tag: "Answer", id: call, answer: { _tag: "Failed", message: text } })
   }
 
-  const invoke = (
-    realm: FunctionRealm.FunctionRealm,
-    origin: Origin,
-    args: ReadonlyArray<unknown>,
-    source: Source | undefined = setup.sources.get(origin.name)
-  ): unknown => {
-    if (source === undefined) throw realm.error(notFound(origin.name))
-    const invocation: SourceContext.Invocation = {
-      setup,
-      realm,
-      caller: origin.caller,
-      isSystem: origin.isSystem,
-      ask: ask(realm, origin),
-      execute: (name, ...args) => {
-        const fn = setup.sources.get(name)
-        return fn !== undefined && (fn.openTo === "all" || (fn.openTo === "system" && origin.bySystem))
-          ? invoke(realm, { ...origin, name, isSystem: fn.asSystem || origin.bySystem }, args, fn)
-          : invocation.ask("execute", [name, ...args])
-      },
-      log: (level, text) => tell({ _tag: "Log", origin, level, text })
+  /** Runs code of a realm, none of which may throw here. */
+  const enter = ({ call, name }: Realm.Scope, run: () => void): void => {
+    try {
+      scopes.run({ call, name }, run)
+    } catch (cause) {
+      failed(describe(cause))
     }
-    return realm.invoke(source, args, {
-      context: SourceContext.make(invocation),
-      console: SourceContext.makeConsole(invocation)
+  }
+
+  let isPreparing = false
+  /** Makes realms ahead while there is nothing else to do, one in a turn. */
+  const prepare = (): void => {
+    if (isPreparing || !realms.isShort()) return
+    isPreparing = true
+    setImmediate(() => {
+      isPreparing = false
+      if (waiting.size > 0) return
+      realms.prepare()
+      prepare()
     })
   }
 
-  const run = async ({ call, realm }: Running): Promise<void> => {
-    const { id, kind } = call
-    let args: ReadonlyArray<unknown>
-    try {
-      args = readArguments(call)
-    } catch (cause) {
-      return answer(id, { _tag: "Unreadable", message: ejson.describe(cause) })
+  const start = (call: Call): void => {
+    if (!claim(call)) return
+    const place = realms.take()
+    if (place === undefined) {
+      return tell({ _tag: "Answer", id: call.id, answer: { _tag: "Failed", message: tooMany(Realms.most) } })
     }
-    const origin = originOf(call)
-    try {
-      const returned = current.run(origin, () => invoke(realm, origin, args.map(realm.copyIn), call.source))
-      // a value is answered at once: a function that is begun after it may never yield
-      const result = isThenable(returned) ? await returned : returned
-      if (kind === "Stream") open(id, result)
-      else answer(id, kind === "Text" ? textOf(result) : { _tag: "Done", text: write(result) })
-    } catch (cause) {
-      answer(id, { _tag: "Failed", message: describe(cause) })
-    }
+    prepare()
+    place.call = call
+    place.isStreaming = false
+    running.set(call.id, place)
+    enter({ call: call.id, name: call.name }, () => place.realm.begin(call))
   }
 
-  /** Keeps the iterator of a result until its end; anything else is a stream of one value. */
-  const open = (id: number, result: unknown): void => {
-    const iterate = iteratorOf(result)
-    if (iterate === undefined) return answer(id, textOf(result))
-    const iterator = iterate()
-    const found = running.get(id)
-    if (!isIterator(iterator)) return answer(id, { _tag: "Failed", message: noIterator })
-    if (found === undefined) return void iterator.return?.()
-    found.iterator = iterator
-    tell({ _tag: "Answer", id, answer: { _tag: "Streaming" } })
+  /** Begins the next call. */
+  const pump = (): void => {
+    const [call] = waiting
+    isPumping = call !== undefined
+    if (call === undefined) return
+    waiting.delete(call)
+    // ticks that a microtask asks for come after all microtasks
+    queueMicrotask(() => process.nextTick(pump))
+    start(call)
   }
 
-  const step = async (id: number, { call, iterator }: Running): Promise<void> => {
-    const callId = call.id
-    const taken = async (): Promise<Answer> => {
-      const { done, value } = stepOf(await iterator?.next())
-      return done ? { _tag: "End" } : textOf(value)
-    }
-    const result = await current
-      .run(originOf(call), taken)
-      .catch((cause: unknown): Answer => ({ _tag: "Failed", message: describe(cause) }))
-    if (result._tag === "Failed") void cancel(callId)
-    tell({ _tag: "Answer", id, answer: result })
-    const ended = result._tag === "End" ? take(callId) : undefined
-    if (ended !== undefined) realms.release(ended.realm)
-  }
-
-  const cancel = async (id: number): Promise<void> => {
-    await abandon(id)?.iterator?.return?.()
-  }
-
+  // the first realm is the one that the others are made like, which takes longer
+  realms.prepare()
   return {
     begin: (call) => {
-      const realm = realms.take()
-      if (realm === undefined) {
-        return tell({ _tag: "Answer", id: call.id, answer: { _tag: "Failed", message: tooMany(Realms.most) } })
-      }
-      const started: Running = { call, realm, iterator: undefined }
-      running.set(call.id, started)
-      void run(started)
+      waiting.add(call)
+      if (!isPumping) pump()
     },
     next: (id, call) => {
-      const found = running.get(call)
-      if (found === undefined) return tell({ _tag: "Answer", id, answer: { _tag: "End" } })
-      void step(id, found)
+      const place = running.get(call)
+      if (place?.call === undefined) return tell({ _tag: "Answer", id, answer: { _tag: "End" } })
+      const { name } = place.call
+      enter({ call, name }, () => place.realm.next(id))
     },
-    cancel: (call) => void cancel(call),
-    reply,
-    stray,
-    thrown
+    cancel: (id) => {
+      for (const call of waiting) if (call.id === id) waiting.delete(call)
+      const place = abandon(id)
+      if (place?.call !== undefined) enter({ call: id, name: place.call.name }, place.realm.cancel)
+    },
+    reply: (id, given) => {
+      const found = asked.get(id)
+      asked.delete(id)
+      if (found?.place.call === undefined) return
+      const { call, realm } = { ...found.place, call: found.place.call }
+      enter({ call: call.id, name: call.name }, () => realm.reply(found.id, given))
+    },
+    stray: (cause) => stray(describe(cause)),
+    thrown: (cause) => failed(describe(cause))
   }
 }
 
-const argumentsOf = (realm: FunctionRealm.FunctionRealm, args: ReadonlyArray<unknown>): string => {
-  try {
-    return write(args)
-  } catch (cause) {
-    throw mongoError(realm, ejson.describe(cause), undefined, [])
-  }
-}
-
-const mongoError = (
-  realm: FunctionRealm.FunctionRealm,
-  message: string,
-  code: number | undefined,
-  labels: ReadonlyArray<string>
-): Error =>
-  Object.assign(
-    realm.error(message),
-    {
-      name: "MongoError",
-      errorLabels: realm.copyIn(labels),
-      hasErrorLabel: (label: string) => labels.includes(label)
-    },
-    code !== undefined && { code }
-  )
-
-const readArguments = ({ args }: Call): ReadonlyArray<unknown> => {
-  if ("values" in args) return readList(args.values)
-  const document = ejson.parse(args.document)
-  const given = isDocument(document) ? document["arguments"] : undefined
-  return Array.isArray(given) ? given : []
-}
-
-const originOf = ({ bySystem, caller, id, isSystem, name }: Call): Origin => ({
-  call: id,
-  caller,
-  name,
-  isSystem,
-  bySystem
-})
-
-const textOf = (result: unknown): Answer => {
-  if (isIterable(result)) return { _tag: "Failed", message: aStream }
-  try {
-    return { _tag: "Done", text: ejson.stringify(result) }
-  } catch (cause) {
-    return { _tag: "Failed", message: notSendable(ejson.describe(cause)) }
+const answerOf = (tag: unknown, text: unknown): Answer => {
+  if (typeof text !== "string") return { _tag: "Failed", message: noText }
+  switch (tag) {
+    case "Done":
+      return { _tag: "Done", text }
+    case "Streaming":
+    case "End":
+      return { _tag: tag }
+    case "Unreadable":
+      return { _tag: "Unreadable", message: text }
+    default:
+      return { _tag: "Failed", message: text }
   }
 }

@@ -19,8 +19,11 @@ export const operations = [
 /** What functions may do with documents. */
 export type Operation = (typeof operations)[number]
 
-/** What a function asks the server for. A new host call is added here, in `SourceContext.ts` and in `FunctionHost.ts`. */
-export type HostCall = Operation | "collections" | "commit" | "abort" | "execute"
+/** The host calls. A new one is added here, in `SourceContext.ts` and in `FunctionHost.ts`. */
+export const hostCalls = [...operations, "collections", "databases", "commit", "abort", "execute"] as const
+
+/** What a function asks the server for. */
+export type HostCall = (typeof hostCalls)[number]
 
 /** The source of a function. */
 export interface Source {
@@ -47,7 +50,9 @@ export interface Setup {
   readonly sources: ReadonlyMap<string, SourceFunction>
   readonly values: ReadonlyMap<string, string>
   readonly environment: string
-  readonly deployment: string
+  /** What functions see as `context.app`. */
+  readonly app: string
+  readonly dataSources: ReadonlySet<string>
   /** The types of services other than data sources, by name. */
   readonly services: ReadonlyMap<string, string>
   /** How long a call may take. */
@@ -57,7 +62,8 @@ export interface Setup {
 }
 
 /** A {@link Setup} as it is sent, before everything else. */
-export interface SetupMessage extends Omit<Setup, "sources" | "values" | "services"> {
+export interface SetupMessage extends Omit<Setup, "dataSources" | "sources" | "values" | "services"> {
+  readonly dataSources: ReadonlyArray<string>
   readonly sources: ReadonlyArray<readonly [name: string, source: SourceFunction]>
   readonly values: ReadonlyArray<readonly [name: string, value: string]>
   readonly services: ReadonlyArray<readonly [name: string, type: string]>
@@ -65,6 +71,7 @@ export interface SetupMessage extends Omit<Setup, "sources" | "values" | "servic
 
 export const writeSetup = (setup: Setup): SetupMessage => ({
   ...setup,
+  dataSources: [...setup.dataSources],
   sources: [...setup.sources],
   values: [...setup.values],
   services: [...setup.services]
@@ -72,6 +79,7 @@ export const writeSetup = (setup: Setup): SetupMessage => ({
 
 export const readSetup = (message: SetupMessage): Setup => ({
   ...message,
+  dataSources: new Set(message.dataSources),
   sources: new Map(message.sources),
   values: new Map(message.values),
   services: new Map(message.services)
@@ -170,8 +178,11 @@ export interface Origin {
   readonly bySystem: boolean
 }
 
+/** The levels of lines of a function's console. */
+export const levels = ["Debug", "Info", "Warn", "Error"] as const
+
 /** How serious a line of a function's console is. */
-export type Level = "Debug" | "Info" | "Warn" | "Error"
+export type Level = (typeof levels)[number]
 
 /** What the process tells. */
 export type FromProcess =

@@ -8,6 +8,7 @@ import { Socket } from "node:net"
 import { Worker } from "node:worker_threads"
 import * as Calls from "./calls.ts"
 import * as frames from "./frames.ts"
+import { harden, hardenBuiltIns, hardenClassOf, hardenInstance, isShared } from "./harden.ts"
 import {
   begun,
   type Call,
@@ -54,22 +55,25 @@ const start = (message: SetupMessage): ((message: ToProcess) => void) => {
     : new URL("./watcher.js", import.meta.url)
   new Worker(watcher, { workerData: { memoryLimit: setup.memoryLimit, shared } satisfies Watched }).unref()
 
+  /** Takes a call, unless the server took it back. */
+  const claim = ({ id }: Call): boolean => {
+    const last = Atomics.load(shared, begun)
+    return isAfter(id, last) && Atomics.compareExchange(shared, begun, last, id) === last
+  }
+
+  hardenBuiltIns()
+  const sharing = { harden, hardenClassOf, hardenInstance, isShared }
   const outlet = Outlet.make(send, (id, reply) => calls.reply(id, reply))
-  const calls = Calls.make(setup, outlet.tell)
+  const calls = Calls.make({ setup, sharing, claim, tell: outlet.tell })
   process.on("uncaughtException", calls.thrown)
   process.on("unhandledRejection", calls.stray)
-
-  /** Begins a call unless the server took it back. */
-  const begin = (call: Call): void => {
-    const last = Atomics.load(shared, begun)
-    if (!isAfter(call.id, last) || Atomics.compareExchange(shared, begun, last, call.id) !== last) return
-    calls.begin(call)
-  }
+  // what an application's packages use is not for its log to say
+  process.noDeprecation = true
 
   return (message) => {
     switch (message._tag) {
       case "Call":
-        return begin(message)
+        return calls.begin(message)
       case "Next":
         return calls.next(message.id, message.call)
       case "Cancel":

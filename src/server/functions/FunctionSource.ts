@@ -1,0 +1,40 @@
+/**
+ * The sources of an exported application's functions: classic sloppy-mode scripts, each in a scope of its own, which
+ * `FunctionProcesses.ts` has run.
+ *
+ * @since 0.1.0
+ */
+import * as vm from "node:vm"
+import { parameters } from "./internal/sources.ts"
+
+/**
+ * Where a source does not parse.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SyntaxProblem {
+  readonly message: string
+  readonly line: number | undefined
+}
+
+/**
+ * Looks for a syntax error, without running anything.
+ *
+ * @category syntax
+ * @since 0.1.0
+ */
+export const check = (source: string, file: string): SyntaxProblem | undefined => {
+  try {
+    vm.compileFunction(source, [...parameters], { filename: file })
+    return undefined
+  } catch (error) {
+    const stack = error instanceof Error ? (error.stack ?? "") : ""
+    const line = /:(\d+)$/m.exec(stack.slice(0, stack.indexOf("\n")))?.[1]
+    const isModule = /import statement outside a module|import\.meta|^SyntaxError: Unexpected token 'export'/.test(
+      String(error)
+    )
+    const hint = isModule ? "; sources are no ES modules: write const x = require(...), and exports = ..." : ""
+    return { message: `${String(error)}${hint}`, line: line === undefined ? undefined : Number(line) }
+  }
+}

@@ -1,0 +1,219 @@
+/** The call that a realm serves: begun, asked for more, given up. It tells the host what comes of it. */
+import * as ejson from "../../../../protocol/internal/ejson.ts"
+import { isDocument } from "../../../data/internal/bson.ts"
+import * as SourceContext from "../../SourceContext.ts"
+import { aStream, describe, notFound, notSendable } from "../failures.ts"
+import { type AnyIterator, isIterable, isIterator, isThenable, iteratorOf, noIterator, stepOf } from "../iterators.ts"
+import type { Call, Reply, Source } from "../messages.ts"
+import { epilogue, parameters } from "../sources.ts"
+import { read, readList, write } from "../values.ts"
+import { beginCall, pending } from "./activity.ts"
+import * as console from "./console.ts"
+import { type AnswerTag, type Guest, host } from "./host.ts"
+import * as modules from "./modules.ts"
+
+/** As whom a function runs: that of the call, or one that it executes. */
+interface Origin {
+  readonly call: Call
+  readonly name: string
+  readonly isSystem: boolean
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+  readonly done: () => void
+}
+
+const { setup } = host
+const asked: Map<number, Waiting> = new host.global.Map()
+let asks = 0
+/** The call under way, and what yields its stream. */
+let current: Call | undefined
+let iterator: AnyIterator | undefined
+
+const ask =
+  ({ isSystem, name }: Origin): SourceContext.Invocation["ask"] =>
+  (method, args, transaction) =>
+    new Promise((resolve, reject) => {
+      const text = argumentsOf(args)
+      const id = ++asks
+      asked.set(id, { resolve, reject, done: pending() })
+      host.port.ask(id, name, isSystem, method, text, transaction)
+    })
+
+const argumentsOf = (args: ReadonlyArray<unknown>): string => {
+  try {
+    return write(args)
+  } catch (cause) {
+    throw mongoError(ejson.describe(cause), undefined, [])
+  }
+}
+
+const mongoError = (message: string, code: number | undefined, labels: ReadonlyArray<string>): Error =>
+  Object.assign(
+    new Error(message),
+    {
+      name: "MongoError",
+      errorLabels: Array.from(labels),
+      hasErrorLabel: (label: string) => labels.includes(label)
+    },
+    code !== undefined && { code }
+  )
+
+const reply = (id: number, given: Reply): void => {
+  const waiting = asked.get(id)
+  asked.delete(id)
+  if (waiting === undefined) return
+  const { done, reject, resolve } = waiting
+  try {
+    if (given._tag === "Success") resolve(read(given.value))
+    else if (given._tag === "DatabaseFailure") reject(mongoError(given.message, given.code, given.labels))
+    else reject(new Error(given.message))
+  } finally {
+    done()
+  }
+}
+
+const requireFrom = modules.requireFunctions(setup.root)
+
+const invoke = (
+  origin: Origin,
+  args: ReadonlyArray<unknown>,
+  source: Source | undefined = setup.sources.get(origin.name)
+): unknown => {
+  if (source === undefined) throw new Error(notFound(origin.name))
+  const { call, isSystem, name } = origin
+  const invocation: SourceContext.Invocation = {
+    setup,
+    caller: call.caller,
+    isSystem,
+    ask: ask(origin),
+    fetch: host.global.fetch,
+    pending,
+    execute: (name, ...args) => {
+      const fn = setup.sources.get(name)
+      return fn !== undefined && (fn.openTo === "all" || (fn.openTo === "system" && call.bySystem))
+        ? invoke({ call, name, isSystem: fn.asSystem || call.bySystem }, args, fn)
+        : invocation.ask("execute", [name, ...args])
+    }
+  }
+  return host.within(name, () => {
+    const target = exported(source, SourceContext.make(invocation))
+    if (typeof target !== "function") throw new Error("exports is not a function")
+    const returned: unknown = Reflect.apply(target, undefined, args)
+    return returned
+  })
+}
+
+const compiled: WeakMap<Source, ReturnType<typeof host.compile>> = new host.global.WeakMap()
+
+const compile = (source: Source): ReturnType<typeof host.compile> => {
+  const found = compiled.get(source)
+  if (found !== undefined) return found
+  const run = host.compile(source.text + epilogue, source.file, parameters.join(", "))
+  // a source can reach the function that it is
+  Object.freeze(run)
+  Object.freeze(run.prototype)
+  compiled.set(source, run)
+  return run
+}
+
+const exported = (source: Source, context: object): unknown => {
+  const run = compile(source)
+  const empty = {}
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the epilogue says so
+  const result = run(empty, { exports: empty }, requireFrom, context) as {
+    readonly exports: unknown
+    readonly module: { readonly exports: unknown }
+  }
+  // sources that serve tests too may set `module.exports` besides; what they assign to `exports` is the function
+  return result.exports !== empty ? result.exports : result.module.exports
+}
+
+const readArguments = ({ args }: Call): ReadonlyArray<unknown> => {
+  if ("values" in args) return readList(args.values)
+  const document = ejson.parse(args.document)
+  const given = isDocument(document) ? document["arguments"] : undefined
+  return Array.isArray(given) ? given : []
+}
+
+type Answer = readonly [tag: AnswerTag, text: string]
+
+const textOf = (result: unknown): Answer => {
+  if (isIterable(result)) return ["Failed", aStream]
+  try {
+    return ["Done", ejson.stringify(result)]
+  } catch (cause) {
+    return ["Failed", notSendable(ejson.describe(cause))]
+  }
+}
+
+const run = async (call: Call): Promise<void> => {
+  const { id, isSystem, kind, name, source } = call
+  const answer = (...[tag, text]: Answer) => host.port.answer(id, tag, text)
+  let args: ReadonlyArray<unknown>
+  try {
+    args = readArguments(call)
+  } catch (cause) {
+    return answer("Unreadable", ejson.describe(cause))
+  }
+  try {
+    const returned = invoke({ call, name, isSystem }, args, source)
+    // a value is answered at once: a function that is begun after it may never yield
+    const result = isThenable(returned) ? await returned : returned
+    if (kind === "Value") answer("Done", write(result))
+    else if (kind === "Text") answer(...textOf(result))
+    else answer(...open(call, result))
+  } catch (cause) {
+    answer("Failed", describe(cause))
+  }
+}
+
+/** Keeps the iterator of a result until its end; anything else is a stream of one value. */
+const open = (call: Call, result: unknown): Answer => {
+  const iterate = iteratorOf(result)
+  if (iterate === undefined) return textOf(result)
+  const found = iterate()
+  if (!isIterator(found)) return ["Failed", noIterator]
+  if (current !== call) {
+    found.return?.()
+    return ["End", ""]
+  }
+  iterator = found
+  return ["Streaming", ""]
+}
+
+const step = async (call: Call, id: number): Promise<void> => {
+  const taken = async (): Promise<Answer> => {
+    const { done, value } = stepOf(await iterator?.next())
+    return done ? ["End", ""] : textOf(value)
+  }
+  const failed = (cause: unknown): Answer => ["Failed", describe(cause)]
+  const [tag, text] = await taken().catch(failed)
+  if (tag === "Failed") cancel()
+  host.port.step(call.id, id, tag, text)
+}
+
+const cancel = (): void => {
+  const found = iterator
+  current = undefined
+  iterator = undefined
+  found?.return?.()
+}
+
+export const guest: Pick<Guest, "begin" | "next" | "cancel" | "reply"> = {
+  begin: (call) => {
+    beginCall()
+    console.beginCall()
+    current = call
+    iterator = undefined
+    asked.clear()
+    void run(call)
+  },
+  next: (id) => {
+    if (current !== undefined) void step(current, id)
+  },
+  cancel,
+  reply
+}

@@ -1,0 +1,51 @@
+/** The script that is evaluated in each realm. It answers with what the host may ask of the realm. */
+import { booted, define, rare } from "./globals.ts"
+import * as ejson from "../../../../protocol/internal/ejson.ts"
+import { EJSON } from "bson"
+import * as FunctionBson from "../../FunctionBson.ts"
+import * as FunctionCrypto from "../../FunctionCrypto.ts"
+import * as FunctionJwt from "../../FunctionJwt.ts"
+import { hidden } from "../intrinsics.ts"
+import * as activity from "./activity.ts"
+import * as calls from "./calls.ts"
+import * as definers from "./definers.ts"
+import type { Guest } from "./host.ts"
+import * as modules from "./modules.ts"
+import * as timers from "./timers.ts"
+
+const parse = (text: string): unknown => {
+  try {
+    return ejson.parse(text)
+  } catch (cause) {
+    throw new Error(ejson.describe(cause), { cause })
+  }
+}
+
+const bson = FunctionBson.make()
+define("BSON", Object.assign(bson, { ObjectID: Reflect.get(bson, "ObjectId") }))
+define("EJSON", { parse, stringify: EJSON.stringify })
+define("utils", {
+  crypto: FunctionCrypto.make(),
+  // @effect-diagnostics-next-line globalDate:off -- functions live in real time, as their own Date does
+  jwt: FunctionJwt.make({ parse, now: () => Date.now() })
+})
+definers.install()
+booted()
+
+const { exec } = RegExp.prototype
+const anything = /(?:)/
+
+export const guest: Guest = {
+  ...calls.guest,
+  load: modules.load,
+  pending: activity.pendingCount,
+  isSpent: activity.isSpent,
+  isSuspect: definers.isSuspect,
+  hasUsedRare: activity.hasUsedRare,
+  rare,
+  guard: definers.guard,
+  // what the last regular expression matched can be read from RegExp
+  reset: () => void Reflect.apply(exec, anything, [""]),
+  roots: () => [...hidden(), ...timers.classes],
+  modules: modules.roots
+}

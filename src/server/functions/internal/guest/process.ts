@@ -1,0 +1,94 @@
+/** The global `process` of a realm: what Node's own tells and does, with objects that are the realm's. */
+import { describe } from "../failures.ts"
+import { adopt } from "./adopt.ts"
+import { host } from "./host.ts"
+
+const node = host.global.process
+
+const values = ["version", "arch", "platform", "argv0", "execPath", "pid", "ppid", "title", "exitCode"] as const
+const copies = ["env", "versions", "release", "features", "argv", "execArgv"] as const
+const functions = [
+  "cwd",
+  "chdir",
+  "umask",
+  "uptime",
+  "memoryUsage",
+  "resourceUsage",
+  "cpuUsage",
+  "getuid",
+  "geteuid",
+  "getgid",
+  "getegid",
+  "getgroups",
+  "kill",
+  "abort",
+  "exit"
+] as const
+
+const call =
+  (name: string) =>
+  (...args: ReadonlyArray<unknown>): unknown => {
+    const run: (...args: ReadonlyArray<unknown>) => unknown = Reflect.get(node, name)
+    return adopt(Reflect.apply(run, node, args))
+  }
+
+const copy = (value: object): unknown => (Array.isArray(value) ? adopt(value) : { ...value })
+
+/** A stream that goes to the server's logger, as far as what is written has an end of line. */
+const stream = (level: string) => ({
+  isTTY: false,
+  write: (text: unknown) => {
+    host.port.log(level, String(text).replace(/\n$/, ""))
+    return true
+  },
+  on: () => {},
+  once: () => {},
+  emit: () => false
+})
+
+/** Events of the process are not for functions: what listens to them hears nothing, and is forgotten. */
+const listening = () => ({
+  ...Object.fromEntries(
+    [
+      "on",
+      "once",
+      "off",
+      "addListener",
+      "prependListener",
+      "removeListener",
+      "removeAllListeners",
+      "setMaxListeners"
+    ].map((name) => [name, () => object])
+  ),
+  emit: () => false,
+  listenerCount: () => 0,
+  listeners: () => [],
+  eventNames: () => []
+})
+
+const nextTick = (callback: unknown, ...args: ReadonlyArray<unknown>): void => {
+  if (typeof callback !== "function") throw new TypeError('The "callback" argument must be of type function')
+  node.nextTick(() => {
+    try {
+      Reflect.apply(callback, undefined, args)
+    } catch (cause) {
+      host.port.thrown(describe(cause))
+    }
+  })
+}
+
+export const object: object = Object.assign(
+  Object.create({ [Symbol.toStringTag]: "process" }),
+  listening(),
+  Object.fromEntries(values.map((name) => [name, node[name]])),
+  // the variables are those of the whole thread: what a call sets is its own
+  Object.fromEntries(copies.map((name) => [name, copy(node[name])])),
+  Object.fromEntries(functions.flatMap((name) => (typeof node[name] === "function" ? [[name, call(name)]] : []))),
+  {
+    hrtime: Object.assign(call("hrtime"), { bigint: () => node.hrtime.bigint() }),
+    nextTick,
+    stdout: stream("Info"),
+    stderr: stream("Error"),
+    emitWarning: (warning: unknown) => host.port.log("Warn", String(warning))
+  }
+)

@@ -1,0 +1,41 @@
+/** The objects of the JavaScript engine that no global name leads to, of the realm in which this is evaluated. */
+
+/** Functions of each kind; what made them makes functions of a text. */
+const functions = [function () {}, function* () {}, async () => {}, async function* () {}]
+
+/** Helpers of iterators, of which the library of types knows nothing yet. */
+const helpers = (): ReadonlyArray<object> => {
+  const iterator: { readonly from: (iterator: object) => object } = Reflect.get(globalThis, "Iterator")
+  const wrapped = iterator.from({ next: () => ({ done: true, value: undefined }) })
+  const map: () => object = Reflect.get(wrapped, "map")
+  return [wrapped, Reflect.apply(map, wrapped, [() => undefined])]
+}
+
+const samples = (): ReadonlyArray<object> => [
+  ...functions,
+  (function* () {})(),
+  (async function* () {})(),
+  [][Symbol.iterator](),
+  new Map()[Symbol.iterator](),
+  new Set()[Symbol.iterator](),
+  ""[Symbol.iterator](),
+  "".matchAll(/a/g),
+  ...helpers(),
+  new Uint8Array()
+]
+
+/** The prototypes of what functions, generators, iterators and typed arrays are. */
+export const hidden = (): ReadonlyArray<object> => {
+  const found = new Set<object>()
+  for (const sample of samples()) {
+    for (let it: unknown = Object.getPrototypeOf(sample); typeof it === "object" || typeof it === "function";) {
+      if (it === null) break
+      found.add(it)
+      it = Object.getPrototypeOf(it)
+    }
+  }
+  return [...found]
+}
+
+/** The prototypes of functions. */
+export const functionPrototypes = (): ReadonlyArray<object> => functions.map((it): object => Object.getPrototypeOf(it))
