@@ -123,31 +123,79 @@ const merge = `
     return target
   }`
 
-const app = exported({
-  fingerprint,
-  havoc,
-  nothing: "exports = () => 'nothing'",
-  ...Object.fromEntries(changes.map(([, source], i) => [named(i), body(source)])),
-  /** Does a change, and is there for a while. */
-  ...Object.fromEntries(
-    changes.map(([, source], i) => [
-      `${named(i)}Waits`,
-      `exports = async () => { const wait = (it) => new Promise((resolve) => (setTimeout)(resolve, it)), first = wait(1), later = wait(150); await first; (function () { ${source} })(); await later; return 'done' }`
-    ])
-  ),
-  mergeSettings: `exports = (patch) => { ${merge}; merge({ theme: {} }, JSON.parse(patch)); return 'merged' }`,
-  mergeInto: `exports = (patch) => { ${merge}; merge(new URL("http://h"), JSON.parse(patch)); return 'merged' }`,
-  amIAdmin: "exports = () => ({}).isAdmin ? 'ADMIN' : 'user'",
-  breakThen: "exports = () => { Promise.prototype.then = () => { throw 1 }; return 'broken' }",
-  breakThenAndWait: `exports = async () => {
+/** A package with state at every place where a call can reach it. */
+const pack = `
+  const made = { list: [], map: new Map(), date: new Date(0) }
+  class Settings { static current = "its own"; get() { return Settings.current } }
+  module.exports = Object.assign((name) => name + "!", { made, Settings, level: 1, nested: { deep: { level: 1 } } })`
+
+const changesOfPackage = [
+  ["an export", "pack.level = 2"],
+  ["an export that is added", "pack.added = 2"],
+  ["an export that is removed", "delete pack.level"],
+  ["an object that is exported", "pack.nested.deep.level = 2"],
+  ["a list", "pack.made.list.push('mine')"],
+  ["a class", "pack.Settings.current = 'mine'"],
+  ["a method", "pack.Settings.prototype.get = () => 'mine'"],
+  ["a module that is exchanged", "require.cache[require.resolve('pack')].exports = 'mine'"]
+] as const
+
+const lookAtPackage = `exports = () => {
+  const pack = require("pack"), { made, Settings } = pack
+  return [typeof pack, Object.keys(pack), pack.level, pack.nested.deep.level, made.list, new Settings().get()]
+}`
+
+const shared = {
+  define: `exports = () => {
+    console.logData = (it) => "logged " + it
+    Object.prototype.fullFind = function () { return "found " + Object.keys(this) }
+    globalThis.common = { of: "define" }
+    BSON.common = "BSON"
+    require("pack").level = "changed"
+  }`,
+  use: `exports = async () => {
+    await context.functions.execute("define")
+    return [console.logData(1), ({ a: 1 }).fullFind(), common.of, BSON.common, require("pack").level, await context.functions.execute("other")]
+  }`,
+  other: `exports = () => ({ b: 1 }).fullFind()`
+}
+
+const app = exported(
+  {
+    fingerprint,
+    havoc,
+    nothing: "exports = () => 'nothing'",
+    ...Object.fromEntries(changes.map(([, source], i) => [named(i), body(source)])),
+    /** Does a change, and is there for a while. */
+    ...Object.fromEntries(
+      changes.map(([, source], i) => [
+        `${named(i)}Waits`,
+        `exports = async () => { const wait = (it) => new Promise((resolve) => (setTimeout)(resolve, it)), first = wait(1), later = wait(150); await first; (function () { ${source} })(); await later; return 'done' }`
+      ])
+    ),
+    mergeSettings: `exports = (patch) => { ${merge}; merge({ theme: {} }, JSON.parse(patch)); return 'merged' }`,
+    mergeInto: `exports = (patch) => { ${merge}; merge(new URL("http://h"), JSON.parse(patch)); return 'merged' }`,
+    amIAdmin: "exports = () => ({}).isAdmin ? 'ADMIN' : 'user'",
+    breakThen: "exports = () => { Promise.prototype.then = () => { throw 1 }; return 'broken' }",
+    breakThenAndWait: `exports = async () => {
     const wait = new Promise((resolve) => setTimeout(resolve, 150))
     Promise.prototype.then = () => { throw 1 }
     await wait
   }`,
-  later: "exports = async () => { await null; return (await Promise.all([1, Promise.resolve(2)])).length }",
-  match:
-    "exports = (text) => { const was = RegExp.lastMatch + RegExp['$_'] + RegExp.$1; /(.*)/.exec(text); return was }"
-})
+    later: "exports = async () => { await null; return (await Promise.all([1, Promise.resolve(2)])).length }",
+    match:
+      "exports = (text) => { const was = RegExp.lastMatch + RegExp['$_'] + RegExp.$1; /(.*)/.exec(text); return was }",
+    lookAtPackage,
+    ...Object.fromEntries(
+      changesOfPackage.map(([, source], i) => [
+        `package${i}`,
+        `exports = () => { const pack = require("pack"); ${source} }`
+      ])
+    ),
+    ...shared
+  },
+  { "functions/node_modules/pack/index.js": pack }
+)
 
 layer(app)("a call", (it) => {
   const text = (token: string | undefined, name: string, args: ReadonlyArray<unknown> = []) =>
@@ -225,6 +273,27 @@ layer(app)("a call", (it) => {
       for (let i = 0; i < 3; i++) assert.strictEqual(yield* text(access_token, "later"), '{"$numberInt":"2"}')
       yield* Fiber.join(waits)
       assert.strictEqual(yield* text(access_token, "later"), '{"$numberInt":"2"}')
+    })
+  )
+
+  it.effect.each(changesOfPackage.map(([what], i) => [what, i] as const))(
+    "does not notice that another one changed %s of a package",
+    ([, i]) =>
+      Effect.gen(function* () {
+        const { access_token } = yield* anonymous()
+        const before = yield* text(access_token, "lookAtPackage")
+        assert.include(before, '"its own"')
+        assert.strictEqual((yield* callFunction(access_token, `package${i}`)).status, 200)
+        assert.strictEqual(yield* text(access_token, "lookAtPackage"), before)
+      })
+  )
+
+  it.effect("shares one world with the functions that it executes", () =>
+    Effect.gen(function* () {
+      const { access_token } = yield* anonymous()
+      const answer = '["logged 1","found a","define","BSON","changed","found b"]'
+      for (let i = 0; i < 3; i++) assert.strictEqual(yield* text(access_token, "use"), answer)
+      assert.strictEqual((yield* callFunction(access_token, "other")).status, 400)
     })
   )
 
