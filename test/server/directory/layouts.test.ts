@@ -51,7 +51,7 @@ describe("the layouts of exported applications", () => {
         "sync/config.json": { development_mode_enabled: false }
       })
       assert.strictEqual(app.id, "shop-abcde")
-      assert.deepStrictEqual(app.deployment, { location: "DE-FF", model: "LOCAL", providerRegion: "aws-us-east-1" })
+      assert.deepStrictEqual(app.deployment, { location: "DE-FF", model: "LOCAL", providerRegion: "aws-eu-central-1" })
       assert.deepStrictEqual(app.report, [])
       assert.strictEqual(text, '"production,prod,undefined,LOCAL"')
     })

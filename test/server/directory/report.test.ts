@@ -135,7 +135,7 @@ describe("what an exported application has and this server has not", () => {
         const called = yield* callFunction(access_token, "f", [], app.id)
         assert.include(
           called.body["error"],
-          'services of type "twilio": services.get("sms").messages is not supported by this server'
+          'services of type "twilio": services.get("sms").messages.send is not supported by this server'
         )
         const google = yield* ask("POST", loginPath(app.id, "oauth2-google"), { body: { authCode: "x" } })
         assert.deepStrictEqual(
