@@ -20,7 +20,7 @@ const server = Layer.unwrap(
   Effect.map(AppDirectory.load(join(import.meta.dirname, "apps/main")), (app) =>
     NodeAppServicesServer.layer(app, {
       passwordHashing: "testing",
-      functionTimeLimit: "1 second",
+      functionTimeLimit: "3 seconds",
       shutdownTimeout: "100 millis"
     })
   )
