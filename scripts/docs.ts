@@ -1,10 +1,6 @@
 /**
  * Writes the API reference into `docs/api/` from the declarations in `dist/`: a page for each public module, and an index
-<<<<<<< HEAD
- * by room. Complains about a public export without a docstring, a category or a version.
-=======
- * by entry point. Reports public exports without a docstring, a category or a version.
->>>>>>> 0bcb5f3 (Bench, conformance and scripts: plain comments and titles)
+ * by room. Reports public exports without a docstring, a category or a version.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join, relative, resolve } from "node:path"

@@ -34,6 +34,7 @@ const words: ReadonlyArray<Rule> = [
   { pattern: /\bof such (?:names|a name)\b/gi, instead: "of these names" },
   { pattern: /\bwho asks\b/gi, instead: "the caller" },
   { pattern: /\bdoors?\b/gi, instead: "entry point" },
+  { pattern: /^(?:<{7}|>{7}) .*/gm, instead: "a conflict of a merge to be resolved" },
   // a question may begin so
   { pattern: /(?<=^|[.:;]\s|\*\s|\/\s)Who (?!\w[^.]*\?)/gm, instead: "The caller that ..., a user who ..." }
 ]

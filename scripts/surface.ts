@@ -1,7 +1,7 @@
 /**
  * The public surface: the modules that `exports` of package.json names, each with its file, and how many symbols they
- * export. Complains where an entry point re-exports a module that is not named, and where a page, an example or a test
- * imports one by the package's name that a user could not.
+ * export. Reports entry points that re-export a module that is not named, and pages, examples and tests that
+ * import a module by the package's name that users cannot import.
  */
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { dirname, join, normalize, resolve } from "node:path"

@@ -17,7 +17,8 @@ describe("words", () => {
     "kept for ever",
     "valid no more",
     "the rights of who asks",
-    "// Who calls it waits"
+    "// Who calls it waits",
+    "<<<<<<< HEAD"
   ]
   for (const text of wrong) {
     it(`finds "${text}", with its line`, () => {
