@@ -1,17 +1,17 @@
 /**
- * A user's API keys: credentials that log the same user in, for programs that act for it.
+ * A user's API keys: credentials that log the same user in, for programs that act on the user's behalf.
  *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Answers from "../protocol/Answers.ts"
-import { path, routes } from "../protocol/Routes.ts"
+import { routes } from "../protocol/Routes.ts"
 import { AppServicesError, InvalidResponse } from "./AppServicesError.ts"
-import { checkSegment } from "./internal/segments.ts"
+import * as Requests from "./internal/requests.ts"
 import { decodeAnswer, ProtocolClient } from "./ProtocolClient.ts"
 import { Sessions } from "./Sessions.ts"
 
@@ -24,11 +24,14 @@ import { Sessions } from "./Sessions.ts"
 export interface ApiKey {
   readonly id: string
   readonly name: string
+  /** Whether logins with the key are refused. */
   readonly disabled: boolean
 }
 
 /**
- * A new API key. The host shows the key this once; whoever needs it later has to keep it.
+ * A new API key. The host shows `key` only in the answer to its creation: store it then if you need it later.
+ *
+ * @see `Credentials.apiKey` for logging in with it
  *
  * @category models
  * @since 0.1.0
@@ -38,7 +41,7 @@ export interface CreatedApiKey extends ApiKey {
 }
 
 /**
- * The keys of one user.
+ * The API keys of one user, who has to be logged in: every member fails with `NotLoggedIn` or `SessionExpired` otherwise.
  *
  * @example
  * ```ts
@@ -56,101 +59,108 @@ export interface CreatedApiKey extends ApiKey {
  * @since 0.1.0
  */
 export interface UserApiKeys {
-  /** Creates a key; its name has ASCII letters, digits, `_` and `-`, and is unique among the user's keys. */
-  create(name: string): Effect.Effect<CreatedApiKey, AppServicesError>
-  /** One key; fails with `ApiKeyNotFound`. */
-  fetch(id: string): Effect.Effect<ApiKey, AppServicesError>
+  /**
+   * Creates a key. Its name consists of ASCII letters, digits, `_` and `-`, and is unique among the user's keys; the host
+   * refuses any other with `RequestRejected`.
+   */
+  readonly create: (name: string) => Effect.Effect<CreatedApiKey, AppServicesError>
+  /** One key. Fails with `ApiKeyNotFound`. */
+  readonly fetch: (id: string) => Effect.Effect<ApiKey, AppServicesError>
+  /** All keys of the user, disabled ones included. */
   readonly fetchAll: Effect.Effect<ReadonlyArray<ApiKey>, AppServicesError>
-  enable(id: string): Effect.Effect<void, AppServicesError>
-  /** Nobody can log in with a disabled key. */
-  disable(id: string): Effect.Effect<void, AppServicesError>
-  delete(id: string): Effect.Effect<void, AppServicesError>
+  /** Accepts logins with the key again. Fails with `ApiKeyNotFound`. */
+  readonly enable: (id: string) => Effect.Effect<void, AppServicesError>
+  /** Refuses logins with the key until it is enabled. Fails with `ApiKeyNotFound`. */
+  readonly disable: (id: string) => Effect.Effect<void, AppServicesError>
+  /** Deletes the key. Fails with `ApiKeyNotFound`. */
+  readonly delete: (id: string) => Effect.Effect<void, AppServicesError>
 }
 
 /**
+ * The shape of {@link ApiKeysApi}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service {
+  /** The API keys of a user. */
+  readonly forUser: (userId: string) => UserApiKeys
+}
+
+/**
+ * Manages the API keys of users. `user.apiKeys` is the same, bound to one user.
+ *
  * @category services
  * @since 0.1.0
  */
-export class ApiKeysApi extends Context.Service<
-  ApiKeysApi,
-  {
-    /** The keys of a user. */
-    of(userId: string): UserApiKeys
-  }
->()("effect-app-services/client/ApiKeysApi") {
-  static readonly layer: Layer.Layer<ApiKeysApi, never, ProtocolClient | Sessions> = Layer.effect(
-    this,
-    Effect.gen(function* () {
-      const client = yield* ProtocolClient
-      const sessions = yield* Sessions
+export class ApiKeysApi extends Context.Service<ApiKeysApi, Service>()("effect-app-services/client/ApiKeysApi") {
+  /** Builds the service. */
+  static readonly make: Effect.Effect<Service, never, ProtocolClient | Sessions> = Effect.gen(function* () {
+    const { withRefreshToken } = Requests.make(yield* ProtocolClient, yield* Sessions)
 
-      /** Sends a request with the refresh token, as these routes want it (`protocol` routes below `/auth/api_keys`). */
-      const send = Effect.fnUntraced(function* (
-        userId: string,
-        method: "GET" | "POST" | "PUT" | "DELETE",
-        member: Member,
-        id?: string,
-        body?: string
-      ) {
-        const name = `ApiKeysApi.${member}`
-        if (id !== undefined) yield* checkSegment(name, "the id of the API key", id)
-        const url = id === undefined ? routes.apiKeys : path(routeOf(member), { id })
-        return yield* sessions.authorizedToRefresh(name, userId, (token) =>
-          client.execute({
-            operation: { name, kind: "general", ...(id !== undefined && { subject: id }) },
-            method,
-            path: url,
-            token,
-            body: body === undefined ? undefined : Redacted.make(body),
-            idempotent: method === "GET"
-          })
-        )
+    const send = <Template extends string, A>(
+      userId: string,
+      member: keyof UserApiKeys,
+      request: Pick<Requests.Request<Template, A>, "method" | "route" | "parameters" | "body" | "decode">
+    ) => {
+      const { id }: { readonly id?: string } = request.parameters
+      const operation = { name: `ApiKeysApi.${member}`, kind: "general", subject: id } as const
+      return withRefreshToken(userId, { ...request, operation, idempotent: request.method === "GET" })
+    }
+
+    const change = (userId: string, member: "enable" | "disable" | "delete", id: string) => {
+      const [method, route] = changes[member]
+      return send(userId, member, { method, route, parameters: { id }, decode: Requests.ignoreAnswer }).pipe(
+        Effect.withSpan(`ApiKeysApi.${member}`)
+      )
+    }
+
+    return {
+      forUser: (userId) => ({
+        create: (name) =>
+          send(userId, "create", {
+            method: "POST",
+            route: routes.apiKeys,
+            parameters: {},
+            body: { name },
+            decode: decodeCreated
+          }).pipe(Effect.withSpan("ApiKeysApi.create")),
+        fetch: (id) =>
+          Effect.map(
+            send(userId, "fetch", { method: "GET", route: routes.apiKey, parameters: { id }, decode: decodeKey }),
+            listed
+          ).pipe(Effect.withSpan("ApiKeysApi.fetch")),
+        fetchAll: Effect.map(
+          send(userId, "fetchAll", { method: "GET", route: routes.apiKeys, parameters: {}, decode: decodeKeys }),
+          (keys) => keys.map(listed)
+        ).pipe(Effect.withSpan("ApiKeysApi.fetchAll")),
+        enable: (id) => change(userId, "enable", id),
+        disable: (id) => change(userId, "disable", id),
+        delete: (id) => change(userId, "delete", id)
       })
+    }
+  })
 
-      // a span covers the reading of the answer too: a tracer sees what it ends with, where the key is redacted
-      const create = Effect.fnUntraced(function* (userId: string, name: string) {
-        const body = yield* Effect.orDie(encodeName({ name }))
-        const answer = yield* decodeKey("ApiKeysApi.create", yield* send(userId, "POST", "create", undefined, body))
-        if (answer.key === undefined) {
-          const reason = new InvalidResponse({ status: 201, problem: 'a new API key without "key"' })
-          return yield* new AppServicesError({ operation: "ApiKeysApi.create", reason })
-        }
-        return { ...listed(answer), key: answer.key }
-      })
-
-      const change = (userId: string, method: "PUT" | "DELETE", member: Member, id: string) =>
-        send(userId, method, member, id).pipe(Effect.asVoid, Effect.withSpan(`ApiKeysApi.${member}`))
-
-      return {
-        of: (userId) => ({
-          create: (name) => create(userId, name).pipe(Effect.withSpan("ApiKeysApi.create")),
-          fetch: (id) =>
-            Effect.flatMap(send(userId, "GET", "fetch", id), (body) => decodeKey("ApiKeysApi.fetch", body)).pipe(
-              Effect.map(listed),
-              Effect.withSpan("ApiKeysApi.fetch")
-            ),
-          fetchAll: Effect.flatMap(send(userId, "GET", "fetchAll"), (body) =>
-            decodeKeys("ApiKeysApi.fetchAll", body)
-          ).pipe(
-            Effect.map((keys) => keys.map(listed)),
-            Effect.withSpan("ApiKeysApi.fetchAll")
-          ),
-          enable: (id) => change(userId, "PUT", "enable", id),
-          disable: (id) => change(userId, "PUT", "disable", id),
-          delete: (id) => change(userId, "DELETE", "delete", id)
-        })
-      }
-    })
-  )
+  /** The service over the wire client and the sessions. */
+  static readonly layer: Layer.Layer<ApiKeysApi, never, ProtocolClient | Sessions> = Layer.effect(this, this.make)
 }
 
-type Member = "create" | "fetch" | "fetchAll" | "enable" | "disable" | "delete"
-
-const routeOf = (member: Member) =>
-  member === "enable" ? routes.enableApiKey : member === "disable" ? routes.disableApiKey : routes.apiKey
+const changes = {
+  enable: ["PUT", routes.enableApiKey],
+  disable: ["PUT", routes.disableApiKey],
+  delete: ["DELETE", routes.apiKey]
+} as const
 
 const decodeKey = decodeAnswer(Answers.ApiKey)
 const decodeKeys = decodeAnswer(Schema.Array(Answers.ApiKey))
-const encodeName = Schema.encodeEffect(Schema.fromJsonString(Schema.Struct({ name: Schema.String })))
 
 const listed = ({ _id, disabled, name }: typeof Answers.ApiKey.Type): ApiKey => ({ id: _id, name, disabled })
+
+const decodeCreated = Effect.fnUntraced(function* (operation: string, answer: string) {
+  const created = yield* decodeKey(operation, answer)
+  if (created.key === undefined) {
+    const reason = new InvalidResponse({ status: 201, problem: 'a new API key without "key"' })
+    return yield* new AppServicesError({ operation, reason })
+  }
+  return { ...listed(created), key: created.key }
+})

@@ -1,6 +1,6 @@
 /**
- * Logs users in and out and finds them again. Any number of users can be logged in at once; the current user is a
- * convenience on top.
+ * Logs users in and out, and finds the users that logged in earlier. Any number of users can be logged in at once; the
+ * current user is a convenience on top.
  *
  * @since 0.1.0
  */
@@ -9,229 +9,269 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
 import type * as Stream from "effect/Stream"
 import * as Answers from "../protocol/Answers.ts"
-import * as Ejson from "../protocol/Ejson.ts"
-import { path, routes } from "../protocol/Routes.ts"
+import { routes } from "../protocol/Routes.ts"
 import { ApiKeysApi } from "./ApiKeysApi.ts"
 import { AppServicesError, InvalidArguments, InvalidResponse, NotLoggedIn } from "./AppServicesError.ts"
 import type { Credentials } from "./Credentials.ts"
 import { FunctionsApi } from "./FunctionsApi.ts"
 import { FunctionStreams } from "./FunctionStreams.ts"
 import { deviceInformation } from "./internal/device.ts"
-import { checkSegment } from "./internal/segments.ts"
+import * as Requests from "./internal/requests.ts"
 import { isAnonymous } from "./internal/transitions.ts"
 import { fromStore, getUser } from "./internal/users.ts"
 import { MongoDb } from "./MongoDb.ts"
-import type { Operation } from "./Operation.ts"
 import { ProfileApi } from "./ProfileApi.ts"
 import { PushApi } from "./PushApi.ts"
 import { decodeAnswer, ProtocolClient } from "./ProtocolClient.ts"
+import type { Operation, Service as Client } from "./ProtocolClient.ts"
 import { Sessions } from "./Sessions.ts"
 import { TokenStore } from "./TokenStore.ts"
-import type { StoredUser } from "./TokenStore.ts"
+import type { AppTokens, StoredUser } from "./TokenStore.ts"
 import { UserHandle } from "./User.ts"
-import type { User } from "./User.ts"
+import type { User, UserServices } from "./User.ts"
 import { UserEvents } from "./UserEvents.ts"
 import type { Listener, UserEvent } from "./UserEvents.ts"
+
+/**
+ * The shape of {@link AuthApi}. Every member fails with `StoreUnavailable` when the token store does.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service {
+  /**
+   * Logs a user in and makes it the current one; users that are logged in stay so. Fails with `InvalidCredentials` or
+   * `UserDisabled` if the host refuses, and with `AppNotFound`, `RateLimited` or `TransportError` as any request.
+   */
+  readonly logIn: (credentials: Credentials) => Effect.Effect<User, AppServicesError>
+  /** Logs a user out; see `User.logOut`. Fails with `UnknownUser`. */
+  readonly logOut: (userId: string) => Effect.Effect<void, AppServicesError>
+  /** Adds an identity to a logged-in user; see `User.linkCredentials`. Fails with `LinkRefused`. */
+  readonly linkCredentials: (userId: string, credentials: Credentials) => Effect.Effect<void, AppServicesError>
+  /** Logs a user out and removes it from the token store. The account stays at the host. Fails with `UnknownUser`. */
+  readonly removeUser: (userId: string) => Effect.Effect<void, AppServicesError>
+  /**
+   * Deletes a logged-in user's account at the host, with that user's own access token, and removes the user from the token
+   * store. Fails with `NotLoggedIn` or `SessionExpired` without a session.
+   */
+  readonly deleteUser: (userId: string) => Effect.Effect<void, AppServicesError>
+  /**
+   * A user of the token store: one that logged in earlier, here or in another process that shares the store. Finds
+   * logged-out users too, so it does not authenticate anybody: use {@link loggedInUser} for that. Fails with `UnknownUser`.
+   */
+  readonly user: (userId: string) => Effect.Effect<User, AppServicesError>
+  /**
+   * A user with a valid session: its access token is valid now, refreshed if need be. Fails with `UnknownUser` or
+   * `NotLoggedIn` without a session, and with `SessionExpired` or `UserDisabled` if the host has ended it. The host is asked
+   * once in the lifetime of an access token (30 minutes by default): call `user.refreshProfile` to know sooner. Any other
+   * failure, such as `TransportError` or `StoreUnavailable`, means that it could not be determined.
+   */
+  readonly loggedInUser: (userId: string) => Effect.Effect<User, AppServicesError>
+  /** The logged-in user that logged in, or was switched to, last; `none` if no user is logged in. */
+  readonly currentUser: Effect.Effect<Option.Option<User>, AppServicesError>
+  /** All users of the token store, logged-out ones included, most recent first. */
+  readonly allUsers: Effect.Effect<ReadonlyArray<User>, AppServicesError>
+  /** Makes a logged-in user the current one. Fails with `UnknownUser` or `NotLoggedIn`. */
+  readonly switchUser: (userId: string) => Effect.Effect<User, AppServicesError>
+  /** The events of all users of the application, from the moment the stream runs; see `UserEvents` for what is delivered. */
+  readonly events: Stream.Stream<UserEvent>
+  /** Adds a callback for the events of all users; adding it again changes nothing. */
+  readonly addListener: (listener: Listener) => void
+  /** Removes a callback for the events of all users. */
+  readonly removeListener: (listener: Listener) => void
+  /** Removes the callbacks for the events of all users; those of single users stay. */
+  readonly removeAllListeners: () => void
+}
+
+type Dependencies =
+  | ProtocolClient
+  | TokenStore
+  | Sessions
+  | FunctionsApi
+  | FunctionStreams
+  | MongoDb
+  | ProfileApi
+  | ApiKeysApi
+  | PushApi
+  | UserEvents
+
+/**
+ * Logs users in and out, and finds them again.
+ *
+ * @example
+ * ```ts
+ * import { AuthApi, Credentials } from "effect-app-services"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const auth = yield* AuthApi
+ *   const user = yield* auth.logIn(Credentials.emailPassword({ email: "ada@example.com", password: "s3cret!" }))
+ *   return yield* user.functions.sum(20, 22)
+ * })
+ * ```
+ *
+ * @see `EmailPasswordApi` for registering accounts, `TokenStore` for where sessions are kept
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class AuthApi extends Context.Service<AuthApi, Service>()("effect-app-services/client/AuthApi") {
+  /** Builds the service. */
+  static readonly make: Effect.Effect<Service, never, Dependencies> = Effect.gen(function* () {
+    const client = yield* ProtocolClient
+    const events = yield* UserEvents
+    const services: UserServices = {
+      tokens: (yield* TokenStore).forApp(client.appId),
+      sessions: yield* Sessions,
+      events,
+      functions: yield* FunctionsApi,
+      streams: yield* FunctionStreams,
+      mongoDb: yield* MongoDb,
+      profiles: yield* ProfileApi,
+      apiKeys: yield* ApiKeysApi,
+      push: yield* PushApi,
+      link: (userId, credentials) => linkCredentials(client, services, userId, credentials)
+    }
+    const { link, sessions, tokens } = services
+    const handle = (userId: string): User => new UserHandle(services, userId)
+    const end = Effect.fnUntraced(function* (operation: string, userId: string, how: "log out" | "remove") {
+      yield* getUser(tokens, operation, userId)
+      yield* sessions.end(operation, userId, how)
+    })
+
+    return {
+      events: events.stream(undefined),
+      addListener: (listener) => events.addListener(undefined, listener),
+      removeListener: (listener) => events.removeListener(undefined, listener),
+      removeAllListeners: () => events.removeAllListeners(undefined),
+      logIn: Effect.fn("AuthApi.logIn")(function* (credentials) {
+        return handle(yield* logIn(client, services, credentials))
+      }),
+      logOut: Effect.fn("AuthApi.logOut")((userId) => end("AuthApi.logOut", userId, "log out")),
+      linkCredentials: link,
+      removeUser: Effect.fn("AuthApi.removeUser")((userId) => end("AuthApi.removeUser", userId, "remove")),
+      deleteUser: Effect.fn("AuthApi.deleteUser")((userId) => deleteUser(client, services, userId)),
+      user: (userId) => Effect.map(getUser(tokens, "AuthApi.user", userId), ({ id }) => handle(id)),
+      loggedInUser: (userId) => Effect.map(sessions.accessToken("AuthApi.loggedInUser", userId), () => handle(userId)),
+      currentUser: Effect.map(
+        Effect.suspend(() => findLoggedIn(tokens, "AuthApi.currentUser", () => true)),
+        Option.map(handle)
+      ),
+      allUsers: Effect.map(fromStore("AuthApi.allUsers")(tokens.userIds), (ids) => ids.map(handle)),
+      switchUser: Effect.fn("AuthApi.switchUser")(function* (userId) {
+        const operation = "AuthApi.switchUser"
+        const { session } = yield* getUser(tokens, operation, userId)
+        if (session === undefined) {
+          return yield* new AppServicesError({ operation, reason: new NotLoggedIn({ userId }) })
+        }
+        yield* makeCurrent(services, operation, userId)
+        return handle(userId)
+      })
+    }
+  })
+
+  /** The service over all others; `AppServices.layer` puts them together. */
+  static readonly layer: Layer.Layer<AuthApi, never, Dependencies> = Layer.effect(this, this.make)
+}
 
 const decodeLoggedIn = decodeAnswer(Answers.LoggedIn)
 const decodeLinked = decodeAnswer(Answers.Linked)
 
-/**
- * @category services
- * @since 0.1.0
- */
-export class AuthApi extends Context.Service<
-  AuthApi,
-  {
-    /** Logs a user in; it becomes the current one. Others stay logged in. */
-    logIn(credentials: Credentials): Effect.Effect<User, AppServicesError>
-    /** Logs a user out; see `User.logOut`. */
-    logOut(userId: string): Effect.Effect<void, AppServicesError>
-    /** Adds a way to log in to a logged-in user; see `User.linkCredentials`. */
-    linkCredentials(userId: string, credentials: Credentials): Effect.Effect<void, AppServicesError>
-    /** Logs a user out and forgets it here. The account stays at the host. */
-    removeUser(userId: string): Effect.Effect<void, AppServicesError>
-    /** Deletes a logged-in user's account at the host, by that user's own right, and forgets it here. */
-    deleteUser(userId: string): Effect.Effect<void, AppServicesError>
-    /**
-     * A user that logged in earlier, here or in another process that shares the token store. It finds users that are logged
-     * out as well, so that it does not tell who may act: {@link loggedInUser} does. Fails with `UnknownUser`.
-     */
-    user(userId: string): Effect.Effect<User, AppServicesError>
-    /**
-     * A user that may act: its session has an access token that is good now, a new one if need be. Fails with `UnknownUser`
-     * or `NotLoggedIn` where there is no session, and with `SessionExpired` or `UserDisabled` where the host says that it is
-     * over, which it is asked once in the life of an access token (30 minutes, unless the host is set to another time).
-     * Where it has to be known sooner, ask for `user.refreshProfile` on top. Any other failure, such as `TransportError` or
-     * `StoreUnavailable`, says that it could not be found out.
-     */
-    loggedInUser(userId: string): Effect.Effect<User, AppServicesError>
-    /** The logged-in user that logged in, or was switched to, last. */
-    readonly currentUser: Effect.Effect<Option.Option<User>, AppServicesError>
-    /** Every user the token store has, logged out ones too, most recent first. */
-    readonly allUsers: Effect.Effect<ReadonlyArray<User>, AppServicesError>
-    /** Makes a logged-in user the current one. */
-    switchUser(userId: string): Effect.Effect<User, AppServicesError>
-    /** What happens to the users of the application, from the moment the stream runs. */
-    readonly events: Stream.Stream<UserEvent>
-    /** Adds a plain callback for the events of all users. */
-    addListener(listener: Listener): void
-    removeListener(listener: Listener): void
-    /** Removes the callbacks for the events of all users; those of single users stay. */
-    removeAllListeners(): void
+/** The request of a login, or with a token that of a link. */
+const sendLogin = Effect.fnUntraced(function* <A>(
+  client: Client,
+  tokens: AppTokens,
+  operation: Operation,
+  { payload, providerType, secrets }: Credentials,
+  decode: Requests.Request<string, A>["decode"],
+  token?: Redacted.Redacted
+) {
+  const deviceId = yield* fromStore(operation.name)(tokens.deviceId)
+  const device = deviceInformation(client.appId, Option.getOrUndefined(deviceId))
+  const options = {
+    device: { ...device, ...(device.deviceId !== undefined && { deviceId: { $oid: device.deviceId } }) }
   }
->()("effect-app-services/client/AuthApi") {
-  static readonly layer: Layer.Layer<
-    AuthApi,
-    never,
-    | ProtocolClient
-    | TokenStore
-    | Sessions
-    | FunctionsApi
-    | FunctionStreams
-    | MongoDb
-    | ProfileApi
-    | ApiKeysApi
-    | PushApi
-    | UserEvents
-  > = Layer.effect(
-    this,
-    Effect.suspend(() => make)
+  const request = {
+    operation,
+    method: "POST",
+    route: routes.logIn,
+    parameters: { appId: client.appId, provider: providerType },
+    ...(token !== undefined && { query: { link: Redacted.make("true") } }),
+    body: { ...Redacted.value(payload), options },
+    secrets,
+    decode
+  } as const
+  return yield* Requests.send(client, request, token)
+})
+
+/** The most recent user that is logged in and fits. */
+const findLoggedIn = Effect.fnUntraced(function* (
+  tokens: AppTokens,
+  operation: string,
+  fits: (user: StoredUser) => boolean
+) {
+  const read = fromStore(operation)
+  for (const userId of yield* read(tokens.userIds)) {
+    const user = yield* read(tokens.get(userId))
+    if (Option.isSome(user) && user.value.session !== undefined && fits(user.value)) return Option.some(userId)
+  }
+  return Option.none<string>()
+})
+
+const makeCurrent = Effect.fnUntraced(function* ({ events, tokens }: UserServices, operation: string, userId: string) {
+  const switched = { _tag: "Switched" } as const
+  yield* fromStore(operation)(
+    tokens.modify(userId, (user) => [undefined, user], { promote: true, announce: () => [switched] })
   )
-}
+  yield* events.publish(userId, switched)
+})
 
-const make = Effect.gen(function* () {
-  const client = yield* ProtocolClient
-  const sessions = yield* Sessions
-  const tokens = (yield* TokenStore).forApp(client.appId)
-  const events = yield* UserEvents
-  const services = {
-    tokens,
-    sessions,
-    events,
-    functions: yield* FunctionsApi,
-    streams: yield* FunctionStreams,
-    mongoDb: yield* MongoDb,
-    profiles: yield* ProfileApi,
-    apiKeys: yield* ApiKeysApi,
-    push: yield* PushApi,
-    link: (userId: string, credentials: Credentials) => linkCredentials(userId, credentials)
+/** Logs a user in, or finds the anonymous user to reuse. Returns the user's id. */
+const logIn = Effect.fnUntraced(function* (client: Client, services: UserServices, credentials: Credentials) {
+  const { sessions, tokens } = services
+  const operation = { name: "AuthApi.logIn", kind: "login" } as const
+  yield* Effect.annotateCurrentSpan("app_services.provider", credentials.providerType)
+  const present = credentials.reuse === true ? yield* findLoggedIn(tokens, operation.name, isAnonymous) : Option.none()
+  if (Option.isSome(present)) {
+    yield* makeCurrent(services, operation.name, present.value)
+    return present.value
   }
-  const handle = (userId: string): User => new UserHandle(services, userId)
+  const login = yield* sendLogin(client, tokens, operation, credentials, decodeLoggedIn)
+  return yield* sessions.begin(operation.name, login, credentials.providerType)
+})
 
-  const loginBody = Effect.fnUntraced(function* (operation: string, { payload }: Credentials) {
-    const deviceId = yield* fromStore(operation)(tokens.deviceId)
-    const device = deviceInformation(client.appId, Option.getOrUndefined(deviceId))
-    const body = Ejson.stringify({
-      ...Redacted.value(payload),
-      options: { device: { ...device, ...(device.deviceId !== undefined && { deviceId: { $oid: device.deviceId } }) } }
-    })
-    if (Result.isFailure(body)) {
-      return yield* new AppServicesError({ operation, reason: new InvalidArguments({ problem: body.failure.message }) })
-    }
-    return Redacted.make(body.success)
-  })
+const linkCredentials = Effect.fn("AuthApi.linkCredentials")(function* (
+  client: Client,
+  { profiles, sessions, tokens }: UserServices,
+  userId: string,
+  credentials: Credentials
+) {
+  const operation = { name: "AuthApi.linkCredentials", kind: "link" } as const
+  const fail = (reason: InvalidArguments | InvalidResponse) =>
+    new AppServicesError({ operation: operation.name, reason })
+  if (credentials.providerType === "anon-user") {
+    return yield* fail(new InvalidArguments({ problem: "anonymous credentials cannot be added to a user" }))
+  }
+  // a refused link may look like a refused token, so it is not sent again
+  const token = yield* sessions.accessToken(operation.name, userId)
+  const linked = yield* sendLogin(client, tokens, operation, credentials, decodeLinked, token)
+  if (linked.user_id !== userId) {
+    return yield* fail(new InvalidResponse({ status: 200, problem: "the answer to a link is about another user" }))
+  }
+  yield* sessions.link(operation.name, userId, linked.access_token, credentials.providerType)
+  yield* profiles.refresh(userId)
+})
 
-  const send = Effect.fnUntraced(function* (operation: Operation, credentials: Credentials, token?: Redacted.Redacted) {
-    yield* checkSegment(operation.name, "the provider", credentials.providerType)
-    const url = path(routes.logIn, { appId: client.appId, provider: credentials.providerType })
-    return yield* client.execute({
-      operation,
-      method: "POST",
-      path: token === undefined ? url : `${url}?link=true`,
-      token,
-      body: yield* loginBody(operation.name, credentials),
-      secrets: credentials.secrets
-    })
+const deleteUser = Effect.fnUntraced(function* (client: Client, { sessions }: UserServices, userId: string) {
+  const operation = "AuthApi.deleteUser"
+  yield* Requests.make(client, sessions).asUser(userId, {
+    operation: { name: operation, kind: "general" },
+    method: "DELETE",
+    route: routes.deleteUser,
+    parameters: {},
+    decode: Requests.ignoreAnswer
   })
-
-  const linkCredentials = Effect.fn("AuthApi.linkCredentials")(function* (userId: string, credentials: Credentials) {
-    const operation = { name: "AuthApi.linkCredentials", kind: "link" } as const
-    const fail = (reason: InvalidArguments | InvalidResponse) =>
-      new AppServicesError({ operation: operation.name, reason })
-    if (credentials.providerType === "anon-user") {
-      return yield* fail(new InvalidArguments({ problem: "anonymous credentials cannot be added to a user" }))
-    }
-    // a refused link may look like a refused token, so it is not sent again
-    const token = yield* sessions.accessToken(operation.name, userId)
-    const answer = yield* decodeLinked(operation.name, yield* send(operation, credentials, token))
-    if (answer.user_id !== userId) {
-      return yield* fail(new InvalidResponse({ status: 200, problem: "the answer to a link is about another user" }))
-    }
-    yield* sessions.link(operation.name, userId, answer.access_token, credentials.providerType)
-    yield* services.profiles.refresh(userId)
-  })
-
-  /** The most recent user that is logged in and fits. */
-  const loggedIn = Effect.fnUntraced(function* (operation: string, fits: (user: StoredUser) => boolean) {
-    const read = fromStore(operation)
-    for (const userId of yield* read(tokens.userIds)) {
-      const user = yield* read(tokens.get(userId))
-      if (Option.isSome(user) && user.value.session !== undefined && fits(user.value)) return Option.some(userId)
-    }
-    return Option.none<string>()
-  })
-
-  const makeCurrent = Effect.fnUntraced(function* (operation: string, userId: string) {
-    const switched = { _tag: "Switched" } as const
-    yield* fromStore(operation)(
-      tokens.modify(userId, (user) => [undefined, user], { promote: true, announce: () => [switched] })
-    )
-    yield* events.publish(userId, switched)
-    return handle(userId)
-  })
-
-  return AuthApi.of({
-    events: events.stream(undefined),
-    addListener: (listener) => events.addListener(undefined, listener),
-    removeListener: (listener) => events.removeListener(undefined, listener),
-    removeAllListeners: () => events.removeAllListeners(undefined),
-    logIn: Effect.fn("AuthApi.logIn")(function* (credentials) {
-      const operation = { name: "AuthApi.logIn", kind: "login" } as const
-      yield* Effect.annotateCurrentSpan("app_services.provider", credentials.providerType)
-      const present = credentials.reuse === true ? yield* loggedIn(operation.name, isAnonymous) : Option.none()
-      if (Option.isSome(present)) return yield* makeCurrent(operation.name, present.value)
-      const login = yield* decodeLoggedIn(operation.name, yield* send(operation, credentials))
-      return handle(yield* sessions.begin(operation.name, login, credentials.providerType))
-    }),
-    logOut: Effect.fn("AuthApi.logOut")(function* (userId) {
-      yield* getUser(tokens, "AuthApi.logOut", userId)
-      yield* sessions.end("AuthApi.logOut", userId, "log out")
-    }),
-    linkCredentials,
-    removeUser: Effect.fn("AuthApi.removeUser")(function* (userId) {
-      yield* getUser(tokens, "AuthApi.removeUser", userId)
-      yield* sessions.end("AuthApi.removeUser", userId, "remove")
-    }),
-    deleteUser: Effect.fn("AuthApi.deleteUser")(function* (userId) {
-      const operation = "AuthApi.deleteUser"
-      yield* sessions.authorized(operation, userId, (token) =>
-        client.execute({
-          operation: { name: operation, kind: "general" },
-          method: "DELETE",
-          path: routes.deleteUser,
-          token
-        })
-      )
-      yield* sessions.end(operation, userId, "forget")
-    }),
-    user: Effect.fnUntraced(function* (userId) {
-      return handle((yield* getUser(tokens, "AuthApi.user", userId)).id)
-    }),
-    loggedInUser: (userId) => Effect.map(sessions.accessToken("AuthApi.loggedInUser", userId), () => handle(userId)),
-    currentUser: Effect.map(
-      Effect.suspend(() => loggedIn("AuthApi.currentUser", () => true)),
-      Option.map(handle)
-    ),
-    allUsers: Effect.map(fromStore("AuthApi.allUsers")(tokens.userIds), (ids) => ids.map(handle)),
-    switchUser: Effect.fn("AuthApi.switchUser")(function* (userId) {
-      const operation = "AuthApi.switchUser"
-      const { session } = yield* getUser(tokens, operation, userId)
-      if (session === undefined) return yield* new AppServicesError({ operation, reason: new NotLoggedIn({ userId }) })
-      return yield* makeCurrent(operation, userId)
-    })
-  })
+  yield* sessions.end(operation, userId, "forget")
 })

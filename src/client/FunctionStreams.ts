@@ -15,55 +15,70 @@ import { ProtocolClient } from "./ProtocolClient.ts"
 import { Sessions } from "./Sessions.ts"
 
 /**
+ * How a stream is made.
+ *
  * @category options
  * @since 0.1.0
  */
 export interface StreamOptions {
   /**
-   * When to call the function again after the connection broke or the host ended the stream for its length, with a token
-   * that is good then; what the function answers starts anew. The schedule starts anew with each event. Default: never.
+   * When to call the function again after the connection broke or the host ended the stream for its length; the access token
+   * is renewed if need be. The function runs from its start again, and the schedule restarts with each event.
+   *
+   * @default never
    */
   readonly reconnect?: Schedule.Schedule<unknown, AppServicesError> | undefined
 }
 
 /**
+ * The shape of {@link FunctionStreams}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service {
+  /**
+   * Calls a function when the stream runs, and emits what it answers, event by event, with back-pressure. The request ends
+   * with the stream. `timeout` of the options of `AppServices.layer` limits the time until the answer begins; its length is
+   * unlimited. Fails like `FunctionsApi.call`, and with `InvalidResponse` at a malformed event.
+   */
+  readonly stream: (
+    userId: string,
+    name: string,
+    args: ReadonlyArray<unknown>,
+    options?: StreamOptions
+  ) => Stream.Stream<unknown, AppServicesError>
+}
+
+/**
+ * Calls functions that answer with a stream of events. `user.callFunctionStreaming` is the same, bound to one user and
+ * without reconnecting.
+ *
  * @category services
  * @since 0.1.0
  */
-export class FunctionStreams extends Context.Service<
-  FunctionStreams,
-  {
-    /**
-     * Calls a function when the stream runs, and yields what it answers, event by event, as fast as they are taken. The
-     * request ends with the stream. There is a time limit on the beginning of the answer, and none on its length.
-     */
-    stream(
-      userId: string,
-      name: string,
-      args: ReadonlyArray<unknown>,
-      options?: StreamOptions
-    ): Stream.Stream<unknown, AppServicesError>
-  }
->()("effect-app-services/client/FunctionStreams") {
-  static readonly layer: Layer.Layer<FunctionStreams, never, ProtocolClient | Sessions> = Layer.effect(
-    this,
-    Effect.gen(function* () {
-      const open = makeOpener(yield* ProtocolClient, yield* Sessions)
-      return {
-        stream: (userId, name, args, options) => {
-          const operation = { name: `FunctionStreams.stream(${name})`, kind: "function", subject: name } as const
-          return reconnecting(
-            () =>
-              open(operation, userId, { name, arguments: args }, (answer) => new FunctionFailed({ ...answer, name })),
-            options?.reconnect
-          )
-        }
+export class FunctionStreams extends Context.Service<FunctionStreams, Service>()(
+  "effect-app-services/client/FunctionStreams"
+) {
+  /** Builds the service. */
+  static readonly make: Effect.Effect<Service, never, ProtocolClient | Sessions> = Effect.gen(function* () {
+    const open = makeOpener(yield* ProtocolClient, yield* Sessions)
+    return {
+      stream: (userId, name, args, options) => {
+        const operation = { name: `FunctionStreams.stream(${name})`, kind: "function", subject: name } as const
+        return reconnecting(
+          () => open(operation, userId, { name, arguments: args }, (answer) => new FunctionFailed({ ...answer, name })),
+          options?.reconnect
+        )
       }
-    })
-  )
+    }
+  })
+
+  /** The service over the wire client and the sessions. */
+  static readonly layer: Layer.Layer<FunctionStreams, never, ProtocolClient | Sessions> = Layer.effect(this, this.make)
 
   /**
-   * Reads what a stream yields by a schema.
+   * Decodes the events of a stream by a schema; an event that does not match fails with `UnexpectedValue`.
    *
    * @example
    * ```ts

@@ -9,22 +9,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Record from "effect/Record"
-import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Schedule from "effect/Schedule"
 import * as Ejson from "../protocol/Ejson.ts"
 import * as FunctionContract from "../protocol/FunctionContract.ts"
-import { path, routes } from "../protocol/Routes.ts"
-import {
-  AppServicesError,
-  FunctionFailed,
-  InvalidArguments,
-  InvalidResponse,
-  UnexpectedValue
-} from "./AppServicesError.ts"
-import { describeBody } from "./internal/answers.ts"
+import { routes } from "../protocol/Routes.ts"
+import { AppServicesError, FunctionFailed, InvalidArguments, UnexpectedValue } from "./AppServicesError.ts"
+import * as Requests from "./internal/requests.ts"
 import * as Telemetry from "./internal/telemetry.ts"
-import type { Operation } from "./Operation.ts"
 import { ProtocolClient } from "./ProtocolClient.ts"
 import { Sessions } from "./Sessions.ts"
 
@@ -77,64 +69,65 @@ export type TypedFunctions<Definitions extends Record<string, FunctionContract.D
 type Call = (name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, AppServicesError>
 
 /**
+ * The shape of {@link FunctionsApi}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service {
+  /**
+   * Calls a function as a user. Arguments and result travel as Extended JSON, so BSON values, dates and 64-bit integers
+   * arrive as what they were; the arguments are left untouched.
+   *
+   * A call is sent once: it is sent again only after a refusal for a stale token, which means that it was not carried out,
+   * or where `options.retry` asks for it. Interrupting the effect aborts the request.
+   *
+   * Fails with `FunctionFailed` if the function throws, `FunctionNotFound` if there is none of this name,
+   * `InvalidArguments` if an argument has no Extended JSON form, `NotLoggedIn` or `SessionExpired` without a session, and
+   * `TransportError` or `RequestTimeout` if there was no answer: the function may have run then.
+   */
+  readonly call: (
+    userId: string,
+    name: string,
+    args: ReadonlyArray<unknown>,
+    options?: CallOptions
+  ) => Effect.Effect<unknown, AppServicesError>
+}
+
+/**
+ * Calls an application's functions as any of its users. `user.functions`, `user.functionsOf` and `user.callFunction` are
+ * the same, bound to one user.
+ *
+ * @see `FunctionStreams` for functions that answer with a stream, `FunctionContract.make` for typed functions
+ *
  * @category services
  * @since 0.1.0
  */
-export class FunctionsApi extends Context.Service<
-  FunctionsApi,
-  {
-    /**
-     * Calls a function. Arguments and result travel as Extended JSON, so BSON values, dates and 64-bit integers arrive as
-     * what they were; the arguments are left untouched.
-     *
-     * A call is sent once: it is repeated only after a refusal for a stale token, which means that it was not carried
-     * out, or where `retry` asks for it. Interrupting it aborts the request.
-     */
-    call(
-      userId: string,
-      name: string,
-      args: ReadonlyArray<unknown>,
-      options?: CallOptions
-    ): Effect.Effect<unknown, AppServicesError>
-  }
->()("effect-app-services/client/FunctionsApi") {
-  static readonly layer: Layer.Layer<FunctionsApi, never, ProtocolClient | Sessions> = Layer.effect(
-    this,
-    Effect.gen(function* () {
-      const client = yield* ProtocolClient
-      const sessions = yield* Sessions
-      const url = path(routes.callFunction, { appId: client.appId })
-      return {
-        // `Effect.fn` would note at each call where it was made, for a quarter of the cost of a bare request: a line of ours
-        call: Effect.fnUntraced(
-          function* (userId, name, args, { retry, service, timeout }: CallOptions = {}) {
-            const operation: Operation = { name: `FunctionsApi.call(${name})`, kind: "function", subject: name }
-            const fail = (reason: InvalidArguments | InvalidResponse) =>
-              new AppServicesError({ operation: operation.name, reason })
-            const body = Ejson.stringify({ name, arguments: args, service })
-            if (Result.isFailure(body)) return yield* fail(new InvalidArguments({ problem: body.failure.message }))
-            const request = {
-              operation,
-              method: "POST",
-              path: url,
-              body: Redacted.make(body.success),
-              timeout
-            } as const
-            const once = sessions.authorized(operation.name, userId, (token) => client.execute({ ...request, token }))
-            const answer = yield* retry === undefined
-              ? once
-              : Effect.retry(once, { schedule: retry, while: (error) => error.retryable })
-            const result = Ejson.parse(answer)
-            if (Result.isSuccess(result)) return result.success
-            const problem =
-              result.failure.message === "the text is not JSON" ? describeBody(answer) : result.failure.message
-            return yield* fail(new InvalidResponse({ status: 200, problem }))
-          },
-          (effect, _, name) => Telemetry.traced("FunctionsApi.call", { "app_services.function": name })(effect)
+export class FunctionsApi extends Context.Service<FunctionsApi, Service>()("effect-app-services/client/FunctionsApi") {
+  /** Builds the service. */
+  static readonly make: Effect.Effect<Service, never, ProtocolClient | Sessions> = Effect.gen(function* () {
+    const client = yield* ProtocolClient
+    const { asUser } = Requests.make(client, yield* Sessions)
+    return {
+      call: (userId, name, args, { retry, service, timeout } = {}) =>
+        // `Effect.fn` would record a stack trace at each call, for a quarter of the cost of a bare request
+        Telemetry.traced("FunctionsApi.call", { "app_services.function": name })(
+          asUser(userId, {
+            operation: { name: `FunctionsApi.call(${name})`, kind: "function", subject: name },
+            method: "POST",
+            route: routes.callFunction,
+            parameters: { appId: client.appId },
+            body: { name, arguments: args, service },
+            timeout,
+            retry,
+            decode: Requests.decodeEjson
+          })
         )
-      }
-    })
-  )
+    }
+  })
+
+  /** The service over the wire client and the sessions. */
+  static readonly layer: Layer.Layer<FunctionsApi, never, ProtocolClient | Sessions> = Layer.effect(this, this.make)
 
   /**
    * Stands in for the functions of an application in a test. What is not implemented fails with a message that says so;

@@ -14,38 +14,48 @@ import { ProtocolClient } from "./ProtocolClient.ts"
 import { Sessions } from "./Sessions.ts"
 
 /**
+ * The shape of {@link MongoDb}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service {
+  /** A data source of the application, such as `"mongodb-atlas"`, for a user. Sends nothing by itself. */
+  readonly client: (userId: string, serviceName: string) => MongoClient
+}
+
+/**
+ * Reads and writes MongoDB collections as a user. `user.mongoClient` is the same, bound to one user.
+ *
+ * @see `MongoCollection` for what a collection can do
+ *
  * @category services
  * @since 0.1.0
  */
-export class MongoDb extends Context.Service<
-  MongoDb,
-  {
-    /** A data source of the application, as a user reaches it. */
-    client(userId: string, serviceName: string): MongoClient
-  }
->()("effect-app-services/client/MongoDb") {
-  static readonly layer: Layer.Layer<MongoDb, never, ProtocolClient | Sessions> = Layer.effect(
-    this,
-    Effect.gen(function* () {
-      const client = yield* ProtocolClient
-      const sessions = yield* Sessions
-      const connection = { call: makeCall(client, sessions), open: makeOpener(client, sessions) }
-      return {
-        client: (userId, serviceName) => ({
-          serviceName,
-          db: (databaseName) => {
-            const place = { connection, userId, serviceName, databaseName }
-            function collection(name: string): MongoCollection<PlainDocument, PlainDocument>
-            function collection<A, I>(name: string, schema: Schema.Codec<A, I>): MongoCollection<A, I>
-            function collection<A, I>(name: string, schema?: Schema.Codec<A, I>) {
-              return schema === undefined
-                ? new Collection({ ...place, name }, Plain)
-                : new Collection({ ...place, name }, schema)
-            }
-            return { name: databaseName, collection }
+export class MongoDb extends Context.Service<MongoDb, Service>()("effect-app-services/client/MongoDb") {
+  /** Builds the service. */
+  static readonly make: Effect.Effect<Service, never, ProtocolClient | Sessions> = Effect.gen(function* () {
+    const client = yield* ProtocolClient
+    const sessions = yield* Sessions
+    const connection = { call: makeCall(client, sessions), open: makeOpener(client, sessions) }
+    return {
+      client: (userId, serviceName) => ({
+        serviceName,
+        db: (databaseName) => {
+          const target = { connection, userId, serviceName, databaseName }
+          function collection(name: string): MongoCollection<PlainDocument, PlainDocument>
+          function collection<A, I>(name: string, schema: Schema.Codec<A, I>): MongoCollection<A, I>
+          function collection<A, I>(name: string, schema?: Schema.Codec<A, I>) {
+            return schema === undefined
+              ? new Collection({ ...target, name }, Plain)
+              : new Collection({ ...target, name }, schema)
           }
-        })
-      }
-    })
-  )
+          return { name: databaseName, collection }
+        }
+      })
+    }
+  })
+
+  /** The service over the wire client and the sessions. */
+  static readonly layer: Layer.Layer<MongoDb, never, ProtocolClient | Sessions> = Layer.effect(this, this.make)
 }

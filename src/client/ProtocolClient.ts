@@ -1,6 +1,6 @@
 /**
- * The wire client below the SDK's services: finds the host, sends requests, turns answers into values and typed errors,
- * and retries what may be retried. `execute` is the way to requests that the SDK has no service for.
+ * The wire client below the services of the SDK: finds the host, sends requests, turns refusals into typed errors, limits
+ * time, and retries idempotent requests. Use `execute` for a request that the SDK has no service for.
  *
  * @since 0.1.0
  */
@@ -35,11 +35,10 @@ import * as Secrets from "./internal/secrets.ts"
 import * as SingleFlight from "./internal/singleFlight.ts"
 import { withoutSpanValues } from "./internal/telemetry.ts"
 import { timeLimit } from "./internal/timeLimit.ts"
-import type { Operation } from "./Operation.ts"
 
 /**
- * The base URL the hosted service had. It was switched off on 2025-09-30; the default is kept for private deployments
- * that answer under the same name.
+ * The base URL of the hosted service, which was switched off on 2025-09-30. It remains the default for private deployments
+ * under the same name.
  *
  * @category constants
  * @since 0.1.0
@@ -55,25 +54,54 @@ export const defaultBaseUrl = "https://services.cloud.mongodb.com"
 export interface Options {
   /** The client app id, such as `myapp-abcde`. */
   readonly appId: string
-  /** Where the host is. Default: {@link defaultBaseUrl}. */
+  /**
+   * The http or https URL of the host, without the path of the API. Set it: the hosted service of the default is gone.
+   *
+   * @default defaultBaseUrl
+   */
   readonly baseUrl?: string | URL | undefined
-  /** Use the base URL for everything instead of asking the host where the application lives. Default: `false`. */
+  /**
+   * Use the base URL for every request instead of asking the host where the application lives.
+   *
+   * @default false
+   */
   readonly skipLocationRequest?: boolean | undefined
-  /** How long one request may take, its answer included. Default: 60 seconds, as in Realm's native SDKs. */
+  /**
+   * How long one request may take, its answer included; a request that takes longer fails with `RequestTimeout`.
+   *
+   * @default "60 seconds"
+   */
   readonly timeout?: Duration.Input | undefined
   /**
-   * When to repeat an operation that only reads (location, session refresh, profile) and failed for a reason that may
-   * pass. A `Retry-After` of up to a minute is waited for, a longer one reported at once. Default: three times,
-   * exponentially from 200 ms, jittered.
+   * When to retry an idempotent request (location, session refresh, profile) that failed with a `retryable` error. A
+   * `Retry-After` of up to a minute is waited for; a longer one is reported at once.
+   *
+   * @default three times, exponentially from 200 ms, jittered
    */
   readonly retrySchedule?: Schedule.Schedule<unknown, AppServicesError> | undefined
   /**
-   * Send the tracing headers of the current span to the host. Default: `false`, since a browser may send a host only the
-   * headers it allows.
+   * Send the tracing headers of the current span to the host. A browser may send a host only the headers that it allows.
+   *
+   * @default false
    */
   readonly tracePropagation?: boolean | undefined
-  /** Applied to the `HttpClient` of every request: proxies, extra headers, a circuit breaker. */
+  /** Applied to the `HttpClient` of every request: for proxies, extra headers, a circuit breaker. */
   readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
+}
+
+/**
+ * An operation, by name for errors, and by kind for the refusals that mean different things to different operations: status
+ * 401 means "wrong credentials" to a login and "the session is over" to the refresh of a session.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Operation {
+  /** The name that errors carry, such as `AuthApi.logIn`. */
+  readonly name: string
+  readonly kind: "general" | "login" | "link" | "session" | "function"
+  /** The function name or API key id that an error names. */
+  readonly subject?: string | undefined
 }
 
 /**
@@ -85,49 +113,107 @@ export interface Options {
 export interface ProtocolRequest {
   readonly operation: Operation
   readonly method: "GET" | "POST" | "PUT" | "DELETE"
-  /** Path below the host; see `Routes`. */
+  /** The path below the host, beginning with a slash; see `Routes`. */
   readonly path: string
   /** Sent as the bearer token. */
   readonly token?: Redacted.Redacted | undefined
-  /** Parameters of the query. They are kept out of errors and traces. */
+  /** Parameters of the query, kept out of errors and traces. */
   readonly query?: Readonly<Record<string, Redacted.Redacted>> | undefined
-  /** The content type that is asked for. Default: `application/json`. */
+  /**
+   * The content type asked for.
+   *
+   * @default "application/json"
+   */
   readonly accept?: string | undefined
   /** JSON text. Redacted, since it may hold a password. */
   readonly body?: Redacted.Redacted | undefined
   /** Secrets of the body, kept out of errors even if the host echoes them. */
   readonly secrets?: ReadonlyArray<Redacted.Redacted> | undefined
-  /** How long this request may take. Default: the `timeout` of the options. */
+  /**
+   * How long this request may take.
+   *
+   * @default `timeout` of the options
+   */
   readonly timeout?: Duration.Input | undefined
-  /** Whether repeating the request does no harm. Default: `false`. */
+  /**
+   * Whether repeating the request does no harm, so that it is retried by `retrySchedule` of the options.
+   *
+   * @default false
+   */
   readonly idempotent?: boolean | undefined
 }
 
 /**
- * @category services
+ * The shape of {@link ProtocolClient}.
+ *
+ * @category models
  * @since 0.1.0
  */
-export class ProtocolClient extends Context.Service<
-  ProtocolClient,
-  {
-    readonly appId: string
-    /** Where the application lives: asked once, and again only after a failure. */
-    readonly host: Effect.Effect<string, AppServicesError>
-    /** Sends a request; yields the text of an answer in 2xx. */
-    execute(request: ProtocolRequest): Effect.Effect<string, AppServicesError>
-    /**
-     * Sends a request; yields an answer in 2xx as soon as it begins. The timeout is one of its beginning; its body may
-     * take as long as it likes.
-     */
-    open(request: ProtocolRequest): Effect.Effect<HttpClientResponse.HttpClientResponse, AppServicesError>
-  }
->()("effect-app-services/client/ProtocolClient") {
-  static readonly layer = (options: Options): Layer.Layer<ProtocolClient, AppServicesError, HttpClient.HttpClient> =>
-    Layer.effect(this, make(options))
+export interface Service {
+  /** The client app id of the options. */
+  readonly appId: string
+  /** The URL of the host of the application: requested once, and again only after a failure. */
+  readonly host: Effect.Effect<string, AppServicesError>
+  /**
+   * Sends a request and returns the text of its answer in 2xx; any other answer, or none, is an `AppServicesError` whose
+   * reason says which.
+   */
+  readonly execute: (request: ProtocolRequest) => Effect.Effect<string, AppServicesError>
+  /**
+   * Sends a request and returns its answer in 2xx as soon as the headers have arrived. The timeout covers the time until
+   * then; reading the body is not limited.
+   */
+  readonly open: (request: ProtocolRequest) => Effect.Effect<HttpClientResponse.HttpClientResponse, AppServicesError>
 }
 
 /**
- * Decodes the JSON text of an answer; what does not fit is an `InvalidResponse` that names the place, never the value.
+ * The wire client below the services of the SDK.
+ *
+ * @example
+ * ```ts
+ * import { ProtocolClient } from "effect-app-services"
+ *
+ * // whether the host is there, and knows the application
+ * const ping = ProtocolClient.use((client) => client.host)
+ * ```
+ *
+ * @see `AppServices.layer` for the whole SDK
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class ProtocolClient extends Context.Service<ProtocolClient, Service>()(
+  "effect-app-services/client/ProtocolClient"
+) {
+  /** Builds the service. Fails with `InvalidConfiguration` at an invalid option. */
+  static readonly make = Effect.fnUntraced(function* (
+    options: Options
+  ): Effect.fn.Return<Service, AppServicesError, HttpClient.HttpClient | Scope.Scope> {
+    const { appId } = options
+    const baseUrl = yield* checkOptions(options)
+    const transport = transportOf(options, yield* HttpClient.HttpClient)
+    let located = options.skipLocationRequest === true ? baseUrl : undefined
+    const locating = yield* SingleFlight.make<string, AppServicesError>()
+    const locateOnce = Effect.map(locate(transport, appId, baseUrl), (url) => (located = url))
+    const host = Effect.suspend(() =>
+      located === undefined ? locating.run("location", locateOnce) : Effect.succeed(located)
+    )
+    return {
+      appId,
+      host,
+      execute: (request) => Effect.flatMap(host, (host) => bounded(transport, textOf, request, host)),
+      open: (request) => Effect.flatMap(host, (host) => bounded(transport, respond, request, host))
+    }
+  })
+
+  /** The service over any `HttpClient`. Fails with `InvalidConfiguration` at an invalid option. */
+  static readonly layer = (options: Options): Layer.Layer<ProtocolClient, AppServicesError, HttpClient.HttpClient> =>
+    Layer.effect(this, this.make(options))
+}
+
+/**
+ * Makes a decoder of the JSON text of an answer. An answer that does not match fails with `InvalidResponse`, which names the
+ * place, never the value.
  *
  * @category decoding
  * @since 0.1.0
@@ -141,10 +227,6 @@ export const decodeAnswer = <S extends Schema.Constraint>(schema: S) => {
       return new AppServicesError({ operation, reason: new InvalidResponse({ status: 200, problem }) })
     })
 }
-
-const decodeLocation = decodeAnswer(Answers.Location)
-
-const defaultRetry = Schedule.exponential("200 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 3 }))
 
 /**
  * The failure of a connection, before an answer or within one.
@@ -161,21 +243,21 @@ export const brokenConnection =
     })
   }
 
-const secretsOf = ({ secrets = [], token }: ProtocolRequest): ReadonlyArray<Redacted.Redacted> =>
-  token === undefined ? secrets : [...secrets, token]
-
-/** A caller does not wait longer than this for a host to be ready, in milliseconds: it is told instead. */
-const longestWait = 60_000
-
-const configuration = (problem: string) =>
-  new AppServicesError({ operation: "AppServices.layer", reason: new InvalidConfiguration({ problem }) })
+/** Returns the base URL, normalized. */
+const checkOptions = (options: Options): Effect.Effect<string, AppServicesError> => {
+  const fail = (problem: string) =>
+    Effect.fail(new AppServicesError({ operation: "AppServices.layer", reason: new InvalidConfiguration({ problem }) }))
+  const appIdProblem = segmentProblem(options.appId)
+  if (appIdProblem !== undefined) return fail(`invalid appId: ${appIdProblem}; expected an id such as "myapp-abcde"`)
+  const baseUrl = parseUrl(options.baseUrl ?? defaultBaseUrl)
+  return baseUrl === undefined
+    ? fail(
+        `invalid baseUrl "${withoutUserInfo(String(options.baseUrl))}": expected an http or https URL, such as "http://127.0.0.1:9090"`
+      )
+    : Effect.succeed(baseUrl)
+}
 
 const withoutUserInfo = (url: string): string => url.replace(/^([^/]*\/\/)?.*@/, "$1")
-
-const insecure = (baseUrl: string, hostname: string) =>
-  new InvalidConfiguration({
-    problem: `${baseUrl} says that the application lives at ${hostname}, where passwords and tokens would travel without TLS. Have the proxy before the host send the headers X-Forwarded-Proto and X-Forwarded-Host, so that it answers its public address, or set skipLocationRequest to use ${baseUrl} for everything`
-  })
 
 const parseUrl = (text: string | URL): string | undefined => {
   try {
@@ -188,117 +270,127 @@ const parseUrl = (text: string | URL): string | undefined => {
   }
 }
 
-const make = Effect.fnUntraced(function* (
-  options: Options
-): Effect.fn.Return<ProtocolClient["Service"], AppServicesError, HttpClient.HttpClient | Scope.Scope> {
-  const { appId } = options
-  const appIdProblem = segmentProblem(appId)
-  if (appIdProblem !== undefined) {
-    return yield* configuration(`appId cannot be used: ${appIdProblem}; it looks like "myapp-abcde"`)
-  }
-  const baseUrl = parseUrl(options.baseUrl ?? defaultBaseUrl)
-  if (baseUrl === undefined) {
-    return yield* configuration(
-      `baseUrl "${withoutUserInfo(String(options.baseUrl))}" is no http or https URL; it looks like "http://127.0.0.1:9090"`
-    )
-  }
-  const client = (options.transformClient ?? ((client) => client))(withoutRedirects(yield* HttpClient.HttpClient))
-  const timeout = Duration.fromInputUnsafe(options.timeout ?? "60 seconds")
-  const retrySchedule = (options.retrySchedule ?? defaultRetry).pipe(
+/** What every request is sent with. */
+interface Transport {
+  readonly appId: string
+  readonly client: HttpClient.HttpClient
+  readonly timeout: Duration.Duration
+  readonly retrySchedule: Schedule.Schedule<unknown, AppServicesError>
+  readonly tracePropagation: boolean
+}
+
+const defaultRetry = Schedule.exponential("200 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 3 }))
+
+/** The longest `Retry-After` that is waited for, in milliseconds; a longer one is reported to the caller. */
+const longestRetryAfter = 60_000
+
+const transportOf = (
+  { appId, retrySchedule, timeout, tracePropagation, transformClient }: Options,
+  client: HttpClient.HttpClient
+): Transport => ({
+  appId,
+  client: (transformClient ?? ((client) => client))(withoutRedirects(client)),
+  timeout: Duration.fromInputUnsafe(timeout ?? "60 seconds"),
+  retrySchedule: (retrySchedule ?? defaultRetry).pipe(
     Schedule.setInputType<AppServicesError>(),
-    Schedule.while(({ input }) => input.retryable && (input.retryAfterMillis ?? 0) <= longestWait),
+    Schedule.while(({ input }) => input.retryable && (input.retryAfterMillis ?? 0) <= longestRetryAfter),
     Schedule.modifyDelay(({ duration, input }) =>
       Effect.succeed(Duration.max(duration, Duration.millis(input.retryAfterMillis ?? 0)))
     )
+  ),
+  tracePropagation: tracePropagation ?? false
+})
+
+const secretsOf = ({ secrets = [], token }: ProtocolRequest): ReadonlyArray<Redacted.Redacted> =>
+  token === undefined ? secrets : [...secrets, token]
+
+/** Why a request cannot be sent. */
+const problemOf = ({ path, token }: ProtocolRequest): string | undefined => {
+  if (!path.startsWith("/")) return "the path of a request must begin with a slash"
+  return token === undefined || isTokenText(Redacted.value(token))
+    ? undefined
+    : "the token has characters that an HTTP header cannot carry: log in again"
+}
+
+const encodeRequest = ({ accept, body, method, query, token }: ProtocolRequest, url: string) =>
+  HttpClientRequest.make(method)(url, {
+    headers: {
+      accept: accept ?? "application/json",
+      ...(token !== undefined && { authorization: `Bearer ${Redacted.value(token)}` })
+    },
+    ...(query !== undefined && { urlParams: query }),
+    ...(body !== undefined && { body: new HiddenBody(Redacted.value(body)) })
+  })
+
+type Send<A> = (transport: Transport, request: ProtocolRequest, host: string) => Effect.Effect<A, AppServicesError>
+
+/** Sends a request; an answer outside 2xx is a failure. */
+const respond: Send<HttpClientResponse.HttpClientResponse> = Effect.fnUntraced(function* (
+  { appId, client },
+  request,
+  host
+) {
+  const fail = (reason: Reason) => new AppServicesError({ operation: request.operation.name, reason })
+  const problem = problemOf(request)
+  if (problem !== undefined) return yield* fail(new InvalidArguments({ problem }))
+  const url = host + request.path
+  const broken = brokenConnection(request.operation.name, url, secretsOf(request))
+  const refuse = (response: HttpClientResponse.HttpClientResponse) =>
+    Effect.mapError(response.text, broken).pipe(
+      Effect.flatMap((body) => reasonOf(request.operation, appId, response, body, secretsOf(request))),
+      Effect.flatMap((reason) => Effect.fail(fail(reason)))
+    )
+  const sent = withoutSpanValues(client.execute(encodeRequest(request, url)))
+  const response = yield* Effect.catch(sent, (error) =>
+    // `transformClient` may have made a failure of the status
+    error.reason._tag === "StatusCodeError" ? refuse(error.reason.response) : Effect.fail(broken(error))
+  )
+  return response.status >= 200 && response.status < 300 ? response : yield* refuse(response)
+})
+
+/** A connection that breaks inside the body is a failure of the network, not of the answer. */
+const textOf: Send<string> = (transport, request, host) =>
+  Effect.flatMap(respond(transport, request, host), (response) =>
+    Effect.mapError(response.text, brokenConnection(request.operation.name, host + request.path, secretsOf(request)))
   )
 
-  const open = Effect.fnUntraced(function* (request: ProtocolRequest, host: string) {
-    const fail = (reason: Reason) => new AppServicesError({ operation: request.operation.name, reason })
-    const url = host + request.path
-    if (!request.path.startsWith("/")) {
-      return yield* fail(new InvalidArguments({ problem: "the path of a request begins with a slash" }))
-    }
-    const transport = brokenConnection(request.operation.name, url, secretsOf(request))
-    if (request.token !== undefined && !isTokenText(Redacted.value(request.token))) {
-      return yield* fail(
-        new InvalidArguments({ problem: "the token has characters that no header can carry: log in again" })
-      )
-    }
-    const sent = client.execute(
-      HttpClientRequest.make(request.method)(url, {
-        headers: {
-          accept: request.accept ?? "application/json",
-          ...(request.token !== undefined && { authorization: `Bearer ${Redacted.value(request.token)}` })
-        },
-        ...(request.query !== undefined && { urlParams: request.query }),
-        ...(request.body !== undefined && { body: new HiddenBody(Redacted.value(request.body)) })
+/** Limits the time of a request, and retries an idempotent one. */
+const bounded = <A>(
+  transport: Transport,
+  send: Send<A>,
+  request: ProtocolRequest,
+  host: string
+): Effect.Effect<A, AppServicesError> => {
+  const limit = request.timeout === undefined ? transport.timeout : Duration.fromInputUnsafe(request.timeout)
+  const once = timeLimit(send(transport, request, host), limit, () =>
+    Effect.fail(
+      new AppServicesError({
+        operation: request.operation.name,
+        reason: new RequestTimeout({ url: host + request.path, millis: Duration.toMillis(limit) })
       })
     )
-    const refuse = (response: HttpClientResponse.HttpClientResponse) =>
-      Effect.mapError(response.text, transport).pipe(
-        Effect.flatMap((body) => reasonOf(request.operation, appId, response, body, secretsOf(request))),
-        Effect.flatMap((reason) => Effect.fail(fail(reason)))
-      )
-    const response = yield* Effect.catch(withoutSpanValues(sent), (error) =>
-      // also of a client that was told to fail at such a status
-      error.reason._tag === "StatusCodeError" ? refuse(error.reason.response) : Effect.fail(transport(error))
-    )
-    return response.status >= 200 && response.status < 300 ? response : yield* refuse(response)
-  })
+  ).pipe(Effect.provideService(HttpClient.TracerPropagationEnabled, transport.tracePropagation))
+  return request.idempotent === true ? Effect.retry(once, transport.retrySchedule) : once
+}
 
-  // a connection that breaks inside the body is the network's failure, not the answer's
-  const text = (request: ProtocolRequest, host: string) =>
-    Effect.flatMap(open(request, host), (response) =>
-      Effect.mapError(response.text, brokenConnection(request.operation.name, host + request.path, secretsOf(request)))
-    )
+const decodeLocation = decodeAnswer(Answers.Location)
 
-  const bounded = <A>(
-    send: (request: ProtocolRequest, host: string) => Effect.Effect<A, AppServicesError>,
-    request: ProtocolRequest,
-    host: string
-  ) => {
-    const limit = request.timeout === undefined ? timeout : Duration.fromInputUnsafe(request.timeout)
-    const once = timeLimit(send(request, host), limit, () =>
-      Effect.fail(
-        new AppServicesError({
-          operation: request.operation.name,
-          reason: new RequestTimeout({ url: host + request.path, millis: Duration.toMillis(limit) })
-        })
-      )
-    ).pipe(Effect.provideService(HttpClient.TracerPropagationEnabled, options.tracePropagation ?? false))
-    return request.idempotent === true ? Effect.retry(once, retrySchedule) : once
+/** Asks the host for the URL of the application. */
+const locate = Effect.fnUntraced(function* (transport: Transport, appId: string, baseUrl: string) {
+  const operation: Operation = { name: "ProtocolClient.host", kind: "general" }
+  const fail = (reason: Reason) => new AppServicesError({ operation: operation.name, reason })
+  const request = { operation, method: "GET", path: path(routes.location, { appId }), idempotent: true } as const
+  const { hostname } = yield* decodeLocation(operation.name, yield* bounded(transport, textOf, request, baseUrl))
+  const url = hostname === "" ? baseUrl : parseUrl(hostname)
+  if (url === undefined) {
+    return yield* fail(
+      new InvalidResponse({ status: 200, problem: 'invalid "hostname" of the location: expected an http or https URL' })
+    )
   }
-
-  const locate = Effect.fnUntraced(function* () {
-    const operation: Operation = { name: "ProtocolClient.host", kind: "general" }
-    const body = yield* bounded(
-      text,
-      { operation, method: "GET", path: path(routes.location, { appId }), idempotent: true },
-      baseUrl
-    )
-    const { hostname } = yield* decodeLocation(operation.name, body)
-    const url = hostname === "" ? baseUrl : parseUrl(hostname)
-    if (baseUrl.startsWith("https:") && url?.startsWith("http:") === true) {
-      return yield* new AppServicesError({ operation: operation.name, reason: insecure(baseUrl, url) })
-    }
-    if (url === undefined) {
-      return yield* new AppServicesError({
-        operation: operation.name,
-        reason: new InvalidResponse({ status: 200, problem: '"hostname" of the location is no URL' })
-      })
-    }
-    located = url
-    return url
-  })
-
-  let located = options.skipLocationRequest === true ? baseUrl : undefined
-  const share = yield* SingleFlight.make<string, AppServicesError>()
-  const host = Effect.suspend(() => (located === undefined ? share.run("location", locate()) : Effect.succeed(located)))
-
-  return {
-    appId,
-    host,
-    execute: (request) => Effect.flatMap(host, (host) => bounded(text, request, host)),
-    open: (request) => Effect.flatMap(host, (host) => bounded(open, request, host))
-  }
+  return baseUrl.startsWith("https:") && url.startsWith("http:") ? yield* fail(insecure(baseUrl, url)) : url
 })
+
+const insecure = (baseUrl: string, hostname: string) =>
+  new InvalidConfiguration({
+    problem: `${baseUrl} says that the application lives at ${hostname}, where passwords and tokens would travel without TLS. Have the proxy before the host send the headers X-Forwarded-Proto and X-Forwarded-Host, so that it answers its public address, or set skipLocationRequest to use ${baseUrl} for everything`
+  })

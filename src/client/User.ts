@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -54,8 +55,6 @@ export type UserId = typeof UserId.Type
  * @since 0.1.0
  */
 export type CustomData = { readonly [field: string]: unknown }
-
-const isDocument = (u: unknown): u is CustomData => typeof u === "object" && u !== null
 
 /**
  * A user of the application. Reads without arguments are effects, not functions.
@@ -421,11 +420,11 @@ export class UserHandle implements User {
   }
 
   get apiKeys() {
-    return this.#services.apiKeys.of(this.id)
+    return this.#services.apiKeys.forUser(this.id)
   }
 
   push(serviceName: string) {
-    return this.#services.push.of(this.id, serviceName)
+    return this.#services.push.client(this.id, serviceName)
   }
 
   callFunction(name: string, ...args: ReadonlyArray<unknown>) {
@@ -458,7 +457,7 @@ const customDataOf = Effect.fnUntraced(function* (
     new AppServicesError({ operation, reason: new InvalidResponse({ status: 200, problem }) })
   const { user_data } = yield* Effect.mapError(accessTokenClaims(token), (error) => invalid(error.message))
   const data = Ejson.fromJson(user_data ?? {})
-  return Result.isSuccess(data) && isDocument(data.success)
+  return Result.isSuccess(data) && Predicate.isObject(data.success)
     ? data.success
-    : yield* invalid('"user_data" of the access token is no Extended JSON document')
+    : yield* invalid('invalid "user_data" of the access token: expected an Extended JSON document')
 })

@@ -1,9 +1,11 @@
 /**
- * What happens to users, as a stream and to plain callbacks.
+ * The events of users: logins, refreshes, changes, logouts, as streams and to plain callbacks.
  *
- * An event is published after the token store was written, so whoever hears it finds the store as the event says.
- * Publishing waits for nobody: a subscriber that falls more than 256 of its events behind misses the oldest; whoever
- * hears of all users sees it by the gap in `sequence`.
+ * Delivery is at most once, in the order of `sequence`, and only to subscribers of that moment: nothing is replayed. An event
+ * is published after the token store was written, so the store already agrees with it. Publishing never blocks: each
+ * subscriber has a sliding buffer of 256 events and misses the oldest ones beyond that, which a subscriber to all users
+ * notices by a gap in `sequence`. Changes by other processes that share the token store arrive as the same events; some may
+ * be missed while the store is unreachable.
  *
  * @since 0.1.0
  */
@@ -20,47 +22,52 @@ import type { AppServicesError } from "./AppServicesError.ts"
 import type { StoredProfile } from "./Profile.ts"
 
 /**
- * What happened, without when.
+ * What happened, without when and to whom.
  *
  * @category models
  * @since 0.1.0
  */
 export type UserEventPayload =
+  /** The user logged in with this provider, perhaps over an earlier session. */
   | { readonly _tag: "LoggedIn"; readonly providerType: ProviderType }
   /** The user was made the current one. */
   | { readonly _tag: "Switched" }
   /** A new access token is being fetched. */
   | { readonly _tag: "RefreshStarted" }
+  /** A new access token was stored. */
   | { readonly _tag: "TokenRefreshed" }
-  /** The refresh did not succeed for a reason that may pass; the session goes on. */
+  /** A refresh failed for a reason that may pass; the session goes on. */
   | { readonly _tag: "RefreshFailed"; readonly error: AppServicesError }
-  /** The new access token holds other custom data than the one before. */
+  /** The new access token has other custom user data than the one before. */
   | { readonly _tag: "CustomDataChanged" }
   /** The user can log in with one more credential. */
   | { readonly _tag: "IdentityLinked"; readonly providerType: ProviderType }
+  /** A fetched profile differs from the stored one. */
   | { readonly _tag: "ProfileChanged"; readonly profile: StoredProfile }
+  /** The user was logged out by the application, or by another process. */
   | { readonly _tag: "LoggedOut" }
-  /** The host ended the session: its refresh token was refused. */
+  /** The host ended the session: it refused the refresh token, or disabled the user. */
   | { readonly _tag: "SessionExpired"; readonly error: AppServicesError }
-  /** The token store has forgotten the user. */
+  /** The user was removed from the token store. */
   | { readonly _tag: "Removed" }
 
 /**
- * Something that happened to a user.
+ * An event: what happened to which user, and when.
  *
  * @category models
  * @since 0.1.0
  */
 export type UserEvent = UserEventPayload & {
   readonly userId: string
-  /** Counts the events of the application in this process, from 1. */
+  /** The number of the event among those of all users of the application in this process, from 1. */
   readonly sequence: number
   /** When it happened, in milliseconds since the epoch. */
   readonly at: number
 }
 
 /**
- * A plain callback. What it throws, or rejects with, is logged and disturbs nobody else.
+ * A plain callback. It is called synchronously, after streams have got the event. What it throws, or its promise rejects
+ * with, is logged at level Error and affects no other listener.
  *
  * @category models
  * @since 0.1.0
@@ -68,33 +75,67 @@ export type UserEvent = UserEventPayload & {
 export type Listener = (event: UserEvent) => unknown
 
 /**
+ * The shape of {@link UserEvents}. `userId` is the user whose events are meant, or `undefined` for those of all users.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service {
+  /** Publishes an event to all subscribers and listeners. Never waits for them. */
+  readonly publish: (userId: string, event: UserEventPayload) => Effect.Effect<void>
+  /** Subscribes: the stream has the events from the moment the effect succeeds, until the scope closes. */
+  readonly subscribe: (userId: string | undefined) => Effect.Effect<Stream.Stream<UserEvent>, never, Scope.Scope>
+  /** The events from the moment the stream runs. */
+  readonly stream: (userId: string | undefined) => Stream.Stream<UserEvent>
+  /** Adds a callback; adding it again changes nothing. */
+  readonly addListener: (userId: string | undefined, listener: Listener) => void
+  /** Removes a callback, if it was added for the same `userId`. */
+  readonly removeListener: (userId: string | undefined, listener: Listener) => void
+  /** Removes the callbacks that were added for this `userId`. */
+  readonly removeAllListeners: (userId: string | undefined) => void
+}
+
+/**
+ * Publishes the events of users within this process. `user.events`, `auth.events` and their listeners are made of it.
+ *
+ * @see `UserState` for what a user is now, `User.states` for its changes
+ *
  * @category services
  * @since 0.1.0
  */
-export class UserEvents extends Context.Service<
-  UserEvents,
-  {
-    /** Tells everybody. */
-    publish(userId: string, event: UserEventPayload): Effect.Effect<void>
-    /** The events of one user, or of all, from the moment the effect ran. */
-    subscribe(userId: string | undefined): Effect.Effect<Stream.Stream<UserEvent>, never, Scope.Scope>
-    /** The events of one user, or of all, from the moment the stream runs. */
-    stream(userId: string | undefined): Stream.Stream<UserEvent>
-    /** Adds a callback for the events of one user, or of all; one that is there already stays there once. */
-    addListener(userId: string | undefined, listener: Listener): void
-    removeListener(userId: string | undefined, listener: Listener): void
-    removeAllListeners(userId: string | undefined): void
-  }
->()("effect-app-services/client/UserEvents") {
-  static readonly layer: Layer.Layer<UserEvents> = Layer.effect(
-    this,
-    Effect.suspend(() => make)
-  )
+export class UserEvents extends Context.Service<UserEvents, Service>()("effect-app-services/client/UserEvents") {
+  /** Builds the service. */
+  static readonly make: Effect.Effect<Service, never, Scope.Scope> = Effect.gen(function* () {
+    const subscriptions = yield* makeSubscriptions
+    const listeners = makeListeners()
+    let sequence = 0
+    return {
+      subscribe: subscriptions.subscribe,
+      stream: (userId) => Stream.unwrap(subscriptions.subscribe(userId)),
+      publish: Effect.fnUntraced(function* (userId, payload) {
+        const at = yield* Clock.currentTimeMillis
+        const event: UserEvent = { ...payload, userId, at, sequence: ++sequence }
+        const context = yield* Effect.context<never>()
+        subscriptions.offer(event)
+        listeners.deliver(event, (cause) => {
+          Effect.runForkWith(context)(Effect.logError("a listener of user events failed", cause))
+        })
+      }),
+      addListener: listeners.add,
+      removeListener: listeners.remove,
+      removeAllListeners: listeners.removeAll
+    }
+  })
+
+  /** The service; its streams end with the layer. */
+  static readonly layer: Layer.Layer<UserEvents> = Layer.effect(this, this.make)
 }
 
+/** The buffer of a subscriber, in events. */
 const capacity = 256
 
-const make = Effect.gen(function* () {
+// a queue for each subscriber rather than a `PubSub` for all: 5 kB less of a browser's bundle
+const makeSubscriptions = Effect.gen(function* () {
   const subscribers = new Map<Queue.Queue<UserEvent, Cause.Done>, string | undefined>()
   let closed = false
   yield* Effect.addFinalizer(() =>
@@ -103,15 +144,40 @@ const make = Effect.gen(function* () {
       for (const queue of subscribers.keys()) Queue.endUnsafe(queue)
     })
   )
-  const listeners = new Map<string | undefined, Set<Listener>>()
-  const waiting: Array<UserEvent> = []
-  let delivering = false
-  let sequence = 0
+  return {
+    offer: (event: UserEvent) => {
+      for (const [queue, userId] of subscribers) {
+        if (userId === undefined || userId === event.userId) Queue.offerUnsafe(queue, event)
+      }
+    },
+    subscribe: (userId: string | undefined) =>
+      Effect.map(
+        Effect.acquireRelease(
+          Effect.tap(Queue.sliding<UserEvent, Cause.Done>(capacity), (queue) => {
+            subscribers.set(queue, userId)
+            return closed ? Queue.end(queue) : Effect.void
+          }),
+          (queue) => {
+            subscribers.delete(queue)
+            return Queue.shutdown(queue)
+          }
+        ),
+        Stream.fromQueue
+      )
+  }
+})
 
-  const tell = (event: UserEvent, report: (cause: unknown) => void) => {
+type Report = (cause: unknown) => void
+
+const makeListeners = () => {
+  const listeners = new Map<string | undefined, Set<Listener>>()
+  const pending: Array<UserEvent> = []
+  let delivering = false
+
+  const call = (event: UserEvent, report: Report) => {
     for (const key of [event.userId, undefined]) {
       for (const listener of Array.from(listeners.get(key) ?? [])) {
-        // it may have been removed by one that was called before it
+        // a listener that was called before may have removed it
         if (listeners.get(key)?.has(listener) !== true) continue
         try {
           Promise.resolve(listener(event)).catch(report)
@@ -122,55 +188,25 @@ const make = Effect.gen(function* () {
     }
   }
 
-  /** A listener may cause events itself: those wait until everybody has heard the present one. */
-  const deliver = (event: UserEvent, report: (cause: unknown) => void) => {
-    if (listeners.size === 0) return
-    waiting.push(event)
-    if (delivering) return
-    delivering = true
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) tell(next, report)
-    delivering = false
-  }
-
-  // a queue for each subscriber rather than a `PubSub` for all: 5 kB less of a browser's bundle
-  const subscribe = (userId: string | undefined) =>
-    Effect.map(
-      Effect.acquireRelease(
-        Effect.tap(Queue.sliding<UserEvent, Cause.Done>(capacity), (queue) => {
-          subscribers.set(queue, userId)
-          return closed ? Queue.end(queue) : Effect.void
-        }),
-        (queue) => {
-          subscribers.delete(queue)
-          return Queue.shutdown(queue)
-        }
-      ),
-      Stream.fromQueue
-    )
-
-  return UserEvents.of({
-    subscribe,
-    stream: (userId) => Stream.unwrap(subscribe(userId)),
-    publish: Effect.fnUntraced(function* (userId, payload) {
-      const at = yield* Clock.currentTimeMillis
-      const event: UserEvent = { ...payload, userId, at, sequence: ++sequence }
-      const context = yield* Effect.context<never>()
-      for (const [queue, of] of subscribers) if (of === undefined || of === userId) Queue.offerUnsafe(queue, event)
-      deliver(event, (cause) => {
-        Effect.runForkWith(context)(Effect.logError("a listener of user events failed", cause))
-      })
-    }),
-    addListener: (userId, listener) => {
-      const present = listeners.get(userId)
-      if (present === undefined) listeners.set(userId, new Set([listener]))
-      else present.add(listener)
+  return {
+    /** An event that a listener causes is delivered after the present one. */
+    deliver: (event: UserEvent, report: Report) => {
+      if (listeners.size === 0) return
+      pending.push(event)
+      if (delivering) return
+      delivering = true
+      for (let next = pending.shift(); next !== undefined; next = pending.shift()) call(next, report)
+      delivering = false
     },
-    removeListener: (userId, listener) => {
+    add: (userId: string | undefined, listener: Listener) => {
+      listeners.set(userId, (listeners.get(userId) ?? new Set()).add(listener))
+    },
+    remove: (userId: string | undefined, listener: Listener) => {
       const present = listeners.get(userId)
       if (present?.delete(listener) === true && present.size === 0) listeners.delete(userId)
     },
-    removeAllListeners: (userId) => {
+    removeAll: (userId: string | undefined) => {
       listeners.delete(userId)
     }
-  })
-})
+  }
+}

@@ -35,7 +35,13 @@ export const routes = {
   disableApiKey: `${root}/auth/api_keys/:id/disable`
 } as const
 
-type Parameters<Template extends string> = Template extends `${string}:${infer Name}/${infer Rest}`
+/**
+ * The parameters of a path template: `{ appId: string, provider: string }` for `routes.logIn`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Parameters<Template extends string> = Template extends `${string}:${infer Name}/${infer Rest}`
   ? { readonly [K in Name]: string } & Parameters<Rest>
   : Template extends `${string}:${infer Name}`
     ? { readonly [K in Name]: string }

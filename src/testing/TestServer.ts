@@ -244,7 +244,7 @@ const makeOwners = Effect.fnUntraced(function* (app: App, seeds: Readonly<Record
     const credentials = email === undefined ? Credentials.anonymous() : Credentials.emailPassword({ email, password })
     const { id } = yield* auth.logIn(credentials)
     const keys: Record<string, Redacted.Redacted> = {}
-    for (const key of given.apiKeys ?? []) keys[key] = (yield* apiKeys.of(id).create(key)).key
+    for (const key of given.apiKeys ?? []) keys[key] = (yield* apiKeys.forUser(id).create(key)).key
     if (given.customData !== undefined) {
       yield* addCustomData(id, given.customData)
       yield* (yield* auth.user(id)).refreshCustomData

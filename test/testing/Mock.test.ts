@@ -153,10 +153,10 @@ describe("sessions of Mock.layer", () => {
       Mock.service(FunctionStreams, { stream: () => Stream.make(1, 2) }),
       Mock.service(ProfileApi, { get: () => done, refresh: () => done }),
       Mock.service(ApiKeysApi, {
-        of: () =>
+        forUser: () =>
           Object.freeze({ ...Mock.user({ id: "x" }).apiKeys, create: () => done, fetchAll: Effect.succeed([key]) })
       }),
-      Mock.service(PushApi, { of: () => ({ register: () => done, deregister: done }) }),
+      Mock.service(PushApi, { client: () => ({ register: () => done, deregister: done }) }),
       Mock.service(MongoDb, {
         client: (_, serviceName) => ({
           serviceName,
@@ -256,7 +256,7 @@ describe("sessions of Mock.layer", () => {
           users: [{ id: "ada" }],
           services: Layer.mergeAll(
             Mock.service(ProfileApi, {}),
-            Mock.service(ApiKeysApi, { of: () => Mock.user({ id: "x" }).apiKeys })
+            Mock.service(ApiKeysApi, { forUser: () => Mock.user({ id: "x" }).apiKeys })
           )
         })
       )

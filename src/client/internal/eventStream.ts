@@ -1,83 +1,84 @@
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import * as Ejson from "../../protocol/Ejson.ts"
 import * as EventStream from "../../protocol/EventStream.ts"
 import { path, routes } from "../../protocol/Routes.ts"
-import { AppServicesError, InvalidArguments, InvalidResponse, UserDisabled } from "../AppServicesError.ts"
+import { AppServicesError, InvalidResponse, UserDisabled } from "../AppServicesError.ts"
 import type { Reason } from "../AppServicesError.ts"
-import type { Operation } from "../Operation.ts"
 import { brokenConnection } from "../ProtocolClient.ts"
-import type { ProtocolClient } from "../ProtocolClient.ts"
-import type { Sessions } from "../Sessions.ts"
+import type { Operation, Service as Client } from "../ProtocolClient.ts"
+import type { Service as Sessions } from "../Sessions.ts"
+import * as Requests from "./requests.ts"
 import * as Secrets from "./secrets.ts"
 
-/** What a host said when it ended a stream. */
+/** The failure by which a host ended a stream. */
 interface Failure {
   readonly status: number
   readonly code?: string
   readonly serverMessage: string
 }
 
+/** Turns an event of a stream into a value, or into the failure that ends it. */
+const valueOf =
+  (
+    fail: (reason: Reason) => AppServicesError,
+    failed: (failure: Failure) => Reason,
+    status: number,
+    secrets: Secrets.Secrets
+  ) =>
+  (event: EventStream.StreamEvent): Effect.Effect<unknown, AppServicesError> => {
+    switch (event._tag) {
+      case "Value":
+        return Effect.succeed(event.value)
+      case "Failure": {
+        const code = secrets.code(event.code)
+        const answer = { status, serverMessage: secrets.clean(event.message), ...(code !== undefined && { code }) }
+        return Effect.fail(fail(code === "UserDisabled" ? new UserDisabled(answer) : failed(answer)))
+      }
+      case "Malformed": {
+        const problem = `malformed event: ${event.problem}`
+        return Effect.fail(fail(new InvalidResponse({ status, problem })))
+      }
+    }
+  }
+
 /** Opens streams of events: the call travels in the query, the token in a header, never in the URL. */
-export const makeOpener = (client: ProtocolClient["Service"], sessions: Sessions["Service"]) => {
+export const makeOpener = (client: Client, sessions: Sessions) => {
   const url = path(routes.callFunction, { appId: client.appId })
   return (
     operation: Operation,
     userId: string,
     call: { readonly name: string; readonly arguments: ReadonlyArray<unknown>; readonly service?: string },
     failed: (failure: Failure) => Reason
-  ): Stream.Stream<unknown, AppServicesError> => {
-    const fail = (reason: Reason) => new AppServicesError({ operation: operation.name, reason })
-    return Stream.unwrap(
+  ): Stream.Stream<unknown, AppServicesError> =>
+    Stream.unwrap(
       Effect.gen(function* () {
-        const body = Ejson.stringify(call)
-        if (Result.isFailure(body)) return yield* fail(new InvalidArguments({ problem: body.failure.message }))
-        const query = { baas_request: Redacted.make(EventStream.encodeRequest(body.success)) }
+        const body = Redacted.value(yield* Requests.encode(operation.name, call))
+        const query = { baas_request: Redacted.make(EventStream.encodeRequest(body)) }
         const { response, token } = yield* sessions.authorized(operation.name, userId, (token) =>
           Effect.map(
             client.open({ operation, method: "GET", path: url, query, token, accept: "text/event-stream" }),
             (response) => ({ response, token })
           )
         )
-        const secrets = Secrets.make([token])
         const host = yield* client.host
         const parser = EventStream.makeParser()
+        const fail = (reason: Reason) => new AppServicesError({ operation: operation.name, reason })
         return response.stream.pipe(
           Stream.mapError(brokenConnection(operation.name, host + url, [token])),
           Stream.decodeText(),
           Stream.flatMap((text) => Stream.fromIterable(parser.feed(text))),
-          Stream.mapEffect((event) => {
-            switch (event._tag) {
-              case "Value":
-                return Effect.succeed(event.value)
-              case "Failure": {
-                const code = secrets.code(event.code)
-                const answer = {
-                  status: response.status,
-                  serverMessage: secrets.clean(event.message),
-                  ...(code !== undefined && { code })
-                }
-                return Effect.fail(fail(code === "UserDisabled" ? new UserDisabled(answer) : failed(answer)))
-              }
-              case "Malformed": {
-                const problem = `malformed event: ${event.problem}`
-                return Effect.fail(fail(new InvalidResponse({ status: response.status, problem })))
-              }
-            }
-          })
+          Stream.mapEffect(valueOf(fail, failed, response.status, Secrets.make([token])))
         )
       })
     )
-  }
 }
 
-/** Whether a stream that failed may be opened again: the network broke, the host is busy, or its time was up. */
+/** Whether a failed stream may be opened again: the connection broke, the host is busy, or the stream's time limit passed. */
 const mayReopen = (error: AppServicesError): boolean => error.retryable || error.code === "ExecutionTimeLimitExceeded"
 
-/** Opens a stream again, by a schedule, when it failed for a reason that may pass. */
+/** Reopens a stream, by a schedule, when it failed for a reason that may pass. */
 export const reconnecting = <A>(
   open: () => Stream.Stream<A, AppServicesError>,
   schedule: Schedule.Schedule<unknown, AppServicesError> | undefined

@@ -1,11 +1,9 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as Ejson from "../../protocol/Ejson.ts"
-import { path, routes } from "../../protocol/Routes.ts"
+import { routes } from "../../protocol/Routes.ts"
 import {
   AppServicesError,
   InvalidArguments,
@@ -27,11 +25,10 @@ import type {
   UpdateOptions,
   WatchOptions
 } from "../MongoDbTypes.ts"
-import type { Operation } from "../Operation.ts"
-import type { ProtocolClient } from "../ProtocolClient.ts"
-import type { Sessions } from "../Sessions.ts"
-import { describeBody } from "./answers.ts"
+import type { Operation, Service as Client } from "../ProtocolClient.ts"
+import type { Service as Sessions } from "../Sessions.ts"
 import { type makeOpener, reconnecting } from "./eventStream.ts"
+import * as Requests from "./requests.ts"
 import * as Telemetry from "./telemetry.ts"
 
 /** Any document, as it is. */
@@ -68,25 +65,27 @@ interface Call {
 }
 
 /** Calls a function of a service. */
-export const makeCall = (client: ProtocolClient["Service"], sessions: Sessions["Service"]) => {
-  const url = path(routes.callFunction, { appId: client.appId })
-  return Effect.fnUntraced(function* (operation: Operation, userId: string, call: Call, idempotent: boolean) {
-    const fail = (reason: Reason) => new AppServicesError({ operation: operation.name, reason })
-    const { arguments: args, name, service } = call
-    const body = Ejson.stringify({ name, arguments: args, service })
-    if (Result.isFailure(body)) return yield* fail(new InvalidArguments({ problem: body.failure.message }))
-    const request = { operation, method: "POST", path: url, body: Redacted.make(body.success), idempotent } as const
-    const answer = yield* sessions.authorized(operation.name, userId, (token) => client.execute({ ...request, token }))
-    const result = Ejson.parse(answer)
-    // some hosts answer with the text of the result, as a string
-    const value = Result.isSuccess(result) && typeof result.success === "string" ? Ejson.parse(result.success) : result
-    return Result.isSuccess(value)
-      ? value.success
-      : yield* fail(new InvalidResponse({ status: 200, problem: describeBody(answer) }))
-  })
+export const makeCall = (client: Client, sessions: Sessions) => {
+  const { asUser } = Requests.make(client, sessions)
+  return (operation: Operation, userId: string, { name, service, arguments: args }: Call, idempotent: boolean) =>
+    asUser(userId, {
+      operation,
+      method: "POST",
+      route: routes.callFunction,
+      parameters: { appId: client.appId },
+      body: { name, arguments: args, service },
+      idempotent,
+      decode: decodeResult
+    })
 }
 
-interface Place {
+/** Some hosts answer with the text of the result, as a string. */
+const decodeResult = (operation: string, answer: string) =>
+  Effect.flatMap(Requests.decodeEjson(operation, answer), (result) =>
+    typeof result === "string" ? Requests.decodeEjson(operation, result) : Effect.succeed(result)
+  )
+
+interface Target {
   readonly connection: {
     readonly call: ReturnType<typeof makeCall>
     readonly open: ReturnType<typeof makeOpener>
@@ -104,14 +103,14 @@ export class Collection<A, I> implements MongoCollection<A, I> {
   readonly name: string
   readonly databaseName: string
   readonly serviceName: string
-  readonly #place: Place
+  readonly #target: Target
   readonly #schema: Schema.Codec<A, I>
 
-  constructor(place: Place, schema: Schema.Codec<A, I>) {
-    this.name = place.name
-    this.databaseName = place.databaseName
-    this.serviceName = place.serviceName
-    this.#place = place
+  constructor(target: Target, schema: Schema.Codec<A, I>) {
+    this.name = target.name
+    this.databaseName = target.databaseName
+    this.serviceName = target.serviceName
+    this.#target = target
     this.#schema = schema
   }
 
@@ -119,7 +118,7 @@ export class Collection<A, I> implements MongoCollection<A, I> {
     return { name: `MongoCollection.${name}(${this.databaseName}.${this.name})`, kind: "function", subject: name }
   }
 
-  /** Calls an operation and reads its result: one of the service's own by `Unfit`, one of documents by the caller's. */
+  /** Calls an operation and decodes its result: a mismatch is the host's fault, or for documents the caller's schema's. */
   #call<B, J>(
     name: string,
     args: PlainDocument | Effect.Effect<PlainDocument, AppServicesError>,
@@ -127,15 +126,15 @@ export class Collection<A, I> implements MongoCollection<A, I> {
     { documents = false, reads = false }: { readonly documents?: boolean; readonly reads?: boolean } = {}
   ): Effect.Effect<B, AppServicesError> {
     const operation = this.#operation(name)
-    const { connection, userId } = this.#place
+    const { connection, userId } = this.#target
     return Effect.gen({ self: this }, function* () {
-      const given = Effect.isEffect(args) ? yield* args : args
-      const vague = fieldWithoutValue(given["query"] ?? given["filter"])
-      if (vague !== undefined) {
-        const problem = `the filter asks nothing of "${vague}", which is undefined: it would match too much`
+      const fields = Effect.isEffect(args) ? yield* args : args
+      const unset = fieldWithoutValue(fields["query"] ?? fields["filter"])
+      if (unset !== undefined) {
+        const problem = `field "${unset}" of the filter is undefined, so that the filter would match too much: leave the field out or give it a value`
         return yield* new AppServicesError({ operation: operation.name, reason: new InvalidArguments({ problem }) })
       }
-      const argument = { database: this.databaseName, collection: this.name, ...given }
+      const argument = { database: this.databaseName, collection: this.name, ...fields }
       const call = { name, arguments: [argument], service: this.serviceName } as const
       const result = yield* connection.call(operation, userId, call, reads)
       return yield* Effect.mapError(
@@ -251,7 +250,7 @@ export class Collection<A, I> implements MongoCollection<A, I> {
   watch(options: WatchOptions = {}): Stream.Stream<ChangeEvent<A>, AppServicesError> {
     const { filter, ids, reconnect, resume = true } = options
     const operation = this.#operation("watch")
-    const { connection, userId } = this.#place
+    const { connection, userId } = this.#target
     const decodeDocument = Schema.decodeUnknownEffect(this.#schema)
     const decode = Effect.fnUntraced(function* (event: unknown): Effect.fn.Return<ChangeEvent<A>, AppServicesError> {
       const { fullDocument, ...change } = yield* Effect.mapError(
@@ -292,13 +291,13 @@ export class Collection<A, I> implements MongoCollection<A, I> {
 
 /** A field of a filter that would not be sent, so that the filter matched documents it was not meant for. */
 const fieldWithoutValue = (filter: unknown): string | undefined =>
-  typeof filter === "object" && filter !== null
+  Predicate.isObject(filter)
     ? Object.entries(filter).find(([, value]) => value === undefined || isWithoutOperators(value))?.[0]
     : undefined
 
 /** A condition whose operators are all `undefined`, and so not sent: what is left of it is the empty document. */
 const isWithoutOperators = (condition: unknown): boolean => {
-  if (typeof condition !== "object" || condition === null) return false
+  if (!Predicate.isObject(condition)) return false
   const operators = Object.entries(condition)
   return operators.length > 0 && operators.every(([name, value]) => name.startsWith("$") && value === undefined)
 }
