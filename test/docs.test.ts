@@ -3,6 +3,7 @@ import { Reason } from "effect-app-services/client/AppServicesError"
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { render } from "../scripts/errors.ts"
+import { rooms } from "../scripts/rooms.ts"
 
 const root = join(import.meta.dirname, "..")
 const docs = join(root, "docs")
@@ -34,6 +35,20 @@ describe("paths that pages name", () => {
         `${page}: ${path}`
       )
     }
+  })
+
+  it("docs/architecture.md names modules that exist, and every room", () => {
+    const names = namesIn(readFileSync(join(docs, "architecture.md"), "utf8"))
+    const tops = new Set(rooms.map(({ path }) => path.split("/")[1] ?? ""))
+    const modules = names.filter((name) => tops.has(name.split("/")[0] ?? "") && /^\w+\/[\w/]*$/.test(name))
+    const folders = rooms.flatMap(({ path }) => (path.endsWith("/") ? [path.slice("src/".length)] : []))
+    const missing = modules.filter((name) => !folders.includes(name) && !existsSync(join(root, "src", `${name}.ts`)))
+    assert.deepStrictEqual(missing, [])
+    assert.isAbove(modules.length, 30)
+    assert.deepStrictEqual(
+      folders.filter((folder) => folder !== "server/" && !names.includes(folder)),
+      []
+    )
   })
 
   it("SECURITY.md names tests that exist", () => {
