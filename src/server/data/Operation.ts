@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import type { View } from "./View.ts"
 
 /**
  * A document.
@@ -27,6 +28,15 @@ export interface Namespace {
   readonly database: string
   readonly collection: string
 }
+
+/**
+ * The name of a collection in its data source. Names of databases have no dot.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const nameOf = ({ collection, database }: Pick<Namespace, "collection" | "database">): string =>
+  `${database}.${collection}`
 
 /**
  * Options of a query: filter, projection, sort order, skip and limit.
@@ -125,13 +135,27 @@ export interface Watch {
   readonly before?: boolean | undefined
 }
 
+/**
+ * What an operation that only reads sees: all of the collection, by default.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Viewed {
+  readonly view?: View | undefined
+}
+
 /** What each operation takes, beside its namespace. */
 interface Options {
   readonly Insert: { readonly documents: ReadonlyArray<Document> }
-  readonly Find: Find
-  readonly Count: Omit<Find, "projection">
-  readonly Distinct: { readonly field: string; readonly filter: Document }
-  readonly Aggregate: { readonly pipeline: ReadonlyArray<Document> }
+  readonly Find: Find & Viewed
+  readonly Count: Omit<Find, "projection"> & Viewed
+  readonly Distinct: { readonly field: string; readonly filter: Document } & Viewed
+  readonly Aggregate: Viewed & {
+    readonly pipeline: ReadonlyArray<Document>
+    /** What the pipeline sees of the collections that it joins, by {@link nameOf}: all of them, by default. */
+    readonly joins?: ReadonlyMap<string, View> | undefined
+  }
   readonly Update: Update
   readonly Delete: Delete
   readonly FindOneAnd: FindOneAnd

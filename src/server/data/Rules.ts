@@ -11,6 +11,8 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { DatabaseError } from "./Database.ts"
 import type { Footprint } from "./internal/changes.ts"
+import * as View from "./View.ts"
+import type { Condition } from "./View.ts"
 import * as Fields from "./rules/fieldPermissions.ts"
 import * as Conditions from "./rules/conditions.ts"
 import * as RuleDocuments from "./rules/ruleDocuments.ts"
@@ -27,8 +29,12 @@ type Document = Record<string, unknown>
 export interface Access {
   /** Whether the user may do everything, to every document. */
   readonly everything: boolean
-  /** Matches the documents that may be read. */
-  readonly readable: Document
+  /** What an operation may see. Its filter may show more than the rules where they are {@link computed}. */
+  readonly view: Extract<View.View, { readonly _tag: "Masked" }>
+  /** Whether no filter says what is shown, so that each document has to be asked for it: by {@link shown}. */
+  readonly computed: boolean
+  /** Whether functions are called for each document that may be shown. */
+  readonly calls: boolean
   /** Whether the user may read every document. */
   readonly readsAll: boolean
   /** Whether some of the documents are shown in part. */
@@ -179,10 +185,11 @@ interface Says {
 
 /** A role as it is for who asks. */
 interface Applied extends Says {
-  readonly condition: Conditions.Condition
-  readonly visible: Conditions.Condition
+  readonly condition: Condition
+  readonly read: Condition
+  readonly fields: Fields.Bound
+  readonly visible: Condition
   readonly isVisible: (seen: Document) => boolean
-  readonly partial: boolean
   /** Whether the role allows everything, to every document. */
   readonly everything: boolean
   /** What the role says of a document that a change is for, as far as that does not depend on the change. */
@@ -192,7 +199,7 @@ interface Applied extends Says {
 
 const apply = (
   role: RuleDocuments.Role,
-  condition: Conditions.Condition,
+  condition: Condition,
   known: Operands.Known,
   asksOfChanges: boolean
 ): Applied => {
@@ -201,8 +208,8 @@ const apply = (
   const [inserts, deletes] = [role.insert(known), role.delete(known)]
   const fields = Fields.bind(role.fields, known)
   const visible = Conditions.and([filterRead, Conditions.or([read, Fields.readsAny(fields)])])
-  const saying = (change: (condition: Conditions.Condition) => Conditions.Condition): Says => {
-    const holds = (condition: Conditions.Condition) => Conditions.holds(change(condition))
+  const saying = (change: (condition: Condition) => Condition): Says => {
+    const holds = (condition: Condition) => Conditions.holds(change(condition))
     const [readsWhole, writesWhole, passes] = [holds(read), holds(write), holds(filterWrite)]
     const fieldsOf = Fields.resolver(fields, change)
     return {
@@ -217,9 +224,10 @@ const apply = (
   return {
     ...says,
     condition,
+    read,
+    fields,
     visible,
     isVisible: Conditions.holds(visible),
-    partial: visible !== false && read !== true && Fields.readsAny(fields) !== false,
     everything: Conditions.and([condition, read, write, filterRead, filterWrite, inserts, deletes]) === true,
     ofOld: asksOfChanges ? saying(Conditions.ofOld) : says,
     role
@@ -227,11 +235,29 @@ const apply = (
 }
 
 /** A role decides where none before it does. */
-const readableBy = (roles: ReadonlyArray<Applied>): Conditions.Condition =>
+const readableBy = (roles: ReadonlyArray<Applied>): Condition =>
   Conditions.or(
     roles.map(({ condition, visible }, i) =>
       Conditions.and([...roles.slice(0, i).map((it) => Conditions.not(it.condition)), condition, visible])
     )
+  )
+
+/** What is shown of the documents that may be read, by the role that decides. */
+const casesOf = (roles: ReadonlyArray<Applied>, masks: ReadonlyArray<View.Mask>): ReadonlyArray<View.Case> => {
+  const cases = roles.flatMap(({ condition, fields, read }) => {
+    const when = Conditions.unchanged(condition)
+    const whole = { when: Conditions.and([when, Conditions.unchanged(read)]), shows: masks }
+    return Fields.readsAny(fields) === false ? [whole] : [whole, { when, shows: [Fields.maskOf(fields), ...masks] }]
+  })
+  const last = cases.findIndex(({ when }) => when === true)
+  return cases.slice(0, last === -1 ? undefined : last + 1).filter(({ when }) => when !== false)
+}
+
+/** Whether cases ask for what is computed from a document. */
+const areComputed = (cases: ReadonlyArray<View.Case>): boolean =>
+  cases.some(
+    ({ shows, when }) =>
+      Conditions.mentions(when, Operands.isComputed) || shows.some((mask) => Fields.masksBy(mask, Operands.isComputed))
   )
 
 const ofRequest = (calls: ReadonlyArray<Operands.Call>) => calls.filter(({ ofDocument }) => !ofDocument)
@@ -274,7 +300,9 @@ const accessBy = (
   const masks = inForce.flatMap(({ mask }) => (mask === undefined ? [] : [mask]))
   const queries = Conditions.and(inForce.map(({ query }) => query(known)))
   const whole = Conditions.unchanged(Conditions.and([readableBy(considered), queries]))
+  const cases = casesOf(considered, masks)
   // no filter of a database knows what is computed from a document
+  const computedByRules = Conditions.mentions(whole, Operands.isComputed) || areComputed(cases)
   const readable = Conditions.weakened(whole, Operands.isComputed)
   const isSeenAsIs = computed.length === 0 && !marks.change
   const seenAs = (document: Document, old: Document | undefined): Document =>
@@ -314,10 +342,11 @@ const accessBy = (
 
   return {
     everything: first !== undefined && first.everything && inForce.length === 0,
-    readable: Conditions.filterOf(readable),
+    view: { _tag: "Masked", filter: Conditions.filterOf(readable), cases },
+    computed: computedByRules,
+    calls: asksOfDocuments,
     readsAll: whole === true,
-    partial:
-      considered.some(({ partial }) => partial) || masks.length > 0 || Conditions.mentions(whole, Operands.isComputed),
+    partial: computedByRules || !View.isWhole(cases),
     prepare: Effect.fnUntraced(function* (asked) {
       if (!asksOfDocuments) return
       if (asked._tag === "Changed") return yield* prepare(asked.after, asked.before, false)
@@ -333,10 +362,7 @@ const accessBy = (
     shown: (document) => {
       const allowed = readsOf(document)
       if (allowed === undefined) return undefined
-      const { _id } = document
-      const stripped = Fields.strip(document, allowed)
-      // what a document is called by is known wherever any of it is
-      return stripped === document || _id === undefined ? stripped : { _id, ...stripped }
+      return View.masked(document, [allowed])
     },
     showsAll: (document) => Fields.readsAll(readsOf(document) ?? Fields.nothing),
     hides: (document, paths) => {

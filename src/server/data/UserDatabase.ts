@@ -40,20 +40,19 @@ export const make = (
       ? Effect.fail(refused(`the application has no data source "${service}"`))
       : Effect.succeed(source)
   }
-  /** What the rules of a collection allow, and which others they leave open. */
-  const rulesOf = Effect.fnUntraced(function* ({ collection, database, service }: Namespace) {
-    const source = yield* sourceOf(service)
+  const accessOf = (source: DataAccess.DataSource, { collection, database }: Namespace) => {
     const access = DataAccess.accessTo(source, database, collection)
-    if (access === false) {
+    return access === false ? Effect.undefined : (access === true ? openRules : access).accessOf(given)
+  }
+  /** What the rules of a collection allow, and those of others. */
+  const rulesOf = Effect.fnUntraced(function* (namespace: Namespace) {
+    const { collection, database, service } = namespace
+    const source = yield* sourceOf(service)
+    const access = yield* accessOf(source, namespace)
+    if (access === undefined) {
       return yield* refused(`no rule exists for namespace '${database}.${collection}': it is closed to clients`)
     }
-    const isOpen: RuledDatabase.IsOpen = (other) => {
-      const access = DataAccess.accessTo(source, other.database, other.collection)
-      return typeof access === "boolean"
-        ? Effect.succeed(access)
-        : Effect.map(access.accessOf(given), ({ everything }) => everything)
-    }
-    return { access: yield* (access === true ? openRules : access).accessOf(given), isOpen }
+    return { access, others: (other: Namespace) => accessOf(source, other) }
   })
 
   type Ruled = Effect.Success<ReturnType<typeof rulesOf>>
@@ -62,15 +61,15 @@ export const make = (
     Effect.mapError(bounded(Effect.flatMap(rulesOf(namespace), use)), (error) => explain(error, namespace))
 
   const run: Run = (operation) =>
-    ruled(operation.namespace, ({ access, isOpen }) => RuledDatabase.run(whole, access, isOpen)(operation))
+    ruled(operation.namespace, ({ access, others }) => RuledDatabase.run(whole, access, others)(operation))
 
   return Database.make({
     run,
     transaction: Effect.map(whole.transaction, (transaction) => ({
       ...transaction,
       run: (operation) =>
-        ruled(operation.namespace, ({ access, isOpen }) =>
-          RuledDatabase.runIn(transaction.run, access, isOpen)(operation)
+        ruled(operation.namespace, ({ access, others }) =>
+          RuledDatabase.runIn(transaction.run, access, others)(operation)
         )
     })),
     // a name is no document: a user of any part of a data source may know what there is

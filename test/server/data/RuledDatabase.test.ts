@@ -20,7 +20,9 @@ const recorded = Effect.gen(function* () {
   const remembering =
     (run: Run): Run =>
     (operation) => {
-      if ("filter" in operation) asked.push(operation.filter)
+      const view = "view" in operation ? operation.view : undefined
+      if (view?._tag === "Masked") asked.push(view.filter)
+      else if ("filter" in operation) asked.push(operation.filter)
       return run(operation)
     }
   const database = Database.make({
@@ -35,8 +37,14 @@ const recorded = Effect.gen(function* () {
   return { database, asked }
 })
 
+/** The fields that a filter names, inside of `$and` too. */
+const namesOf = (filter: Document): ReadonlyArray<string> =>
+  Object.entries(filter).flatMap(([name, value]) =>
+    name === "$and" ? (value as ReadonlyArray<Document>).flatMap(namesOf) : [name]
+  )
+
 const ruled = (database: Database["Service"], rule: unknown, who = given()) =>
-  RuledDatabase.make(database, accessOf(rule, who), () => Effect.succeed(false))
+  RuledDatabase.make(database, accessOf(rule, who), () => Effect.undefined)
 
 describe("a query for _id", () => {
   it.effect("reaches the database as such, where its index is", () =>
@@ -56,7 +64,7 @@ describe("a query for _id", () => {
         assert.lengthOf(yield* mine.find(namespace, { filter: { _id: 3 } }), 0)
       }
       assert.isAbove(asked.length, 16)
-      for (const filter of asked) assert.property(filter, "_id")
+      for (const filter of asked) assert.include(namesOf(filter), "_id")
     }).pipe(Effect.provide(Database.layerMemory))
   )
 
@@ -70,6 +78,63 @@ describe("a query for _id", () => {
       assert.strictEqual(yield* mine.delete(namespace, { filter: { n: { $gt: 0 } }, many: true }), 2)
       const [, first, second, , third, fourth] = asked.map((filter) => filter["_id"])
       assert.deepStrictEqual([first, second, third, fourth], [{ $eq: 1 }, { $eq: 2 }, { $eq: 1 }, { $eq: 2 }])
+    }).pipe(Effect.provide(Database.layerMemory))
+  )
+})
+
+describe("what a user reads of documents that are shown in part", () => {
+  const hides = { roles: [{ apply_when: {}, fields: { secret: { read: false } }, additional_fields: { read: true } }] }
+
+  it.effect("is asked of the stored documents where that is equal, and of what is shown where not", () =>
+    Effect.gen(function* () {
+      const whole = yield* Database
+      const operations: Array<unknown> = []
+      const run: Run = (operation) => {
+        const view = "view" in operation ? operation.view : undefined
+        operations.push({
+          before: view?._tag === "Masked" ? view.filter : undefined,
+          behind: "filter" in operation ? operation.filter : undefined,
+          pipeline: "pipeline" in operation ? operation.pipeline : undefined
+        })
+        return whole.run(operation)
+      }
+      const mine = ruled(Database.make({ ...whole, run }), hides)
+      const asked = (effect: Effect.Effect<unknown, unknown>) => Effect.map(effect, () => operations.pop())
+      const shown = { k: 10, $or: [{ n: 1 }, { "m.x": { $gt: 2 } }] }
+      const both = { $and: [{ k: 10 }, { secret: 7 }], $expr: { $eq: ["$n", 1] } }
+      const conditions = { $and: [{ k: 10 }, { $or: shown.$or }] }
+      const behind = { $and: [{ secret: 7 }, { $expr: both.$expr }] }
+      assert.deepStrictEqual(yield* asked(mine.find(namespace, { filter: shown })), {
+        before: conditions,
+        behind: {},
+        pipeline: undefined
+      })
+      assert.deepStrictEqual(yield* asked(mine.find(namespace, { filter: both })), {
+        before: { k: 10 },
+        behind,
+        pipeline: undefined
+      })
+      // an answer that has nothing of the documents needs no view
+      const counted = { before: undefined, behind: conditions, pipeline: undefined }
+      assert.deepStrictEqual(yield* asked(mine.count(namespace, { filter: shown })), counted)
+      assert.deepStrictEqual(yield* asked(mine.distinct(namespace, "k", shown)), counted)
+      assert.deepStrictEqual(yield* asked(mine.distinct(namespace, "secret", shown)), {
+        ...counted,
+        before: conditions,
+        behind: {}
+      })
+      for (const [$match, before, stages] of [
+        [shown, conditions, []],
+        [both, { k: 10 }, [{ $match: behind }]],
+        [{ secret: 7 }, {}, [{ $match: { secret: 7 } }]]
+      ] as const) {
+        const pipeline = [{ $match }, { $count: "n" }]
+        assert.deepStrictEqual(yield* asked(mine.aggregate(namespace, pipeline)), {
+          before,
+          behind: undefined,
+          pipeline: [...stages, { $count: "n" }]
+        })
+      }
     }).pipe(Effect.provide(Database.layerMemory))
   )
 })

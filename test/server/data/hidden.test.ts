@@ -232,6 +232,19 @@ const pipelines: ReadonlyArray<ReadonlyArray<Document>> = [
   [{ $facet: { x: [{ $match: { secret: 7 } }, { $count: "n" }] } }],
   [{ $set: { x: { $objectToArray: "$$ROOT" } } }],
   [{ $lookup: { from: "c", pipeline: [], as: "x" } }],
+  [{ $lookup: { from: "c", localField: "n", foreignField: "secret", as: "x" } }],
+  [{ $lookup: { from: "c", localField: "secret", foreignField: "n", as: "x" } }],
+  [{ $lookup: { from: "c", pipeline: [{ $match: { secret: 7 } }, { $sort: { "items.secret": 1 } }], as: "x" } }],
+  [
+    {
+      $lookup: { from: "c", let: { n: "$secret" }, pipeline: [{ $match: { $expr: { $eq: ["$n", "$$n"] } } }], as: "x" }
+    }
+  ],
+  [{ $graphLookup: { from: "c", startWith: 7, connectFromField: "n", connectToField: "secret", as: "x" } }],
+  [{ $graphLookup: { from: "c", startWith: 1, connectFromField: "secret", connectToField: "n", as: "x" } }],
+  [{ $facet: { x: [{ $unionWith: { coll: "c", pipeline: [{ $match: { "items.secret": 0 } }] } }] } }],
+  [{ $match: { n: 1, secret: 7 } }, { $count: "n" }],
+  [{ $match: { n: 1 } }, { $match: { $expr: { $eq: [{ $toObjectId: "$secret" }, 1] } } }],
   [{ $unionWith: "c" }],
   [{ $out: "c" }],
   [{ $merge: "c" }],

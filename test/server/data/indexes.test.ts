@@ -76,7 +76,7 @@ describe("changes under rules", () => {
           transaction: Effect.map(database.transaction, (it) => ({ ...it, run: pausing(it.run) }))
         },
         accessOf(rule, given()),
-        () => Effect.succeed(false)
+        () => Effect.undefined
       )
       const increment = ruled.update(namespace, { filter: {}, change: { _tag: "Update", update: { $inc: { n: 1 } } } })
       yield* Effect.all(

@@ -201,7 +201,7 @@ describe("a change", () => {
     assert.isFalse(access.mayDelete(theirs))
     // what is read was what it is
     const role = { apply_when: { "%%prevRoot.owner": "%%user.id" }, ...all }
-    assert.deepStrictEqual(accessOf({ roles: [role] }, asked).readable, { owner: { $eq: id } })
+    assert.deepStrictEqual(accessOf({ roles: [role] }, asked).view.filter, { owner: { $eq: id } })
     assert.isFalse(accessOf({ roles: [role] }, asked).mayInsert(mine))
     // in a rule of the whole document, that is what a field's name stands for
     assert.isTrue(update({ write: { "%%prev.status": "draft", "%%this.status": "final" } }, { status: "final" }))
@@ -288,7 +288,7 @@ describe("a function of a rule", () => {
         rule,
         asking((_, [, level]) => level === 1)
       )
-      assert.deepStrictEqual(access.readable, { team: { $eq: "red" } })
+      assert.deepStrictEqual(access.view.filter, { team: { $eq: "red" } })
       assert.isTrue(access.partial)
       const documents = [1, 2].map((level) => ({ _id: level, team: "red", level }))
       assert.deepStrictEqual(calls, [])

@@ -9,6 +9,12 @@ export type Update = Document | ReadonlyArray<Document>
 export const isReplacement = (update: Update): update is Document =>
   Bson.isDocument(update) && !Object.keys(update).some((name) => name.startsWith("$"))
 
+/** The document that a change puts in the place of another, if it does. */
+export const replacementOf = (change: Change): Document | undefined => {
+  if (change._tag === "Replace") return change.document
+  return isReplacement(change.update) ? change.update : undefined
+}
+
 /**
  * An update as one of many documents. MongoDB takes no plain document for those; App Services did, and it sets its
  * fields: nothing else of the documents that match is lost, as it is where one document is replaced.

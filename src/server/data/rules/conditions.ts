@@ -5,7 +5,8 @@
 import * as Result from "effect/Result"
 import * as Bson from "../internal/bson.ts"
 import type { Document } from "../internal/bson.ts"
-import * as Language from "../internal/mongoLanguage.ts"
+import * as View from "../View.ts"
+import type { Condition } from "../View.ts"
 import {
   before,
   comparable,
@@ -22,9 +23,6 @@ import {
   typed,
   valueOf
 } from "./operands.ts"
-
-/** What holds for every document, for none, or for those that match a filter. */
-export type Condition = boolean | Document
 
 /** An expression that waits for who asks. */
 export type Expression = (known: Known) => Condition
@@ -44,12 +42,11 @@ export const or = (conditions: ReadonlyArray<Condition>): Condition => {
 export const not = (condition: Condition): Condition =>
   typeof condition === "boolean" ? !condition : { $nor: [condition] }
 
-/** A condition as a predicate, made when it is first asked: most that are known of a user are never. */
-export const holds = (condition: Condition): ((document: Document) => boolean) => {
-  if (typeof condition === "boolean") return () => condition
-  let matches: ((document: Document) => boolean) | undefined
-  return (document) => (matches ??= Language.matcher(condition))(document)
-}
+/** A condition as a predicate. */
+export const holds =
+  (condition: Condition): ((document: Document) => boolean) =>
+  (document) =>
+    View.holds(condition, document)
 
 /** A condition as a filter. */
 export const filterOf = (condition: Condition): Document =>

@@ -8,14 +8,9 @@ import type { Access } from "../Rules.ts"
 import * as Bson from "../internal/bson.ts"
 import { difference } from "../store/changeLog.ts"
 import * as EventFilters from "../store/eventFilters.ts"
+import { visible } from "./rewrite.ts"
 
 type Watch = Driver["watch"]
-
-/** What is shown of documents: of some nothing. */
-export const visible = Effect.fnUntraced(function* (access: Access, documents: ReadonlyArray<Document>) {
-  yield* access.prepare({ _tag: "Stored", documents })
-  return documents.map(access.shown).filter((it) => it !== undefined)
-})
 
 /**
  * Changes as far as their documents are shown. What an event says is made of what is shown of the document before the

@@ -1,6 +1,7 @@
 /** Which fields of a document may be read and written: a tree, whose leaves answer for all that is below them. */
 import * as Bson from "../internal/bson.ts"
 import type { Document } from "../internal/bson.ts"
+import type { Condition, Mask } from "../View.ts"
 import * as Conditions from "./conditions.ts"
 import { type Known, refuse, type Scope } from "./operands.ts"
 
@@ -77,10 +78,10 @@ export const compile = (fields: unknown, additional: unknown, place: string, sco
 
 const pathBelow = (path: string | undefined, name: string): string => (path === undefined ? name : `${path}.${name}`)
 
-/** Permissions for one who asks, as far as the document does not count. */
+/** Permissions for a caller; what depends on the document is a condition of it. */
 export interface Bound {
-  readonly read: Conditions.Condition
-  readonly write: Conditions.Condition
+  readonly read: Condition
+  readonly write: Condition
   readonly below: { readonly fields: ReadonlyMap<string, Bound>; readonly others: Bound } | undefined
 }
 
@@ -93,14 +94,29 @@ export const bind = ({ below, read, write }: Permissions, known: Known): Bound =
   }
 })
 
+/** What permissions leave of a document that nothing changes. */
+export const maskOf = ({ below, read }: Bound): Mask => ({
+  read: Conditions.unchanged(read),
+  below: below && {
+    fields: new Map([...below.fields].map(([name, inner]) => [name, maskOf(inner)])),
+    others: maskOf(below.others)
+  }
+})
+
+/** Whether a mask asks for a path. */
+export const masksBy = ({ below, read }: Mask, isUnknown: (path: string) => boolean): boolean =>
+  Conditions.mentions(read, isUnknown) ||
+  (below !== undefined &&
+    (masksBy(below.others, isUnknown) || [...below.fields.values()].some((it) => masksBy(it, isUnknown))))
+
 /** Under which condition anything at all may be read. */
-export const readsAny = ({ below, read }: Bound): Conditions.Condition =>
+export const readsAny = ({ below, read }: Bound): Condition =>
   below === undefined ? read : Conditions.or([readsAny(below.others), ...[...below.fields.values()].map(readsAny)])
 
 /** What the permissions are for a document; `change` is what a condition asks of it. */
 export const resolver = (
   bound: Bound,
-  change: (condition: Conditions.Condition) => Conditions.Condition
+  change: (condition: Condition) => Condition
 ): ((document: Document) => Permission) => {
   const [read, write] = [change(bound.read), change(bound.write)]
   if (bound.below === undefined && typeof read === "boolean" && typeof write === "boolean") {
@@ -141,24 +157,6 @@ export const both = (allowed: Permission, mask: Permission): Permission => {
       others: both(allowed.below.others, mask.below.others)
     }
   }
-}
-
-const shown = (value: unknown, allowed: Permission): unknown => {
-  if (allowed.below === undefined) return allowed.read ? value : undefined
-  if (Array.isArray(value)) return value.map((item) => shown(item, allowed)).filter((it) => it !== undefined)
-  if (Bson.isDocument(value)) return strip(value, allowed)
-  return allowed.read ? value : undefined
-}
-
-/** What of a document may be read. */
-export const strip = (document: Document, allowed: Permission): Document => {
-  if (readsAll(allowed)) return document
-  const out: Document = {}
-  for (const [name, value] of Object.entries(document)) {
-    const kept = shown(value, below(allowed, name))
-    if (kept !== undefined) Bson.define(out, name, kept)
-  }
-  return out
 }
 
 const inside = (value: unknown, name: string): unknown =>

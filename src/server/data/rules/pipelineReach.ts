@@ -8,6 +8,7 @@ interface Target {
   readonly stage: string
   readonly database: string | undefined
   readonly collection: string
+  readonly writes: boolean
 }
 
 /** What a pipeline reaches, and the first stage, if any, that only who may do everything may use. */
@@ -26,11 +27,14 @@ const joins: Readonly<Record<string, string>> = { $lookup: "from", $graphLookup:
 
 /** The collection that a stage reaches; `undefined` where it names none. */
 const targetOf = (stage: string, value: unknown): Target | undefined => {
-  if (stage === "$out" || stage === "$merge") return { stage, ...Output.placeOf(stage, value) }
+  if (stage === "$out" || stage === "$merge") {
+    const { collection, database } = Output.placeOf(stage, value)
+    return { stage, database, collection, writes: true }
+  }
   const option = joins[stage]
   if (option === undefined) return undefined
   const collection = Bson.isDocument(value) ? value[option] : stage === "$unionWith" ? value : undefined
-  return typeof collection === "string" ? { stage, database: undefined, collection } : undefined
+  return typeof collection === "string" ? { stage, database: undefined, collection, writes: false } : undefined
 }
 
 const innerOf = (stage: string, value: unknown): ReadonlyArray<unknown> => {

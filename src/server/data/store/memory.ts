@@ -10,6 +10,7 @@ import { asError, ended } from "../internal/failures.ts"
 import * as Steps from "../internal/steps.ts"
 import * as Weights from "../internal/weights.ts"
 import type { Document, FindOneAnd, Kind, Namespace, Operation, Update } from "../Operation.ts"
+import type { View } from "../View.ts"
 import { Batch } from "./batch.ts"
 import { Collections } from "./collections.ts"
 import { execute, type Place } from "./statement.ts"
@@ -34,6 +35,17 @@ interface Load {
   readonly filter?: Document
 }
 
+/** The load of an operation behind a view: the documents that the view asks for, and what is asked of each. */
+const seen = (load: Load, view: View | undefined): Load => {
+  if (view === undefined) return load
+  const { bounded, units } = load.weight
+  if (view._tag === "Documents") {
+    return { weight: { units: units + Weights.ofValue(view.documents).units, bounded: false } }
+  }
+  const asked = Weights.ofFilters(view.filter)
+  return { weight: { units: units + asked.units, bounded: bounded && asked.bounded }, filter: view.filter }
+}
+
 const reading = (filter: Document, ...rest: ReadonlyArray<unknown>): Load => ({
   weight: Weights.ofFilters(filter, ...rest),
   filter
@@ -47,9 +59,9 @@ const changing = ({ change, filter }: Update | FindOneAnd, ...rest: ReadonlyArra
 
 const loads: { readonly [K in Kind]: (operation: Operation<K>) => Load } = {
   Insert: ({ documents }) => ({ weight: { units: Weights.ofValue(documents).units, bounded: true } }),
-  Find: ({ filter, projection, sort }) => reading(filter, projection, sort),
-  Count: ({ filter, sort }) => reading(filter, sort),
-  Distinct: ({ field, filter }) => reading(filter, { [field]: 1 }),
+  Find: ({ filter, projection, sort, view }) => seen(reading(filter, projection, sort), view),
+  Count: ({ filter, sort, view }) => seen(reading(filter, sort), view),
+  Distinct: ({ field, filter, view }) => seen(reading(filter, { [field]: 1 }), view),
   Aggregate: ({ pipeline }) => ({ weight: Weights.ofPipeline(pipeline) }),
   Update: (update) => changing(update),
   Delete: ({ filter }) => reading(filter),

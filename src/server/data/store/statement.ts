@@ -1,38 +1,31 @@
 /** What one operation reads and writes in the collections of a database in memory. Every method throws what it refuses. */
 import { ObjectId } from "bson"
 import * as Bson from "../internal/bson.ts"
-import type { Document } from "../internal/bson.ts"
 import * as Changes from "../internal/changes.ts"
+import * as Evaluate from "../internal/evaluate.ts"
+import { criteria, documentOf, plain } from "../internal/evaluate.ts"
 import { DuplicateKey } from "../internal/failures.ts"
 import * as Language from "../internal/mongoLanguage.ts"
-import * as Projections from "../internal/projections.ts"
 import * as Stages from "../internal/stages.ts"
-import * as Updates from "../internal/updates.ts"
-import type {
-  Answer,
-  Change,
-  Delete,
-  Find,
-  FindOneAnd,
-  Kind,
-  Namespace,
-  Operation,
-  Update,
-  UpdateResult
+import {
+  type Answer,
+  type Change,
+  type Delete,
+  type Document,
+  type Find,
+  type FindOneAnd,
+  type Kind,
+  nameOf,
+  type Namespace,
+  type Operation,
+  type Update,
+  type UpdateResult
 } from "../Operation.ts"
+import * as View from "../View.ts"
 import type { Batch } from "./batch.ts"
 import type { Collections } from "./collections.ts"
 import type { Collection } from "./documents.ts"
 import * as Output from "./output.ts"
-
-const documentOf = (value: unknown, what: string): Document => {
-  if (Bson.isDocument(value)) return value
-  throw new Error(`${what} must be a document`)
-}
-const criteria = (value: unknown, what: string): Document => documentOf(Bson.criteria(value), what)
-const own = (document: Document): Document => documentOf(Bson.copy(document), "a result")
-
-const plain = (document: Document): Document => documentOf(Bson.narrow(document), "a result")
 
 const whole = (value: number | undefined, what: string): number => {
   if (value === undefined) return 0
@@ -49,6 +42,8 @@ export interface Place {
   /** A number from 0 to 1, without 1. */
   readonly random: () => number
 }
+
+type Query = Find & Pick<Operation<"Find">, "view">
 
 /** What is done with one collection in one step. */
 class Statement {
@@ -75,7 +70,7 @@ class Statement {
     const ids: Array<unknown> = []
     try {
       for (const input of documents) {
-        const document = documentOf(Bson.stored(input), "what is inserted")
+        const document = Evaluate.stored(input, "what is inserted")
         ids.push(Bson.copy(this.#add(document)["_id"]))
       }
       return { ids }
@@ -101,81 +96,52 @@ class Statement {
     return withId
   }
 
-  /** The documents that match, as they are stored. */
-  matching({ filter, limit, skip, sort }: Find): ReadonlyArray<Document> {
+  get #environment(): Evaluate.Environment {
+    const { now, random } = this.#place
+    return { now, random, wide: this.#wide }
+  }
+
+  /** The documents that match, as they are stored or as a view shows them. */
+  matching({ filter, limit, skip, sort, view }: Query): ReadonlyArray<Document> {
     const wanted = criteria(filter, "a filter")
     const matches = Language.matcher(wanted)
     const from = whole(skip, "skip")
     // as in MongoDB, no limit
     const most = whole(limit, "limit") || Infinity
     const found: Array<Document> = []
-    for (const document of this.#batch.candidates(this.#collection, wanted)) {
+    for (const document of view === undefined ? this.#candidates(wanted) : this.#seen(view)) {
       if (!matches(document)) continue
       found.push(document)
       if (sort === undefined && found.length === from + most) break
     }
-    return (
-      sort === undefined || Object.keys(sort).length === 0
-        ? found
-        : Language.sort(found, plain(criteria(sort, "a sort order")))
-    ).slice(from, from + most)
+    return Evaluate.sorted(found, sort).slice(from, from + most)
   }
 
-  find(find: Find): ReadonlyArray<Document> {
-    return this.#project(this.matching(find), find.projection, find.filter)
+  #candidates(filter: Document): Iterable<Document> {
+    return this.#batch.candidates(this.#collection, filter)
   }
 
-  #project(
-    found: ReadonlyArray<Document>,
-    projection: Document | undefined,
-    filter: Document
-  ): ReadonlyArray<Document> {
-    const copies = found.map(own)
-    if (projection === undefined || Object.keys(projection).length === 0) return copies
-    const fields: Document = {}
-    for (const [field, value] of Object.entries(criteria(projection, "a projection"))) {
-      if (field.endsWith(".$")) Projections.positional(copies, field.slice(0, -2), criteria(filter, "a filter"))
-      Bson.define(fields, field.endsWith(".$") ? field.slice(0, -2) : field, value)
+  /** The documents that a view shows, one after the other: those that are not asked for are not made. */
+  *#seen(view: View.View): Iterable<Document> {
+    if (view._tag === "Documents") return yield* view.documents
+    const filter = criteria(view.filter, "a filter")
+    const matches = Language.matcher(filter)
+    for (const document of this.#candidates(filter)) {
+      const shown = matches(document) ? View.shown(view.cases, document) : undefined
+      if (shown !== undefined) yield shown
     }
-    const stages = Projections.stagesOf(plain(fields))
-    return Language.aggregate(copies, stages, { ...this.#place, wide: this.#wide })
   }
 
-  #changed(document: Document, change: Change, filter: Document, inserting: boolean): Document {
-    if (change._tag === "Update" && !Changes.isReplacement(change.update)) {
-      const update = Bson.isDocument(change.update)
-        ? Bson.criteria(change.update, Bson.stored)
-        : Bson.narrow(Bson.criteria(change.update, Bson.stored))
-      const arrayFilters = (change.arrayFilters ?? []).map((it) => criteria(it, "an array filter"))
-      const operators = Array.isArray(update)
-        ? update.map((stage) => documentOf(stage, "a stage"))
-        : documentOf(update, "an update")
-      const changed = Updates.apply(own(document), operators, {
-        filter,
-        arrayFilters,
-        now: this.#place.now,
-        inserting
-      })
-      return documentOf(Bson.stored(changed), "what an update makes")
-    }
-    const replacement = documentOf(
-      Bson.stored(change._tag === "Replace" ? change.document : change.update),
-      "a replacement"
-    )
-    const id = document["_id"]
-    if (id !== undefined && "_id" in replacement && !Bson.equals(replacement["_id"], id)) {
-      throw new Error("the (immutable) field '_id' was found to have been altered")
-    }
-    return id === undefined ? replacement : { ...replacement, _id: id }
+  find(find: Query): ReadonlyArray<Document> {
+    return Evaluate.project(this.matching(find), find.projection, find.filter, this.#environment)
   }
 
   /** Puts a changed document in the place of another; answers with whether it differs. */
   #write(before: Document, after: Document, change: Change): boolean {
     const id = before["_id"]
     if (Bson.key(before) === Bson.key(after)) return false
-    const replaces = change._tag === "Replace" || Changes.isReplacement(change.update)
     this.#batch.write(this.#collection, Bson.key(id), after, {
-      operationType: replaces ? "replace" : "update",
+      operationType: Changes.replacementOf(change) !== undefined ? "replace" : "update",
       id,
       document: after,
       before
@@ -184,24 +150,19 @@ class Statement {
   }
 
   #upsert(filter: Document, change: Change): Document {
-    const seed = Updates.seedOf(filter)
-    const base = change._tag === "Replace" ? ("_id" in seed ? { _id: seed["_id"] } : {}) : seed
-    return this.#add(this.#changed(base, change, {}, true))
+    return this.#add(Evaluate.upsertOf(filter, change, this.#place.now))
   }
 
   update({ change, filter: input, many = false, upsert = false }: Update): UpdateResult {
     const filter = criteria(input, "a filter")
-    Updates.check(change)
-    if (many && change._tag === "Update" && Changes.isReplacement(change.update)) {
-      throw new Error("multi update is not supported for replacement-style update")
-    }
+    Evaluate.checkChange(change, many)
     const found = this.matching({ filter: input, ...(many ? undefined : { limit: 1 }) })
     if (found.length === 0 && upsert) {
       return { matchedCount: 0, modifiedCount: 0, upsertedId: Bson.copy(this.#upsert(filter, change)["_id"]) }
     }
     let modifiedCount = 0
     for (const before of found) {
-      if (this.#write(before, this.#changed(before, change, filter, false), change)) modifiedCount++
+      if (this.#write(before, Evaluate.applyChange(before, change, filter, this.#place.now), change)) modifiedCount++
     }
     return { matchedCount: found.length, modifiedCount }
   }
@@ -220,16 +181,16 @@ class Statement {
   findOneAnd(find: FindOneAnd): Document | undefined {
     const { change, projection, returnNew, sort, upsert } = find
     const filter = criteria(find.filter, "a filter")
-    if (change._tag !== "Delete") Updates.check(change)
+    if (change._tag !== "Delete") Evaluate.checkChange(change)
     const before = this.matching({ filter: find.filter, sort, limit: 1 })[0]
-    const shown = (document: Document) => this.#project([document], projection, find.filter)[0]
+    const shown = (document: Document) => Evaluate.project([document], projection, find.filter, this.#environment)[0]
     if (change._tag === "Delete") {
       if (before === undefined) return undefined
       this.#remove(before)
       return shown(before)
     }
     if (before !== undefined) {
-      const after = this.#changed(before, change, filter, false)
+      const after = Evaluate.applyChange(before, change, filter, this.#place.now)
       this.#write(before, after, change)
       return shown(returnNew === true ? after : before)
     }
@@ -238,41 +199,52 @@ class Statement {
     return returnNew === true ? shown(inserted) : undefined
   }
 
-  aggregate(input: ReadonlyArray<Document>): ReadonlyArray<Document> {
+  aggregate({
+    joins,
+    pipeline: input,
+    view
+  }: Omit<Operation<"Aggregate">, "_tag" | "namespace">): ReadonlyArray<Document> {
     const pipeline = input.map((stage) => plain(criteria(stage, "a stage of a pipeline")))
-    const inDatabase = (collection: string) => new Statement(this.#place, { ...this.#namespace, collection })
     Stages.check(pipeline)
     const output = Output.of(pipeline)
-    const [first, ...rest] = output === undefined ? pipeline : pipeline.slice(0, -1)
-    // a first `$match` finds by the indexes
-    const match = first !== undefined && Object.keys(first).length === 1 ? first["$match"] : undefined
-    const stats = first !== undefined && "$indexStats" in first
-    const found = stats
-      ? this.#collection.data.indexes.map((field) => ({
-          name: `${field}_${field === "_id" ? "" : "1"}`,
-          key: { [field]: 1 }
-        }))
-      : this.matching({ filter: match === undefined ? {} : documentOf(match, "$match") })
-    const stages = first === undefined ? [] : match === undefined && !stats ? [first, ...rest] : rest
-    const resolver = (other: string) => inDatabase(other).matching({ filter: {} }).map(plain)
-    const results = Language.aggregate(found.map(plain), stages, {
-      ...this.#place,
-      wide: this.#wide,
-      resolver
-    }).map((result) => documentOf(Bson.stored(result), "a result"))
+    const { found, stages } = this.#opening(output === undefined ? pipeline : pipeline.slice(0, -1), view)
+    const resolver = (collection: string) => {
+      const other = { ...this.#namespace, collection }
+      return new Statement(this.#place, other).matching({ filter: {}, view: joins?.get(nameOf(other)) }).map(plain)
+    }
+    const results = Language.aggregate(found.map(plain), stages, { ...this.#environment, resolver }).map((result) =>
+      Evaluate.stored(result, "a result")
+    )
     if (output === undefined) return results
     if (this.#place.inTransaction) throw new Error("$out and $merge are not allowed in a transaction")
     const { collection, database = this.#namespace.database } = output
-    output.write(results, new Statement(this.#place, { ...this.#namespace, database, collection }), {
-      ...this.#place,
-      wide: this.#wide
-    })
+    output.write(results, new Statement(this.#place, { ...this.#namespace, database, collection }), this.#environment)
     return []
   }
 
-  distinct(field: string, filter: Document): ReadonlyArray<unknown> {
+  /** What a pipeline begins with, and the stages behind that: a first `$match` finds by the indexes. */
+  #opening(
+    pipeline: ReadonlyArray<Document>,
+    view: View.View | undefined
+  ): { readonly found: ReadonlyArray<Document>; readonly stages: ReadonlyArray<Document> } {
+    const [first, ...rest] = pipeline
+    if (first !== undefined && "$indexStats" in first) return { found: this.#indexStats(), stages: rest }
+    const match = first !== undefined && Object.keys(first).length === 1 ? first["$match"] : undefined
+    return match === undefined
+      ? { found: this.matching({ filter: {}, view }), stages: pipeline }
+      : { found: this.matching({ filter: documentOf(match, "$match"), view }), stages: rest }
+  }
+
+  #indexStats(): ReadonlyArray<Document> {
+    return this.#collection.data.indexes.map((field) => ({
+      name: `${field}_${field === "_id" ? "" : "1"}`,
+      key: { [field]: 1 }
+    }))
+  }
+
+  distinct({ field, ...query }: { readonly field: string } & Query): ReadonlyArray<unknown> {
     const values = new Map<string, unknown>()
-    for (const document of this.matching({ filter })) {
+    for (const document of this.matching(query)) {
       for (const value of Language.valuesAt(document, field)) {
         const key = Bson.key(value)
         if (!values.has(key)) values.set(key, Bson.copy(value))
@@ -295,8 +267,8 @@ const statements: { readonly [K in Kind]: (statement: Statement, operation: Oper
   },
   Find: (statement, find) => ({ answer: statement.find(find) }),
   Count: (statement, find) => ({ answer: statement.matching(find).length }),
-  Distinct: (statement, { field, filter }) => ({ answer: statement.distinct(field, filter) }),
-  Aggregate: (statement, { pipeline }) => ({ answer: statement.aggregate(pipeline) }),
+  Distinct: (statement, distinct) => ({ answer: statement.distinct(distinct) }),
+  Aggregate: (statement, aggregate) => ({ answer: statement.aggregate(aggregate) }),
   Update: (statement, update) => ({ answer: statement.update(update) }),
   Delete: (statement, deletion) => ({ answer: statement.delete(deletion) }),
   FindOneAnd: (statement, find) => ({ answer: statement.findOneAnd(find) })

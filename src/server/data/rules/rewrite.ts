@@ -1,0 +1,157 @@
+/**
+ * Rewrites what a user reads into what the database is asked for: the same operation behind a view.
+ *
+ * Nothing that is hidden decides what a user is told, because the caller's own filter, sort order, field, projection and
+ * pipeline see the view and nothing else: whatever they compute, compare, count or fail with is a function of what is
+ * shown. Two things stand before the view, and tell nothing either:
+ *
+ * - **The rules' own filter** decides which documents are in the view. It is made of the rules alone.
+ * - **Conditions of the caller** are asked there too where that is equal, so that indexes find the documents: those that
+ *   name only fields of which every case leaves all. Such a field holds the same before the view and behind it, and a
+ *   condition on it neither computes anything nor fails. They stand behind the rules' filter. `$expr` is never moved: it
+ *   may name the whole document, and it may fail.
+ *
+ * A view of rules that compute something from each document, or call functions for it, is no filter: these documents are
+ * read by the filter that the rules come to without that, shown one by one, and handed back as the view. Where functions
+ * are called, only an `_id` is asked for before: which documents they were called for would tell of the others.
+ */
+import * as Effect from "effect/Effect"
+import type { DatabaseError } from "../DatabaseError.ts"
+import type { Run } from "../Driver.ts"
+import * as Bson from "../internal/bson.ts"
+import type { Document, Operation } from "../Operation.ts"
+import type { Access } from "../Rules.ts"
+import * as View from "../View.ts"
+
+/** The kinds of operations that only read, but for what a pipeline writes at its end. */
+export type Reading = "Find" | "Count" | "Distinct" | "Aggregate"
+
+const isEmpty = (filter: Document): boolean => Object.keys(filter).length === 0
+
+/** A filter behind another one, which is asked first: nothing is computed from what it hides. */
+const both = (first: Document, filter: Document): Document => {
+  if (isEmpty(filter)) return first
+  return isEmpty(first) ? filter : { $and: [first, filter] }
+}
+
+/** The conditions of a filter that all have to hold. */
+const conjuncts = (filter: Document): ReadonlyArray<Document> =>
+  Object.entries(filter).flatMap(([name, value]) =>
+    name === "$and" && Array.isArray(value) && value.length > 0 && value.every(Bson.isDocument)
+      ? value.flatMap(conjuncts)
+      : [{ [name]: value }]
+  )
+
+const branches = new Set(["$and", "$or", "$nor"])
+
+/** Whether a filter names nothing but fields for which this holds. */
+const names = (filter: Document, isNamed: (path: string) => boolean): boolean =>
+  Object.entries(filter).every(([name, value]) =>
+    branches.has(name)
+      ? Array.isArray(value) && value.every((inner) => Bson.isDocument(inner) && names(inner, isNamed))
+      : !name.startsWith("$") && isNamed(name)
+  )
+
+/** A filter in two: what may be asked of the documents before the view, and the rest. */
+interface Split {
+  readonly before: Document
+  readonly behind: Document
+}
+
+const joined = (conditions: ReadonlyArray<Document>): Document =>
+  conditions.length === 0 ? {} : conditions.length === 1 ? (conditions[0] ?? {}) : { $and: conditions }
+
+const split = (filter: Document, isBefore: (condition: Document) => boolean): Split => {
+  const all = conjuncts(filter)
+  return {
+    before: joined(all.filter(isBefore)),
+    behind: all.every((it) => !isBefore(it)) ? filter : joined(all.filter((it) => !isBefore(it)))
+  }
+}
+
+/** Whether a condition asks for an `_id` by its value, which is shown wherever any of its document is. */
+const isOfId = (condition: Document): boolean => {
+  const [name, ...others] = Object.keys(condition)
+  const value = condition["_id"]
+  if (name !== "_id" || others.length > 0 || value instanceof RegExp) return false
+  const operators = Bson.isDocument(value) ? Object.keys(value).filter((name) => name.startsWith("$")) : []
+  return operators.every((name) => name === "$eq" || name === "$in")
+}
+
+const splitFor = ({ calls, computed, partial, view }: Access, filter: Document): Split =>
+  computed && calls
+    ? split(filter, isOfId)
+    : !partial
+      ? { before: filter, behind: {} }
+      : split(filter, (condition) => names(condition, (path) => View.leavesField(view.cases, path)))
+
+/** What is shown of documents, in their order: of some, nothing. */
+export const visible = Effect.fnUntraced(function* (access: Access, documents: ReadonlyArray<Document>) {
+  yield* access.prepare({ _tag: "Stored", documents })
+  return documents.map(access.shown).filter((it) => it !== undefined)
+})
+
+/** What an operation sees, and what of its filter is asked behind that. */
+interface Narrowed {
+  readonly filter: Document
+  readonly view?: View.View
+}
+
+/**
+ * Narrows a filter to what the rules leave of a collection; `run` reads the documents of rules that are computed. `reads`
+ * are the paths that decide the answer beside the filter: without any, the answer has all of each document.
+ */
+const narrow = Effect.fnUntraced(function* (
+  run: Run,
+  { filter, namespace }: Pick<Operation<"Find">, "filter" | "namespace">,
+  access: Access,
+  reads?: ReadonlyArray<string>
+): Effect.fn.Return<Narrowed, DatabaseError> {
+  const { before, behind } = splitFor(access, filter)
+  const all = both(access.view.filter, before)
+  // documents that are shown as a whole or not at all: the view is no more than its filter
+  if (!access.partial) return { filter: all }
+  if (!access.computed) {
+    const { cases } = access.view
+    const seesNoMore = isEmpty(behind) && reads?.every((path) => View.leavesField(cases, path)) === true
+    return seesNoMore ? { filter: all } : { filter: behind, view: { ...access.view, filter: all } }
+  }
+  const found = yield* run({ _tag: "Find", namespace, filter: all })
+  return { filter: behind, view: { _tag: "Documents", documents: yield* visible(access, found) } }
+})
+
+/** The filter that a pipeline begins with, and the stages behind it. */
+const opening = (pipeline: ReadonlyArray<Document>): readonly [filter: Document, rest: ReadonlyArray<Document>] => {
+  const [first, ...rest] = pipeline
+  const filter = first?.["$match"]
+  return first !== undefined && Object.keys(first).length === 1 && Bson.isDocument(filter)
+    ? [filter, rest]
+    : [{}, pipeline]
+}
+
+type Rewrite<K extends Reading> = (
+  operation: Operation<K>,
+  access: Access,
+  run: Run
+) => Effect.Effect<Operation<K>, DatabaseError>
+
+/** Rewrites an operation for a user. */
+export const rewrite: { readonly [K in Reading]: Rewrite<K> } = {
+  Find: (operation, access, run) =>
+    Effect.map(narrow(run, operation, access), (narrowed) => ({ ...operation, ...narrowed })),
+  Count: (operation, access, run) =>
+    Effect.map(narrow(run, operation, access, Object.keys(operation.sort ?? {})), (narrowed) => ({
+      ...operation,
+      ...narrowed
+    })),
+  Distinct: (operation, access, run) =>
+    Effect.map(narrow(run, operation, access, [operation.field]), (narrowed) => ({ ...operation, ...narrowed })),
+  Aggregate: (operation, access, run) => {
+    const [opens, rest] = opening(operation.pipeline)
+    return Effect.map(narrow(run, { namespace: operation.namespace, filter: opens }, access), ({ filter, view }) => ({
+      ...operation,
+      view,
+      pipeline: isEmpty(filter) ? rest : [{ $match: filter }, ...rest]
+    }))
+  }
+}
