@@ -21,7 +21,23 @@ import * as Memory from "./store/memory.ts"
 
 export { DatabaseError, transientLabel } from "./DatabaseError.ts"
 export { bounded } from "./internal/failures.ts"
-export type { Change, Delete, Document, Find, FindOneAnd, Namespace, Update, UpdateResult, Watch } from "./Operation.ts"
+export type { Driver, DriverTransaction, Run } from "./Driver.ts"
+export type {
+  Answer,
+  Change,
+  Delete,
+  Document,
+  Find,
+  FindOneAnd,
+  Kind,
+  Namespace,
+  Operation,
+  Update,
+  UpdateResult,
+  Viewed,
+  Watch
+} from "./Operation.ts"
+export type { Case, Condition, Mask, View } from "./View.ts"
 
 type Asking<A> = Effect.Effect<A, DatabaseError>
 
