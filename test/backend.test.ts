@@ -165,7 +165,7 @@ describe("the backend of the guide", () => {
     }).pipe(Effect.scoped, Effect.provide(Server))
   )
 
-  it.effect("that fetches the profile again finds a disabled user at once", () =>
+  it.effect("rejects a disabled user at once when it fetches the profile again", () =>
     Effect.gen(function* () {
       const { admin, id } = yield* loggedIn
       yield* admin.disableUser("my-app", id)

@@ -24,7 +24,7 @@ import { describe, expectTypeOf, it } from "vitest"
 
 type IsAny<T> = 0 extends 1 & T ? true : false
 
-/** What is not ours to type, or is no bag of options. */
+/** Types of other packages, and objects that are not options. */
 type Foreign =
   | string
   | number
@@ -111,7 +111,7 @@ type Widgets = Main.MongoCollection<Widget, Widget>
 type UpdateOperators = Exclude<Main.Update<Widget>, ReadonlyArray<unknown>>
 
 describe("what may be left out may be undefined", () => {
-  it("of what the main door's functions take", () => {
+  it("holds for the functions of the main entry point", () => {
     expectTypeOf<OfModule<typeof Main, "">>().toEqualTypeOf<never>()
     expectTypeOf<OfService<Main.User, "User">>().toEqualTypeOf<never>()
     expectTypeOf<OfService<Main.UserApiKeys, "UserApiKeys">>().toEqualTypeOf<never>()
@@ -121,7 +121,7 @@ describe("what may be left out may be undefined", () => {
     expectTypeOf<Missing<NonNullable<UpdateOperators["$push"]>["field"], "$push">>().toEqualTypeOf<never>()
   })
 
-  it("of what the other doors' functions take", () => {
+  it("holds for the functions of the other entry points", () => {
     expectTypeOf<OfModule<typeof Node, "">>().toEqualTypeOf<never>()
     expectTypeOf<OfModule<Omit<typeof Server, "AdminApi">, "">>().toEqualTypeOf<never>()
     expectTypeOf<Missing<Server.App.HandlerOptions, "HandlerOptions">>().toEqualTypeOf<never>()

@@ -132,7 +132,7 @@ layer(Server, { excludeTestServices: true })("realm-web 2.0.1, unmodified", (it)
     })
   )
 
-  it.effect("is told that nothing is to be confirmed where everybody is", () =>
+  it.effect("gets an error when it confirms although users are confirmed automatically", () =>
     Effect.gen(function* () {
       const { emailPasswordAuth: auth } = yield* connect("at-once")
       const email = "carl@example.com"
@@ -170,7 +170,7 @@ layer(Server, { excludeTestServices: true })("realm-web 2.0.1, unmodified", (it)
     })
   )
 
-  it.effect("is refused a link once, instead of asking for ever", () =>
+  it.effect("stops after one rejected link", () =>
     Effect.gen(function* () {
       const app = yield* connect("by-mail")
       const owner = yield* Effect.promise(() => app.logIn(Realm.Credentials.function({ card: "hers" })))
@@ -192,7 +192,7 @@ layer(Server, { excludeTestServices: true })("realm-web 2.0.1, unmodified", (it)
     })
   )
 
-  it.effect("gives up a link when its session is over, instead of asking for ever", () =>
+  it.effect("stops linking when its session is over", () =>
     Effect.gen(function* () {
       const app = yield* connect("by-mail")
       const baseUrl = yield* NodeAppServicesServer.baseUrl

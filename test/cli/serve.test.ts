@@ -133,7 +133,7 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
     })
   )
 
-  it.live("serves several applications at once, names what is amiss, and outlives what their functions do", () =>
+  it.live("serves several applications, reports what is wrong in them, and survives what their functions do", () =>
     Effect.gen(function* () {
       const one = yield* directory(
         anonymousApp("app-one", {

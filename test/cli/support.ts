@@ -12,7 +12,7 @@ export interface Ready {
   readonly appIds: ReadonlyArray<string>
 }
 
-/** Where commands leave what is no test's business, and find what another one left. */
+/** The home directory of the commands, where they share files. */
 export const home = mkdtempSync(join(tmpdir(), "home-"))
 process.once("exit", () => rmSync(home, { recursive: true, force: true }))
 

@@ -35,9 +35,9 @@ describe("a login sends what its provider expects", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it("with the version of this package", () => assert.strictEqual(sdkVersion, manifest.version))
+  it("sends the version of this package", () => assert.strictEqual(sdkVersion, manifest.version))
 
-  it.effect("and the device id the host gave, from the second login on", () => {
+  it.effect("sends the host's device id from the second login on", () => {
     const { layer, seen } = host()
     const device = () => JSON.parse(seen.at(-1)!.body).options.device.deviceId
     return Effect.gen(function* () {
@@ -49,19 +49,22 @@ describe("a login sends what its provider expects", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect.each(["", "000000000000000000000000", null, undefined])("a device id of %s is none", (deviceId) => {
-    const { layer, seen } = host((request) =>
-      request.path.endsWith("/login")
-        ? { body: { access_token: token(), refresh_token: token(), user_id: "u", device_id: deviceId } }
-        : undefined
-    )
-    return Effect.gen(function* () {
-      const user = yield* logIn
-      assert.deepStrictEqual(yield* user.deviceId, Option.none())
-      yield* logIn
-      assert.isUndefined(JSON.parse(seen.at(-1)!.body).options.device.deviceId)
-    }).pipe(Effect.provide(sdk(layer)))
-  })
+  it.effect.each(["", "000000000000000000000000", null, undefined])(
+    "treats a device id of %s as missing",
+    (deviceId) => {
+      const { layer, seen } = host((request) =>
+        request.path.endsWith("/login")
+          ? { body: { access_token: token(), refresh_token: token(), user_id: "u", device_id: deviceId } }
+          : undefined
+      )
+      return Effect.gen(function* () {
+        const user = yield* logIn
+        assert.deepStrictEqual(yield* user.deviceId, Option.none())
+        yield* logIn
+        assert.isUndefined(JSON.parse(seen.at(-1)!.body).options.device.deviceId)
+      }).pipe(Effect.provide(sdk(layer)))
+    }
+  )
 
   it.effect("a payload that has no Extended JSON form is refused before anything is sent", () => {
     const { layer, seen } = host()
@@ -199,7 +202,7 @@ describe("the profile", () => {
   })
 
   it.effect.each([{}, { identities: null, data: null }, { identities: [], data: {}, extra: 1 }])(
-    "of a host that leaves fields out: %j",
+    "accepts missing fields: %j",
     (body) => {
       const { layer } = host((request) => (request.path.endsWith("/profile") ? { body } : undefined))
       return Effect.gen(function* () {

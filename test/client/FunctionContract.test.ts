@@ -86,7 +86,7 @@ describe("one contract, typed at both ends", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("a failure that is none of the declared stays what it is", () => {
+  it.effect("passes on a failure that is not declared", () => {
     const answer: Answer = { status: 400, body: { error: '{"_tag":"Other"}', error_code: "FunctionExecutionError" } }
     const { layer } = host((request) => (request.path.endsWith("/call") ? answer : undefined))
     return Effect.gen(function* () {

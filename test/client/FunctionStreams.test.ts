@@ -50,7 +50,7 @@ describe("a streaming function", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("gives as much as is taken, and ends with whoever takes it", () => {
+  it.effect("yields as much as its consumer takes, and ends with its consumer", () => {
     let given = 0
     let cancelled = false
     const { layer } = answering({

@@ -70,7 +70,7 @@ describe("a function call", () => {
       "FunctionFailed",
       "boom"
     ],
-    ["an answer that is no Extended JSON", { body: '{"$oid":"zz"}' }, "InvalidResponse", "$oid"],
+    ["an answer that is not Extended JSON", { body: '{"$oid":"zz"}' }, "InvalidResponse", "$oid"],
     ["an empty answer", { body: "" }, "InvalidResponse", "empty"],
     ["a page", { body: "<!DOCTYPE html><html></html>" }, "InvalidResponse", "HTML"]
   ]
@@ -143,7 +143,7 @@ describe("functions as methods", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("names that are no properties go through callFunction", () => {
+  it.effect("callFunction accepts names that cannot be properties", () => {
     const { layer, seen } = host()
     return Effect.gen(function* () {
       yield* (yield* logIn).callFunction("folder/then")

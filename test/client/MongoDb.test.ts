@@ -179,7 +179,7 @@ describe("a MongoDB operation", () => {
       "service"
     ],
     ["a document that does not fit", { body: '[{"name":1,"made":1}]' }, "UnexpectedValue", "name"],
-    ["an answer that is none", { body: "<html></html>" }, "InvalidResponse", "HTML"]
+    ["an answer that is not JSON", { body: "<html></html>" }, "InvalidResponse", "HTML"]
   ]
   it.effect.each(refused)("%s", ([, answer, tag, words]) => {
     const { layer } = answering(answer)
@@ -192,7 +192,7 @@ describe("a MongoDB operation", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("that would match more than it was meant to is not sent", () => {
+  it.effect("does not send a filter that would match more than intended", () => {
     const { layer, seen } = host()
     return Effect.gen(function* () {
       const plain = (yield* logIn).mongoClient("s").db("d").collection("c")

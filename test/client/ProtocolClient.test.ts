@@ -66,7 +66,7 @@ describe("location", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("a host name that is no URL is an invalid response", () => {
+  it.effect("rejects a host name that is not a URL as InvalidResponse", () => {
     const { layer } = host((request) =>
       request.path.endsWith("/location") ? { body: { hostname: "nonsense" } } : undefined
     )
@@ -98,7 +98,7 @@ describe("options that cannot work stop the layer", () => {
 
 const page = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 
-describe("answers that are none", () => {
+describe("invalid answers", () => {
   const cases: ReadonlyArray<readonly [string, Answer, string, string, boolean]> = [
     ["a server that is not there", "unreachable", "TransportError", "ECONNREFUSED", true],
     ["a server that dies mid-answer", "dies mid-answer", "TransportError", "socket hang up", true],

@@ -102,7 +102,7 @@ describe("an access token", () => {
     )
   })
 
-  it.effect("that a sleeping machine let expire costs one refresh and one repetition", () => {
+  it.effect("refreshes and repeats once after it expired while the machine slept", () => {
     let stale = false
     const { layer, seen } = host((request) => {
       if (isRefresh(request)) stale = false
@@ -143,7 +143,7 @@ describe("a refresh that fails", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("while the token is still good is not tried at every call", () => {
+  it.effect("pauses between attempts while the token is still valid", () => {
     const { layer, seen } = host((request) =>
       isRefresh(request) ? { status: 503, body: { error: "later" } } : undefined
     )
@@ -231,7 +231,7 @@ describe("a refresh", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("of one user never touches another", () => {
+  it.effect("never affects another user", () => {
     const { layer, seen } = host()
     return Effect.gen(function* () {
       const users = yield* Effect.all(Array.from({ length: 50 }, () => logIn))
@@ -259,7 +259,7 @@ describe("a server that always answers 401", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("without a code sees as much, and has not said that the session is over", () => {
+  it.effect("gets the same number of requests without a code, and does not end the session", () => {
     const { layer, seen } = host((request) =>
       isCall(request) ? { status: 401, body: { error: "unauthorized" } } : undefined
     )
@@ -349,7 +349,7 @@ describe("logging out", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("while offline logs out here and says that the host does not know", () => {
+  it.effect("removes the session while offline and fails because the host was not told", () => {
     const { layer } = host((request) => (request.method === "DELETE" ? "unreachable" : undefined))
     return Effect.gen(function* () {
       const auth = yield* AuthApi

@@ -166,7 +166,7 @@ describe.skipIf(engines.postgres.missing !== "")("the schema", () => {
     })
   )
 
-  it.live("of a user who may not create tables is used as it is, and what is missing is said", () =>
+  it.live("uses existing tables of a role that may not create them, and names missing ones", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       yield* SqlTokenRecords.migrate({ prefix: "given" })

@@ -78,7 +78,7 @@ const app = <R>(store: Layer.Layer<TokenStore, unknown, R>, transport = host().l
   AppServices.layerNoDeps({ appId: "my-app", baseUrl: "http://base.test" }).pipe(Layer.provide([store, transport]))
 
 describe("sessions in files", () => {
-  it.effect("are found again after a restart, in the same order, and go on", () => {
+  it.effect("sessions are found again after a restart, in the same order", () => {
     const store = NodeTokenStore.layerFile(directory())
     return Effect.gen(function* () {
       const before = yield* Effect.gen(function* () {
@@ -99,7 +99,7 @@ describe("sessions in files", () => {
     })
   })
 
-  it.effect("are readable by their owner alone, and leave no draft behind", () => {
+  it.effect("files are readable by their owner only, and no temporary file is left behind", () => {
     const path = directory()
     return Effect.gen(function* () {
       yield* Effect.provide(logIn, app(NodeTokenStore.layerFile(path)))
@@ -147,7 +147,7 @@ describe("damaged records", () => {
     }).pipe(Effect.provide(app(TokenStore.layerKeyValueStore).pipe(Layer.provideMerge(KeyValues), Layer.merge(Logs))))
   })
 
-  it.effect("keys that are none of ours are left alone", () =>
+  it.effect("leaves keys of other programs alone", () =>
     Effect.gen(function* () {
       const values = yield* KeyValueStore.KeyValueStore
       yield* values.set("somebody else's", "data")
@@ -360,7 +360,7 @@ describe("encryption", () => {
     }).pipe(Effect.provide(KeyValues))
   )
 
-  it.effect.each(["too short", Buffer.alloc(16).toString("base64"), "%%%"])("a key that is none: %s", (text) =>
+  it.effect.each(["too short", Buffer.alloc(16).toString("base64"), "%%%"])("rejects an invalid key: %s", (text) =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(
         Effect.provide(

@@ -181,7 +181,7 @@ describe("listeners, as Realm has them", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("one that throws, rejects or removes another disturbs nobody else", () => {
+  it.effect("a listener that throws, rejects or removes another does not affect the others", () => {
     const { layer } = host()
     const logged: Array<string> = []
     const Logs = Logger.layer([Logger.make((entry) => void logged.push(JSON.stringify(entry.message)))])
@@ -205,7 +205,7 @@ describe("listeners, as Realm has them", () => {
     }).pipe(Effect.provide(Layer.merge(sdk(layer), Logs)))
   })
 
-  it.effect("may call anything: what they cause is heard after the event they heard", () => {
+  it.effect("delivers events that a listener causes after the event it received", () => {
     const { layer } = host()
     return Effect.gen(function* () {
       const auth = yield* AuthApi

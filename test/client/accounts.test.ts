@@ -97,7 +97,7 @@ describe("linking", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("anonymous credentials, or an answer about somebody else, change nothing", () => {
+  it.effect("changes nothing for anonymous credentials, or for an answer about another user", () => {
     const { layer, seen } = linking(() => ({ body: { access_token: token({ n: "other" }), user_id: "somebody else" } }))
     return Effect.gen(function* () {
       const user = yield* logIn
@@ -117,7 +117,7 @@ describe("linking", () => {
 })
 
 describe("accounts", () => {
-  it.effect("deleteUser is done by the user who is deleted, whoever is current", () => {
+  it.effect("deleteUser uses the token of the deleted user, not of the current one", () => {
     const { layer, seen } = host((request) => (request.path.endsWith("/auth/delete") ? { status: 204 } : undefined))
     return Effect.gen(function* () {
       const auth = yield* AuthApi

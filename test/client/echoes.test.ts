@@ -103,7 +103,7 @@ describe("a secret that a host echoes", () => {
     })
   )
 
-  it.effect("that is a token shows in no error of a call, a refresh, a profile, an API key or a stream", () => {
+  it.effect("does not appear as a token in errors of calls, refreshes, profiles, API keys and streams", () => {
     const bearer = ({ headers }: Seen) => (headers["authorization"] ?? "").replace("Bearer ", "")
     const { layer } = host((request): Answer | undefined => {
       const echo = bearer(request)
@@ -175,7 +175,7 @@ describe("the code of a host", () => {
     assert.strictEqual(codeOf("InvalidPassword", "a"), "InvalidPassword")
   })
 
-  it("is dropped where it is no identifier, is a secret, or has one in it", () => {
+  it("is dropped if it is not an identifier, is a secret, or contains one", () => {
     for (const code of ["", "two words", "a.b.c", "<b>", "x".repeat(65), "1st"]) assert.isUndefined(codeOf(code, "zzz"))
     assert.isUndefined(codeOf("hunter2hunter2", "hunter2hunter2"))
     assert.isUndefined(codeOf("InvalidPassword", "InvalidPassword"))

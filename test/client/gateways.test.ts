@@ -29,7 +29,7 @@ const gateways: ReadonlyArray<readonly [string, Answer]> = [
 ]
 
 describe.each(gateways)("%s", (_, answer) => {
-  it.effect("to a refresh is no verdict of the host: the session goes on when it is over", () => {
+  it.effect("does not end the session when it answers a refresh", () => {
     let blocked = true
     const { layer } = host((request) => (blocked && isRefresh(request) ? answer : undefined))
     return Effect.gen(function* () {
@@ -63,7 +63,7 @@ describe.each(gateways)("%s", (_, answer) => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("to the routes of API keys, which take the refresh token, ends no session", () => {
+  it.effect("does not end the session when it answers the routes of API keys, which take the refresh token", () => {
     const { layer } = host((request) => (isKeys(request) ? answer : undefined))
     return Effect.gen(function* () {
       const user = yield* named
@@ -74,7 +74,7 @@ describe.each(gateways)("%s", (_, answer) => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("to a call ends no session and does not say that it is over", () => {
+  it.effect("does not end the session when it answers a call", () => {
     const { layer } = host((request) => (isCall(request) ? answer : undefined))
     return Effect.gen(function* () {
       const user = yield* named
@@ -83,7 +83,7 @@ describe.each(gateways)("%s", (_, answer) => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("to a logout is told, and the user is logged out here", () => {
+  it.effect("makes a logout fail, after which the user is logged out locally", () => {
     const { layer } = host((request) => (isLogout(request) ? answer : undefined))
     return Effect.gen(function* () {
       const user = yield* named
@@ -117,7 +117,7 @@ it.effect.each(verdicts)("the host's verdict %s with status %d ends a session: %
   }).pipe(Effect.provide(sdk(layer)))
 })
 
-it.effect("a refresh with a code of the protocol that is no verdict, and a broken host, end no session", () =>
+it.effect("other codes of the protocol and a broken host do not end the session", () =>
   Effect.gen(function* () {
     for (const [status, code] of [
       [400, "BadRequest"],

@@ -1,6 +1,6 @@
 /**
  * Sessions under random interleavings of calls, refreshes, logins, logouts, interrupts, failures and time: whatever the
- * order, nobody waits for ever, no session is written that should not be, and store and events agree.
+ * order, no caller waits without end, no session is written that should not be, and store and events agree.
  */
 import { assert, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Option, Scope, Schema } from "effect"
@@ -194,7 +194,7 @@ const run = Effect.fnUntraced(function* (commands: ReadonlyArray<Command>, store
 
 for (const [name, layer] of Object.entries(stores)) {
   it.effect.prop(
-    `left alone afterwards, everybody has an answer (${name})`,
+    `every caller gets an answer afterwards (${name})`,
     { commands: Schema.Array(Command).check(Schema.isMaxLength(40)) },
     ({ commands }) =>
       Effect.gen(function* () {
@@ -205,7 +205,7 @@ for (const [name, layer] of Object.entries(stores)) {
         const exits = yield* Effect.timeoutOption(Fiber.join(all), "1 second").pipe(
           Effect.raceFirst(Effect.andThen(TestClock.adjust("2 seconds"), Effect.never))
         )
-        assert.isTrue(Option.isSome(exits), "somebody waits for ever")
+        assert.isTrue(Option.isSome(exits), "a caller waits without end")
         for (const exit of Option.getOrThrow(exits)) {
           if (Exit.isFailure(exit))
             assert.deepStrictEqual(

@@ -168,7 +168,7 @@ it.effect("realm-core #6837: logging out during a refresh brings the user back",
   }).pipe(Effect.provide(sdk(layer)))
 })
 
-it.effect("realm-core #4745, #4882: a revoked session is refreshed for ever, or never found out", () => {
+it.effect("realm-core #4745, #4882: a revoked session is refreshed without end, or never noticed", () => {
   const { layer, seen } = host((request) =>
     isRefresh(request)
       ? revoked

@@ -47,7 +47,7 @@ describe("an id or a name that leads to another path", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect.each(strays)("%j is no app id", (stray) =>
+  it.effect.each(strays)("rejects %j as an app id", (stray) =>
     Effect.gen(function* () {
       const error = yield* failure(Effect.provide(logIn, sdk(host().layer, { appId: stray })))
       assert.strictEqual(error.reason._tag, "InvalidConfiguration")
@@ -55,7 +55,7 @@ describe("an id or a name that leads to another path", () => {
     })
   )
 
-  it.each(strays)("%j is no part of a route", (stray) => {
+  it.each(strays)("rejects %j as a part of a route", (stray) => {
     assert.throws(() => path(routes.apiKey, { id: stray }), "id cannot be part of")
   })
 })

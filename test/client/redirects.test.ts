@@ -178,7 +178,7 @@ describe("an answer of the location request", () => {
     return { Live: sdk(layer, { baseUrl }), seen }
   }
 
-  it.effect("that leaves TLS is refused before anything is sent there", () => {
+  it.effect("is rejected if it leaves TLS, before anything is sent there", () => {
     const { Live, seen } = at("https://apps.example.com", "http://127.0.0.1:9290")
     return Effect.gen(function* () {
       const error = yield* failure(AuthApi.use((auth) => auth.logIn(account)))

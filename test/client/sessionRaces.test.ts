@@ -19,7 +19,7 @@ describe("a refresh under way writes nothing", () => {
       isRefresh(request) ? { status: 201, body: { access_token: token() }, after: "3 seconds" } : undefined
     )
 
-  it.effect("after the user logged out", () => {
+  it.effect("does not write after the user logged out", () => {
     const { layer } = slow()
     return Effect.gen(function* () {
       const auth = yield* AuthApi
@@ -34,7 +34,7 @@ describe("a refresh under way writes nothing", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("after an anonymous user was removed", () => {
+  it.effect("does not write after an anonymous user was removed", () => {
     const { layer } = slow()
     return Effect.gen(function* () {
       const user = yield* logIn
@@ -48,7 +48,7 @@ describe("a refresh under way writes nothing", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
-  it.effect("after the layer was closed, and stops waiting", () => {
+  it.effect("does not write after the layer was closed, and is interrupted", () => {
     let finished = false
     const { layer } = host((request) =>
       isRefresh(request)

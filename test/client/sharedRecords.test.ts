@@ -77,7 +77,7 @@ const engine = () => {
   return Object.assign(state, {
     records,
     layer,
-    /** What another process says, unless told otherwise. */
+    /** The default notice of another process. */
     say: (id: string, tag: string, process = "other") =>
       Queue.offer(state.notices, { id, note: JSON.stringify({ process, events: [{ _tag: tag }] }) }),
     put: (user: StoredUser) =>
@@ -207,7 +207,7 @@ it.effect("a change is known at once, also behind a profile that takes long to r
       yield* store.say("b", "LoggedOut")
       yield* TestClock.adjust("10 millis")
       store.answer = away
-      assert.strictEqual((yield* failure(call("b"))).reason._tag, "StoreUnavailable", "b is known no more")
+      assert.strictEqual((yield* failure(call("b"))).reason._tag, "StoreUnavailable", "b is no longer cached")
     }).pipe(Effect.provide(sdkOver(store.layer)))
   })
 )

@@ -11,7 +11,7 @@ import { engines } from "../support/sharedRecords.ts"
 
 let serial = 0
 
-/** A host whose logins answer with a token that has expired, unless told otherwise, and whose refreshes are counted. */
+/** A host whose logins answer with an expired token by default, and whose refreshes are counted. */
 const makeHost = (
   options: { readonly lifetime?: number; readonly refresh?: (nth: number) => Effect.Effect<Answer> } = {}
 ) => {
@@ -128,7 +128,7 @@ for (const { missing, name, records, says, start } of Object.values(engines)) {
         const user = yield* a.on(logIn)
         yield* user.refreshCustomData
         yield* user.refreshProfile
-        // a profile is read by whoever hears of it, and is gone with its user
+        // every process that is notified reads the profile, which is removed with its user
         yield* eventually(() => of(theirs, user.id).includes("ProfileChanged"))
         yield* a.on(AuthApi.use((auth) => auth.switchUser(user.id)))
         yield* a.on(AuthApi.use((auth) => auth.removeUser(user.id)))
@@ -148,25 +148,27 @@ for (const { missing, name, records, says, start } of Object.values(engines)) {
       })
     )
 
-    it.live("after a logout no process sends a token of that session, and a stream of states says so", () =>
-      Effect.gen(function* () {
-        const { counts, layer } = makeHost({ lifetime: 1_800 })
-        const [a, b] = yield* Effect.all([process(layer), process(layer)])
-        const user = yield* a.on(logIn)
-        yield* b.call(user.id)
-        const there = yield* b.user(user.id)
-        const states = yield* Effect.forkScoped(
-          Stream.runCollect(Stream.takeUntil(there.states, ({ _tag }) => _tag === "LoggedOut")),
-          { startImmediately: true }
-        )
-        const heard = yield* b.events
-        yield* user.logOut
-        yield* eventually(() => of(heard, user.id).includes("LoggedOut"))
-        const sent = counts.tokens.length
-        assert.strictEqual((yield* failure(b.call(user.id))).reason._tag, "NotLoggedIn")
-        assert.lengthOf(counts.tokens, sent)
-        assert.strictEqual((yield* Fiber.join(states)).at(-1)?._tag, "LoggedOut")
-      })
+    it.live(
+      "no process sends a token of a session that was logged out, and its stream of states ends the session",
+      () =>
+        Effect.gen(function* () {
+          const { counts, layer } = makeHost({ lifetime: 1_800 })
+          const [a, b] = yield* Effect.all([process(layer), process(layer)])
+          const user = yield* a.on(logIn)
+          yield* b.call(user.id)
+          const there = yield* b.user(user.id)
+          const states = yield* Effect.forkScoped(
+            Stream.runCollect(Stream.takeUntil(there.states, ({ _tag }) => _tag === "LoggedOut")),
+            { startImmediately: true }
+          )
+          const heard = yield* b.events
+          yield* user.logOut
+          yield* eventually(() => of(heard, user.id).includes("LoggedOut"))
+          const sent = counts.tokens.length
+          assert.strictEqual((yield* failure(b.call(user.id))).reason._tag, "NotLoggedIn")
+          assert.lengthOf(counts.tokens, sent)
+          assert.strictEqual((yield* Fiber.join(states)).at(-1)?._tag, "LoggedOut")
+        })
     )
 
     it.live("a notice that is missed is made up for when what is known has its age", () =>

@@ -66,7 +66,7 @@ type Problems<Service, Needs = never> = {
 }[keyof Service]
 
 describe("every member", () => {
-  it("of every service fails with the SDK's error, needs nothing, and is typed", () => {
+  it("fails with the SDK's error, requires nothing, and is typed, on every service", () => {
     expectTypeOf<Problems<AuthApi["Service"]>>().toEqualTypeOf<never>()
     expectTypeOf<Problems<EmailPasswordApi["Service"]>>().toEqualTypeOf<never>()
     expectTypeOf<Problems<FunctionsApi["Service"]>>().toEqualTypeOf<never>()
@@ -79,7 +79,7 @@ describe("every member", () => {
     expectTypeOf<Problems<Sessions["Service"], Scope.Scope>>().toEqualTypeOf<never>()
   })
 
-  it("of a user and what hangs on it, too", () => {
+  it("fails with the SDK's error, requires nothing, and is typed, on users and their members", () => {
     expectTypeOf<Problems<Omit<User, "keepAlive" | "customDataAs">>>().toEqualTypeOf<never>()
     expectTypeOf<Problems<UserApiKeys>>().toEqualTypeOf<never>()
     expectTypeOf<Problems<PushClient>>().toEqualTypeOf<never>()
@@ -147,7 +147,7 @@ describe("the testing kit", () => {
     FunctionsApi.layerMock(Shop, { sum: () => Effect.succeed("3") })
     // @ts-expect-error no function of that name
     FunctionsApi.layerMock(Shop, { product: () => Effect.succeed(3) })
-    // @ts-expect-error AuthApi.currentUser is no string
+    // @ts-expect-error AuthApi.currentUser is not a string
     Mock.service(AuthApi, { currentUser: "ada" })
     // @ts-expect-error a user has an id
     Mock.user({})
@@ -159,7 +159,7 @@ describe("the testing kit", () => {
 })
 
 describe("results", () => {
-  it("are as typed as what is known of them", () => {
+  it("types are as precise as the schema", () => {
     type Shopped = ReturnType<typeof shop>
     const shop = (user: User) => user.functionsOf(Shop)
     expectTypeOf<ReturnType<Shopped["find"]>>().toEqualTypeOf<

@@ -43,7 +43,7 @@ describe("the time limit of a request", () => {
     })
   }
 
-  it.live("beyond what a timer takes is none", () => {
+  it.live("is ignored beyond the maximum of a timer", () => {
     const { client, seen } = silent()
     return Effect.gen(function* () {
       for (const limit of [2 ** 31, Infinity]) {

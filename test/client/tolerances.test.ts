@@ -12,7 +12,7 @@ const plain = { "content-type": "text/plain" }
 describe("a success is any 2xx, whatever its body and headers", () => {
   const bodies: ReadonlyArray<readonly [string, Answer]> = [
     ["201 without a body", { status: 201 }],
-    ["200 with a body nobody asked for", { status: 200, body: { userId: "u" } }],
+    ["200 with an unexpected body", { status: 200, body: { userId: "u" } }],
     ["202 with text", { status: 202, body: "ok", headers: plain }],
     ["204", { status: 204 }]
   ]
@@ -136,7 +136,7 @@ describe("a typed result", () => {
     }).pipe(Effect.provide(sdk(answering(body))))
   )
 
-  it.effect("that is text stays text, whatever it looks like", () =>
+  it.effect("keeps a string as string, even if it looks like JSON", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* (yield* logIn).functionsOf(Shop).text(), '{"a":1}')
     }).pipe(Effect.provide(sdk(answering(JSON.stringify('{"a":1}')))))

@@ -69,11 +69,11 @@ describe("typed functions", () => {
   })
 
   it("refuse what does not fit", () => {
-    // @ts-expect-error a string is no number
+    // @ts-expect-error a string is not a number
     expectTypeOf(shop.sum("1", 2)).not.toBeNever()
     // @ts-expect-error an argument is missing
     expectTypeOf(shop.sum(1)).not.toBeNever()
-    // @ts-expect-error a number is no name
+    // @ts-expect-error a number is not a name
     expectTypeOf(shop.greet(1)).not.toBeNever()
     // @ts-expect-error no such function
     shop.product(1, 2)

@@ -130,7 +130,7 @@ describe("numbers that are wrappers inside of wrappers", () => {
   const Unsigned = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 31 - 1 }))
 
   it.effect.prop(
-    "are read as bson's own reader does",
+    "decodes as bson does",
     {
       t: Unsigned,
       i: Unsigned,
@@ -166,25 +166,25 @@ describe("what cannot be read or written is a typed failure", () => {
     ["{", "the text is not JSON"],
     ["", "the text is not JSON"],
     ['{"$oid":"zz"}', "$oid is not 24 hex digits"],
-    ['{"$oid":5}', "$oid holds no string"],
-    ['{"$date":"yesterday"}', "$date holds no date"],
-    ['{"$date":{"$numberLong":"NaN"}}', "$numberLong holds no integer"],
-    ['{"$numberInt":"1.5"}', "$numberInt holds no integer"],
-    ['{"$numberDouble":""}', "$numberDouble holds no number"],
-    ['{"$timestamp":{}}', "$timestamp holds no t and i"],
-    ['{"$timestamp":{"t":{"$numberInt":"1"},"i":"1"}}', "$timestamp holds no t and i"],
-    ['{"$timestamp":{"t":{"$numberInt":"x"},"i":1}}', "$numberInt holds no integer"],
-    ['[{"a":{"my-password\\u0000":1}}]', "the name of a field holds a NUL"],
-    ['{"$timestamp":{"t":-1,"i":1}}', "$timestamp holds a t or i that is no unsigned 32-bit integer"],
-    ['{"$numberLong":"99999999999999999999"}', "$numberLong holds no 64-bit integer"],
-    ['{"$numberDecimal":"my-password"}', "$numberDecimal holds no decimal of 34 digits"],
-    ['{"$uuid":"my-password"}', "$uuid is no UUID"],
-    ['{"$binary":{"base64":"!!"}}', "$binary holds no base64"],
+    ['{"$oid":5}', "$oid must be a string"],
+    ['{"$date":"yesterday"}', "$date must be a date"],
+    ['{"$date":{"$numberLong":"NaN"}}', "$numberLong must be an integer"],
+    ['{"$numberInt":"1.5"}', "$numberInt must be an integer"],
+    ['{"$numberDouble":""}', "$numberDouble must be a number"],
+    ['{"$timestamp":{}}', "$timestamp must have t and i"],
+    ['{"$timestamp":{"t":{"$numberInt":"1"},"i":"1"}}', "$timestamp must have t and i"],
+    ['{"$timestamp":{"t":{"$numberInt":"x"},"i":1}}', "$numberInt must be an integer"],
+    ['[{"a":{"my-password\\u0000":1}}]', "the name of a field contains a NUL"],
+    ['{"$timestamp":{"t":-1,"i":1}}', "t and i of $timestamp must be unsigned 32-bit integers"],
+    ['{"$numberLong":"99999999999999999999"}', "$numberLong must be a 64-bit integer"],
+    ['{"$numberDecimal":"my-password"}', "$numberDecimal must be a decimal of at most 34 digits"],
+    ['{"$uuid":"my-password"}', "$uuid must be a UUID"],
+    ['{"$binary":{"base64":"!!"}}', "$binary must be base64"],
     ['{"$binary":{"base64":"AA==","subType":"zz"}}', "$binary has a subType that is not two hex digits"],
-    ['{"$binary":{"base64":"AA==","subType":"04"}}', "$binary is no UUID"],
+    ['{"$binary":{"base64":"AA==","subType":"04"}}', "$binary must be a UUID"],
     [
       '{"$regularExpression":{"pattern":"my-password\\u0000"}}',
-      "$regularExpression holds a NUL or an option that BSON has not"
+      "$regularExpression has a NUL or an option that BSON does not support"
     ]
   ])("reading %s", (text, message) => {
     const result = Ejson.parse(text)

@@ -35,7 +35,7 @@ describe("the body of a failed request, in every shape hosts send", () => {
     ],
     ["with text in error that only begins like JSON", '{"error":"{oops"}', { ...none, message: "{oops" }],
     ["with fields of the wrong type", '{"error":5,"error_code":null,"link":{}}', none],
-    ["a code that nobody knows", '{"error":"x","error_code":"Brandnew"}', { ...none, message: "x", code: "Brandnew" }],
+    ["an unknown code", '{"error":"x","error_code":"Brandnew"}', { ...none, message: "x", code: "Brandnew" }],
     ["a proxy's page", "<html><body>502 Bad Gateway</body></html>", none],
     ["an array", "[1]", none],
     ["a JSON string", '"no"', none],

@@ -65,7 +65,7 @@ describe("a stream of events", () => {
     { arbitrary: { runs: 300 } }
   )
 
-  it.prop("that was written is read", { text: Schema.String }, ({ text }) => {
+  it.prop("reads what it wrote", { text: Schema.String }, ({ text }) => {
     const written = EventStream.writeValue(JSON.stringify(text)) + EventStream.keepAlive
     assert.deepStrictEqual(values(written), [text])
     assert.deepStrictEqual(parse(EventStream.writeFailure("Code", `text ${text}`)), [

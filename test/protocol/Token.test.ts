@@ -6,14 +6,14 @@ import { token } from "../support/scripted.ts"
 const claims = (text: string) => accessTokenClaims(Redacted.make(text))
 
 describe("claims of an access token", () => {
-  it.effect("are read as UTF-8, with fields of other hosts left alone", () =>
+  it.effect("decodes UTF-8 and keeps fields of other hosts", () =>
     Effect.gen(function* () {
       const read = yield* claims(token({ sub: "u", user_data: { name: "Zoë 🦊" }, custom_data: { extra: true } }))
       assert.deepStrictEqual(read, { iat: 1_000, exp: 2_800, typ: "access", sub: "u", user_data: { name: "Zoë 🦊" } })
     })
   )
 
-  it.effect("are read from both base64 alphabets, padded or not", () =>
+  it.effect("decodes both base64 alphabets, padded or not", () =>
     Effect.gen(function* () {
       const json = JSON.stringify({ iat: 1, exp: 2, sub: "??>>~~" })
       for (const middle of [Buffer.from(json).toString("base64"), Buffer.from(json).toString("base64url")]) {

@@ -44,12 +44,12 @@ describe("functions of an application", () => {
     expectTypeOf(App.make({ id: "a", functions: undefined, providers: undefined })).toEqualTypeOf<App.App>()
   })
 
-  it("may be given as they were made elsewhere", () => {
+  it("accepts functions that were made elsewhere", () => {
     const handlers: Record<string, App.Handler | App.HandlerOptions> = { sum: (a: number, b: number) => a + b }
     expectTypeOf(App.make({ id: "a", functions: handlers })).toEqualTypeOf<App.App>()
   })
 
-  it("may require nothing but FunctionContext", () => {
+  it("rejects functions that require more than FunctionContext", () => {
     App.make({
       id: "a",
       functions: {
@@ -84,7 +84,7 @@ describe("functions of an application", () => {
     })
   })
 
-  it("have the settings that there are", () => {
+  it("rejects unknown settings", () => {
     // @ts-expect-error a function, or its settings
     App.make({ id: "a", functions: { sum: 42 } })
     // @ts-expect-error no such setting

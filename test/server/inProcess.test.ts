@@ -26,7 +26,7 @@ describe("the server in process", () => {
     }).pipe(Effect.provide(inProcess(simple("my-app"))))
   )
 
-  it.effect("goes by the clock of whoever calls, not of whoever built it", () =>
+  it.effect("uses the clock of the caller, not of the layer", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const context = yield* Effect.promise(() =>
@@ -58,7 +58,7 @@ describe("the server in process", () => {
     }).pipe(Effect.provide(inProcess(app)))
   })
 
-  it.effect("logs to the logger of whoever calls", () => {
+  it.effect("logs to the logger of the caller", () => {
     const seen: Array<unknown> = []
     const logger = Logger.make(({ message }) => void seen.push(message))
     const app = simple("my-app", { log: (text: string) => Effect.log(text) })
@@ -78,7 +78,7 @@ describe("the server in process", () => {
     }).pipe(Effect.provide(inProcess([simple("a", { name: () => "a" }), simple("b", { name: () => "b" })])))
   )
 
-  it.effect("starts anew each time its layer is built", () =>
+  it.effect("starts empty each time its layer is built", () =>
     Effect.gen(function* () {
       const { access_token } = yield* Effect.provide(anonymous(), inProcess(simple("my-app")))
       const { status } = yield* Effect.provide(
@@ -165,7 +165,7 @@ describe("a user creation function", () => {
     }).pipe(Effect.provide(inProcess(app("welcome"))))
   )
 
-  it.effect("that fails, or does not exist, keeps the user from being made", () =>
+  it.effect("prevents the creation of the user if it fails or does not exist", () =>
     Effect.gen(function* () {
       for (const [name, error] of [
         ["refuse", "Error: no room"],

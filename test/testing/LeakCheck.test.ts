@@ -50,7 +50,7 @@ describe("a careful program ends as it does", () => {
   const app = App.make({ id: "my-app", providers: { emailPassword: true, apiKey: true } })
   const Server = TestServer.layer(app, { transformClient: LeakCheck.watchTokens })
 
-  it.effect("with its result", () =>
+  it.effect("succeeds with the program's result", () =>
     Effect.gen(function* () {
       const user = yield* LeakCheck.run((canary) =>
         Effect.gen(function* () {
@@ -66,7 +66,7 @@ describe("a careful program ends as it does", () => {
     })
   )
 
-  it.effect("with its failure", () =>
+  it.effect("fails with the program's failure", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(
         LeakCheck.run((canary) =>

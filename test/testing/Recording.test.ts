@@ -111,7 +111,7 @@ describe("a recording", () => {
     })
   )
 
-  it("of another kind of text is refused", () => {
+  it("rejects text of another format", () => {
     assert.throws(() => Recording.parse("{}"))
   })
 })

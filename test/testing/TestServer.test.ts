@@ -149,7 +149,7 @@ describe("the SDK against the embedded server, in process", () => {
     }).pipe(Effect.provide(Live))
   )
 
-  it.effect("after logging out a call says so, and logging in again works", () =>
+  it.effect("rejects a call after logging out, and logs in again", () =>
     Effect.gen(function* () {
       const auth = yield* AuthApi
       yield* (yield* EmailPasswordApi).registerUser(account)
@@ -173,7 +173,7 @@ describe("the requests that the server got", () => {
     ada: { email: account.email, password: account.password, session: "active", apiKeys: ["ci"] }
   } as const
 
-  it.effect("are counted by operation: many calls at once share one refresh", () =>
+  it.effect("counts requests by operation: concurrent calls share one refresh", () =>
     Effect.gen(function* () {
       const server = yield* TestServer.TestServer
       const ada = yield* server.user("ada")
@@ -188,7 +188,7 @@ describe("the requests that the server got", () => {
     }).pipe(Effect.provide(TestServer.layer(app, { users })))
   )
 
-  it.effect("are listed with what is known of them, without seeding and without secrets", () =>
+  it.effect("lists requests without seeding and without secrets", () =>
     Effect.gen(function* () {
       const server = yield* TestServer.TestServer
       assert.deepStrictEqual(yield* server.requests, [])
@@ -224,7 +224,7 @@ describe("the requests that the server got", () => {
     }).pipe(Effect.provide(TestServer.layer(app, { users })))
   )
 
-  it.effect("do not hold those that a fault kept from the server", () =>
+  it.effect("does not list requests that a fault kept from the server", () =>
     Effect.gen(function* () {
       const server = yield* TestServer.TestServer
       const ada = yield* server.user("ada")

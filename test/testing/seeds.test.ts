@@ -43,7 +43,7 @@ const logIn = (email: string, password = "password") =>
   AuthApi.use((auth) => auth.logIn(Credentials.emailPassword({ email, password })))
 
 describe("seeded users", () => {
-  it.effect("are logged in where that is stated, with their custom data", () =>
+  it.effect("logs users in where that is stated, with their custom data", () =>
     Effect.gen(function* () {
       const ada = yield* userOf("ada")
       assert.strictEqual(yield* ada.functions.sum(20, 22), 42)
@@ -68,7 +68,7 @@ describe("seeded users", () => {
     }).pipe(Effect.provide(Server))
   )
 
-  it.effect("may have an expired session", () =>
+  it.effect("seeds a user with an expired session", () =>
     Effect.gen(function* () {
       const user = yield* userOf("old")
       assert.isTrue(yield* user.isLoggedIn)
@@ -77,7 +77,7 @@ describe("seeded users", () => {
     }).pipe(Effect.provide(Server))
   )
 
-  it.effect("may be disabled", () =>
+  it.effect("seeds a disabled user", () =>
     Effect.gen(function* () {
       const error = yield* failure((yield* userOf("eve")).functions.sum(1, 2))
       assert.strictEqual(error.reason._tag, "UserDisabled")
@@ -88,7 +88,7 @@ describe("seeded users", () => {
     }).pipe(Effect.provide(Server))
   )
 
-  it.effect("may be pending, until the mail is opened", () =>
+  it.effect("seeds a pending user, until the mail is opened", () =>
     Effect.gen(function* () {
       const server = yield* TestServer.TestServer
       assert.strictEqual((yield* failure(logIn("bob@example.com"))).reason._tag, "InvalidCredentials")
@@ -121,7 +121,7 @@ describe("a test that is wrong is told", () => {
       return defect.message
     })
 
-  it.effect("of names, mails and settings that are not there", () =>
+  it.effect("fails with a message for unknown names, mails and settings", () =>
     Effect.gen(function* () {
       assert.match(
         yield* told(TestServer.TestServer.use((server) => server.user("zoe")).pipe(Effect.provide(Server))),

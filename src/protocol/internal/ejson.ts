@@ -25,20 +25,20 @@ const fail = (message: string): never => {
 
 const integer = (text: string, type: string): number => {
   const n = Number(text)
-  return /^[+-]?\d+$/.test(text) ? n : fail(`${type} holds no integer`)
+  return /^[+-]?\d+$/.test(text) ? n : fail(`${type} must be an integer`)
 }
 
 const double = (text: string): number => {
   if (text === "NaN") return NaN
   const n = Number(text)
-  return text.trim() === "" || Number.isNaN(n) ? fail("$numberDouble holds no number") : n
+  return text.trim() === "" || Number.isNaN(n) ? fail("$numberDouble must be a number") : n
 }
 
 const long = (text: string): number | Long => {
   const n = integer(text, "$numberLong")
   return Number.isSafeInteger(n)
     ? n
-    : made(() => Long.fromStringStrict(text.replace("+", "")), "$numberLong holds no 64-bit integer")
+    : made(() => Long.fromStringStrict(text.replace("+", "")), "$numberLong must be a 64-bit integer")
 }
 
 /** What a BSON class makes of a value. Its own words for what it refuses would repeat the value. */
@@ -60,12 +60,12 @@ const date = (inner: unknown): Date => {
   const millis = typeof inner === "string" ? Date.parse(inner) : (nested(inner) ?? NaN)
   // @effect-diagnostics-next-line globalDate:off -- BSON dates are JavaScript dates
   const value = new Date(millis)
-  return Number.isNaN(value.getTime()) ? fail("$date holds no date") : value
+  return Number.isNaN(value.getTime()) ? fail("$date must be a date") : value
 }
 
 const isRecord = (u: unknown): u is Record<string, unknown> => typeof u === "object" && u !== null && !Array.isArray(u)
 
-const string = (u: unknown, type: string): string => (typeof u === "string" ? u : fail(`${type} holds no string`))
+const string = (u: unknown, type: string): string => (typeof u === "string" ? u : fail(`${type} must be a string`))
 
 /** Readers of the single-key wrappers; a wrapper with other keys beside it is an ordinary document. */
 const wrappers: Record<string, (inner: unknown) => unknown> = {
@@ -79,11 +79,11 @@ const wrappers: Record<string, (inner: unknown) => unknown> = {
   $numberDouble: (inner) => double(string(inner, "$numberDouble")),
   $numberDecimal: (inner) => {
     const text = string(inner, "$numberDecimal")
-    return made(() => Decimal128.fromString(text), "$numberDecimal holds no decimal of 34 digits")
+    return made(() => Decimal128.fromString(text), "$numberDecimal must be a decimal of at most 34 digits")
   },
   $uuid: (inner) => {
     const text = string(inner, "$uuid")
-    return made(() => new UUID(text), "$uuid is no UUID")
+    return made(() => new UUID(text), "$uuid must be a UUID")
   },
   $symbol: (inner) => new BSONSymbol(string(inner, "$symbol")),
   $code: (inner) => new Code(string(inner, "$code")),
@@ -92,28 +92,31 @@ const wrappers: Record<string, (inner: unknown) => unknown> = {
   $undefined: () => undefined,
   $binary: (inner) => binary(inner),
   $regularExpression: (inner) => {
-    if (!isRecord(inner)) return fail("$regularExpression holds no pattern")
+    if (!isRecord(inner)) return fail("$regularExpression must have a pattern")
     const pattern = string(inner["pattern"], "$regularExpression")
     const options = string(inner["options"] ?? "", "$regularExpression")
-    return made(() => new BSONRegExp(pattern, options), "$regularExpression holds a NUL or an option that BSON has not")
+    return made(
+      () => new BSONRegExp(pattern, options),
+      "$regularExpression has a NUL or an option that BSON does not support"
+    )
   },
   $timestamp: (inner) => {
-    if (!isRecord(inner)) return fail("$timestamp holds no t and i")
+    if (!isRecord(inner)) return fail("$timestamp must have t and i")
     const [t, i] = [nested(inner["t"]), nested(inner["i"])]
-    if (t === undefined || i === undefined) return fail("$timestamp holds no t and i")
-    return made(() => new Timestamp({ t, i }), "$timestamp holds a t or i that is no unsigned 32-bit integer")
+    if (t === undefined || i === undefined) return fail("$timestamp must have t and i")
+    return made(() => new Timestamp({ t, i }), "t and i of $timestamp must be unsigned 32-bit integers")
   }
 }
 
 const binary = (inner: unknown): Binary => {
-  if (!isRecord(inner)) return fail("$binary holds no base64")
+  if (!isRecord(inner)) return fail("$binary must be base64")
   const subType = string(inner["subType"] ?? "00", "$binary")
   if (!/^[0-9a-f]{1,2}$/i.test(subType)) return fail("$binary has a subType that is not two hex digits")
   const base64 = string(inner["base64"], "$binary")
   // the decoder skips what it does not know
-  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(base64)) return fail("$binary holds no base64")
+  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(base64)) return fail("$binary must be base64")
   const value = Binary.createFromBase64(base64, Number.parseInt(subType, 16))
-  return value.sub_type === Binary.SUBTYPE_UUID ? made(() => value.toUUID(), "$binary is no UUID") : value
+  return value.sub_type === Binary.SUBTYPE_UUID ? made(() => value.toUUID(), "$binary must be a UUID") : value
 }
 
 /** Reads the wrappers of a tree that `JSON.parse` just made, in place: copying it would double the cost of reading. */
@@ -176,7 +179,7 @@ export const checkNames = (value: unknown): void => {
   if (Array.isArray(value)) value.forEach(checkNames)
   else if (isRecord(value)) {
     for (const [name, inner] of Object.entries(value)) {
-      if (name.includes("\0")) fail("the name of a field holds a NUL")
+      if (name.includes("\0")) fail("the name of a field contains a NUL")
       checkNames(inner)
     }
   }

@@ -144,7 +144,7 @@ const fixed = (algorithm: jose.Algorithm, keys: ReadonlyArray<string | Redacted.
         } catch {
           // the parser's own words might repeat the key
           throw new Error(
-            `custom-token: signing key ${index + 1} is no RSA public key of 2048 bits or more, or a certificate, in PEM`
+            `custom-token: signing key ${index + 1} is not an RSA public key of 2048 bits or more, or a certificate, in PEM`
           )
         }
       })

@@ -108,7 +108,7 @@ const make = Effect.gen(function* () {
 
   const fetchKeys = Effect.fn("JwtVerifier.fetchKeys")(function* (url: string) {
     const unavailable = (why: string) =>
-      new KeysUnavailable({ message: `the issuer's keys cannot be had: ${why}`, url })
+      new KeysUnavailable({ message: `the issuer's keys cannot be fetched: ${why}`, url })
     const json = yield* Effect.flatMap(client.get(url), ({ json }) => json).pipe(
       Effect.mapError(({ reason }) =>
         unavailable(reason._tag === "StatusCodeError" ? `status ${reason.response.status}` : reason._tag)
@@ -116,7 +116,7 @@ const make = Effect.gen(function* () {
       Effect.timeoutOrElse({ duration: fetchTimeout, orElse: () => Effect.fail(unavailable("no answer")) })
     )
     const verify = jose.byKeySet(json)
-    if (verify === undefined) return yield* unavailable("the answer is no JSON Web Key Set")
+    if (verify === undefined) return yield* unavailable("the answer is not a JSON Web Key Set")
     return { verify, fetchedAt: yield* Clock.currentTimeMillis }
   })
 

@@ -69,7 +69,7 @@ export const problemOf = (hash: Redacted.Redacted): string | undefined => {
   if (parse(text) !== undefined) return undefined
   const form = Object.entries(foreign).find(([, start]) => start.test(text))?.[0]
   return form === undefined
-    ? "is no hash of the form $scrypt$ln=17,r=8,p=1$salt$hash or $scrypt$v=2$ln=..., of at most 1 GiB and p=16"
+    ? "expected a hash of the form $scrypt$ln=17,r=8,p=1$salt$hash or $scrypt$v=2$ln=..., with at most 1 GiB and p=16"
     : `is a hash by ${form}, and only those by scrypt can be checked`
 }
 

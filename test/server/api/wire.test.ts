@@ -310,7 +310,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
         const reply = yield* send("POST", path("my-app", "functions/call"), headers, body)
         assert.strictEqual(reply.status, 400)
         assert.deepStrictEqual(json(reply), {
-          error: "invalid request body: the name of a field holds a NUL",
+          error: "invalid request body: the name of a field contains a NUL",
           error_code: "BadRequest"
         })
       })

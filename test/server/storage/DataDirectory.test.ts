@@ -100,7 +100,7 @@ describe("DataDirectory", () => {
   )
 
   it.live(
-    "belongs to one process at a time, and to nobody once that is killed",
+    "belongs to one process at a time, and is free once that is killed",
     () =>
       Effect.gen(function* () {
         const path = yield* directory({})
@@ -302,14 +302,14 @@ describe("DataDirectory", () => {
     })
   )
 
-  it.effect("refuses what is no file in place of its files, without waiting for it", () =>
+  it.effect("refuses a directory or a pipe in place of its files, without waiting for it", () =>
     Effect.gen(function* () {
       const path = yield* directory({})
       fs.mkdirSync(join(path, "data.sqlite"))
-      assert.include((yield* refused(path)).message, 'has a "data.sqlite" that is no file')
+      assert.include((yield* refused(path)).message, 'has a "data.sqlite" that is not a file')
       const pipe = yield* directory({})
       assert.strictEqual(spawnSync("mkfifo", [join(pipe, "lock")]).status, 0)
-      assert.include((yield* refused(pipe)).message, 'has a "lock" that is no file')
+      assert.include((yield* refused(pipe)).message, 'has a "lock" that is not a file')
     })
   )
 
@@ -325,7 +325,7 @@ describe("DataDirectory", () => {
     })
   )
 
-  it.effect("makes anew what a crash left half made, and nothing where it is not to", () =>
+  it.effect("recreates what a crash left incomplete, and creates nothing if told not to", () =>
     Effect.gen(function* () {
       const path = yield* directory({ "data.sqlite.new": "half", "data.sqlite.new-journal": "half", lock: "" })
       const missing = yield* refused(path, { create: false })
@@ -344,7 +344,7 @@ describe("DataDirectory", () => {
       Effect.gen(function* () {
         const path = yield* directory({})
         yield* commit(path, put("a", "1"))
-        // who may do everything is asked to leave that aside
+        // root drops its permissions for this test
         const uid = process.getuid?.() === 0 ? 65_534 : undefined
         if (uid !== undefined)
           for (const it of [path, ...fs.readdirSync(path).map((name) => join(path, name))]) fs.chownSync(it, uid, uid)

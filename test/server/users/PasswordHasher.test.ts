@@ -40,19 +40,19 @@ describe("PasswordHasher", () => {
     }).pipe(Effect.provide(Testing))
   )
 
-  it.effect("refuses a hash that is none", () =>
+  it.effect("rejects an invalid hash", () =>
     Effect.gen(function* () {
       const hasher = yield* PasswordHasher
       const rest = `${"A".repeat(22)}$${"A".repeat(43)}`
       const others = {
-        "": /is no hash of the form/,
-        "correct horse": /is no hash of the form/,
-        "$scrypt$ln=4,r=1,p=1$!$!": /is no hash of the form/,
-        "$scrypt$ln=4,r=1,p=1$AAAA$AAAA": /is no hash of the form/,
-        [`$scrypt$ln=30,r=8,p=1$${rest}`]: /is no hash of the form/,
-        [`$scrypt$ln=16,r=1,p=1$${rest}`]: /is no hash of the form/,
-        [`$scrypt$ln=4,r=1,p=99$${rest}`]: /is no hash of the form/,
-        [`$scrypt$v=3$ln=4,r=1,p=1$${rest}`]: /is no hash of the form/,
+        "": /expected a hash of the form/,
+        "correct horse": /expected a hash of the form/,
+        "$scrypt$ln=4,r=1,p=1$!$!": /expected a hash of the form/,
+        "$scrypt$ln=4,r=1,p=1$AAAA$AAAA": /expected a hash of the form/,
+        [`$scrypt$ln=30,r=8,p=1$${rest}`]: /expected a hash of the form/,
+        [`$scrypt$ln=16,r=1,p=1$${rest}`]: /expected a hash of the form/,
+        [`$scrypt$ln=4,r=1,p=99$${rest}`]: /expected a hash of the form/,
+        [`$scrypt$v=3$ln=4,r=1,p=1$${rest}`]: /expected a hash of the form/,
         $2b$10$abcdefghijklmnopqrstuv: /is a hash by bcrypt/,
         "$argon2id$v=19$m=65536": /is a hash by Argon2/
       }
@@ -120,7 +120,7 @@ describe("PasswordHasher", () => {
     }).pipe(Effect.provide(Testing))
   )
 
-  it.live("hashes by the figures that OWASP recommends unless told otherwise", () =>
+  it.live("hashes with the parameters that OWASP recommends by default", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(costs.standard, { logN: 17, r: 8, p: 1 })
       const hasher = yield* PasswordHasher

@@ -64,7 +64,7 @@ describe("signing keys in a data directory", () => {
     })
   )
 
-  it.effect("that were rotated check what they signed, and sign nothing more", () =>
+  it.effect("verify what they signed after a rotation, and sign nothing new", () =>
     Effect.gen(function* () {
       const path = yield* directory({})
       const old = yield* serving(path, Effect.andThen(register("a@b.c", "correct horse"), logIn))
@@ -84,7 +84,7 @@ describe("signing keys in a data directory", () => {
     })
   )
 
-  it.effect("that were rotated check no access token once theirs have expired, whatever it says", () =>
+  it.effect("rejects access tokens of a rotated key once the last of them has expired", () =>
     Effect.gen(function* () {
       const path = yield* directory({})
       // a life of the application whose access tokens live longer, as one that a thief could make does
@@ -103,7 +103,7 @@ describe("signing keys in a data directory", () => {
     })
   )
 
-  it.effect("are dropped when no session needs them any more", () =>
+  it.effect("drops a rotated key with its last session", () =>
     Effect.gen(function* () {
       const path = yield* directory({})
       const old = yield* serving(path, Effect.andThen(register("a@b.c", "correct horse"), logIn))
@@ -124,7 +124,7 @@ describe("signing keys in a data directory", () => {
     })
   )
 
-  it.effect("that were revoked check nothing, and their sessions are over", () =>
+  it.effect("rejects all tokens of revoked keys, and ends their sessions", () =>
     Effect.gen(function* () {
       const path = yield* directory({})
       const [old, others] = yield* serving(

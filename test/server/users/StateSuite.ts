@@ -236,7 +236,7 @@ export const suite = (name: string, layer: Layer.Layer<State>) =>
         yield* state.setApiKeyDisabled("a", "k1", true)
         yield* state.deleteApiKey("a", "k2")
         yield* state.setApiKeyDisabled("a", "k3", true, "s3")
-        // those that begin meanwhile are none
+        // sessions that begin meanwhile are kept
         for (const keyId of ["k1", "k2", "k3"]) yield* state.createSession("a", ofKey(`late ${keyId}`, keyId))
         yield* state.setApiKeyDisabled("a", "k3", false)
         assert.deepStrictEqual(
@@ -299,7 +299,7 @@ export const suite = (name: string, layer: Layer.Layer<State>) =>
       }).pipe(Effect.provide(layer))
     )
 
-    it.effect("keeps addresses apart that are no well-formed text", () =>
+    it.effect("distinguishes addresses that are not well-formed Unicode", () =>
       Effect.gen(function* () {
         const state = yield* State
         yield* state.createAccount("a", { ...account("i1"), email: "\ud800@b.c" })

@@ -59,7 +59,7 @@ describe("session tokens", () => {
     }).pipe(withApps(app))
   )
 
-  it.effect("are refused when forged", () =>
+  it.effect("rejects forged tokens", () =>
     Effect.gen(function* () {
       const { access_token } = yield* anonymous()
       const payload = claims(access_token)
@@ -77,7 +77,7 @@ describe("session tokens", () => {
         "the key's id as the key": sign(header, payload, kid),
         "no key's id": sign(keyless, payload, "key"),
         "a strange key's id": sign({ ...header, kid: "__proto__" }, payload, "key"),
-        "a key's id that is no text": sign({ ...header, kid: 0 }, payload, "key"),
+        "a key id that is not a string": sign({ ...header, kid: 0 }, payload, "key"),
         "other claims": `${head}.${encode({ ...payload, sub: "0".repeat(24) })}.${tag}`,
         "a shorter tag": `${head}.${body}.${tag.slice(0, 20)}`,
         "no domain": sign(header, { ...payload, baas_domain_id: undefined }, "key"),
@@ -92,7 +92,7 @@ describe("session tokens", () => {
     }).pipe(withApps(app))
   )
 
-  it.effect("are looked at each time, however often they were good", () =>
+  it.effect("verifies a token each time, also one that was valid before", () =>
     Effect.gen(function* () {
       const { access_token, refresh_token } = yield* anonymous()
       for (const token of [access_token, access_token]) assert.strictEqual((yield* profile(token)).status, 200)
@@ -107,7 +107,7 @@ describe("session tokens", () => {
     }).pipe(withApps(app))
   )
 
-  it.effect("are refused in another spelling, also after they were good", () =>
+  it.effect("rejects another spelling, also of a token that was valid before", () =>
     Effect.gen(function* () {
       const { access_token, refresh_token } = yield* anonymous()
       // no header carries line breaks, and blanks around its value are not of it
@@ -121,7 +121,7 @@ describe("session tokens", () => {
     }).pipe(withApps(app))
   )
 
-  it.effect("are refused when they are no tokens", () =>
+  it.effect("rejects what is not a token", () =>
     Effect.gen(function* () {
       for (const token of ["x", "a.b", "a.b.c", "....", "e30.e30.e30.e30", `e30.${"A".repeat(3000)}.e30`]) {
         const { body, status } = yield* profile(token)
@@ -137,7 +137,7 @@ describe("session tokens", () => {
     }).pipe(withApps(app))
   )
 
-  it.effect("are good for their own purpose only", () =>
+  it.effect("accepts tokens of the right type only", () =>
     Effect.gen(function* () {
       const { access_token, refresh_token } = yield* anonymous()
       const a = yield* refresh(access_token)
@@ -155,7 +155,7 @@ describe("session tokens", () => {
     }).pipe(withApps(app))
   )
 
-  it.effect("are good for their own application only, even under one signing key", () =>
+  it.effect("accepts tokens of the right application only, even with a shared signing key", () =>
     Effect.gen(function* () {
       const { access_token } = yield* anonymous("my-app")
       assert.strictEqual((yield* callFunction(access_token, "sum", [1, 2])).text, `{"$numberInt":"3"}`)
@@ -172,7 +172,7 @@ describe("session tokens", () => {
     }).pipe(withApps([app, other], { signingKey }))
   )
 
-  it.effect("of another server are refused, unless it has the same key", () =>
+  it.effect("rejects tokens of another server unless it has the same key", () =>
     Effect.gen(function* () {
       const mine = Effect.provide(anonymous(), inProcess(app))
       const { access_token } = yield* mine
@@ -186,7 +186,7 @@ describe("session tokens", () => {
     }).pipe(withApps(app, { signingKey }))
   )
 
-  it.effect("of access expire after 30 minutes, on the test's clock", () =>
+  it.effect("expires access tokens after 30 minutes of the test's clock", () =>
     Effect.gen(function* () {
       const { access_token, refresh_token } = yield* anonymous()
       yield* TestClock.adjust("1799 seconds")

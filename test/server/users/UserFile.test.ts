@@ -98,7 +98,7 @@ describe("UserFile", () => {
         [{ ...ada, passwrd: "secret" }, /^line 2: passwrd: /],
         [
           account({ passwordHash: "secret" }),
-          /^line 2: account\.passwordHash: is no hash of the form .* resets the password$/
+          /^line 2: account\.passwordHash: expected a hash of the form .* resets the password$/
         ],
         [
           account({ passwordHash: "$2b$10$secret" }),

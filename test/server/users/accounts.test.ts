@@ -103,7 +103,7 @@ describe("a disabled user", () => {
         [yield* logInByKey, 401],
         [yield* refresh(user["refresh_token"]), 401],
         [yield* key(user["refresh_token"]), 401],
-        // no refresh helps, so these are no 401
+        // a refresh does not help, so these must not be a 401
         [yield* profile(user["access_token"]), 403],
         [yield* callFunction(user["access_token"], "ping"), 403],
         [yield* ask("DELETE", `${root}/auth/delete`, { token: user["access_token"] }), 403],
@@ -137,10 +137,10 @@ describe("a disabled user", () => {
   it.effect("has to be there", () =>
     Effect.gen(function* () {
       const admin = yield* Admin.Admin
-      const unknown = yield* Effect.flip(admin.disableUser("my-app", "nobody"))
+      const unknown = yield* Effect.flip(admin.disableUser("my-app", "unknown"))
       assert.strictEqual(unknown._tag, "UserNotFound")
-      assert.match(unknown.message, /has no user nobody/)
-      const elsewhere = yield* Effect.flip(admin.enableUser("other", "nobody"))
+      assert.match(unknown.message, /has no user unknown/)
+      const elsewhere = yield* Effect.flip(admin.enableUser("other", "unknown"))
       assert.strictEqual(elsewhere._tag, "AppNotFound")
       assert.strictEqual(elsewhere.message, 'there is no application "other", there is my-app')
     }).pipe(withApps(app))

@@ -22,7 +22,7 @@ const good = { sub: "external-1", aud: "my-app", exp: 1800 }
 
 const logIn = (jwt: string) => ask("POST", loginPath("my-app", "custom-token"), { body: { token: jwt } })
 
-/** Why a login is refused, which the server's log says, without the token. Clients are told that it is, and no more. */
+/** The reason for rejecting a login, which is only in the server's log, without the token. */
 const refusal = (jwt: string) => {
   const lines: Array<string> = []
   const ids: Array<unknown> = []
@@ -64,7 +64,7 @@ describe("a custom token", () => {
     }).pipe(withApps(withSecret()))
   )
 
-  it.effect("of any of three keys does, and of no other", () =>
+  it.effect("is accepted if one of three keys signed it, and rejected otherwise", () =>
     Effect.gen(function* () {
       const [a, b, c, d] = ["a", "b", "c", "d"].map((letter) => letter.repeat(32))
       for (const key of [a, b, c]) assert.strictEqual((yield* logIn(hs256(good, key))).status, 200)
@@ -87,7 +87,7 @@ describe("a custom token", () => {
     }).pipe(withApps(withSecret()))
   )
 
-  it.effect("that claims too little, or in another form, is refused", () =>
+  it.effect("is rejected if claims are missing or malformed", () =>
     Effect.gen(function* () {
       const claims = 'the token needs a text "sub" and a number "exp"'
       const { exp: _exp, ...noExp } = good
@@ -116,7 +116,7 @@ describe("a custom token", () => {
     }).pipe(withApps(withSecret()))
   )
 
-  it.effect("in another spelling is refused", () =>
+  it.effect("is rejected in another spelling", () =>
     Effect.gen(function* () {
       const jwt = hs256(good)
       for (const token of respelled(jwt)) {
@@ -165,7 +165,7 @@ describe("a custom token", () => {
     }).pipe(withApps(withSecret()))
   )
 
-  it.effect("of a public key is not signed with that key as a secret", () =>
+  it.effect("is rejected if it is signed with the public key as a secret", () =>
     Effect.gen(function* () {
       const text = pem(issuer.publicKey)
       assert.strictEqual((yield* logIn(rs256(good, issuer.privateKey))).status, 200)
@@ -180,7 +180,7 @@ describe("a custom token", () => {
     }).pipe(withApps(appWith({ algorithm: "RS256", keys: [pem(issuer.publicKey)] })))
   )
 
-  it.effect("needs the application's id as its audience unless told otherwise", () =>
+  it.effect("requires the application's id as its audience by default", () =>
     Effect.gen(function* () {
       const wrong = "the token is meant for another audience"
       for (const aud of [["my-app"], ["x", "my-app"]]) {
@@ -277,7 +277,7 @@ describe("published keys", () => {
   const app = appWith({ jwksUrl: url })
   const known = (kid: string) => rs256(good, issuer.privateKey, { kid })
 
-  it.effect("are fetched once for all who wait, and again when they are ten minutes old", () => {
+  it.effect("fetches them once for concurrent logins, and again after ten minutes", () => {
     const { asked, published } = issuing(() => keys(jwk(issuer.publicKey, "k1"), jwk(stranger.publicKey, "k2")))
     return Effect.gen(function* () {
       const answers = yield* Effect.forEach([1, 2, 3, 4], () => logIn(known("k1")), { concurrency: 4 })
@@ -295,7 +295,7 @@ describe("published keys", () => {
     }).pipe(published, withApps(app))
   })
 
-  it.effect("are fetched again when a token names an unknown one, but not for every such token", () => {
+  it.effect("fetches them again when a token names an unknown key, but not for every such token", () => {
     const set = [jwk(stranger.publicKey, "old")]
     const { asked, published } = issuing(() => keys(...set))
     return Effect.gen(function* () {
@@ -345,7 +345,7 @@ describe("published keys", () => {
     }).pipe(published, withApps(app))
   })
 
-  it.effect("are one key only, and the token still has to name it", () => {
+  it.effect("requires a token to name the key even if there is only one", () => {
     const { published } = issuing(() => keys(jwk(issuer.publicKey, "k1")))
     return Effect.gen(function* () {
       assert.strictEqual(yield* refusal(rs256(good, issuer.privateKey)), "the token names none of the issuer's keys")
@@ -353,20 +353,20 @@ describe("published keys", () => {
     }).pipe(published, withApps(app))
   })
 
-  it.effect("that cannot be had refuse every login, until they can", () => {
+  it.effect("rejects every login while they cannot be fetched", () => {
     let answer: () => Response | Promise<Response> = () => new Response("no", { status: 503 })
     const { published } = issuing(() => answer())
     return Effect.gen(function* () {
-      assert.strictEqual(yield* refusal(known("k1")), "the issuer's keys cannot be had: status 503")
+      assert.strictEqual(yield* refusal(known("k1")), "the issuer's keys cannot be fetched: status 503")
       answer = () => Promise.reject(new TypeError("fetch failed"))
-      assert.strictEqual(yield* refusal(known("k1")), "the issuer's keys cannot be had: TransportError")
+      assert.strictEqual(yield* refusal(known("k1")), "the issuer's keys cannot be fetched: TransportError")
       answer = () => new Response("<html>")
-      assert.strictEqual(yield* refusal(known("k1")), "the issuer's keys cannot be had: DecodeError")
+      assert.strictEqual(yield* refusal(known("k1")), "the issuer's keys cannot be fetched: DecodeError")
       for (const body of [{}, [], { keys: {} }, { keys: [5] }, null]) {
         answer = () => Response.json(body)
         assert.strictEqual(
           yield* refusal(known("k1")),
-          "the issuer's keys cannot be had: the answer is no JSON Web Key Set"
+          "the issuer's keys cannot be fetched: the answer is not a JSON Web Key Set"
         )
       }
       answer = () => keys(jwk(issuer.publicKey, "k1"))
@@ -374,7 +374,7 @@ describe("published keys", () => {
     }).pipe(published, withApps(app))
   })
 
-  it.effect("that never come are waited for five seconds", () => {
+  it.effect("waits for them for five seconds", () => {
     const asked = Deferred.makeUnsafe<void>()
     const { published } = issuing(() => {
       Deferred.doneUnsafe(asked, Effect.void)
@@ -384,7 +384,7 @@ describe("published keys", () => {
       const fiber = yield* Effect.forkChild(refusal(known("k1")))
       yield* Deferred.await(asked)
       yield* TestClock.adjust("5 seconds")
-      assert.strictEqual(yield* Fiber.join(fiber), "the issuer's keys cannot be had: no answer")
+      assert.strictEqual(yield* Fiber.join(fiber), "the issuer's keys cannot be fetched: no answer")
     }).pipe(published, withApps(app))
   })
 })
@@ -398,9 +398,9 @@ describe("the provider custom-token", () => {
       [{ algorithm: "HS256", keys: Array.from({ length: 4 }, () => secret) }, /one to three signing keys/],
       [{ algorithm: "HS256", keys: ["k".repeat(31)] }, /signing key 1 needs 32 to 512 characters/],
       [{ algorithm: "HS256", keys: [secret, "k".repeat(513)] }, /signing key 2 needs 32 to 512 characters/],
-      [{ algorithm: "RS256", keys: ["kkkkkkkkkkkk"] }, /signing key 1 is no RSA public key/],
-      [{ algorithm: "RS256", keys: [pem(small)] }, /signing key 1 is no RSA public key/],
-      [{ algorithm: "RS256", keys: [pem(curve)] }, /signing key 1 is no RSA public key/],
+      [{ algorithm: "RS256", keys: ["kkkkkkkkkkkk"] }, /signing key 1 is not an RSA public key/],
+      [{ algorithm: "RS256", keys: [pem(small)] }, /signing key 1 is not an RSA public key/],
+      [{ algorithm: "RS256", keys: [pem(curve)] }, /signing key 1 is not an RSA public key/],
       [{ jwksUrl: "issuer.test/keys" }, /must begin with https/],
       [{ jwksUrl: "file:///etc/passwd" }, /must begin with https/],
       [{ jwksUrl: "https://x.test", metadataFields: [{ name: "" }] }, /metadata field ""/],

@@ -27,7 +27,7 @@ const confirmed = { error: "already confirmed", error_code: "UserAlreadyConfirme
 describe("confirmation by e-mail", () => {
   const app = appWith({ emailConfirmationUrl: "https://shop.test/confirm?lang=en#top" })
 
-  it.effect("lets nobody in before the link was opened", () =>
+  it.effect("rejects logins until the link is opened", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* register(ada.email, ada.password)).status, 201)
       const early = yield* emailPassword(ada.email, ada.password)
@@ -88,8 +88,8 @@ describe("confirmation by e-mail", () => {
       assert.strictEqual((yield* post("confirm", { token: second.token, tokenId: second.tokenId })).status, 204)
       const late = yield* post("confirm/send", { email: ada.email })
       assert.deepStrictEqual([late.status, late.body], [400, confirmed])
-      const nobody = yield* post("confirm/send", { email: "eve@example.com" })
-      assert.deepStrictEqual([nobody.status, nobody.body], [404, unknown])
+      const unknownUser = yield* post("confirm/send", { email: "eve@example.com" })
+      assert.deepStrictEqual([unknownUser.status, unknownUser.body], [404, unknown])
       const call = yield* post("confirm/call", { email: ada.email })
       assert.deepStrictEqual(
         [call.status, call.body],
@@ -113,7 +113,7 @@ describe("confirmation by e-mail", () => {
     }).pipe(withApps(appWith({ autoConfirm: false, subjects: { confirmation: "Welcome", reset: undefined } })))
   )
 
-  it.effect("of one application is no confirmation in another", () =>
+  it.effect("is not valid in another application", () =>
     Effect.gen(function* () {
       yield* register(ada.email, ada.password)
       yield* register(ada.email, ada.password, "other")
@@ -136,7 +136,7 @@ describe("confirmation by a function", () => {
     return { asked, app: appWith({ confirmationFunction }) }
   }
 
-  it.effect("that succeeds lets log in at once", () => {
+  it.effect("allows logging in at once if it succeeds", () => {
     const { app, asked } = asking(() => ({ status: "success" }))
     return Effect.gen(function* () {
       assert.strictEqual((yield* register(ada.email, ada.password)).status, 201)
@@ -151,7 +151,7 @@ describe("confirmation by a function", () => {
     }).pipe(withApps(app))
   })
 
-  it.effect("that waits is answered by the token, or by asking it again", () => {
+  it.effect("is completed by the token, or by calling it again, if it is pending", () => {
     const { app, asked } = asking(() => ({ status: "pending" }))
     return Effect.gen(function* () {
       assert.strictEqual((yield* register(ada.email, ada.password)).status, 201)
@@ -162,8 +162,8 @@ describe("confirmation by a function", () => {
       const { token, tokenId } = asked[1]
       assert.strictEqual((yield* post("confirm", { token, tokenId })).status, 204)
       assert.strictEqual((yield* emailPassword(ada.email, ada.password)).status, 200)
-      const nobody = yield* post("confirm/call", { email: "eve@example.com" })
-      assert.deepStrictEqual([nobody.status, nobody.body], [404, unknown])
+      const unknownUser = yield* post("confirm/call", { email: "eve@example.com" })
+      assert.deepStrictEqual([unknownUser.status, unknownUser.body], [404, unknown])
       const send = yield* post("confirm/send", { email: ada.email })
       assert.deepStrictEqual(send.body, confirmed)
     }).pipe(withApps(app))
@@ -181,7 +181,7 @@ describe("confirmation by a function", () => {
     }).pipe(withApps(app))
   })
 
-  it.effect("that fails, throws or says nothing of use registers nobody", () => {
+  it.effect("registers no user if it fails, throws or returns an invalid result", () => {
     let answer: () => unknown = () => undefined
     const { app } = asking(() => answer())
     return Effect.gen(function* () {
@@ -211,7 +211,7 @@ describe("confirmation by a function", () => {
     }).pipe(withApps(app))
   })
 
-  it.effect("that does not exist says so", () =>
+  it.effect("is an error if the function does not exist", () =>
     Effect.gen(function* () {
       const { body, status } = yield* register(ada.email, ada.password)
       assert.deepStrictEqual(
@@ -221,7 +221,7 @@ describe("confirmation by a function", () => {
     }).pipe(withApps(appWith({ confirmationFunction: "gone" })))
   )
 
-  it.effect("is not asked where everybody is confirmed", () =>
+  it.effect("is not called if users are confirmed automatically", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* register(ada.email, ada.password)).status, 201)
       assert.strictEqual((yield* emailPassword(ada.email, ada.password)).status, 200)
@@ -245,7 +245,7 @@ describe("confirmation by a function", () => {
 describe("resetting a password", () => {
   const refresh = (token: string) => ask("POST", `${root}/auth/session`, { token })
 
-  it.effect("by e-mail ends the user's sessions and the old password", () =>
+  it.effect("ends the user's sessions and the old password after an e-mail", () =>
     Effect.gen(function* () {
       yield* register(ada.email, ada.password)
       const before = yield* emailPassword(ada.email, ada.password)
@@ -275,11 +275,11 @@ describe("resetting a password", () => {
     }).pipe(withApps(appWith({ resetPasswordUrl: "https://shop.test/reset" })))
   )
 
-  it.effect("by e-mail takes nonsense, late tokens and strangers for what they are", () =>
+  it.effect("rejects invalid and expired tokens and unknown users", () =>
     Effect.gen(function* () {
       yield* register(ada.email, ada.password)
-      const nobody = yield* post("reset/send", { email: "eve@example.com" })
-      assert.deepStrictEqual([nobody.status, nobody.body], [404, unknown])
+      const unknownUser = yield* post("reset/send", { email: "eve@example.com" })
+      assert.deepStrictEqual([unknownUser.status, unknownUser.body], [404, unknown])
       const bad = yield* post("reset", { token: "t", tokenId: "t", password: "another one" })
       assert.deepStrictEqual([bad.status, bad.body], [400, nonsense])
       yield* post("reset/send", { email: ada.email })
@@ -308,7 +308,7 @@ describe("resetting a password", () => {
     }).pipe(withApps(appWith(true)))
   )
 
-  it.effect("by a function goes as the function decides", () => {
+  it.effect("follows the decision of a function", () => {
     const asked: Array<ReadonlyArray<unknown>> = []
     let status: unknown = "success"
     const resetFunction = (...args: ReadonlyArray<unknown>) => {
@@ -374,7 +374,7 @@ describe("resetting a password", () => {
     }).pipe(withApps(appWith({ resetFunction })))
   })
 
-  it.effect("by a function that throws or does not exist changes nothing", () =>
+  it.effect("changes nothing if the function throws or does not exist", () =>
     Effect.gen(function* () {
       for (const appId of ["throws", "gone"]) {
         yield* register(ada.email, ada.password, appId)
@@ -400,7 +400,7 @@ describe("resetting a password", () => {
 })
 
 describe("accounts with e-mail and password", () => {
-  it.effect("are nothing where the provider is off or the application unknown", () =>
+  it.effect("rejects every request if the provider is disabled or the application unknown", () =>
     Effect.gen(function* () {
       const bodies = {
         confirm: { token: "t", tokenId: "t" },

@@ -64,7 +64,7 @@ describe("linking", () => {
         ])
         assert.strictEqual(answer.body["user_id"], user["user_id"])
         assert.strictEqual(answer.body["device_id"], user["device_id"])
-        // the session goes on: nothing is left behind that nobody would end
+        // the session goes on, and no other one is left open
         assert.strictEqual(claims(answer.body["access_token"])["iss"], claims(user["access_token"])["iss"])
         assert.strictEqual(answer.body["refresh_token"], user["refresh_token"])
       }
@@ -252,7 +252,7 @@ describe("linking", () => {
     }).pipe(withApps([app, App.make({ id: "other-app", providers: { anonymous: true } })]))
   )
 
-  it.effect("a user that is anonymous and nothing else stays out of everybody's way", () =>
+  it.effect("rejects an account that another anonymous user has linked, and keeps it there", () =>
     Effect.gen(function* () {
       yield* register(ada.username, ada.password)
       const [one, two] = [yield* anonymous(), yield* anonymous()]

@@ -55,7 +55,7 @@ describe("logging in", () => {
     }).pipe(withApps(app))
   )
 
-  it.effect("by e-mail and password makes the user at the first login", () =>
+  it.effect("creates the user at the first login by e-mail and password", () =>
     Effect.gen(function* () {
       const registered = yield* register("ada@example.com", "correct horse")
       assert.strictEqual(registered.status, 201)
@@ -80,7 +80,7 @@ describe("logging in", () => {
     }).pipe(withApps(app))
   )
 
-  it.effect("with a wrong password, an unknown address or another case says the same", () =>
+  it.effect("answers a wrong password, an unknown address and another case alike", () =>
     Effect.gen(function* () {
       yield* register("ada@example.com", "correct horse")
       for (const [email, password] of [
@@ -105,7 +105,7 @@ describe("logging in", () => {
     }).pipe(withApps(App.make({ id: "my-app", providers: { emailPassword: { autoConfirm: false } } })))
   )
 
-  it.effect("without what the provider needs says what is missing", () =>
+  it.effect("names what is missing in the credentials", () =>
     Effect.gen(function* () {
       for (const [provider, body, error] of [
         ["local-userpass", {}, "'username' is a required string"],
@@ -151,7 +151,7 @@ describe("logging in", () => {
     }).pipe(withApps(app))
   )
 
-  it.effect("with a provider that is off or unknown is refused, registering too", () =>
+  it.effect("rejects a disabled or unknown provider, also for registration", () =>
     Effect.gen(function* () {
       for (const provider of [
         "anon-user",
@@ -178,7 +178,7 @@ describe("logging in", () => {
     }).pipe(withApps(closed))
   )
 
-  it.effect("to an application that is not there says so, on every route that names it", () =>
+  it.effect("rejects an unknown application on every route that names it", () =>
     Effect.gen(function* () {
       const { access_token } = yield* anonymous()
       const answers = [
@@ -294,7 +294,7 @@ describe("a session", () => {
     }).pipe(withApps(app))
   )
 
-  it.effect("of one login does not end with that of another", () =>
+  it.effect("goes on when another session of the user ends", () =>
     Effect.gen(function* () {
       yield* register("a@b.c", "correct horse")
       const [a, b] = [
@@ -357,7 +357,7 @@ describe("custom user data", () => {
   const fresh = (options: Partial<App.Options<{}>>) =>
     App.make({ id: "my-app", providers: { anonymous: true }, ...options })
 
-  it.effect("is in the access token as canonical Extended JSON, anew at each refresh", () => {
+  it.effect("is in the access token as canonical Extended JSON, updated at each refresh", () => {
     let visits = 0
     const app = fresh({
       customUserData: (user) => ({ owner: user.id, visits: ++visits, since: new Date(5), none: undefined })
@@ -374,7 +374,7 @@ describe("custom user data", () => {
     }).pipe(withApps(app))
   })
 
-  it.effect("is no claim at all where there is none", () =>
+  it.effect("is left out of the token if there is no document", () =>
     Effect.gen(function* () {
       const { access_token } = yield* anonymous()
       assert.notProperty(claims(access_token), "user_data")
@@ -386,7 +386,7 @@ describe("API keys", () => {
   const keys = (method: "GET" | "POST" | "PUT" | "DELETE", rest: string, token: string | undefined, body?: unknown) =>
     ask(method, `${root}/auth/api_keys${rest}`, { token, ...(body === undefined ? {} : { body }) })
 
-  it.effect("are made, listed, disabled, enabled, deleted, and log their user in", () =>
+  it.effect("creates, lists, disables, enables and deletes keys, which log their user in", () =>
     Effect.gen(function* () {
       const { refresh_token, user_id } = yield* anonymous()
       const created = yield* keys("POST", "", refresh_token, { name: "ci-1_A" })
@@ -460,7 +460,7 @@ describe("API keys", () => {
     }).pipe(withApps(app))
   )
 
-  it.effect("that a session disables though it began with it are enabled again by it, or it ends at its refresh", () =>
+  it.effect("lets a session enable the key again that it began with and disabled, or ends it at its refresh", () =>
     Effect.gen(function* () {
       const { refresh_token } = yield* anonymous()
       const { _id, key } = (yield* keys("POST", "", refresh_token, { name: "ci" })).body
@@ -479,7 +479,7 @@ describe("API keys", () => {
     }).pipe(withApps(app))
   )
 
-  it.effect("are refused with what is wrong", () =>
+  it.effect("rejects invalid requests with a reason", () =>
     Effect.gen(function* () {
       const { access_token, refresh_token } = yield* anonymous()
       const other = yield* anonymous()

@@ -47,7 +47,7 @@ const Server = Logins.layer.pipe(
 )
 
 // times can be measured, and prove little on a machine that does other things: what takes the time is counted instead
-it.effect("every login with a password pays for one hash, whoever is meant and whatever comes of it", () =>
+it.effect("every login with a password costs one hash, for any account and any outcome", () =>
   Effect.gen(function* () {
     const context = yield* Layer.build(Server)
     const logins = Context.get(context, Logins)

@@ -70,7 +70,7 @@ export const hold = (file: string): (() => void) => {
 const checkIsFile = (path: string, name: string): void => {
   const stats = fs.lstatSync(join(path, name))
   if (stats.isFile()) return
-  if (!stats.isSymbolicLink()) throw problem(path, "unusable", `has a "${name}" that is no file`)
+  if (!stats.isSymbolicLink()) throw problem(path, "unusable", `has a "${name}" that is not a file`)
   const gone = fs.existsSync(join(path, name)) ? "" : ", which is not there"
   const to = `"${fs.readlinkSync(join(path, name))}"${gone}`
   throw problem(
