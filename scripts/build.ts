@@ -13,11 +13,15 @@ process.chdir(root)
 rmSync("dist", { recursive: true, force: true })
 execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" })
 
+// jsonc-parser's CommonJS files cannot be bundled
+const mainFields = ["module", "main"]
+
 const bundle = await build({
   entryPoints: ["src/cli/main.ts"],
   outfile: "dist/bin.js",
   bundle: true,
   platform: "node",
+  mainFields,
   format: "esm",
   target: "node22",
   minifySyntax: true,
@@ -44,6 +48,7 @@ for (const [module, platform] of [
   // with the condition "node", mingo resolves to its CommonJS modules, which are three times the size
   ["server/model/internal/jose", "neutral"],
   ["server/data/internal/mingo", "neutral"],
+  ["server/directory/internal/jsonText", "neutral"],
   ["server/functions/internal/program", "node"]
 ] as const) {
   const file = `dist/${module}.js`
@@ -53,6 +58,7 @@ for (const [module, platform] of [
     allowOverwrite: true,
     bundle: true,
     platform,
+    mainFields,
     external: ["node:*"],
     format: "esm",
     target: "node22",

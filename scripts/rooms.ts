@@ -38,6 +38,7 @@ const server = "src/server/"
 const node = "src/node/"
 const jose = "src/server/model/internal/jose.ts"
 const mingo = "src/server/data/internal/mingo.ts"
+const jsonText = "src/server/directory/internal/jsonText.ts"
 const manifest = "package.json"
 
 /** The rooms, lowest first. */
@@ -62,7 +63,8 @@ export const rooms: ReadonlyArray<Room> = [
   },
   { path: functions, ours: [core, protocol, data, model, users], theirs: onServer },
   { path: api, ours: [core, protocol, storage, data, model, users, functions], theirs: onServer },
-  { path: directory, ours: [core, protocol, data, model, functions], theirs: onServer },
+  { path: jsonText, ours: [], theirs: ["jsonc-parser"] },
+  { path: directory, ours: [core, protocol, data, model, functions, jsonText], theirs: onServer },
   // the server itself, which puts the rooms together
   { path: server, flat: true, ours: [core, protocol, storage, data, model, users, functions, api], theirs: onServer },
   { path: node, ours: [protocol, client, model, api, server], theirs: onNode },

@@ -52,6 +52,12 @@ const flags = {
     Flag.withDescription("A directory that keeps users and documents; everything is in memory alone unless given"),
     Flag.optional
   ),
+  trustedProxies: Flag.String("trusted-proxy").pipe(
+    Flag.withDescription(
+      "The address or network (10.0.0.0/8) of a proxy in front of the server; by default, only proxies on this machine"
+    ),
+    Flag.atLeast(0)
+  ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print lines of JSON, for scripts: one when ready, then one for each e-mail"),
     Flag.withDefault(false)
@@ -76,7 +82,7 @@ const flags = {
  */
 export const serve = Command.make("serve", flags, ({ directories, host, json, port, ...options }) =>
   Effect.gen(function* () {
-    const { appId, data, open, passwordHashing, quiet } = options
+    const { appId, data, open, passwordHashing, quiet, trustedProxies } = options
     if (Option.isSome(appId) && directories.length > 1) {
       const message = "--app-id is the id of one application: serve several with a root file in each"
       return yield* stop(undefined, message)
@@ -98,6 +104,7 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
         port,
         passwordHashing,
         adminToken,
+        trustedProxies: trustedProxies.length === 0 ? undefined : trustedProxies,
         dataDirectory: Option.getOrUndefined(data),
         onRequest: json || quiet ? undefined : showRequest
       }

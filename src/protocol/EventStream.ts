@@ -105,7 +105,7 @@ const escape = (text: string): string =>
  * @category encoding
  * @since 0.1.0
  */
-export const writeValue = (ejson: string): string => `data: ${escape(ejson)}\n\n`
+export const writeValue = (ejson: string): string => write("message", ejson)
 
 /**
  * Writes the event that ends a stream with an error.
@@ -114,10 +114,13 @@ export const writeValue = (ejson: string): string => `data: ${escape(ejson)}\n\n
  * @since 0.1.0
  */
 export const writeFailure = (code: string, message: string): string =>
-  `event: error\ndata: ${escape(JSON.stringify({ error_code: code, error: message }))}\n\n`
+  write("error", JSON.stringify({ error_code: code, error: message }))
+
+const write = (event: "message" | "error", text: string): string =>
+  Sse.encoder.write({ _tag: "Event", event, id: undefined, data: escape(text) })
 
 /**
- * What says nothing and keeps a connection open.
+ * An SSE comment, sent as a keep-alive: clients ignore it.
  *
  * @category encoding
  * @since 0.1.0

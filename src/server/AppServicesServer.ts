@@ -7,45 +7,168 @@
  *
  * const app = App.make({ id: "my-app", providers: { anonymous: true } })
  *
- * // an HttpClient that answers from this very process, on the caller's clock
+ * // an HttpClient that this process answers itself, on the caller's clock
  * const InProcess = AppServicesServer.layerHttpClient(app)
  * ```
  *
  * @since 0.1.0
  */
+import type * as ByteSize from "effect/ByteSize"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Kdf from "effect/crypto/Kdf"
+import * as Mac from "effect/crypto/Mac"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
+import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as AdminHandlers from "./api/AdminHandlers.ts"
+import { Api } from "./api/Api.ts"
+import { AccessToken, RefreshToken } from "./api/Authorization.ts"
+import * as FunctionCalls from "./api/FunctionCalls.ts"
+import * as Handlers from "./api/Handlers.ts"
+import * as HttpApp from "./api/HttpApp.ts"
+import * as OpenStreams from "./api/OpenStreams.ts"
+import * as Proxies from "./api/Proxies.ts"
+import * as RateLimits from "./api/RateLimits.ts"
+import type * as RequestLog from "./api/RequestLog.ts"
+import { Database } from "./data/Database.ts"
+import { FunctionRuntime } from "./functions/FunctionRuntime.ts"
 import type { App } from "./model/App.ts"
-import * as HttpApp from "./HttpApp.ts"
+import { Apps, AppsError } from "./model/Apps.ts"
+import { FunctionRunner } from "./model/FunctionRunner.ts"
+import * as Ids from "./model/Ids.ts"
+import * as Seeds from "./Seeds.ts"
+import * as DataDirectory from "./storage/DataDirectory.ts"
+import { Journal } from "./storage/Journal.ts"
+import { Admin } from "./users/Admin.ts"
+import { ApiKeys } from "./users/ApiKeys.ts"
+import * as Digest from "./users/Digest.ts"
+import { EmailAccounts } from "./users/EmailAccounts.ts"
+import { Inbox } from "./users/Inbox.ts"
+import { JwtVerifier } from "./users/JwtVerifier.ts"
+import { Logins } from "./users/Logins.ts"
+import * as PasswordHasher from "./users/PasswordHasher.ts"
+import { Sessions } from "./users/Sessions.ts"
+import { SigningKeys } from "./users/SigningKeys.ts"
+import { State } from "./users/State.ts"
+import { Tokens } from "./users/Tokens.ts"
+import { Users } from "./users/Users.ts"
 
 /**
- * How a server runs.
+ * Settings of a server. All have defaults.
  *
  * @category options
  * @since 0.1.0
  */
-export interface Options extends HttpApp.Options {}
+export interface Options {
+  /**
+   * The cost of hashing a password. `"testing"` makes tests quick; a server that listens on an address other than loopback
+   * refuses it.
+   *
+   * @default "standard"
+   */
+  readonly passwordHashing?: PasswordHasher.Profile | undefined
+  /**
+   * The directory that keeps users and documents, so that they outlive the server: empty, new, or made by an earlier start.
+   * One server at a time can have it open. Without it everything is in memory only.
+   *
+   * What the server has acknowledged is on the disk, and survives a killed process and a power cut. A change that cannot be
+   * written, as on a full disk, is answered with 500 and changes nothing.
+   */
+  readonly dataDirectory?: string | undefined
+  /**
+   * The secret that the keys of tokens are derived from, at least 32 characters: servers in memory with the same secret
+   * accept each other's tokens. By default the keys are random.
+   *
+   * A data directory has keys of its own, which `effect-app-services keys rotate` replaces; with one, this option is
+   * refused.
+   */
+  readonly signingKey?: Redacted.Redacted | undefined
+  /**
+   * The time that one call of a function may take.
+   *
+   * @default "90 seconds"
+   */
+  readonly functionTimeLimit?: Duration.Input | undefined
+  /**
+   * The memory that the functions of one exported application may use, buffers included. They run in a process of their
+   * own. A process that exceeds the limit is ended, the calls in it fail, and the next call starts another one.
+   *
+   * @default "512 MiB"
+   */
+  readonly functionMemoryLimit?: ByteSize.Input | undefined
+  /**
+   * Rate limits of logins, registrations and e-mails. A client that exceeds one gets a 429 with the header `Retry-After`.
+   *
+   * The standard limits are, for an account, 10 failed logins per 15 minutes, and per hour 10 failed registrations, 10
+   * e-mails and 10 failed uses of an e-mail's token; for a client address, 300 logins per 15 minutes and 60 of each of the
+   * others per hour. Loopback addresses may do a thousand times as much; requests in process have no limit by address.
+   *
+   * @default "standard"
+   */
+  readonly rateLimits?: RateLimits.Input | undefined
+  /**
+   * The proxies in front of the server: IP addresses, or networks in CIDR notation such as `"10.0.0.0/8"`. Their headers
+   * `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host` and `Forwarded` name the client's address, which rate limits
+   * count and functions see, and the public address of the server, which clients are told. The headers of all others are
+   * ignored. By default only proxies on the server's own machine are trusted; `[]` trusts none.
+   *
+   * @default ["127.0.0.0/8", "::1/128"]
+   */
+  readonly trustedProxies?: ReadonlyArray<string> | undefined
+  /**
+   * Opens the administration API below `/_admin` to clients on this machine that send this bearer token, at least 32
+   * characters. Without it there are no such routes. The services `Inbox` and `Admin` do not need it.
+   */
+  readonly adminToken?: Redacted.Redacted | undefined
+  /**
+   * How many event streams may be open at the same time. A client that opens more gets a 429.
+   *
+   * @default { perUser: 100, total: 5_000 }
+   */
+  readonly streams?: OpenStreams.Limits | undefined
+  /**
+   * Called after every request is answered, with no secret in the entry: a request log. A failure of it is logged, and
+   * does not change the answer.
+   */
+  readonly onRequest?: RequestLog.OnRequest | undefined
+}
+
+export type {
+  /**
+   * A request in the log.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Entry as RequestEntry
+} from "./api/RequestLog.ts"
 
 /**
- * What a server provides to its own process: the inbox of what it would have mailed, the administration of users, and the
- * documents, past all rules.
+ * What a server provides to its own process: the inbox of the e-mails that it would have sent, the administration of
+ * users, and the documents without any rules.
  *
  * @category models
  * @since 0.1.0
  */
-export type Services = HttpApp.Services
+export type Services = Inbox | Admin | Database
 
 /**
- * Why a server does not start: two applications with one id, a signing key or an administration token that is too short, a
- * data directory that is in use or is not one, or test settings where others could reach them.
+ * The server cannot start: two applications with one id, an invalid option, a data directory that is in use or is not one,
+ * or test settings on an address that others can reach. `message` says which, and what to do.
  *
  * @category errors
  * @since 0.1.0
@@ -54,20 +177,59 @@ export class AppServicesServerError extends Schema.TaggedError<AppServicesServer
   "effect-app-services/server/AppServicesServerError"
 )("AppServicesServerError", { message: Schema.String }) {}
 
-type Apps = App | ReadonlyArray<App>
+/** A server: its HTTP effect, its services, and what ends the event streams that are open. */
+interface Server {
+  readonly app: HttpApp.HttpApp
+  readonly services: Context.Context<Services>
+  readonly endStreams: Effect.Effect<void>
+}
 
-const listOf = (apps: Apps): ReadonlyArray<App> => ("id" in apps ? [apps] : apps)
-
-const toServerError = ({ message }: { readonly message: string }) => new AppServicesServerError({ message })
+/**
+ * Builds a server. Its services are its own: clock, logger and tracer are those of the fiber that runs a request. The
+ * clock of the fiber that builds it decides what of a data directory has expired.
+ *
+ * @internal
+ */
+export const make = (
+  apps: App | ReadonlyArray<App>,
+  options: Options = {}
+): Effect.Effect<Server, AppServicesServerError, Scope.Scope> =>
+  Effect.flatMap(Clock.Clock, (clock) =>
+    Effect.gen(function* () {
+      if (options.adminToken !== undefined && Redacted.value(options.adminToken).length < 32) {
+        return yield* new AppsError({ message: "adminToken is too short: expected at least 32 characters" })
+      }
+      const trusts = yield* Effect.fromResult(Proxies.trusts(options.trustedProxies))
+      const services = yield* Layer.build(layerServices("id" in apps ? [apps] : apps, options, clock))
+      const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
+      const call = yield* Effect.provide(FunctionCalls.shortcut, services)
+      return {
+        app: Proxies.forwarded(trusts)(
+          HttpApp.make((request) => call(request) ?? router, {
+            newId: Effect.provideContext(Ids.objectId, services),
+            onRequest: options.onRequest
+          })
+        ),
+        services: Context.pick(Inbox, Admin, Database)(services),
+        endStreams: Context.get(services, OpenStreams.OpenStreams).end
+      }
+    }).pipe(
+      Effect.mapError(({ message }) => new AppServicesServerError({ message })),
+      Effect.updateContext((context: Context.Context<Scope.Scope>) =>
+        Context.make(Scope.Scope, Context.get(context, Scope.Scope))
+      )
+    )
+  )
 
 /**
  * Serves applications on the `HttpServer` that is provided.
  *
+ * @see `NodeAppServicesServer.layer` of `effect-app-services/node`, which provides Node's HTTP server
  * @category layers
  * @since 0.1.0
  */
 export const layer = (
-  apps: Apps,
+  apps: App | ReadonlyArray<App>,
   options?: Options
 ): Layer.Layer<Services, AppServicesServerError, HttpServer.HttpServer> =>
   Layer.effectContext(
@@ -79,33 +241,32 @@ export const layer = (
             'passwordHashing "testing" protects no password: it works on a loopback address only, such as 127.0.0.1'
         })
       }
-      const { app, endStreams, services } = yield* Effect.mapError(HttpApp.make(listOf(apps), options), toServerError)
+      const { app, endStreams, services } = yield* make(apps, options)
       yield* server.serve(app).pipe(
         // access tokens and the arguments of calls may come in the query; traces must not repeat them
         Effect.updateService(UrlParams.CurrentRedactedNames, (names) => [...names, ...secretParameters])
       )
-      // before the server waits for the requests that are under way
+      // finalizers run in reverse: streams end before the server waits for the requests under way
       yield* Effect.addFinalizer(() => endStreams)
       return services
     })
   )
 
-const secretParameters = ["baas_at", "stitch_at", "baas_request", "stitch_request"]
-
-const isLoopback = (address: HttpServer.HttpServer["Service"]["address"]): boolean =>
-  NetAddress.isUnixPathAddress(address) || NetAddress.isLoopback(address.address)
-
 /**
- * An `HttpClient` that applications answer in process: no socket, any host name, in the fiber and on the clock of
- * whoever calls. Whatever keeps a server from starting is a defect here.
+ * An `HttpClient` whose requests the applications answer in process: without a socket, under any host name, in the
+ * caller's fiber and on its clock. An error of the start is a defect.
  *
+ * @see `TestServer` of `effect-app-services/testing`, which adds users and the SDK
  * @category layers
  * @since 0.1.0
  */
-export const layerHttpClient = (apps: Apps, options?: Options): Layer.Layer<HttpClient.HttpClient | Services> =>
+export const layerHttpClient = (
+  apps: App | ReadonlyArray<App>,
+  options?: Options
+): Layer.Layer<HttpClient.HttpClient | Services> =>
   Layer.effectContext(
     Effect.gen(function* () {
-      const { app, services } = yield* Effect.orDie(Effect.mapError(HttpApp.make(listOf(apps), options), toServerError))
+      const { app, services } = yield* Effect.orDie(make(apps, options))
       const client = HttpClient.make((request) =>
         app.pipe(
           Effect.provideService(HttpServerRequest.HttpServerRequest, HttpServerRequest.fromClientRequest(request)),
@@ -115,4 +276,53 @@ export const layerHttpClient = (apps: Apps, options?: Options): Layer.Layer<Http
       )
       return Context.add(services, HttpClient.HttpClient, client)
     })
+  )
+
+const secretParameters = ["baas_at", "stitch_at", "baas_request", "stitch_request"]
+
+const isLoopback = (address: HttpServer.HttpServer["Service"]["address"]): boolean =>
+  NetAddress.isUnixPathAddress(address) || NetAddress.isLoopback(address.address)
+
+const layerServices = (
+  apps: ReadonlyArray<App>,
+  { dataDirectory, functionMemoryLimit, functionTimeLimit, passwordHashing, rateLimits, signingKey, streams }: Options,
+  clock: Clock.Clock
+) => {
+  const random = SecureRandom.layerWebCrypto
+  const journal = dataDirectory === undefined ? Journal.layerNone : DataDirectory.layer(dataDirectory)
+  const users = Layer.mergeAll(State.layer, SigningKeys.layer(signingKey)).pipe(
+    Layer.provide(Layer.succeed(Clock.Clock, clock)),
+    Layer.provideMerge(Apps.layer(apps))
+  )
+  const platform = Layer.mergeAll(
+    users,
+    // each request has a tag to verify: synchronously, where Web Crypto would take a thread and back
+    Mac.layerWebCryptoWith({ hmac: Digest.hmac }),
+    PasswordHasher.PasswordHasher.layerCost(PasswordHasher.costs[passwordHashing ?? "standard"]),
+    Database.layer,
+    Inbox.layerMemory,
+    RateLimits.RateLimits.layer(rateLimits),
+    OpenStreams.OpenStreams.layer(streams),
+    Layer.provide(JwtVerifier.layer, FetchHttpClient.layer)
+  ).pipe(Layer.provideMerge([random, Kdf.layerWebCrypto, journal]))
+  return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer).pipe(
+    Layer.provideMerge(EmailAccounts.layer),
+    Layer.provideMerge(Users.layer),
+    Layer.provideMerge([Tokens.layer, layerFunctionRunner]),
+    Layer.provideMerge(FunctionRuntime.layer({ timeLimit: functionTimeLimit, memoryLimit: functionMemoryLimit })),
+    Layer.provideMerge(Layer.effectDiscard(Effect.catchTag(Seeds.plant(apps), "DatabaseError", Effect.die))),
+    Layer.provideMerge(platform)
+  )
+}
+
+const layerFunctionRunner = Layer.effect(FunctionRunner, Effect.map(FunctionRuntime, FunctionRunner.of))
+
+const routes = ({ adminToken }: Options) =>
+  Layer.mergeAll(
+    HttpApiBuilder.layer(Api).pipe(
+      Layer.provide(Handlers.layer),
+      Layer.provide([AccessToken.layer, RefreshToken.layer]),
+      Layer.provide(HttpServer.layerServices)
+    ),
+    adminToken === undefined ? Layer.empty : AdminHandlers.layer(adminToken)
   )

@@ -244,7 +244,7 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
         )
         assert.match(gone.stderr, /\/nowhere\/at\/all does not exist/)
         assert.match(none.stderr, /holds no application/)
-        assert.match(broken.stderr, /functions\/config\.json:2:17 is not JSON: expected "," or "}"/)
+        assert.match(broken.stderr, /functions\/config\.json:2:17 is not JSON: expected ","/)
         assert.match(twice.stderr, /two applications have the id "shop-abcde"/)
         assert.match(ruled.stderr, /"mongodb-atlas\/shop\.widgets" of shop-abcde is not closed: it has rules/)
         for (const { code, stderr, stdout } of [gone, none, broken, twice, ruled]) {

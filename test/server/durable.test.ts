@@ -141,11 +141,11 @@ describe("a server with a data directory", () => {
           ]) {
             assert.strictEqual(answer.status, 500)
             assert.deepStrictEqual(answer.body, {
-              error: "the server cannot keep changes at the moment: nothing was changed",
+              error: "the server cannot write changes at the moment: nothing was changed",
               error_code: "InternalServerError"
             })
           }
-          assert.strictEqual(logged.filter((line) => line.startsWith("a change could not be kept")).length, 4)
+          assert.strictEqual(logged.filter((line) => line.startsWith("a change could not be written")).length, 4)
           assert.include(logged.join(), "is gone")
           assert.notInclude(logged.join(), "correct horse")
           // what only reads goes on

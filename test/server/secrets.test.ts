@@ -114,7 +114,7 @@ describe("secrets", () => {
         assert.notInclude(text, secret)
       }
       assert.include(text, "Tokens.access")
-      assert.include(text, "a request failed unexpectedly")
+      assert.include(text, "unexpected error while handling a request")
     }).pipe(
       Effect.provide(
         inProcess(app, { signingKey: Redacted.make("signing-key-signing-key-signing-key") }).pipe(

@@ -33,7 +33,7 @@ const application = HttpApiBuilder.group(Api, "application", (handlers) =>
       "location",
       Effect.fnUntraced(function* ({ params, request }) {
         const { app } = yield* find(params.appId)
-        return Location.of(request, app.deployment)
+        return yield* Location.of(request, app.deployment)
       })
     )
   )

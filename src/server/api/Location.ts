@@ -1,55 +1,47 @@
 /**
- * Where an application says it lives: wherever this request reached it, so that a client behind any port or proxy comes
- * back the same way.
- *
- * @since 0.1.0
+ * The address that an application reports to its clients: the one that this request reached it by, so that clients behind
+ * any port or proxy come back the same way.
  */
+import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type { App } from "../model/App.ts"
+import * as Proxies from "./Proxies.ts"
 
 /**
- * The origin that a client used, by what it and the proxies between say.
- *
- * @category accessors
- * @since 0.1.0
+ * The origin that a client used. Proxies that are trusted name it by `Forwarded`, or by `X-Forwarded-Proto` and
+ * `X-Forwarded-Host`; of several values the first one is that of the proxy next to the client.
  */
-export const origin = ({ headers, originalUrl, protocol }: HttpServerRequest.HttpServerRequest): string => {
-  const absolute = /^(https?):\/\/([^/?#]+)/i.exec(originalUrl)
-  const forwarded = headers["forwarded"]?.split(",")[0] ?? ""
-  const scheme =
-    /(?:^|;)\s*proto="?(https?)"?/i.exec(forwarded)?.[1] ??
-    first(headers["x-forwarded-proto"]) ??
-    protocol ??
-    absolute?.[1]
-  const name =
-    /(?:^|;)\s*host="?([^";]+)"?/i.exec(forwarded)?.[1] ??
-    first(headers["x-forwarded-host"]) ??
-    first(headers["host"]) ??
-    absolute?.[2] ??
-    "localhost"
-  // whatever else a header holds is not a host, and would only be repeated to the client
-  const safe = /^[A-Za-z0-9._~-]+(:\d+)?$|^\[[0-9A-Fa-f:.]+\](:\d+)?$/.test(name) ? name : "localhost"
-  return `${scheme?.toLowerCase() === "https" ? "https" : "http"}://${safe}`
-}
+export const origin = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<string> =>
+  Effect.map(Proxies.areTrusted(request), (trusted) => {
+    const { headers, originalUrl, protocol } = request
+    const absolute = /^(https?):\/\/([^/?#]+)/i.exec(originalUrl)
+    const forwarded = trusted ? (headers["forwarded"]?.split(",")[0] ?? "") : ""
+    const scheme =
+      /(?:^|;)\s*proto="?(https?)"?/i.exec(forwarded)?.[1] ??
+      (trusted ? first(headers["x-forwarded-proto"]) : undefined) ??
+      protocol ??
+      absolute?.[1]
+    const name =
+      /(?:^|;)\s*host="?([^";]+)"?/i.exec(forwarded)?.[1] ??
+      (trusted ? first(headers["x-forwarded-host"]) : undefined) ??
+      first(headers["host"]) ??
+      absolute?.[2] ??
+      "localhost"
+    // a header can hold anything, which must not be repeated to the client unless it is a host
+    const host = /^[A-Za-z0-9._~-]+(:\d+)?$|^\[[0-9A-Fa-f:.]+\](:\d+)?$/.test(name) ? name : "localhost"
+    return `${scheme?.toLowerCase() === "https" ? "https" : "http"}://${host}`
+  })
 
-/** The first of several values: that of the proxy next to the client. */
 const first = (header: string | undefined): string | undefined => {
   const value = header?.split(",")[0]?.trim()
   return value === "" ? undefined : value
 }
 
-/**
- * The answer to a location request: all four fields, since older clients fail without any one of them.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const of = (request: HttpServerRequest.HttpServerRequest, deployment: App["deployment"]) => {
-  const hostname = origin(request)
-  return {
+/** The answer to a location request. It has all four fields, because older clients fail without any of them. */
+export const of = (request: HttpServerRequest.HttpServerRequest, deployment: App["deployment"]) =>
+  Effect.map(origin(request), (hostname) => ({
     hostname,
     ws_hostname: hostname.replace(/^http/i, "ws"),
     location: deployment.location,
     deployment_model: deployment.model
-  }
-}
+  }))

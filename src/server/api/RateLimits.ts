@@ -17,6 +17,7 @@ import * as Option from "effect/Option"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import * as Lru from "../../core/lru.ts"
 import { body, TooManyRequests } from "../model/ApiErrors.ts"
 import * as Digest from "../users/Digest.ts"
 
@@ -234,18 +235,10 @@ const layerStore = Layer.effect(
           const before = Math.min(limit, found.tokens + refills)
           const lastRefill = before >= limit ? now : found.lastRefill + refills * refillMillis
           const remaining = Math.min(limit, before - tokens)
-          buckets.delete(key)
-          buckets.set(key, { tokens: allowOverflow || remaining >= 0 ? remaining : before, lastRefill })
-          if (buckets.size > capacity) dropFirst(buckets)
+          const bucket = { tokens: allowOverflow || remaining >= 0 ? remaining : before, lastRefill }
+          Lru.put(buckets, key, bucket, capacity)
           return [remaining, Math.max(0, now - lastRefill)] as const
         })
     })
   })
 ).pipe(Layer.provide(RateLimiter.layerStoreMemory))
-
-const dropFirst = (map: Map<string, unknown>): void => {
-  for (const key of map.keys()) {
-    map.delete(key)
-    return
-  }
-}

@@ -12,7 +12,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import type { Notice } from "../model/App.ts"
-import * as JsonText from "./JsonText.ts"
+import * as JsonText from "./internal/jsonText.ts"
 
 /**
  * A directory that cannot be served. The message names the file, and the place in it where there is one.
@@ -115,18 +115,15 @@ export const make = Effect.fnUntraced(function* (directory: string) {
       report.push({ file, message: "the file is empty: nothing was read from it" })
       return undefined
     }
-    const parsed = yield* parseJson(content).pipe(
-      Effect.catch(() =>
-        Effect.tap(parseJson(JsonText.strict(content)), () => {
-          report.push({ file, message: "JSON has neither comments nor commas behind a last item: both were skipped" })
-          return Effect.void
-        })
-      ),
-      Effect.mapError(() => {
-        const { column, line, message } = JsonText.problem(JsonText.strict(content))
-        return { place: `:${line}:${column}`, message: `is not JSON: ${message}` }
-      })
-    )
+    const parsed = yield* Effect.catch(parseJson(content), () => {
+      const tolerant = JsonText.read(content)
+      if (tolerant._tag === "Problem") {
+        const { column, line, message } = tolerant.problem
+        return Effect.fail({ place: `:${line}:${column}`, message: `is not JSON: ${message}` })
+      }
+      report.push({ file, message: "JSON has neither comments nor trailing commas: both were skipped" })
+      return Effect.succeed(tolerant.value)
+    })
     return yield* Effect.mapError(Schema.decodeUnknownEffect(schema)(parsed), ({ issue }) => {
       const first = issues(issue).issues[0]
       const place = first?.path?.map(String).join(".") ?? ""

@@ -9,6 +9,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Kdf from "effect/crypto/Kdf"
 import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Duration from "effect/Duration"
@@ -19,7 +20,6 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { hkdfSync } from "node:crypto"
 import { Apps, AppsError, type HostedApp } from "../model/Apps.ts"
 import { attempt, Journal, JournalError } from "../storage/Journal.ts"
 import { type Edit, Table, write } from "../storage/Table.ts"
@@ -62,7 +62,7 @@ export class SigningKeys extends Context.Service<
    */
   static readonly layer = (
     signingKey?: Redacted.Redacted
-  ): Layer.Layer<SigningKeys, AppsError | JournalError, Apps | Journal | SecureRandom.SecureRandom> =>
+  ): Layer.Layer<SigningKeys, AppsError | JournalError, Apps | Journal | Kdf.Kdf | SecureRandom.SecureRandom> =>
     Layer.effect(SigningKeys, make(signingKey))
 }
 
@@ -211,12 +211,21 @@ const stored = Effect.fnUntraced(function* (journal: Journal["Service"], hosted:
 
 const accessLifetime = ({ app }: HostedApp): number => Duration.toMillis(app.tokens.accessTokenLifetime)
 
-/** The same at every start; its id comes from the secret too, and does not lead back. */
-const derived = (signingKey: Redacted.Redacted, appId: string) => {
+/** The same at every start. Its id is derived from the secret too, and does not reveal it. */
+const derived = Effect.fnUntraced(function* (signingKey: Redacted.Redacted, appId: string) {
+  const kdf = yield* Kdf.Kdf
+  const encoder = new TextEncoder()
+  const secret = encoder.encode(Redacted.value(signingKey))
   const derive = (purpose: string, length: number) =>
-    new Uint8Array(hkdfSync("sha256", Redacted.value(signingKey), "", `${purpose} of ${appId}`, length))
-  return signingKeyOf(Hex.encode(derive("key id", 8)), derive("session tokens", 32), undefined)
-}
+    Effect.orDie(
+      kdf.derive(Kdf.hkdfSha256, secret, {
+        salt: new Uint8Array(),
+        info: encoder.encode(`${purpose} of ${appId}`),
+        length
+      })
+    )
+  return yield* signingKeyOf(Hex.encode(yield* derive("key id", 8)), yield* derive("session tokens", 32), undefined)
+})
 
 const signingKeyOf = (id: string, secret: Uint8Array, retiredAt: number | undefined) =>
   Effect.map(Effect.orDie(Mac.key(Mac.hmacSha256, secret)), (key): SigningKey => ({ id, key, retiredAt }))

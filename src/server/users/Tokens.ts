@@ -18,6 +18,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Lru from "../../core/lru.ts"
 import { AccessTokenClaims, RefreshTokenClaims } from "../../protocol/Token.ts"
 import { Apps, type HostedApp } from "../model/Apps.ts"
 import * as Digest from "./Digest.ts"
@@ -151,12 +152,6 @@ const make = Effect.gen(function* () {
   /** What was proved of tokens, by their digests: a client sends one token many times. What time changes is not in it. */
   const proofs = new Map<string, Proof>()
 
-  const remember = (digest: string, proof: Proof): void => {
-    const [oldest] = proofs.size < mostProofs ? [] : proofs.keys()
-    if (oldest !== undefined) proofs.delete(oldest)
-    proofs.set(digest, proof)
-  }
-
   const verify = <Claims>(
     token: Redacted.Redacted,
     type: "access" | "refresh",
@@ -175,9 +170,12 @@ const make = Effect.gen(function* () {
           : Effect.succeed({ hosted: proof.hosted, claims })
       }
       const known = proofs.get(digest)
-      if (known !== undefined) return accept(known)
+      if (known !== undefined) {
+        Lru.put(proofs, digest, known, mostProofs)
+        return accept(known)
+      }
       return Effect.flatMap(prove(token, now), (proof) => {
-        remember(digest, proof)
+        Lru.put(proofs, digest, proof, mostProofs)
         return accept(proof)
       })
     })

@@ -2,9 +2,9 @@ import { assert, it, layer } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { HttpClientRequest, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { NodeAppServicesServer } from "effect-app-services/node"
-import { Admin, App, type AppServicesServer, Inbox } from "effect-app-services/server"
+import { Admin, App, Inbox } from "effect-app-services/server"
 import { request } from "node:http"
-import * as HttpApp from "../../../src/server/HttpApp.ts"
+import * as AppServicesServer from "../../../src/server/AppServicesServer.ts"
 import { ask, loginPath, path, root, withApps } from "../support.ts"
 
 const adminToken = Redacted.make("an administration token of tests")
@@ -449,7 +449,7 @@ layer(Server, { excludeTestServices: true })("the administration API", (it) => {
 /** Whether the API is reached by who comes from an address. */
 const statusFor = (peer: string | undefined) =>
   Effect.gen(function* () {
-    const { app } = yield* HttpApp.make(apps, options)
+    const { app } = yield* AppServicesServer.make(apps, options)
     const request = HttpServerRequest.fromClientRequest(
       HttpClientRequest.get("http://127.0.0.1/_admin/apps", { headers: { authorization, host: "127.0.0.1" } })
     ).modify({ remoteAddress: Option.fromUndefinedOr(peer) })
@@ -487,7 +487,10 @@ it.effect("the administration API is there only where there is a token, and the 
 
 it.effect("a token that can be guessed is refused at the start", () =>
   Effect.gen(function* () {
-    const error = yield* HttpApp.make(apps, { adminToken: Redacted.make("short") }).pipe(Effect.scoped, Effect.flip)
-    assert.strictEqual(error.message, "an administration token needs at least 32 characters")
+    const error = yield* AppServicesServer.make(apps, { adminToken: Redacted.make("short") }).pipe(
+      Effect.scoped,
+      Effect.flip
+    )
+    assert.strictEqual(error.message, "adminToken is too short: expected at least 32 characters")
   })
 )
