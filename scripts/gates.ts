@@ -18,7 +18,7 @@ const gates: Record<string, ReadonlyArray<string>> = {
   format: ["oxfmt --check"],
   lint: ["oxlint"],
   types: ["tsc", "tsc -p tsconfig.build.json --noEmit", "tsc -p tsconfig.isomorphic.json"],
-  snippets: ["node scripts/snippets.ts"],
+  snippets: ["node scripts/guest.ts", "node scripts/snippets.ts"],
   unused: ["knip"],
   effect: ["effect-tsgo diagnostics --project tsconfig.json --format text --severity error,warning --strict"],
   unit: [`vitest run --allowOnly=false --reporter=default --reporter=json --outputFile.json=${report}`],
