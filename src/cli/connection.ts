@@ -20,7 +20,7 @@ import type {
   AccountInUse,
   AccountNotFound,
   AppNotFound,
-  Refused,
+  InvalidRequest,
   SessionNotFound,
   UserNotFound
 } from "../server/users/AdminModels.ts"
@@ -93,7 +93,7 @@ type Failure =
   | AccountInUse
   | AccountNotFound
   | AppNotFound
-  | Refused
+  | InvalidRequest
   | SessionNotFound
   | UserNotFound
 

@@ -7,7 +7,7 @@ import * as Argument from "effect/cli/Argument"
 import * as CliError from "effect/cli/CliError"
 import * as Effect from "effect/Effect"
 import * as DataDirectory from "../server/storage/DataDirectory.ts"
-import { isJournalError, type Journal, type JournalError } from "../server/storage/Journal.ts"
+import { isRowStoreError, type RowStore, type RowStoreError } from "../server/storage/RowStore.ts"
 
 /**
  * The directory that a command works on.
@@ -20,23 +20,23 @@ export const directory = Argument.String("directory").pipe(
 )
 
 /**
- * Runs a command with the journal of a directory; whatever is wrong with that is told to the user.
+ * Runs a command with the row store of a directory; whatever is wrong with that is told to the user.
  *
  * @category running
  * @since 0.1.0
  */
-export const withJournal =
+export const withRowStore =
   (directory: string, options?: DataDirectory.Options) =>
   <A, R>(
-    command: Effect.Effect<A, CliError.UserError | JournalError, R>
-  ): Effect.Effect<A, CliError.UserError, Exclude<R, Journal>> =>
+    command: Effect.Effect<A, CliError.UserError | RowStoreError, R>
+  ): Effect.Effect<A, CliError.UserError, Exclude<R, RowStore>> =>
     command.pipe(
       Effect.provide(DataDirectory.layer(directory, options)),
-      // of what changes users, a journal that fails is the defect
-      Effect.catchDefect((defect) => (isJournalError(defect) ? Effect.fail(defect) : Effect.die(defect))),
+      // of what changes users, a row store that fails is the defect
+      Effect.catchDefect((defect) => (isRowStoreError(defect) ? Effect.fail(defect) : Effect.die(defect))),
       Effect.catchTags({
         DataDirectoryError: (error) => refuse(error.message, error),
-        JournalError: (error) => refuse(`the data directory ${directory}: ${error.message}`, error)
+        RowStoreError: (error) => refuse(`the data directory ${directory}: ${error.message}`, error)
       })
     )
 

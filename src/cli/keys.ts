@@ -10,7 +10,7 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as SigningKeys from "../server/users/SigningKeys.ts"
-import { directory, refuse, withJournal } from "./dataDirectory.ts"
+import { directory, refuse, withRowStore } from "./dataDirectory.ts"
 
 const rotate = Command.make(
   "rotate",
@@ -44,7 +44,7 @@ const rotate = Command.make(
               : `older keys that still check tokens: ${older}`)
         )
       }
-    }).pipe(withJournal(directory, { create: false }), Effect.provide(SecureRandom.layerWebCrypto))
+    }).pipe(withRowStore(directory, { create: false }), Effect.provide(SecureRandom.layerWebCrypto))
 ).pipe(
   Command.withDescription("Sign new tokens with a new key; sessions go on unless the old keys are revoked"),
   Command.withExamples([

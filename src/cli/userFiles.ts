@@ -10,11 +10,11 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import { attempt, Journal } from "../server/storage/Journal.ts"
+import { attempt, RowStore } from "../server/storage/RowStore.ts"
 import { appIds } from "../server/users/internal/tables.ts"
-import { State } from "../server/users/State.ts"
+import { UserStore } from "../server/users/UserStore.ts"
 import * as UserFile from "../server/users/UserFile.ts"
-import { directory, refuse, withJournal } from "./dataDirectory.ts"
+import { directory, refuse, withRowStore } from "./dataDirectory.ts"
 
 const app = Flag.String("app").pipe(Flag.withDescription("The id of the application"))
 
@@ -26,11 +26,11 @@ const app = Flag.String("app").pipe(Flag.withDescription("The id of the applicat
  */
 export const exportUsers = Command.make("export", { app, directory }, ({ app, directory }) =>
   Effect.gen(function* () {
-    const state = yield* State
-    const records = yield* state.records(app)
+    const store = yield* UserStore
+    const records = yield* store.records(app)
     if (records.length === 0) {
-      const journal = yield* Journal
-      const known = [...(yield* attempt(() => appIds(journal)))]
+      const rowStore = yield* RowStore
+      const known = [...(yield* attempt(() => appIds(rowStore)))]
       return yield* refuse(
         `the data directory ${directory} has no users of "${app}"; ` +
           `it has those of: ${known.length === 0 ? "nobody" : known.join(", ")}`
@@ -44,7 +44,7 @@ export const exportUsers = Command.make("export", { app, directory }, ({ app, di
       Effect.catch((error) => refuse(`cannot write to standard output: ${error.message}`, error))
     )
     yield* Console.error(`${records.length} users of ${app}; the file holds their password hashes`)
-  }).pipe(Effect.provide(State.layer), withJournal(directory, { create: false }))
+  }).pipe(Effect.provide(UserStore.layer), withRowStore(directory, { create: false }))
 ).pipe(
   Command.withDescription("Write users as lines of JSON, with password hashes and digests of API keys"),
   Command.withExamples([
@@ -81,7 +81,10 @@ export const importUsers = Command.make(
         refuse(`nothing was imported: ${error.message}`, error)
       )
       if (lines.length === 0) return yield* refuse("nothing was imported: standard input holds no users")
-      const added = yield* addAll(app, lines, skipExisting).pipe(Effect.provide(State.layer), withJournal(directory))
+      const added = yield* addAll(app, lines, skipExisting).pipe(
+        Effect.provide(UserStore.layer),
+        withRowStore(directory)
+      )
       const skipped = lines.length - added
       yield* Console.log(`${added} users imported into ${app}${skipped === 0 ? "" : `, ${skipped} were there already`}`)
     })
@@ -97,9 +100,9 @@ const addAll = Effect.fnUntraced(function* (
   lines: Effect.Success<ReturnType<typeof UserFile.read>>,
   skipExisting: boolean
 ) {
-  const state = yield* State
+  const store = yield* UserStore
   return yield* Effect.catch(
-    state.addRecords(
+    store.addRecords(
       app,
       lines.map(({ record }) => record),
       { skipExisting }

@@ -52,7 +52,7 @@ import { FunctionRunner } from "./model/FunctionRunner.ts"
 import * as Ids from "./model/Ids.ts"
 import * as Seeds from "./Seeds.ts"
 import * as DataDirectory from "./storage/DataDirectory.ts"
-import { Journal } from "./storage/Journal.ts"
+import { RowStore } from "./storage/RowStore.ts"
 import { Admin } from "./users/Admin.ts"
 import { ApiKeys } from "./users/ApiKeys.ts"
 import * as Digest from "./users/Digest.ts"
@@ -63,7 +63,7 @@ import { Logins } from "./users/Logins.ts"
 import * as PasswordHasher from "./users/PasswordHasher.ts"
 import { Sessions } from "./users/Sessions.ts"
 import { SigningKeys } from "./users/SigningKeys.ts"
-import { State } from "./users/State.ts"
+import { UserStore } from "./users/UserStore.ts"
 import { Tokens } from "./users/Tokens.ts"
 import { Users } from "./users/Users.ts"
 
@@ -289,8 +289,8 @@ const layerServices = (
   clock: Clock.Clock
 ) => {
   const random = SecureRandom.layerWebCrypto
-  const journal = dataDirectory === undefined ? Journal.layerNone : DataDirectory.layer(dataDirectory)
-  const users = Layer.mergeAll(State.layer, SigningKeys.layer(signingKey)).pipe(
+  const rowStore = dataDirectory === undefined ? RowStore.layerNone : DataDirectory.layer(dataDirectory)
+  const users = Layer.mergeAll(UserStore.layer, SigningKeys.layer(signingKey)).pipe(
     Layer.provide(Layer.succeed(Clock.Clock, clock)),
     Layer.provideMerge(Apps.layer(apps))
   )
@@ -304,7 +304,7 @@ const layerServices = (
     RateLimits.RateLimits.layer(rateLimits),
     OpenStreams.OpenStreams.layer(streams),
     Layer.provide(JwtVerifier.layer, FetchHttpClient.layer)
-  ).pipe(Layer.provideMerge([random, Kdf.layerWebCrypto, journal]))
+  ).pipe(Layer.provideMerge([random, Kdf.layerWebCrypto, rowStore]))
   return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer).pipe(
     Layer.provideMerge(EmailAccounts.layer),
     Layer.provideMerge(Users.layer),

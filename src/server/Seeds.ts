@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { App } from "./model/App.ts"
-import { attempt, Journal, type JournalError } from "./storage/Journal.ts"
+import { attempt, RowStore, type RowStoreError } from "./storage/RowStore.ts"
 import { Table, write } from "./storage/Table.ts"
 import { Database, type DatabaseError, type Namespace } from "./data/Database.ts"
 
@@ -27,9 +27,9 @@ const defaultService = "mongodb-atlas"
  */
 export const plant = Effect.fnUntraced(function* (
   apps: ReadonlyArray<App>
-): Effect.fn.Return<void, DatabaseError | JournalError, Database | Journal> {
+): Effect.fn.Return<void, DatabaseError | RowStoreError, Database | RowStore> {
   const database = yield* Database
-  const journal = yield* Journal
+  const rowStore = yield* RowStore
   for (const app of apps) {
     const source = app.customUserData
     const service = typeof source === "object" ? (source.service ?? defaultService) : defaultService
@@ -38,14 +38,14 @@ export const plant = Effect.fnUntraced(function* (
       yield* database.index({ appId: app.id, service, database: name, collection }, userIdField)
     }
     if (app.data.length === 0) continue
-    const seeds = yield* attempt(() => new Table(journal, { name: `seeds/${app.id}`, schema: Seed, key: keyOf }))
+    const seeds = yield* attempt(() => new Table(rowStore, { name: `seeds/${app.id}`, schema: Seed, key: keyOf }))
     for (const { collection, database: name, documents } of app.data) {
       const seed = { service, database: name, collection }
       if (seeds.rows.has(keyOf(seed))) continue
       const place: Namespace = { appId: app.id, ...seed }
       const [found] = yield* database.find(place, { filter: {}, limit: 1 })
       if (found === undefined) yield* database.insert(place, documents)
-      yield* attempt(() => write(journal, [seeds.put(seed)]))
+      yield* attempt(() => write(rowStore, [seeds.put(seed)]))
     }
   }
 })

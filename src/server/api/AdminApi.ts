@@ -33,7 +33,7 @@ import {
   AccountInUse,
   AccountNotFound,
   AppNotFound,
-  Refused,
+  InvalidRequest,
   SessionNotFound,
   User,
   UserDetails,
@@ -71,7 +71,7 @@ export class AdminToken extends HttpApiMiddleware.Service<AdminToken>()("effect-
 export class RequestShape extends HttpApiMiddleware.Service<RequestShape>()(
   "effect-app-services/server/api/RequestShape",
   {
-    error: Refused
+    error: InvalidRequest
   }
 ) {}
 
@@ -143,7 +143,7 @@ export class UsersGroup extends HttpApiGroup.make("users").add(
     ...ofApp,
     payload: WithPassword,
     success: User.pipe(HttpApiSchema.status(201)),
-    error: [AppNotFound, AccountInUse, Refused]
+    error: [AppNotFound, AccountInUse, InvalidRequest]
   }),
   HttpApiEndpoint.get("show", "/apps/:app/users/:userId", { ...ofUser, success: UserDetails, error: noUser }),
   HttpApiEndpoint.delete("remove", "/apps/:app/users/:userId", {
@@ -197,7 +197,7 @@ export class AccountsGroup extends HttpApiGroup.make("accounts").add(
     ...ofApp,
     payload: WithPassword,
     success: HttpApiSchema.NoContent,
-    error: [AppNotFound, AccountNotFound, Refused]
+    error: [AppNotFound, AccountNotFound, InvalidRequest]
   }),
   HttpApiEndpoint.post("remove", "/apps/:app/accounts/delete", {
     ...ofApp,

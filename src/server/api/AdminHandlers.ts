@@ -18,7 +18,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
 import { Admin } from "../users/Admin.ts"
 import { AdminApi, AdminToken, pageSize, prefix, RequestShape, TokenRejected } from "./AdminApi.ts"
-import { type Page, Refused } from "../users/AdminModels.ts"
+import { type Page, InvalidRequest } from "../users/AdminModels.ts"
 import { providerTypes } from "../model/App.ts"
 import { Apps } from "../model/Apps.ts"
 import * as Digest from "../users/Digest.ts"
@@ -119,7 +119,7 @@ const shape = HttpApiMiddleware.layerSchemaErrorTransform(RequestShape, (error) 
   const [first] = issues(error.cause.issue).issues
   const place = first?.path?.map(String).join(".") ?? ""
   const what = place === "" ? error.kind.toLowerCase() : `'${place}'`
-  return Effect.fail(new Refused({ message: `invalid ${what}: ${first?.message ?? "not as expected"}` }))
+  return Effect.fail(new InvalidRequest({ message: `invalid ${what}: ${first?.message ?? "not as expected"}` }))
 })
 
 const loopbackPeer = /^(?:::ffff:)?127\.\d+\.\d+\.\d+$|^::1$/i
@@ -141,7 +141,9 @@ const access = HttpRouter.middleware((answer) =>
       ? yield* answer
       : failure(403, "NotLocal", "administration is for the server's own machine only")
     return HttpServerResponse.setHeaders(
-      response.status === 415 ? failure(415, "Refused", "send JSON: 'content-type: application/json'") : response,
+      response.status === 415
+        ? failure(415, "InvalidRequest", "send JSON: 'content-type: application/json'")
+        : response,
       { "cache-control": "no-store", "x-content-type-options": "nosniff" }
     )
   })

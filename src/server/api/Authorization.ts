@@ -13,7 +13,7 @@ import * as Redacted from "effect/Redacted"
 import { body, Forbidden, Unauthorized } from "../model/ApiErrors.ts"
 import type { HostedApp } from "../model/Apps.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
-import { type Session, State, type User } from "../users/State.ts"
+import { type Session, UserStore, type User } from "../users/UserStore.ts"
 import { sessionGone } from "../users/Sessions.ts"
 import { type AccessClaims, type TokenRejected, Tokens } from "../users/Tokens.ts"
 
@@ -80,7 +80,7 @@ export class AccessToken extends HttpApiMiddleware.Service<AccessToken, { provid
   "effect-app-services/server/api/AccessToken",
   { error: [Unauthorized, Forbidden] }
 ) {
-  static readonly layer: Layer.Layer<AccessToken, never, Tokens | State> = Layer.effect(
+  static readonly layer: Layer.Layer<AccessToken, never, Tokens | UserStore> = Layer.effect(
     AccessToken,
     Effect.gen(function* () {
       const authenticate = yield* authenticator
@@ -102,12 +102,12 @@ export class AccessToken extends HttpApiMiddleware.Service<AccessToken, { provid
  */
 export const authenticator = Effect.gen(function* () {
   const tokens = yield* Tokens
-  const state = yield* State
+  const store = yield* UserStore
   return (token: Redacted.Redacted | undefined): Effect.Effect<CurrentUser["Service"], Unauthorized | Forbidden> => {
     if (token === undefined) return Effect.fail(new Unauthorized(body("must authenticate first")))
     if (Redacted.value(token) === "") return Effect.fail(new Unauthorized(body("unauthorized")))
     return Effect.flatMap(Effect.mapError(tokens.verifyAccess(token), refused("access")), ({ claims, hosted }) =>
-      Effect.flatMap(state.user(hosted.app.id, claims.sub), (found): ReturnType<typeof known> => {
+      Effect.flatMap(store.user(hosted.app.id, claims.sub), (found): ReturnType<typeof known> => {
         const user = Option.getOrUndefined(found)
         return user === undefined
           ? Effect.fail(new Unauthorized(body("invalid session", "InvalidSession")))
@@ -136,11 +136,11 @@ export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { prov
   "effect-app-services/server/api/RefreshToken",
   { error: Unauthorized }
 ) {
-  static readonly layer: Layer.Layer<RefreshToken, never, Tokens | State> = Layer.effect(
+  static readonly layer: Layer.Layer<RefreshToken, never, Tokens | UserStore> = Layer.effect(
     RefreshToken,
     Effect.gen(function* () {
       const tokens = yield* Tokens
-      const state = yield* State
+      const store = yield* UserStore
       return RefreshToken.of((handler) =>
         Effect.gen(function* () {
           const token = yield* headerToken
@@ -149,8 +149,8 @@ export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { prov
             return yield* new Unauthorized(body("expected Authorization header with JWT (Bearer schema)"))
           }
           const { claims, hosted } = yield* Effect.mapError(tokens.verifyRefresh(token), refused("refresh"))
-          const session = Option.getOrUndefined(yield* state.session(hosted.app.id, claims.baas_id))
-          const user = Option.getOrUndefined(yield* state.user(hosted.app.id, claims.sub))
+          const session = Option.getOrUndefined(yield* store.session(hosted.app.id, claims.baas_id))
+          const user = Option.getOrUndefined(yield* store.user(hosted.app.id, claims.sub))
           if (user !== undefined) yield* CurrentRequest.about({ app: hosted.app.id, userId: user.id })
           if (user?.disabled === true) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
           if (session === undefined || user === undefined) {

@@ -32,7 +32,7 @@ export const layer = HttpApiBuilder.group(Api, "emailPassword", (handlers) =>
     const accounts = yield* EmailAccounts
     const { limit } = yield* RateLimits
 
-    const placeOf = Effect.fnUntraced(function* (
+    const originOf = Effect.fnUntraced(function* (
       { appId }: { readonly appId: string },
       request: HttpServerRequest.HttpServerRequest
     ) {
@@ -56,64 +56,64 @@ export const layer = HttpApiBuilder.group(Api, "emailPassword", (handlers) =>
       .handleRaw(
         "register",
         Effect.fnUntraced(function* ({ params, request }) {
-          const place = yield* placeOf(params, request)
+          const origin = yield* originOf(params, request)
           const account = yield* Effect.flatMap(Body.json(request), decodeAccount)
-          yield* byEmail("register", params, request, account.email)(accounts.register(place, account))
+          yield* byEmail("register", params, request, account.email)(accounts.register(origin, account))
           return {}
         })
       )
       .handleRaw(
         "confirm",
         Effect.fnUntraced(function* ({ params, request }) {
-          const place = yield* placeOf(params, request)
+          const origin = yield* originOf(params, request)
           const token = yield* Effect.flatMap(Body.json(request), decodeConfirmation)
-          yield* byToken(params, request, token)(accounts.confirm(place, token))
+          yield* byToken(params, request, token)(accounts.confirm(origin, token))
         })
       )
       .handleRaw(
         "confirmSend",
         Effect.fnUntraced(function* ({ params, request }) {
-          const place = yield* placeOf(params, request)
+          const origin = yield* originOf(params, request)
           const { email } = yield* Effect.flatMap(Body.json(request), decodeEmail)
-          yield* byEmail("email", params, request, email)(accounts.sendConfirmation(place, email))
+          yield* byEmail("email", params, request, email)(accounts.sendConfirmation(origin, email))
           return {}
         })
       )
       .handleRaw(
         "confirmCall",
         Effect.fnUntraced(function* ({ params, request }) {
-          const place = yield* placeOf(params, request)
+          const origin = yield* originOf(params, request)
           const { email } = yield* Effect.flatMap(Body.json(request), decodeEmail)
-          return { status: yield* byEmail("email", params, request, email)(accounts.callConfirmation(place, email)) }
+          return { status: yield* byEmail("email", params, request, email)(accounts.callConfirmation(origin, email)) }
         })
       )
       .handleRaw(
         "reset",
         Effect.fnUntraced(function* ({ params, request }) {
-          const place = yield* placeOf(params, request)
+          const origin = yield* originOf(params, request)
           const { password, ...token } = yield* Effect.flatMap(Body.json(request), decodeReset)
-          yield* byToken(params, request, token)(accounts.reset(place, token, password))
+          yield* byToken(params, request, token)(accounts.reset(origin, token, password))
         })
       )
       .handleRaw(
         "resetSend",
         Effect.fnUntraced(function* ({ params, request }) {
-          const place = yield* placeOf(params, request)
+          const origin = yield* originOf(params, request)
           const { email } = yield* Effect.flatMap(Body.json(request), decodeEmail)
-          yield* byEmail("email", params, request, email)(accounts.sendReset(place, email))
+          yield* byEmail("email", params, request, email)(accounts.sendReset(origin, email))
           return {}
         })
       )
       .handleRaw(
         "resetCall",
         Effect.fnUntraced(function* ({ params, request }) {
-          const place = yield* placeOf(params, request)
+          const origin = yield* originOf(params, request)
           const { arguments: given, ...rest } = yield* Body.ejson(request)
           const args = given ?? []
           const account = yield* decodeAccount(rest)
           if (!isArguments(args)) return yield* new BadRequest(body("'arguments' must be an array", "InvalidParameter"))
           return {
-            status: yield* byEmail("email", params, request, account.email)(accounts.callReset(place, account, args))
+            status: yield* byEmail("email", params, request, account.email)(accounts.callReset(origin, account, args))
           }
         })
       )

@@ -30,7 +30,7 @@ import { isDocument } from "../data/internal/bson.ts"
 import * as MongoService from "./MongoService.ts"
 import { findApp } from "./Requests.ts"
 import * as Texts from "../data/Texts.ts"
-import { State } from "../users/State.ts"
+import { UserStore } from "../users/UserStore.ts"
 import type { AccessClaims } from "../users/Tokens.ts"
 
 const eventStream = "text/event-stream"
@@ -88,14 +88,14 @@ class StreamRevoked extends Schema.TaggedError<StreamRevoked>("effect-app-servic
  * expires ends no stream: clients open one with the token they have, and none opens it again by itself.
  */
 const stillAllowed = (
-  state: State["Service"],
+  store: UserStore["Service"],
   { app }: HostedApp,
   { iss, sub }: AccessClaims
 ): Effect.Effect<void, StreamRevoked> =>
   Effect.gen(function* () {
-    const user = Option.getOrUndefined(yield* state.user(app.id, sub))
+    const user = Option.getOrUndefined(yield* store.user(app.id, sub))
     if (user?.disabled === true) return yield* new StreamRevoked({ code: "UserDisabled", message: "user disabled" })
-    const session = Option.getOrUndefined(yield* state.session(app.id, iss))
+    const session = Option.getOrUndefined(yield* store.session(app.id, iss))
     if (user === undefined || session === undefined || session.expiresAt <= (yield* Clock.currentTimeMillis)) {
       return yield* new StreamRevoked({ code: "InvalidSession", message: "invalid session" })
     }
@@ -135,7 +135,7 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
   Effect.gen(function* () {
     const find = yield* findApp
     const runtime = yield* FunctionRuntime
-    const state = yield* State
+    const store = yield* UserStore
     const streams = yield* OpenStreams
     const answerCall = yield* answerer
     return handlers
@@ -153,7 +153,7 @@ export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
           const onlyValidates = yield* isValidation
           yield* streams.room(user)
           const answerWith = (events: Events) =>
-            answer(events, stillAllowed(state, hosted, current.claims), streams.counted(user))
+            answer(events, stillAllowed(store, hosted, current.claims), streams.counted(user))
           if (service === undefined) {
             if (onlyValidates)
               return yield* Effect.as(Effect.mapError(runtime.check(caller, name, sent), functionFailed), valid)

@@ -24,7 +24,7 @@ import { emailAccount, RateLimits } from "./RateLimits.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
 import { findApp, functionRequest } from "./Requests.ts"
 import { Sessions } from "../users/Sessions.ts"
-import { type ApiKey, State } from "../users/State.ts"
+import { type ApiKey, UserStore } from "../users/UserStore.ts"
 import { profileData } from "../users/UserData.ts"
 
 const application = HttpApiBuilder.group(Api, "application", (handlers) =>
@@ -94,7 +94,7 @@ const authentication = HttpApiBuilder.group(Api, "authentication", (handlers) =>
 const session = HttpApiBuilder.group(Api, "session", (handlers) =>
   Effect.gen(function* () {
     const sessions = yield* Sessions
-    const state = yield* State
+    const store = yield* UserStore
     return handlers
       .handle(
         "refresh",
@@ -132,7 +132,7 @@ const session = HttpApiBuilder.group(Api, "session", (handlers) =>
         "deleteUser",
         Effect.fnUntraced(function* () {
           const { hosted, user } = yield* CurrentUser
-          yield* state.deleteUser(hosted.app.id, user.id)
+          yield* store.deleteUser(hosted.app.id, user.id)
         })
       )
   })

@@ -19,7 +19,7 @@ import { ErrorAnswer } from "../../protocol/ErrorBody.ts"
 import type { ErrorCode } from "../../protocol/ErrorCode.ts"
 import { body } from "../model/ApiErrors.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
-import { isJournalError } from "../storage/Journal.ts"
+import { isRowStoreError } from "../storage/RowStore.ts"
 import * as Body from "./Body.ts"
 import * as Location from "./Location.ts"
 import * as RequestLog from "./RequestLog.ts"
@@ -98,7 +98,7 @@ const failure = <E>(request: HttpServerRequest.HttpServerRequest, cause: Cause.C
     return Effect.succeed(error(400, `invalid ${problem.kind.toLowerCase()}`, "BadRequest"))
   }
   // the log says why; a client need not know about the server's disk
-  const [what, text] = isJournalError(problem)
+  const [what, text] = isRowStoreError(problem)
     ? [
         "a change could not be written to the data directory",
         "the server cannot write changes at the moment: nothing was changed"

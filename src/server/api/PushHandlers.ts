@@ -12,7 +12,7 @@ import { currentUserOf } from "./Authorization.ts"
 import * as Body from "./Body.ts"
 import * as Payload from "../model/Payload.ts"
 import { findApp } from "./Requests.ts"
-import { State } from "../users/State.ts"
+import { UserStore } from "../users/UserStore.ts"
 
 const decodePush = Payload.decode(PushPayload)
 
@@ -23,7 +23,7 @@ const decodePush = Payload.decode(PushPayload)
 export const layer = HttpApiBuilder.group(Api, "push", (handlers) =>
   Effect.gen(function* () {
     const find = yield* findApp
-    const state = yield* State
+    const store = yield* UserStore
 
     /** The device that the user's session is on, as the service knows it. */
     const deviceOf = Effect.fnUntraced(function* ({
@@ -47,13 +47,13 @@ export const layer = HttpApiBuilder.group(Api, "push", (handlers) =>
         Effect.fnUntraced(function* ({ params, request }) {
           const device = yield* deviceOf(params)
           const { registrationToken: token } = yield* Effect.flatMap(Body.json(request), decodePush)
-          yield* state.setPushRegistration(params.appId, { ...device, token })
+          yield* store.setPushRegistration(params.appId, { ...device, token })
         })
       )
       .handle(
         "deregister",
         Effect.fnUntraced(function* ({ params }) {
-          yield* state.deletePushRegistration(params.appId, yield* deviceOf(params))
+          yield* store.deletePushRegistration(params.appId, yield* deviceOf(params))
         })
       )
   })

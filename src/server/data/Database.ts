@@ -2,7 +2,7 @@
  * The documents of the hosted applications: what functions, clients and custom user data read and write.
  *
  * Operations are values: `run` executes any of them, and the methods beside it say the same by name. Documents go in and
- * come out as copies. The embedded database keeps everything in memory, and in a journal whatever has to outlive the
+ * come out as copies. The embedded database keeps everything in memory, and in a row store whatever has to outlive the
  * server: an operation's writes are committed there before they count. Another database stands behind the server as a
  * `Driver`.
  *
@@ -12,7 +12,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { Journal, JournalError } from "../storage/Journal.ts"
+import { RowStore, RowStoreError } from "../storage/RowStore.ts"
 import { DatabaseError, transientLabel } from "./DatabaseError.ts"
 import type { Driver, DriverTransaction, Run } from "./Driver.ts"
 import { asError, ended } from "./internal/failures.ts"
@@ -97,16 +97,16 @@ export class Database extends Context.Service<Database, Service>()("effect-app-s
   })
 
   /**
-   * Keeps documents in memory and in the journal. Fails where the journal holds anything but documents.
+   * Keeps documents in memory and in the row store. Fails where the row store holds anything but documents.
    *
    * Resume tokens are valid only for the lifetime of the layer.
    */
-  static readonly layer: Layer.Layer<Database, JournalError, Journal> = Layer.effect(
+  static readonly layer: Layer.Layer<Database, RowStoreError, RowStore> = Layer.effect(
     Database,
-    Effect.flatMap(Journal, (journal) =>
+    Effect.flatMap(RowStore, (rowStore) =>
       Effect.try({
-        try: () => makeMemory(journal),
-        catch: (cause) => new JournalError({ message: `the documents cannot be read: ${asError(cause).message}` })
+        try: () => makeMemory(rowStore),
+        catch: (cause) => new RowStoreError({ message: `the documents cannot be read: ${asError(cause).message}` })
       })
     )
   )
@@ -157,8 +157,8 @@ const isTransient = ({ labels }: DatabaseError): boolean => labels?.includes(tra
 export const noTransaction = (): DatabaseError => asError(ended())
 
 /**
- * A database in memory that nothing else reaches. Throws where the journal holds what it cannot read.
+ * A database in memory that nothing else reaches. Throws where the row store holds what it cannot read.
  *
  * @internal
  */
-export const makeMemory = (journal?: Journal["Service"]): Service => Database.make(Memory.make(journal))
+export const makeMemory = (rowStore?: RowStore["Service"]): Service => Database.make(Memory.make(rowStore))

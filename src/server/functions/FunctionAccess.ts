@@ -14,7 +14,7 @@ import { copy } from "../data/internal/bson.ts"
 import { forbiddenCode } from "../data/DatabaseError.ts"
 import type { Gate, Given } from "../data/Rules.ts"
 import * as UserDatabase from "../data/UserDatabase.ts"
-import type { State } from "../users/State.ts"
+import type { UserStore } from "../users/UserStore.ts"
 import * as UserData from "../users/UserData.ts"
 import { FunctionError, systemUser } from "../model/FunctionContext.ts"
 import type { Caller } from "../model/FunctionRunner.ts"
@@ -86,7 +86,7 @@ const failed = (message: string) => new FunctionError({ code: "FunctionExecution
  */
 export const make = (
   database: Database["Service"],
-  state: State["Service"],
+  store: UserStore["Service"],
   run: (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
 ): FunctionAccess => {
   const givenOf = (caller: Caller, args?: ReadonlyArray<unknown>): Given => ({
@@ -117,7 +117,7 @@ export const make = (
   /** An application user as the one that a function runs as. */
   const userOf = Effect.fnUntraced(function* (caller: Caller, fn: AppFunction, id: string) {
     const { app } = caller
-    const user = Option.getOrUndefined(yield* state.user(app.id, id))
+    const user = Option.getOrUndefined(yield* store.user(app.id, id))
     const who = `the function "${fn.name}" runs as the user "${id}"`
     if (user === undefined)
       return yield* failed(`${who}, who does not exist: give it the id of a user of the application`)

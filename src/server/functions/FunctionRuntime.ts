@@ -18,7 +18,7 @@ import * as Collection from "../data/Collection.ts"
 import { Database } from "../data/Database.ts"
 import { copy } from "../data/internal/bson.ts"
 import * as Texts from "../data/Texts.ts"
-import { State } from "../users/State.ts"
+import { UserStore } from "../users/UserStore.ts"
 import { type Actor, type Caller, isSystem, make as makeAccess, notAllowed } from "./FunctionAccess.ts"
 import { FunctionContext, FunctionError } from "../model/FunctionContext.ts"
 import * as FunctionHost from "./FunctionHost.ts"
@@ -96,7 +96,7 @@ export class FunctionRuntime extends Context.Service<
      * @default "512 MiB"
      */
     readonly memoryLimit?: ByteSize.Input | undefined
-  }): Layer.Layer<FunctionRuntime, never, Database | State> =>
+  }): Layer.Layer<FunctionRuntime, never, Database | UserStore> =>
     Layer.effect(
       FunctionRuntime,
       make(
@@ -110,7 +110,7 @@ export class FunctionRuntime extends Context.Service<
 
 const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLimit: number) {
   const database = yield* Database
-  const state = yield* State
+  const store = yield* UserStore
   const processes = new Map<App, FunctionProcesses.FunctionProcesses>()
   yield* Effect.addFinalizer(() =>
     Effect.forEach(processes.values(), ({ close }) => close, { concurrency: "unbounded", discard: true })
@@ -133,7 +133,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
   ): Effect.Effect<unknown, FunctionError> =>
     Effect.flatMap(access.actor(caller, fn, args), (actor) => evaluateAs(actor, fn, args, deadline))
 
-  const access = makeAccess(database, state, evaluate)
+  const access = makeAccess(database, store, evaluate)
 
   /** Calls a function on behalf of another one. */
   const execute = Effect.fnUntraced(function* (caller: Caller, name: string, args: ReadonlyArray<unknown>) {

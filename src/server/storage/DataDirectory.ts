@@ -1,5 +1,5 @@
 /**
- * A {@link Journal} in a directory, by Node's own SQLite: what outlives the process, for any number of applications.
+ * A {@link RowStore} in a directory, by Node's own SQLite: what outlives the process, for any number of applications.
  *
  * What is acknowledged is on the disk (`synchronous=FULL`), so it survives a killed process and, as far as the disk keeps
  * its word, a power cut. One process at a time has a directory: the locks are the operating system's, on the data itself
@@ -20,8 +20,8 @@ import type { DatabaseSync } from "node:sqlite"
 import type { DataDirectoryError } from "./DataDirectoryError.ts"
 import { checkHeader, create, openData, sumOf } from "./internal/dataFile.ts"
 import { claim, files, hold, lock, prepare, writeProcess } from "./internal/files.ts"
-import { problem, toJournalError, toProblem } from "./internal/problems.ts"
-import { type Change, Journal, JournalError, type Row } from "./Journal.ts"
+import { problem, toRowStoreError, toProblem } from "./internal/problems.ts"
+import { type RowWrite, RowStore, RowStoreError, type Row } from "./RowStore.ts"
 
 export { DataDirectoryError } from "./DataDirectoryError.ts"
 
@@ -39,14 +39,14 @@ export interface Options {
 }
 
 /**
- * The journal in a directory.
+ * The row store in a directory.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layer = (directory: string, options: Options = {}): Layer.Layer<Journal, DataDirectoryError> =>
+export const layer = (directory: string, options: Options = {}): Layer.Layer<RowStore, DataDirectoryError> =>
   Layer.effect(
-    Journal,
+    RowStore,
     Effect.gen(function* () {
       const path = resolve(directory)
       const { DatabaseSync } = yield* Effect.tryPromise({
@@ -87,7 +87,7 @@ export const layer = (directory: string, options: Options = {}): Layer.Layer<Jou
     })
   )
 
-const make = (path: string, database: DatabaseSync): Journal["Service"] => {
+const make = (path: string, database: DatabaseSync): RowStore["Service"] => {
   const file = join(path, files.data)
   const { ino } = fs.statSync(file)
   const names = database.prepare(
@@ -101,7 +101,7 @@ const make = (path: string, database: DatabaseSync): Journal["Service"] => {
   )
   const remove = database.prepare("DELETE FROM rows WHERE tbl = (SELECT id FROM tables WHERE name = ?) AND key = ?")
 
-  const apply = (changes: ReadonlyArray<Change>): void => {
+  const apply = (changes: ReadonlyArray<RowWrite>): void => {
     for (const table of new Set(changes.map(({ table }) => table))) addTable.run(table)
     for (const { key, table, value } of changes) {
       if (value === undefined) remove.run(table, key)
@@ -116,10 +116,10 @@ const make = (path: string, database: DatabaseSync): Journal["Service"] => {
     commit: (changes) => {
       // a database whose file was removed goes on without a word
       if (fs.statSync(file, { throwIfNoEntry: false })?.ino !== ino) {
-        throw new JournalError({ message: `${file} is gone: nothing can be kept until the server is started again` })
+        throw new RowStoreError({ message: `${file} is gone: nothing can be kept until the server is started again` })
       }
       if (changes.some(({ key, table }) => illFormed.test(key) || illFormed.test(table))) {
-        throw new JournalError({ message: "tables and keys have to be well-formed text" })
+        throw new RowStoreError({ message: "tables and keys have to be well-formed text" })
       }
       try {
         database.exec("BEGIN IMMEDIATE")
@@ -127,7 +127,7 @@ const make = (path: string, database: DatabaseSync): Journal["Service"] => {
         database.exec("COMMIT")
       } catch (cause) {
         if (database.isTransaction) database.exec("ROLLBACK")
-        throw toJournalError(cause)
+        throw toRowStoreError(cause)
       }
     }
   }
@@ -142,7 +142,7 @@ function* rowsOf(database: DatabaseSync, table: string): Generator<Row> {
     )
     for (const row of all.iterate(table)) yield* toRow(row)
   } catch (cause) {
-    throw toJournalError(cause)
+    throw toRowStoreError(cause)
   }
 }
 
@@ -157,6 +157,6 @@ const read = <A>(f: () => A): A => {
   try {
     return f()
   } catch (cause) {
-    throw toJournalError(cause)
+    throw toRowStoreError(cause)
   }
 }

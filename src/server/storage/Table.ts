@@ -1,14 +1,14 @@
 /**
- * A table of a journal with all its rows in memory, and the indexes that find them.
+ * A table of a row store with all its rows in memory, and the indexes that find them.
  *
- * A change is made in two steps that nothing can come between: {@link write} puts the rows of all edits into the journal,
- * and only when they are there into memory. Over a journal that keeps nothing, the same code is a store in memory.
+ * A change is made in two steps that nothing can come between: {@link write} puts the rows of all edits into the row store,
+ * and only when they are there into memory. Over a row store that keeps nothing, the same code is a store in memory.
  *
  * @since 0.1.0
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { type Change, type Journal, JournalError } from "./Journal.ts"
+import { type RowWrite, type RowStore, RowStoreError } from "./RowStore.ts"
 
 /**
  * A row to put in place, or to remove. It has no effect before it is written.
@@ -17,18 +17,18 @@ import { type Change, type Journal, JournalError } from "./Journal.ts"
  * @since 0.1.0
  */
 export interface Edit {
-  readonly change: () => Change
+  readonly change: () => RowWrite
   readonly apply: () => void
 }
 
 /**
- * Makes all edits or, where the journal cannot take them, none. Throws a {@link JournalError}.
+ * Makes all edits or, where the row store cannot take them, none. Throws a {@link RowStoreError}.
  *
  * @category combinators
  * @since 0.1.0
  */
-export const write = (journal: Journal["Service"], edits: ReadonlyArray<Edit>): void => {
-  if (journal.keeps && edits.length > 0) journal.commit(edits.map((edit) => edit.change()))
+export const write = (rowStore: RowStore["Service"], edits: ReadonlyArray<Edit>): void => {
+  if (rowStore.keeps && edits.length > 0) rowStore.commit(edits.map((edit) => edit.change()))
   for (const edit of edits) edit.apply()
 }
 
@@ -94,7 +94,7 @@ export class Index<A> {
 }
 
 /**
- * The rows of a table. Opening one reads all rows, and throws a {@link JournalError} that names the row where one is
+ * The rows of a table. Opening one reads all rows, and throws a {@link RowStoreError} that names the row where one is
  * damaged.
  *
  * @category models
@@ -106,22 +106,22 @@ export class Table<A> {
   readonly #options: Options<A>
   readonly #encode: (row: A) => Uint8Array
 
-  constructor(journal: Journal["Service"], options: Options<A>) {
+  constructor(rowStore: RowStore["Service"], options: Options<A>) {
     const { key: keyOf, name, schema } = options
     this.#options = options
     this.#encode = () => {
-      throw new JournalError({ message: `no row of the table "${name}" is kept` })
+      throw new RowStoreError({ message: `no row of the table "${name}" is kept` })
     }
-    if (!journal.keeps) return
+    if (!rowStore.keeps) return
     const json = Schema.fromJsonString(schema)
     const encode = Schema.encodeResult(json)
     const decode = Schema.decodeResult(json)
     this.#encode = (row) => {
       const text = encode(row)
       if (Result.isSuccess(text)) return encoder.encode(text.success)
-      throw new JournalError({ message: `a row of the table "${name}" cannot be written as JSON` })
+      throw new RowStoreError({ message: `a row of the table "${name}" cannot be written as JSON` })
     }
-    for (const { key, value } of journal.rows(name)) {
+    for (const { key, value } of rowStore.rows(name)) {
       const row = Result.flatMap(textOf(value), (text) => decode(text))
       if (Result.isFailure(row) || keyOf(row.success) !== key) throw damaged(name, key)
       this.#rows.set(key, row.success)
@@ -172,6 +172,6 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 const textOf = (bytes: Uint8Array) => Result.try(() => decoder.decode(bytes))
 
 const damaged = (table: string, key: string) =>
-  new JournalError({
+  new RowStoreError({
     message: `the row "${key}" of the table "${table}" is damaged: restore the data from a backup`
   })

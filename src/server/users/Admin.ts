@@ -32,7 +32,7 @@ import {
   AccountNotFound,
   AppNotFound,
   type Page,
-  Refused,
+  InvalidRequest,
   SessionNotFound,
   type User,
   type UserDetails,
@@ -41,8 +41,8 @@ import {
 import { Apps } from "../model/Apps.ts"
 import { EmailAccounts, type EmailPassword } from "./EmailAccounts.ts"
 import { identityOf } from "./Logins.ts"
-import type * as Stored from "./State.ts"
-import { State } from "./State.ts"
+import type * as Stored from "./UserStore.ts"
+import { UserStore } from "./UserStore.ts"
 import { Users } from "./Users.ts"
 
 export {
@@ -57,7 +57,7 @@ export {
   /** Which part of a long list. */
   type Page,
   /** What was asked cannot be. */
-  Refused,
+  InvalidRequest,
   /** The user has no such session. */
   SessionNotFound,
   /** A user, as lists show one. */
@@ -89,7 +89,7 @@ export class Admin extends Context.Service<
     readonly createUser: (
       appId: string,
       account: EmailPassword
-    ) => Effect.Effect<User, AppNotFound | AccountInUse | Refused>
+    ) => Effect.Effect<User, AppNotFound | AccountInUse | InvalidRequest>
     /** Ends the user's sessions; logging in and live access tokens are refused with `UserDisabled`. */
     readonly disableUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
     readonly enableUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
@@ -110,7 +110,7 @@ export class Admin extends Context.Service<
     readonly setPassword: (
       appId: string,
       account: EmailPassword
-    ) => Effect.Effect<void, AppNotFound | AccountNotFound | Refused>
+    ) => Effect.Effect<void, AppNotFound | AccountNotFound | InvalidRequest>
     /** Removes an account that nobody ever logged in with; one of a user goes with its user. */
     readonly deleteAccount: (
       appId: string,
@@ -120,7 +120,7 @@ export class Admin extends Context.Service<
     readonly pushRegistrations: (appId: string) => Effect.Effect<ReadonlyArray<Stored.PushRegistration>, AppNotFound>
   }
 >()("effect-app-services/server/users/Admin") {
-  static readonly layer: Layer.Layer<Admin, never, Apps | State | EmailAccounts | Users> = Layer.effect(
+  static readonly layer: Layer.Layer<Admin, never, Apps | UserStore | EmailAccounts | Users> = Layer.effect(
     Admin,
     Effect.suspend(() => make)
   )
@@ -128,7 +128,7 @@ export class Admin extends Context.Service<
 
 const make = Effect.gen(function* () {
   const { byId } = yield* Apps
-  const state = yield* State
+  const store = yield* UserStore
   const emailAccounts = yield* EmailAccounts
   const users = yield* Users
 
@@ -141,31 +141,31 @@ const make = Effect.gen(function* () {
 
   const findUser = Effect.fnUntraced(function* (appId: string, userId: string) {
     const hosted = yield* find(appId)
-    const user = Option.getOrUndefined(yield* state.user(appId, userId))
+    const user = Option.getOrUndefined(yield* store.user(appId, userId))
     return user === undefined ? yield* noUser(appId, userId) : { hosted, user }
   })
 
   const findAccount = Effect.fnUntraced(function* (appId: string, email: string) {
     yield* find(appId)
-    const account = Option.getOrUndefined(yield* state.account(appId, email))
+    const account = Option.getOrUndefined(yield* store.account(appId, email))
     return account ?? (yield* noAccount(appId, email))
   })
 
   const accountOf = Effect.fnUntraced(function* (appId: string, { confirmed, email, id }: Stored.Account) {
-    const user = Option.getOrUndefined(yield* state.userByIdentity(appId, "local-userpass", id))
+    const user = Option.getOrUndefined(yield* store.userByIdentity(appId, "local-userpass", id))
     const account: Account = { id, email, confirmed, ...(user === undefined ? undefined : { userId: user.id }) }
     return account
   })
 
   const setDisabled = Effect.fnUntraced(function* (appId: string, userId: string, disabled: boolean) {
     yield* find(appId)
-    if (!(yield* state.setUserDisabled(appId, userId, disabled))) return yield* noUser(appId, userId)
+    if (!(yield* store.setUserDisabled(appId, userId, disabled))) return yield* noUser(appId, userId)
   })
 
   return Admin.of({
     users: Effect.fn("Admin.users")(function* (appId, page = {}) {
       yield* find(appId)
-      const matching = (yield* state.users(appId)).filter((user) =>
+      const matching = (yield* store.users(appId)).filter((user) =>
         matches(page, user.id, ...user.identities.map(({ data }) => data["email"]))
       )
       return pageOf(matching, ({ id }) => id, page).map(userOf)
@@ -174,7 +174,7 @@ const make = Effect.gen(function* () {
       const { hosted, user } = yield* findUser(appId, userId)
       const now = yield* Clock.currentTimeMillis
       const email = user.identities.find(({ providerType }) => providerType === "local-userpass")?.data["email"]
-      const account = typeof email === "string" ? yield* state.account(appId, email) : Option.none()
+      const account = typeof email === "string" ? yield* store.account(appId, email) : Option.none()
       const customData = yield* users.customData(hosted, user).pipe(
         // a function of the application that fails hides no user
         Effect.catchDefect((defect) =>
@@ -184,9 +184,9 @@ const make = Effect.gen(function* () {
       return {
         ...userOf(user),
         ...(Option.isSome(account) ? { account: yield* accountOf(appId, account.value) } : undefined),
-        sessions: (yield* state.sessions(appId, userId)).filter(({ expiresAt }) => expiresAt > now).map(sessionOf),
-        apiKeys: (yield* state.apiKeys(appId, userId)).map(({ disabled, id, name }) => ({ id, name, disabled })),
-        pushRegistrations: (yield* state.pushRegistrations(appId))
+        sessions: (yield* store.sessions(appId, userId)).filter(({ expiresAt }) => expiresAt > now).map(sessionOf),
+        apiKeys: (yield* store.apiKeys(appId, userId)).map(({ disabled, id, name }) => ({ id, name, disabled })),
+        pushRegistrations: (yield* store.pushRegistrations(appId))
           .filter((registration) => registration.userId === userId)
           .map(({ deviceId, service }) => ({ service, deviceId })),
         ...(customData === undefined ? undefined : { customData })
@@ -196,17 +196,17 @@ const make = Effect.gen(function* () {
       const hosted = yield* find(appId)
       const account = yield* emailAccounts.create(hosted, given).pipe(
         Effect.catchTags({
-          BadRequest: ({ error }) => new Refused({ message: error }),
+          BadRequest: ({ error }) => new InvalidRequest({ message: error }),
           Conflict: () => inUse(appId, given.email, "is registered already")
         })
       )
       const identity = identityOf(hosted, "local-userpass", account.id, { email: account.email })
       const user = yield* users.ofIdentity(hosted, identity, undefined).pipe(
-        Effect.mapError(({ error }) => new Refused({ message: error })),
+        Effect.mapError(({ error }) => new InvalidRequest({ message: error })),
         // where a function turns the user away there is no account either
         Effect.onError(() =>
           Effect.flatMap(accountOf(appId, account), ({ userId }) =>
-            userId === undefined ? state.deleteAccount(appId, account.email) : Effect.void
+            userId === undefined ? store.deleteAccount(appId, account.email) : Effect.void
           )
         )
       )
@@ -216,24 +216,24 @@ const make = Effect.gen(function* () {
     enableUser: Effect.fn("Admin.enableUser")((appId, userId) => setDisabled(appId, userId, false)),
     deleteUser: Effect.fn("Admin.deleteUser")(function* (appId, userId) {
       yield* findUser(appId, userId)
-      yield* state.deleteUser(appId, userId)
+      yield* store.deleteUser(appId, userId)
     }),
     revokeSessions: Effect.fn("Admin.revokeSessions")(function* (appId, userId) {
       yield* findUser(appId, userId)
-      yield* state.deleteSessions(appId, userId)
+      yield* store.deleteSessions(appId, userId)
     }),
     revokeSession: Effect.fn("Admin.revokeSession")(function* (appId, userId, sessionId) {
       yield* findUser(appId, userId)
-      const session = Option.getOrUndefined(yield* state.session(appId, sessionId))
+      const session = Option.getOrUndefined(yield* store.session(appId, sessionId))
       if (session?.userId !== userId) {
         const message = `the user ${userId} has no session ${sessionId}`
         return yield* new SessionNotFound({ userId, sessionId, message })
       }
-      yield* state.deleteSession(appId, sessionId)
+      yield* store.deleteSession(appId, sessionId)
     }),
     accounts: Effect.fn("Admin.accounts")(function* (appId, page = {}) {
       yield* find(appId)
-      const matching = (yield* state.accounts(appId)).filter(({ email, id }) => matches(page, id, email))
+      const matching = (yield* store.accounts(appId)).filter(({ email, id }) => matches(page, id, email))
       return yield* Effect.forEach(
         pageOf(matching, ({ email }) => email, page),
         (account) => accountOf(appId, account)
@@ -241,13 +241,13 @@ const make = Effect.gen(function* () {
     }),
     confirmAccount: Effect.fn("Admin.confirmAccount")(function* (appId, email) {
       const { id } = yield* findAccount(appId, email)
-      if (!(yield* state.updateAccount(appId, { id, email, confirmed: true }))) return yield* noAccount(appId, email)
+      if (!(yield* store.updateAccount(appId, { id, email, confirmed: true }))) return yield* noAccount(appId, email)
     }),
     setPassword: Effect.fn("Admin.setPassword")(function* (appId, account) {
       const hosted = yield* find(appId)
       yield* emailAccounts.setPassword(hosted, account).pipe(
         Effect.catchTags({
-          BadRequest: ({ error }) => new Refused({ message: error }),
+          BadRequest: ({ error }) => new InvalidRequest({ message: error }),
           NotFound: () => noAccount(appId, account.email)
         })
       )
@@ -257,10 +257,10 @@ const make = Effect.gen(function* () {
       if (userId !== undefined) {
         return yield* inUse(appId, email, `belongs to the user ${userId}: delete that user instead`)
       }
-      yield* state.deleteAccount(appId, email)
+      yield* store.deleteAccount(appId, email)
     }),
     pushRegistrations: Effect.fn("Admin.pushRegistrations")((appId) =>
-      Effect.andThen(find(appId), state.pushRegistrations(appId))
+      Effect.andThen(find(appId), store.pushRegistrations(appId))
     )
   })
 })

@@ -177,8 +177,6 @@ export class AccountInUse extends Schema.TaggedError<AccountInUse>("effect-app-s
  * @category errors
  * @since 0.1.0
  */
-export class Refused extends Schema.TaggedError<Refused>("effect-app-services/server/users/Refused")(
-  "Refused",
-  { message: Schema.String },
-  { httpApiStatus: 400 }
-) {}
+export class InvalidRequest extends Schema.TaggedError<InvalidRequest>(
+  "effect-app-services/server/users/InvalidRequest"
+)("InvalidRequest", { message: Schema.String }, { httpApiStatus: 400 }) {}

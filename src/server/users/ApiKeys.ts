@@ -13,7 +13,7 @@ import * as Redacted from "effect/Redacted"
 import { BadRequest, body, Conflict, Forbidden, NotFound } from "../model/ApiErrors.ts"
 import * as Digest from "./Digest.ts"
 import * as Ids from "../model/Ids.ts"
-import { type ApiKey, type Session, State, type User } from "./State.ts"
+import { type ApiKey, type Session, UserStore, type User } from "./UserStore.ts"
 
 /** Keys a user may have. */
 const limit = 20
@@ -54,19 +54,19 @@ export class ApiKeys extends Context.Service<
     ) => Effect.Effect<void, NotFound | Forbidden>
   }
 >()("effect-app-services/server/users/ApiKeys") {
-  static readonly layer: Layer.Layer<ApiKeys, never, State | SecureRandom.SecureRandom> = Layer.effect(
+  static readonly layer: Layer.Layer<ApiKeys, never, UserStore | SecureRandom.SecureRandom> = Layer.effect(
     ApiKeys,
     Effect.suspend(() => make)
   )
 }
 
 const make = Effect.gen(function* () {
-  const state = yield* State
+  const store = yield* UserStore
   const random = yield* SecureRandom.SecureRandom
 
   // another user's key is not there either
   const find = Effect.fnUntraced(function* (appId: string, user: User, id: string) {
-    const key = Option.getOrUndefined(yield* state.apiKey(appId, id))
+    const key = Option.getOrUndefined(yield* store.apiKey(appId, id))
     return key?.userId === user.id ? key : yield* new NotFound(body("API key not found", "APIKeyNotFound"))
   })
 
@@ -78,30 +78,30 @@ const make = Effect.gen(function* () {
           body("can only contain ASCII letters, numbers, underscores, and hyphens", "InvalidParameter")
         )
       }
-      if ((yield* state.apiKeys(appId, user.id)).length >= limit) {
+      if ((yield* store.apiKeys(appId, user.id)).length >= limit) {
         return yield* new BadRequest(body(`a user can have no more than ${limit} API keys`, "BadRequest"))
       }
       const key = Redacted.make(Base64Url.encode(yield* random.randomBytes(48)))
       const id = yield* Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random)
       const stored: ApiKey = { id, userId: user.id, name, digest: Digest.of(key), disabled: false }
       yield* Effect.mapError(
-        state.createApiKey(appId, stored),
+        store.createApiKey(appId, stored),
         () => new Conflict(body("API key with name already exists", "APIKeyAlreadyExists"))
       )
       return { ...stored, key }
     }),
-    list: Effect.fn("ApiKeys.list")((appId, user) => state.apiKeys(appId, user.id)),
+    list: Effect.fn("ApiKeys.list")((appId, user) => store.apiKeys(appId, user.id)),
     fetch: Effect.fn("ApiKeys.fetch")(find),
     setDisabled: Effect.fn("ApiKeys.setDisabled")(function* (appId, session, user, id, disabled) {
       const key = yield* find(appId, user, id)
-      yield* state.setApiKeyDisabled(appId, key.id, disabled, session.id)
+      yield* store.setApiKeyDisabled(appId, key.id, disabled, session.id)
     }),
     remove: Effect.fn("ApiKeys.remove")(function* (appId, session, user, id) {
       const key = yield* find(appId, user, id)
       if (session.identity.providerType === "api-key" && session.identity.id === key.id) {
         return yield* new Forbidden(body("a session cannot delete the API key that it began with"))
       }
-      yield* state.deleteApiKey(appId, key.id)
+      yield* store.deleteApiKey(appId, key.id)
     })
   })
 })

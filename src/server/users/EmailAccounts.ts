@@ -25,7 +25,7 @@ import { FunctionRunner } from "../model/FunctionRunner.ts"
 import * as Ids from "../model/Ids.ts"
 import { Inbox } from "./Inbox.ts"
 import { PasswordHasher } from "./PasswordHasher.ts"
-import { type Account, type EmailTokenKind, State } from "./State.ts"
+import { type Account, type EmailTokenKind, UserStore } from "./UserStore.ts"
 
 /**
  * Where a request goes, and what a function may know of it.
@@ -33,7 +33,7 @@ import { type Account, type EmailTokenKind, State } from "./State.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Place {
+export interface RequestOrigin {
   readonly hosted: HostedApp
   readonly request: FunctionRequest | undefined
 }
@@ -75,18 +75,22 @@ export type Decision = "success" | "pending"
 export class EmailAccounts extends Context.Service<
   EmailAccounts,
   {
-    readonly register: (place: Place, account: EmailPassword) => Effect.Effect<void, BadRequest | Conflict>
+    readonly register: (origin: RequestOrigin, account: EmailPassword) => Effect.Effect<void, BadRequest | Conflict>
     /** Makes an account whose address counts as confirmed. */
     readonly create: (hosted: HostedApp, account: EmailPassword) => Effect.Effect<Account, BadRequest | Conflict>
     /** Sets the password of an account, which ends its user's sessions. */
     readonly setPassword: (hosted: HostedApp, account: EmailPassword) => Effect.Effect<void, BadRequest | NotFound>
-    readonly confirm: (place: Place, token: LinkToken) => Effect.Effect<void, BadRequest>
-    readonly sendConfirmation: (place: Place, email: string) => Effect.Effect<void, BadRequest | NotFound>
-    readonly callConfirmation: (place: Place, email: string) => Effect.Effect<Decision, BadRequest | NotFound>
-    readonly reset: (place: Place, token: LinkToken, password: Redacted.Redacted) => Effect.Effect<void, BadRequest>
-    readonly sendReset: (place: Place, email: string) => Effect.Effect<void, BadRequest | NotFound>
+    readonly confirm: (origin: RequestOrigin, token: LinkToken) => Effect.Effect<void, BadRequest>
+    readonly sendConfirmation: (origin: RequestOrigin, email: string) => Effect.Effect<void, BadRequest | NotFound>
+    readonly callConfirmation: (origin: RequestOrigin, email: string) => Effect.Effect<Decision, BadRequest | NotFound>
+    readonly reset: (
+      origin: RequestOrigin,
+      token: LinkToken,
+      password: Redacted.Redacted
+    ) => Effect.Effect<void, BadRequest>
+    readonly sendReset: (origin: RequestOrigin, email: string) => Effect.Effect<void, BadRequest | NotFound>
     readonly callReset: (
-      place: Place,
+      origin: RequestOrigin,
       account: EmailPassword,
       args: ReadonlyArray<unknown>
     ) => Effect.Effect<Decision, BadRequest | NotFound>
@@ -95,7 +99,7 @@ export class EmailAccounts extends Context.Service<
   static readonly layer: Layer.Layer<
     EmailAccounts,
     never,
-    State | Inbox | FunctionRunner | PasswordHasher | SecureRandom.SecureRandom
+    UserStore | Inbox | FunctionRunner | PasswordHasher | SecureRandom.SecureRandom
   > = Layer.effect(
     EmailAccounts,
     Effect.suspend(() => make)
@@ -106,7 +110,7 @@ const tokenLifetime = Duration.toMillis("30 minutes")
 const tokenBytes = 64
 
 const make = Effect.gen(function* () {
-  const state = yield* State
+  const store = yield* UserStore
   const inbox = yield* Inbox
   const functions = yield* FunctionRunner
   const hasher = yield* PasswordHasher
@@ -117,14 +121,14 @@ const make = Effect.gen(function* () {
     const token = Redacted.make(Hex.encode(yield* random.randomBytes(tokenBytes)))
     const id = yield* newId
     const expiresAt = (yield* Clock.currentTimeMillis) + tokenLifetime
-    yield* state.createEmailToken(app.id, { id, kind, accountId, email, digest: Digest.of(token), expiresAt })
+    yield* store.createEmailToken(app.id, { id, kind, accountId, email, digest: Digest.of(token), expiresAt })
     return { token, tokenId: id }
   })
 
   const take = Effect.fnUntraced(function* (app: App, kind: EmailTokenKind, { token, tokenId }: LinkToken) {
     const wellFormed = new RegExp(`^[0-9a-f]{${tokenBytes * 2}}$`).test(Redacted.value(token))
     if (!wellFormed || !Ids.isObjectId(tokenId)) return yield* new BadRequest(body("invalid token data", "BadRequest"))
-    const found = yield* state.takeEmailToken(app.id, { id: tokenId, kind, digest: Digest.of(token) })
+    const found = yield* store.takeEmailToken(app.id, { id: tokenId, kind, digest: Digest.of(token) })
     if (Option.isNone(found) || found.value.expiresAt <= (yield* Clock.currentTimeMillis)) return yield* spentToken
     return found.value
   })
@@ -147,7 +151,7 @@ const make = Effect.gen(function* () {
 
   /** Asks a function of the application; the token that it gets lives on only when it says that it waits for it. */
   const ask = Effect.fnUntraced(function* (
-    { hosted: { app }, request }: Place,
+    { hosted: { app }, request }: RequestOrigin,
     fn: AppFunction,
     account: Account,
     kind: EmailTokenKind,
@@ -162,22 +166,23 @@ const make = Effect.gen(function* () {
       Effect.mapError((error) => new BadRequest(body(error.message, error.code)))
     )
     if (decision !== "pending") {
-      yield* state.takeEmailToken(app.id, { id: issued.tokenId, kind, digest: Digest.of(issued.token) })
+      yield* store.takeEmailToken(app.id, { id: issued.tokenId, kind, digest: Digest.of(issued.token) })
     }
     return decision
   })
 
-  const askToConfirm = Effect.fnUntraced(function* (place: Place, fn: AppFunction, account: Account) {
-    const decision = yield* ask(place, fn, account, "confirmation")
+  const askToConfirm = Effect.fnUntraced(function* (origin: RequestOrigin, fn: AppFunction, account: Account) {
+    const decision = yield* ask(origin, fn, account, "confirmation")
     if (decision === "fail") {
       return yield* new BadRequest(body(`failed to confirm user "${account.email}"`, "BadRequest"))
     }
-    if (decision === "success") yield* state.updateAccount(place.hosted.app.id, { ...nameOf(account), confirmed: true })
+    if (decision === "success")
+      yield* store.updateAccount(origin.hosted.app.id, { ...nameOf(account), confirmed: true })
     return decision
   })
 
   const find = Effect.fnUntraced(function* (app: App, email: string) {
-    const account = Option.getOrUndefined(yield* state.account(app.id, email))
+    const account = Option.getOrUndefined(yield* store.account(app.id, email))
     return account ?? (yield* new NotFound(body("user not found", "UserNotFound")))
   })
 
@@ -188,26 +193,26 @@ const make = Effect.gen(function* () {
     password: Redacted.Redacted
   ) {
     const passwordHash = yield* hasher.hash(password)
-    if (!(yield* state.updateAccount(app.id, { ...nameOf(account), passwordHash }))) return yield* spentToken
-    const user = yield* state.userByIdentity(app.id, "local-userpass", account.id)
-    if (Option.isSome(user)) yield* state.deleteSessions(app.id, user.value.id)
+    if (!(yield* store.updateAccount(app.id, { ...nameOf(account), passwordHash }))) return yield* spentToken
+    const user = yield* store.userByIdentity(app.id, "local-userpass", account.id)
+    if (Option.isSome(user)) yield* store.deleteSessions(app.id, user.value.id)
   })
 
   /** An account that can be saved; another one of its address may be saved first. */
   const newAccount = Effect.fnUntraced(function* (app: App, { email, password }: EmailPassword, confirmed: boolean) {
     if (!isAddress(email)) return yield* new BadRequest(body("email invalid", "BadRequest"))
     yield* checkPassword(password)
-    if (Option.isSome(yield* state.account(app.id, email))) return yield* taken
+    if (Option.isSome(yield* store.account(app.id, email))) return yield* taken
     const passwordHash = yield* hasher.hash(password)
     const account: Account = { id: yield* newId, email, passwordHash, confirmed }
     return account
   })
 
-  const save = (app: App, account: Account) => Effect.mapError(state.createAccount(app.id, account), () => taken)
+  const save = (app: App, account: Account) => Effect.mapError(store.createAccount(app.id, account), () => taken)
 
   return EmailAccounts.of({
-    register: Effect.fn("EmailAccounts.register")(function* (place, given) {
-      const { app } = place.hosted
+    register: Effect.fn("EmailAccounts.register")(function* (origin, given) {
+      const { app } = origin.hosted
       const { autoConfirm, confirmationFunction } = yield* providerOf(app)
       const account = yield* newAccount(app, given, autoConfirm)
       const saved = save(app, account)
@@ -216,11 +221,11 @@ const make = Effect.gen(function* () {
         return yield* Effect.uninterruptible(Effect.andThen(saved, mail(app, account, "confirmation")))
       }
       // whom the function turns away, and who goes away before it has decided, is not registered
-      const decided = askToConfirm(place, confirmationFunction, account)
+      const decided = askToConfirm(origin, confirmationFunction, account)
       yield* Effect.uninterruptibleMask((restore) =>
         Effect.andThen(
           saved,
-          Effect.onError(restore(decided), () => state.deleteAccount(app.id, account.email))
+          Effect.onError(restore(decided), () => store.deleteAccount(app.id, account.email))
         )
       )
     }),
@@ -238,7 +243,7 @@ const make = Effect.gen(function* () {
     confirm: Effect.fn("EmailAccounts.confirm")(function* ({ hosted: { app } }, token) {
       yield* providerOf(app)
       const { accountId, email } = yield* take(app, "confirmation", token)
-      if (!(yield* state.updateAccount(app.id, { id: accountId, email, confirmed: true }))) return yield* spentToken
+      if (!(yield* store.updateAccount(app.id, { id: accountId, email, confirmed: true }))) return yield* spentToken
     }, Effect.uninterruptible),
     sendConfirmation: Effect.fn("EmailAccounts.sendConfirmation")(function* ({ hosted: { app } }, email) {
       const { confirmationFunction } = yield* providerOf(app)
@@ -249,15 +254,15 @@ const make = Effect.gen(function* () {
       }
       yield* mail(app, account, "confirmation")
     }),
-    callConfirmation: Effect.fn("EmailAccounts.callConfirmation")(function* (place, email) {
-      const { app } = place.hosted
+    callConfirmation: Effect.fn("EmailAccounts.callConfirmation")(function* (origin, email) {
+      const { app } = origin.hosted
       const { autoConfirm, confirmationFunction } = yield* providerOf(app)
       const cannot = (why: string) => new BadRequest(body(`cannot run confirmation for ${email}: ${why}`, "BadRequest"))
       if (autoConfirm) return yield* cannot("automatic confirmation is enabled")
       if (confirmationFunction === undefined) return yield* cannot("there is no confirmation function")
       const account = yield* find(app, email)
       if (account.confirmed) return yield* alreadyConfirmed
-      return yield* askToConfirm(place, confirmationFunction, account)
+      return yield* askToConfirm(origin, confirmationFunction, account)
     }),
     reset: Effect.fn("EmailAccounts.reset")(function* ({ hosted: { app } }, token, password) {
       yield* providerOf(app)
@@ -273,8 +278,8 @@ const make = Effect.gen(function* () {
       }
       yield* mail(app, yield* find(app, email), "reset")
     }),
-    callReset: Effect.fn("EmailAccounts.callReset")(function* (place, { email, password }, args) {
-      const { app } = place.hosted
+    callReset: Effect.fn("EmailAccounts.callReset")(function* (origin, { email, password }, args) {
+      const { app } = origin.hosted
       const { resetFunction } = yield* providerOf(app)
       if (resetFunction === undefined) {
         return yield* new BadRequest(body("please use reset password via email", "BadRequest"))
@@ -283,7 +288,7 @@ const make = Effect.gen(function* () {
       const account = yield* find(app, email)
       const currentPasswordValid = yield* hasher.verify(password, account.passwordHash)
       const question = { password: Redacted.value(password), currentPasswordValid }
-      const decision = yield* ask(place, resetFunction, account, "reset", question, args)
+      const decision = yield* ask(origin, resetFunction, account, "reset", question, args)
       if (decision === "fail") return yield* new BadRequest(body(`failed to reset password for user "${email}"`))
       if (decision === "success") yield* Effect.uninterruptible(setPassword(app, account, password))
       return decision

@@ -20,7 +20,7 @@ import * as Ids from "../model/Ids.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
 import { JwtVerifier } from "./JwtVerifier.ts"
 import { PasswordHasher } from "./PasswordHasher.ts"
-import { type Identity, State, type User } from "./State.ts"
+import { type Identity, UserStore, type User } from "./UserStore.ts"
 import { Users } from "./Users.ts"
 
 /**
@@ -67,7 +67,7 @@ export class Logins extends Context.Service<
   static readonly layer: Layer.Layer<
     Logins,
     never,
-    State | Users | FunctionRunner | PasswordHasher | JwtVerifier | SecureRandom.SecureRandom
+    UserStore | Users | FunctionRunner | PasswordHasher | JwtVerifier | SecureRandom.SecureRandom
   > = Layer.effect(
     Logins,
     Effect.suspend(() => make)
@@ -88,7 +88,7 @@ const decodeApiKey = Payload.decode(ApiKeyPayload)
 const decodeCustomToken = Payload.decode(CustomTokenPayload)
 
 const make = Effect.gen(function* () {
-  const state = yield* State
+  const store = yield* UserStore
   const users = yield* Users
   const functions = yield* FunctionRunner
   const hasher = yield* PasswordHasher
@@ -104,7 +104,7 @@ const make = Effect.gen(function* () {
 
   const emailPassword: Check = Effect.fnUntraced(function* ({ hosted, payload }) {
     const { password, username } = yield* decodeEmailPassword(payload)
-    const account = Option.getOrUndefined(yield* state.account(hosted.app.id, username))
+    const account = Option.getOrUndefined(yield* store.account(hosted.app.id, username))
     const right = yield* hasher.verify(password, account?.passwordHash)
     // an unknown address and a wrong password are told apart by nothing, the time it takes included
     if (!right || account === undefined) return yield* new Unauthorized(body("unauthorized", "InvalidPassword"))
@@ -114,7 +114,7 @@ const make = Effect.gen(function* () {
 
   const apiKey: Check = Effect.fnUntraced(function* ({ hosted, payload }) {
     const { key } = yield* decodeApiKey(payload)
-    const found = Option.getOrUndefined(yield* state.apiKeyByDigest(hosted.app.id, Digest.of(key)))
+    const found = Option.getOrUndefined(yield* store.apiKeyByDigest(hosted.app.id, Digest.of(key)))
     if (found === undefined || found.disabled) return yield* unauthorized
     return { identity: identityOf(hosted, "api-key", found.id), ownerId: found.userId }
   })
@@ -173,8 +173,8 @@ const make = Effect.gen(function* () {
   const userOf = Effect.fnUntraced(function* ({ hosted, request }: Attempt, { identity, ownerId }: Proof) {
     if (ownerId === undefined) return yield* users.ofIdentity(hosted, identity, request)
     const appId = hosted.app.id
-    yield* Effect.orDie(state.addIdentity(appId, ownerId, identity))
-    return Option.getOrUndefined(yield* state.user(appId, ownerId)) ?? (yield* unauthorized)
+    yield* Effect.orDie(store.addIdentity(appId, ownerId, identity))
+    return Option.getOrUndefined(yield* store.user(appId, ownerId)) ?? (yield* unauthorized)
   })
 
   return Logins.of({

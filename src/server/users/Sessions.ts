@@ -15,7 +15,7 @@ import { noDeviceId } from "../../protocol/Device.ts"
 import { body, Unauthorized } from "../model/ApiErrors.ts"
 import type { HostedApp } from "../model/Apps.ts"
 import * as Ids from "../model/Ids.ts"
-import { type Identity, type Session, State, type User } from "./State.ts"
+import { type Identity, type Session, UserStore, type User } from "./UserStore.ts"
 import { Tokens } from "./Tokens.ts"
 import { Users } from "./Users.ts"
 
@@ -58,7 +58,7 @@ export class Sessions extends Context.Service<
     readonly end: (hosted: HostedApp, session: Session) => Effect.Effect<void>
   }
 >()("effect-app-services/server/users/Sessions") {
-  static readonly layer: Layer.Layer<Sessions, never, State | Tokens | Users | SecureRandom.SecureRandom> =
+  static readonly layer: Layer.Layer<Sessions, never, UserStore | Tokens | Users | SecureRandom.SecureRandom> =
     Layer.effect(
       Sessions,
       Effect.suspend(() => make)
@@ -69,7 +69,7 @@ export class Sessions extends Context.Service<
 const anonymousLifetime = Duration.days(365 * 50)
 
 const make = Effect.gen(function* () {
-  const state = yield* State
+  const store = yield* UserStore
   const tokens = yield* Tokens
   const users = yield* Users
   const random = yield* SecureRandom.SecureRandom
@@ -91,9 +91,9 @@ const make = Effect.gen(function* () {
   return Sessions.of({
     renew: Effect.fn("Sessions.renew")(function* (hosted, user, session) {
       const { id, providerType } = session.identity
-      const key = providerType === "api-key" ? Option.getOrUndefined(yield* state.apiKey(hosted.app.id, id)) : undefined
+      const key = providerType === "api-key" ? Option.getOrUndefined(yield* store.apiKey(hosted.app.id, id)) : undefined
       if (key?.disabled === true) {
-        yield* state.deleteSession(hosted.app.id, session.id)
+        yield* store.deleteSession(hosted.app.id, session.id)
         return yield* sessionGone
       }
       return yield* access(hosted, user, session)
@@ -113,14 +113,14 @@ const make = Effect.gen(function* () {
         expiresAt: now + Duration.toMillis(lifetime)
       }
       const begun = yield* answer(hosted, user, session)
-      yield* state.createSession(hosted.app.id, session)
+      yield* store.createSession(hosted.app.id, session)
       return begun
     }),
     find: Effect.fn("Sessions.find")(function* ({ app }, sessionId) {
-      const session = Option.getOrUndefined(yield* state.session(app.id, sessionId))
+      const session = Option.getOrUndefined(yield* store.session(app.id, sessionId))
       return session ?? (yield* new Unauthorized(body("invalid session", "InvalidSession")))
     }),
-    end: Effect.fn("Sessions.end")((hosted, session) => state.deleteSession(hosted.app.id, session.id))
+    end: Effect.fn("Sessions.end")((hosted, session) => store.deleteSession(hosted.app.id, session.id))
   })
 })
 

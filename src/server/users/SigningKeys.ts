@@ -2,7 +2,7 @@
  * The keys that sign an application's tokens. New tokens are signed with the newest; older keys check what they signed
  * for as long as any of it may live.
  *
- * Keys are in the journal, so where that keeps rows they outlive the server. There they are in clear, as they have to be:
+ * Keys are in the row store, so where that keeps rows they outlive the server. There they are in clear, as they have to be:
  * whoever can read a data directory can make tokens.
  *
  * @since 0.1.0
@@ -21,7 +21,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Apps, AppsError, type HostedApp } from "../model/Apps.ts"
-import { attempt, Journal, JournalError } from "../storage/Journal.ts"
+import { attempt, RowStore, RowStoreError } from "../storage/RowStore.ts"
 import { type Edit, Table, write } from "../storage/Table.ts"
 import * as Tables from "./internal/tables.ts"
 
@@ -57,12 +57,12 @@ export class SigningKeys extends Context.Service<
   }
 >()("effect-app-services/server/users/SigningKeys") {
   /**
-   * The keys that the journal has, after those that nothing needs any more are dropped; a new one for an application that
-   * has none. With `signingKey`, which no journal may be beside, each application's key is derived from that.
+   * The keys that the row store has, after those that nothing needs any more are dropped; a new one for an application that
+   * has none. With `signingKey`, which no row store may be beside, each application's key is derived from that.
    */
   static readonly layer = (
     signingKey?: Redacted.Redacted
-  ): Layer.Layer<SigningKeys, AppsError | JournalError, Apps | Journal | Kdf.Kdf | SecureRandom.SecureRandom> =>
+  ): Layer.Layer<SigningKeys, AppsError | RowStoreError, Apps | RowStore | Kdf.Kdf | SecureRandom.SecureRandom> =>
     Layer.effect(SigningKeys, make(signingKey))
 }
 
@@ -77,19 +77,20 @@ type StoredKey = typeof StoredKey.Type
 
 const prefix = "keys/"
 
-const open = (journal: Journal["Service"], appId: string): Table<StoredKey> =>
-  new Table(journal, { name: `${prefix}${appId}`, schema: StoredKey, key: ({ id }) => id })
+const open = (rowStore: RowStore["Service"], appId: string): Table<StoredKey> =>
+  new Table(rowStore, { name: `${prefix}${appId}`, schema: StoredKey, key: ({ id }) => id })
 
 const keysOf = (table: Table<StoredKey>): ReadonlyArray<StoredKey> => Array.from(table.rows.values())
 
 /**
- * The applications that a journal has keys of.
+ * The applications that a row store has keys of.
  *
  * @category accessors
  * @since 0.1.0
  */
-export const appIds: Effect.Effect<ReadonlyArray<string>, JournalError, Journal> = Effect.flatMap(Journal, (journal) =>
-  attempt(() => journal.tables(prefix).map((name) => name.slice(prefix.length)))
+export const appIds: Effect.Effect<ReadonlyArray<string>, RowStoreError, RowStore> = Effect.flatMap(
+  RowStore,
+  (rowStore) => attempt(() => rowStore.tables(prefix).map((name) => name.slice(prefix.length)))
 )
 
 /**
@@ -117,21 +118,21 @@ export interface Rotated {
 export const rotate = Effect.fnUntraced(function* (
   appId: string,
   options?: { readonly revoke?: boolean | undefined }
-): Effect.fn.Return<Rotated, JournalError, Journal | SecureRandom.SecureRandom> {
-  const journal = yield* Journal
+): Effect.fn.Return<Rotated, RowStoreError, RowStore | SecureRandom.SecureRandom> {
+  const rowStore = yield* RowStore
   const now = yield* Clock.currentTimeMillis
   const created = yield* newKey(now)
   return yield* attempt(() => {
-    const table = open(journal, appId)
+    const table = open(rowStore, appId)
     const keys = keysOf(table)
     if (options?.revoke === true) {
-      const { sessions } = Tables.open(journal, appId)
+      const { sessions } = Tables.open(rowStore, appId)
       const ended = Array.from(sessions.rows.values(), (session) => sessions.remove(session))
-      write(journal, [...keys.map((key) => table.remove(key)), table.put(created), ...ended])
+      write(rowStore, [...keys.map((key) => table.remove(key)), table.put(created), ...ended])
       return { current: created.id, older: 0, sessions: ended.length }
     }
     const retired = keys.filter(isCurrent).map((key) => table.put({ ...key, retiredAt: now }))
-    write(journal, [...retired, table.put(created)])
+    write(rowStore, [...retired, table.put(created)])
     return { current: created.id, older: keys.length, sessions: 0 }
   })
 })
@@ -146,19 +147,19 @@ const newKey = Effect.fnUntraced(function* (now: number) {
 })
 
 const make = Effect.fnUntraced(function* (signingKey: Redacted.Redacted | undefined) {
-  const journal = yield* Journal
+  const rowStore = yield* RowStore
   const apps = yield* Apps
   if (signingKey !== undefined && Redacted.value(signingKey).length < 32) {
     return yield* new AppsError({ message: "a signing key needs at least 32 characters" })
   }
-  if (signingKey !== undefined && journal.keeps) {
+  if (signingKey !== undefined && rowStore.keeps) {
     return yield* new AppsError({ message: "a data directory has signing keys of its own: leave signingKey out" })
   }
   const byApp = new Map<HostedApp, ReadonlyArray<SigningKey>>()
   for (const hosted of apps.byId.values()) {
     byApp.set(
       hosted,
-      signingKey === undefined ? yield* stored(journal, hosted) : [yield* derived(signingKey, hosted.app.id)]
+      signingKey === undefined ? yield* stored(rowStore, hosted) : [yield* derived(signingKey, hosted.app.id)]
     )
   }
 
@@ -177,17 +178,17 @@ const make = Effect.fnUntraced(function* (signingKey: Redacted.Redacted | undefi
   })
 })
 
-/** The keys of the journal that anything needs. */
-const stored = Effect.fnUntraced(function* (journal: Journal["Service"], hosted: HostedApp) {
+/** The keys of the row store that anything needs. */
+const stored = Effect.fnUntraced(function* (rowStore: RowStore["Service"], hosted: HostedApp) {
   const now = yield* Clock.currentTimeMillis
   const fresh = yield* newKey(now)
   const keys = yield* attempt(() => {
     const { id: appId } = hosted.app
-    const table = open(journal, appId)
+    const table = open(rowStore, appId)
     const edits: Array<Edit> = []
     if (!keysOf(table).some(isCurrent)) edits.push(table.put(fresh))
     if (!keysOf(table).every(isCurrent)) {
-      const sessions = Array.from(Tables.open(journal, appId).sessions.rows.values())
+      const sessions = Array.from(Tables.open(rowStore, appId).sessions.rows.values())
       for (const key of keysOf(table)) {
         const { retiredAt = now } = key
         // a refresh token is as old as its session, and so is the key that signed it
@@ -198,13 +199,13 @@ const stored = Effect.fnUntraced(function* (journal: Journal["Service"], hosted:
         if (!needed) edits.push(table.remove(key))
       }
     }
-    write(journal, edits)
+    write(rowStore, edits)
     return keysOf(table)
   })
   return yield* Effect.forEach(keys, ({ id, retiredAt, secret }) => {
     const bytes = Result.getOrUndefined(Base64Url.decode(Redacted.value(secret)))
     return bytes === undefined || bytes.length < 32
-      ? Effect.fail(new JournalError({ message: `the signing key ${id} of "${hosted.app.id}" is damaged` }))
+      ? Effect.fail(new RowStoreError({ message: `the signing key ${id} of "${hosted.app.id}" is damaged` }))
       : signingKeyOf(id, bytes, retiredAt)
   })
 })

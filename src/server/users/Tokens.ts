@@ -24,7 +24,7 @@ import { Apps, type HostedApp } from "../model/Apps.ts"
 import * as Digest from "./Digest.ts"
 import { isCompact } from "./internal/compactToken.ts"
 import { SigningKeys } from "./SigningKeys.ts"
-import type { Session } from "./State.ts"
+import type { Session } from "./UserStore.ts"
 
 /**
  * Why a token is refused. `type` and `expired` are said of tokens with a valid signature only.

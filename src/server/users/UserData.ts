@@ -11,7 +11,7 @@ import * as Ejson from "../../protocol/Ejson.ts"
 import type { App, AppFunction } from "../model/App.ts"
 import type { Database, Document, Namespace } from "../data/Database.ts"
 import type { FunctionUser } from "../model/FunctionContext.ts"
-import type { User } from "./State.ts"
+import type { User } from "./UserStore.ts"
 import type { AccessClaims } from "./Tokens.ts"
 
 /** Data source of custom user data that names none. */

@@ -1,5 +1,5 @@
 /**
- * What is known of users: the models that {@link State} keeps, each with the schema of the row that it is in a journal.
+ * What is known of users: the models that {@link UserStore} keeps, each with the schema of the row that it is in a row store.
  * Fields that a later version adds are ignored when a row is read.
  *
  * @since 0.1.0

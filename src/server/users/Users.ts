@@ -20,7 +20,7 @@ import { Database } from "../data/Database.ts"
 import { type FunctionError, type FunctionRequest, systemUser } from "../model/FunctionContext.ts"
 import { FunctionRunner } from "../model/FunctionRunner.ts"
 import * as Ids from "../model/Ids.ts"
-import { type AlreadyExists, type Identity, State, type User } from "./State.ts"
+import { type AlreadyExists, type Identity, UserStore, type User } from "./UserStore.ts"
 import * as UserData from "./UserData.ts"
 
 const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
@@ -49,7 +49,7 @@ export class Users extends Context.Service<
     readonly customData: (hosted: HostedApp, user: User) => Effect.Effect<unknown>
   }
 >()("effect-app-services/server/users/Users") {
-  static readonly layer: Layer.Layer<Users, never, State | Database | FunctionRunner | SecureRandom.SecureRandom> =
+  static readonly layer: Layer.Layer<Users, never, UserStore | Database | FunctionRunner | SecureRandom.SecureRandom> =
     Layer.effect(
       Users,
       Effect.suspend(() => make)
@@ -57,7 +57,7 @@ export class Users extends Context.Service<
 }
 
 const make = Effect.gen(function* () {
-  const state = yield* State
+  const store = yield* UserStore
   const database = yield* Database
   const functions = yield* FunctionRunner
   const random = yield* SecureRandom.SecureRandom
@@ -86,16 +86,16 @@ const make = Effect.gen(function* () {
         (error: FunctionError) => new BadRequest(body(error.message, error.code))
       )
     }
-    yield* Effect.orDie(state.createUser(app.id, user))
+    yield* Effect.orDie(store.createUser(app.id, user))
     return user
   })
 
   return Users.of({
     ofIdentity: Effect.fn("Users.ofIdentity")(function* (hosted, identity, request) {
       const appId = hosted.app.id
-      const find = state
+      const find = store
         .setIdentityData(appId, identity)
-        .pipe(Effect.andThen(state.userByIdentity(appId, identity.providerType, identity.id)))
+        .pipe(Effect.andThen(store.userByIdentity(appId, identity.providerType, identity.id)))
       const found = yield* find
       if (Option.isSome(found)) return found.value
       const lock = yield* lockOf(appId, identity)
@@ -107,8 +107,8 @@ const make = Effect.gen(function* () {
     }, Effect.scoped),
     link: Effect.fn("Users.link")(function* ({ app }, user, identity) {
       const lock = yield* lockOf(app.id, identity)
-      yield* lock.withPermit(state.addIdentity(app.id, user.id, identity))
-      return Option.getOrElse(yield* state.user(app.id, user.id), () => user)
+      yield* lock.withPermit(store.addIdentity(app.id, user.id, identity))
+      return Option.getOrElse(yield* store.user(app.id, user.id), () => user)
     }, Effect.scoped),
     customData: Effect.fn("Users.customData")(function* ({ app }, user) {
       const found = yield* UserData.customData(database, app, user, (fn, args) =>

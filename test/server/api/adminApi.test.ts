@@ -252,7 +252,7 @@ layer(Server, { excludeTestServices: true })("the administration API", (it) => {
       assert.deepStrictEqual((yield* administer("GET", `/apps/blog/users?search=${third["id"]}`)).items, [third])
       for (const query of ["limit=0", "limit=x", "limit=1001", "limit=1.5"]) {
         const { body, status } = yield* administer("GET", `/apps/blog/users?${query}`)
-        assert.deepStrictEqual([status, body["_tag"]], [400, "Refused"], query)
+        assert.deepStrictEqual([status, body["_tag"]], [400, "InvalidRequest"], query)
         assert.match(body["message"], /'limit'/)
       }
     })
@@ -433,7 +433,7 @@ layer(Server, { excludeTestServices: true })("the administration API", (it) => {
       }
       for (const text of ["", "{", "[]", "null", '{"email":{}}']) {
         const { body, status } = yield* create("application/json", text)
-        assert.deepStrictEqual([status, body["_tag"]], [400, "Refused"], text)
+        assert.deepStrictEqual([status, body["_tag"]], [400, "InvalidRequest"], text)
       }
     })
   )

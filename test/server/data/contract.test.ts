@@ -4,9 +4,9 @@ import { DatabaseContract } from "effect-app-services/testing"
 import { join } from "node:path"
 import { Database, makeMemory } from "../../../src/server/data/Database.ts"
 import * as DataDirectory from "../../../src/server/storage/DataDirectory.ts"
-import { Journal } from "../../../src/server/storage/Journal.ts"
+import { RowStore } from "../../../src/server/storage/RowStore.ts"
 import { directory } from "../support.ts"
-import * as FakeJournal from "./journal.ts"
+import * as FakeJournal from "./rowStore.ts"
 
 /** A database that is closed and opened again between any two steps, unless a transaction or a watcher is open. */
 const reopened = Layer.sync(Database, () => {
@@ -34,10 +34,10 @@ const reopened = Layer.sync(Database, () => {
 describe("the contract of databases", () => {
   DatabaseContract.suite("memory", Database.layerMemory, it)
   DatabaseContract.suite(
-    "journal",
+    "rowStore",
     Layer.provide(
       Database.layer,
-      Layer.sync(Journal, () => FakeJournal.make().service)
+      Layer.sync(RowStore, () => FakeJournal.make().service)
     ),
     it
   )

@@ -17,15 +17,15 @@ import {
 } from "bson"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { type Change, Database, type DatabaseError, type Document } from "../../../src/server/data/Database.ts"
-import { Journal } from "../../../src/server/storage/Journal.ts"
-import * as FakeJournal from "./journal.ts"
+import { RowStore } from "../../../src/server/storage/RowStore.ts"
+import * as FakeJournal from "./rowStore.ts"
 
 const namespace = { appId: "a", service: "s", database: "d", collection: "c" }
 
-/** One life of a server over a journal. */
-const life = <A, E>(journal: Journal["Service"], run: (database: Database["Service"]) => Effect.Effect<A, E>) =>
+/** One life of a server over a row store. */
+const life = <A, E>(rowStore: RowStore["Service"], run: (database: Database["Service"]) => Effect.Effect<A, E>) =>
   Effect.flatMap(Database, run).pipe(
-    Effect.provide(Layer.provide(Database.layer, Layer.succeed(Journal, journal)), { local: true })
+    Effect.provide(Layer.provide(Database.layer, Layer.succeed(RowStore, rowStore)), { local: true })
   )
 
 const all = (database: Database["Service"]) => database.find(namespace, { filter: {} })

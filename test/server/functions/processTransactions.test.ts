@@ -5,7 +5,7 @@ import type { App } from "effect-app-services/server"
 import { Database } from "../../../src/server/data/Database.ts"
 import { systemUser } from "../../../src/server/model/FunctionContext.ts"
 import { FunctionRuntime } from "../../../src/server/functions/FunctionRuntime.ts"
-import { State } from "../../../src/server/users/State.ts"
+import { UserStore } from "../../../src/server/users/UserStore.ts"
 import { listening, load } from "./support.ts"
 
 const begin = `
@@ -57,7 +57,7 @@ const database = Layer.effectContext(
   })
 ).pipe(Layer.provide(Database.layerMemory))
 
-const layer = FunctionRuntime.layer().pipe(Layer.provideMerge([database, State.layerMemory]))
+const layer = FunctionRuntime.layer().pipe(Layer.provideMerge([database, UserStore.layerMemory]))
 
 const calling = (app: App.App) => {
   const caller = { app, user: systemUser, request: undefined }

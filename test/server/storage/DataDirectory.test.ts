@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Result } from "effect"
-import { attempt, type Change, Journal } from "../../../src/server/storage/Journal.ts"
+import { attempt, type RowWrite, RowStore } from "../../../src/server/storage/RowStore.ts"
 import * as DataDirectory from "../../../src/server/storage/DataDirectory.ts"
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
@@ -11,19 +11,19 @@ import { createInterface } from "node:readline"
 import { directory } from "../support.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
-const put = (key: string, value: string, table = "t"): Change => ({ table, key, value: bytes(value) })
-const gone = (key: string, table = "t"): Change => ({ table, key, value: undefined })
+const put = (key: string, value: string, table = "t"): RowWrite => ({ table, key, value: bytes(value) })
+const gone = (key: string, table = "t"): RowWrite => ({ table, key, value: undefined })
 
 const using = <A, E>(
   path: string,
-  use: (journal: Journal["Service"]) => Effect.Effect<A, E>,
+  use: (rowStore: RowStore["Service"]) => Effect.Effect<A, E>,
   options?: DataDirectory.Options
-) => Journal.use(use).pipe(Effect.provide(DataDirectory.layer(path, options)))
-const commit = (path: string, ...changes: ReadonlyArray<Change>) =>
-  using(path, (journal) => attempt(() => journal.commit(changes)))
-const rowsOf = (journal: Journal["Service"], table = "t") =>
-  Array.from(journal.rows(table), ({ key, value }) => [key, new TextDecoder().decode(value)])
-const rows = (path: string, table?: string) => using(path, (journal) => Effect.sync(() => rowsOf(journal, table)))
+) => RowStore.use(use).pipe(Effect.provide(DataDirectory.layer(path, options)))
+const commit = (path: string, ...changes: ReadonlyArray<RowWrite>) =>
+  using(path, (rowStore) => attempt(() => rowStore.commit(changes)))
+const rowsOf = (rowStore: RowStore["Service"], table = "t") =>
+  Array.from(rowStore.rows(table), ({ key, value }) => [key, new TextDecoder().decode(value)])
+const rows = (path: string, table?: string) => using(path, (rowStore) => Effect.sync(() => rowsOf(rowStore, table)))
 const refused = (path: string, options?: DataDirectory.Options) =>
   Effect.flip(Layer.build(DataDirectory.layer(path, options)).pipe(Effect.scoped))
 
@@ -44,7 +44,7 @@ describe("DataDirectory", () => {
         ["a", ""]
       ])
       assert.deepStrictEqual(yield* rows(path, "unknown"), [])
-      const tables = (prefix: string) => using(path, (journal) => Effect.sync(() => journal.tables(prefix)))
+      const tables = (prefix: string) => using(path, (rowStore) => Effect.sync(() => rowStore.tables(prefix)))
       assert.deepStrictEqual(yield* tables(""), ["t", "other"])
       assert.deepStrictEqual(yield* tables("o"), ["other"])
       assert.deepStrictEqual(yield* tables("%"), [])
@@ -70,9 +70,9 @@ describe("DataDirectory", () => {
     Effect.gen(function* () {
       const path = yield* directory({})
       fs.chmodSync(path, 0o755)
-      yield* using(path, (journal) =>
+      yield* using(path, (rowStore) =>
         Effect.sync(() => {
-          journal.commit([put("a", "1")])
+          rowStore.commit([put("a", "1")])
           assert.strictEqual(fs.statSync(path).mode & 0o777, 0o700)
           const names = fs.readdirSync(path)
           assert.includeMembers(names, ["data.sqlite", "data.sqlite-wal", "lock", "process"])
@@ -106,10 +106,10 @@ describe("DataDirectory", () => {
         const path = yield* directory({})
         const script = `
         import { Effect } from "effect"
-        import { Journal } from "./src/server/storage/Journal.ts"
+        import { RowStore } from "./src/server/storage/RowStore.ts"
         import * as DataDirectory from "./src/server/storage/DataDirectory.ts"
-        const program = Journal.use((journal) => Effect.sync(() => {
-          journal.commit([{ table: "t", key: "a", value: new Uint8Array([49]) }])
+        const program = RowStore.use((rowStore) => Effect.sync(() => {
+          rowStore.commit([{ table: "t", key: "a", value: new Uint8Array([49]) }])
           console.log("ready")
           setInterval(() => {}, 1000)
         }).pipe(Effect.andThen(Effect.never)))
@@ -201,8 +201,8 @@ describe("DataDirectory", () => {
       const path = yield* directory({})
       const written = Array.from({ length: 40 }, (_, i) => put(`key ${i}`, `value ${i} `.repeat(i), `table ${i % 3}`))
       yield* commit(path, ...written)
-      const everything = using(path, (journal) =>
-        Effect.sync(() => journal.tables("").map((table) => [table, rowsOf(journal, table)]))
+      const everything = using(path, (rowStore) =>
+        Effect.sync(() => rowStore.tables("").map((table) => [table, rowsOf(rowStore, table)]))
       )
       const right = yield* everything
       const file = join(path, "data.sqlite")
@@ -370,14 +370,14 @@ describe("DataDirectory", () => {
       const big = "x".repeat(60_000)
       yield* using(
         path,
-        (journal) =>
+        (rowStore) =>
           Effect.gen(function* () {
-            const commit = (...changes: ReadonlyArray<Change>) => attempt(() => journal.commit(changes))
+            const commit = (...changes: ReadonlyArray<RowWrite>) => attempt(() => rowStore.commit(changes))
             yield* commit(put("a", big), put("b", big))
             const error = yield* Effect.flip(commit(gone("a"), put("c", "1"), put("d", big), put("e", big)))
             assert.strictEqual(error.message, "the disk is full: nothing was changed")
             assert.deepStrictEqual(
-              rowsOf(journal).map(([key]) => key),
+              rowsOf(rowStore).map(([key]) => key),
               ["a", "b"]
             )
             yield* commit(gone("a"))
@@ -395,10 +395,10 @@ describe("DataDirectory", () => {
   it.effect("notices when its file is taken away", () =>
     Effect.gen(function* () {
       const path = yield* directory({})
-      const error = yield* using(path, (journal) =>
+      const error = yield* using(path, (rowStore) =>
         Effect.suspend(() => {
           fs.renameSync(join(path, "data.sqlite"), join(path, "moved"))
-          return Effect.flip(attempt(() => journal.commit([put("a", "1")])))
+          return Effect.flip(attempt(() => rowStore.commit([put("a", "1")])))
         })
       )
       assert.include(error.message, "is gone")

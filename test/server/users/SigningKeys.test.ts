@@ -5,7 +5,7 @@ import type { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { App, type AppServicesServer } from "effect-app-services/server"
 import * as DataDirectory from "../../../src/server/storage/DataDirectory.ts"
-import { Journal } from "../../../src/server/storage/Journal.ts"
+import { RowStore } from "../../../src/server/storage/RowStore.ts"
 import * as SigningKeys from "../../../src/server/users/SigningKeys.ts"
 import {
   anonymous,
@@ -32,7 +32,7 @@ const serving = <A, E>(dataDirectory: string, use: Effect.Effect<A, E, InServer>
 const rotate = (path: string, revoke = false, appId = "my-app") =>
   SigningKeys.rotate(appId, { revoke }).pipe(Effect.provide([DataDirectory.layer(path), SecureRandom.layerWebCrypto]))
 const keys = (path: string) =>
-  Journal.use((journal) => Effect.sync(() => Array.from(journal.rows("keys/my-app"), ({ key }) => key))).pipe(
+  RowStore.use((rowStore) => Effect.sync(() => Array.from(rowStore.rows("keys/my-app"), ({ key }) => key))).pipe(
     Effect.provide(DataDirectory.layer(path))
   )
 

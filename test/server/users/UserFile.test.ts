@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import { State } from "../../../src/server/users/State.ts"
+import { UserStore } from "../../../src/server/users/UserStore.ts"
 import * as UserFile from "../../../src/server/users/UserFile.ts"
 
 const hash = `$scrypt$ln=4,r=1,p=1$${"A".repeat(22)}$${"B".repeat(43)}`
@@ -49,17 +49,17 @@ describe("UserFile", () => {
   it.effect("writes what it read, through a store of users", () =>
     Effect.gen(function* () {
       const lines = [ada, bob, pending].map((line) => JSON.stringify(line))
-      const state = yield* State
+      const store = yield* UserStore
       const read = yield* UserFile.read("my-app", lines.join("\n"))
-      yield* state.addRecords(
+      yield* store.addRecords(
         "my-app",
         read.map(({ record }) => record)
       )
-      assert.deepStrictEqual(yield* UserFile.write(yield* state.records("my-app")), lines)
-      const [first] = yield* state.users("my-app")
+      assert.deepStrictEqual(yield* UserFile.write(yield* store.records("my-app")), lines)
+      const [first] = yield* store.users("my-app")
       assert.strictEqual(first.createdAt, Date.parse(ada.createdAt))
       for (const { providerId } of first.identities) assert.match(providerId, /^[0-9a-f]{24}$/)
-    }).pipe(Effect.provide(State.layerMemory))
+    }).pipe(Effect.provide(UserStore.layerMemory))
   )
 
   it.effect("takes what need not be said for what is usual, and lines as people's editors leave them", () =>

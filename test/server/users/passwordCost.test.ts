@@ -8,7 +8,7 @@ import { FunctionRunner } from "../../../src/server/model/FunctionRunner.ts"
 import { JwtRejected, JwtVerifier } from "../../../src/server/users/JwtVerifier.ts"
 import { Logins } from "../../../src/server/users/Logins.ts"
 import { PasswordHasher } from "../../../src/server/users/PasswordHasher.ts"
-import { State } from "../../../src/server/users/State.ts"
+import { UserStore } from "../../../src/server/users/UserStore.ts"
 import { Users } from "../../../src/server/users/Users.ts"
 
 const app = App.make({ id: "my-app", providers: { emailPassword: true } })
@@ -42,7 +42,7 @@ const NoFunctions = Layer.succeed(FunctionRunner, { run: () => Effect.die("no fu
 
 const Server = Logins.layer.pipe(
   Layer.provideMerge(Users.layer),
-  Layer.provideMerge([Counting, NoTokens, NoFunctions, State.layerMemory, Database.layerMemory, Apps.layer([app])]),
+  Layer.provideMerge([Counting, NoTokens, NoFunctions, UserStore.layerMemory, Database.layerMemory, Apps.layer([app])]),
   Layer.provideMerge(SecureRandom.layerWebCrypto)
 )
 
@@ -51,7 +51,7 @@ it.effect("every login with a password costs one hash, for any account and any o
   Effect.gen(function* () {
     const context = yield* Layer.build(Server)
     const logins = Context.get(context, Logins)
-    const state = Context.get(context, State)
+    const store = Context.get(context, UserStore)
     const hosted = Context.get(context, Apps).byId.get("my-app")
     if (hosted === undefined) return assert.fail("the application is hosted")
     const passwordHash = yield* Context.get(context, PasswordHasher).hash(Redacted.make("correct horse"))
@@ -60,12 +60,12 @@ it.effect("every login with a password costs one hash, for any account and any o
       ["disabled@b.c", true],
       ["pending@b.c", false]
     ] as const) {
-      yield* state.createAccount("my-app", { id: email, email, passwordHash, confirmed })
+      yield* store.createAccount("my-app", { id: email, email, passwordHash, confirmed })
     }
     const logIn = (username: string, password: string) =>
       logins.logIn("local-userpass", { hosted, payload: { username, password }, request: undefined })
     const { user } = yield* logIn("disabled@b.c", "correct horse")
-    yield* state.setUserDisabled("my-app", user.id, true)
+    yield* store.setUserDisabled("my-app", user.id, true)
 
     const refusals: Array<unknown> = []
     for (const username of ["unknown@b.c", "known@b.c", "disabled@b.c", "pending@b.c", "", "__proto__"]) {

@@ -1,7 +1,7 @@
 /** What can go wrong below a database, and how its callers are told. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { JournalError } from "../../storage/Journal.ts"
+import { RowStoreError } from "../../storage/RowStore.ts"
 import { DatabaseError, transientLabel } from "../DatabaseError.ts"
 import * as Steps from "./steps.ts"
 
@@ -20,7 +20,7 @@ export const ended = (): NoTransaction =>
 const messageOf = (cause: unknown): string =>
   cause instanceof RangeError
     ? "the document is nested too deeply"
-    : cause instanceof JournalError
+    : cause instanceof RowStoreError
       ? `nothing was written: ${cause.message}`
       : cause instanceof Error
         ? cause.message

@@ -1,5 +1,5 @@
 /** Every collection as it is committed. */
-import type * as Journal from "../../storage/Journal.ts"
+import type * as RowStore from "../../storage/RowStore.ts"
 import type { Namespace } from "../Operation.ts"
 import { Batch, conflict, type Documents, entryOf } from "./batch.ts"
 import { ChangeLog } from "./changeLog.ts"
@@ -11,20 +11,20 @@ const tableOf = ({ appId, collection, database, service }: Namespace): string =>
   prefix + [appId, service, database, collection].map(encodeURIComponent).join("/")
 
 export class Collections {
-  readonly #journal: Journal.Journal["Service"]
+  readonly #rowStore: RowStore.RowStore["Service"]
   readonly #collections = new Map<string, Collection>()
   readonly #transactions = new Set<Batch>()
 
   /** Reads back what is kept. */
-  constructor(journal: Journal.Journal["Service"]) {
-    this.#journal = journal
-    for (const table of journal.tables(prefix)) {
+  constructor(rowStore: RowStore.RowStore["Service"]) {
+    this.#rowStore = rowStore
+    for (const table of rowStore.tables(prefix)) {
       const [appId, service, database, collection] = table.slice(prefix.length).split("/").map(decodeURIComponent)
       if (appId === undefined || service === undefined || database === undefined || collection === undefined) {
         throw new Error(`${table} is no table of documents`)
       }
       const { data } = this.open({ appId, service, database, collection })
-      for (const { key, value } of journal.rows(table)) {
+      for (const { key, value } of rowStore.rows(table)) {
         try {
           data.put(key, Rows.decode(value))
         } catch (cause) {
@@ -77,16 +77,16 @@ export class Collections {
     this.#transactions.delete(batch)
   }
 
-  /** What a batch is to the journal; throws where it holds what cannot be kept. */
-  rows(batch: Batch): ReadonlyArray<Journal.Change> {
-    return this.#journal.keeps ? rowsOf(batch) : []
+  /** What a batch is to the row store; throws where it holds what cannot be kept. */
+  rows(batch: Batch): ReadonlyArray<RowStore.RowWrite> {
+    return this.#rowStore.keeps ? rowsOf(batch) : []
   }
 
   /** Makes all of a batch true, or throws and changes nothing: first what is kept, then what is in memory. */
-  commit(batch: Batch, rows: ReadonlyArray<Journal.Change>, now: number): void {
+  commit(batch: Batch, rows: ReadonlyArray<RowStore.RowWrite>, now: number): void {
     if (batch.changes.length === 0) return
     if (batch.conflicts()) throw conflict()
-    if (this.#journal.keeps) this.#journal.commit(rows)
+    if (this.#rowStore.keeps) this.#rowStore.commit(rows)
     for (const [collection, documents] of batch.writes) {
       for (const [key, document] of documents) {
         const before = collection.data.documents.get(key)
@@ -103,7 +103,7 @@ export class Collections {
   }
 }
 
-const rowsOf = (batch: Batch): ReadonlyArray<Journal.Change> =>
+const rowsOf = (batch: Batch): ReadonlyArray<RowStore.RowWrite> =>
   Array.from(batch.writes).flatMap(([{ data, table }, documents]) =>
     Array.from(documents)
       .filter(([key, document]) => document !== undefined || data.documents.has(key))

@@ -1,9 +1,9 @@
-/** The embedded database: documents in memory, and in a journal. */
+/** The embedded database: documents in memory, and in a row store. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Random from "effect/Random"
-import type { Journal } from "../../storage/Journal.ts"
+import type { RowStore } from "../../storage/RowStore.ts"
 import type { DatabaseError } from "../DatabaseError.ts"
 import type { Driver, DriverTransaction, Run } from "../Driver.ts"
 import { asError, ended } from "../internal/failures.ts"
@@ -70,11 +70,11 @@ const loads: { readonly [K in Kind]: (operation: Operation<K>) => Load } = {
 
 const loadOf = <K extends Kind>(operation: Operation<K>): Load => loads[operation._tag](operation)
 
-const noJournal: Journal["Service"] = { keeps: false, tables: () => [], rows: () => [], commit: () => {} }
+const noRowStore: RowStore["Service"] = { keeps: false, tables: () => [], rows: () => [], commit: () => {} }
 
-/** Makes a database in memory that nothing else reaches. Throws where the journal holds what it cannot read. */
-export const make = (journal: Journal["Service"] = noJournal): Driver => {
-  const collections = new Collections(journal)
+/** Makes a database in memory that nothing else reaches. Throws where the row store holds what it cannot read. */
+export const make = (rowStore: RowStore["Service"] = noRowStore): Driver => {
+  const collections = new Collections(rowStore)
 
   /** A step of what an operation costs. */
   const stepOf = <A, B>(

@@ -1,6 +1,6 @@
 import * as Schema from "effect/Schema"
 import { DataDirectoryError } from "../DataDirectoryError.ts"
-import { JournalError } from "../Journal.ts"
+import { RowStoreError } from "../RowStore.ts"
 
 /** @internal */
 export const problem = (directory: string, reason: DataDirectoryError["reason"], what: string) =>
@@ -46,13 +46,13 @@ export const toProblem = (path: string, cause: unknown): DataDirectoryError => {
 }
 
 /** @internal */
-export const toJournalError = (cause: unknown): JournalError => {
+export const toRowStoreError = (cause: unknown): RowStoreError => {
   switch (sqliteCode(cause)) {
     case sqlite.full:
-      return new JournalError({ message: "the disk is full: nothing was changed" })
+      return new RowStoreError({ message: "the disk is full: nothing was changed" })
     case undefined:
       throw cause
     default:
-      return new JournalError({ message: `the data could not be read or written: ${messageOf(cause)}` })
+      return new RowStoreError({ message: `the data could not be read or written: ${messageOf(cause)}` })
   }
 }

@@ -6,7 +6,7 @@
  * @internal
  */
 import type { ProviderType } from "../../../protocol/Provider.ts"
-import type { Journal } from "../../storage/Journal.ts"
+import type { RowStore } from "../../storage/RowStore.ts"
 import { type Edit, type Options, Table } from "../../storage/Table.ts"
 import { Account, ApiKey, EmailToken, type Identity, PushRegistration, Session, User } from "../UserModels.ts"
 
@@ -14,19 +14,19 @@ const prefix = "users/"
 
 type Model = "user" | "account" | "emailToken" | "session" | "apiKey" | "pushRegistration"
 
-/** The name of a table in the journal. */
+/** The name of a table in the row store. */
 const tableName = (model: Model, appId: string): string => `${prefix}${model}/${appId}`
 
-/** The applications that a journal has users of. */
-export const appIds = (journal: Journal["Service"]): ReadonlySet<string> =>
-  new Set(journal.tables(prefix).map((name) => name.slice(name.indexOf("/", prefix.length) + 1)))
+/** The applications that a row store has users of. */
+export const appIds = (rowStore: RowStore["Service"]): ReadonlySet<string> =>
+  new Set(rowStore.tables(prefix).map((name) => name.slice(name.indexOf("/", prefix.length) + 1)))
 
 const byId = ({ id }: { readonly id: string }) => id
 
 /** The tables of one application. */
-export const open = (journal: Journal["Service"], appId: string) => {
+export const open = (rowStore: RowStore["Service"], appId: string) => {
   const table = <A>(model: Model, schema: Options<A>["schema"], key: (row: A) => string) =>
-    new Table(journal, { name: tableName(model, appId), schema, key })
+    new Table(rowStore, { name: tableName(model, appId), schema, key })
   const users = table("user", User, byId)
   const accounts = table("account", Account, byId)
   const emailTokens = table("emailToken", EmailToken, byId)

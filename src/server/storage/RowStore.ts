@@ -26,7 +26,7 @@ export interface Row {
  * @category models
  * @since 0.1.0
  */
-export interface Change {
+export interface RowWrite {
   readonly table: string
   readonly key: string
   readonly value: Uint8Array | undefined
@@ -38,10 +38,9 @@ export interface Change {
  * @category errors
  * @since 0.1.0
  */
-export class JournalError extends Schema.TaggedError<JournalError>("effect-app-services/server/storage/JournalError")(
-  "JournalError",
-  { message: Schema.String }
-) {}
+export class RowStoreError extends Schema.TaggedError<RowStoreError>(
+  "effect-app-services/server/storage/RowStoreError"
+)("RowStoreError", { message: Schema.String }) {}
 
 /**
  * The rows that a server keeps.
@@ -49,8 +48,8 @@ export class JournalError extends Schema.TaggedError<JournalError>("effect-app-s
  * @category services
  * @since 0.1.0
  */
-export class Journal extends Context.Service<
-  Journal,
+export class RowStore extends Context.Service<
+  RowStore,
   {
     /** Whether anything is kept at all: where it is not, nobody needs to make bytes of values. */
     readonly keeps: boolean
@@ -60,13 +59,13 @@ export class Journal extends Context.Service<
     readonly rows: (table: string) => Iterable<Row>
     /**
      * Writes all changes or none, and returns when they are on the disk. It is synchronous, so that it can be one step
-     * with what it is about. Throws a {@link JournalError}.
+     * with what it is about. Throws a {@link RowStoreError}.
      */
-    readonly commit: (changes: ReadonlyArray<Change>) => void
+    readonly commit: (changes: ReadonlyArray<RowWrite>) => void
   }
->()("effect-app-services/server/storage/Journal") {
+>()("effect-app-services/server/storage/RowStore") {
   /** Keeps nothing. */
-  static readonly layerNone: Layer.Layer<Journal> = Layer.succeed(Journal, {
+  static readonly layerNone: Layer.Layer<RowStore> = Layer.succeed(RowStore, {
     keeps: false,
     tables: () => [],
     rows: () => [],
@@ -75,25 +74,25 @@ export class Journal extends Context.Service<
 }
 
 /**
- * A step with a journal as an effect, which fails with the {@link JournalError} that the step throws. Anything else that
+ * A step with a row store as an effect, which fails with the {@link RowStoreError} that the step throws. Anything else that
  * it throws is a defect.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const attempt = <A>(step: () => A): Effect.Effect<A, JournalError> =>
+export const attempt = <A>(step: () => A): Effect.Effect<A, RowStoreError> =>
   Effect.suspend(() => {
     try {
       return Effect.succeed(step())
     } catch (error) {
-      return isJournalError(error) ? Effect.fail(error) : Effect.die(error)
+      return isRowStoreError(error) ? Effect.fail(error) : Effect.die(error)
     }
   })
 
 /**
- * Whether something thrown is a journal's.
+ * Whether something thrown is a row store's.
  *
  * @category guards
  * @since 0.1.0
  */
-export const isJournalError = Schema.is(JournalError)
+export const isRowStoreError = Schema.is(RowStoreError)

@@ -5,8 +5,8 @@
  * One service, so that another store can take its place. Every operation is atomic, and every look-up is by a key that an
  * index can serve. Applications are told apart by id; nothing is shared between them.
  *
- * All of it is in memory; over a journal that keeps rows, what an operation changes is on the disk before it is done. One
- * that the journal cannot take changes nothing, and dies with the `JournalError`: the server answers 500.
+ * All of it is in memory; over a row store that keeps rows, what an operation changes is on the disk before it is done. One
+ * that the row store cannot take changes nothing, and dies with the `RowStoreError`: the server answers 500.
  *
  * @since 0.1.0
  */
@@ -19,7 +19,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { ProviderType } from "../../protocol/Provider.ts"
-import { attempt, Journal, type JournalError } from "../storage/Journal.ts"
+import { attempt, RowStore, type RowStoreError } from "../storage/RowStore.ts"
 import * as Table from "../storage/Table.ts"
 import { newRecords, putRecord, recordsOf } from "./internal/records.ts"
 import {
@@ -90,8 +90,8 @@ export class RecordConflict extends Schema.TaggedError<RecordConflict>(
  * @category services
  * @since 0.1.0
  */
-export class State extends Context.Service<
-  State,
+export class UserStore extends Context.Service<
+  UserStore,
   {
     readonly createUser: (appId: string, user: User) => Effect.Effect<void, AlreadyExists>
     readonly user: (appId: string, userId: string) => Effect.Effect<Option.Option<User>>
@@ -169,39 +169,39 @@ export class State extends Context.Service<
       options?: { readonly skipExisting?: boolean | undefined }
     ) => Effect.Effect<number, RecordConflict>
   }
->()("effect-app-services/server/users/State") {
-  /** Over what a journal holds. A row that is damaged stops it, with its table and key in the error. */
-  static readonly layer: Layer.Layer<State, JournalError, Journal> = Layer.effect(
-    State,
+>()("effect-app-services/server/users/UserStore") {
+  /** Over what a row store holds. A row that is damaged stops it, with its table and key in the error. */
+  static readonly layer: Layer.Layer<UserStore, RowStoreError, RowStore> = Layer.effect(
+    UserStore,
     Effect.suspend(() => make)
   )
   /** Keeps everything in memory, for the life of the layer. */
-  static readonly layerMemory: Layer.Layer<State> = Layer.provide(Layer.orDie(State.layer), Journal.layerNone)
+  static readonly layerMemory: Layer.Layer<UserStore> = Layer.provide(Layer.orDie(UserStore.layer), RowStore.layerNone)
 }
 
 /** How often what has expired is looked for, beyond what a login finds of its own user. */
 const sweepEvery = Duration.toMillis("1 hour")
 
 const make = Effect.gen(function* () {
-  const journal = yield* Journal
+  const rowStore = yield* RowStore
   const now = yield* Clock.currentTimeMillis
   const apps = new Map<string, AppTables>()
   const of = (appId: string): AppTables => {
     let tables = apps.get(appId)
-    if (tables === undefined) apps.set(appId, (tables = open(journal, appId)))
+    if (tables === undefined) apps.set(appId, (tables = open(rowStore, appId)))
     return tables
   }
-  const write = (edits: ReadonlyArray<Table.Edit>): void => Table.write(journal, edits)
+  const write = (edits: ReadonlyArray<Table.Edit>): void => Table.write(rowStore, edits)
   let sweptAt = now
   yield* attempt(() => {
-    for (const appId of appIds(journal)) write(removeExpired(of(appId), now))
+    for (const appId of appIds(rowStore)) write(removeExpired(of(appId), now))
   })
 
   /** Every operation is one synchronous step, and so atomic. */
   const step = <A>(f: () => A) => Effect.sync(f)
   const find = <A>(f: () => A | undefined) => Effect.sync(() => Option.fromUndefinedOr(f()))
 
-  return State.of({
+  return UserStore.of({
     createUser: (appId, user) =>
       Effect.suspend(() => {
         const { users, usersByIdentity } = of(appId)
