@@ -3,8 +3,6 @@
  * nobody else may read, by the port that the server listens on. Whoever may read the file may administer the server.
  *
  * The variable `APP_SERVICES_ADMIN_TOKEN` comes before: a server takes its token from there, and so do the commands.
- *
- * @since 0.1.0
  */
 import * as Config from "effect/Config"
 import * as SecureRandom from "effect/crypto/SecureRandom"
@@ -16,12 +14,7 @@ import * as Path from "effect/Path"
 import * as Redacted from "effect/Redacted"
 import { homedir } from "node:os"
 
-/**
- * Where a server's token may come from.
- *
- * @category constants
- * @since 0.1.0
- */
+/** Where a server's token may come from. */
 export const variable = "APP_SERVICES_ADMIN_TOKEN"
 
 const given = Config.option(Config.Redacted(variable)).pipe(
@@ -29,12 +22,7 @@ const given = Config.option(Config.Redacted(variable)).pipe(
   Effect.map(Option.filter((token) => Redacted.value(token) !== ""))
 )
 
-/**
- * The token of the variable, or one of this start.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The token of the variable, or one of this start. */
 export const make: Effect.Effect<Redacted.Redacted> = Effect.gen(function* () {
   const random = yield* SecureRandom.SecureRandom
   return Option.getOrElse(yield* given, () => undefined) ?? Redacted.make(Hex.encode(yield* random.randomBytes(32)))
@@ -44,12 +32,7 @@ export const make: Effect.Effect<Redacted.Redacted> = Effect.gen(function* () {
 const fileOf = (port: string) =>
   Effect.map(Path.Path, (path) => path.join(homedir(), ".effect-app-services", `${port}.token`))
 
-/**
- * Leaves the token for the commands until the scope closes. Answers with the file.
- *
- * @category operations
- * @since 0.1.0
- */
+/** Leaves the token for the commands until the scope closes. Answers with the file. */
 export const publish = Effect.fnUntraced(function* (port: string, token: Redacted.Redacted) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -64,12 +47,7 @@ export const publish = Effect.fnUntraced(function* (port: string, token: Redacte
   return file
 })
 
-/**
- * The token of the server on a port, where there is any.
- *
- * @category accessors
- * @since 0.1.0
- */
+/** The token of the server on a port, where there is any. */
 export const read = Effect.fnUntraced(function* (port: string) {
   const token = yield* given
   if (Option.isSome(token)) return token

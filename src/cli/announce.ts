@@ -1,30 +1,18 @@
 /**
  * What `serve` tells at its start: what of an application is there, what is amiss, and what clients need to know.
- *
- * @since 0.1.0
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { type App, type Notice, providerTypes } from "../server/model/App.ts"
 import { list } from "./terminal.ts"
 
-/**
- * An application, and the directory that it came from.
- *
- * @category models
- * @since 0.1.0
- */
+/** An application, and the directory that it came from. */
 export interface Loaded {
   readonly directory: string
   readonly app: App
 }
 
-/**
- * Where everything is.
- *
- * @category models
- * @since 0.1.0
- */
+/** Where everything is. */
 export interface Places {
   readonly baseUrl: string
   /** Where users and documents are kept. */
@@ -33,12 +21,7 @@ export interface Places {
   readonly inbox: string
 }
 
-/**
- * Tells people about a server that has started.
- *
- * @category rendering
- * @since 0.1.0
- */
+/** Tells people about a server that has started. */
 export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, storage }: Places) =>
   Effect.gen(function* () {
     for (const { app, directory } of loaded) {
@@ -61,12 +44,7 @@ export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, storag
     )
   })
 
-/**
- * The reports of all applications, a line each, for scripts.
- *
- * @category rendering
- * @since 0.1.0
- */
+/** The reports of all applications, a line each, for scripts. */
 export const notices = (loaded: ReadonlyArray<Loaded>): ReadonlyArray<string> =>
   loaded.flatMap(({ app }) => app.report.map((notice) => [app.id, ...placeOf(notice), notice.message].join(": ")))
 

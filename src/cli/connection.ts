@@ -1,8 +1,4 @@
-/**
- * How the commands reach the administration API of a server that runs, and what they say where they do not.
- *
- * @since 0.1.0
- */
+/** How the commands reach the administration API of a server that runs, and what they say where they do not. */
 import * as CliError from "effect/cli/CliError"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
@@ -26,12 +22,7 @@ import type {
 } from "../server/users/AdminModels.ts"
 import * as AdminToken from "./adminToken.ts"
 
-/**
- * The flags of every command that talks to a server.
- *
- * @category flags
- * @since 0.1.0
- */
+/** The flags of every command that talks to a server. */
 export const flags = {
   url: Flag.String("url").pipe(
     Flag.withDescription("Where the server listens, on this machine"),
@@ -44,27 +35,13 @@ export const flags = {
   json: Flag.Boolean("json").pipe(Flag.withDescription("Print lines of JSON, for scripts"), Flag.withDefault(false))
 }
 
-/**
- * @category models
- * @since 0.1.0
- */
 export type Client = HttpApiClient.ForApi<typeof AdminApi>
 
-/**
- * A failure with a message for people.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** A failure with a message for people. */
 export const problem = (userMessage: string, cause: unknown = userMessage) =>
   new CliError.UserError({ cause, userMessage })
 
-/**
- * Whether a URL leads to this machine by its loopback interface, which is all that administration answers.
- *
- * @category predicates
- * @since 0.1.0
- */
+/** Whether a URL leads to this machine by its loopback interface, which is all that administration answers. */
 export const isLoopback = ({ hostname }: URL): boolean => /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname)
 
 const connect = Effect.fnUntraced(function* (text: string) {
@@ -124,24 +101,14 @@ const explain =
 const notOurs = (url: string) =>
   `what answers at ${url} has no administration: is it another program, or another version?`
 
-/**
- * Uses the administration of the server at a URL. Every failure says what to do.
- *
- * @category operations
- * @since 0.1.0
- */
+/** Uses the administration of the server at a URL. Every failure says what to do. */
 export const administer = <A, R>(
   url: string,
   use: (client: Client) => Effect.Effect<A, Failure | CliError.UserError, R>
 ): Effect.Effect<A, CliError.UserError, R | FileSystem.FileSystem | Path.Path> =>
   Effect.mapError(Effect.flatMap(connect(url), use), explain(url))
 
-/**
- * The application that a command is about: the one that is named, or the only one.
- *
- * @category operations
- * @since 0.1.0
- */
+/** The application that a command is about: the one that is named, or the only one. */
 export const appOf = Effect.fnUntraced(function* (client: Client, named: Option.Option<string>) {
   const ids = (yield* client.server.apps()).map(({ id }) => id)
   if (Option.isSome(named)) {

@@ -1,30 +1,16 @@
-/**
- * What the commands that work on a data directory share.
- *
- * @since 0.1.0
- */
+/** What the commands that work on a data directory share. */
 import * as Argument from "effect/cli/Argument"
 import * as CliError from "effect/cli/CliError"
 import * as Effect from "effect/Effect"
 import * as DataDirectory from "../server/storage/DataDirectory.ts"
 import { isRowStoreError, type RowStore, type RowStoreError } from "../server/storage/RowStore.ts"
 
-/**
- * The directory that a command works on.
- *
- * @category arguments
- * @since 0.1.0
- */
+/** The directory that a command works on. */
 export const directory = Argument.String("directory").pipe(
   Argument.withDescription("A data directory, as made by serve --data; no server may be using it")
 )
 
-/**
- * Runs a command with the row store of a directory; whatever is wrong with that is told to the user.
- *
- * @category running
- * @since 0.1.0
- */
+/** Runs a command with the row store of a directory; whatever is wrong with that is told to the user. */
 export const withRowStore =
   (directory: string, options?: DataDirectory.Options) =>
   <A, R>(
@@ -40,11 +26,6 @@ export const withRowStore =
       })
     )
 
-/**
- * Ends a command with a message for its user.
- *
- * @category running
- * @since 0.1.0
- */
+/** Ends a command with a message for its user. */
 export const refuse = (userMessage: string, cause?: unknown): Effect.Effect<never, CliError.UserError> =>
   Effect.fail(new CliError.UserError({ cause, userMessage }))

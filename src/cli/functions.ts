@@ -1,8 +1,4 @@
-/**
- * `effect-app-services functions`: writes a function contract to fill in from an exported application.
- *
- * @since 0.1.0
- */
+/** `effect-app-services functions`: writes a function contract to fill in from an exported application. */
 import * as Argument from "effect/cli/Argument"
 import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
@@ -11,12 +7,7 @@ import * as Effect from "effect/Effect"
 import type { App, AppFunction } from "../server/model/App.ts"
 import * as AppDirectory from "../server/directory/AppDirectory.ts"
 
-/**
- * The command.
- *
- * @category commands
- * @since 0.1.0
- */
+/** The command. */
 export const functions = Command.make(
   "functions",
   { directory: Argument.String("directory").pipe(Argument.withDescription("An exported application")) },
@@ -34,12 +25,7 @@ export const functions = Command.make(
   ])
 )
 
-/**
- * TypeScript of a contract: the functions clients may call, each argument and result still of any type.
- *
- * @category rendering
- * @since 0.1.0
- */
+/** TypeScript of a contract: the functions clients may call, each argument and result still of any type. */
 export const contractOf = (app: App): string => {
   const callable = [...app.functions.values()].filter((fn) => !fn.private && !fn.closed)
   const entries = callable.map((fn) => {

@@ -1,8 +1,4 @@
-/**
- * `effect-app-services inbox`: what a server that runs would have mailed.
- *
- * @since 0.1.0
- */
+/** `effect-app-services inbox`: what a server that runs would have mailed. */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
@@ -15,12 +11,7 @@ import { show, showJson } from "./mail.ts"
 /** How long one request waits for a mail, in seconds. */
 const wait = 30
 
-/**
- * The command.
- *
- * @category commands
- * @since 0.1.0
- */
+/** The command. */
 export const inbox = Command.make(
   "inbox",
   {

@@ -1,8 +1,4 @@
-/**
- * `effect-app-services keys`: the keys that sign the tokens of applications.
- *
- * @since 0.1.0
- */
+/** `effect-app-services keys`: the keys that sign the tokens of applications. */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
@@ -53,12 +49,7 @@ const rotate = Command.make(
   ])
 )
 
-/**
- * The commands.
- *
- * @category commands
- * @since 0.1.0
- */
+/** The commands. */
 export const keys = Command.make("keys").pipe(
   Command.withDescription("The keys that sign tokens"),
   Command.withSubcommands([rotate])

@@ -1,8 +1,4 @@
-/**
- * What would have been mailed, a line each: for people, and as JSON for scripts.
- *
- * @since 0.1.0
- */
+/** What would have been mailed, a line each: for people, and as JSON for scripts. */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -10,12 +6,7 @@ import * as Schema from "effect/Schema"
 import { Message } from "../server/users/Inbox.ts"
 import { printable } from "./terminal.ts"
 
-/**
- * For people: the link is what somebody has to open now.
- *
- * @category rendering
- * @since 0.1.0
- */
+/** For people: the link is what somebody has to open now. */
 export const show = ({ app, kind, subject, to, token, tokenId, url }: Message) =>
   Console.log(
     `mail to ${printable(to)} (${app}, ${kind}): ${subject}: ` +
@@ -26,11 +17,6 @@ const encode = Schema.encodeEffect(
   Schema.fromJsonString(Schema.Struct({ event: Schema.Literal("mail"), ...Message.fields }))
 )
 
-/**
- * For scripts.
- *
- * @category rendering
- * @since 0.1.0
- */
+/** For scripts. */
 export const showJson = (message: Message) =>
   Effect.flatMap(Effect.orDie(encode({ event: "mail", ...message })), (line) => Console.log(line))

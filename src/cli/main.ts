@@ -1,8 +1,4 @@
-/**
- * The `effect-app-services` command.
- *
- * @since 0.1.0
- */
+/** The `effect-app-services` command. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"

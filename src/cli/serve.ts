@@ -1,8 +1,4 @@
-/**
- * `effect-app-services serve`: runs exported applications on this machine.
- *
- * @since 0.1.0
- */
+/** `effect-app-services serve`: runs exported applications on this machine. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -74,12 +70,7 @@ const flags = {
   )
 }
 
-/**
- * The command.
- *
- * @category commands
- * @since 0.1.0
- */
+/** The command. */
 export const serve = Command.make("serve", flags, ({ directories, host, json, port, ...options }) =>
   Effect.gen(function* () {
     const { appId, data, open, passwordHashing, quiet, trustedProxies } = options

@@ -1,8 +1,4 @@
-/**
- * What the `users` commands change, on a server that runs.
- *
- * @since 0.1.0
- */
+/** What the `users` commands change, on a server that runs. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -57,10 +53,6 @@ const onUser = (
     )
   ).pipe(Command.withDescription(description))
 
-/**
- * @category commands
- * @since 0.1.0
- */
 export const disable = onUser(
   "disable",
   "disabled",
@@ -68,20 +60,11 @@ export const disable = onUser(
   (client, request) => client.users.disable(request)
 )
 
-/**
- * @category commands
- * @since 0.1.0
- */
 export const enable = onUser("enable", "enabled", "Let a disabled user log in again", (client, request) =>
   client.users.enable(request)
 )
 
-/**
- * Ends sessions of a user.
- *
- * @category commands
- * @since 0.1.0
- */
+/** Ends sessions of a user. */
 export const revoke = Command.make(
   "revoke",
   {
@@ -110,12 +93,7 @@ export const revoke = Command.make(
     )
 ).pipe(Command.withDescription("End the sessions of a user, or one of them: the user has to log in again"))
 
-/**
- * Deletes a user, or an account that nobody logged in with yet.
- *
- * @category commands
- * @since 0.1.0
- */
+/** Deletes a user, or an account that nobody logged in with yet. */
 export const remove = Command.make("delete", { ...flags, user: userArgument }, ({ app, json, url, user }) =>
   administer(url, (client) =>
     Effect.gen(function* () {
@@ -129,12 +107,7 @@ export const remove = Command.make("delete", { ...flags, user: userArgument }, (
   )
 ).pipe(Command.withDescription("Delete a user with all sessions and keys, or an address that never logged in"))
 
-/**
- * Confirms an e-mail address.
- *
- * @category commands
- * @since 0.1.0
- */
+/** Confirms an e-mail address. */
 export const confirm = Command.make("confirm", { ...flags, email }, ({ app, email, json, url }) =>
   administer(url, (client) =>
     Effect.gen(function* () {
@@ -145,12 +118,7 @@ export const confirm = Command.make("confirm", { ...flags, email }, ({ app, emai
   )
 ).pipe(Command.withDescription("Confirm an e-mail address in place of its owner"))
 
-/**
- * Makes a user with e-mail and password.
- *
- * @category commands
- * @since 0.1.0
- */
+/** Makes a user with e-mail and password. */
 export const create = Command.make("create", { ...flags, email }, ({ app, email, json, url }) =>
   administer(url, (client) =>
     Effect.gen(function* () {
@@ -162,12 +130,7 @@ export const create = Command.make("create", { ...flags, email }, ({ app, email,
   )
 ).pipe(Command.withDescription("Make a user with a confirmed e-mail address; the password is read from the input"))
 
-/**
- * Sets a password.
- *
- * @category commands
- * @since 0.1.0
- */
+/** Sets a password. */
 export const password = Command.make("password", { ...flags, email }, ({ app, email, json, url }) =>
   administer(url, (client) =>
     Effect.gen(function* () {

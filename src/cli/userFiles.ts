@@ -1,8 +1,6 @@
 /**
  * `effect-app-services users export` and `users import`: users leave as lines of JSON, and arrive as such. The format is
  * that of `UserFile`.
- *
- * @since 0.1.0
  */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -18,12 +16,7 @@ import { directory, refuse, withRowStore } from "./dataDirectory.ts"
 
 const app = Flag.String("app").pipe(Flag.withDescription("The id of the application"))
 
-/**
- * Writes the users of an application to standard output.
- *
- * @category commands
- * @since 0.1.0
- */
+/** Writes the users of an application to standard output. */
 export const exportUsers = Command.make("export", { app, directory }, ({ app, directory }) =>
   Effect.gen(function* () {
     const store = yield* UserStore
@@ -52,12 +45,7 @@ export const exportUsers = Command.make("export", { app, directory }, ({ app, di
   ])
 )
 
-/**
- * Adds users from standard input to an application, all or none.
- *
- * @category commands
- * @since 0.1.0
- */
+/** Adds users from standard input to an application, all or none. */
 export const importUsers = Command.make(
   "import",
   {

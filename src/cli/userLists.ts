@@ -1,8 +1,4 @@
-/**
- * What the `users` commands show: users, e-mail accounts, and everything about one user.
- *
- * @since 0.1.0
- */
+/** What the `users` commands show: users, e-mail accounts, and everything about one user. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -93,12 +89,7 @@ const emailsOf = ({ identities }: Pick<User, "identities">): ReadonlyArray<strin
 const providersOf = ({ identities }: Pick<User, "identities">): string =>
   [...new Set(identities.map(({ providerType }) => providerType))].join(", ")
 
-/**
- * The users of an application.
- *
- * @category commands
- * @since 0.1.0
- */
+/** The users of an application. */
 export const list = Command.make(
   "list",
   listFlags,
@@ -116,12 +107,7 @@ export const list = Command.make(
   )
 ).pipe(Command.withDescription("List users, in the order in which they came"))
 
-/**
- * The accounts with e-mail and password.
- *
- * @category commands
- * @since 0.1.0
- */
+/** The accounts with e-mail and password. */
 export const accounts = Command.make(
   "accounts",
   listFlags,
@@ -133,12 +119,7 @@ export const accounts = Command.make(
   )
 ).pipe(Command.withDescription("List e-mail addresses that registered, also those that never logged in"))
 
-/**
- * A user by id, or by an e-mail address that is no other user's.
- *
- * @category operations
- * @since 0.1.0
- */
+/** A user by id, or by an e-mail address that is no other user's. */
 export const findUser = Effect.fnUntraced(function* (client: Client, app: string, name: string) {
   const { items } = yield* client.users.list({ params: { app }, query: { search: name, limit: 1000 } })
   const found = items.filter((user) => user.id === name || emailsOf(user).includes(name))
@@ -155,12 +136,7 @@ export const userArgument = Argument.String("user").pipe(Argument.withDescriptio
 const encodeDetails = Schema.encodeEffect(Schema.fromJsonString(UserDetails))
 const encodeJson = Schema.encodeEffect(Schema.fromJsonString(Schema.Unknown))
 
-/**
- * Everything about a user.
- *
- * @category commands
- * @since 0.1.0
- */
+/** Everything about a user. */
 export const show = Command.make("show", { ...flags, user: userArgument }, ({ app, json, url, user: name }) =>
   administer(url, (client) =>
     Effect.gen(function* () {

@@ -1,19 +1,10 @@
-/**
- * `effect-app-services users`: everything about the users of an application.
- *
- * @since 0.1.0
- */
+/** `effect-app-services users`: everything about the users of an application. */
 import * as Command from "effect/cli/Command"
 import * as UserActions from "./userActions.ts"
 import { exportUsers, importUsers } from "./userFiles.ts"
 import * as UserLists from "./userLists.ts"
 
-/**
- * The command.
- *
- * @category commands
- * @since 0.1.0
- */
+/** The command. */
 export const users = Command.make("users").pipe(
   Command.withDescription("See and change the users of an application"),
   Command.withSubcommands([

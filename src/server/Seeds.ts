@@ -1,8 +1,4 @@
-/**
- * The documents that applications bring along.
- *
- * @since 0.1.0
- */
+/** The documents that applications bring along. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { App } from "./model/App.ts"
@@ -21,9 +17,6 @@ const defaultService = "mongodb-atlas"
 /**
  * Puts the documents of applications in their places, once: what was removed since does not come back with the next start.
  * And makes custom user data quick to find.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const plant = Effect.fnUntraced(function* (
   apps: ReadonlyArray<App>

@@ -1,8 +1,4 @@
-/**
- * The handlers of the administration API, and who may call it.
- *
- * @since 0.1.0
- */
+/** The handlers of the administration API, and who may call it. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
@@ -149,12 +145,7 @@ const access = HttpRouter.middleware((answer) =>
   })
 )
 
-/**
- * The administration API, for who knows the token.
- *
- * @category layers
- * @since 0.1.0
- */
+/** The administration API, for who knows the token. */
 export const layer = (
   expected: Redacted.Redacted
 ): Layer.Layer<never, never, Admin | Apps | Inbox | HttpRouter.HttpRouter> =>

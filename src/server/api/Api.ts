@@ -3,8 +3,6 @@
  *
  * Bodies are read by the handlers themselves: clients send them absent, empty or with any content type, and all of that
  * must work.
- *
- * @since 0.1.0
  */
 import * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
@@ -28,21 +26,13 @@ import { AccessToken, RefreshToken } from "./Authorization.ts"
 const ofApp = { params: { appId: Schema.String } }
 const ofKey = { params: { id: Schema.String } }
 
-/**
- * What needs no more than the application's id.
- *
- * @category groups
- * @since 0.1.0
- */
+/** What needs no more than the application's id. */
 class ApplicationGroup extends HttpApiGroup.make("application").add(
   HttpApiEndpoint.get("location", routes.location, { ...ofApp, success: Answers.Location, error: NotFound })
 ) {}
 
 /**
  * The calls of functions, of the application's own and of the MongoDB service: answered at once, or as a stream.
- *
- * @category groups
- * @since 0.1.0
  */
 class FunctionsGroup extends HttpApiGroup.make("functions")
   .add(
@@ -60,10 +50,6 @@ class FunctionsGroup extends HttpApiGroup.make("functions")
   )
   .middleware(AccessToken) {}
 
-/**
- * @category groups
- * @since 0.1.0
- */
 class AuthenticationGroup extends HttpApiGroup.make("authentication").add(
   HttpApiEndpoint.post("logIn", routes.logIn, {
     params: { appId: Schema.String, provider: Schema.String },
@@ -96,12 +82,7 @@ const ResetCallPayload = Schema.Struct({
 const Decided = Schema.Struct({ status: Schema.Literals(["success", "pending"]) }).pipe(HttpApiSchema.status(202))
 const ofAccount = { ...ofApp, error: [BadRequest, NotFound, TooLarge, TooManyRequestsAnswer] } as const
 
-/**
- * Accounts with e-mail and password.
- *
- * @category groups
- * @since 0.1.0
- */
+/** Accounts with e-mail and password. */
 class EmailPasswordGroup extends HttpApiGroup.make("emailPassword").add(
   HttpApiEndpoint.post("register", routes.register, {
     ...ofApp,
@@ -137,12 +118,7 @@ class EmailPasswordGroup extends HttpApiGroup.make("emailPassword").add(
 export const PushPayload = Schema.Struct({ registrationToken: Secret })
 const ofPushService = { params: { appId: Schema.String, service: Schema.String }, success: HttpApiSchema.NoContent }
 
-/**
- * Devices that a push service may send to.
- *
- * @category groups
- * @since 0.1.0
- */
+/** Devices that a push service may send to. */
 class PushGroup extends HttpApiGroup.make("push")
   .add(
     HttpApiEndpoint.put("register", routes.pushRegistration, {
@@ -154,10 +130,6 @@ class PushGroup extends HttpApiGroup.make("push")
   )
   .middleware(AccessToken) {}
 
-/**
- * @category groups
- * @since 0.1.0
- */
 class SessionGroup extends HttpApiGroup.make("session").add(
   HttpApiEndpoint.post("refresh", routes.session, {
     success: Answers.Refreshed.pipe(HttpApiSchema.status(201))
@@ -169,12 +141,7 @@ class SessionGroup extends HttpApiGroup.make("session").add(
 
 const CreatedKey = Schema.Struct({ ...Answers.ApiKey.fields, key: Schema.RedactedFromValue(Schema.String) })
 
-/**
- * A user's API keys: managed with the refresh token, as the protocol has it.
- *
- * @category groups
- * @since 0.1.0
- */
+/** A user's API keys: managed with the refresh token, as the protocol has it. */
 class ApiKeysGroup extends HttpApiGroup.make("apiKeys")
   .add(
     HttpApiEndpoint.post("create", routes.apiKeys, {
@@ -198,12 +165,7 @@ class ApiKeysGroup extends HttpApiGroup.make("apiKeys")
   )
   .middleware(RefreshToken) {}
 
-/**
- * The whole client API, version 2.0.
- *
- * @category apis
- * @since 0.1.0
- */
+/** The whole client API, version 2.0. */
 export class Api extends HttpApi.make("app-services")
   .add(ApplicationGroup)
   .add(FunctionsGroup)

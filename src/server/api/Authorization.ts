@@ -1,8 +1,4 @@
-/**
- * Who makes a request: the checks of access and refresh tokens in front of the routes that need one.
- *
- * @since 0.1.0
- */
+/** Who makes a request: the checks of access and refresh tokens in front of the routes that need one. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
@@ -17,12 +13,7 @@ import { type Session, UserStore, type User } from "../users/UserStore.ts"
 import { sessionGone } from "../users/Sessions.ts"
 import { type AccessClaims, type TokenRejected, Tokens } from "../users/Tokens.ts"
 
-/**
- * The user whose access token a request carries.
- *
- * @category services
- * @since 0.1.0
- */
+/** The user whose access token a request carries. */
 export class CurrentUser extends Context.Service<
   CurrentUser,
   {
@@ -32,21 +23,11 @@ export class CurrentUser extends Context.Service<
   }
 >()("effect-app-services/server/api/Authorization/CurrentUser") {}
 
-/**
- * The user whose access token a request carries, who has to be one of the application that its path names.
- *
- * @category accessors
- * @since 0.1.0
- */
+/** The user whose access token a request carries, who has to be one of the application that its path names. */
 export const currentUserOf = (hosted: HostedApp): Effect.Effect<CurrentUser["Service"], Forbidden, CurrentUser> =>
   Effect.flatMap(CurrentUser, (current) => ofApp(current, hosted))
 
-/**
- * Refuses a user of another application.
- *
- * @category combinators
- * @since 0.1.0
- */
+/** Refuses a user of another application. */
 export const ofApp = (
   current: CurrentUser["Service"],
   hosted: HostedApp
@@ -55,12 +36,7 @@ export const ofApp = (
     ? Effect.succeed(current)
     : Effect.fail(new Forbidden(body("the token belongs to a user of another app", "UserAppDomainMismatch")))
 
-/**
- * The session whose refresh token a request carries.
- *
- * @category services
- * @since 0.1.0
- */
+/** The session whose refresh token a request carries. */
 export class CurrentSession extends Context.Service<
   CurrentSession,
   {
@@ -70,12 +46,7 @@ export class CurrentSession extends Context.Service<
   }
 >()("effect-app-services/server/api/Authorization/CurrentSession") {}
 
-/**
- * Demands an access token, in the `Authorization` header or in the query (`baas_at`, formerly `stitch_at`).
- *
- * @category middleware
- * @since 0.1.0
- */
+/** Demands an access token, in the `Authorization` header or in the query (`baas_at`, formerly `stitch_at`). */
 export class AccessToken extends HttpApiMiddleware.Service<AccessToken, { provides: CurrentUser }>()(
   "effect-app-services/server/api/AccessToken",
   { error: [Unauthorized, Forbidden] }
@@ -94,12 +65,7 @@ export class AccessToken extends HttpApiMiddleware.Service<AccessToken, { provid
   )
 }
 
-/**
- * Finds the user that an access token speaks for.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Finds the user that an access token speaks for. */
 export const authenticator = Effect.gen(function* () {
   const tokens = yield* Tokens
   const store = yield* UserStore
@@ -126,12 +92,7 @@ const known = (current: CurrentUser["Service"]): Effect.Effect<CurrentUser["Serv
     : noted
 }
 
-/**
- * Demands a refresh token of a session that has not ended.
- *
- * @category middleware
- * @since 0.1.0
- */
+/** Demands a refresh token of a session that has not ended. */
 export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { provides: CurrentSession }>()(
   "effect-app-services/server/api/RefreshToken",
   { error: Unauthorized }
@@ -163,23 +124,13 @@ export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { prov
   )
 }
 
-/**
- * The bearer token of the `Authorization` header: empty where the header holds something else.
- *
- * @category accessors
- * @since 0.1.0
- */
+/** The bearer token of the `Authorization` header: empty where the header holds something else. */
 export const tokenOf = ({ headers }: HttpServerRequest.HttpServerRequest): Redacted.Redacted | undefined => {
   const header = headers["authorization"]
   return header === undefined ? undefined : Redacted.make(/^Bearer +(\S+) *$/i.exec(header)?.[1] ?? "")
 }
 
-/**
- * The bearer token of the present request.
- *
- * @category accessors
- * @since 0.1.0
- */
+/** The bearer token of the present request. */
 export const headerToken = Effect.map(HttpServerRequest.HttpServerRequest, tokenOf)
 
 const queryToken = Effect.map(HttpServerRequest.ParsedSearchParams, (query) => {

@@ -1,8 +1,6 @@
 /**
  * Reads request bodies the way clients send them: absent, empty, with any content type or none, with keys that nobody
  * asked for.
- *
- * @since 0.1.0
  */
 import * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
@@ -15,40 +13,22 @@ import * as JsonSize from "../../protocol/internal/jsonSize.ts"
 import { BadRequest, body, TooLarge } from "../model/ApiErrors.ts"
 import * as Texts from "../data/Texts.ts"
 
-/**
- * The largest body a server reads: 18 MB, as the original service did.
- *
- * @category constants
- * @since 0.1.0
- */
+/** The largest body a server reads: 18 MB, as the original service did. */
 const limit: ByteSize.ByteSize = ByteSize.mebibytes(18)
 
 /**
  * The largest body of a request that no access token comes with, or that needs no more: 2 MB. The largest credentials
  * are tokens of a million characters.
- *
- * @category constants
- * @since 0.1.0
  */
 export const smallLimit: ByteSize.ByteSize = ByteSize.mebibytes(2)
 
-/**
- * Reads the bytes of a request, so many at most.
- *
- * @category models
- * @since 0.1.0
- */
+/** Reads the bytes of a request, so many at most. */
 export type Read = (
   request: HttpServerRequest.HttpServerRequest,
   limit: ByteSize.ByteSize
 ) => Effect.Effect<ArrayBuffer | Uint8Array, "TooLarge" | "Unreadable">
 
-/**
- * Reads the bytes of any request.
- *
- * @category decoding
- * @since 0.1.0
- */
+/** Reads the bytes of any request. */
 export const read: Read = (request, limit) =>
   request.arrayBuffer.pipe(
     Effect.provideService(HttpIncomingMessage.MaxBodySize, limit),
@@ -57,24 +37,14 @@ export const read: Read = (request, limit) =>
     )
   )
 
-/**
- * How the bytes of requests are read, each once. Where requests come from has a shorter way at times.
- *
- * @category references
- * @since 0.1.0
- */
+/** How the bytes of requests are read, each once. Where requests come from has a shorter way at times. */
 export const ReadBytes = Context.Reference<Read>("effect-app-services/server/api/Body/ReadBytes", {
   defaultValue: () => read
 })
 
 type Json = Readonly<Record<string, unknown>>
 
-/**
- * A body that holds a JSON object, and its text.
- *
- * @category models
- * @since 0.1.0
- */
+/** A body that holds a JSON object, and its text. */
 export interface Text {
   readonly text: string
   readonly json: Json
@@ -136,9 +106,6 @@ const decodeText = (buffer: ArrayBuffer | Uint8Array): string | undefined => {
 /**
  * The body as a JSON object, and as the text that came, of {@link limit} unless told otherwise; an absent or empty one is
  * an empty object.
- *
- * @category decoding
- * @since 0.1.0
  */
 export const text = (
   request: HttpServerRequest.HttpServerRequest,
@@ -158,21 +125,11 @@ const objectOf = (text: string): Effect.Effect<Text, BadRequest> =>
     }
   })
 
-/**
- * The body as a JSON object of {@link smallLimit} at most; an absent or empty one is an empty object.
- *
- * @category decoding
- * @since 0.1.0
- */
+/** The body as a JSON object of {@link smallLimit} at most; an absent or empty one is an empty object. */
 export const json = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Json, BadRequest | TooLarge> =>
   Effect.map(text(request, smallLimit), ({ json }) => json)
 
-/**
- * The body as a JSON object of {@link smallLimit} at most whose values are Extended JSON.
- *
- * @category decoding
- * @since 0.1.0
- */
+/** The body as a JSON object of {@link smallLimit} at most whose values are Extended JSON. */
 export const ejson = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Json, BadRequest | TooLarge> =>
   Effect.flatMap(json(request), (json) =>
     Effect.try({

@@ -1,8 +1,4 @@
-/**
- * The handlers of everything that accounts with e-mail and password need besides logging in.
- *
- * @since 0.1.0
- */
+/** The handlers of everything that accounts with e-mail and password need besides logging in. */
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -22,10 +18,6 @@ const decodeConfirmation = Payload.decode(ConfirmPayload)
 const decodeReset = Payload.decode(ResetPayload)
 const isArguments = Schema.is(Schema.Array(Schema.Unknown))
 
-/**
- * @category layers
- * @since 0.1.0
- */
 export const layer = HttpApiBuilder.group(Api, "emailPassword", (handlers) =>
   Effect.gen(function* () {
     const find = yield* findApp

@@ -1,8 +1,4 @@
-/**
- * Calls that are answered at once, of the application's own functions and of the MongoDB service.
- *
- * @since 0.1.0
- */
+/** Calls that are answered at once, of the application's own functions and of the MongoDB service. */
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -20,12 +16,7 @@ import type { FunctionError } from "../model/FunctionContext.ts"
 import { type Caller, FunctionRuntime, type Sent } from "../functions/FunctionRuntime.ts"
 import * as failures from "../functions/internal/failures.ts"
 
-/**
- * Answers a call of somebody who is known.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Answers a call of somebody who is known. */
 export const answerer = Effect.gen(function* () {
   const find = yield* findApp
   const runtime = yield* FunctionRuntime
@@ -50,9 +41,6 @@ export const answerer = Effect.gen(function* () {
  * Answers a call in the form that every client known sends, past the router: it is the request that a server is asked for
  * most, and routing it takes a quarter of the time (`npm run bench -- server`). The router answers any other form in the
  * same way.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const shortcut = Effect.gen(function* () {
   const answer = yield* answerer
@@ -74,12 +62,7 @@ export const shortcut = Effect.gen(function* () {
 
 const plainPath = /^\/api\/client\/v2\.0\/app\/([\w-]{1,100})\/functions\/call$/
 
-/**
- * How a call is refused.
- *
- * @category converting
- * @since 0.1.0
- */
+/** How a call is refused. */
 export const functionFailed = (error: FunctionError | Ejson.EjsonError): BadRequest | NotFound =>
   error._tag === "EjsonError"
     ? Body.invalid(error.message)
@@ -87,12 +70,7 @@ export const functionFailed = (error: FunctionError | Ejson.EjsonError): BadRequ
       ? new NotFound(body(error.message, error.code))
       : new BadRequest(body(error.message, error.code))
 
-/**
- * What a client calls.
- *
- * @category models
- * @since 0.1.0
- */
+/** What a client calls. */
 export interface Call {
   readonly name: string
   readonly sent: Sent
@@ -100,12 +78,7 @@ export interface Call {
   readonly service: string | undefined
 }
 
-/**
- * Reads what a client calls.
- *
- * @category decoding
- * @since 0.1.0
- */
+/** Reads what a client calls. */
 export const callOf = ({ json, text }: Body.Text): Effect.Effect<Call, BadRequest> => {
   const { name, service } = json
   // some clients write null for what they leave out
@@ -127,23 +100,13 @@ export const callOf = ({ json, text }: Body.Text): Effect.Effect<Call, BadReques
   return CurrentRequest.about({ call: titleOf(call) }, call)
 }
 
-/**
- * Who calls, as functions see it.
- *
- * @category converting
- * @since 0.1.0
- */
+/** Who calls, as functions see it. */
 export const callerOf = (
   { claims, hosted, user }: CurrentUser["Service"],
   request: HttpServerRequest.HttpServerRequest
 ): Caller => ({ app: hosted.app, user: tokenUser(user, claims), request: functionRequest(request) })
 
-/**
- * The arguments of a call to a service, as values.
- *
- * @category decoding
- * @since 0.1.0
- */
+/** The arguments of a call to a service, as values. */
 export const valuesOf = ({ document, json }: Sent): Effect.Effect<ReadonlyArray<unknown>, BadRequest> =>
   Effect.mapError(Texts.revive(json, document), ({ message }) => Body.invalid(message))
 

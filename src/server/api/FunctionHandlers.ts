@@ -1,8 +1,6 @@
 /**
  * The handlers of function calls: of the application's own functions and of the MongoDB service, answered at once or as
  * a stream of events.
- *
- * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -125,12 +123,7 @@ const answer = (
   })
 }
 
-/**
- * The handlers of function calls.
- *
- * @category layers
- * @since 0.1.0
- */
+/** The handlers of function calls. */
 export const layer = HttpApiBuilder.group(Api, "functions", (handlers) =>
   Effect.gen(function* () {
     const find = yield* findApp

@@ -1,8 +1,4 @@
-/**
- * The handlers of the client API: from requests to the services that do the work, and back.
- *
- * @since 0.1.0
- */
+/** The handlers of the client API: from requests to the services that do the work, and back. */
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as Layer from "effect/Layer"
@@ -190,12 +186,7 @@ const apiKeys = HttpApiBuilder.group(Api, "apiKeys", (handlers) =>
   })
 )
 
-/**
- * The handlers of every group.
- *
- * @category layers
- * @since 0.1.0
- */
+/** The handlers of every group. */
 export const layer = Layer.mergeAll(
   application,
   FunctionHandlers.layer,

@@ -1,8 +1,4 @@
-/**
- * The MongoDB service as clients call it: one argument document in, one typed result out.
- *
- * @since 0.1.0
- */
+/** The MongoDB service as clients call it: one argument document in, one typed result out. */
 import { Long } from "bson"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -26,12 +22,7 @@ const invalid = (message: string) => new BadRequest(body(message, "InvalidParame
 /** MongoDB's number of what took too long. */
 const timeLimitCode = 50
 
-/**
- * The code of an error of the database, as clients know it.
- *
- * @category converting
- * @since 0.1.0
- */
+/** The code of an error of the database, as clients know it. */
 export const errorCode = (code: number | undefined): ErrorCode => {
   if (code === forbiddenCode) return "NoMatchingRuleFound"
   return code === timeLimitCode ? "ExecutionTimeLimitExceeded" : "MongoDBError"
@@ -287,9 +278,6 @@ const operations: Readonly<Record<string, Operation>> = {
 
 /**
  * Runs an operation on the database of who calls. Counts come typed as clients demand them: 32 bits, and 64 for `count`.
- *
- * @category operations
- * @since 0.1.0
  */
 export const call = Effect.fn("MongoService.call")(function* (
   database: Database["Service"],
@@ -312,9 +300,6 @@ export const call = Effect.fn("MongoService.call")(function* (
 /**
  * Opens the changes of a collection, of the database of who calls. With `useCompactEvents` they have the compact form of
  * Stitch; a filter is one of the ordinary form in any case.
- *
- * @category operations
- * @since 0.1.0
  */
 export const watch = Effect.fn("MongoService.watch")(function* (
   database: Database["Service"],

@@ -1,8 +1,4 @@
-/**
- * The handlers of push registrations: which devices of a user a push service may send to.
- *
- * @since 0.1.0
- */
+/** The handlers of push registrations: which devices of a user a push service may send to. */
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { noDeviceId } from "../../protocol/Device.ts"
@@ -16,10 +12,6 @@ import { UserStore } from "../users/UserStore.ts"
 
 const decodePush = Payload.decode(PushPayload)
 
-/**
- * @category layers
- * @since 0.1.0
- */
 export const layer = HttpApiBuilder.group(Api, "push", (handlers) =>
   Effect.gen(function* () {
     const find = yield* findApp

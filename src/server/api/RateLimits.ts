@@ -3,8 +3,6 @@
  *
  * Whoever tries is counted twice, by the account that is meant and by the address that asks. Nothing here knows whether
  * an account exists, so the limits tell nobody.
- *
- * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -21,24 +19,14 @@ import * as Lru from "../../core/lru.ts"
 import { body, TooManyRequests } from "../model/ApiErrors.ts"
 import * as Digest from "../users/Digest.ts"
 
-/**
- * So many at once; after that, as many more, evenly spread over each further window.
- *
- * @category options
- * @since 0.1.0
- */
+/** So many at once; after that, as many more, evenly spread over each further window. */
 export interface Limit {
   /** 1 or more. */
   readonly limit: number
   readonly window: Duration.Input
 }
 
-/**
- * The limits of one kind of request.
- *
- * @category options
- * @since 0.1.0
- */
+/** The limits of one kind of request. */
 export interface Limits {
   /** For each account of an application: an e-mail address, an API key, a custom payload or token, the id of a token. */
   readonly account: Limit
@@ -49,12 +37,7 @@ export interface Limits {
   readonly address: Limit
 }
 
-/**
- * The limits by what they limit.
- *
- * @category options
- * @since 0.1.0
- */
+/** The limits by what they limit. */
 export interface Settings {
   /** Logins and links; for an account, only those that fail. */
   readonly logIn: Limits
@@ -70,9 +53,6 @@ export interface Settings {
  * The limits of a server that says nothing else: for an account 10 failed logins in 15 minutes, 10 failed registrations,
  * 10 e-mails and 10 failed uses of a token in an hour; for an address 300 logins in 15 minutes, and 60 of each of the
  * others in an hour.
- *
- * @category constants
- * @since 0.1.0
  */
 const standard: Settings = {
   logIn: { account: { limit: 10, window: "15 minutes" }, address: { limit: 300, window: "15 minutes" } },
@@ -81,12 +61,7 @@ const standard: Settings = {
   token: { account: { limit: 10, window: "1 hour" }, address: { limit: 60, window: "1 hour" } }
 }
 
-/**
- * What a server may be told: the standard limits, none, or others for some kinds of requests.
- *
- * @category options
- * @since 0.1.0
- */
+/** What a server may be told: the standard limits, none, or others for some kinds of requests. */
 export type Input =
   | "standard"
   | "off"
@@ -94,12 +69,7 @@ export type Input =
       readonly [Kind in keyof Settings]?: { readonly [Of in keyof Limits]?: Limits[Of] | undefined } | undefined
     }
 
-/**
- * Who tries what.
- *
- * @category models
- * @since 0.1.0
- */
+/** Who tries what. */
 export interface Attempt {
   readonly kind: keyof Settings
   readonly appId: string
@@ -108,85 +78,75 @@ export interface Attempt {
   readonly account?: string | undefined
 }
 
-/**
- * How an e-mail address names an account here: in whatever case it is written.
- *
- * @category converting
- * @since 0.1.0
- */
+/** How an e-mail address names an account here: in whatever case it is written. */
 export const emailAccount = (email: string): string => email.toLowerCase()
 
-/**
- * Counts attempts, and refuses those that are too many.
- *
- * @category services
- * @since 0.1.0
- */
-export class RateLimits extends Context.Service<
-  RateLimits,
-  {
-    readonly limit: (
-      attempt: Attempt
-    ) => <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E | TooManyRequests, R>
-  }
->()("effect-app-services/server/api/RateLimits") {
+/** The shape of {@link RateLimits}. */
+export interface Service {
+  readonly limit: (
+    attempt: Attempt
+  ) => <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E | TooManyRequests, R>
+}
+
+/** Counts attempts, and refuses those that are too many. */
+export class RateLimits extends Context.Service<RateLimits, Service>()("effect-app-services/server/api/RateLimits") {
+  static readonly make = Effect.fnUntraced(function* (input: Exclude<Input, "off">) {
+    const limiter = yield* RateLimiter.RateLimiter
+    const given = input === "standard" ? {} : input
+    const limitsOf = (kind: keyof Settings): Limits => ({
+      account: given[kind]?.account ?? standard[kind].account,
+      address: given[kind]?.address ?? standard[kind].address
+    })
+    const settings: Settings = {
+      logIn: limitsOf("logIn"),
+      register: limitsOf("register"),
+      email: limitsOf("email"),
+      token: limitsOf("token")
+    }
+
+    const take = (key: string, { limit, window }: Limit, tokens = 1): Effect.Effect<void, TooManyRequests> =>
+      limiter.consume({ key, limit, window, tokens, algorithm: "token-bucket", onExceeded: "fail" }).pipe(
+        Effect.asVoid,
+        Effect.catchTag("RateLimiterError", ({ reason }) =>
+          reason._tag === "RateLimitExceeded" ? Effect.fail(refusal(reason.retryAfter)) : Effect.die(reason)
+        )
+      )
+
+    return RateLimits.of({
+      limit:
+        ({ account, appId, kind, request }) =>
+        (work) =>
+          Effect.gen(function* () {
+            const limits = settings[kind]
+            const peer = peerOf(request)
+            if (peer !== undefined) {
+              const factor = peer.loopback ? loopbackFactor : 1
+              const { limit, window } = limits.address
+              yield* take(`${ofAddress}${kind} ${peer.network}`, { limit: limit * factor, window })
+            }
+            if (account === undefined) return yield* work
+            // a digest, since what names an account may be a secret, and of any length
+            const key = Digest.of(Redacted.make(`${kind}\n${appId}\n${account}`))
+            yield* take(key, limits.account)
+            const result = yield* work
+            // taken before the work, so that many at once are no way around it, and given back to who is in the right
+            if (kind !== "email") yield* Effect.ignore(take(key, limits.account, -1))
+            return result
+          })
+    })
+  })
+
   static readonly layer = (input: Input = "standard"): Layer.Layer<RateLimits> =>
     input === "off"
       ? Layer.succeed(RateLimits, { limit: () => (work) => work })
-      : Layer.effect(
-          RateLimits,
-          Effect.suspend(() => make(input))
-        ).pipe(Layer.provide(RateLimiter.layer), Layer.provide(layerStore))
+      : Layer.effect(RateLimits, RateLimits.make(input)).pipe(
+          Layer.provide(RateLimiter.layer),
+          Layer.provide(layerStore)
+        )
 }
 
 /** What a thousand clients of one machine do, a developer's test suite does from one address. */
 const loopbackFactor = 1000
-
-const make = Effect.fnUntraced(function* (input: Exclude<Input, "off">) {
-  const limiter = yield* RateLimiter.RateLimiter
-  const given = input === "standard" ? {} : input
-  const limitsOf = (kind: keyof Settings): Limits => ({
-    account: given[kind]?.account ?? standard[kind].account,
-    address: given[kind]?.address ?? standard[kind].address
-  })
-  const settings: Settings = {
-    logIn: limitsOf("logIn"),
-    register: limitsOf("register"),
-    email: limitsOf("email"),
-    token: limitsOf("token")
-  }
-
-  const take = (key: string, { limit, window }: Limit, tokens = 1): Effect.Effect<void, TooManyRequests> =>
-    limiter.consume({ key, limit, window, tokens, algorithm: "token-bucket", onExceeded: "fail" }).pipe(
-      Effect.asVoid,
-      Effect.catchTag("RateLimiterError", ({ reason }) =>
-        reason._tag === "RateLimitExceeded" ? Effect.fail(refusal(reason.retryAfter)) : Effect.die(reason)
-      )
-    )
-
-  return RateLimits.of({
-    limit:
-      ({ account, appId, kind, request }) =>
-      (work) =>
-        Effect.gen(function* () {
-          const limits = settings[kind]
-          const peer = peerOf(request)
-          if (peer !== undefined) {
-            const factor = peer.loopback ? loopbackFactor : 1
-            const { limit, window } = limits.address
-            yield* take(`${ofAddress}${kind} ${peer.network}`, { limit: limit * factor, window })
-          }
-          if (account === undefined) return yield* work
-          // a digest, since what names an account may be a secret, and of any length
-          const key = Digest.of(Redacted.make(`${kind}\n${appId}\n${account}`))
-          yield* take(key, limits.account)
-          const result = yield* work
-          // taken before the work, so that many at once are no way around it, and given back to who is in the right
-          if (kind !== "email") yield* Effect.ignore(take(key, limits.account, -1))
-          return result
-        })
-  })
-})
 
 const refusal = (retryAfter: Duration.Duration): TooManyRequests => {
   const seconds = Math.max(1, Math.ceil(Duration.toSeconds(retryAfter)))

@@ -1,7 +1,5 @@
 /**
  * What is told about a request once it is answered: enough to follow what clients do, and nothing that is secret.
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -35,20 +33,10 @@ export interface Entry {
   readonly logId: string | undefined
 }
 
-/**
- * Told about every request, one after the other as they are answered.
- *
- * @category models
- * @since 0.1.0
- */
+/** Told about every request, one after the other as they are answered. */
 export type OnRequest = (entry: Entry) => Effect.Effect<void>
 
-/**
- * Keeps what is known of a request, and tells about it when it is answered.
- *
- * @category combinators
- * @since 0.1.0
- */
+/** Keeps what is known of a request, and tells about it when it is answered. */
 export const observed =
   (
     { method, url }: HttpServerRequest.HttpServerRequest,

@@ -1,8 +1,4 @@
-/**
- * What handlers make of a request before anything else.
- *
- * @since 0.1.0
- */
+/** What handlers make of a request before anything else. */
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Option from "effect/Option"
@@ -11,12 +7,7 @@ import { Apps, type HostedApp } from "../model/Apps.ts"
 import type { FunctionRequest } from "../model/FunctionContext.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
 
-/**
- * Finds the application that a path names.
- *
- * @category accessors
- * @since 0.1.0
- */
+/** Finds the application that a path names. */
 export const findApp = Effect.map(Apps, ({ byId }) => (appId: string): Effect.Effect<HostedApp, NotFound> => {
   const hosted = byId.get(appId)
   return hosted === undefined
@@ -30,9 +21,6 @@ const host = /^(?:\[[\dA-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/
 /**
  * Whether it can be said which host a request is for: with several `Host` headers a proxy may take another one than the
  * server, and one that is no host means nothing.
- *
- * @category guards
- * @since 0.1.0
  */
 export const isForOneHost = ({ headers, source }: HttpServerRequest.HttpServerRequest): boolean => {
   // Node's headers hold the first of several
@@ -42,12 +30,7 @@ export const isForOneHost = ({ headers, source }: HttpServerRequest.HttpServerRe
   return hosts <= 1 && host.test(headers["host"] ?? "")
 }
 
-/**
- * A request as the functions of an application see it.
- *
- * @category converting
- * @since 0.1.0
- */
+/** A request as the functions of an application see it. */
 export const functionRequest = (request: HttpServerRequest.HttpServerRequest): FunctionRequest => ({
   remoteIPAddress: Option.getOrUndefined(request.remoteAddress),
   httpMethod: request.method,

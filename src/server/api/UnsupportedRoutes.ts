@@ -1,8 +1,6 @@
 /**
  * The routes of features that exported applications may have and this server has not: whoever asks for one learns which
  * feature it is.
- *
- * @since 0.1.0
  */
 
 const ofApp = String.raw`^(?:/api/client/v2\.0)?/app/[^/]+`
@@ -16,12 +14,7 @@ const features: ReadonlyArray<readonly [route: RegExp, feature: string]> = [
   [/^\/api\/client\/v2\.0\/(?:app\/[^/]+\/)?auth\/(?:callback|providers\/oauth2-[^/]+)/, "OAuth 2.0 by redirect is"]
 ]
 
-/**
- * What to say of a path that no route serves, where it belongs to one of the features.
- *
- * @category accessors
- * @since 0.1.0
- */
+/** What to say of a path that no route serves, where it belongs to one of the features. */
 export const explain = (path: string): string | undefined => {
   if (path === "/logs") return logs
   const feature = features.find(([route]) => route.test(path))?.[1]

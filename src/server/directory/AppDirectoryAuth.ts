@@ -1,8 +1,4 @@
-/**
- * Loads the authentication providers and the custom user data of an exported application.
- *
- * @since 0.1.0
- */
+/** Loads the authentication providers and the custom user data of an exported application. */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"

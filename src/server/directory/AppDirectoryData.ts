@@ -2,8 +2,6 @@
  * Loads the data sources of an exported application, and what clients may reach of them.
  *
  * A collection whose rule is not wholly understood is closed to clients, and the report says so.
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"

@@ -1,8 +1,4 @@
-/**
- * Loads the functions of an exported application.
- *
- * @since 0.1.0
- */
+/** Loads the functions of an exported application. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"

@@ -1,8 +1,6 @@
 /**
  * Opens collections of an exported application that are closed to clients, because their rules are missing or not
  * understood, where whoever runs it knows better.
- *
- * @since 0.1.0
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"

@@ -1,8 +1,6 @@
 /**
  * Finds what the functions of an exported application name and nobody declares: other functions, values, services and
  * packages. Whatever a name is made of is only known at the call, which then says what is missing.
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

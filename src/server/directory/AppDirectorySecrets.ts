@@ -1,8 +1,4 @@
-/**
- * The secrets of an exported application: an export holds their names only.
- *
- * @since 0.1.0
- */
+/** The secrets of an exported application: an export holds their names only. */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

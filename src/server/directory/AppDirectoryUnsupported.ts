@@ -1,8 +1,4 @@
-/**
- * Names what an exported application declares and this server does not do, so that nothing is silently ignored.
- *
- * @since 0.1.0
- */
+/** Names what an exported application declares and this server does not do, so that nothing is silently ignored. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { AppFiles } from "./AppFiles.ts"

@@ -1,8 +1,4 @@
-/**
- * Reads the files of an application directory, and keeps the list of what its operator should know.
- *
- * @since 0.1.0
- */
+/** Reads the files of an application directory, and keeps the list of what its operator should know. */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -24,12 +20,7 @@ export class AppDirectoryError extends Schema.TaggedError<AppDirectoryError>(
   "effect-app-services/server/directory/AppDirectoryError"
 )("AppDirectoryError", { message: Schema.String, file: Schema.String }) {}
 
-/**
- * The files below a directory; paths are relative to it, with forward slashes.
- *
- * @category models
- * @since 0.1.0
- */
+/** The files below a directory; paths are relative to it, with forward slashes. */
 export interface AppFiles {
   readonly root: string
   readonly report: Array<Notice>
@@ -53,12 +44,7 @@ export interface AppFiles {
 const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
 const issues = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/**
- * Lists a directory.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Lists a directory. */
 export const make = Effect.fnUntraced(function* (directory: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

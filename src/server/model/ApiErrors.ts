@@ -1,8 +1,6 @@
 /**
  * The failures of the protocol as a client sees them: a class by HTTP status, whose body is
  * `{"error": "text", "error_code": "Code", "link": "https://..."}`.
- *
- * @since 0.1.0
  */
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -17,12 +15,7 @@ const fields = {
 
 const statuses = { BadRequest: 400, Unauthorized: 401, Forbidden: 403, NotFound: 404, Conflict: 409, TooLarge: 413 }
 
-/**
- * The request asks for something that cannot be.
- *
- * @category errors
- * @since 0.1.0
- */
+/** The request asks for something that cannot be. */
 export class BadRequest extends Schema.Error<BadRequest>("effect-app-services/server/model/BadRequest")(
   { _tag: Schema.tagDefaultOmit("BadRequest"), ...fields },
   { httpApiStatus: statuses.BadRequest }
@@ -31,61 +24,35 @@ export class BadRequest extends Schema.Error<BadRequest>("effect-app-services/se
 /**
  * No user, or none that is known. Clients refresh their session at the code `InvalidSession` and at the text
  * `unauthorized`, so both are for a token that is good no more, or for a request without one.
- *
- * @category errors
- * @since 0.1.0
  */
 export class Unauthorized extends Schema.Error<Unauthorized>("effect-app-services/server/model/Unauthorized")(
   { _tag: Schema.tagDefaultOmit("Unauthorized"), ...fields },
   { httpApiStatus: statuses.Unauthorized }
 ) {}
 
-/**
- * Known, but not allowed.
- *
- * @category errors
- * @since 0.1.0
- */
+/** Known, but not allowed. */
 export class Forbidden extends Schema.Error<Forbidden>("effect-app-services/server/model/Forbidden")(
   { _tag: Schema.tagDefaultOmit("Forbidden"), ...fields },
   { httpApiStatus: statuses.Forbidden }
 ) {}
 
-/**
- * @category errors
- * @since 0.1.0
- */
 export class NotFound extends Schema.Error<NotFound>("effect-app-services/server/model/NotFound")(
   { _tag: Schema.tagDefaultOmit("NotFound"), ...fields },
   { httpApiStatus: statuses.NotFound }
 ) {}
 
-/**
- * Something of that name exists already.
- *
- * @category errors
- * @since 0.1.0
- */
+/** Something of that name exists already. */
 export class Conflict extends Schema.Error<Conflict>("effect-app-services/server/model/Conflict")(
   { _tag: Schema.tagDefaultOmit("Conflict"), ...fields },
   { httpApiStatus: statuses.Conflict }
 ) {}
 
-/**
- * @category errors
- * @since 0.1.0
- */
 export class TooLarge extends Schema.Error<TooLarge>("effect-app-services/server/model/TooLarge")(
   { _tag: Schema.tagDefaultOmit("TooLarge"), ...fields },
   { httpApiStatus: statuses.TooLarge }
 ) {}
 
-/**
- * Too many attempts; `retryAfter` are the seconds to wait, which travel in the header of that name.
- *
- * @category errors
- * @since 0.1.0
- */
+/** Too many attempts; `retryAfter` are the seconds to wait, which travel in the header of that name. */
 export class TooManyRequests extends Schema.Error<TooManyRequests>("effect-app-services/server/model/TooManyRequests")({
   _tag: Schema.tagDefaultOmit("TooManyRequests"),
   ...fields,
@@ -94,12 +61,7 @@ export class TooManyRequests extends Schema.Error<TooManyRequests>("effect-app-s
 
 const TooManyAnswer = Schema.Struct(fields).pipe(HttpApiSchema.status(429))
 
-/**
- * {@link TooManyRequests} as it goes over the wire: a body like those of the other errors, and the header.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** {@link TooManyRequests} as it goes over the wire: a body like those of the other errors, and the header. */
 export const TooManyRequestsAnswer = TooManyRequests.pipe(
   HttpApiSchema.encodeToWithHeaders(
     { body: TooManyAnswer, headers: { "retry-after": Schema.Int } },
@@ -110,21 +72,11 @@ export const TooManyRequestsAnswer = TooManyRequests.pipe(
   )
 )
 
-/**
- * The text says what happened, the code is what clients tell cases apart by.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The text says what happened, the code is what clients tell cases apart by. */
 export const body = (error: string, error_code?: ErrorCode): { error: string; error_code?: ErrorCode } =>
   error_code === undefined ? { error } : { error, error_code }
 
-/**
- * A failure as an answer, for a request that the router does not see.
- *
- * @category converting
- * @since 0.1.0
- */
+/** A failure as an answer, for a request that the router does not see. */
 export const toResponse = ({
   _tag,
   error,
@@ -132,11 +84,6 @@ export const toResponse = ({
 }: BadRequest | Unauthorized | Forbidden | NotFound | Conflict | TooLarge): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.jsonUnsafe(body(error, error_code), { status: statuses[_tag] })
 
-/**
- * A provider that the application does not have, or that this server does not know.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** A provider that the application does not have, or that this server does not know. */
 export const unsupportedProvider = (provider: string): BadRequest =>
   new BadRequest(body(`authentication via '${provider}' is unsupported`))

@@ -1,8 +1,4 @@
-/**
- * The applications that a server hosts, and what the server adds to each: its internal ids.
- *
- * @since 0.1.0
- */
+/** The applications that a server hosts, and what the server adds to each: its internal ids. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -11,12 +7,7 @@ import { createHash } from "node:crypto"
 import type { ProviderType } from "../../protocol/Provider.ts"
 import type { App } from "./App.ts"
 
-/**
- * An application as the server runs it.
- *
- * @category models
- * @since 0.1.0
- */
+/** An application as the server runs it. */
 export interface HostedApp {
   readonly app: App
   /** The application's internal id, which its tokens and profiles carry. */
@@ -24,12 +15,7 @@ export interface HostedApp {
   readonly providerId: (type: ProviderType) => string
 }
 
-/**
- * Why applications cannot be hosted together.
- *
- * @category errors
- * @since 0.1.0
- */
+/** Why applications cannot be hosted together. */
 export class AppsError extends Schema.TaggedError<AppsError>("effect-app-services/server/model/AppsError")(
   "AppsError",
   {
@@ -37,42 +23,33 @@ export class AppsError extends Schema.TaggedError<AppsError>("effect-app-service
   }
 ) {}
 
-/**
- * The hosted applications.
- *
- * @category services
- * @since 0.1.0
- */
-export class Apps extends Context.Service<
-  Apps,
-  {
-    readonly byId: ReadonlyMap<string, HostedApp>
-    readonly byDomainId: ReadonlyMap<string, HostedApp>
-  }
->()("effect-app-services/server/model/Apps") {
-  /** Hosts applications. */
-  static readonly layer = (apps: ReadonlyArray<App>): Layer.Layer<Apps, AppsError> => Layer.effect(Apps, make(apps))
+/** The shape of {@link Apps}. */
+export interface Service {
+  readonly byId: ReadonlyMap<string, HostedApp>
+  readonly byDomainId: ReadonlyMap<string, HostedApp>
 }
 
-const make = Effect.fnUntraced(function* (apps: ReadonlyArray<App>) {
-  const byId = new Map<string, HostedApp>()
-  const byDomainId = new Map<string, HostedApp>()
-  for (const app of apps) {
-    if (byId.has(app.id)) return yield* new AppsError({ message: `two applications have the id "${app.id}"` })
-    const domainId = idOf(app.id)
-    const hosted: HostedApp = { app, domainId, providerId: (type) => providerIdOf(app.id, type) }
-    byId.set(app.id, hosted)
-    byDomainId.set(domainId, hosted)
-  }
-  return Apps.of({ byId, byDomainId })
-})
+/** The hosted applications. */
+export class Apps extends Context.Service<Apps, Service>()("effect-app-services/server/model/Apps") {
+  static readonly make = Effect.fnUntraced(function* (apps: ReadonlyArray<App>) {
+    const byId = new Map<string, HostedApp>()
+    const byDomainId = new Map<string, HostedApp>()
+    for (const app of apps) {
+      if (byId.has(app.id)) return yield* new AppsError({ message: `two applications have the id "${app.id}"` })
+      const domainId = idOf(app.id)
+      const hosted: HostedApp = { app, domainId, providerId: (type) => providerIdOf(app.id, type) }
+      byId.set(app.id, hosted)
+      byDomainId.set(domainId, hosted)
+    }
+    return Apps.of({ byId, byDomainId })
+  })
 
-/**
- * The id of a provider of an application, the same at every start.
- *
- * @category accessors
- * @since 0.1.0
- */
+  /** Hosts applications. */
+  static readonly layer = (apps: ReadonlyArray<App>): Layer.Layer<Apps, AppsError> =>
+    Layer.effect(Apps, Apps.make(apps))
+}
+
+/** The id of a provider of an application, the same at every start. */
 export const providerIdOf = (appId: string, type: ProviderType): string => idOf(`${appId} ${type}`)
 
 /**

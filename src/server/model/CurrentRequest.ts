@@ -1,17 +1,8 @@
-/**
- * What is known of the HTTP request that is being answered: its id in the log, and its subject.
- *
- * @since 0.1.0
- */
+/** What is known of the HTTP request that is being answered: its id in the log, and its subject. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 
-/**
- * What a request is about, as far as it is known while it is answered.
- *
- * @category models
- * @since 0.1.0
- */
+/** What a request is about, as far as it is known while it is answered. */
 export interface Subject {
   /** The id of the application. */
   readonly app?: string
@@ -20,12 +11,7 @@ export interface Subject {
   readonly call?: string
 }
 
-/**
- * The state of one request.
- *
- * @category models
- * @since 0.1.0
- */
+/** The state of one request. */
 export interface Details {
   subject: Subject
   /** Made by `newId` when it is first asked for. */
@@ -33,23 +19,13 @@ export interface Details {
   readonly newId: Effect.Effect<string>
 }
 
-/**
- * The request that the running fiber answers; `undefined` outside of a request.
- *
- * @category references
- * @since 0.1.0
- */
+/** The request that the running fiber answers; `undefined` outside of a request. */
 export const CurrentRequest = Context.Reference<Details | undefined>(
   "effect-app-services/server/model/CurrentRequest",
   { defaultValue: () => undefined }
 )
 
-/**
- * The id of the current request in the log, made when it is first asked for; `undefined` outside of a request.
- *
- * @category accessors
- * @since 0.1.0
- */
+/** The id of the current request in the log, made when it is first asked for; `undefined` outside of a request. */
 export const logId: Effect.Effect<string | undefined> = Effect.withFiber((fiber) => {
   const current = fiber.getRef(CurrentRequest)
   return current === undefined || current.logId !== undefined
@@ -57,21 +33,11 @@ export const logId: Effect.Effect<string | undefined> = Effect.withFiber((fiber)
     : Effect.map(current.newId, (id) => (current.logId ??= id))
 })
 
-/**
- * Annotates the log lines of an effect with `logId`.
- *
- * @category combinators
- * @since 0.1.0
- */
+/** Annotates the log lines of an effect with `logId`. */
 export const annotated = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(logId, (id) => (id === undefined ? effect : Effect.annotateLogs(effect, { logId: id })))
 
-/**
- * Adds to the subject of the current request, and succeeds with `result`.
- *
- * @category combinators
- * @since 0.1.0
- */
+/** Adds to the subject of the current request, and succeeds with `result`. */
 export const about: {
   (subject: Subject): Effect.Effect<void>
   <A>(subject: Subject, result: A): Effect.Effect<A>

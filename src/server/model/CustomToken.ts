@@ -1,17 +1,10 @@
 /**
  * The definition of the provider `custom-token`: whose JSON Web Tokens log a user in, and what they tell about the user.
- *
- * @since 0.1.0
  */
 import * as Redacted from "effect/Redacted"
 import * as jose from "./internal/jose.ts"
 
-/**
- * A claim that becomes part of the user's profile.
- *
- * @category models
- * @since 0.1.0
- */
+/** A claim that becomes part of the user's profile. */
 export interface MetadataField {
   /** The claim; dots lead into nested objects, and `\.` is a dot of a name. */
   readonly name: string
@@ -43,9 +36,6 @@ export interface MetadataField {
  *   }
  * })
  * ```
- *
- * @category models
- * @since 0.1.0
  */
 export type Options = {
   /** What tokens must be meant for: all of these, or the application's id where none is given. */
@@ -65,12 +55,7 @@ export type Options = {
     }
 )
 
-/**
- * The provider as the server runs it.
- *
- * @category models
- * @since 0.1.0
- */
+/** The provider as the server runs it. */
 export interface CustomToken {
   readonly keys:
     | { readonly _tag: "Fixed"; readonly verify: jose.Verify }
@@ -87,12 +72,7 @@ export interface CustomToken {
   }>
 }
 
-/**
- * Defines the provider. Keys that nobody could be logged in with throw.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Defines the provider. Keys that nobody could be logged in with throw. */
 export const make = (options: Options): CustomToken => {
   const { audience = [], metadataFields = [], requireAnyAudience = false } = options
   return {

@@ -1,20 +1,13 @@
 /**
  * The port through which the server's own services run an application's functions: an authentication function at a
  * login, a creation function for a new user. `FunctionRuntime` is behind it.
- *
- * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { App, AppFunction } from "./App.ts"
 import type { FunctionError, FunctionRequest, FunctionUser } from "./FunctionContext.ts"
 
-/**
- * One call, and its caller.
- *
- * @category models
- * @since 0.1.0
- */
+/** One call, and its caller. */
 export interface Caller {
   readonly app: App
   readonly user: FunctionUser
@@ -23,20 +16,13 @@ export interface Caller {
   readonly asSystem?: boolean
 }
 
-/**
- * Runs functions on the server's own behalf.
- *
- * @category services
- * @since 0.1.0
- */
-export class FunctionRunner extends Context.Service<
-  FunctionRunner,
-  {
-    /** Runs a function without asking whether the caller may call it. */
-    readonly run: (
-      caller: Caller,
-      fn: AppFunction,
-      args: ReadonlyArray<unknown>
-    ) => Effect.Effect<unknown, FunctionError>
-  }
->()("effect-app-services/server/model/FunctionRunner") {}
+/** The shape of {@link FunctionRunner}. */
+export interface Service {
+  /** Runs a function without asking whether the caller may call it. */
+  readonly run: (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
+}
+
+/** Runs functions on the server's own behalf. */
+export class FunctionRunner extends Context.Service<FunctionRunner, Service>()(
+  "effect-app-services/server/model/FunctionRunner"
+) {}

@@ -1,31 +1,17 @@
-/**
- * Identifiers that the server hands out. They come from the secure generator, so that none can be guessed.
- *
- * @since 0.1.0
- */
+/** Identifiers that the server hands out. They come from the secure generator, so that none can be guessed. */
 import * as Clock from "effect/Clock"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Hex from "effect/encoding/Hex"
 import * as Effect from "effect/Effect"
 
-/**
- * A new object id: 24 hex digits, the first eight of them the time, as the protocol's ids are.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** A new object id: 24 hex digits, the first eight of them the time, as the protocol's ids are. */
 export const objectId: Effect.Effect<string, never, SecureRandom.SecureRandom> = Effect.gen(function* () {
   const random = yield* SecureRandom.SecureRandom
   const seconds = Math.floor((yield* Clock.currentTimeMillis) / 1000)
   return (seconds >>> 0).toString(16).padStart(8, "0") + Hex.encode(yield* random.randomBytes(8))
 })
 
-/**
- * `length` random lower-case letters: the second half of an anonymous identity's id.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** `length` random lower-case letters: the second half of an anonymous identity's id. */
 export const letters = (length: number): Effect.Effect<string, never, SecureRandom.SecureRandom> =>
   Effect.gen(function* () {
     const random = yield* SecureRandom.SecureRandom
@@ -33,10 +19,5 @@ export const letters = (length: number): Effect.Effect<string, never, SecureRand
     return Array.from(bytes, (byte) => String.fromCharCode(97 + (byte % 26))).join("")
   })
 
-/**
- * Whether a text is an object id.
- *
- * @category guards
- * @since 0.1.0
- */
+/** Whether a text is an object id. */
 export const isObjectId = (text: string): boolean => /^[0-9a-f]{24}$/i.test(text)

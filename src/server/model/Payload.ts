@@ -1,8 +1,4 @@
-/**
- * Reads the fields of a request's payload.
- *
- * @since 0.1.0
- */
+/** Reads the fields of a request's payload. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
@@ -10,12 +6,7 @@ import { BadRequest, body } from "./ApiErrors.ts"
 
 const issues = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/**
- * Reads a body by a schema whose fields are strings.
- *
- * @category decoding
- * @since 0.1.0
- */
+/** Reads a body by a schema whose fields are strings. */
 export const decode = <A, I>(schema: Schema.Codec<A, I>) => {
   const decodeUnknown = Schema.decodeUnknownEffect(schema)
   return (value: unknown): Effect.Effect<A, BadRequest> =>

@@ -9,8 +9,6 @@
  * The directory holds `data.sqlite` (with `-wal` while it is open), `lock`, and `process`, which says who has it; none of
  * them may be a link. `data.sqlite` only comes to be when it is complete: an empty one was never ours. Every row has a
  * checksum, and all of them are checked when the directory is opened.
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -25,12 +23,7 @@ import { type RowWrite, RowStore, RowStoreError, type Row } from "./RowStore.ts"
 
 export { DataDirectoryError } from "./DataDirectoryError.ts"
 
-/**
- * How a directory is opened.
- *
- * @category options
- * @since 0.1.0
- */
+/** How a directory is opened. */
 export interface Options {
   /** Whether one that is missing or empty is made ours: yes unless given. */
   readonly create?: boolean | undefined
@@ -38,12 +31,7 @@ export interface Options {
   readonly maxBytes?: number | undefined
 }
 
-/**
- * The row store in a directory.
- *
- * @category layers
- * @since 0.1.0
- */
+/** The row store in a directory. */
 export const layer = (directory: string, options: Options = {}): Layer.Layer<RowStore, DataDirectoryError> =>
   Layer.effect(
     RowStore,

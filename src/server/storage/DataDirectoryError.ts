@@ -1,16 +1,9 @@
-/**
- * Why a data directory is not used; `DataDirectory` has it too.
- *
- * @since 0.1.0
- */
+/** Why a data directory is not used; `DataDirectory` has it too. */
 import * as Schema from "effect/Schema"
 
 /**
  * Why a directory is not used: another process has it, it is not ours, a later version wrote it, it is damaged, it cannot
  * be read or written, or it is not there. Nothing in it was changed.
- *
- * @category errors
- * @since 0.1.0
  */
 export class DataDirectoryError extends Schema.TaggedError<DataDirectoryError>(
   "effect-app-services/server/storage/DataDirectoryError"

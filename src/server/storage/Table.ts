@@ -3,41 +3,24 @@
  *
  * A change is made in two steps that nothing can come between: {@link write} puts the rows of all edits into the row store,
  * and only when they are there into memory. Over a row store that keeps nothing, the same code is a store in memory.
- *
- * @since 0.1.0
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type RowWrite, type RowStore, RowStoreError } from "./RowStore.ts"
 
-/**
- * A row to put in place, or to remove. It has no effect before it is written.
- *
- * @category models
- * @since 0.1.0
- */
+/** A row to put in place, or to remove. It has no effect before it is written. */
 export interface Edit {
   readonly change: () => RowWrite
   readonly apply: () => void
 }
 
-/**
- * Makes all edits or, where the row store cannot take them, none. Throws a {@link RowStoreError}.
- *
- * @category combinators
- * @since 0.1.0
- */
+/** Makes all edits or, where the row store cannot take them, none. Throws a {@link RowStoreError}. */
 export const write = (rowStore: RowStore["Service"], edits: ReadonlyArray<Edit>): void => {
   if (rowStore.keeps && edits.length > 0) rowStore.commit(edits.map((edit) => edit.change()))
   for (const edit of edits) edit.apply()
 }
 
-/**
- * How rows of a table look.
- *
- * @category options
- * @since 0.1.0
- */
+/** How rows of a table look. */
 export interface Options<A> {
   readonly name: string
   readonly schema: Schema.Codec<A, unknown>
@@ -45,12 +28,7 @@ export interface Options<A> {
   readonly key: (row: A) => string
 }
 
-/**
- * Finds rows by something else than their key.
- *
- * @category models
- * @since 0.1.0
- */
+/** Finds rows by something else than their key. */
 export class Index<A> {
   readonly #table: ReadonlyMap<string, A>
   readonly #valuesOf: (row: A) => ReadonlyArray<string>
@@ -96,9 +74,6 @@ export class Index<A> {
 /**
  * The rows of a table. Opening one reads all rows, and throws a {@link RowStoreError} that names the row where one is
  * damaged.
- *
- * @category models
- * @since 0.1.0
  */
 export class Table<A> {
   readonly #rows = new Map<string, A>()

@@ -71,199 +71,208 @@ export {
 type NoUser = AppNotFound | UserNotFound
 
 /**
+ * The shape of {@link Admin}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service {
+  /** All users in the order in which they came, or a page of them by their ids, which begin with the second of it. */
+  readonly users: (appId: string, page?: Page) => Effect.Effect<ReadonlyArray<User>, AppNotFound>
+  readonly user: (appId: string, userId: string) => Effect.Effect<UserDetails, NoUser>
+  /**
+   * A user that logs in with an e-mail address, which counts as confirmed. The application's creation function is
+   * asked, as at a first login.
+   */
+  readonly createUser: (
+    appId: string,
+    account: EmailPassword
+  ) => Effect.Effect<User, AppNotFound | AccountInUse | InvalidRequest>
+  /** Ends the user's sessions; logging in and live access tokens are refused with `UserDisabled`. */
+  readonly disableUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
+  readonly enableUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
+  /** Removes the user with its accounts, sessions, API keys and push registrations. */
+  readonly deleteUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
+  /** Ends all sessions of a user. Access tokens live on until they expire, as on the original service. */
+  readonly revokeSessions: (appId: string, userId: string) => Effect.Effect<void, NoUser>
+  readonly revokeSession: (
+    appId: string,
+    userId: string,
+    sessionId: string
+  ) => Effect.Effect<void, NoUser | SessionNotFound>
+  /** Accounts with e-mail and password, also those that nobody ever logged in with; a page of them by address. */
+  readonly accounts: (appId: string, page?: Page) => Effect.Effect<ReadonlyArray<Account>, AppNotFound>
+  /** Makes an address count as confirmed, also one that does already. */
+  readonly confirmAccount: (appId: string, email: string) => Effect.Effect<void, AppNotFound | AccountNotFound>
+  /** Sets the password of an account, and ends its user's sessions. */
+  readonly setPassword: (
+    appId: string,
+    account: EmailPassword
+  ) => Effect.Effect<void, AppNotFound | AccountNotFound | InvalidRequest>
+  /** Removes an account that nobody ever logged in with; one of a user goes with its user. */
+  readonly deleteAccount: (
+    appId: string,
+    email: string
+  ) => Effect.Effect<void, AppNotFound | AccountNotFound | AccountInUse>
+  /** The devices that push services may send to. */
+  readonly pushRegistrations: (appId: string) => Effect.Effect<ReadonlyArray<Stored.PushRegistration>, AppNotFound>
+}
+
+/**
  * Administers users.
  *
  * @category services
  * @since 0.1.0
  */
-export class Admin extends Context.Service<
-  Admin,
-  {
-    /** All users in the order in which they came, or a page of them by their ids, which begin with the second of it. */
-    readonly users: (appId: string, page?: Page) => Effect.Effect<ReadonlyArray<User>, AppNotFound>
-    readonly user: (appId: string, userId: string) => Effect.Effect<UserDetails, NoUser>
-    /**
-     * A user that logs in with an e-mail address, which counts as confirmed. The application's creation function is
-     * asked, as at a first login.
-     */
-    readonly createUser: (
-      appId: string,
-      account: EmailPassword
-    ) => Effect.Effect<User, AppNotFound | AccountInUse | InvalidRequest>
-    /** Ends the user's sessions; logging in and live access tokens are refused with `UserDisabled`. */
-    readonly disableUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
-    readonly enableUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
-    /** Removes the user with its accounts, sessions, API keys and push registrations. */
-    readonly deleteUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
-    /** Ends all sessions of a user. Access tokens live on until they expire, as on the original service. */
-    readonly revokeSessions: (appId: string, userId: string) => Effect.Effect<void, NoUser>
-    readonly revokeSession: (
-      appId: string,
-      userId: string,
-      sessionId: string
-    ) => Effect.Effect<void, NoUser | SessionNotFound>
-    /** Accounts with e-mail and password, also those that nobody ever logged in with; a page of them by address. */
-    readonly accounts: (appId: string, page?: Page) => Effect.Effect<ReadonlyArray<Account>, AppNotFound>
-    /** Makes an address count as confirmed, also one that does already. */
-    readonly confirmAccount: (appId: string, email: string) => Effect.Effect<void, AppNotFound | AccountNotFound>
-    /** Sets the password of an account, and ends its user's sessions. */
-    readonly setPassword: (
-      appId: string,
-      account: EmailPassword
-    ) => Effect.Effect<void, AppNotFound | AccountNotFound | InvalidRequest>
-    /** Removes an account that nobody ever logged in with; one of a user goes with its user. */
-    readonly deleteAccount: (
-      appId: string,
-      email: string
-    ) => Effect.Effect<void, AppNotFound | AccountNotFound | AccountInUse>
-    /** The devices that push services may send to. */
-    readonly pushRegistrations: (appId: string) => Effect.Effect<ReadonlyArray<Stored.PushRegistration>, AppNotFound>
-  }
->()("effect-app-services/server/users/Admin") {
+export class Admin extends Context.Service<Admin, Service>()("effect-app-services/server/users/Admin") {
+  /** Builds the service. */
+  static readonly make: Effect.Effect<Service, never, Apps | UserStore | EmailAccounts | Users> = Effect.gen(
+    function* () {
+      const { byId } = yield* Apps
+      const store = yield* UserStore
+      const emailAccounts = yield* EmailAccounts
+      const users = yield* Users
+
+      const find = (appId: string) => {
+        const hosted = byId.get(appId)
+        if (hosted !== undefined) return Effect.succeed(hosted)
+        const names = [...byId.keys()].join(", ")
+        return Effect.fail(new AppNotFound({ appId, message: `there is no application "${appId}", there is ${names}` }))
+      }
+
+      const findUser = Effect.fnUntraced(function* (appId: string, userId: string) {
+        const hosted = yield* find(appId)
+        const user = Option.getOrUndefined(yield* store.user(appId, userId))
+        return user === undefined ? yield* noUser(appId, userId) : { hosted, user }
+      })
+
+      const findAccount = Effect.fnUntraced(function* (appId: string, email: string) {
+        yield* find(appId)
+        const account = Option.getOrUndefined(yield* store.account(appId, email))
+        return account ?? (yield* noAccount(appId, email))
+      })
+
+      const accountOf = Effect.fnUntraced(function* (appId: string, { confirmed, email, id }: Stored.Account) {
+        const user = Option.getOrUndefined(yield* store.userByIdentity(appId, "local-userpass", id))
+        const account: Account = { id, email, confirmed, ...(user === undefined ? undefined : { userId: user.id }) }
+        return account
+      })
+
+      const setDisabled = Effect.fnUntraced(function* (appId: string, userId: string, disabled: boolean) {
+        yield* find(appId)
+        if (!(yield* store.setUserDisabled(appId, userId, disabled))) return yield* noUser(appId, userId)
+      })
+
+      return Admin.of({
+        users: Effect.fn("Admin.users")(function* (appId, page = {}) {
+          yield* find(appId)
+          const matching = (yield* store.users(appId)).filter((user) =>
+            matches(page, user.id, ...user.identities.map(({ data }) => data["email"]))
+          )
+          return pageOf(matching, ({ id }) => id, page).map(userOf)
+        }),
+        user: Effect.fn("Admin.user")(function* (appId, userId) {
+          const { hosted, user } = yield* findUser(appId, userId)
+          const now = yield* Clock.currentTimeMillis
+          const email = user.identities.find(({ providerType }) => providerType === "local-userpass")?.data["email"]
+          const account = typeof email === "string" ? yield* store.account(appId, email) : Option.none()
+          const customData = yield* users.customData(hosted, user).pipe(
+            // a function of the application that fails hides no user
+            Effect.catchDefect((defect) =>
+              Effect.as(Effect.logWarning(`the custom data of the user ${userId} cannot be read`, defect), undefined)
+            )
+          )
+          return {
+            ...userOf(user),
+            ...(Option.isSome(account) ? { account: yield* accountOf(appId, account.value) } : undefined),
+            sessions: (yield* store.sessions(appId, userId)).filter(({ expiresAt }) => expiresAt > now).map(sessionOf),
+            apiKeys: (yield* store.apiKeys(appId, userId)).map(({ disabled, id, name }) => ({ id, name, disabled })),
+            pushRegistrations: (yield* store.pushRegistrations(appId))
+              .filter((registration) => registration.userId === userId)
+              .map(({ deviceId, service }) => ({ service, deviceId })),
+            ...(customData === undefined ? undefined : { customData })
+          }
+        }),
+        createUser: Effect.fn("Admin.createUser")(function* (appId, given) {
+          const hosted = yield* find(appId)
+          const account = yield* emailAccounts.create(hosted, given).pipe(
+            Effect.catchTags({
+              BadRequest: ({ error }) => new InvalidRequest({ message: error }),
+              Conflict: () => inUse(appId, given.email, "is registered already")
+            })
+          )
+          const identity = identityOf(hosted, "local-userpass", account.id, { email: account.email })
+          const user = yield* users.ofIdentity(hosted, identity, undefined).pipe(
+            Effect.mapError(({ error }) => new InvalidRequest({ message: error })),
+            // where a function turns the user away there is no account either
+            Effect.onError(() =>
+              Effect.flatMap(accountOf(appId, account), ({ userId }) =>
+                userId === undefined ? store.deleteAccount(appId, account.email) : Effect.void
+              )
+            )
+          )
+          return userOf(user)
+        }),
+        disableUser: Effect.fn("Admin.disableUser")((appId, userId) => setDisabled(appId, userId, true)),
+        enableUser: Effect.fn("Admin.enableUser")((appId, userId) => setDisabled(appId, userId, false)),
+        deleteUser: Effect.fn("Admin.deleteUser")(function* (appId, userId) {
+          yield* findUser(appId, userId)
+          yield* store.deleteUser(appId, userId)
+        }),
+        revokeSessions: Effect.fn("Admin.revokeSessions")(function* (appId, userId) {
+          yield* findUser(appId, userId)
+          yield* store.deleteSessions(appId, userId)
+        }),
+        revokeSession: Effect.fn("Admin.revokeSession")(function* (appId, userId, sessionId) {
+          yield* findUser(appId, userId)
+          const session = Option.getOrUndefined(yield* store.session(appId, sessionId))
+          if (session?.userId !== userId) {
+            const message = `the user ${userId} has no session ${sessionId}`
+            return yield* new SessionNotFound({ userId, sessionId, message })
+          }
+          yield* store.deleteSession(appId, sessionId)
+        }),
+        accounts: Effect.fn("Admin.accounts")(function* (appId, page = {}) {
+          yield* find(appId)
+          const matching = (yield* store.accounts(appId)).filter(({ email, id }) => matches(page, id, email))
+          return yield* Effect.forEach(
+            pageOf(matching, ({ email }) => email, page),
+            (account) => accountOf(appId, account)
+          )
+        }),
+        confirmAccount: Effect.fn("Admin.confirmAccount")(function* (appId, email) {
+          const { id } = yield* findAccount(appId, email)
+          if (!(yield* store.updateAccount(appId, { id, email, confirmed: true })))
+            return yield* noAccount(appId, email)
+        }),
+        setPassword: Effect.fn("Admin.setPassword")(function* (appId, account) {
+          const hosted = yield* find(appId)
+          yield* emailAccounts.setPassword(hosted, account).pipe(
+            Effect.catchTags({
+              BadRequest: ({ error }) => new InvalidRequest({ message: error }),
+              NotFound: () => noAccount(appId, account.email)
+            })
+          )
+        }),
+        deleteAccount: Effect.fn("Admin.deleteAccount")(function* (appId, email) {
+          const { userId } = yield* accountOf(appId, yield* findAccount(appId, email))
+          if (userId !== undefined) {
+            return yield* inUse(appId, email, `belongs to the user ${userId}: delete that user instead`)
+          }
+          yield* store.deleteAccount(appId, email)
+        }),
+        pushRegistrations: Effect.fn("Admin.pushRegistrations")((appId) =>
+          Effect.andThen(find(appId), store.pushRegistrations(appId))
+        )
+      })
+    }
+  )
+
   static readonly layer: Layer.Layer<Admin, never, Apps | UserStore | EmailAccounts | Users> = Layer.effect(
     Admin,
-    Effect.suspend(() => make)
+    Admin.make
   )
 }
-
-const make = Effect.gen(function* () {
-  const { byId } = yield* Apps
-  const store = yield* UserStore
-  const emailAccounts = yield* EmailAccounts
-  const users = yield* Users
-
-  const find = (appId: string) => {
-    const hosted = byId.get(appId)
-    if (hosted !== undefined) return Effect.succeed(hosted)
-    const names = [...byId.keys()].join(", ")
-    return Effect.fail(new AppNotFound({ appId, message: `there is no application "${appId}", there is ${names}` }))
-  }
-
-  const findUser = Effect.fnUntraced(function* (appId: string, userId: string) {
-    const hosted = yield* find(appId)
-    const user = Option.getOrUndefined(yield* store.user(appId, userId))
-    return user === undefined ? yield* noUser(appId, userId) : { hosted, user }
-  })
-
-  const findAccount = Effect.fnUntraced(function* (appId: string, email: string) {
-    yield* find(appId)
-    const account = Option.getOrUndefined(yield* store.account(appId, email))
-    return account ?? (yield* noAccount(appId, email))
-  })
-
-  const accountOf = Effect.fnUntraced(function* (appId: string, { confirmed, email, id }: Stored.Account) {
-    const user = Option.getOrUndefined(yield* store.userByIdentity(appId, "local-userpass", id))
-    const account: Account = { id, email, confirmed, ...(user === undefined ? undefined : { userId: user.id }) }
-    return account
-  })
-
-  const setDisabled = Effect.fnUntraced(function* (appId: string, userId: string, disabled: boolean) {
-    yield* find(appId)
-    if (!(yield* store.setUserDisabled(appId, userId, disabled))) return yield* noUser(appId, userId)
-  })
-
-  return Admin.of({
-    users: Effect.fn("Admin.users")(function* (appId, page = {}) {
-      yield* find(appId)
-      const matching = (yield* store.users(appId)).filter((user) =>
-        matches(page, user.id, ...user.identities.map(({ data }) => data["email"]))
-      )
-      return pageOf(matching, ({ id }) => id, page).map(userOf)
-    }),
-    user: Effect.fn("Admin.user")(function* (appId, userId) {
-      const { hosted, user } = yield* findUser(appId, userId)
-      const now = yield* Clock.currentTimeMillis
-      const email = user.identities.find(({ providerType }) => providerType === "local-userpass")?.data["email"]
-      const account = typeof email === "string" ? yield* store.account(appId, email) : Option.none()
-      const customData = yield* users.customData(hosted, user).pipe(
-        // a function of the application that fails hides no user
-        Effect.catchDefect((defect) =>
-          Effect.as(Effect.logWarning(`the custom data of the user ${userId} cannot be read`, defect), undefined)
-        )
-      )
-      return {
-        ...userOf(user),
-        ...(Option.isSome(account) ? { account: yield* accountOf(appId, account.value) } : undefined),
-        sessions: (yield* store.sessions(appId, userId)).filter(({ expiresAt }) => expiresAt > now).map(sessionOf),
-        apiKeys: (yield* store.apiKeys(appId, userId)).map(({ disabled, id, name }) => ({ id, name, disabled })),
-        pushRegistrations: (yield* store.pushRegistrations(appId))
-          .filter((registration) => registration.userId === userId)
-          .map(({ deviceId, service }) => ({ service, deviceId })),
-        ...(customData === undefined ? undefined : { customData })
-      }
-    }),
-    createUser: Effect.fn("Admin.createUser")(function* (appId, given) {
-      const hosted = yield* find(appId)
-      const account = yield* emailAccounts.create(hosted, given).pipe(
-        Effect.catchTags({
-          BadRequest: ({ error }) => new InvalidRequest({ message: error }),
-          Conflict: () => inUse(appId, given.email, "is registered already")
-        })
-      )
-      const identity = identityOf(hosted, "local-userpass", account.id, { email: account.email })
-      const user = yield* users.ofIdentity(hosted, identity, undefined).pipe(
-        Effect.mapError(({ error }) => new InvalidRequest({ message: error })),
-        // where a function turns the user away there is no account either
-        Effect.onError(() =>
-          Effect.flatMap(accountOf(appId, account), ({ userId }) =>
-            userId === undefined ? store.deleteAccount(appId, account.email) : Effect.void
-          )
-        )
-      )
-      return userOf(user)
-    }),
-    disableUser: Effect.fn("Admin.disableUser")((appId, userId) => setDisabled(appId, userId, true)),
-    enableUser: Effect.fn("Admin.enableUser")((appId, userId) => setDisabled(appId, userId, false)),
-    deleteUser: Effect.fn("Admin.deleteUser")(function* (appId, userId) {
-      yield* findUser(appId, userId)
-      yield* store.deleteUser(appId, userId)
-    }),
-    revokeSessions: Effect.fn("Admin.revokeSessions")(function* (appId, userId) {
-      yield* findUser(appId, userId)
-      yield* store.deleteSessions(appId, userId)
-    }),
-    revokeSession: Effect.fn("Admin.revokeSession")(function* (appId, userId, sessionId) {
-      yield* findUser(appId, userId)
-      const session = Option.getOrUndefined(yield* store.session(appId, sessionId))
-      if (session?.userId !== userId) {
-        const message = `the user ${userId} has no session ${sessionId}`
-        return yield* new SessionNotFound({ userId, sessionId, message })
-      }
-      yield* store.deleteSession(appId, sessionId)
-    }),
-    accounts: Effect.fn("Admin.accounts")(function* (appId, page = {}) {
-      yield* find(appId)
-      const matching = (yield* store.accounts(appId)).filter(({ email, id }) => matches(page, id, email))
-      return yield* Effect.forEach(
-        pageOf(matching, ({ email }) => email, page),
-        (account) => accountOf(appId, account)
-      )
-    }),
-    confirmAccount: Effect.fn("Admin.confirmAccount")(function* (appId, email) {
-      const { id } = yield* findAccount(appId, email)
-      if (!(yield* store.updateAccount(appId, { id, email, confirmed: true }))) return yield* noAccount(appId, email)
-    }),
-    setPassword: Effect.fn("Admin.setPassword")(function* (appId, account) {
-      const hosted = yield* find(appId)
-      yield* emailAccounts.setPassword(hosted, account).pipe(
-        Effect.catchTags({
-          BadRequest: ({ error }) => new InvalidRequest({ message: error }),
-          NotFound: () => noAccount(appId, account.email)
-        })
-      )
-    }),
-    deleteAccount: Effect.fn("Admin.deleteAccount")(function* (appId, email) {
-      const { userId } = yield* accountOf(appId, yield* findAccount(appId, email))
-      if (userId !== undefined) {
-        return yield* inUse(appId, email, `belongs to the user ${userId}: delete that user instead`)
-      }
-      yield* store.deleteAccount(appId, email)
-    }),
-    pushRegistrations: Effect.fn("Admin.pushRegistrations")((appId) =>
-      Effect.andThen(find(appId), store.pushRegistrations(appId))
-    )
-  })
-})
 
 const noUser = (appId: string, userId: string) =>
   new UserNotFound({ appId, userId, message: `the application "${appId}" has no user ${userId}` })

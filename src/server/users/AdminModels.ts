@@ -1,18 +1,11 @@
 /**
  * What administration tells about users, and how it fails: the shapes that `Admin` answers in code and that the
  * administration API answers as JSON. None holds a password, a key or a token.
- *
- * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 import { ProviderType } from "../../protocol/Provider.ts"
 
-/**
- * One way of logging in as a user, with what its provider tells.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** One way of logging in as a user, with what its provider tells. */
 const Identity = Schema.Struct({
   id: Schema.String,
   providerType: ProviderType,
@@ -59,12 +52,7 @@ export const Account = Schema.Struct({
  */
 export type Account = typeof Account.Type
 
-/**
- * A session that has not ended.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** A session that has not ended. */
 const Session = Schema.Struct({
   id: Schema.String,
   providerType: ProviderType,

@@ -53,40 +53,43 @@ export const Message = Schema.Struct({
 export type Message = typeof Message.Type
 
 /**
+ * The shape of {@link Inbox}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service {
+  readonly deliver: (message: Message) => Effect.Effect<void>
+  /** The messages that are kept, the newest last: those of one application, or of all. */
+  readonly messages: (app?: string) => Effect.Effect<ReadonlyArray<Message>>
+  /** What arrives from now on. */
+  readonly arrivals: Stream.Stream<Message>
+}
+
+/**
  * The messages of all applications.
  *
  * @category services
  * @since 0.1.0
  */
-export class Inbox extends Context.Service<
-  Inbox,
-  {
-    readonly deliver: (message: Message) => Effect.Effect<void>
-    /** The messages that are kept, the newest last: those of one application, or of all. */
-    readonly messages: (app?: string) => Effect.Effect<ReadonlyArray<Message>>
-    /** What arrives from now on. */
-    readonly arrivals: Stream.Stream<Message>
-  }
->()("effect-app-services/server/users/Inbox") {
+export class Inbox extends Context.Service<Inbox, Service>()("effect-app-services/server/users/Inbox") {
+  /** Builds the service. */
+  static readonly make: Effect.Effect<Service> = Effect.gen(function* () {
+    const kept: Array<Message> = []
+    // who watches and falls behind must not hold up whoever registers; most servers of tests never mail
+    const arrivals = yield* Effect.cached(PubSub.sliding<Message>(limit))
+    return Inbox.of({
+      deliver: Effect.fn("Inbox.deliver")(function* (message) {
+        if (kept.push(message) > limit) kept.shift()
+        yield* PubSub.publish(yield* arrivals, message)
+      }),
+      messages: (app) => Effect.sync(() => kept.filter((message) => app === undefined || message.app === app)),
+      arrivals: Stream.unwrap(Effect.map(arrivals, Stream.fromPubSub))
+    })
+  })
+
   /** Keeps the newest thousand messages in memory. */
-  static readonly layerMemory: Layer.Layer<Inbox> = Layer.effect(
-    Inbox,
-    Effect.suspend(() => make)
-  )
+  static readonly layerMemory: Layer.Layer<Inbox> = Layer.effect(Inbox, Inbox.make)
 }
 
 const limit = 1000
-
-const make = Effect.gen(function* () {
-  const kept: Array<Message> = []
-  // who watches and falls behind must not hold up whoever registers; most servers of tests never mail
-  const arrivals = yield* Effect.cached(PubSub.sliding<Message>(limit))
-  return Inbox.of({
-    deliver: Effect.fn("Inbox.deliver")(function* (message) {
-      if (kept.push(message) > limit) kept.shift()
-      yield* PubSub.publish(yield* arrivals, message)
-    }),
-    messages: (app) => Effect.sync(() => kept.filter((message) => app === undefined || message.app === app)),
-    arrivals: Stream.unwrap(Effect.map(arrivals, Stream.fromPubSub))
-  })
-})

@@ -1,8 +1,4 @@
-/**
- * Checks the JSON Web Tokens of the provider `custom-token`, with keys that are configured or published.
- *
- * @since 0.1.0
- */
+/** Checks the JSON Web Tokens of the provider `custom-token`, with keys that are configured or published. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -17,58 +13,120 @@ import type { CustomToken } from "../model/CustomToken.ts"
 import { isCompact } from "./internal/compactToken.ts"
 import * as jose from "../model/internal/jose.ts"
 
-/**
- * Why a token is refused. Never holds the token, nor anything of it.
- *
- * @category errors
- * @since 0.1.0
- */
+/** Why a token is refused. Never holds the token, nor anything of it. */
 export class JwtRejected extends Schema.TaggedError<JwtRejected>("effect-app-services/server/users/JwtRejected")(
   "JwtRejected",
   { message: Schema.String }
 ) {}
 
-/**
- * The issuer's keys could not be had. The address is for the operator only.
- *
- * @category errors
- * @since 0.1.0
- */
+/** The issuer's keys could not be had. The address is for the operator only. */
 export class KeysUnavailable extends Schema.TaggedError<KeysUnavailable>(
   "effect-app-services/server/users/KeysUnavailable"
 )("KeysUnavailable", { message: Schema.String, url: Schema.optionalKey(Schema.String) }) {}
 
-/**
- * Whom a token names, and what it tells about the user.
- *
- * @category models
- * @since 0.1.0
- */
+/** Whom a token names, and what it tells about the user. */
 export interface Subject {
   readonly id: string
   readonly data: Readonly<Record<string, unknown>>
 }
 
-/**
- * Verifies tokens.
- *
- * @category services
- * @since 0.1.0
- */
-export class JwtVerifier extends Context.Service<
-  JwtVerifier,
-  {
-    /** `appId` is the audience where the provider names none. */
-    readonly verify: (
-      provider: CustomToken,
-      appId: string,
-      token: Redacted.Redacted
-    ) => Effect.Effect<Subject, JwtRejected | KeysUnavailable>
-  }
->()("effect-app-services/server/users/JwtVerifier") {
+/** The shape of {@link JwtVerifier}. */
+export interface Service {
+  /** `appId` is the audience where the provider names none. */
+  readonly verify: (
+    provider: CustomToken,
+    appId: string,
+    token: Redacted.Redacted
+  ) => Effect.Effect<Subject, JwtRejected | KeysUnavailable>
+}
+
+/** Verifies tokens. */
+export class JwtVerifier extends Context.Service<JwtVerifier, Service>()(
+  "effect-app-services/server/users/JwtVerifier"
+) {
+  /** Builds the service. */
+  static readonly make: Effect.Effect<Service, never, HttpClient.HttpClient> = Effect.gen(function* () {
+    const client = HttpClient.filterStatusOk(yield* HttpClient.HttpClient)
+    const issuers = new Map<string, Published>()
+
+    const fetchKeys = Effect.fn("JwtVerifier.fetchKeys")(function* (url: string) {
+      const unavailable = (why: string) =>
+        new KeysUnavailable({ message: `the issuer's keys cannot be fetched: ${why}`, url })
+      const json = yield* Effect.flatMap(client.get(url), ({ json }) => json).pipe(
+        Effect.mapError(({ reason }) =>
+          unavailable(reason._tag === "StatusCodeError" ? `status ${reason.response.status}` : reason._tag)
+        ),
+        Effect.timeoutOrElse({ duration: fetchTimeout, orElse: () => Effect.fail(unavailable("no answer")) })
+      )
+      const verify = jose.byKeySet(json)
+      if (verify === undefined) return yield* unavailable("the answer is not a JSON Web Key Set")
+      return { verify, fetchedAt: yield* Clock.currentTimeMillis }
+    })
+
+    /** An issuer's keys, fetched by one caller for all who wait; again when the ones in hand did not do. */
+    const keySetOf = Effect.fnUntraced(function* (url: string, insufficient?: KeySet) {
+      let issuer = issuers.get(url)
+      if (issuer === undefined) issuers.set(url, (issuer = { lock: Semaphore.makeUnsafe(1), keySet: undefined }))
+      const { lock } = issuer
+      const published = issuer
+      return yield* lock.withPermit(
+        Effect.gen(function* () {
+          const { keySet } = published
+          const age = keySet === undefined ? Infinity : (yield* Clock.currentTimeMillis) - keySet.fetchedAt
+          if (keySet !== undefined && age < (keySet === insufficient ? refetchAfter : keysLifetime)) return keySet
+          return (published.keySet = yield* fetchKeys(url))
+        })
+      )
+    })
+
+    const outcomeOf = Effect.fnUntraced(function* (keys: CustomToken["keys"], token: string) {
+      const now = yield* Clock.currentTimeMillis
+      const check = (verify: jose.Verify) => Effect.promise(() => verify(token, now))
+      switch (keys._tag) {
+        case "Broken":
+          return yield* new KeysUnavailable({ message: keys.message })
+        case "Fixed":
+          return yield* check(keys.verify)
+        case "Published": {
+          const keySet = yield* keySetOf(keys.url)
+          const outcome = yield* check(keySet.verify)
+          if (outcome._tag === "Verified" || outcome.why !== "unknown key") return outcome
+          return yield* check((yield* keySetOf(keys.url, keySet)).verify)
+        }
+      }
+    })
+
+    return JwtVerifier.of({
+      verify: Effect.fn("JwtVerifier.verify")(function* (provider, appId, token) {
+        const text = Redacted.value(token)
+        if (text.length > tokenLimit) return yield* rejected(`the token has more than ${tokenLimit} characters`)
+        if (!isCompact(text)) return yield* rejected(refusals.malformed)
+        const outcome = yield* outcomeOf(provider.keys, text)
+        if (outcome._tag === "Refused") return yield* rejected(refusals[outcome.why])
+        const { aud, sub } = outcome.claims
+        if (typeof sub !== "string") return yield* rejected(refusals.claims)
+        const wanted = provider.audience.length === 0 ? [appId] : provider.audience
+        const meant = (audience: string) => aud === audience || (Array.isArray(aud) && aud.includes(audience))
+        if (!(provider.requireAnyAudience ? wanted.some(meant) : wanted.every(meant))) {
+          return yield* rejected("the token is meant for another audience")
+        }
+        const data: Array<[string, unknown]> = []
+        for (const { fieldName, path, required } of provider.metadataFields) {
+          const value = claimAt(outcome.claims, path)
+          if (value === undefined || value === null) {
+            if (required) return yield* rejected(`the token has no claim for "${fieldName}"`)
+          } else if (lengthOf(value) > fieldLimit) {
+            return yield* rejected(`the token's claim for "${fieldName}" has more than ${fieldLimit} characters`)
+          } else data.push([fieldName, value])
+        }
+        return { id: sub, data: Object.fromEntries(data) }
+      })
+    })
+  })
+
   static readonly layer: Layer.Layer<JwtVerifier, never, HttpClient.HttpClient> = Layer.effect(
     JwtVerifier,
-    Effect.suspend(() => make)
+    JwtVerifier.make
   )
 }
 
@@ -101,85 +159,6 @@ interface Published {
   readonly lock: Semaphore.Semaphore
   keySet: KeySet | undefined
 }
-
-const make = Effect.gen(function* () {
-  const client = HttpClient.filterStatusOk(yield* HttpClient.HttpClient)
-  const issuers = new Map<string, Published>()
-
-  const fetchKeys = Effect.fn("JwtVerifier.fetchKeys")(function* (url: string) {
-    const unavailable = (why: string) =>
-      new KeysUnavailable({ message: `the issuer's keys cannot be fetched: ${why}`, url })
-    const json = yield* Effect.flatMap(client.get(url), ({ json }) => json).pipe(
-      Effect.mapError(({ reason }) =>
-        unavailable(reason._tag === "StatusCodeError" ? `status ${reason.response.status}` : reason._tag)
-      ),
-      Effect.timeoutOrElse({ duration: fetchTimeout, orElse: () => Effect.fail(unavailable("no answer")) })
-    )
-    const verify = jose.byKeySet(json)
-    if (verify === undefined) return yield* unavailable("the answer is not a JSON Web Key Set")
-    return { verify, fetchedAt: yield* Clock.currentTimeMillis }
-  })
-
-  /** An issuer's keys, fetched by one caller for all who wait; again when the ones in hand did not do. */
-  const keySetOf = Effect.fnUntraced(function* (url: string, insufficient?: KeySet) {
-    let issuer = issuers.get(url)
-    if (issuer === undefined) issuers.set(url, (issuer = { lock: Semaphore.makeUnsafe(1), keySet: undefined }))
-    const { lock } = issuer
-    const published = issuer
-    return yield* lock.withPermit(
-      Effect.gen(function* () {
-        const { keySet } = published
-        const age = keySet === undefined ? Infinity : (yield* Clock.currentTimeMillis) - keySet.fetchedAt
-        if (keySet !== undefined && age < (keySet === insufficient ? refetchAfter : keysLifetime)) return keySet
-        return (published.keySet = yield* fetchKeys(url))
-      })
-    )
-  })
-
-  const outcomeOf = Effect.fnUntraced(function* (keys: CustomToken["keys"], token: string) {
-    const now = yield* Clock.currentTimeMillis
-    const check = (verify: jose.Verify) => Effect.promise(() => verify(token, now))
-    switch (keys._tag) {
-      case "Broken":
-        return yield* new KeysUnavailable({ message: keys.message })
-      case "Fixed":
-        return yield* check(keys.verify)
-      case "Published": {
-        const keySet = yield* keySetOf(keys.url)
-        const outcome = yield* check(keySet.verify)
-        if (outcome._tag === "Verified" || outcome.why !== "unknown key") return outcome
-        return yield* check((yield* keySetOf(keys.url, keySet)).verify)
-      }
-    }
-  })
-
-  return JwtVerifier.of({
-    verify: Effect.fn("JwtVerifier.verify")(function* (provider, appId, token) {
-      const text = Redacted.value(token)
-      if (text.length > tokenLimit) return yield* rejected(`the token has more than ${tokenLimit} characters`)
-      if (!isCompact(text)) return yield* rejected(refusals.malformed)
-      const outcome = yield* outcomeOf(provider.keys, text)
-      if (outcome._tag === "Refused") return yield* rejected(refusals[outcome.why])
-      const { aud, sub } = outcome.claims
-      if (typeof sub !== "string") return yield* rejected(refusals.claims)
-      const wanted = provider.audience.length === 0 ? [appId] : provider.audience
-      const meant = (audience: string) => aud === audience || (Array.isArray(aud) && aud.includes(audience))
-      if (!(provider.requireAnyAudience ? wanted.some(meant) : wanted.every(meant))) {
-        return yield* rejected("the token is meant for another audience")
-      }
-      const data: Array<[string, unknown]> = []
-      for (const { fieldName, path, required } of provider.metadataFields) {
-        const value = claimAt(outcome.claims, path)
-        if (value === undefined || value === null) {
-          if (required) return yield* rejected(`the token has no claim for "${fieldName}"`)
-        } else if (lengthOf(value) > fieldLimit) {
-          return yield* rejected(`the token's claim for "${fieldName}" has more than ${fieldLimit} characters`)
-        } else data.push([fieldName, value])
-      }
-      return { id: sub, data: Object.fromEntries(data) }
-    })
-  })
-})
 
 const rejected = (message: string) => new JwtRejected({ message })
 

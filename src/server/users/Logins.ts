@@ -1,8 +1,4 @@
-/**
- * Logging in and linking: each provider's way from credentials to an identity.
- *
- * @since 0.1.0
- */
+/** Logging in and linking: each provider's way from credentials to an identity. */
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
@@ -23,12 +19,7 @@ import { PasswordHasher } from "./PasswordHasher.ts"
 import { type Identity, UserStore, type User } from "./UserStore.ts"
 import { Users } from "./Users.ts"
 
-/**
- * What a login needs to know.
- *
- * @category models
- * @since 0.1.0
- */
+/** What a login needs to know. */
 export interface Attempt {
   readonly hosted: HostedApp
   /** The body of the request, without its `options`. */
@@ -36,42 +27,151 @@ export interface Attempt {
   readonly request: FunctionRequest | undefined
 }
 
-/**
- * Who logged in, and as what.
- *
- * @category models
- * @since 0.1.0
- */
+/** Who logged in, and as what. */
 export interface Login {
   readonly user: User
   readonly identity: Identity
 }
 
-/**
- * Checks credentials.
- *
- * @category services
- * @since 0.1.0
- */
-export class Logins extends Context.Service<
-  Logins,
-  {
-    readonly logIn: (provider: string, attempt: Attempt) => Effect.Effect<Login, BadRequest | Unauthorized>
-    /**
-     * Makes credentials another way of logging in as a user; answers with the user as it is then. Whatever is wrong with
-     * them is a bad request: clients answer a 401 by refreshing their session, some of them for ever.
-     */
-    readonly link: (provider: string, attempt: Attempt, user: User) => Effect.Effect<User, BadRequest>
-  }
->()("effect-app-services/server/users/Logins") {
+/** The shape of {@link Logins}. */
+export interface Service {
+  readonly logIn: (provider: string, attempt: Attempt) => Effect.Effect<Login, BadRequest | Unauthorized>
+  /**
+   * Makes credentials another way of logging in as a user; answers with the user as it is then. Whatever is wrong with
+   * them is a bad request: clients answer a 401 by refreshing their session, some of them for ever.
+   */
+  readonly link: (provider: string, attempt: Attempt, user: User) => Effect.Effect<User, BadRequest>
+}
+
+/** Checks credentials. */
+export class Logins extends Context.Service<Logins, Service>()("effect-app-services/server/users/Logins") {
+  /** Builds the service. */
+  static readonly make: Effect.Effect<
+    Service,
+    never,
+    UserStore | Users | FunctionRunner | PasswordHasher | JwtVerifier | SecureRandom.SecureRandom
+  > = Effect.gen(function* () {
+    const store = yield* UserStore
+    const users = yield* Users
+    const functions = yield* FunctionRunner
+    const hasher = yield* PasswordHasher
+    const jwt = yield* JwtVerifier
+    const random = yield* SecureRandom.SecureRandom
+    const newId = Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random)
+    const newLetters = Effect.provideService(Ids.letters(24), SecureRandom.SecureRandom, random)
+
+    /** Every anonymous login is a new user; keeping one is up to the client. */
+    const anonymous: Check = Effect.fnUntraced(function* ({ hosted }) {
+      return { identity: identityOf(hosted, "anon-user", `${yield* newId}-${yield* newLetters}`) }
+    })
+
+    const emailPassword: Check = Effect.fnUntraced(function* ({ hosted, payload }) {
+      const { password, username } = yield* decodeEmailPassword(payload)
+      const account = Option.getOrUndefined(yield* store.account(hosted.app.id, username))
+      const right = yield* hasher.verify(password, account?.passwordHash)
+      // an unknown address and a wrong password are told apart by nothing, the time it takes included
+      if (!right || account === undefined) return yield* new Unauthorized(body("unauthorized", "InvalidPassword"))
+      if (!account.confirmed) return yield* unauthorized
+      return { identity: identityOf(hosted, "local-userpass", account.id, { email: account.email }) }
+    })
+
+    const apiKey: Check = Effect.fnUntraced(function* ({ hosted, payload }) {
+      const { key } = yield* decodeApiKey(payload)
+      const found = Option.getOrUndefined(yield* store.apiKeyByDigest(hosted.app.id, Digest.of(key)))
+      if (found === undefined || found.disabled) return yield* unauthorized
+      return { identity: identityOf(hosted, "api-key", found.id), ownerId: found.userId }
+    })
+
+    const customFunction: Check = Effect.fnUntraced(function* (attempt) {
+      const { app } = attempt.hosted
+      const fn = app.providers.customFunction
+      if (fn === undefined) return yield* unsupportedProvider("custom-function")
+      const payload = yield* Effect.mapError(
+        Effect.fromResult(Ejson.fromJson(attempt.payload)),
+        (error) => new BadRequest(body(`invalid credentials: ${error.message}`, "BadRequest"))
+      )
+      const result = yield* functions
+        .run({ app, user: systemUser, request: attempt.request }, fn, [payload])
+        .pipe(Effect.mapError((error) => new Unauthorized(body(error.message, "AuthError"))))
+      const answer = typeof result === "string" ? { id: result } : result
+      if (!hasId(answer)) {
+        return yield* new Unauthorized(
+          body(
+            'the authentication function must return an id: a string, or an object with the string "id"',
+            "AuthError"
+          )
+        )
+      }
+      const data = "name" in answer && typeof answer.name === "string" ? { name: answer.name } : {}
+      return { identity: identityOf(attempt.hosted, "custom-function", answer.id, data) }
+    })
+
+    const customToken: Check = Effect.fnUntraced(function* ({ hosted, payload }) {
+      const { app } = hosted
+      const provider = app.providers.customToken
+      if (provider === undefined) return yield* unsupportedProvider("custom-token")
+      const { token } = yield* decodeCustomToken(payload)
+      const { data, id } = yield* jwt.verify(provider, app.id, token).pipe(
+        // the log alone says why: clients expect the text `unauthorized`, and who forges tokens should not learn more
+        Effect.tapError((error) => {
+          const line =
+            error._tag === "KeysUnavailable"
+              ? Effect.logWarning(`custom-token: ${error.message}`)
+              : Effect.logInfo(`custom-token: a login was refused: ${error.message}`)
+          const url = error._tag === "KeysUnavailable" ? error.url : undefined
+          return CurrentRequest.annotated(Effect.annotateLogs(line, { app: app.id, ...(url !== undefined && { url }) }))
+        }),
+        Effect.mapError(() => unauthorized)
+      )
+      return { identity: identityOf(hosted, "custom-token", id, data) }
+    })
+
+    const check = (provider: string, attempt: Attempt): Effect.Effect<Proof, BadRequest | Unauthorized> => {
+      const { providers } = attempt.hosted.app
+      if (provider === "anon-user" && providers.anonymous) return anonymous(attempt)
+      if (provider === "local-userpass" && providers.emailPassword !== undefined) return emailPassword(attempt)
+      if (provider === "api-key" && providers.apiKey) return apiKey(attempt)
+      if (provider === "custom-function") return customFunction(attempt)
+      if (provider === "custom-token") return customToken(attempt)
+      return Effect.fail(unsupportedProvider(provider))
+    }
+
+    const userOf = Effect.fnUntraced(function* ({ hosted, request }: Attempt, { identity, ownerId }: Proof) {
+      if (ownerId === undefined) return yield* users.ofIdentity(hosted, identity, request)
+      const appId = hosted.app.id
+      yield* Effect.orDie(store.addIdentity(appId, ownerId, identity))
+      return Option.getOrUndefined(yield* store.user(appId, ownerId)) ?? (yield* unauthorized)
+    })
+
+    return Logins.of({
+      logIn: Effect.fn("Logins.logIn")(function* (provider, attempt) {
+        const proof = yield* check(provider, attempt)
+        const user = yield* userOf(attempt, proof)
+        if (user.disabled) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
+        return { user, identity: proof.identity }
+      }),
+      link: Effect.fn("Logins.link")(function* (provider, attempt, user) {
+        if (provider === "anon-user") return yield* notLinkable("anonymous credentials cannot be added to a user")
+        const { identity, ownerId = user.id } = yield* Effect.catchTag(
+          check(provider, attempt),
+          "Unauthorized",
+          ({ error, error_code }) => Effect.fail(new BadRequest(body(error, error_code)))
+        )
+        if (ownerId !== user.id) return yield* notLinkable("the API key belongs to another user")
+        return yield* Effect.mapError(users.link(attempt.hosted, user, identity), ({ what }) =>
+          what === "provider"
+            ? new BadRequest(body("unauthorized: the user has an e-mail identity already", "AuthError"))
+            : new BadRequest(body("unauthorized: the credentials belong to another user", "AuthError"))
+        )
+      })
+    })
+  })
+
   static readonly layer: Layer.Layer<
     Logins,
     never,
     UserStore | Users | FunctionRunner | PasswordHasher | JwtVerifier | SecureRandom.SecureRandom
-  > = Layer.effect(
-    Logins,
-    Effect.suspend(() => make)
-  )
+  > = Layer.effect(Logins, Logins.make)
 }
 
 /** What credentials prove. */
@@ -86,120 +186,6 @@ type Check = (attempt: Attempt) => Effect.Effect<Proof, BadRequest | Unauthorize
 const decodeEmailPassword = Payload.decode(EmailPasswordPayload)
 const decodeApiKey = Payload.decode(ApiKeyPayload)
 const decodeCustomToken = Payload.decode(CustomTokenPayload)
-
-const make = Effect.gen(function* () {
-  const store = yield* UserStore
-  const users = yield* Users
-  const functions = yield* FunctionRunner
-  const hasher = yield* PasswordHasher
-  const jwt = yield* JwtVerifier
-  const random = yield* SecureRandom.SecureRandom
-  const newId = Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random)
-  const newLetters = Effect.provideService(Ids.letters(24), SecureRandom.SecureRandom, random)
-
-  /** Every anonymous login is a new user; keeping one is up to the client. */
-  const anonymous: Check = Effect.fnUntraced(function* ({ hosted }) {
-    return { identity: identityOf(hosted, "anon-user", `${yield* newId}-${yield* newLetters}`) }
-  })
-
-  const emailPassword: Check = Effect.fnUntraced(function* ({ hosted, payload }) {
-    const { password, username } = yield* decodeEmailPassword(payload)
-    const account = Option.getOrUndefined(yield* store.account(hosted.app.id, username))
-    const right = yield* hasher.verify(password, account?.passwordHash)
-    // an unknown address and a wrong password are told apart by nothing, the time it takes included
-    if (!right || account === undefined) return yield* new Unauthorized(body("unauthorized", "InvalidPassword"))
-    if (!account.confirmed) return yield* unauthorized
-    return { identity: identityOf(hosted, "local-userpass", account.id, { email: account.email }) }
-  })
-
-  const apiKey: Check = Effect.fnUntraced(function* ({ hosted, payload }) {
-    const { key } = yield* decodeApiKey(payload)
-    const found = Option.getOrUndefined(yield* store.apiKeyByDigest(hosted.app.id, Digest.of(key)))
-    if (found === undefined || found.disabled) return yield* unauthorized
-    return { identity: identityOf(hosted, "api-key", found.id), ownerId: found.userId }
-  })
-
-  const customFunction: Check = Effect.fnUntraced(function* (attempt) {
-    const { app } = attempt.hosted
-    const fn = app.providers.customFunction
-    if (fn === undefined) return yield* unsupportedProvider("custom-function")
-    const payload = yield* Effect.mapError(
-      Effect.fromResult(Ejson.fromJson(attempt.payload)),
-      (error) => new BadRequest(body(`invalid credentials: ${error.message}`, "BadRequest"))
-    )
-    const result = yield* functions
-      .run({ app, user: systemUser, request: attempt.request }, fn, [payload])
-      .pipe(Effect.mapError((error) => new Unauthorized(body(error.message, "AuthError"))))
-    const answer = typeof result === "string" ? { id: result } : result
-    if (!hasId(answer)) {
-      return yield* new Unauthorized(
-        body('the authentication function must return an id: a string, or an object with the string "id"', "AuthError")
-      )
-    }
-    const data = "name" in answer && typeof answer.name === "string" ? { name: answer.name } : {}
-    return { identity: identityOf(attempt.hosted, "custom-function", answer.id, data) }
-  })
-
-  const customToken: Check = Effect.fnUntraced(function* ({ hosted, payload }) {
-    const { app } = hosted
-    const provider = app.providers.customToken
-    if (provider === undefined) return yield* unsupportedProvider("custom-token")
-    const { token } = yield* decodeCustomToken(payload)
-    const { data, id } = yield* jwt.verify(provider, app.id, token).pipe(
-      // the log alone says why: clients expect the text `unauthorized`, and who forges tokens should not learn more
-      Effect.tapError((error) => {
-        const line =
-          error._tag === "KeysUnavailable"
-            ? Effect.logWarning(`custom-token: ${error.message}`)
-            : Effect.logInfo(`custom-token: a login was refused: ${error.message}`)
-        const url = error._tag === "KeysUnavailable" ? error.url : undefined
-        return CurrentRequest.annotated(Effect.annotateLogs(line, { app: app.id, ...(url !== undefined && { url }) }))
-      }),
-      Effect.mapError(() => unauthorized)
-    )
-    return { identity: identityOf(hosted, "custom-token", id, data) }
-  })
-
-  const check = (provider: string, attempt: Attempt): Effect.Effect<Proof, BadRequest | Unauthorized> => {
-    const { providers } = attempt.hosted.app
-    if (provider === "anon-user" && providers.anonymous) return anonymous(attempt)
-    if (provider === "local-userpass" && providers.emailPassword !== undefined) return emailPassword(attempt)
-    if (provider === "api-key" && providers.apiKey) return apiKey(attempt)
-    if (provider === "custom-function") return customFunction(attempt)
-    if (provider === "custom-token") return customToken(attempt)
-    return Effect.fail(unsupportedProvider(provider))
-  }
-
-  const userOf = Effect.fnUntraced(function* ({ hosted, request }: Attempt, { identity, ownerId }: Proof) {
-    if (ownerId === undefined) return yield* users.ofIdentity(hosted, identity, request)
-    const appId = hosted.app.id
-    yield* Effect.orDie(store.addIdentity(appId, ownerId, identity))
-    return Option.getOrUndefined(yield* store.user(appId, ownerId)) ?? (yield* unauthorized)
-  })
-
-  return Logins.of({
-    logIn: Effect.fn("Logins.logIn")(function* (provider, attempt) {
-      const proof = yield* check(provider, attempt)
-      const user = yield* userOf(attempt, proof)
-      if (user.disabled) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
-      return { user, identity: proof.identity }
-    }),
-    link: Effect.fn("Logins.link")(function* (provider, attempt, user) {
-      if (provider === "anon-user") return yield* notLinkable("anonymous credentials cannot be added to a user")
-      const { identity, ownerId = user.id } = yield* Effect.catchTag(
-        check(provider, attempt),
-        "Unauthorized",
-        ({ error, error_code }) => Effect.fail(new BadRequest(body(error, error_code)))
-      )
-      if (ownerId !== user.id) return yield* notLinkable("the API key belongs to another user")
-      return yield* Effect.mapError(users.link(attempt.hosted, user, identity), ({ what }) =>
-        what === "provider"
-          ? new BadRequest(body("unauthorized: the user has an e-mail identity already", "AuthError"))
-          : new BadRequest(body("unauthorized: the credentials belong to another user", "AuthError"))
-      )
-    })
-  })
-})
 
 /** @internal */
 export const identityOf = (

@@ -6,8 +6,6 @@
  * change while old hashes keep working. Version 2 is scrypt of the SHA-512 digest of the password: scrypt itself takes a
  * password for the same with zero bytes behind it, since HMAC fills its key up with them. Hashes without a version, as
  * other programs make them, are of the password itself, and keep working too.
- *
- * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
@@ -19,12 +17,7 @@ import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import { hash as digest, scrypt, timingSafeEqual } from "node:crypto"
 
-/**
- * The cost of a hash: `N = 2 ** logN`, and scrypt's `r` and `p`.
- *
- * @category models
- * @since 0.1.0
- */
+/** The cost of a hash: `N = 2 ** logN`, and scrypt's `r` and `p`. */
 export interface Cost {
   readonly logN: number
   readonly r: number
@@ -33,37 +26,19 @@ export interface Cost {
 
 /**
  * `standard` is what OWASP recommends for scrypt; `testing` costs next to nothing, and protects next to nothing.
- *
- * @category constants
- * @since 0.1.0
  */
 export const costs = {
   standard: { logN: 17, r: 8, p: 1 },
   testing: { logN: 4, r: 1, p: 1 }
 } as const satisfies Record<string, Cost>
 
-/**
- * Name of a {@link costs} profile.
- *
- * @category models
- * @since 0.1.0
- */
+/** Name of a {@link costs} profile. */
 export type Profile = keyof typeof costs
 
-/**
- * In the place of a hash: the hash of no password, which costs as much to compare with as one.
- *
- * @category constants
- * @since 0.1.0
- */
+/** In the place of a hash: the hash of no password, which costs as much to compare with as one. */
 export const noPassword: Redacted.Redacted = Redacted.make("*")
 
-/**
- * Why a text is no hash that passwords can be compared with; nothing if it is one. The text itself is left out.
- *
- * @category accessors
- * @since 0.1.0
- */
+/** Why a text is no hash that passwords can be compared with; nothing if it is one. The text itself is left out. */
 export const problemOf = (hash: Redacted.Redacted): string | undefined => {
   const text = Redacted.value(hash)
   if (parse(text) !== undefined) return undefined
@@ -75,28 +50,52 @@ export const problemOf = (hash: Redacted.Redacted): string | undefined => {
 
 const foreign = { bcrypt: /^\$2[abxy]?\$/, Argon2: /^\$argon2/, PBKDF2: /^\$?pbkdf2/i, crypt: /^\$[1567y]\$/ }
 
-/**
- * Makes and checks password hashes.
- *
- * @category services
- * @since 0.1.0
- */
-export class PasswordHasher extends Context.Service<
-  PasswordHasher,
-  {
-    readonly hash: (password: Redacted.Redacted) => Effect.Effect<Redacted.Redacted>
-    /**
-     * Whether the password is the hash's. With no hash to compare with (an unknown e-mail address) it takes the same time
-     * to say no.
-     */
-    readonly verify: (password: Redacted.Redacted, hash: Redacted.Redacted | undefined) => Effect.Effect<boolean>
-  }
->()("effect-app-services/server/users/PasswordHasher") {
+/** The shape of {@link PasswordHasher}. */
+export interface Service {
+  readonly hash: (password: Redacted.Redacted) => Effect.Effect<Redacted.Redacted>
+  /**
+   * Whether the password is the hash's. With no hash to compare with (an unknown e-mail address) it takes the same time
+   * to say no.
+   */
+  readonly verify: (password: Redacted.Redacted, hash: Redacted.Redacted | undefined) => Effect.Effect<boolean>
+}
+
+/** Makes and checks password hashes. */
+export class PasswordHasher extends Context.Service<PasswordHasher, Service>()(
+  "effect-app-services/server/users/PasswordHasher"
+) {
+  /** Builds the service. */
+  static readonly make = (cost: Cost) =>
+    Effect.gen(function* () {
+      const random = yield* SecureRandom.SecureRandom
+      const slots = yield* Semaphore.make(parallel)
+      // never the hash of any password, but as costly to compare with as a real one
+      const nobody: Parsed = {
+        version: 2,
+        cost,
+        salt: yield* random.randomBytes(saltLength),
+        hash: yield* random.randomBytes(hashLength)
+      }
+
+      return PasswordHasher.of({
+        hash: Effect.fn("PasswordHasher.hash")(function* (password: Redacted.Redacted) {
+          const salt = yield* random.randomBytes(saltLength)
+          const hash = yield* slots.withPermit(derive(password, { version: 2, salt, cost }, hashLength))
+          return Redacted.make(format({ cost, salt, hash }))
+        }),
+        verify: Effect.fn("PasswordHasher.verify")(function* (
+          password: Redacted.Redacted,
+          hash: Redacted.Redacted | undefined
+        ) {
+          const parsed = (hash === undefined ? undefined : parse(Redacted.value(hash))) ?? nobody
+          const derived = yield* slots.withPermit(derive(password, parsed, parsed.hash.length))
+          return timingSafeEqual(derived, parsed.hash) && parsed !== nobody
+        })
+      })
+    })
+
   static readonly layerCost = (cost: Cost): Layer.Layer<PasswordHasher, never, SecureRandom.SecureRandom> =>
-    Layer.effect(
-      PasswordHasher,
-      Effect.suspend(() => make(cost))
-    )
+    Layer.effect(PasswordHasher, PasswordHasher.make(cost))
   static readonly layer = PasswordHasher.layerCost(costs.standard)
   static readonly layerTesting = PasswordHasher.layerCost(costs.testing)
 }
@@ -105,35 +104,6 @@ const saltLength = 16
 const hashLength = 32
 /** Hashes computed at the same time. More would only compete for the same cores and take the memory of each. */
 const parallel = 2
-
-const make = (cost: Cost) =>
-  Effect.gen(function* () {
-    const random = yield* SecureRandom.SecureRandom
-    const slots = yield* Semaphore.make(parallel)
-    // never the hash of any password, but as costly to compare with as a real one
-    const nobody: Parsed = {
-      version: 2,
-      cost,
-      salt: yield* random.randomBytes(saltLength),
-      hash: yield* random.randomBytes(hashLength)
-    }
-
-    return PasswordHasher.of({
-      hash: Effect.fn("PasswordHasher.hash")(function* (password: Redacted.Redacted) {
-        const salt = yield* random.randomBytes(saltLength)
-        const hash = yield* slots.withPermit(derive(password, { version: 2, salt, cost }, hashLength))
-        return Redacted.make(format({ cost, salt, hash }))
-      }),
-      verify: Effect.fn("PasswordHasher.verify")(function* (
-        password: Redacted.Redacted,
-        hash: Redacted.Redacted | undefined
-      ) {
-        const parsed = (hash === undefined ? undefined : parse(Redacted.value(hash))) ?? nobody
-        const derived = yield* slots.withPermit(derive(password, parsed, parsed.hash.length))
-        return timingSafeEqual(derived, parsed.hash) && parsed !== nobody
-      })
-    })
-  })
 
 interface Parsed {
   /** What scrypt is given: the password, or its SHA-512 digest. */

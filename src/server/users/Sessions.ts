@@ -1,8 +1,4 @@
-/**
- * Sessions: begun by a login, renewed with the refresh token, ended by logging out.
- *
- * @since 0.1.0
- */
+/** Sessions: begun by a login, renewed with the refresh token, ended by logging out. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
@@ -19,12 +15,7 @@ import { type Identity, type Session, UserStore, type User } from "./UserStore.t
 import { Tokens } from "./Tokens.ts"
 import { Users } from "./Users.ts"
 
-/**
- * What a login answers.
- *
- * @category models
- * @since 0.1.0
- */
+/** What a login answers. */
 export interface Begun {
   readonly access_token: Redacted.Redacted
   readonly refresh_token: Redacted.Redacted
@@ -32,97 +23,92 @@ export interface Begun {
   readonly device_id: string
 }
 
-/**
- * Begins, renews and ends sessions.
- *
- * @category services
- * @since 0.1.0
- */
-export class Sessions extends Context.Service<
-  Sessions,
-  {
-    /** A device keeps the id it tells; one that tells none gets one. */
-    readonly begin: (
-      hosted: HostedApp,
-      user: User,
-      identity: Identity,
-      deviceId: string | undefined
-    ) => Effect.Effect<Begun>
-    /** What a login answers, for a session that goes on. */
-    readonly answer: (hosted: HostedApp, user: User, session: Session) => Effect.Effect<Begun>
-    /** The session that an access token was made in, if it has not ended. */
-    readonly find: (hosted: HostedApp, sessionId: string) => Effect.Effect<Session, Unauthorized>
-    /** A new access token, with the custom data of this moment. The refresh token stays: no client would store another. */
-    readonly renew: (hosted: HostedApp, user: User, session: Session) => Effect.Effect<Redacted.Redacted, Unauthorized>
-    /** The refresh token ends; access tokens live on until they expire, as on the original service. */
-    readonly end: (hosted: HostedApp, session: Session) => Effect.Effect<void>
-  }
->()("effect-app-services/server/users/Sessions") {
+/** The shape of {@link Sessions}. */
+export interface Service {
+  /** A device keeps the id it tells; one that tells none gets one. */
+  readonly begin: (
+    hosted: HostedApp,
+    user: User,
+    identity: Identity,
+    deviceId: string | undefined
+  ) => Effect.Effect<Begun>
+  /** What a login answers, for a session that goes on. */
+  readonly answer: (hosted: HostedApp, user: User, session: Session) => Effect.Effect<Begun>
+  /** The session that an access token was made in, if it has not ended. */
+  readonly find: (hosted: HostedApp, sessionId: string) => Effect.Effect<Session, Unauthorized>
+  /** A new access token, with the custom data of this moment. The refresh token stays: no client would store another. */
+  readonly renew: (hosted: HostedApp, user: User, session: Session) => Effect.Effect<Redacted.Redacted, Unauthorized>
+  /** The refresh token ends; access tokens live on until they expire, as on the original service. */
+  readonly end: (hosted: HostedApp, session: Session) => Effect.Effect<void>
+}
+
+/** Begins, renews and ends sessions. */
+export class Sessions extends Context.Service<Sessions, Service>()("effect-app-services/server/users/Sessions") {
+  /** Builds the service. */
+  static readonly make: Effect.Effect<Service, never, UserStore | Tokens | Users | SecureRandom.SecureRandom> =
+    Effect.gen(function* () {
+      const store = yield* UserStore
+      const tokens = yield* Tokens
+      const users = yield* Users
+      const random = yield* SecureRandom.SecureRandom
+      const newId = Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random)
+
+      const access = Effect.fnUntraced(function* (hosted: HostedApp, user: User, session: Session) {
+        return yield* tokens.access(hosted, session, yield* users.customData(hosted, user))
+      })
+
+      const answer = Effect.fn("Sessions.answer")(function* (hosted: HostedApp, user: User, session: Session) {
+        return {
+          access_token: yield* access(hosted, user, session),
+          refresh_token: yield* tokens.refresh(hosted, session),
+          user_id: user.id,
+          device_id: session.deviceId
+        }
+      })
+
+      return Sessions.of({
+        renew: Effect.fn("Sessions.renew")(function* (hosted, user, session) {
+          const { id, providerType } = session.identity
+          const key =
+            providerType === "api-key" ? Option.getOrUndefined(yield* store.apiKey(hosted.app.id, id)) : undefined
+          if (key?.disabled === true) {
+            yield* store.deleteSession(hosted.app.id, session.id)
+            return yield* sessionGone
+          }
+          return yield* access(hosted, user, session)
+        }),
+        answer,
+        begin: Effect.fn("Sessions.begin")(function* (hosted, user, identity, deviceId) {
+          const now = yield* Clock.currentTimeMillis
+          const lifetime =
+            identity.providerType === "anon-user" ? anonymousLifetime : hosted.app.tokens.refreshTokenLifetime
+          const known = deviceId !== undefined && Ids.isObjectId(deviceId) && deviceId !== noDeviceId
+          const session: Session = {
+            id: yield* newId,
+            userId: user.id,
+            identity,
+            deviceId: known ? deviceId.toLowerCase() : yield* newId,
+            createdAt: now,
+            expiresAt: now + Duration.toMillis(lifetime)
+          }
+          const begun = yield* answer(hosted, user, session)
+          yield* store.createSession(hosted.app.id, session)
+          return begun
+        }),
+        find: Effect.fn("Sessions.find")(function* ({ app }, sessionId) {
+          const session = Option.getOrUndefined(yield* store.session(app.id, sessionId))
+          return session ?? (yield* new Unauthorized(body("invalid session", "InvalidSession")))
+        }),
+        end: Effect.fn("Sessions.end")((hosted, session) => store.deleteSession(hosted.app.id, session.id))
+      })
+    })
+
   static readonly layer: Layer.Layer<Sessions, never, UserStore | Tokens | Users | SecureRandom.SecureRandom> =
-    Layer.effect(
-      Sessions,
-      Effect.suspend(() => make)
-    )
+    Layer.effect(Sessions, Sessions.make)
 }
 
 /** An anonymous user cannot log in again, so the session lasts as long as anybody could want. */
 const anonymousLifetime = Duration.days(365 * 50)
-
-const make = Effect.gen(function* () {
-  const store = yield* UserStore
-  const tokens = yield* Tokens
-  const users = yield* Users
-  const random = yield* SecureRandom.SecureRandom
-  const newId = Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random)
-
-  const access = Effect.fnUntraced(function* (hosted: HostedApp, user: User, session: Session) {
-    return yield* tokens.access(hosted, session, yield* users.customData(hosted, user))
-  })
-
-  const answer = Effect.fn("Sessions.answer")(function* (hosted: HostedApp, user: User, session: Session) {
-    return {
-      access_token: yield* access(hosted, user, session),
-      refresh_token: yield* tokens.refresh(hosted, session),
-      user_id: user.id,
-      device_id: session.deviceId
-    }
-  })
-
-  return Sessions.of({
-    renew: Effect.fn("Sessions.renew")(function* (hosted, user, session) {
-      const { id, providerType } = session.identity
-      const key = providerType === "api-key" ? Option.getOrUndefined(yield* store.apiKey(hosted.app.id, id)) : undefined
-      if (key?.disabled === true) {
-        yield* store.deleteSession(hosted.app.id, session.id)
-        return yield* sessionGone
-      }
-      return yield* access(hosted, user, session)
-    }),
-    answer,
-    begin: Effect.fn("Sessions.begin")(function* (hosted, user, identity, deviceId) {
-      const now = yield* Clock.currentTimeMillis
-      const lifetime =
-        identity.providerType === "anon-user" ? anonymousLifetime : hosted.app.tokens.refreshTokenLifetime
-      const known = deviceId !== undefined && Ids.isObjectId(deviceId) && deviceId !== noDeviceId
-      const session: Session = {
-        id: yield* newId,
-        userId: user.id,
-        identity,
-        deviceId: known ? deviceId.toLowerCase() : yield* newId,
-        createdAt: now,
-        expiresAt: now + Duration.toMillis(lifetime)
-      }
-      const begun = yield* answer(hosted, user, session)
-      yield* store.createSession(hosted.app.id, session)
-      return begun
-    }),
-    find: Effect.fn("Sessions.find")(function* ({ app }, sessionId) {
-      const session = Option.getOrUndefined(yield* store.session(app.id, sessionId))
-      return session ?? (yield* new Unauthorized(body("invalid session", "InvalidSession")))
-    }),
-    end: Effect.fn("Sessions.end")((hosted, session) => store.deleteSession(hosted.app.id, session.id))
-  })
-})
 
 /**
  * The words that `realm-web` takes for a session that is gone, so that a logout from it succeeds.

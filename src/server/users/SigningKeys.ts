@@ -4,8 +4,6 @@
  *
  * Keys are in the row store, so where that keeps rows they outlive the server. There they are in clear, as they have to be:
  * whoever can read a data directory can make tokens.
- *
- * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -25,12 +23,7 @@ import { attempt, RowStore, RowStoreError } from "../storage/RowStore.ts"
 import { type Edit, Table, write } from "../storage/Table.ts"
 import * as Tables from "./internal/tables.ts"
 
-/**
- * A key as its application uses it. Its id goes with every token, and tells nothing about it.
- *
- * @category models
- * @since 0.1.0
- */
+/** A key as its application uses it. Its id goes with every token, and tells nothing about it. */
 export interface SigningKey {
   readonly id: string
   readonly key: Mac.Key<typeof Mac.hmacSha256>
@@ -38,24 +31,53 @@ export interface SigningKey {
   readonly retiredAt: number | undefined
 }
 
-/**
- * The signing keys of the hosted applications.
- *
- * @category services
- * @since 0.1.0
- */
-export class SigningKeys extends Context.Service<
-  SigningKeys,
-  {
-    /** The key that signs. */
-    readonly current: (hosted: HostedApp) => SigningKey
-    /**
-     * The key of an id that may have signed a token of that type. One that another took the place of is good for access
-     * tokens only while any of its own may live: whoever stole it could make others.
-     */
-    readonly find: (hosted: HostedApp, id: string, type: "access" | "refresh", now: number) => SigningKey | undefined
-  }
->()("effect-app-services/server/users/SigningKeys") {
+/** The shape of {@link SigningKeys}. */
+export interface Service {
+  /** The key that signs. */
+  readonly current: (hosted: HostedApp) => SigningKey
+  /**
+   * The key of an id that may have signed a token of that type. One that another took the place of is good for access
+   * tokens only while any of its own may live: whoever stole it could make others.
+   */
+  readonly find: (hosted: HostedApp, id: string, type: "access" | "refresh", now: number) => SigningKey | undefined
+}
+
+/** The signing keys of the hosted applications. */
+export class SigningKeys extends Context.Service<SigningKeys, Service>()(
+  "effect-app-services/server/users/SigningKeys"
+) {
+  static readonly make = Effect.fnUntraced(function* (signingKey: Redacted.Redacted | undefined) {
+    const rowStore = yield* RowStore
+    const apps = yield* Apps
+    if (signingKey !== undefined && Redacted.value(signingKey).length < 32) {
+      return yield* new AppsError({ message: "a signing key needs at least 32 characters" })
+    }
+    if (signingKey !== undefined && rowStore.keeps) {
+      return yield* new AppsError({ message: "a data directory has signing keys of its own: leave signingKey out" })
+    }
+    const byApp = new Map<HostedApp, ReadonlyArray<SigningKey>>()
+    for (const hosted of apps.byId.values()) {
+      byApp.set(
+        hosted,
+        signingKey === undefined ? yield* stored(rowStore, hosted) : [yield* derived(signingKey, hosted.app.id)]
+      )
+    }
+
+    const find = (hosted: HostedApp, isIt: (key: SigningKey) => boolean) => byApp.get(hosted)?.find(isIt)
+    return SigningKeys.of({
+      current: (hosted) => {
+        const key = find(hosted, ({ retiredAt }) => retiredAt === undefined)
+        if (key === undefined) throw new Error(`the application "${hosted.app.id}" has no signing key`)
+        return key
+      },
+      find: (hosted, id, type, now) => {
+        const key = find(hosted, (it) => it.id === id)
+        const retired = key?.retiredAt
+        return type === "access" && retired !== undefined && now >= retired + accessLifetime(hosted) ? undefined : key
+      }
+    })
+  })
+
   /**
    * The keys that the row store has, after those that nothing needs any more are dropped; a new one for an application that
    * has none. With `signingKey`, which no row store may be beside, each application's key is derived from that.
@@ -63,7 +85,7 @@ export class SigningKeys extends Context.Service<
   static readonly layer = (
     signingKey?: Redacted.Redacted
   ): Layer.Layer<SigningKeys, AppsError | RowStoreError, Apps | RowStore | Kdf.Kdf | SecureRandom.SecureRandom> =>
-    Layer.effect(SigningKeys, make(signingKey))
+    Layer.effect(SigningKeys, SigningKeys.make(signingKey))
 }
 
 const StoredKey = Schema.Struct({
@@ -82,23 +104,13 @@ const open = (rowStore: RowStore["Service"], appId: string): Table<StoredKey> =>
 
 const keysOf = (table: Table<StoredKey>): ReadonlyArray<StoredKey> => Array.from(table.rows.values())
 
-/**
- * The applications that a row store has keys of.
- *
- * @category accessors
- * @since 0.1.0
- */
+/** The applications that a row store has keys of. */
 export const appIds: Effect.Effect<ReadonlyArray<string>, RowStoreError, RowStore> = Effect.flatMap(
   RowStore,
   (rowStore) => attempt(() => rowStore.tables(prefix).map((name) => name.slice(prefix.length)))
 )
 
-/**
- * What a rotation did.
- *
- * @category models
- * @since 0.1.0
- */
+/** What a rotation did. */
 export interface Rotated {
   /** The id of the key that signs from now on. */
   readonly current: string
@@ -111,9 +123,6 @@ export interface Rotated {
 /**
  * Puts a new key in the place of the one that signs, for the next start of the server. With `revoke` the older keys are
  * dropped at once, and with them every session: no token is good any more.
- *
- * @category combinators
- * @since 0.1.0
  */
 export const rotate = Effect.fnUntraced(function* (
   appId: string,
@@ -144,38 +153,6 @@ const newKey = Effect.fnUntraced(function* (now: number) {
   const secret = Redacted.make(Base64Url.encode(yield* random.randomBytes(32)))
   const key: StoredKey = { id: Hex.encode(yield* random.randomBytes(8)), secret, createdAt: now }
   return key
-})
-
-const make = Effect.fnUntraced(function* (signingKey: Redacted.Redacted | undefined) {
-  const rowStore = yield* RowStore
-  const apps = yield* Apps
-  if (signingKey !== undefined && Redacted.value(signingKey).length < 32) {
-    return yield* new AppsError({ message: "a signing key needs at least 32 characters" })
-  }
-  if (signingKey !== undefined && rowStore.keeps) {
-    return yield* new AppsError({ message: "a data directory has signing keys of its own: leave signingKey out" })
-  }
-  const byApp = new Map<HostedApp, ReadonlyArray<SigningKey>>()
-  for (const hosted of apps.byId.values()) {
-    byApp.set(
-      hosted,
-      signingKey === undefined ? yield* stored(rowStore, hosted) : [yield* derived(signingKey, hosted.app.id)]
-    )
-  }
-
-  const find = (hosted: HostedApp, isIt: (key: SigningKey) => boolean) => byApp.get(hosted)?.find(isIt)
-  return SigningKeys.of({
-    current: (hosted) => {
-      const key = find(hosted, ({ retiredAt }) => retiredAt === undefined)
-      if (key === undefined) throw new Error(`the application "${hosted.app.id}" has no signing key`)
-      return key
-    },
-    find: (hosted, id, type, now) => {
-      const key = find(hosted, (it) => it.id === id)
-      const retired = key?.retiredAt
-      return type === "access" && retired !== undefined && now >= retired + accessLifetime(hosted) ? undefined : key
-    }
-  })
 })
 
 /** The keys of the row store that anything needs. */

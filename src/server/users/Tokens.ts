@@ -4,8 +4,6 @@
  *
  * Which application a token belongs to stands in its claims; the key then proves it. A token of one application, or of
  * the other type, is therefore no token at all anywhere else.
- *
- * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -26,23 +24,13 @@ import { isCompact } from "./internal/compactToken.ts"
 import { SigningKeys } from "./SigningKeys.ts"
 import type { Session } from "./UserStore.ts"
 
-/**
- * Why a token is refused. `type` and `expired` are said of tokens with a valid signature only.
- *
- * @category errors
- * @since 0.1.0
- */
+/** Why a token is refused. `type` and `expired` are said of tokens with a valid signature only. */
 export class TokenRejected extends Schema.TaggedError<TokenRejected>("effect-app-services/server/users/TokenRejected")(
   "TokenRejected",
   { why: Schema.Literals(["malformed", "signature", "type", "expired"]) }
 ) {}
 
-/**
- * A token that was checked, with the application it belongs to.
- *
- * @category models
- * @since 0.1.0
- */
+/** A token that was checked, with the application it belongs to. */
 export interface Verified<Claims> {
   readonly hosted: HostedApp
   readonly claims: Claims
@@ -55,34 +43,131 @@ const AccessClaims = AccessTokenClaims.mapFields((fields) => ({
   typ: Schema.Literal("access")
 }))
 
-/**
- * Claims of an access token that this server made.
- *
- * @category models
- * @since 0.1.0
- */
+/** Claims of an access token that this server made. */
 export type AccessClaims = typeof AccessClaims.Type
 
-/**
- * Issues and checks tokens.
- *
- * @category services
- * @since 0.1.0
- */
-export class Tokens extends Context.Service<
-  Tokens,
-  {
-    /** `userData` is canonical Extended JSON; without any the claim is absent. */
-    readonly access: (hosted: HostedApp, session: Session, userData: unknown) => Effect.Effect<Redacted.Redacted>
-    readonly refresh: (hosted: HostedApp, session: Session) => Effect.Effect<Redacted.Redacted>
-    readonly verifyAccess: (token: Redacted.Redacted) => Effect.Effect<Verified<AccessClaims>, TokenRejected>
-    readonly verifyRefresh: (token: Redacted.Redacted) => Effect.Effect<Verified<RefreshTokenClaims>, TokenRejected>
-  }
->()("effect-app-services/server/users/Tokens") {
-  static readonly layer: Layer.Layer<Tokens, never, Apps | SigningKeys | Mac.Mac> = Layer.effect(
-    Tokens,
-    Effect.suspend(() => make)
-  )
+/** The shape of {@link Tokens}. */
+export interface Service {
+  /** `userData` is canonical Extended JSON; without any the claim is absent. */
+  readonly access: (hosted: HostedApp, session: Session, userData: unknown) => Effect.Effect<Redacted.Redacted>
+  readonly refresh: (hosted: HostedApp, session: Session) => Effect.Effect<Redacted.Redacted>
+  readonly verifyAccess: (token: Redacted.Redacted) => Effect.Effect<Verified<AccessClaims>, TokenRejected>
+  readonly verifyRefresh: (token: Redacted.Redacted) => Effect.Effect<Verified<RefreshTokenClaims>, TokenRejected>
+}
+
+/** Issues and checks tokens. */
+export class Tokens extends Context.Service<Tokens, Service>()("effect-app-services/server/users/Tokens") {
+  /** Builds the service. */
+  static readonly make: Effect.Effect<Service, never, Apps | SigningKeys | Mac.Mac> = Effect.gen(function* () {
+    const mac = yield* Mac.Mac
+    const apps = yield* Apps
+    const keys = yield* SigningKeys
+
+    const sign = Effect.fnUntraced(function* (hosted: HostedApp, claims: object) {
+      const { id: kid, key } = keys.current(hosted)
+      const header = Base64Url.encode(yield* Effect.orDie(toJson({ alg: "HS256", kid, typ: "JWT" })))
+      const signed = `${header}.${Base64Url.encode(yield* Effect.orDie(toJson(claims)))}`
+      const tag = yield* Effect.orDie(mac.sign(key, encoder.encode(signed)))
+      return Redacted.make(`${signed}.${Base64Url.encode(tag)}`)
+    })
+
+    /** What a token says, once its signature proves it. */
+    const prove = Effect.fnUntraced(function* (token: Redacted.Redacted, now: number) {
+      const text = Redacted.value(token)
+      if (!isCompact(text)) return yield* new TokenRejected({ why: "malformed" })
+      const parts = text.split(".")
+      const [head, payload, tag] = [readJson(parts[0]), readJson(parts[1]), readBytes(parts[2])]
+      if (payload === undefined || tag === undefined) return yield* new TokenRejected({ why: "malformed" })
+      const unverified = Option.getOrUndefined(decodeUnverified(payload))
+      const hosted = unverified === undefined ? undefined : apps.byDomainId.get(unverified.baas_domain_id)
+      // the header has no say in how the token is checked, but one that names another algorithm is nobody's token
+      const header = Option.getOrUndefined(decodeHeader(head))
+      if (hosted === undefined || unverified === undefined || header === undefined) {
+        return yield* new TokenRejected({ why: "signature" })
+      }
+      const { exp, typ } = unverified
+      const claims = { access: decodeAccess(payload), refresh: decodeRefresh(payload) }
+      const proof: Proof = { hosted, kid: header.kid, typ, exp, ...claims }
+      const key = keyOf(proof, now)
+      if (key === undefined) return yield* new TokenRejected({ why: "signature" })
+      const valid = yield* Effect.orDie(mac.verify(key.key, tag, encoder.encode(`${parts[0]}.${parts[1]}`)))
+      return valid ? proof : yield* new TokenRejected({ why: "signature" })
+    })
+
+    // which types a key is good for is asked of the type that is claimed, and what is claimed is then proved
+    const keyOf = ({ hosted, kid, typ }: Proof, now: number) =>
+      keys.find(hosted, kid, typ === "refresh" ? "refresh" : "access", now)
+
+    /** What was proved of tokens, by their digests: a client sends one token many times. What time changes is not in it. */
+    const proofs = new Map<string, Proof>()
+
+    const verify = <Claims>(
+      token: Redacted.Redacted,
+      type: "access" | "refresh",
+      claimsOf: (proof: Proof) => Option.Option<Claims>
+    ): Effect.Effect<Verified<Claims>, TokenRejected> => {
+      const digest = Digest.of(token)
+      return Clock.clockWith((clock) => {
+        const now = clock.currentTimeMillisUnsafe()
+        const accept = (proof: Proof): Effect.Effect<Verified<Claims>, TokenRejected> => {
+          if (keyOf(proof, now) === undefined) return Effect.fail(new TokenRejected({ why: "signature" }))
+          if (proof.typ !== type) return Effect.fail(new TokenRejected({ why: "type" }))
+          if (proof.exp * 1000 <= now) return Effect.fail(new TokenRejected({ why: "expired" }))
+          const claims = Option.getOrUndefined(claimsOf(proof))
+          return claims === undefined
+            ? Effect.fail(new TokenRejected({ why: "malformed" }))
+            : Effect.succeed({ hosted: proof.hosted, claims })
+        }
+        const known = proofs.get(digest)
+        if (known !== undefined) {
+          Lru.put(proofs, digest, known, mostProofs)
+          return accept(known)
+        }
+        return Effect.flatMap(prove(token, now), (proof) => {
+          Lru.put(proofs, digest, proof, mostProofs)
+          return accept(proof)
+        })
+      })
+    }
+
+    return Tokens.of({
+      access: Effect.fn("Tokens.access")(function* (hosted: HostedApp, session: Session, userData: unknown) {
+        const iat = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+        return yield* sign(hosted, {
+          ...device(session),
+          ...domain(hosted),
+          sub: session.userId,
+          iat,
+          exp: iat + Math.floor(Duration.toSeconds(hosted.app.tokens.accessTokenLifetime)),
+          iss: session.id,
+          typ: "access",
+          ...(userData === undefined ? undefined : { user_data: userData })
+        })
+      }),
+      refresh: Effect.fn("Tokens.refresh")(function* (hosted: HostedApp, session: Session) {
+        const { id, providerId, providerType } = session.identity
+        const identity = { id, provider_type: providerType, provider_id: providerId }
+        return yield* sign(hosted, {
+          baas_data: null,
+          ...device(session),
+          ...domain(hosted),
+          baas_id: session.id,
+          baas_identity: identity,
+          sub: session.userId,
+          iat: Math.floor(session.createdAt / 1000),
+          exp: Math.floor(session.expiresAt / 1000),
+          stitch_data: null,
+          stitch_id: session.id,
+          stitch_ident: identity,
+          typ: "refresh"
+        })
+      }),
+      verifyAccess: (token) => verify(token, "access", ({ access }) => access),
+      verifyRefresh: (token) => verify(token, "refresh", ({ refresh }) => refresh)
+    })
+  })
+
+  static readonly layer: Layer.Layer<Tokens, never, Apps | SigningKeys | Mac.Mac> = Layer.effect(Tokens, Tokens.make)
 }
 
 const toJson = Schema.encodeEffect(Schema.fromJsonString(Schema.Unknown))
@@ -108,115 +193,6 @@ interface Proof {
 
 /** So many proofs are remembered: some 10 MB. */
 const mostProofs = 10_000
-
-const make = Effect.gen(function* () {
-  const mac = yield* Mac.Mac
-  const apps = yield* Apps
-  const keys = yield* SigningKeys
-
-  const sign = Effect.fnUntraced(function* (hosted: HostedApp, claims: object) {
-    const { id: kid, key } = keys.current(hosted)
-    const header = Base64Url.encode(yield* Effect.orDie(toJson({ alg: "HS256", kid, typ: "JWT" })))
-    const signed = `${header}.${Base64Url.encode(yield* Effect.orDie(toJson(claims)))}`
-    const tag = yield* Effect.orDie(mac.sign(key, encoder.encode(signed)))
-    return Redacted.make(`${signed}.${Base64Url.encode(tag)}`)
-  })
-
-  /** What a token says, once its signature proves it. */
-  const prove = Effect.fnUntraced(function* (token: Redacted.Redacted, now: number) {
-    const text = Redacted.value(token)
-    if (!isCompact(text)) return yield* new TokenRejected({ why: "malformed" })
-    const parts = text.split(".")
-    const [head, payload, tag] = [readJson(parts[0]), readJson(parts[1]), readBytes(parts[2])]
-    if (payload === undefined || tag === undefined) return yield* new TokenRejected({ why: "malformed" })
-    const unverified = Option.getOrUndefined(decodeUnverified(payload))
-    const hosted = unverified === undefined ? undefined : apps.byDomainId.get(unverified.baas_domain_id)
-    // the header has no say in how the token is checked, but one that names another algorithm is nobody's token
-    const header = Option.getOrUndefined(decodeHeader(head))
-    if (hosted === undefined || unverified === undefined || header === undefined) {
-      return yield* new TokenRejected({ why: "signature" })
-    }
-    const { exp, typ } = unverified
-    const claims = { access: decodeAccess(payload), refresh: decodeRefresh(payload) }
-    const proof: Proof = { hosted, kid: header.kid, typ, exp, ...claims }
-    const key = keyOf(proof, now)
-    if (key === undefined) return yield* new TokenRejected({ why: "signature" })
-    const valid = yield* Effect.orDie(mac.verify(key.key, tag, encoder.encode(`${parts[0]}.${parts[1]}`)))
-    return valid ? proof : yield* new TokenRejected({ why: "signature" })
-  })
-
-  // which types a key is good for is asked of the type that is claimed, and what is claimed is then proved
-  const keyOf = ({ hosted, kid, typ }: Proof, now: number) =>
-    keys.find(hosted, kid, typ === "refresh" ? "refresh" : "access", now)
-
-  /** What was proved of tokens, by their digests: a client sends one token many times. What time changes is not in it. */
-  const proofs = new Map<string, Proof>()
-
-  const verify = <Claims>(
-    token: Redacted.Redacted,
-    type: "access" | "refresh",
-    claimsOf: (proof: Proof) => Option.Option<Claims>
-  ): Effect.Effect<Verified<Claims>, TokenRejected> => {
-    const digest = Digest.of(token)
-    return Clock.clockWith((clock) => {
-      const now = clock.currentTimeMillisUnsafe()
-      const accept = (proof: Proof): Effect.Effect<Verified<Claims>, TokenRejected> => {
-        if (keyOf(proof, now) === undefined) return Effect.fail(new TokenRejected({ why: "signature" }))
-        if (proof.typ !== type) return Effect.fail(new TokenRejected({ why: "type" }))
-        if (proof.exp * 1000 <= now) return Effect.fail(new TokenRejected({ why: "expired" }))
-        const claims = Option.getOrUndefined(claimsOf(proof))
-        return claims === undefined
-          ? Effect.fail(new TokenRejected({ why: "malformed" }))
-          : Effect.succeed({ hosted: proof.hosted, claims })
-      }
-      const known = proofs.get(digest)
-      if (known !== undefined) {
-        Lru.put(proofs, digest, known, mostProofs)
-        return accept(known)
-      }
-      return Effect.flatMap(prove(token, now), (proof) => {
-        Lru.put(proofs, digest, proof, mostProofs)
-        return accept(proof)
-      })
-    })
-  }
-
-  return Tokens.of({
-    access: Effect.fn("Tokens.access")(function* (hosted: HostedApp, session: Session, userData: unknown) {
-      const iat = Math.floor((yield* Clock.currentTimeMillis) / 1000)
-      return yield* sign(hosted, {
-        ...device(session),
-        ...domain(hosted),
-        sub: session.userId,
-        iat,
-        exp: iat + Math.floor(Duration.toSeconds(hosted.app.tokens.accessTokenLifetime)),
-        iss: session.id,
-        typ: "access",
-        ...(userData === undefined ? undefined : { user_data: userData })
-      })
-    }),
-    refresh: Effect.fn("Tokens.refresh")(function* (hosted: HostedApp, session: Session) {
-      const { id, providerId, providerType } = session.identity
-      const identity = { id, provider_type: providerType, provider_id: providerId }
-      return yield* sign(hosted, {
-        baas_data: null,
-        ...device(session),
-        ...domain(hosted),
-        baas_id: session.id,
-        baas_identity: identity,
-        sub: session.userId,
-        iat: Math.floor(session.createdAt / 1000),
-        exp: Math.floor(session.expiresAt / 1000),
-        stitch_data: null,
-        stitch_id: session.id,
-        stitch_ident: identity,
-        typ: "refresh"
-      })
-    }),
-    verifyAccess: (token) => verify(token, "access", ({ access }) => access),
-    verifyRefresh: (token) => verify(token, "refresh", ({ refresh }) => refresh)
-  })
-})
 
 const device = ({ deviceId }: Session) => ({ baas_device_id: deviceId, stitch_devId: deviceId })
 const domain = ({ domainId }: HostedApp) => ({ baas_domain_id: domainId, stitch_domainId: domainId })

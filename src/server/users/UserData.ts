@@ -1,8 +1,4 @@
-/**
- * What is known of a user beside how the user logs in: the data of providers, and the application's own.
- *
- * @since 0.1.0
- */
+/** What is known of a user beside how the user logs in: the data of providers, and the application's own. */
 import { ObjectId } from "bson"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -17,21 +13,11 @@ import type { AccessClaims } from "./Tokens.ts"
 /** Data source of custom user data that names none. */
 const defaultService = "mongodb-atlas"
 
-/**
- * What a user's providers tell about the user.
- *
- * @category accessors
- * @since 0.1.0
- */
+/** What a user's providers tell about the user. */
 export const profileData = (user: User): Record<string, unknown> =>
   Object.fromEntries(user.identities.flatMap(({ data }) => Object.entries(data)))
 
-/**
- * A user as functions see it.
- *
- * @category converting
- * @since 0.1.0
- */
+/** A user as functions see it. */
 export const functionUser = (user: User, customData: Readonly<Record<string, unknown>>): FunctionUser => ({
   id: user.id,
   type: user.type,
@@ -43,9 +29,6 @@ export const functionUser = (user: User, customData: Readonly<Record<string, unk
 /**
  * The user that calls with an access token, as functions see it. A client sends one token many times, so what it says is
  * read once, and frozen: nobody may change what the next call sees.
- *
- * @category converting
- * @since 0.1.0
  */
 export const tokenUser = (user: User, claims: Pick<AccessClaims, "user_data">): FunctionUser => {
   const known = tokenUsers.get(claims)
@@ -74,9 +57,6 @@ const frozen = <A>(value: A): A => {
 
 /**
  * Finds a user's custom data as it is now, `undefined` when there is none. A function that makes it is run by `run`.
- *
- * @category accessors
- * @since 0.1.0
  */
 export const customData = Effect.fnUntraced(function* <E>(
   database: Database["Service"],

@@ -5,8 +5,6 @@
  * nobody has logged in with yet.
  *
  * Such a file holds password hashes and addresses of push services: keep it as you would keep a backup.
- *
- * @since 0.1.0
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -18,12 +16,7 @@ import { providerIdOf } from "../model/Apps.ts"
 import { noPassword, problemOf } from "./PasswordHasher.ts"
 import type { Account, Identity, UserRecord } from "./UserModels.ts"
 
-/**
- * What is wrong with a file: the number of the line, counted from 1, and the field.
- *
- * @category errors
- * @since 0.1.0
- */
+/** What is wrong with a file: the number of the line, counted from 1, and the field. */
 export class UserFileError extends Schema.TaggedError<UserFileError>("effect-app-services/server/users/UserFileError")(
   "UserFileError",
   { line: Schema.Int, field: Schema.String, problem: Schema.String }
@@ -77,12 +70,7 @@ const FilePending = Schema.Struct({ type: Schema.Literal("pending"), account: Fi
 const Line = Schema.Union([FileUser, FilePending])
 const encodeLine = Schema.encodeEffect(Schema.fromJsonString(Line))
 
-/**
- * Writes users as lines, without the ends of the lines.
- *
- * @category converting
- * @since 0.1.0
- */
+/** Writes users as lines, without the ends of the lines. */
 export const write = (records: ReadonlyArray<UserRecord>): Effect.Effect<ReadonlyArray<string>> =>
   Effect.forEach(records, (record) => Effect.orDie(encodeLine(toLine(record))))
 
@@ -113,9 +101,6 @@ const toFileAccount = ({ confirmed, email, id, passwordHash }: Account) => ({
 /**
  * Reads users of an application, each with the number of its line. Empty lines are passed over; anything that is not as
  * the format says, a field that it does not know included, is the error of the first line that has it.
- *
- * @category converting
- * @since 0.1.0
  */
 export const read = Effect.fnUntraced(function* (
   appId: string,

@@ -1,8 +1,6 @@
 /**
  * What is known of users: the models that {@link UserStore} keeps, each with the schema of the row that it is in a row store.
  * Fields that a later version adds are ignored when a row is read.
- *
- * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 import { ProviderType } from "../../protocol/Provider.ts"
@@ -12,9 +10,6 @@ const Secret = Schema.RedactedFromValue(Schema.String)
 /**
  * One way of logging in as a user. Identities keep the order of linking, the first one being the first. Its `data` is
  * what JSON can say.
- *
- * @category models
- * @since 0.1.0
  */
 export const Identity = Schema.Struct({
   id: Schema.String,
@@ -23,16 +18,8 @@ export const Identity = Schema.Struct({
   data: Schema.Record(Schema.String, Schema.Unknown)
 })
 
-/**
- * @category models
- * @since 0.1.0
- */
 export type Identity = typeof Identity.Type
 
-/**
- * @category models
- * @since 0.1.0
- */
 export const User = Schema.Struct({
   id: Schema.String,
   type: Schema.Literals(["normal", "server"]),
@@ -43,18 +30,9 @@ export const User = Schema.Struct({
   disabled: Schema.Boolean
 })
 
-/**
- * @category models
- * @since 0.1.0
- */
 export type User = typeof User.Type
 
-/**
- * An e-mail address with its password. It exists from registration on; its user from the first login on.
- *
- * @category models
- * @since 0.1.0
- */
+/** An e-mail address with its password. It exists from registration on; its user from the first login on. */
 export const Account = Schema.Struct({
   /** The id of the identity that this account is. */
   id: Schema.String,
@@ -64,28 +42,16 @@ export const Account = Schema.Struct({
   confirmed: Schema.Boolean
 })
 
-/**
- * @category models
- * @since 0.1.0
- */
 export type Account = typeof Account.Type
 
 const EmailTokenKind = Schema.Literals(["confirmation", "reset"])
 
-/**
- * What the links of e-mails do.
- *
- * @category models
- * @since 0.1.0
- */
+/** What the links of e-mails do. */
 export type EmailTokenKind = typeof EmailTokenKind.Type
 
 /**
  * A token that proves that somebody reads the mail of an address. An account has one of each kind: a new one takes the
  * place of the last.
- *
- * @category models
- * @since 0.1.0
  */
 export const EmailToken = Schema.Struct({
   id: Schema.String,
@@ -97,18 +63,9 @@ export const EmailToken = Schema.Struct({
   expiresAt: Schema.Finite
 })
 
-/**
- * @category models
- * @since 0.1.0
- */
 export type EmailToken = typeof EmailToken.Type
 
-/**
- * A device that a push service may send to.
- *
- * @category models
- * @since 0.1.0
- */
+/** A device that a push service may send to. */
 export const PushRegistration = Schema.Struct({
   service: Schema.String,
   userId: Schema.String,
@@ -116,18 +73,9 @@ export const PushRegistration = Schema.Struct({
   token: Secret
 })
 
-/**
- * @category models
- * @since 0.1.0
- */
 export type PushRegistration = typeof PushRegistration.Type
 
-/**
- * A login, from which access tokens are derived until it ends.
- *
- * @category models
- * @since 0.1.0
- */
+/** A login, from which access tokens are derived until it ends. */
 export const Session = Schema.Struct({
   id: Schema.String,
   userId: Schema.String,
@@ -137,18 +85,9 @@ export const Session = Schema.Struct({
   expiresAt: Schema.Finite
 })
 
-/**
- * @category models
- * @since 0.1.0
- */
 export type Session = typeof Session.Type
 
-/**
- * A user's API key; of the key itself only a digest is kept.
- *
- * @category models
- * @since 0.1.0
- */
+/** A user's API key; of the key itself only a digest is kept. */
 export const ApiKey = Schema.Struct({
   id: Schema.String,
   userId: Schema.String,
@@ -157,18 +96,11 @@ export const ApiKey = Schema.Struct({
   disabled: Schema.Boolean
 })
 
-/**
- * @category models
- * @since 0.1.0
- */
 export type ApiKey = typeof ApiKey.Type
 
 /**
  * Everything of a user that outlives a login. Without a `user` it is an address that was registered, and that nobody has
  * logged in with yet.
- *
- * @category models
- * @since 0.1.0
  */
 export type UserRecord = {
   readonly apiKeys: ReadonlyArray<ApiKey>

@@ -7,8 +7,6 @@
  *
  * All of it is in memory; over a row store that keeps rows, what an operation changes is on the disk before it is done. One
  * that the row store cannot take changes nothing, and dies with the `RowStoreError`: the server answers 500.
- *
- * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -59,12 +57,7 @@ export type {
   UserRecord
 } from "./UserModels.ts"
 
-/**
- * Something of that name, address or identity exists already.
- *
- * @category errors
- * @since 0.1.0
- */
+/** Something of that name, address or identity exists already. */
 export class AlreadyExists extends Schema.TaggedError<AlreadyExists>("effect-app-services/server/users/AlreadyExists")(
   "AlreadyExists",
   { what: Schema.Literals(["account", "identity", "provider", "apiKey"]) }
@@ -72,9 +65,6 @@ export class AlreadyExists extends Schema.TaggedError<AlreadyExists>("effect-app
 
 /**
  * A record cannot be added: what it has is there already, or is in an earlier record too. `index` counts from 0.
- *
- * @category errors
- * @since 0.1.0
  */
 export class RecordConflict extends Schema.TaggedError<RecordConflict>(
   "effect-app-services/server/users/RecordConflict"
@@ -84,276 +74,266 @@ export class RecordConflict extends Schema.TaggedError<RecordConflict>(
   twice: Schema.Boolean
 }) {}
 
-/**
- * The store of users, accounts, sessions and API keys.
- *
- * @category services
- * @since 0.1.0
- */
-export class UserStore extends Context.Service<
-  UserStore,
-  {
-    readonly createUser: (appId: string, user: User) => Effect.Effect<void, AlreadyExists>
-    readonly user: (appId: string, userId: string) => Effect.Effect<Option.Option<User>>
-    readonly userByIdentity: (
-      appId: string,
-      providerType: ProviderType,
-      identityId: string
-    ) => Effect.Effect<Option.Option<User>>
-    /** All users, in the order in which they came. */
-    readonly users: (appId: string) => Effect.Effect<ReadonlyArray<User>>
-    /**
-     * Adds an identity to a user; does nothing when the user has it or is gone. A user has no more than one identity of
-     * `local-userpass`: another one fails with `provider`.
-     */
-    readonly addIdentity: (appId: string, userId: string, identity: Identity) => Effect.Effect<void, AlreadyExists>
-    /** What an identity tells about its user has changed. */
-    readonly setIdentityData: (appId: string, identity: Identity) => Effect.Effect<void>
-    /** Whether there is such a user. Disabling ends the user's sessions. */
-    readonly setUserDisabled: (appId: string, userId: string, disabled: boolean) => Effect.Effect<boolean>
-    /** Removes a user with its accounts, sessions, API keys and push registrations. */
-    readonly deleteUser: (appId: string, userId: string) => Effect.Effect<void>
-    readonly createAccount: (appId: string, account: Account) => Effect.Effect<void, AlreadyExists>
-    readonly account: (appId: string, email: string) => Effect.Effect<Option.Option<Account>>
-    /** All accounts, those that nobody ever logged in with too. */
-    readonly accounts: (appId: string) => Effect.Effect<ReadonlyArray<Account>>
-    /** Changes an account that is still the one of that id; says whether it is. */
-    readonly updateAccount: (
-      appId: string,
-      account: Pick<Account, "id" | "email"> & Partial<Account>
-    ) => Effect.Effect<boolean>
-    /** Removes an account with its tokens. */
-    readonly deleteAccount: (appId: string, email: string) => Effect.Effect<void>
-    readonly createEmailToken: (appId: string, token: EmailToken) => Effect.Effect<void>
-    /** The token, which is thereby used up. A wrong digest or kind leaves it alone. */
-    readonly takeEmailToken: (
-      appId: string,
-      token: Pick<EmailToken, "id" | "kind" | "digest">
-    ) => Effect.Effect<Option.Option<EmailToken>>
-    /** Does nothing where the API key that begins it was disabled or deleted meanwhile. */
-    readonly createSession: (appId: string, session: Session) => Effect.Effect<void>
-    readonly session: (appId: string, sessionId: string) => Effect.Effect<Option.Option<Session>>
-    /** All sessions of a user, also those that have expired and are not removed yet. */
-    readonly sessions: (appId: string, userId: string) => Effect.Effect<ReadonlyArray<Session>>
-    readonly deleteSession: (appId: string, sessionId: string) => Effect.Effect<void>
-    /** Ends all sessions of a user. */
-    readonly deleteSessions: (appId: string, userId: string) => Effect.Effect<void>
-    readonly createApiKey: (appId: string, key: ApiKey) => Effect.Effect<void, AlreadyExists>
-    readonly apiKeys: (appId: string, userId: string) => Effect.Effect<ReadonlyArray<ApiKey>>
-    readonly apiKey: (appId: string, keyId: string) => Effect.Effect<Option.Option<ApiKey>>
-    readonly apiKeyByDigest: (appId: string, digest: string) => Effect.Effect<Option.Option<ApiKey>>
-    /** Disabling ends the sessions that began with the key, as deleting it does, but not the session that is excepted. */
-    readonly setApiKeyDisabled: (
-      appId: string,
-      keyId: string,
-      disabled: boolean,
-      exceptSession?: string
-    ) => Effect.Effect<void>
-    readonly deleteApiKey: (appId: string, keyId: string) => Effect.Effect<void>
-    /** In place of an earlier one of the same device. */
-    readonly setPushRegistration: (appId: string, registration: PushRegistration) => Effect.Effect<void>
-    readonly deletePushRegistration: (
-      appId: string,
-      registration: Omit<PushRegistration, "token">
-    ) => Effect.Effect<void>
-    readonly pushRegistrations: (appId: string) => Effect.Effect<ReadonlyArray<PushRegistration>>
-    /** All users with what is theirs, in the order in which they came, then the addresses that nobody has logged in with. */
-    readonly records: (appId: string) => Effect.Effect<ReadonlyArray<UserRecord>>
-    /**
-     * Adds users with what is theirs, all or none, and answers with how many. With `skipExisting`, whoever is known by
-     * id, identity or address stays as he is.
-     */
-    readonly addRecords: (
-      appId: string,
-      records: ReadonlyArray<UserRecord>,
-      options?: { readonly skipExisting?: boolean | undefined }
-    ) => Effect.Effect<number, RecordConflict>
-  }
->()("effect-app-services/server/users/UserStore") {
+/** The shape of {@link UserStore}. */
+export interface Service {
+  readonly createUser: (appId: string, user: User) => Effect.Effect<void, AlreadyExists>
+  readonly user: (appId: string, userId: string) => Effect.Effect<Option.Option<User>>
+  readonly userByIdentity: (
+    appId: string,
+    providerType: ProviderType,
+    identityId: string
+  ) => Effect.Effect<Option.Option<User>>
+  /** All users, in the order in which they came. */
+  readonly users: (appId: string) => Effect.Effect<ReadonlyArray<User>>
+  /**
+   * Adds an identity to a user; does nothing when the user has it or is gone. A user has no more than one identity of
+   * `local-userpass`: another one fails with `provider`.
+   */
+  readonly addIdentity: (appId: string, userId: string, identity: Identity) => Effect.Effect<void, AlreadyExists>
+  /** What an identity tells about its user has changed. */
+  readonly setIdentityData: (appId: string, identity: Identity) => Effect.Effect<void>
+  /** Whether there is such a user. Disabling ends the user's sessions. */
+  readonly setUserDisabled: (appId: string, userId: string, disabled: boolean) => Effect.Effect<boolean>
+  /** Removes a user with its accounts, sessions, API keys and push registrations. */
+  readonly deleteUser: (appId: string, userId: string) => Effect.Effect<void>
+  readonly createAccount: (appId: string, account: Account) => Effect.Effect<void, AlreadyExists>
+  readonly account: (appId: string, email: string) => Effect.Effect<Option.Option<Account>>
+  /** All accounts, those that nobody ever logged in with too. */
+  readonly accounts: (appId: string) => Effect.Effect<ReadonlyArray<Account>>
+  /** Changes an account that is still the one of that id; says whether it is. */
+  readonly updateAccount: (
+    appId: string,
+    account: Pick<Account, "id" | "email"> & Partial<Account>
+  ) => Effect.Effect<boolean>
+  /** Removes an account with its tokens. */
+  readonly deleteAccount: (appId: string, email: string) => Effect.Effect<void>
+  readonly createEmailToken: (appId: string, token: EmailToken) => Effect.Effect<void>
+  /** The token, which is thereby used up. A wrong digest or kind leaves it alone. */
+  readonly takeEmailToken: (
+    appId: string,
+    token: Pick<EmailToken, "id" | "kind" | "digest">
+  ) => Effect.Effect<Option.Option<EmailToken>>
+  /** Does nothing where the API key that begins it was disabled or deleted meanwhile. */
+  readonly createSession: (appId: string, session: Session) => Effect.Effect<void>
+  readonly session: (appId: string, sessionId: string) => Effect.Effect<Option.Option<Session>>
+  /** All sessions of a user, also those that have expired and are not removed yet. */
+  readonly sessions: (appId: string, userId: string) => Effect.Effect<ReadonlyArray<Session>>
+  readonly deleteSession: (appId: string, sessionId: string) => Effect.Effect<void>
+  /** Ends all sessions of a user. */
+  readonly deleteSessions: (appId: string, userId: string) => Effect.Effect<void>
+  readonly createApiKey: (appId: string, key: ApiKey) => Effect.Effect<void, AlreadyExists>
+  readonly apiKeys: (appId: string, userId: string) => Effect.Effect<ReadonlyArray<ApiKey>>
+  readonly apiKey: (appId: string, keyId: string) => Effect.Effect<Option.Option<ApiKey>>
+  readonly apiKeyByDigest: (appId: string, digest: string) => Effect.Effect<Option.Option<ApiKey>>
+  /** Disabling ends the sessions that began with the key, as deleting it does, but not the session that is excepted. */
+  readonly setApiKeyDisabled: (
+    appId: string,
+    keyId: string,
+    disabled: boolean,
+    exceptSession?: string
+  ) => Effect.Effect<void>
+  readonly deleteApiKey: (appId: string, keyId: string) => Effect.Effect<void>
+  /** In place of an earlier one of the same device. */
+  readonly setPushRegistration: (appId: string, registration: PushRegistration) => Effect.Effect<void>
+  readonly deletePushRegistration: (appId: string, registration: Omit<PushRegistration, "token">) => Effect.Effect<void>
+  readonly pushRegistrations: (appId: string) => Effect.Effect<ReadonlyArray<PushRegistration>>
+  /** All users with what is theirs, in the order in which they came, then the addresses that nobody has logged in with. */
+  readonly records: (appId: string) => Effect.Effect<ReadonlyArray<UserRecord>>
+  /**
+   * Adds users with what is theirs, all or none, and answers with how many. With `skipExisting`, whoever is known by
+   * id, identity or address stays as he is.
+   */
+  readonly addRecords: (
+    appId: string,
+    records: ReadonlyArray<UserRecord>,
+    options?: { readonly skipExisting?: boolean | undefined }
+  ) => Effect.Effect<number, RecordConflict>
+}
+
+/** The store of users, accounts, sessions and API keys. */
+export class UserStore extends Context.Service<UserStore, Service>()("effect-app-services/server/users/UserStore") {
+  /** Builds the service. */
+  static readonly make: Effect.Effect<Service, RowStoreError, RowStore> = Effect.gen(function* () {
+    const rowStore = yield* RowStore
+    const now = yield* Clock.currentTimeMillis
+    const apps = new Map<string, AppTables>()
+    const of = (appId: string): AppTables => {
+      let tables = apps.get(appId)
+      if (tables === undefined) apps.set(appId, (tables = open(rowStore, appId)))
+      return tables
+    }
+    const write = (edits: ReadonlyArray<Table.Edit>): void => Table.write(rowStore, edits)
+    let sweptAt = now
+    yield* attempt(() => {
+      for (const appId of appIds(rowStore)) write(removeExpired(of(appId), now))
+    })
+
+    /** Every operation is one synchronous step, and so atomic. */
+    const step = <A>(f: () => A) => Effect.sync(f)
+    const find = <A>(f: () => A | undefined) => Effect.sync(() => Option.fromUndefinedOr(f()))
+
+    return UserStore.of({
+      createUser: (appId, user) =>
+        Effect.suspend(() => {
+          const { users, usersByIdentity } = of(appId)
+          if (user.identities.some((identity) => usersByIdentity.has(identityKey(identity)))) {
+            return Effect.fail(new AlreadyExists({ what: "identity" }))
+          }
+          write([users.put(user)])
+          return Effect.void
+        }),
+      user: (appId, userId) => find(() => of(appId).users.rows.get(userId)),
+      userByIdentity: (appId, providerType, id) =>
+        find(() => of(appId).usersByIdentity.get(identityKey({ providerType, id }))),
+      addIdentity: (appId, userId, identity) =>
+        Effect.suspend(() => {
+          const { users, usersByIdentity } = of(appId)
+          const user = users.rows.get(userId)
+          const owner = usersByIdentity.get(identityKey(identity))
+          if (user === undefined || owner?.id === userId) return Effect.void
+          if (owner !== undefined) return Effect.fail(new AlreadyExists({ what: "identity" }))
+          if (isEmailPassword(identity) && user.identities.some(isEmailPassword)) {
+            return Effect.fail(new AlreadyExists({ what: "provider" }))
+          }
+          write([users.put({ ...user, identities: [...user.identities, identity] })])
+          return Effect.void
+        }),
+      users: (appId) => step(() => Array.from(of(appId).users.rows.values())),
+      setIdentityData: (appId, identity) =>
+        step(() => {
+          const { users, usersByIdentity } = of(appId)
+          const user = usersByIdentity.get(identityKey(identity))
+          // nearly every login tells what the last one did
+          if (user === undefined || user.identities.some((known) => Equal.equals(known, identity))) return
+          const renew = (known: Identity) => (identityKey(known) === identityKey(identity) ? identity : known)
+          const [first, ...others] = user.identities
+          write([users.put({ ...user, identities: [renew(first), ...others.map(renew)] })])
+        }),
+      setUserDisabled: (appId, userId, disabled) =>
+        step(() => {
+          const tables = of(appId)
+          const user = tables.users.rows.get(userId)
+          if (user === undefined) return false
+          write([tables.users.put({ ...user, disabled }), ...(disabled ? removeSessions(tables, userId) : [])])
+          return true
+        }),
+      deleteUser: (appId, userId) =>
+        step(() => {
+          const tables = of(appId)
+          const user = tables.users.rows.get(userId)
+          if (user !== undefined) write(removeUser(tables, user))
+        }),
+      createAccount: (appId, account) =>
+        Effect.suspend(() => {
+          const { accounts, accountsByEmail } = of(appId)
+          if (accountsByEmail.has(account.email)) return Effect.fail(new AlreadyExists({ what: "account" }))
+          write([accounts.put(account)])
+          return Effect.void
+        }),
+      account: (appId, email) => find(() => of(appId).accountsByEmail.get(email)),
+      accounts: (appId) => step(() => Array.from(of(appId).accounts.rows.values())),
+      updateAccount: (appId, change) =>
+        step(() => {
+          const { accounts, accountsByEmail } = of(appId)
+          const account = accountsByEmail.get(change.email)
+          if (account?.id !== change.id) return false
+          write([accounts.put({ ...account, ...change })])
+          return true
+        }),
+      deleteAccount: (appId, email) =>
+        step(() => {
+          const tables = of(appId)
+          const account = tables.accountsByEmail.get(email)
+          if (account !== undefined) write(removeAccount(tables, account))
+        }),
+      createEmailToken: (appId, token) =>
+        step(() => {
+          const { emailTokens, emailTokensByAccount } = of(appId)
+          const last = emailTokensByAccount.all(token.accountId).filter(({ kind }) => kind === token.kind)
+          write([...last.map((it) => emailTokens.remove(it)), emailTokens.put(token)])
+        }),
+      takeEmailToken: (appId, { digest, id, kind }) =>
+        find(() => {
+          const { emailTokens } = of(appId)
+          const token = emailTokens.rows.get(id)
+          if (token?.kind !== kind || token.digest !== digest) return undefined
+          write([emailTokens.remove(token)])
+          return token
+        }),
+      createSession: (appId, session) =>
+        step(() => {
+          const tables = of(appId)
+          if (!isOfGoodKey(tables, session)) return
+          const due = session.createdAt - sweptAt >= sweepEvery
+          // who logs in often and never out must not fill the memory
+          const outdated = due
+            ? Array.from(apps.values()).flatMap((it) => removeExpired(it, session.createdAt))
+            : tables.sessionsByUser
+                .all(session.userId)
+                .flatMap((it) => (it.expiresAt <= session.createdAt ? tables.sessions.remove(it) : []))
+          write([...outdated, tables.sessions.put(session)])
+          if (due) sweptAt = session.createdAt
+        }),
+      session: (appId, sessionId) => find(() => of(appId).sessions.rows.get(sessionId)),
+      sessions: (appId, userId) => step(() => of(appId).sessionsByUser.all(userId)),
+      deleteSession: (appId, sessionId) =>
+        step(() => {
+          const { sessions } = of(appId)
+          const session = sessions.rows.get(sessionId)
+          if (session !== undefined) write([sessions.remove(session)])
+        }),
+      deleteSessions: (appId, userId) => step(() => write(removeSessions(of(appId), userId))),
+      createApiKey: (appId, key) =>
+        Effect.suspend(() => {
+          const { apiKeys, apiKeysByUser } = of(appId)
+          if (apiKeysByUser.all(key.userId).some(({ name }) => name === key.name)) {
+            return Effect.fail(new AlreadyExists({ what: "apiKey" }))
+          }
+          write([apiKeys.put(key)])
+          return Effect.void
+        }),
+      apiKeys: (appId, userId) => step(() => of(appId).apiKeysByUser.all(userId)),
+      apiKey: (appId, keyId) => find(() => of(appId).apiKeys.rows.get(keyId)),
+      apiKeyByDigest: (appId, digest) => find(() => of(appId).apiKeysByDigest.get(digest)),
+      setApiKeyDisabled: (appId, keyId, disabled, exceptSession) =>
+        step(() => {
+          const tables = of(appId)
+          const key = tables.apiKeys.rows.get(keyId)
+          if (key === undefined) return
+          const ended = disabled ? removeSessionsOf(tables, key, exceptSession) : []
+          write([tables.apiKeys.put({ ...key, disabled }), ...ended])
+        }),
+      deleteApiKey: (appId, keyId) =>
+        step(() => {
+          const tables = of(appId)
+          const key = tables.apiKeys.rows.get(keyId)
+          if (key !== undefined) write([tables.apiKeys.remove(key), ...removeSessionsOf(tables, key)])
+        }),
+      setPushRegistration: (appId, registration) => step(() => write([of(appId).pushRegistrations.put(registration)])),
+      deletePushRegistration: (appId, registration) =>
+        step(() => {
+          const { pushRegistrations } = of(appId)
+          const found = pushRegistrations.rows.get(pushKey(registration))
+          if (found !== undefined) write([pushRegistrations.remove(found)])
+        }),
+      pushRegistrations: (appId) => step(() => Array.from(of(appId).pushRegistrations.rows.values())),
+      records: (appId) => step(() => recordsOf(of(appId))),
+      addRecords: (appId, records, options) =>
+        Effect.suspend(() => {
+          const tables = of(appId)
+          const added = newRecords(tables, records, options?.skipExisting === true)
+          if ("what" in added) return Effect.fail(new RecordConflict(added))
+          write(added.records.flatMap((record) => putRecord(tables, record)))
+          return Effect.succeed(added.records.length)
+        })
+    })
+  })
+
   /** Over what a row store holds. A row that is damaged stops it, with its table and key in the error. */
-  static readonly layer: Layer.Layer<UserStore, RowStoreError, RowStore> = Layer.effect(
-    UserStore,
-    Effect.suspend(() => make)
-  )
+  static readonly layer: Layer.Layer<UserStore, RowStoreError, RowStore> = Layer.effect(UserStore, UserStore.make)
   /** Keeps everything in memory, for the life of the layer. */
   static readonly layerMemory: Layer.Layer<UserStore> = Layer.provide(Layer.orDie(UserStore.layer), RowStore.layerNone)
 }
 
 /** How often what has expired is looked for, beyond what a login finds of its own user. */
 const sweepEvery = Duration.toMillis("1 hour")
-
-const make = Effect.gen(function* () {
-  const rowStore = yield* RowStore
-  const now = yield* Clock.currentTimeMillis
-  const apps = new Map<string, AppTables>()
-  const of = (appId: string): AppTables => {
-    let tables = apps.get(appId)
-    if (tables === undefined) apps.set(appId, (tables = open(rowStore, appId)))
-    return tables
-  }
-  const write = (edits: ReadonlyArray<Table.Edit>): void => Table.write(rowStore, edits)
-  let sweptAt = now
-  yield* attempt(() => {
-    for (const appId of appIds(rowStore)) write(removeExpired(of(appId), now))
-  })
-
-  /** Every operation is one synchronous step, and so atomic. */
-  const step = <A>(f: () => A) => Effect.sync(f)
-  const find = <A>(f: () => A | undefined) => Effect.sync(() => Option.fromUndefinedOr(f()))
-
-  return UserStore.of({
-    createUser: (appId, user) =>
-      Effect.suspend(() => {
-        const { users, usersByIdentity } = of(appId)
-        if (user.identities.some((identity) => usersByIdentity.has(identityKey(identity)))) {
-          return Effect.fail(new AlreadyExists({ what: "identity" }))
-        }
-        write([users.put(user)])
-        return Effect.void
-      }),
-    user: (appId, userId) => find(() => of(appId).users.rows.get(userId)),
-    userByIdentity: (appId, providerType, id) =>
-      find(() => of(appId).usersByIdentity.get(identityKey({ providerType, id }))),
-    addIdentity: (appId, userId, identity) =>
-      Effect.suspend(() => {
-        const { users, usersByIdentity } = of(appId)
-        const user = users.rows.get(userId)
-        const owner = usersByIdentity.get(identityKey(identity))
-        if (user === undefined || owner?.id === userId) return Effect.void
-        if (owner !== undefined) return Effect.fail(new AlreadyExists({ what: "identity" }))
-        if (isEmailPassword(identity) && user.identities.some(isEmailPassword)) {
-          return Effect.fail(new AlreadyExists({ what: "provider" }))
-        }
-        write([users.put({ ...user, identities: [...user.identities, identity] })])
-        return Effect.void
-      }),
-    users: (appId) => step(() => Array.from(of(appId).users.rows.values())),
-    setIdentityData: (appId, identity) =>
-      step(() => {
-        const { users, usersByIdentity } = of(appId)
-        const user = usersByIdentity.get(identityKey(identity))
-        // nearly every login tells what the last one did
-        if (user === undefined || user.identities.some((known) => Equal.equals(known, identity))) return
-        const renew = (known: Identity) => (identityKey(known) === identityKey(identity) ? identity : known)
-        const [first, ...others] = user.identities
-        write([users.put({ ...user, identities: [renew(first), ...others.map(renew)] })])
-      }),
-    setUserDisabled: (appId, userId, disabled) =>
-      step(() => {
-        const tables = of(appId)
-        const user = tables.users.rows.get(userId)
-        if (user === undefined) return false
-        write([tables.users.put({ ...user, disabled }), ...(disabled ? removeSessions(tables, userId) : [])])
-        return true
-      }),
-    deleteUser: (appId, userId) =>
-      step(() => {
-        const tables = of(appId)
-        const user = tables.users.rows.get(userId)
-        if (user !== undefined) write(removeUser(tables, user))
-      }),
-    createAccount: (appId, account) =>
-      Effect.suspend(() => {
-        const { accounts, accountsByEmail } = of(appId)
-        if (accountsByEmail.has(account.email)) return Effect.fail(new AlreadyExists({ what: "account" }))
-        write([accounts.put(account)])
-        return Effect.void
-      }),
-    account: (appId, email) => find(() => of(appId).accountsByEmail.get(email)),
-    accounts: (appId) => step(() => Array.from(of(appId).accounts.rows.values())),
-    updateAccount: (appId, change) =>
-      step(() => {
-        const { accounts, accountsByEmail } = of(appId)
-        const account = accountsByEmail.get(change.email)
-        if (account?.id !== change.id) return false
-        write([accounts.put({ ...account, ...change })])
-        return true
-      }),
-    deleteAccount: (appId, email) =>
-      step(() => {
-        const tables = of(appId)
-        const account = tables.accountsByEmail.get(email)
-        if (account !== undefined) write(removeAccount(tables, account))
-      }),
-    createEmailToken: (appId, token) =>
-      step(() => {
-        const { emailTokens, emailTokensByAccount } = of(appId)
-        const last = emailTokensByAccount.all(token.accountId).filter(({ kind }) => kind === token.kind)
-        write([...last.map((it) => emailTokens.remove(it)), emailTokens.put(token)])
-      }),
-    takeEmailToken: (appId, { digest, id, kind }) =>
-      find(() => {
-        const { emailTokens } = of(appId)
-        const token = emailTokens.rows.get(id)
-        if (token?.kind !== kind || token.digest !== digest) return undefined
-        write([emailTokens.remove(token)])
-        return token
-      }),
-    createSession: (appId, session) =>
-      step(() => {
-        const tables = of(appId)
-        if (!isOfGoodKey(tables, session)) return
-        const due = session.createdAt - sweptAt >= sweepEvery
-        // who logs in often and never out must not fill the memory
-        const outdated = due
-          ? Array.from(apps.values()).flatMap((it) => removeExpired(it, session.createdAt))
-          : tables.sessionsByUser
-              .all(session.userId)
-              .flatMap((it) => (it.expiresAt <= session.createdAt ? tables.sessions.remove(it) : []))
-        write([...outdated, tables.sessions.put(session)])
-        if (due) sweptAt = session.createdAt
-      }),
-    session: (appId, sessionId) => find(() => of(appId).sessions.rows.get(sessionId)),
-    sessions: (appId, userId) => step(() => of(appId).sessionsByUser.all(userId)),
-    deleteSession: (appId, sessionId) =>
-      step(() => {
-        const { sessions } = of(appId)
-        const session = sessions.rows.get(sessionId)
-        if (session !== undefined) write([sessions.remove(session)])
-      }),
-    deleteSessions: (appId, userId) => step(() => write(removeSessions(of(appId), userId))),
-    createApiKey: (appId, key) =>
-      Effect.suspend(() => {
-        const { apiKeys, apiKeysByUser } = of(appId)
-        if (apiKeysByUser.all(key.userId).some(({ name }) => name === key.name)) {
-          return Effect.fail(new AlreadyExists({ what: "apiKey" }))
-        }
-        write([apiKeys.put(key)])
-        return Effect.void
-      }),
-    apiKeys: (appId, userId) => step(() => of(appId).apiKeysByUser.all(userId)),
-    apiKey: (appId, keyId) => find(() => of(appId).apiKeys.rows.get(keyId)),
-    apiKeyByDigest: (appId, digest) => find(() => of(appId).apiKeysByDigest.get(digest)),
-    setApiKeyDisabled: (appId, keyId, disabled, exceptSession) =>
-      step(() => {
-        const tables = of(appId)
-        const key = tables.apiKeys.rows.get(keyId)
-        if (key === undefined) return
-        const ended = disabled ? removeSessionsOf(tables, key, exceptSession) : []
-        write([tables.apiKeys.put({ ...key, disabled }), ...ended])
-      }),
-    deleteApiKey: (appId, keyId) =>
-      step(() => {
-        const tables = of(appId)
-        const key = tables.apiKeys.rows.get(keyId)
-        if (key !== undefined) write([tables.apiKeys.remove(key), ...removeSessionsOf(tables, key)])
-      }),
-    setPushRegistration: (appId, registration) => step(() => write([of(appId).pushRegistrations.put(registration)])),
-    deletePushRegistration: (appId, registration) =>
-      step(() => {
-        const { pushRegistrations } = of(appId)
-        const found = pushRegistrations.rows.get(pushKey(registration))
-        if (found !== undefined) write([pushRegistrations.remove(found)])
-      }),
-    pushRegistrations: (appId) => step(() => Array.from(of(appId).pushRegistrations.rows.values())),
-    records: (appId) => step(() => recordsOf(of(appId))),
-    addRecords: (appId, records, options) =>
-      Effect.suspend(() => {
-        const tables = of(appId)
-        const added = newRecords(tables, records, options?.skipExisting === true)
-        if ("what" in added) return Effect.fail(new RecordConflict(added))
-        write(added.records.flatMap((record) => putRecord(tables, record)))
-        return Effect.succeed(added.records.length)
-      })
-  })
-})

@@ -1,7 +1,5 @@
 /**
  * Users as the server knows them: how one comes to be at a first login, and the custom data that belongs to one.
- *
- * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -11,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as RcMap from "effect/RcMap"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Ejson from "../../protocol/Ejson.ts"
 import { BadRequest, body } from "../model/ApiErrors.ts"
@@ -25,102 +24,99 @@ import * as UserData from "./UserData.ts"
 
 const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
 
-/**
- * Finds and makes users.
- *
- * @category services
- * @since 0.1.0
- */
-export class Users extends Context.Service<
-  Users,
-  {
-    /**
-     * The user that an identity belongs to, made if there is none yet. When the application's creation function refuses
-     * a new user, there is none. What the identity tells is what it tells at this login.
-     */
-    readonly ofIdentity: (
-      hosted: HostedApp,
-      identity: Identity,
-      request: FunctionRequest | undefined
-    ) => Effect.Effect<User, BadRequest>
-    /** Adds an identity to a user; answers with the user as it is then. */
-    readonly link: (hosted: HostedApp, user: User, identity: Identity) => Effect.Effect<User, AlreadyExists>
-    /** The user's custom data as canonical Extended JSON, for the access token; `undefined` when there is none. */
-    readonly customData: (hosted: HostedApp, user: User) => Effect.Effect<unknown>
-  }
->()("effect-app-services/server/users/Users") {
-  static readonly layer: Layer.Layer<Users, never, UserStore | Database | FunctionRunner | SecureRandom.SecureRandom> =
-    Layer.effect(
-      Users,
-      Effect.suspend(() => make)
-    )
-}
-
-const make = Effect.gen(function* () {
-  const store = yield* UserStore
-  const database = yield* Database
-  const functions = yield* FunctionRunner
-  const random = yield* SecureRandom.SecureRandom
-  // two first logins of one identity at the same time, or one and a link, must not make two users
-  const locks = yield* RcMap.make({ lookup: (_identity: string) => Semaphore.make(1) })
-
-  const lockOf = (appId: string, { id, providerType }: Identity) => RcMap.get(locks, `${appId} ${providerType} ${id}`)
-
-  const create = Effect.fnUntraced(function* (
+/** The shape of {@link Users}. */
+export interface Service {
+  /**
+   * The user that an identity belongs to, made if there is none yet. When the application's creation function refuses
+   * a new user, there is none. What the identity tells is what it tells at this login.
+   */
+  readonly ofIdentity: (
     hosted: HostedApp,
     identity: Identity,
     request: FunctionRequest | undefined
-  ) {
-    const { app } = hosted
-    const user: User = {
-      id: yield* Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random),
-      type: "normal",
-      identities: [identity],
-      createdAt: yield* Clock.currentTimeMillis,
-      disabled: false
-    }
-    if (app.onUserCreation !== undefined) {
-      const fn = app.functions.get(app.onUserCreation) ?? missing(app.onUserCreation)
-      yield* Effect.mapError(
-        functions.run({ app, user: systemUser, request }, fn, [creationArgument(user)]),
-        (error: FunctionError) => new BadRequest(body(error.message, error.code))
-      )
-    }
-    yield* Effect.orDie(store.createUser(app.id, user))
-    return user
-  })
+  ) => Effect.Effect<User, BadRequest>
+  /** Adds an identity to a user; answers with the user as it is then. */
+  readonly link: (hosted: HostedApp, user: User, identity: Identity) => Effect.Effect<User, AlreadyExists>
+  /** The user's custom data as canonical Extended JSON, for the access token; `undefined` when there is none. */
+  readonly customData: (hosted: HostedApp, user: User) => Effect.Effect<unknown>
+}
 
-  return Users.of({
-    ofIdentity: Effect.fn("Users.ofIdentity")(function* (hosted, identity, request) {
-      const appId = hosted.app.id
-      const find = store
-        .setIdentityData(appId, identity)
-        .pipe(Effect.andThen(store.userByIdentity(appId, identity.providerType, identity.id)))
-      const found = yield* find
-      if (Option.isSome(found)) return found.value
-      const lock = yield* lockOf(appId, identity)
-      return yield* lock.withPermit(
-        Effect.flatMap(find, (found) =>
-          Option.isSome(found) ? Effect.succeed(found.value) : create(hosted, identity, request)
+/** Finds and makes users. */
+export class Users extends Context.Service<Users, Service>()("effect-app-services/server/users/Users") {
+  /** Builds the service. */
+  static readonly make: Effect.Effect<
+    Service,
+    never,
+    UserStore | Database | FunctionRunner | SecureRandom.SecureRandom | Scope.Scope
+  > = Effect.gen(function* () {
+    const store = yield* UserStore
+    const database = yield* Database
+    const functions = yield* FunctionRunner
+    const random = yield* SecureRandom.SecureRandom
+    // two first logins of one identity at the same time, or one and a link, must not make two users
+    const locks = yield* RcMap.make({ lookup: (_identity: string) => Semaphore.make(1) })
+
+    const lockOf = (appId: string, { id, providerType }: Identity) => RcMap.get(locks, `${appId} ${providerType} ${id}`)
+
+    const create = Effect.fnUntraced(function* (
+      hosted: HostedApp,
+      identity: Identity,
+      request: FunctionRequest | undefined
+    ) {
+      const { app } = hosted
+      const user: User = {
+        id: yield* Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random),
+        type: "normal",
+        identities: [identity],
+        createdAt: yield* Clock.currentTimeMillis,
+        disabled: false
+      }
+      if (app.onUserCreation !== undefined) {
+        const fn = app.functions.get(app.onUserCreation) ?? missing(app.onUserCreation)
+        yield* Effect.mapError(
+          functions.run({ app, user: systemUser, request }, fn, [creationArgument(user)]),
+          (error: FunctionError) => new BadRequest(body(error.message, error.code))
         )
-      )
-    }, Effect.scoped),
-    link: Effect.fn("Users.link")(function* ({ app }, user, identity) {
-      const lock = yield* lockOf(app.id, identity)
-      yield* lock.withPermit(store.addIdentity(app.id, user.id, identity))
-      return Option.getOrElse(yield* store.user(app.id, user.id), () => user)
-    }, Effect.scoped),
-    customData: Effect.fn("Users.customData")(function* ({ app }, user) {
-      const found = yield* UserData.customData(database, app, user, (fn, args) =>
-        functions.run({ app, user: systemUser, request: undefined }, fn, args)
-      )
-      if (found === undefined) return undefined
-      // canonical, as clients expect the claim; a document that has no such form is an operator's mistake
-      const text = yield* Effect.orDie(Effect.fromResult(Ejson.stringify(found)))
-      return yield* Effect.orDie(parseJson(text))
+      }
+      yield* Effect.orDie(store.createUser(app.id, user))
+      return user
+    })
+
+    return Users.of({
+      ofIdentity: Effect.fn("Users.ofIdentity")(function* (hosted, identity, request) {
+        const appId = hosted.app.id
+        const find = store
+          .setIdentityData(appId, identity)
+          .pipe(Effect.andThen(store.userByIdentity(appId, identity.providerType, identity.id)))
+        const found = yield* find
+        if (Option.isSome(found)) return found.value
+        const lock = yield* lockOf(appId, identity)
+        return yield* lock.withPermit(
+          Effect.flatMap(find, (found) =>
+            Option.isSome(found) ? Effect.succeed(found.value) : create(hosted, identity, request)
+          )
+        )
+      }, Effect.scoped),
+      link: Effect.fn("Users.link")(function* ({ app }, user, identity) {
+        const lock = yield* lockOf(app.id, identity)
+        yield* lock.withPermit(store.addIdentity(app.id, user.id, identity))
+        return Option.getOrElse(yield* store.user(app.id, user.id), () => user)
+      }, Effect.scoped),
+      customData: Effect.fn("Users.customData")(function* ({ app }, user) {
+        const found = yield* UserData.customData(database, app, user, (fn, args) =>
+          functions.run({ app, user: systemUser, request: undefined }, fn, args)
+        )
+        if (found === undefined) return undefined
+        // canonical, as clients expect the claim; a document that has no such form is an operator's mistake
+        const text = yield* Effect.orDie(Effect.fromResult(Ejson.stringify(found)))
+        return yield* Effect.orDie(parseJson(text))
+      })
     })
   })
-})
+
+  static readonly layer: Layer.Layer<Users, never, UserStore | Database | FunctionRunner | SecureRandom.SecureRandom> =
+    Layer.effect(Users, Users.make)
+}
 
 /** The object that a creation function gets. */
 const creationArgument = (user: User) => ({
