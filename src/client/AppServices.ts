@@ -1,8 +1,8 @@
 /**
- * Ready-made layers: the whole SDK for one application.
+ * Layers that provide the whole SDK for one application.
  *
- * `HttpClient` stays the user's choice: `FetchHttpClient.layer` of `effect/http` anywhere, the `undici` bundle of
- * `effect-app-services/node` in a backend, the embedded server without a socket in a test.
+ * `HttpClient` is yours to choose: `FetchHttpClient.layer` of `effect/http` runs anywhere, `NodeAppServices` brings `undici`
+ * for a backend, and tests use the embedded server without a socket.
  *
  * @example
  * ```ts
@@ -19,6 +19,31 @@
  *   const user = yield* auth.logIn(Credentials.anonymous())
  *   return yield* user.functions.sum(20, 22)
  * }).pipe(Effect.provide(Live))
+ * ```
+ *
+ * A program that is not Effect from end to end, such as a web page, builds the layer once, in a `ManagedRuntime`. Providing
+ * it to each `Effect.runPromise` would build it each time, with an empty token store in memory and no logged-in user:
+ *
+ * @example
+ * ```ts
+ * import { AppServices, AuthApi, Credentials } from "effect-app-services"
+ * import { Layer, ManagedRuntime } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const runtime = ManagedRuntime.make(
+ *   AppServices.layer({ appId: "shop-abcde", baseUrl: "http://127.0.0.1:9090" }).pipe(
+ *     Layer.provide(FetchHttpClient.layer)
+ *   )
+ * )
+ *
+ * const logIn = async (): Promise<string> => {
+ *   const user = await runtime.runPromise(AuthApi.use((auth) => auth.logIn(Credentials.anonymous())))
+ *   return user.id
+ * }
+ * const sum = async (userId: string): Promise<unknown> => {
+ *   const user = await runtime.runPromise(AuthApi.use((auth) => auth.user(userId)))
+ *   return runtime.runPromise(user.functions.sum(20, 22))
+ * }
  * ```
  *
  * @since 0.1.0
@@ -52,7 +77,7 @@ import { UserEvents } from "./UserEvents.ts"
 export interface Options extends Protocol.Options, SessionOptions.Options {}
 
 /**
- * The services of the SDK.
+ * The services that the layers provide.
  *
  * @category models
  * @since 0.1.0
@@ -71,7 +96,7 @@ export type Services =
   | ProtocolClient
 
 /**
- * What is done as a user.
+ * The operations of a user.
  *
  * @internal
  */
@@ -85,7 +110,9 @@ export const operations = Layer.mergeAll(
 )
 
 /**
- * The SDK over a token store and a transport of the user's choice. Fails when an option cannot work.
+ * The SDK over a token store and an `HttpClient` of your choice. Fails with `InvalidConfiguration` at an invalid option.
+ *
+ * @see `TokenStore` for the stores there are
  *
  * @category layers
  * @since 0.1.0
@@ -101,7 +128,9 @@ export const layerNoDeps = (
   )
 
 /**
- * The SDK with sessions in memory.
+ * The SDK with sessions in memory, which end with the layer. Fails with `InvalidConfiguration` at an invalid option.
+ *
+ * @see {@link layerNoDeps} for sessions that outlive the process, {@link layerConfig} for options from the environment
  *
  * @category layers
  * @since 0.1.0
@@ -110,7 +139,7 @@ export const layer = (options: Options): Layer.Layer<Services | TokenStore, AppS
   layerNoDeps(options).pipe(Layer.provideMerge(TokenStore.layerMemory))
 
 /**
- * Like `layer`, with options from `Config`: each may be a value or a `Config`.
+ * Like {@link layer}, where each option may be a value or a `Config`. Fails with `ConfigError` if a `Config` does.
  *
  * @example
  * ```ts
@@ -142,7 +171,8 @@ export const layerConfig = (options: {
         timeout: yield* read(options.timeout),
         tracePropagation: yield* read(options.tracePropagation),
         transformClient: yield* read(options.transformClient)
-      })
+        // every option, or this does not compile
+      } satisfies Record<keyof Options, unknown>)
     })
   )
 

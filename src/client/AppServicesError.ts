@@ -1,6 +1,6 @@
 /**
- * The one error of the SDK. `reason` says what happened, as a tagged value of its own, so that a caller handles what it
- * cares about and lets the rest pass.
+ * The error of every operation of the SDK. `reason` is a tagged value that says what happened, so that a caller handles the
+ * reasons it cares about and lets the others pass.
  *
  * @example
  * ```ts
@@ -20,15 +20,15 @@
  */
 import * as Schema from "effect/Schema"
 
-/** What every reason that comes from a host's answer keeps of it. */
+/** The fields of every reason that comes from an answer of the host. */
 const answer = {
   /** HTTP status of the answer. */
   status: Schema.Int,
-  /** The host's `error_code`; see `ErrorCode` for the known ones. */
+  /** The host's `error_code`; `ErrorCode` lists the known ones. */
   code: Schema.optionalKey(Schema.String),
-  /** The host's own words. */
+  /** The host's message. */
   serverMessage: Schema.optionalKey(Schema.String),
-  /** Where the host keeps its log of the request. */
+  /** The URL of the host's log of the request. */
   link: Schema.optionalKey(Schema.String)
 }
 
@@ -61,7 +61,7 @@ export class TransportError extends Schema.TaggedError<TransportError>()("Transp
 const innermost = (error: Error): Error => (error.cause instanceof Error ? innermost(error.cause) : error)
 
 /**
- * No answer within the configured timeout.
+ * No complete answer within the timeout. The request may have been carried out.
  *
  * @category reasons
  * @since 0.1.0
@@ -78,15 +78,15 @@ export class RequestTimeout extends Schema.TaggedError<RequestTimeout>()("Reques
 }
 
 /**
- * The host is overloaded, under maintenance or broken (status 5xx, also from a proxy in front of it), or a gateway refused
- * the refresh of a session in its place (status 4xx without a code of the protocol), which goes on.
+ * The host, or a proxy in front of it, is overloaded, under maintenance or broken (status 5xx). Also: a gateway refused the
+ * refresh of a session (status 4xx without a code of the protocol); the session goes on.
  *
  * @category reasons
  * @since 0.1.0
  */
 export class ServerUnavailable extends Schema.TaggedError<ServerUnavailable>()("ServerUnavailable", {
   ...answer,
-  /** How long the host asks to wait, in milliseconds. */
+  /** The host's `Retry-After`, in milliseconds. */
   retryAfterMillis: Schema.optionalKey(Schema.Finite)
 }) {
   readonly retryable = true
@@ -96,34 +96,35 @@ export class ServerUnavailable extends Schema.TaggedError<ServerUnavailable>()("
 }
 
 /**
- * The host, or a proxy before it, answers with a redirect (status 3xx). None is followed: set `baseUrl` to the new address.
+ * The host, or a proxy in front of it, answered with a redirect (status 3xx). Redirects are not followed: set `baseUrl` to
+ * the new address.
  *
  * @category reasons
  * @since 0.1.0
  */
 export class Redirected extends Schema.TaggedError<Redirected>()("Redirected", {
-  /** HTTP status of the answer; 0 where a browser keeps it back. */
+  /** HTTP status of the answer; 0 in a browser, which does not reveal it. */
   status: Schema.Int,
-  /** Where the redirect leads, such as `https://apps.example.com`; absent where it cannot be known. */
+  /** The origin that the redirect leads to, such as `https://apps.example.com`; absent if unknown. */
   origin: Schema.optionalKey(Schema.String)
 }) {
   readonly retryable = false
   override get message(): string {
     const [where, what] =
       this.origin === undefined ? ["elsewhere", "the address it redirects to"] : [`to ${this.origin}`, "that address"]
-    return `the host redirects ${where} (status ${this.status}), and no redirect is followed: set baseUrl to ${what}, or have the host answer its own "hostname" to the location request`
+    return `the host redirects ${where} (status ${this.status}), and redirects are not followed: set baseUrl to ${what}, or have the host answer its own "hostname" to the location request`
   }
 }
 
 /**
- * Too many requests (status 429).
+ * Too many requests (status 429): the host limits the rate of a client address or an account.
  *
  * @category reasons
  * @since 0.1.0
  */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
   ...answer,
-  /** How long the host asks to wait, in milliseconds. */
+  /** The host's `Retry-After`, in milliseconds. */
   retryAfterMillis: Schema.optionalKey(Schema.Finite)
 }) {
   readonly retryable = true
@@ -133,14 +134,14 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
 }
 
 /**
- * An answer that does not follow the protocol: a page instead of JSON, an empty body, a missing field, a malformed token.
+ * The answer does not follow the protocol: an HTML page instead of JSON, an empty body, a missing field, a malformed token.
  *
  * @category reasons
  * @since 0.1.0
  */
 export class InvalidResponse extends Schema.TaggedError<InvalidResponse>()("InvalidResponse", {
   status: Schema.Int,
-  /** What was wrong with it; never the body itself. */
+  /** What is wrong with it; never the body itself. */
   problem: Schema.String
 }) {
   readonly retryable = false
@@ -150,7 +151,7 @@ export class InvalidResponse extends Schema.TaggedError<InvalidResponse>()("Inva
 }
 
 /**
- * The login was refused: wrong e-mail, password, key or token, or an unconfirmed e-mail.
+ * The host refused the login: wrong e-mail address, password, key or token, or an unconfirmed e-mail address.
  *
  * @category reasons
  * @since 0.1.0
@@ -163,7 +164,7 @@ export class InvalidCredentials extends Schema.TaggedError<InvalidCredentials>()
 }
 
 /**
- * The session is over: its refresh token was refused, or a fresh access token was. The user has to log in again.
+ * The session is over: the host refused its refresh token, or a new access token. The user has to log in again.
  *
  * @category reasons
  * @since 0.1.0
@@ -179,8 +180,8 @@ export class SessionExpired extends Schema.TaggedError<SessionExpired>()("Sessio
 }
 
 /**
- * The user was disabled by an operator of the application: to a login with the right credentials, to a call, or to the
- * refresh of a session, which is over then.
+ * An operator of the application has disabled the user. The host says so to a login with the right credentials, to a call
+ * and to a refresh; the session is over.
  *
  * @category reasons
  * @since 0.1.0
@@ -188,12 +189,12 @@ export class SessionExpired extends Schema.TaggedError<SessionExpired>()("Sessio
 export class UserDisabled extends Schema.TaggedError<UserDisabled>()("UserDisabled", answer) {
   readonly retryable = false
   override get message(): string {
-    return "the user is disabled: an operator of the application can enable it, and then it has to log in again"
+    return "the user is disabled: have an operator of the application enable it, then log in again"
   }
 }
 
 /**
- * The user is known but logged out.
+ * The user is in the token store, but logged out.
  *
  * @category reasons
  * @since 0.1.0
@@ -206,7 +207,8 @@ export class NotLoggedIn extends Schema.TaggedError<NotLoggedIn>()("NotLoggedIn"
 }
 
 /**
- * The token store has no such user: it never logged in here, or was removed.
+ * The user is not in the token store: it never logged in here, or was removed. Sessions in memory end with the layer, and
+ * each build of the layer has its own.
  *
  * @category reasons
  * @since 0.1.0
@@ -214,12 +216,12 @@ export class NotLoggedIn extends Schema.TaggedError<NotLoggedIn>()("NotLoggedIn"
 export class UnknownUser extends Schema.TaggedError<UnknownUser>()("UnknownUser", { userId: Schema.String }) {
   readonly retryable = false
   override get message(): string {
-    return `the token store has no user ${this.userId}: log in, or share the store of the process that did`
+    return `user ${this.userId} is not in the token store: log in, build the layer once (ManagedRuntime), or share a persistent token store`
   }
 }
 
 /**
- * The host knows no application of this id.
+ * The host has no application with this id.
  *
  * @category reasons
  * @since 0.1.0
@@ -232,7 +234,7 @@ export class AppNotFound extends Schema.TaggedError<AppNotFound>()("AppNotFound"
 }
 
 /**
- * Registration under an e-mail that is taken.
+ * An account with this e-mail address exists already.
  *
  * @category reasons
  * @since 0.1.0
@@ -240,12 +242,12 @@ export class AppNotFound extends Schema.TaggedError<AppNotFound>()("AppNotFound"
 export class AccountNameInUse extends Schema.TaggedError<AccountNameInUse>()("AccountNameInUse", answer) {
   readonly retryable = false
   override get message(): string {
-    return "an account with this e-mail exists: log in, or reset its password"
+    return "an account with this e-mail address exists: log in, or reset its password"
   }
 }
 
 /**
- * The credentials were not linked: they are wrong or not confirmed yet, or belong to a user already. The session goes on.
+ * The credentials were not linked: they are wrong or unconfirmed, or belong to a user already. The session goes on.
  *
  * @category reasons
  * @since 0.1.0
@@ -253,12 +255,12 @@ export class AccountNameInUse extends Schema.TaggedError<AccountNameInUse>()("Ac
 export class LinkRefused extends Schema.TaggedError<LinkRefused>()("LinkRefused", answer) {
   readonly retryable = false
   override get message(): string {
-    return `the credentials were not linked: ${said(this)}; they must be right, confirmed, and belong to no user yet`
+    return `the credentials were not linked: ${said(this)}; they must be correct, confirmed, and not yet linked to a user`
   }
 }
 
 /**
- * The application has no account of this e-mail.
+ * The application has no account with this e-mail address.
  *
  * @category reasons
  * @since 0.1.0
@@ -266,12 +268,12 @@ export class LinkRefused extends Schema.TaggedError<LinkRefused>()("LinkRefused"
 export class UserNotFound extends Schema.TaggedError<UserNotFound>()("UserNotFound", answer) {
   readonly retryable = false
   override get message(): string {
-    return "the application has no account of this e-mail: check it, or register it"
+    return "the application has no account with this e-mail address: check it, or register it"
   }
 }
 
 /**
- * The user has no API key of this id.
+ * The user has no API key with this id.
  *
  * @category reasons
  * @since 0.1.0
@@ -287,7 +289,7 @@ export class ApiKeyNotFound extends Schema.TaggedError<ApiKeyNotFound>()("ApiKey
 }
 
 /**
- * The application has no function of this name.
+ * The application has no function with this name.
  *
  * @category reasons
  * @since 0.1.0
@@ -303,7 +305,9 @@ export class FunctionNotFound extends Schema.TaggedError<FunctionNotFound>()("Fu
 }
 
 /**
- * The function was called and failed, or may not be called by this user. `serverMessage` is what it threw, as text.
+ * The function was called and threw, or this user may not call it. `serverMessage` is the message of what it threw.
+ *
+ * A function declared with `errors` in a `FunctionContract` fails with the declared value instead, if it threw one.
  *
  * @category reasons
  * @since 0.1.0
@@ -311,7 +315,7 @@ export class FunctionNotFound extends Schema.TaggedError<FunctionNotFound>()("Fu
 export class FunctionFailed extends Schema.TaggedError<FunctionFailed>()("FunctionFailed", {
   ...answer,
   name: Schema.String,
-  /** What it threw, where that was written as JSON. */
+  /** The JSON text of what it threw, if the host answered JSON. */
   thrown: Schema.optionalKey(Schema.String)
 }) {
   readonly retryable = false
@@ -321,7 +325,7 @@ export class FunctionFailed extends Schema.TaggedError<FunctionFailed>()("Functi
 }
 
 /**
- * A document of that `_id`, or of another field that has to be unique, is there already.
+ * A document with this `_id`, or with this value of another unique field, exists already.
  *
  * @category reasons
  * @since 0.1.0
@@ -329,12 +333,12 @@ export class FunctionFailed extends Schema.TaggedError<FunctionFailed>()("Functi
 export class DuplicateKey extends Schema.TaggedError<DuplicateKey>()("DuplicateKey", answer) {
   readonly retryable = false
   override get message(): string {
-    return `such a document exists already: ${said(this)}`
+    return `a document with this unique value exists already: ${said(this)}`
   }
 }
 
 /**
- * Status 401 for a reason that a new access token does not mend.
+ * Status 401 for a reason that a new access token does not fix.
  *
  * @category reasons
  * @since 0.1.0
@@ -347,7 +351,7 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthoriz
 }
 
 /**
- * Any other refusal (status 4xx); `code` tells which.
+ * Any other refusal (status 4xx); `code` says which.
  *
  * @category reasons
  * @since 0.1.0
@@ -360,7 +364,7 @@ export class RequestRejected extends Schema.TaggedError<RequestRejected>()("Requ
 }
 
 /**
- * A value of the caller's that cannot be sent: not representable as Extended JSON, or not what a schema asks for.
+ * A value that the caller passed cannot be sent: it has no Extended JSON form, or does not match the schema.
  *
  * @category reasons
  * @since 0.1.0
@@ -375,7 +379,7 @@ export class InvalidArguments extends Schema.TaggedError<InvalidArguments>()("In
 }
 
 /**
- * A value that arrived intact but is not what the caller's schema says.
+ * A value arrived intact but does not match the caller's schema.
  *
  * @category reasons
  * @since 0.1.0
@@ -390,7 +394,7 @@ export class UnexpectedValue extends Schema.TaggedError<UnexpectedValue>()("Unex
 }
 
 /**
- * An option that cannot work, such as a base URL that cannot be parsed.
+ * An invalid option, such as a malformed `baseUrl`.
  *
  * @category reasons
  * @since 0.1.0
@@ -400,12 +404,12 @@ export class InvalidConfiguration extends Schema.TaggedError<InvalidConfiguratio
 }) {
   readonly retryable = false
   override get message(): string {
-    return `the configuration cannot work: ${this.problem}`
+    return `invalid configuration: ${this.problem}`
   }
 }
 
 /**
- * The token store failed to read or write.
+ * The token store could not be read or written.
  *
  * @category reasons
  * @since 0.1.0
@@ -421,7 +425,7 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
 }
 
 /**
- * Every reason.
+ * Every reason, as a schema.
  *
  * @category reasons
  * @since 0.1.0
@@ -455,13 +459,15 @@ export const Reason = Schema.Union([
 ])
 
 /**
+ * Every reason. `docs/errors.md` has a table of them.
+ *
  * @category reasons
  * @since 0.1.0
  */
 export type Reason = typeof Reason.Type
 
 /**
- * The error of every operation of the SDK.
+ * The error of every operation of the SDK: which operation failed, and why. Holds no token, password or key.
  *
  * @category errors
  * @since 0.1.0
@@ -471,27 +477,27 @@ export class AppServicesError extends Schema.TaggedError<AppServicesError>()("Ap
   operation: Schema.String,
   reason: Reason
 }) {
-  /** What happened and what to do about it. Never holds a token, a password or a key. */
+  /** What happened and what to do about it. */
   override get message(): string {
     return `${this.operation}: ${this.reason.message}`
   }
-  /** Whether the same request can succeed later. Operations that read are retried by the SDK already. */
+  /** Whether the same request can succeed later. The SDK has retried idempotent requests already. */
   get retryable(): boolean {
     return this.reason.retryable
   }
-  /** The host's `error_code`, where the reason comes from an answer that has one. */
+  /** The host's `error_code`, if the reason comes from an answer with one. */
   get code(): string | undefined {
     return "code" in this.reason ? this.reason.code : undefined
   }
-  /** HTTP status of the answer, where there was one. */
+  /** HTTP status of the answer, if there was one. */
   get status(): number | undefined {
     return "status" in this.reason ? this.reason.status : undefined
   }
-  /** How long the host asks to wait before another try, in milliseconds, where it says so. */
+  /** The host's `Retry-After`, in milliseconds, if it sent one. */
   get retryAfterMillis(): number | undefined {
     return "retryAfterMillis" in this.reason ? this.reason.retryAfterMillis : undefined
   }
-  /** Where the host keeps its log of the request, where it says so. */
+  /** The URL of the host's log of the request, if it sent one. */
   get link(): string | undefined {
     return "link" in this.reason ? this.reason.link : undefined
   }

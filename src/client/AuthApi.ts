@@ -59,7 +59,7 @@ export interface Service {
   readonly deleteUser: (userId: string) => Effect.Effect<void, AppServicesError>
   /**
    * A user of the token store: one that logged in earlier, here or in another process that shares the store. Finds
-   * logged-out users too, so it does not authenticate anybody: use {@link loggedInUser} for that. Fails with `UnknownUser`.
+   * logged-out users too, so it does not authenticate: use {@link loggedInUser} for that. Fails with `UnknownUser`.
    */
   readonly user: (userId: string) => Effect.Effect<User, AppServicesError>
   /**

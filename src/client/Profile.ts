@@ -1,5 +1,5 @@
 /**
- * What a host knows of a user: identities and profile data.
+ * The profile of a user at the host: identities and profile data.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import type * as Answers from "../protocol/Answers.ts"
 import * as Ejson from "../protocol/Ejson.ts"
 
 /**
- * One way a user can log in.
+ * One way a user can log in: its `id` at the provider, and the provider's type, such as `local-userpass`.
  *
  * @category schemas
  * @since 0.1.0
@@ -17,14 +17,16 @@ import * as Ejson from "../protocol/Ejson.ts"
 export const Identity = Schema.Struct({ id: Schema.String, providerType: Schema.String })
 
 /**
+ * One way a user can log in.
+ *
  * @category models
  * @since 0.1.0
  */
 export type Identity = typeof Identity.Type
 
 /**
- * Profile data. Which fields there are depends on the providers and on what the application collects from them; names
- * are those of Realm (`pictureUrl`, `firstName`, ...), others are passed on as the host calls them.
+ * Profile data. Which fields there are depends on the providers and on what the application collects from them. These names
+ * are Realm's (`pictureUrl` for the host's `picture`); other fields keep the host's names and may be of any type.
  *
  * @category schemas
  * @since 0.1.0
@@ -45,6 +47,8 @@ export const Profile = Schema.StructWithRest(
 )
 
 /**
+ * Profile data: the fields that the providers and the application collect.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -57,13 +61,15 @@ export type Profile = typeof Profile.Type
  * @since 0.1.0
  */
 export const StoredProfile = Schema.Struct({
-  /** `normal`, or `server` for a user of a server API key. */
+  /** `"normal"`, or `"server"` for the user of a server API key. */
   type: Schema.String,
   identities: Schema.Array(Identity),
   data: Profile
 })
 
 /**
+ * A profile as the token store keeps it.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -80,7 +86,7 @@ const renamed: Record<string, string> = {
 const texts = new Set(Object.keys(Profile.schema.fields))
 
 /**
- * A profile from a host's answer. A field that should be text and is not is left out rather than mistyped.
+ * Converts the host's answer. A field that should be text but is not is omitted.
  *
  * @category decoding
  * @since 0.1.0

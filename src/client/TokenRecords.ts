@@ -145,7 +145,7 @@ export interface Service {
   /** Reads a record; `none` if there is none under this id. */
   readonly read: (appId: string, id: string) => Effect.Effect<Option.Option<TokenRecord>, TokenStoreError>
   /**
-   * Compare-and-swap: writes `text`, or deletes the record where it is `none`, only if the present revision equals
+   * Compare-and-swap: writes `text`, or deletes the record if given `none`, only if the present revision equals
    * `revision`; `none` means that the record must not exist. Returns whether it did. A backend that processes share sends
    * `note` to every subscriber together with the change, and never without it.
    */

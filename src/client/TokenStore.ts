@@ -117,7 +117,11 @@ export interface AppTokens {
        * @default false
        */
       readonly promote?: boolean | undefined
-      /** The events that processes sharing the store are notified of; none unless given. */
+      /**
+       * The events that processes sharing the store are notified of.
+       *
+       * @default no events
+       */
       readonly announce?: ((result: A) => ReadonlyArray<UserEventPayload>) | undefined
     }
   ) => Effect.Effect<A, TokenStoreError>

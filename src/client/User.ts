@@ -1,6 +1,6 @@
 /**
- * One user's handle: the services of the SDK, bound to one user id. It holds no tokens, costs nothing to make, and is the
- * same whatever process or code path made it.
+ * A handle of one user: the services of the SDK, bound to a user id. It holds no tokens and costs nothing to make; handles
+ * of the same user are interchangeable.
  *
  * @since 0.1.0
  */
@@ -37,19 +37,21 @@ import type { UserState } from "./UserState.ts"
 /**
  * The id of a user, unique within an application.
  *
- * @category models
+ * @category schemas
  * @since 0.1.0
  */
 export const UserId = Schema.NonEmptyString.pipe(Schema.brand("UserId"))
 
 /**
+ * The id of a user, unique within an application.
+ *
  * @category models
  * @since 0.1.0
  */
 export type UserId = typeof UserId.Type
 
 /**
- * Custom user data: a document of the application's own.
+ * Custom user data: a document that the application keeps for a user, with BSON values as `bson` classes.
  *
  * @category models
  * @since 0.1.0
@@ -58,6 +60,9 @@ export type CustomData = { readonly [field: string]: unknown }
 
 /**
  * A user of the application. Reads without arguments are effects, not functions.
+ *
+ * What needs a session fails with `UnknownUser` or `NotLoggedIn` without one, and with `SessionExpired` or `UserDisabled` if
+ * the host has ended it. Every member fails with `StoreUnavailable` when the token store does.
  *
  * @example
  * ```ts
@@ -72,13 +77,15 @@ export type CustomData = { readonly [field: string]: unknown }
  * })
  * ```
  *
+ * @see `AuthApi` for where users come from
+ *
  * @category models
  * @since 0.1.0
  */
 export interface User {
   readonly id: UserId
   /**
-   * An access token that is good now, refreshed if need be; none when logged out.
+   * An access token that is valid now, refreshed if need be; `none` while logged out.
    *
    * @example
    * ```ts
@@ -90,21 +97,21 @@ export interface User {
    * ```
    */
   readonly accessToken: Effect.Effect<Option.Option<Redacted.Redacted>, AppServicesError>
-  /** The refresh token; none when logged out. */
+  /** The refresh token; `none` while logged out. */
   readonly refreshToken: Effect.Effect<Option.Option<Redacted.Redacted>, AppServicesError>
-  /** The id the host gave the device this user logged in on; the all-zero id counts as none. */
+  /** The id that the host gave the device this user logged in on; `none` if it gave none, or the all-zero id. */
   readonly deviceId: Effect.Effect<Option.Option<string>, AppServicesError>
   /**
-   * The provider the user logged in with first.
+   * The provider that the user logged in with first. Fails with `UnknownUser`.
    *
    * @deprecated A user can have several: see `identities`.
    */
   readonly providerType: Effect.Effect<ProviderType, AppServicesError>
   /**
-   * Whether the token store has a session of the user. The host is not asked, which may have ended it: see
-   * `AuthApi.loggedInUser`.
+   * Whether the token store has a session of the user. The host may have ended it: see `AuthApi.loggedInUser`.
    */
   readonly isLoggedIn: Effect.Effect<boolean, AppServicesError>
+  /** The present state: logged in, refreshing, stale, logged out or removed. Sends nothing. */
   readonly state: Effect.Effect<UserState, AppServicesError>
   /**
    * The present state, then each change.
@@ -135,32 +142,33 @@ export interface User {
    * ```
    */
   readonly keepAlive: Effect.Effect<void, AppServicesError, Scope.Scope>
-  /** What happens to this user, from the moment the stream runs. */
+  /** The events of this user, from the moment the stream runs; see `UserEvents` for what is delivered. */
   readonly events: Stream.Stream<UserEvent>
   /**
-   * Adds a plain callback for what happens to this user, whichever handle of the user is asked.
+   * Adds a callback for the events of this user, shared by all handles of the user; adding it again changes nothing.
    *
    * @example
    * ```ts
    * import type { User } from "effect-app-services"
    *
-   * const tell = (user: User) =>
+   * const promptLogin = (user: User) =>
    *   user.addListener((event) => {
    *     if (event._tag === "SessionExpired") console.log("please log in again", event.error.message)
    *   })
    * ```
    */
-  addListener(listener: Listener): void
-  removeListener(listener: Listener): void
-  removeAllListeners(): void
+  readonly addListener: (listener: Listener) => void
+  /** Removes a callback for the events of this user. */
+  readonly removeListener: (listener: Listener) => void
+  /** Removes all callbacks for the events of this user; those for all users stay. */
+  readonly removeAllListeners: () => void
   /**
-   * The ways this user can log in, in the order they were added. Fetched once, then kept until the session ends; without a
-   * session it fails with `NotLoggedIn`.
+   * The ways this user can log in, in the order they were added. Fetched once, then kept until the session ends. Needs a
+   * session.
    */
   readonly identities: Effect.Effect<ReadonlyArray<Identity>, AppServicesError>
   /**
-   * Profile data. Fetched once, then kept until the session ends; `refreshProfile` fetches it again. Without a session it
-   * fails with `NotLoggedIn`.
+   * Profile data. Fetched once, then kept until the session ends; `refreshProfile` fetches it again. Needs a session.
    *
    * @example
    * ```ts
@@ -171,16 +179,17 @@ export interface User {
    * ```
    */
   readonly profile: Effect.Effect<Profile, AppServicesError>
+  /** Fetches the profile, so that the host is asked whether the session is still valid. Needs a session. */
   readonly refreshProfile: Effect.Effect<Profile, AppServicesError>
   /**
-   * Custom user data as of the present access token, a new one if it has expired; an empty document where none is
-   * configured. Without a session it fails with `NotLoggedIn`.
+   * Custom user data as of the present access token, which is refreshed if it has expired; an empty document if the
+   * application has none for the user. Needs a session.
    */
   readonly customData: Effect.Effect<CustomData, AppServicesError>
-  /** Fetches a new access token and yields the custom user data in it. */
+  /** Fetches a new access token and returns the custom user data in it. Needs a session. */
   readonly refreshCustomData: Effect.Effect<CustomData, AppServicesError>
   /**
-   * Custom user data as `schema` describes it; fails with `UnexpectedValue` where it does not fit.
+   * Custom user data, decoded by a schema. Fails with `UnexpectedValue` if it does not match. Needs a session.
    *
    * @example
    * ```ts
@@ -191,12 +200,12 @@ export interface User {
    * const theme = (user: User) => Effect.map(user.customDataAs(Preferences), ({ theme }) => theme)
    * ```
    */
-  customDataAs<S extends Schema.Constraint>(
+  readonly customDataAs: <S extends Schema.Constraint>(
     schema: S
-  ): Effect.Effect<S["Type"], AppServicesError, S["DecodingServices"]>
+  ) => Effect.Effect<S["Type"], AppServicesError, S["DecodingServices"]>
   /**
-   * Adds a way to log in: the user's identities grow by it, and it logs the same user in from then on. Credentials that
-   * are wrong, not confirmed or another user's already fail with `LinkRefused`; the session goes on.
+   * Adds an identity: the credentials log the same user in from then on. Credentials that are wrong, unconfirmed or another
+   * user's fail with `LinkRefused`; the session goes on. Needs a session.
    *
    * @example
    * ```ts
@@ -204,17 +213,17 @@ export interface User {
    * import { Credentials } from "effect-app-services"
    * import { Effect } from "effect"
    *
-   * const giveAnAccount = (user: User, email: string, password: string) =>
+   * const addAccount = (user: User, email: string, password: string) =>
    *   user.linkCredentials(Credentials.emailPassword({ email, password })).pipe(
-   *     Effect.catchReason("AppServicesError", "LinkRefused", () => Effect.log("that account belongs to somebody"))
+   *     Effect.catchReason("AppServicesError", "LinkRefused", () => Effect.log("this account belongs to another user"))
    *   )
    * ```
    */
-  linkCredentials(credentials: Credentials): Effect.Effect<void, AppServicesError>
-  /** The user's API keys. */
+  readonly linkCredentials: (credentials: Credentials) => Effect.Effect<void, AppServicesError>
+  /** The user's API keys. Needs a session. */
   readonly apiKeys: UserApiKeys
   /**
-   * A push service of the application, such as `gcm`.
+   * A push service of the application, such as `gcm`. Needs a session.
    *
    * @example
    * ```ts
@@ -223,9 +232,9 @@ export interface User {
    * const register = (user: User, deviceToken: string) => user.push("gcm").register(deviceToken)
    * ```
    */
-  push(serviceName: string): PushClient
+  readonly push: (serviceName: string) => PushClient
   /**
-   * The application's functions as methods.
+   * The application's functions as methods; see `FunctionsApi` for how a call fails. Needs a session.
    *
    * @example
    * ```ts
@@ -236,32 +245,41 @@ export interface User {
    * ```
    */
   readonly functions: Functions
-  /** The same with options: a service of the application, a timeout, retries. */
-  functionsWith(options: CallOptions): Functions
-  /** The functions of a contract: checked arguments, decoded results, declared failures. */
-  functionsOf<Definitions extends Record<string, FunctionContract.Definition>>(
+  /** The application's functions, called with options: a timeout, retries, or a service instead of functions. */
+  readonly functionsWith: (options: CallOptions) => Functions
+  /**
+   * The functions of a contract, typed: arguments are encoded and results decoded by its schemas, and declared failures are
+   * failures of the method. Fails with `InvalidArguments` or `UnexpectedValue` where a value does not match its schema.
+   *
+   * @see `FunctionContract.make`
+   */
+  readonly functionsOf: <Definitions extends Record<string, FunctionContract.Definition>>(
     contract: FunctionContract.FunctionContract<Definitions>,
     options?: CallOptions
-  ): TypedFunctions<Definitions>
-  /** Calls a function by name: for names that are no property names. */
-  callFunction(name: string, ...args: ReadonlyArray<unknown>): Effect.Effect<unknown, AppServicesError>
+  ) => TypedFunctions<Definitions>
+  /** Calls a function by name: for names that cannot be property names of `functions`. */
+  readonly callFunction: (name: string, ...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, AppServicesError>
   /**
-   * Calls a function whose answer is a stream of events, when the stream runs. `FunctionStreams.decoded` types what it
-   * yields, and the service of that name can reconnect.
+   * Calls a function that answers with a stream of events, when the stream runs.
+   *
+   * @see `FunctionStreams.decoded` for typed events, `FunctionStreams` for reconnecting
    */
-  callFunctionStreaming(name: string, ...args: ReadonlyArray<unknown>): Stream.Stream<unknown, AppServicesError>
+  readonly callFunctionStreaming: (
+    name: string,
+    ...args: ReadonlyArray<unknown>
+  ) => Stream.Stream<unknown, AppServicesError>
   /** A data source of the application, such as `"mongodb-atlas"`. */
-  mongoClient(serviceName: string): MongoClient
+  readonly mongoClient: (serviceName: string) => MongoClient
   /**
-   * Ends the session, here first and then at the host. If the host cannot be reached the error says so, and the user is
-   * logged out here nevertheless. An anonymous user is removed.
+   * Ends the session, here first and then at the host; an anonymous user is removed. If the host cannot be reached, it fails
+   * with `TransportError` or `RequestTimeout`, and the user is logged out here nevertheless.
    *
    * @example
    * ```ts
    * import type { User } from "effect-app-services"
    * import { Effect } from "effect"
    *
-   * // offline it logs out here, and the host learns of it when the session expires
+   * // offline it logs out here; the session at the host expires by itself
    * const leave = (user: User) => Effect.catchReason(user.logOut, "AppServicesError", "TransportError", () => Effect.void)
    * ```
    */
@@ -292,6 +310,7 @@ export class UserHandle implements User {
     this.#services = services
   }
 
+  /** The stored user, or `UnknownUser`. */
   #stored(member: string) {
     return getUser(this.#services.tokens, `User.${member}`, this.id)
   }
@@ -443,7 +462,7 @@ export class UserHandle implements User {
     return this.#services.sessions.end("User.logOut", this.id, "log out")
   }
 
-  /** What logs and `JSON.stringify` show: who it is, and no secret. */
+  /** Logs and `JSON.stringify` show the id, and no secret. */
   toJSON(): unknown {
     return { _id: "User", id: this.id }
   }
