@@ -1,5 +1,5 @@
 /**
- * What a user logs in with: one constructor for each provider of the protocol.
+ * Credentials of a login: a constructor for each authentication provider of the protocol.
  *
  * @example
  * ```ts
@@ -19,7 +19,7 @@ import type { ProviderType } from "../protocol/Provider.ts"
 import { leavesOf } from "./internal/leaves.ts"
 
 /**
- * A secret as a caller may have it; it is `Redacted` from here on.
+ * A secret, as plain text or `Redacted`. The SDK keeps it `Redacted`.
  *
  * @category models
  * @since 0.1.0
@@ -27,16 +27,23 @@ import { leavesOf } from "./internal/leaves.ts"
 export type Secret = string | Redacted.Redacted
 
 /**
+ * What `AuthApi.logIn` and `User.linkCredentials` take. Made by the constructors of this module; logs and `JSON.stringify`
+ * show no secret of it.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Credentials {
   readonly providerType: ProviderType
-  /** The body of the login, which may hold secrets anywhere. */
+  /** The body of the login; any part of it may be a secret. */
   readonly payload: Redacted.Redacted<Readonly<Record<string, unknown>>>
-  /** The secrets of the payload, by themselves. */
+  /** The secrets in the payload, so that errors can leave them out. */
   readonly secrets: ReadonlyArray<Redacted.Redacted>
-  /** Whether a logged-in anonymous user will do. */
+  /**
+   * Whether to reuse an anonymous user that is logged in instead of creating one.
+   *
+   * @default false
+   */
   readonly reuse?: boolean | undefined
 }
 
@@ -61,8 +68,8 @@ const make = (
 }
 
 /**
- * An anonymous user: a new one, or with `reuse` the anonymous user that is logged in already, if there is one. (Realm
- * reuses unless told otherwise, which a backend that acts for many users could not want.)
+ * An anonymous user: a new one, or with `reuse` the most recent anonymous user that is logged in, if there is one. Realm's
+ * SDKs reuse by default; a backend that acts for many users must not.
  *
  * @category constructors
  * @since 0.1.0
@@ -73,7 +80,7 @@ export const anonymous = (options: { readonly reuse?: boolean | undefined } = {}
 })
 
 /**
- * An account registered with `EmailPasswordApi`. E-mails are case-sensitive.
+ * An account registered with `EmailPasswordApi`. E-mail addresses are case-sensitive.
  *
  * @category constructors
  * @since 0.1.0
@@ -82,7 +89,7 @@ export const emailPassword = (account: { readonly email: string; readonly passwo
   make("local-userpass", { username: account.email }, { password: account.password })
 
 /**
- * A user's or a server's API key.
+ * An API key: one of a user (`ApiKeysApi`), or a server key of the application.
  *
  * @category constructors
  * @since 0.1.0
@@ -90,7 +97,8 @@ export const emailPassword = (account: { readonly email: string; readonly passwo
 export const apiKey = (key: Secret): Credentials => make("api-key", {}, { key })
 
 /**
- * A JSON Web Token of an external identity provider (custom JWT authentication).
+ * A JSON Web Token of an external identity provider (custom JWT authentication). The application's `custom-token` provider
+ * says which issuer, keys and audience it accepts.
  *
  * @category constructors
  * @since 0.1.0
@@ -99,15 +107,16 @@ export const jwt = (token: Secret): Credentials => make("custom-token", {}, { to
 
 const function_ = (payload: Readonly<Record<string, unknown>>): Credentials => ({
   ...make("custom-function", payload),
-  // a custom function decides what its payload means: any value may be a secret
+  // the authentication function decides what its payload means: any value may be a secret
   secrets: leavesOf(payload)
 })
 
 export {
   /**
-   * Whatever the application's authentication function expects. The key `options` belongs to the SDK.
+   * The payload of the application's authentication function (custom function authentication). The key `options` is reserved
+   * for the SDK.
    *
-   * Every text and number in the payload, however deep, counts as a secret: errors show `<redacted>` in its place.
+   * Every text and number in the payload, at any depth, counts as a secret: errors show `<redacted>` in its place.
    *
    * @category constructors
    * @since 0.1.0
@@ -116,7 +125,11 @@ export {
 }
 
 /**
- * A Google account, by authorization code or OpenID Connect id token.
+ * A Google account, by authorization code or OpenID Connect id token. Only hosts with the `oauth2-google` provider accept
+ * it; the embedded server refuses it with `RequestRejected`.
+ *
+ * @see {@link jwt}: a `custom-token` provider that trusts Google's published keys, with the OAuth client id as audience, accepts
+ * Google's id tokens on any host
  *
  * @category constructors
  * @since 0.1.0
@@ -129,7 +142,8 @@ export const google = (credential: { readonly authCode: Secret } | { readonly id
   )
 
 /**
- * A Facebook account, by access token.
+ * A Facebook account, by access token. Only hosts with the `oauth2-facebook` provider accept it; the embedded server refuses
+ * it with `RequestRejected`.
  *
  * @category constructors
  * @since 0.1.0
@@ -137,7 +151,8 @@ export const google = (credential: { readonly authCode: Secret } | { readonly id
 export const facebook = (accessToken: Secret): Credentials => make("oauth2-facebook", {}, { accessToken })
 
 /**
- * An Apple account, by id token.
+ * An Apple account, by id token. Only hosts with the `oauth2-apple` provider accept it; the embedded server refuses it with
+ * `RequestRejected`.
  *
  * @category constructors
  * @since 0.1.0

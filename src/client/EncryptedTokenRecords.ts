@@ -1,13 +1,13 @@
 /**
- * Encrypts what a token store keeps: a decorator for any `TokenRecords`.
+ * Encrypts the records of a token store: a decorator for any `TokenRecords`.
  *
- * Records are sealed with AES-256-GCM under a random nonce, bound to the application and user they belong to: one that is
- * changed, or put in another's place, is set aside as damaged. One whose key is not among the keys, or is another one under
- * the same id, stays where it is: what needs it fails with `StoreUnavailable` until the key is back.
+ * Records are encrypted with AES-256-GCM under a random nonce and bound to their application and user: a record that was
+ * changed, or swapped with another, is set aside as damaged. A record whose key is missing, or was replaced under the same
+ * id, is kept: operations that need it fail with `StoreUnavailable` until the key is back.
  *
- * The first key encrypts, all decrypt. To rotate while several instances run: add the new key behind the current one
- * everywhere, then move it to the front everywhere, and remove the old one when every record was written again. A record
- * moves to the first key when it is next written.
+ * The first key encrypts, all keys decrypt. To rotate keys while several instances run, first add the new key behind the
+ * current one in every instance, then move it to the front in every instance. Remove the old key once every record was
+ * written again; a record moves to the first key when it is next written.
  *
  * @example
  * ```ts
@@ -35,7 +35,7 @@ import * as Result from "effect/Result"
 import { TokenRecords, TokenStoreError } from "./TokenRecords.ts"
 
 /**
- * A key and its name, which the records it encrypts carry. A new key needs a name of its own.
+ * An encryption key and its id, which the encrypted records name. Never reuse an id for another key.
  *
  * @category models
  * @since 0.1.0
@@ -43,18 +43,24 @@ import { TokenRecords, TokenStoreError } from "./TokenRecords.ts"
 export interface Key {
   /** Letters, digits, `-` and `_`. */
   readonly id: string
-  /** 32 random bytes, as base64. */
+  /** 32 random bytes, as base64: `openssl rand -base64 32`. */
   readonly key: Redacted.Redacted
 }
 
 /**
+ * The keys, and what to do with records that are not encrypted.
+ *
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** The first one encrypts, all decrypt. */
+  /** The first key encrypts, all keys decrypt. */
   readonly keys: readonly [Key, ...ReadonlyArray<Key>]
-  /** Read records that are not encrypted, and encrypt them when they are next written. Default: `false`. */
+  /**
+   * Read records that are not encrypted, and encrypt them when they are next written.
+   *
+   * @default false
+   */
   readonly allowUnencrypted?: boolean | undefined
 }
 
@@ -65,7 +71,7 @@ const utf8 = {
 }
 
 /**
- * Encrypts the records of the `TokenRecords` below. Fails when a key is no key.
+ * Encrypts the records of the `TokenRecords` that it is given. Fails with `TokenStoreError` at an invalid key or id.
  *
  * @category layers
  * @since 0.1.0
@@ -86,7 +92,7 @@ const make = Effect.fnUntraced(function* ({ allowUnencrypted = false, keys }: Op
   const imported = yield* Effect.forEach(keys, ({ id, key }) => importKey(digest, id, key))
   const [current] = imported
   if (current === undefined || new Set(keys.map(({ id }) => id)).size < keys.length) {
-    return yield* new TokenStoreError({ message: "each encryption key must have an id of its own" })
+    return yield* new TokenStoreError({ message: "duplicate id of an encryption key: each key must have its own id" })
   }
 
   const seal = Effect.fnUntraced(function* (owner: Uint8Array, text: string) {
@@ -95,13 +101,13 @@ const make = Effect.fnUntraced(function* ({ allowUnencrypted = false, keys }: Op
     return `sealed.${current.id}~${current.fingerprint}.${Base64Url.encode(nonce)}.${Base64Url.encode(sealed)}`
   })
 
-  /** The keys that may have encrypted a record: the one that it names by its fingerprint, or any where it has none. */
+  /** The keys that may have encrypted a record: the one with its fingerprint, or any if it has no fingerprint. */
   const keysOf = (id: string, fingerprint: string | undefined): ReadonlyArray<Imported> =>
     imported
       .filter((key) => fingerprint === undefined || key.fingerprint === fingerprint)
       .toSorted((a, b) => Number(b.id === id) - Number(a.id === id))
 
-  /** The text of a record; none when it was damaged. */
+  /** Decrypts a record; `none` if it is damaged. */
   const open = Effect.fnUntraced(function* (owner: Uint8Array, record: string) {
     const [mark, name = "", ...rest] = record.split(".")
     if (mark !== "sealed") {
@@ -120,7 +126,7 @@ const make = Effect.fnUntraced(function* ({ allowUnencrypted = false, keys }: Op
         return Option.some({ text: utf8.decode(opened.value), outdated: fingerprint !== current.fingerprint })
       }
     }
-    // with its key at hand it is damaged; without it, it waits for the key
+    // a record whose key is known is damaged; any other waits for its key
     if (fingerprint !== undefined && fitting.length > 0) return Option.none()
     return yield* imported.some((key) => key.id === id) ? changedKey(id) : unknownKey(id)
   })
@@ -148,7 +154,7 @@ const ownerOf = (appId: string, id: string): Uint8Array => utf8.encode(JSON.stri
 interface Imported {
   readonly id: string
   readonly key: Aead.Key
-  /** Tells keys apart that have one id after the other; it says nothing of the key. */
+  /** Tells apart keys that were used under the same id; it reveals nothing of the key. */
   readonly fingerprint: string
 }
 
@@ -159,10 +165,12 @@ const importKey = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Imported, TokenStoreError> {
   const bytes = Base64.decode(Redacted.value(secret))
   if (Result.isFailure(bytes) || bytes.success.length !== 32) {
-    return yield* new TokenStoreError({ message: `encryption key "${id}" must be 32 bytes as base64` })
+    return yield* new TokenStoreError({ message: `invalid encryption key "${id}": expected 32 bytes as base64` })
   }
   if (!/^[\w-]+$/.test(id)) {
-    return yield* new TokenStoreError({ message: `encryption key id "${id}" must be of letters, digits, - and _` })
+    return yield* new TokenStoreError({
+      message: `invalid id "${id}" of an encryption key: expected letters, digits, - and _`
+    })
   }
   const key = yield* Effect.mapError(Aead.key(Aead.aes256Gcm, bytes.success), failed)
   const labelled = utf8.encode(`effect-app-services token records ${Base64.encode(bytes.success)}`)
@@ -177,12 +185,12 @@ const unencrypted = () =>
 
 const changedKey = (id: string) =>
   new TokenStoreError({
-    message: `a record is encrypted with another key under the id "${id}": put that key back, behind the current one and under an id of its own`
+    message: `a record is encrypted with another key under the id "${id}": add that key behind the current one, under its own id`
   })
 
 const unknownKey = (id: string) =>
   new TokenStoreError({
-    message: `a record is encrypted with key "${id}", which is not among the keys: add it behind the current one`
+    message: `a record is encrypted with the unknown key "${id}": add that key behind the current one`
   })
 
 const failed = (cause: TokenStoreError | { readonly _tag: string }): TokenStoreError =>

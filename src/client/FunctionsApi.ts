@@ -23,8 +23,9 @@ import { Sessions } from "./Sessions.ts"
 /**
  * An application's functions as methods: `user.functions.sum(1, 2)`.
  *
- * Any property name is a function of the application, except `then`, `toJSON` and the members every object has; those are
- * reached by `callFunction`. A method stays bound to its user when it is taken off.
+ * Any property name is a function of the application, except `then`, `toJSON` and the members of every object; use
+ * `callFunction` for those. A method stays bound to its user when it is assigned to a variable. See `FunctionsApi` for how a
+ * call fails.
  *
  * @category models
  * @since 0.1.0
@@ -40,19 +41,31 @@ export interface Functions {
  * @since 0.1.0
  */
 export interface CallOptions {
-  /** Calls an operation of a service of the application, such as `http`, instead of a function. */
+  /**
+   * Calls an operation of this service of the application, such as `http`, instead of a function.
+   *
+   * @default a function is called
+   */
   readonly service?: string | undefined
-  /** How long the call may take. Default: the timeout of every request. */
+  /**
+   * How long one attempt may take.
+   *
+   * @default `timeout` of the options of `AppServices.layer`
+   */
   readonly timeout?: Duration.Input | undefined
   /**
-   * When to repeat a call that failed for a reason that may pass. Default: never, since the call may have been carried
-   * out; ask for it where repeating does no harm.
+   * When to repeat a call that failed with a `retryable` error. The call may have been carried out: set this only for
+   * functions that are idempotent.
+   *
+   * @default never
    */
   readonly retry?: Schedule.Schedule<unknown, AppServicesError> | undefined
 }
 
 /**
- * The functions of a contract, typed.
+ * The functions of a contract, typed: a method fails with the declared errors of its function, or with `AppServicesError`.
+ *
+ * @see `FunctionContract.make`
  *
  * @category models
  * @since 0.1.0
@@ -82,7 +95,7 @@ export interface Service {
    * A call is sent once: it is sent again only after a refusal for a stale token, which means that it was not carried out,
    * or where `options.retry` asks for it. Interrupting the effect aborts the request.
    *
-   * Fails with `FunctionFailed` if the function throws, `FunctionNotFound` if there is none of this name,
+   * Fails with `FunctionFailed` if the function throws, `FunctionNotFound` if the application has no function with this name,
    * `InvalidArguments` if an argument has no Extended JSON form, `NotLoggedIn` or `SessionExpired` without a session, and
    * `TransportError` or `RequestTimeout` if there was no answer: the function may have run then.
    */
@@ -130,8 +143,9 @@ export class FunctionsApi extends Context.Service<FunctionsApi, Service>()("effe
   static readonly layer: Layer.Layer<FunctionsApi, never, ProtocolClient | Sessions> = Layer.effect(this, this.make)
 
   /**
-   * Stands in for the functions of an application in a test. What is not implemented fails with a message that says so;
-   * arguments and results go through the contract's schemas, as over the wire.
+   * Mocks the functions of an application in a test. A call of a function without an implementation dies with a message that
+   * names it. Arguments and results go through the contract's schemas, as over the wire. Sessions are not checked:
+   * `Mock.layer` of `effect-app-services/testing` does that.
    *
    * @example
    * ```ts
@@ -161,7 +175,7 @@ export class FunctionsApi extends Context.Service<FunctionsApi, Service>()("effe
     })
 }
 
-/** What a mock's failure looks like to the client: as if a server had answered it. */
+/** The failure of a mock, as if a server had answered it. */
 const failureOf = (name: string, error: unknown): AppServicesError => {
   const thrown = error instanceof FunctionContract.DeclaredFailure ? error.json : undefined
   return new AppServicesError({
@@ -177,7 +191,7 @@ const failureOf = (name: string, error: unknown): AppServicesError => {
 }
 
 /**
- * The functions of an application as methods that go through `call`.
+ * Makes functions as methods of anything that can call a function by name.
  *
  * @category constructors
  * @since 0.1.0
@@ -192,8 +206,8 @@ export const functions = (call: Call): Functions =>
   })
 
 /**
- * The functions of a contract as typed methods that go through `call`: arguments are encoded and results decoded by its
- * schemas, declared failures are failures of the method.
+ * Makes the typed functions of a contract from anything that can call a function by name: arguments are encoded and results
+ * decoded by the contract's schemas, and declared failures become failures of the method.
  *
  * @category constructors
  * @since 0.1.0
@@ -217,7 +231,7 @@ export const typedFunctions = <Definitions extends Record<string, FunctionContra
         return Option.getOrElse(text === undefined ? Option.none() : codec.decodeError(text), () => error)
       })
       const decoded = codec.decodeResult(result).pipe(
-        // some hosts put the text of the result into the place of the result
+        // some hosts answer with the text of the result, as a string
         Effect.catch((error) => {
           const inner = typeof result === "string" ? Ejson.parse(result) : undefined
           return inner !== undefined && Result.isSuccess(inner) ? codec.decodeResult(inner.success) : Effect.fail(error)

@@ -1,7 +1,7 @@
 /**
- * Filters, updates and results of MongoDB collections, typed by the documents they speak of.
+ * Collections, filters, updates and results of MongoDB, typed by their documents.
  *
- * They describe documents as they are stored: of a field that a schema transforms, its encoded side.
+ * Filters and updates describe documents as they are stored: of a field that a schema transforms, the encoded side.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import type * as Stream from "effect/Stream"
 import type { AppServicesError } from "./AppServicesError.ts"
 
 /**
- * A document of which nothing is known.
+ * A document without a schema.
  *
  * @category models
  * @since 0.1.0
@@ -23,7 +23,7 @@ export interface PlainDocument {
   readonly [field: string]: unknown
 }
 
-/** Fields inside of other fields, which no type checks. */
+/** Paths into fields, such as `address.city`; their values are not checked. */
 interface Paths {
   readonly [path: `${string}.${string}`]: unknown
 }
@@ -32,8 +32,8 @@ type Element<T> = T extends ReadonlyArray<infer E> ? E : never
 type Numeric = number | Long | Int32 | Double | Decimal128
 
 /**
- * What a filter may ask of a field. An operator that is `undefined` is left out; where all of a field's are, the filter is
- * refused with `InvalidArguments`, as it is for a field that is `undefined`.
+ * The condition of a filter on a field: a value, or operators. An operator that is `undefined` is left out. A condition that
+ * is `undefined`, or whose operators all are, is refused with `InvalidArguments`: the filter would match too much.
  *
  * @category models
  * @since 0.1.0
@@ -66,12 +66,12 @@ interface Combinations<I> {
   readonly $nor?: ReadonlyArray<Filter<I>> | undefined
   readonly $expr?: unknown
   readonly $text?: PlainDocument | undefined
-  /** Every document has one, whether or not a schema speaks of it. */
+  /** Every document has an `_id`, whether or not its schema mentions it. */
   readonly _id?: unknown
 }
 
 /**
- * Which documents are meant.
+ * Which documents an operation is about: conditions on fields, all of which must hold, and `$and`, `$or`, `$nor`.
  *
  * @category models
  * @since 0.1.0
@@ -119,7 +119,7 @@ interface UpdateOperators<I> {
 }
 
 /**
- * What happens to documents: operators, or the stages of a pipeline.
+ * How documents are changed: update operators, or the stages of an aggregation pipeline.
  *
  * @category models
  * @since 0.1.0
@@ -127,7 +127,7 @@ interface UpdateOperators<I> {
 export type Update<I> = UpdateOperators<I> | ReadonlyArray<PlainDocument>
 
 /**
- * In which order documents come: `1` ascending, `-1` descending, the first field first.
+ * The order of documents: `1` ascending, `-1` descending; the first field counts first.
  *
  * @category models
  * @since 0.1.0
@@ -135,48 +135,79 @@ export type Update<I> = UpdateOperators<I> | ReadonlyArray<PlainDocument>
 export type Sort<I> = { readonly [Field in keyof I | "_id" | `${string}.${string}`]?: 1 | -1 | undefined }
 
 /**
+ * The order and the number of the documents that a query returns.
+ *
  * @category options
  * @since 0.1.0
  */
 export interface FindOptions<I> {
+  /**
+   * The order of the documents.
+   *
+   * @default the order in which the database finds them
+   */
   readonly sort?: Sort<I> | undefined
+  /**
+   * The largest number of documents.
+   *
+   * @default all that match
+   */
   readonly limit?: number | undefined
 }
 
 /**
+ * The fields that a query returns.
+ *
  * @category options
  * @since 0.1.0
  */
 export interface ProjectionOptions {
-  /** Which fields come back. Such documents are no longer what the collection's schema says, so they come as they are. */
+  /** A projection, such as `{ name: 1 }`. Projected documents do not match the collection's schema and are not decoded. */
   readonly projection: PlainDocument
 }
 
 /**
+ * How documents are updated.
+ *
  * @category options
  * @since 0.1.0
  */
 export interface UpdateOptions {
-  /** Insert a document where none matches. Default: `false`. */
+  /**
+   * Insert a document if none matches.
+   *
+   * @default false
+   */
   readonly upsert?: boolean | undefined
-  /** Which elements the paths with `$[name]` speak of. */
+  /** Filters of the array elements that a path with `$[name]` updates. */
   readonly arrayFilters?: ReadonlyArray<PlainDocument> | undefined
 }
 
 /**
+ * Which document is changed, and which state of it is returned.
+ *
  * @category options
  * @since 0.1.0
  */
 export interface FindOneAndOptions<I> {
+  /** Which of several matching documents is the first. */
   readonly sort?: Sort<I> | undefined
-  /** Insert a document where none matches. Default: `false`. */
+  /**
+   * Insert a document if none matches.
+   *
+   * @default false
+   */
   readonly upsert?: boolean | undefined
-  /** Yield the document as it is afterwards. Default: `false`, as it was before. */
+  /**
+   * Return the document after the change instead of before it.
+   *
+   * @default false
+   */
   readonly returnNewDocument?: boolean | undefined
 }
 
 /**
- * What an update did. `upsertedId` is there when a document was inserted.
+ * How many documents an update matched and modified. `upsertedId` is present if it inserted one.
  *
  * @category models
  * @since 0.1.0
@@ -188,13 +219,13 @@ export interface UpdateResult {
 }
 
 /**
- * A change of a collection.
+ * A change of a collection, as MongoDB's change streams describe it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ChangeEvent<A> {
-  /** Where in the history of the collection the change stands. */
+  /** The resume token: pass it as `resumeAfter` to continue after this change. */
   readonly _id: unknown
   readonly operationType:
     | "insert"
@@ -218,56 +249,78 @@ export interface ChangeEvent<A> {
 }
 
 /**
- * Which changes are told, and what happens when the connection breaks.
+ * Which changes are watched, and what happens when the connection breaks.
  *
  * @category options
  * @since 0.1.0
  */
 export interface WatchOptions {
-  /** The changes of documents with these ids alone. Not together with `filter`. */
+  /**
+   * Only the changes of documents with these ids. Not together with `filter`.
+   *
+   * @default the changes of all documents
+   */
   readonly ids?: ReadonlyArray<unknown> | undefined
-  /** The changes that match: it speaks of the event, as in `{ "fullDocument.color": "red" }`. */
+  /** Only the changes whose event matches, such as `{ "fullDocument.color": "red" }`. */
   readonly filter?: PlainDocument | undefined
-  /** Where to begin: the `_id` of an event. A host that does not know it may ignore it. Default: now. */
+  /**
+   * The `_id` of the event to continue after. A host that does not support it may ignore it.
+   *
+   * @default the changes from now on
+   */
   readonly resumeAfter?: unknown
   /**
-   * When to connect again after the connection broke or ended, with a token that is good then. The schedule starts anew
-   * with each event. Default: never.
+   * When to reconnect after the connection broke or ended; the access token is renewed if need be. The schedule restarts
+   * with each event.
+   *
+   * @default never
    */
   readonly reconnect?: Schedule.Schedule<unknown, AppServicesError> | undefined
   /**
-   * Whether a new connection asks for the changes after the last one that arrived. The embedded server then leaves none
-   * out. A host that does not know the question ignores it, and what changed in between is not told, or refuses it: set
-   * this to `false` there. Default: `true`.
+   * Whether a new connection resumes after the last event that arrived. With the embedded server each change is then emitted
+   * exactly once as long as its history reaches back. A host without support ignores it, so that changes in between are
+   * missed, or refuses it: set this to `false` there.
+   *
+   * @default true
    */
   readonly resume?: boolean | undefined
 }
 
 /**
- * A data source, as a user reaches it.
+ * A data source of the application, as a user reaches it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface MongoClient {
   readonly serviceName: string
-  db(name: string): MongoDatabase
+  /** A database of the data source. Sends nothing by itself. */
+  readonly db: (name: string) => MongoDatabase
 }
 
 /**
+ * A database of a data source.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface MongoDatabase {
   readonly name: string
-  /** A collection of documents of which nothing is known. */
-  collection(name: string): MongoCollection<PlainDocument, PlainDocument>
-  /** A collection whose documents a schema describes: they are encoded by it when they go, and decoded when they come. */
-  collection<A, I>(name: string, schema: Schema.Codec<A, I>): MongoCollection<A, I>
+  readonly collection: {
+    /** A collection without a schema: documents are sent and returned unchecked. */
+    (name: string): MongoCollection<PlainDocument, PlainDocument>
+    /** A collection with a schema, which encodes the documents that are sent and decodes those that are returned. */
+    <A, I>(name: string, schema: Schema.Codec<A, I>): MongoCollection<A, I>
+  }
 }
 
 /**
- * A collection. Filters and updates speak of documents as they are stored, so of the encoded side of its schema.
+ * A collection, within what the application's rules allow the user.
+ *
+ * Filters and updates describe documents as they are stored, so the encoded side of the schema. Every operation fails with
+ * `NotLoggedIn` or `SessionExpired` without a session, `RequestRejected` if the rules or the database refuse it,
+ * `InvalidArguments` if a document does not match the schema or has no Extended JSON form, and `UnexpectedValue` if a stored
+ * document does not match the schema. Reads are retried by the options of the layer; writes are sent once.
  *
  * @example
  * ```ts
@@ -294,47 +347,58 @@ export interface MongoCollection<A, I> {
   readonly name: string
   readonly databaseName: string
   readonly serviceName: string
-  /** The documents that match; all of them without a filter. */
-  find(filter: Filter<I> | undefined, options: FindOptions<I> & ProjectionOptions): Documents<PlainDocument>
-  find(filter?: Filter<I>, options?: FindOptions<I>): Documents<A>
-  /** The first document that matches. */
-  findOne(
-    filter: Filter<I> | undefined,
-    options: Omit<FindOptions<I>, "limit"> & ProjectionOptions
-  ): Found<PlainDocument>
-  findOne(filter?: Filter<I>, options?: Omit<FindOptions<I>, "limit">): Found<A>
-  /** Updates the first document that matches, and yields it. */
-  findOneAndUpdate(filter: Filter<I>, update: Update<I>, options?: FindOneAndOptions<I>): Found<A>
-  /** Puts another document in the place of the first that matches, and yields it. */
-  findOneAndReplace(filter: Filter<I>, replacement: A, options?: FindOneAndOptions<I>): Found<A>
-  /** Deletes the first document that matches, and yields it. */
-  findOneAndDelete(filter?: Filter<I>, options?: Pick<FindOneAndOptions<I>, "sort">): Found<A>
-  /** Runs a pipeline. Its results are described by a schema of their own, or by none. */
-  aggregate(pipeline: ReadonlyArray<PlainDocument>): Documents<PlainDocument>
-  aggregate<B, J>(pipeline: ReadonlyArray<PlainDocument>, schema: Schema.Codec<B, J>): Documents<B>
-  count(filter?: Filter<I>, options?: { readonly limit?: number | undefined }): Effect.Effect<number, AppServicesError>
-  /** The values that a field has, each once; of an array, its elements. */
-  distinct(field: string, filter?: Filter<I>): Effect.Effect<ReadonlyArray<unknown>, AppServicesError>
-  /** Inserts a document. Its id is the `_id` it brings, or one that the host makes. */
-  insertOne(document: A): Effect.Effect<{ readonly insertedId: unknown }, AppServicesError>
-  insertMany(
+  /** The documents that match; all documents without a filter. */
+  readonly find: {
+    (filter: Filter<I> | undefined, options: FindOptions<I> & ProjectionOptions): Documents<PlainDocument>
+    (filter?: Filter<I>, options?: FindOptions<I>): Documents<A>
+  }
+  /** The first document that matches; `none` if no document matches. */
+  readonly findOne: {
+    (filter: Filter<I> | undefined, options: Omit<FindOptions<I>, "limit"> & ProjectionOptions): Found<PlainDocument>
+    (filter?: Filter<I>, options?: Omit<FindOptions<I>, "limit">): Found<A>
+  }
+  /** Updates the first document that matches and returns it; `none` if no document matches. */
+  readonly findOneAndUpdate: (filter: Filter<I>, update: Update<I>, options?: FindOneAndOptions<I>) => Found<A>
+  /** Replaces the first document that matches and returns it; `none` if no document matches. */
+  readonly findOneAndReplace: (filter: Filter<I>, replacement: A, options?: FindOneAndOptions<I>) => Found<A>
+  /** Deletes the first document that matches and returns it; `none` if no document matches. */
+  readonly findOneAndDelete: (filter?: Filter<I>, options?: Pick<FindOneAndOptions<I>, "sort">) => Found<A>
+  /** Runs an aggregation pipeline; its results are decoded by `schema`, if given. Sent once, since a stage may write. */
+  readonly aggregate: {
+    (pipeline: ReadonlyArray<PlainDocument>): Documents<PlainDocument>
+    <B, J>(pipeline: ReadonlyArray<PlainDocument>, schema: Schema.Codec<B, J>): Documents<B>
+  }
+  /** The number of documents that match, at most `limit`. */
+  readonly count: (
+    filter?: Filter<I>,
+    options?: { readonly limit?: number | undefined }
+  ) => Effect.Effect<number, AppServicesError>
+  /** The distinct values of a field; of an array, its elements. */
+  readonly distinct: (field: string, filter?: Filter<I>) => Effect.Effect<ReadonlyArray<unknown>, AppServicesError>
+  /** Inserts a document. The host makes an `_id` if it has none. Fails with `DuplicateKey`. */
+  readonly insertOne: (document: A) => Effect.Effect<{ readonly insertedId: unknown }, AppServicesError>
+  /** Inserts documents in order. Fails with `DuplicateKey`; documents before the failed one may be inserted. */
+  readonly insertMany: (
     documents: ReadonlyArray<A>
-  ): Effect.Effect<{ readonly insertedIds: ReadonlyArray<unknown> }, AppServicesError>
-  updateOne(
+  ) => Effect.Effect<{ readonly insertedIds: ReadonlyArray<unknown> }, AppServicesError>
+  /** Updates the first document that matches. */
+  readonly updateOne: (
     filter: Filter<I>,
     update: Update<I>,
     options?: UpdateOptions
-  ): Effect.Effect<UpdateResult, AppServicesError>
-  updateMany(
+  ) => Effect.Effect<UpdateResult, AppServicesError>
+  /** Updates all documents that match. */
+  readonly updateMany: (
     filter: Filter<I>,
     update: Update<I>,
     options?: UpdateOptions
-  ): Effect.Effect<UpdateResult, AppServicesError>
+  ) => Effect.Effect<UpdateResult, AppServicesError>
   /** Deletes the first document that matches. */
-  deleteOne(filter?: Filter<I>): Deletion
-  deleteMany(filter?: Filter<I>): Deletion
-  /** The changes of the collection, from the moment the stream runs. */
-  watch(options?: WatchOptions): Stream.Stream<ChangeEvent<A>, AppServicesError>
+  readonly deleteOne: (filter?: Filter<I>) => Deletion
+  /** Deletes all documents that match; all documents of the collection without a filter. */
+  readonly deleteMany: (filter?: Filter<I>) => Deletion
+  /** The changes of the collection, from the moment the stream runs; see `WatchOptions.resume` for what may be missed. */
+  readonly watch: (options?: WatchOptions) => Stream.Stream<ChangeEvent<A>, AppServicesError>
 }
 
 type Documents<A> = Effect.Effect<ReadonlyArray<A>, AppServicesError>

@@ -1,9 +1,10 @@
 /**
- * The records of a token store in Redis, or what speaks its protocol, for any number of processes at once.
+ * The records of a token store in Redis, or a server with its protocol, shared by any number of processes.
  *
- * One application is one hash, so what an operation costs does not depend on how many sessions there are; in a Redis
- * Cluster all its keys are in one slot. A change, its revision and its notice are one script. Redis must not evict
- * (`maxmemory-policy noeviction`) and should write to disk (`appendonly yes`): what it forgets, users log in for again.
+ * An application is one hash, so the cost of an operation does not depend on the number of sessions; in a Redis Cluster all
+ * its keys are in one slot. A script writes a record, its revision and its notice atomically. Redis must not evict
+ * (`maxmemory-policy noeviction`) and should write to disk (`appendonly yes`): users whose records are lost have to log in
+ * again.
  *
  * @example
  * ```ts
@@ -33,16 +34,22 @@ import { sharing, TokenRecords, TokenStoreError } from "./TokenRecords.ts"
 import type { SharingTimes } from "./TokenRecords.ts"
 
 /**
+ * Where the records are, and how long processes wait.
+ *
  * @category options
  * @since 0.1.0
  */
 export interface Options extends SharingTimes {
-  /** What all keys begin with. Default: `app-services`. */
+  /**
+   * The prefix of all keys.
+   *
+   * @default "app-services"
+   */
   readonly prefix?: string | undefined
 }
 
 /**
- * Over the `Redis` below. Fails when an option cannot work.
+ * The records over a `Redis` of `effect/persistence`. Fails with `TokenStoreError` at an invalid option.
  *
  * Keys are `PREFIX:{APP}:users`, `:revision`, `:set-aside` and `:lease:ID`; `PREFIX:{APP}:notices` is the channel.
  *
@@ -52,7 +59,7 @@ export interface Options extends SharingTimes {
 export const layer = (options: Options = {}): Layer.Layer<TokenRecords, TokenStoreError, Redis.Redis> =>
   Layer.effect(TokenRecords, make(options)).pipe(Layer.provide(SecureRandom.layerWebCrypto))
 
-/** A value of the hash is a revision, a colon and the text; an application's revisions are never used twice. */
+/** A value of the hash is a revision, a colon and the text; a revision of an application is never used twice. */
 const replaceScript = Redis.script((...all: ReadonlyArray<string>) => all, {
   numberOfKeys: 2,
   lua: `
@@ -80,7 +87,7 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 return 1`
 }).withReturnType<number>()
 
-/** Zero, or how long the lease of another holder lasts. */
+/** Returns 0, or for how many milliseconds another holder has the lease. */
 const acquireScript = Redis.script((...all: ReadonlyArray<string>) => all, {
   numberOfKeys: 1,
   lua: `
@@ -97,7 +104,7 @@ const Notice = Schema.fromJsonString(Schema.Struct({ id: Schema.String, note: Sc
 const decodeNotice = Schema.decodeUnknownOption(Notice)
 const encodeNotice = Schema.encodeSync(Notice)
 
-/** Some errors of the engine repeat the arguments of the command, which hold tokens: those are not repeated. */
+/** Some errors of Redis repeat the arguments of the command, which hold tokens: those are cut off. */
 const failed = ({ cause }: Redis.RedisError): TokenStoreError =>
   new TokenStoreError({
     message: `Redis failed: ${(cause instanceof Error ? cause.message || cause.name : "unknown error").replace(/,? with args.*/s, "").slice(0, 200)}`

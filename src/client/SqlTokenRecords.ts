@@ -1,5 +1,5 @@
 /**
- * The records of a token store in PostgreSQL, or what speaks its language, for any number of processes at once.
+ * The records of a token store in PostgreSQL, or a compatible database, shared by any number of processes.
  *
  * @example
  * ```ts
@@ -32,17 +32,27 @@ import { sharing, TokenRecords, TokenStoreError } from "./TokenRecords.ts"
 import type { SharingTimes } from "./TokenRecords.ts"
 
 /**
+ * Where the records are, how changes are heard, and how long processes wait.
+ *
  * @category options
  * @since 0.1.0
  */
 export interface Options extends SharingTimes {
-  /** What the names of the tables begin with: letters, digits and `_`. Default: `app_services`. */
+  /**
+   * The prefix of the names of the tables: at most 40 lower-case letters, digits and `_`.
+   *
+   * @default "app_services"
+   */
   readonly prefix?: string | undefined
-  /** Create what is missing of the schema when the layer is built. `false`: run `migrate` yourself. Default: `true`. */
+  /**
+   * Whether to create missing tables when the layer is built; if `false`, run {@link migrate} yourself.
+   *
+   * @default true
+   */
   readonly migrate?: boolean | undefined
   /**
-   * Listens on a channel: `listen` of a `PgClient`. Without it no change is notified: other processes find it when what
-   * they know has reached `maxAge`.
+   * Listens on a channel: `listen` of a `PgClient`. Without it other processes notice a change only when their cached
+   * session has reached `maxAge`.
    */
   readonly listen?:
     | ((channel: string) => Effect.Effect<Queue.Dequeue<{ readonly payload: string }, SqlError>, SqlError, Scope.Scope>)
@@ -50,7 +60,8 @@ export interface Options extends SharingTimes {
 }
 
 /**
- * Over the `SqlClient` below. Fails when an option cannot work, or the schema cannot be created.
+ * The records over a `SqlClient`. Fails with `TokenStoreError` at an invalid option, at a database other than PostgreSQL, and
+ * when the tables cannot be created.
  *
  * @category layers
  * @since 0.1.0
@@ -58,7 +69,7 @@ export interface Options extends SharingTimes {
 export const layer = (options: Options = {}): Layer.Layer<TokenRecords, TokenStoreError, SqlClient.SqlClient> =>
   Layer.effect(TokenRecords, make(options)).pipe(Layer.provide(SecureRandom.layerWebCrypto))
 
-/** Of no meaning but to be the same in every process that creates the schema. */
+/** An arbitrary number, the same in every process that creates the tables. */
 const migrationLock = 5_741_220_803
 
 const tablesOf = (prefix: string) => ({
@@ -73,13 +84,13 @@ const checkPrefix = (prefix: string) =>
     ? Effect.void
     : Effect.fail(
         new TokenStoreError({
-          message: "the prefix of the tables must be of at most 40 lower-case letters, digits and _"
+          message: "invalid prefix of the tables: expected at most 40 lower-case letters, digits and _"
         })
       )
 
 /**
- * Creates what is missing of the schema; any number of processes may do so at once, one does it. It asks for the right
- * to create tables only where there are none.
+ * Creates missing tables. Any number of processes may run it concurrently; one of them creates. It needs the right to create
+ * tables only if they are missing. Fails with `TokenStoreError`.
  *
  * @category constructors
  * @since 0.1.0
@@ -93,11 +104,11 @@ export const migrate = ({ prefix = "app_services" }: Pick<Options, "prefix"> = {
     yield* checkPrefix(prefix)
     const sql = (yield* SqlClient.SqlClient).withoutTransforms()
     const { leases, records, revision, setAside } = tablesOf(prefix)
-    // the table that is created last tells of the others
+    // this table is created last: if it exists, all do
     const created = sql<{ found: boolean }>`SELECT to_regclass(${leases}) IS NOT NULL AS found`
     if ((yield* created).some(({ found }) => found)) return
     yield* Effect.gen(function* () {
-      // "IF NOT EXISTS" alone races: two that find nothing both create
+      // "IF NOT EXISTS" alone is a race: two processes that find nothing both create
       yield* sql`SELECT pg_advisory_xact_lock(${migrationLock}::bigint)`
       yield* sql`CREATE SEQUENCE IF NOT EXISTS ${sql(revision)}`
       yield* sql`CREATE TABLE IF NOT EXISTS ${sql(records)} (
@@ -110,7 +121,7 @@ export const migrate = ({ prefix = "app_services" }: Pick<Options, "prefix"> = {
     }).pipe(sql.withTransaction)
   }).pipe(Effect.mapError((error) => (error instanceof TokenStoreError ? error : failed(error))))
 
-/** The database's own error may repeat the row, which holds tokens: its kind is said, and the driver's message. */
+/** The database's own error may repeat the row, which holds tokens: only its kind and the driver's message are kept. */
 const failed = ({ reason }: SqlError): TokenStoreError =>
   new TokenStoreError({ message: `the database failed: ${reason._tag}${reason.message ? ` (${reason.message})` : ""}` })
 
@@ -118,10 +129,10 @@ const Notice = Schema.fromJsonString(Schema.Struct({ app: Schema.String, id: Sch
 const decodeNotice = Schema.decodeUnknownOption(Notice)
 const encodeNotice = Schema.encodeSync(Notice)
 
-/** The database takes no longer ones, in bytes. */
+/** The longest notice that the database accepts, in bytes. */
 const longestNotice = 7_900
 
-/** One that is too long says that there was a change, and not which. */
+/** A notice that would be too long says that there was a change, but not which. */
 const noticeOf = (app: string, id: string, note: string): string | undefined =>
   [encodeNotice({ app, id, note }), encodeNotice({ app, id, note: "" })].find(
     (notice) => new TextEncoder().encode(notice).length <= longestNotice

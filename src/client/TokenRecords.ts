@@ -142,7 +142,7 @@ export interface SharedTokenRecords {
  * @since 0.1.0
  */
 export interface Service {
-  /** Reads a record; `none` if there is none under this id. */
+  /** Reads a record; `none` if the id has no record. */
   readonly read: (appId: string, id: string) => Effect.Effect<Option.Option<TokenRecord>, TokenStoreError>
   /**
    * Compare-and-swap: writes `text`, or deletes the record if given `none`, only if the present revision equals

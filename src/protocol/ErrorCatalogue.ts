@@ -6,6 +6,8 @@
 import type { ErrorCode } from "./ErrorCode.ts"
 
 /**
+ * An error code: its meaning, and what to do about it.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -19,6 +21,8 @@ export interface CatalogueEntry {
 }
 
 /**
+ * The error codes by name.
+ *
  * @category constants
  * @since 0.1.0
  */
@@ -38,19 +42,19 @@ export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
   },
   DomainNotAllowed: {
     status: 401,
-    meaning: "The e-mail's domain is not among those the application admits.",
+    meaning: "The application does not admit the domain of the e-mail address.",
     retry: "no",
     action: "Use another account, or change the provider's restrictions."
   },
   AuthError: {
     status: 401,
-    meaning: "The login was refused: an unconfirmed e-mail, an unknown or disabled key, a bad token.",
+    meaning: "The login was refused: an unconfirmed e-mail address, an unknown or disabled key, an invalid token.",
     retry: "no",
-    action: "Check the credentials; confirm the e-mail."
+    action: "Check the credentials; confirm the e-mail address."
   },
   InvalidPassword: {
     status: 401,
-    meaning: "Wrong e-mail or password.",
+    meaning: "Wrong e-mail address or password.",
     retry: "no",
     action: "Check both, or reset the password."
   },
@@ -62,26 +66,31 @@ export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
   },
   UserNotFound: {
     status: 404,
-    meaning: "The application has no account of this e-mail.",
+    meaning: "The application has no account with this e-mail address.",
     retry: "no",
-    action: "Check the e-mail, or register it."
+    action: "Check the address, or register it."
   },
-  UserAlreadyConfirmed: { status: 400, meaning: "The e-mail is confirmed already.", retry: "no", action: "Log in." },
+  UserAlreadyConfirmed: {
+    status: 400,
+    meaning: "The e-mail address is confirmed already.",
+    retry: "no",
+    action: "Log in."
+  },
   UserpassTokenInvalid: {
     status: 400,
     meaning: "The confirmation or reset link has expired or was used.",
     retry: "no",
-    action: "Ask for a new one; a link is good for 30 minutes."
+    action: "Ask for a new one; a link is valid for 30 minutes."
   },
   AccountNameInUse: {
     status: 409,
-    meaning: "An account with this e-mail exists.",
+    meaning: "An account with this e-mail address exists.",
     retry: "no",
     action: "Log in, or reset the password."
   },
   AuthProviderNotFound: {
     status: 404,
-    meaning: "The application has no such authentication provider.",
+    meaning: "The application does not have this authentication provider, or it is disabled.",
     retry: "no",
     action: "Enable it in the application's `auth/providers.json`."
   },
@@ -89,35 +98,35 @@ export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
     status: 409,
     meaning: "The provider exists (administration).",
     retry: "no",
-    action: "Change the present one."
+    action: "Change the existing one."
   },
   AuthProviderDuplicateName: {
     status: 409,
-    meaning: "Two providers of one name (administration).",
+    meaning: "Two providers have the same name (administration).",
     retry: "no",
     action: "Rename one."
   },
   APIKeyNotFound: {
     status: 404,
-    meaning: "The user has no API key of this id.",
+    meaning: "The user has no API key with this id.",
     retry: "no",
     action: "List the keys; it was deleted or belongs to another user."
   },
   APIKeyAlreadyExists: {
     status: 409,
-    meaning: "The user has an API key of this name.",
+    meaning: "The user has an API key with this name.",
     retry: "no",
     action: "Choose another name, or delete the present key."
   },
   BadRequest: {
     status: 400,
-    meaning: "The request cannot be carried out as it is; the message says why.",
+    meaning: "The request is invalid; the message says why.",
     retry: "no",
     action: "Change the request."
   },
   InvalidParameter: {
     status: 400,
-    meaning: "A parameter has a value that is not allowed.",
+    meaning: "A parameter has an invalid value.",
     retry: "no",
     action: "Change the parameter that the message names."
   },
@@ -153,7 +162,7 @@ export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
   },
   FunctionNotFound: {
     status: 404,
-    meaning: "The application has no function of this name.",
+    meaning: "The application has no function with this name.",
     retry: "no",
     action: "Check the name, its folder included."
   },
@@ -161,13 +170,13 @@ export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
     status: 400,
     meaning: "The function threw, or this user may not call it; the message is what it threw.",
     retry: "no",
-    action: "Mend the function, or the arguments."
+    action: "Fix the function, or the arguments."
   },
   FunctionSyntaxError: {
     status: 400,
     meaning: "The function's source does not parse.",
     retry: "no",
-    action: "Mend the source at the place the message names."
+    action: "Fix the source at the position in the message."
   },
   FunctionInvalid: {
     status: 400,
@@ -179,11 +188,11 @@ export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
     status: 409,
     meaning: "The function exists (administration).",
     retry: "no",
-    action: "Change the present one."
+    action: "Change the existing one."
   },
   FunctionDuplicateName: {
     status: 409,
-    meaning: "Two functions of one name (administration).",
+    meaning: "Two functions have the same name (administration).",
     retry: "no",
     action: "Rename one."
   },
@@ -195,25 +204,25 @@ export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
   },
   ServiceNotFound: {
     status: 404,
-    meaning: "The application has no service of this name.",
+    meaning: "The application has no service with this name.",
     retry: "no",
-    action: "Check the name; `mongodb-atlas` is the usual one of the database."
+    action: "Check the name; the database's is usually `mongodb-atlas`."
   },
   ServiceTypeNotFound: {
     status: 404,
-    meaning: "The host knows no such type of service (administration).",
+    meaning: "The host does not know this type of service (administration).",
     retry: "no",
-    action: "Choose a type it knows."
+    action: "Choose a known type."
   },
   ServiceAlreadyExists: {
     status: 409,
     meaning: "The service exists (administration).",
     retry: "no",
-    action: "Change the present one."
+    action: "Change the existing one."
   },
   ServiceCommandNotFound: {
     status: 404,
-    meaning: "The service has no such operation.",
+    meaning: "The service does not have this operation.",
     retry: "no",
     action: "Check the operation's name."
   },
@@ -237,7 +246,7 @@ export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
   },
   RuleNotFound: {
     status: 404,
-    meaning: "There is no such rule (administration).",
+    meaning: "The rule does not exist (administration).",
     retry: "no",
     action: "Check its id."
   },
@@ -245,17 +254,17 @@ export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
     status: 409,
     meaning: "The rule exists (administration).",
     retry: "no",
-    action: "Change the present one."
+    action: "Change the existing one."
   },
   RuleDuplicateName: {
     status: 409,
-    meaning: "Two rules of one name (administration).",
+    meaning: "Two rules have the same name (administration).",
     retry: "no",
     action: "Rename one."
   },
   ValueNotFound: {
     status: 404,
-    meaning: "The application has no value of this name.",
+    meaning: "The application has no value with this name.",
     retry: "no",
     action: "Define it."
   },
@@ -263,11 +272,11 @@ export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
     status: 409,
     meaning: "The value exists (administration).",
     retry: "no",
-    action: "Change the present one."
+    action: "Change the existing one."
   },
   ValueDuplicateName: {
     status: 409,
-    meaning: "Two values of one name (administration).",
+    meaning: "Two values have the same name (administration).",
     retry: "no",
     action: "Rename one."
   },
@@ -298,7 +307,7 @@ export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
   },
   IncomingWebhookNotFound: {
     status: 404,
-    meaning: "There is no such webhook.",
+    meaning: "The webhook does not exist.",
     retry: "no",
     action: "Check its name."
   },
@@ -306,11 +315,11 @@ export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
     status: 409,
     meaning: "The webhook exists (administration).",
     retry: "no",
-    action: "Change the present one."
+    action: "Change the existing one."
   },
   IncomingWebhookDuplicateName: {
     status: 409,
-    meaning: "Two webhooks of one name (administration).",
+    meaning: "Two webhooks have the same name (administration).",
     retry: "no",
     action: "Rename one."
   },
@@ -324,7 +333,7 @@ export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
     status: 500,
     meaning: "The host failed.",
     retry: "later",
-    action: "Try again; if it lasts, see the host's log at `link`."
+    action: "Try again; if it persists, see the host's log at `link`."
   },
   MaintenanceInProgress: {
     status: 503,

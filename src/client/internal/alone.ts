@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import type { AppTokens, SharedUsers } from "../TokenStore.ts"
 
 /**
- * What a process does that has its store for itself.
+ * The coordination of a process that does not share its store: none is needed.
  *
  * @internal
  */

@@ -23,7 +23,7 @@ const platform = (): { readonly platform: string; readonly platformVersion: stri
         : { platform: "web", platformVersion: navigator?.userAgent ?? "unknown" }
 
 /**
- * What a login tells about the device it comes from.
+ * The description of the device in the body of a login.
  *
  * @internal
  */

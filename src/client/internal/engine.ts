@@ -5,21 +5,25 @@ import * as Option from "effect/Option"
 import { TokenStoreError } from "../TokenRecords.ts"
 import type { SharingTimes } from "../TokenRecords.ts"
 
-/** @internal */
+/**
+ * The times of the options in milliseconds, checked.
+ *
+ * @internal
+ */
 export const millisOf = Effect.fnUntraced(function* ({ lease, maxAge, timeout }: SharingTimes) {
   const times = { timeout: timeout ?? "5 seconds", lease: lease ?? "10 seconds", maxAge: maxAge ?? "10 seconds" }
   const millis = (name: keyof typeof times) => {
     const value = Option.match(Duration.fromInput(times[name]), { onNone: () => 0, onSome: Duration.toMillis })
     return Number.isFinite(value) && value > 0
       ? Effect.succeed(Math.ceil(value))
-      : Effect.fail(new TokenStoreError({ message: `${name} must be a finite time above zero` }))
+      : Effect.fail(new TokenStoreError({ message: `invalid ${name}: expected a finite duration above zero` }))
   }
   return { timeout: yield* millis("timeout"), lease: yield* millis("lease"), maxAge: yield* millis("maxAge") }
 })
 
 /**
- * Gives an operation of an engine its time. Whoever waits is answered when it is over, also where the operation itself
- * cannot be interrupted, as a client that waits for an engine to confirm its cancellation.
+ * Limits the time of an operation of an engine. The caller gets its answer at the limit even if the operation cannot be
+ * interrupted, such as that of a client which waits for the engine to confirm the cancellation.
  *
  * @internal
  */

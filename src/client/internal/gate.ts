@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 /**
- * A gate that closes with the scope: what has passed is waited for, what comes later is interrupted.
+ * Tracks running effects: on scope close, waits for them and interrupts new ones.
  *
  * @internal
  */

@@ -1,7 +1,7 @@
 import * as HttpBody from "effect/http/HttpBody"
 
 /**
- * A JSON body that does not show its text: transports keep the request in spans and errors, and theirs prints it.
+ * A JSON body that does not print its text: transports keep the request in spans and errors, and Effect's own body prints it.
  *
  * @internal
  */

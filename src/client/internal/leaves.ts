@@ -9,7 +9,7 @@ const collect = (value: unknown, found: Set<string>): Set<string> => {
 }
 
 /**
- * The texts and numbers of a value as they are sent, each a secret by itself. One that cannot be sent has none.
+ * The texts and numbers in a value, as they are sent, each as a secret; empty if the value cannot be sent.
  *
  * @internal
  */

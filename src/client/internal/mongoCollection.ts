@@ -31,7 +31,7 @@ import { type makeOpener, reconnecting } from "./eventStream.ts"
 import * as Requests from "./requests.ts"
 import * as Telemetry from "./telemetry.ts"
 
-/** Any document, as it is. */
+/** Any document, unchecked. */
 export const Plain = Schema.Record(Schema.String, Schema.Unknown)
 
 const Count = Schema.Int
@@ -217,7 +217,7 @@ export class Collection<A, I> implements MongoCollection<A, I> {
   }
 
   distinct(field: string, filter?: Filter<I>) {
-    // no host of the protocol has to know an operation of that name
+    // hosts of the protocol need not support an operation of that name
     const pipeline = [{ $match: filter ?? {} }, { $unwind: `$${field}` }, { $group: { _id: `$${field}` } }]
     return Effect.map(this.#call("aggregate", { pipeline }, Values), (groups) => groups.map(({ _id }) => _id))
   }
@@ -289,13 +289,13 @@ export class Collection<A, I> implements MongoCollection<A, I> {
   }
 }
 
-/** A field of a filter that would not be sent, so that the filter matched documents it was not meant for. */
+/** A field of a filter that would not be sent, so that the filter would match more documents than meant. */
 const fieldWithoutValue = (filter: unknown): string | undefined =>
   Predicate.isObject(filter)
     ? Object.entries(filter).find(([, value]) => value === undefined || isWithoutOperators(value))?.[0]
     : undefined
 
-/** A condition whose operators are all `undefined`, and so not sent: what is left of it is the empty document. */
+/** A condition whose operators are all `undefined`, and so not sent: the empty document would remain. */
 const isWithoutOperators = (condition: unknown): boolean => {
   if (!Predicate.isObject(condition)) return false
   const operators = Object.entries(condition)
@@ -304,6 +304,6 @@ const isWithoutOperators = (condition: unknown): boolean => {
 
 const decodeChange = Schema.decodeUnknownEffect(Change)
 
-/** Changes have no end: a connection that ended without an error did so too early. */
+/** A stream of changes has no end: a connection that ended without an error was lost. */
 const ended = (operation: string) =>
   new AppServicesError({ operation, reason: new TransportError({ url: routes.callFunction }) })

@@ -13,7 +13,7 @@ const originOf = (url: string, base?: string): string | undefined => {
   return parsed === undefined || parsed.origin === "null" ? undefined : parsed.origin
 }
 
-/** Whether a transport followed a redirect to another host on its own, as `fetch` does unless told otherwise. */
+/** Whether a transport followed a redirect to another host by itself, as `fetch` does by default. */
 const wasFollowed = (response: HttpClientResponse.HttpClientResponse): boolean => {
   if (response.url.startsWith(response.request.url)) return false
   const origin = originOf(response.request.url)
@@ -23,7 +23,7 @@ const wasFollowed = (response: HttpClientResponse.HttpClientResponse): boolean =
 }
 
 /**
- * Whether an answer is a redirect, or stands behind one. A browser shows status 0 in place of a redirect.
+ * Whether an answer is a redirect, or was redirected. A browser shows status 0 instead of a redirect.
  *
  * @internal
  */
@@ -31,7 +31,7 @@ export const isRedirect = (response: HttpClientResponse.HttpClientResponse): boo
   (response.status >= 300 && response.status < 400) || response.status === 0 || wasFollowed(response)
 
 /**
- * The origin that a redirect leads to, where it can be known.
+ * The origin that a redirect leads to, if known.
  *
  * @internal
  */
@@ -65,8 +65,8 @@ const refuseRedirect = (response: HttpClientResponse.HttpClientResponse) =>
     : Effect.succeed(response)
 
 /**
- * A client that follows no redirect: `fetch` is told so, and since a redirect is a `StatusCodeError`, what is put around
- * the client, such as `HttpClient.followRedirects`, does not see one either.
+ * A client that does not follow redirects: `fetch` is configured so, and since a redirect is a `StatusCodeError`, a wrapper
+ * such as `HttpClient.followRedirects` does not see one either.
  *
  * @internal
  */

@@ -39,7 +39,7 @@ const unescape = (escaped: string): string => {
   }
 }
 
-/** The same text with one layer of escapes taken off: JSON's, HTML's and those of URLs. */
+/** The text with one layer of escapes removed: those of JSON, HTML and URLs. */
 const unescaped = ({ at, text }: Reading): Reading | undefined => {
   let result = ""
   let end = 0
@@ -59,7 +59,7 @@ const unescaped = ({ at, text }: Reading): Reading | undefined => {
   return { text: result, at: [...starts, at[text.length] ?? 0] }
 }
 
-/** JSON text may be in JSON text, and that in a URL: the text itself, then with one layer less at a time. */
+/** The text, then with one layer of escapes less at a time: JSON may be in JSON, and that in a URL. */
 const peeled = function* <A>(first: A, next: (layer: A) => A | undefined): Generator<A> {
   let layer: A | undefined = first
   for (let i = 0; layer !== undefined && i <= 4; i++) {
@@ -77,7 +77,7 @@ const texts = (text: string): Iterable<string> =>
 const readings = (text: string): Iterable<Reading> =>
   peeled({ text, at: Array.from({ length: text.length + 1 }, (_, i) => i) }, unescaped)
 
-/** Whatever surrounds a secret in base64, these characters of it stay: those that no neighbour shares a byte of. */
+/** The base64 of a secret at each of the three offsets, without the characters that depend on its neighbours. */
 const inBase64 = (secret: string): ReadonlyArray<string> => {
   const bytes = new TextEncoder().encode(secret)
   return [0, 1, 2].flatMap((before) => {
@@ -89,30 +89,30 @@ const inBase64 = (secret: string): ReadonlyArray<string> => {
   })
 }
 
-/** Fewer characters than this are not looked for in base64: they would be found everywhere. */
+/** Shorter base64 is not searched for: it would be found everywhere. */
 const shortestBase64 = 6
 
 /**
- * Takes secrets out of what a host says.
+ * Removes secrets from what a host or a transport says.
  *
  * @internal
  */
 export interface Secrets {
-  /** The text without them: in whatever mixture of escapes of JSON, HTML and URLs, or base64, they stand there. */
+  /** The text without secrets, in any mixture of escapes of JSON, HTML and URLs, or in base64. */
   readonly clean: (text: string) => string
-  /** A code of the protocol, or one that has the form of a code and no secret in it. */
+  /** A code of the protocol, or an identifier without a secret; undefined otherwise. */
   readonly code: (code: string | undefined) => string | undefined
-  /** What a transport threw; where its words hold a secret, an error with the words alone, cleaned. */
+  /** The cause of a transport's failure; if its messages hold a secret, an error with the cleaned message alone. */
   readonly cause: (cause: unknown) => unknown
 }
 
-interface Words {
+interface Messages {
   readonly messages: ReadonlyArray<string>
   readonly stacks: ReadonlyArray<string>
 }
 
-/** What an error and those behind it say, the innermost last. */
-const wordsOf = (cause: unknown): Words => {
+/** The messages and stacks of an error and its causes, the innermost last. */
+const messagesOf = (cause: unknown): Messages => {
   const messages: Array<string> = []
   const stacks: Array<string> = []
   let error = cause
@@ -125,34 +125,31 @@ const wordsOf = (cause: unknown): Words => {
   return { messages, stacks }
 }
 
-/** A form writes a space as a plus: the two are taken for one. */
+/** A form writes a space as a plus: the two count as equal. */
 const comparable = (text: string): string => text.replaceAll("+", " ")
 
-/**
- * What is looked for in every layer of a text. A secret may look as if it had escapes in it, which are taken off the text:
- * it is looked for without them too.
- */
+/** What is searched for in every layer of a text: the secret, also without what looks like escapes in it, and in base64. */
 const needlesOf = (secret: string): ReadonlyArray<string> => [
   secret,
   ...Array.from(texts(secret)).slice(-1),
   ...inBase64(secret)
 ]
 
-/** Where needles stand in a text, in order. */
+/** The positions of needles in a text, in order. */
 const spans = (
   original: string,
   needles: ReadonlyArray<string>
 ): ReadonlyArray<readonly [from: number, to: number]> => {
-  const found: Array<readonly [number, number]> = []
+  const spans: Array<readonly [number, number]> = []
   for (const { at, text } of readings(original)) {
     const haystack = comparable(text)
     for (const needle of needles) {
       for (let i = haystack.indexOf(needle); i !== -1; i = haystack.indexOf(needle, i + 1)) {
-        found.push([at[i] ?? 0, at[i + needle.length] ?? original.length])
+        spans.push([at[i] ?? 0, at[i + needle.length] ?? original.length])
       }
     }
   }
-  return found.toSorted(([a], [b]) => a - b)
+  return spans.toSorted(([a], [b]) => a - b)
 }
 
 /** @internal */
@@ -183,7 +180,7 @@ export const make = (secrets: ReadonlyArray<Redacted.Redacted>): Secrets => {
         ? code
         : undefined,
     cause: (cause) => {
-      const { messages, stacks } = wordsOf(cause)
+      const { messages, stacks } = messagesOf(cause)
       return [...messages, ...stacks].every((text) => clean(text) === text)
         ? cause
         : new Error(clean(messages.at(-1) ?? ""))
@@ -195,6 +192,6 @@ const known = new Set<string>(errorCodes)
 
 const looksLikeCode = (text: string): boolean => /^[A-Za-z]\w{0,63}$/.test(text)
 
-/** Whether a code is a part of a secret, and not by chance: a shorter one may be. */
+/** Whether a code is a part of a secret; shorter codes may be so by chance. */
 const isPiece = (code: string, secrets: ReadonlyArray<string>): boolean =>
   code.length >= 8 && secrets.some((secret) => secret.includes(code))

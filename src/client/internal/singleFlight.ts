@@ -3,19 +3,20 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 
 /**
- * Work that is shared by whoever asks for it while it is under way.
+ * Deduplicates concurrent work by key.
  *
- * The work runs in a fiber of its own: a caller that is interrupted stops waiting and disturbs nobody else. Closing the
- * scope interrupts what is under way, and nothing starts afterwards.
+ * The work runs in its own fiber: interrupting a caller ends only its wait. Closing the scope interrupts the work in flight,
+ * and nothing starts afterwards. `FiberMap.run` with `onlyIfMissing` does not do this: it hands later callers an interrupted
+ * fiber instead of the running one.
  *
  * @internal
  */
 export interface SingleFlight<A, E> {
-  /** Joins the work of a key that is under way, or starts it. */
+  /** Joins the work of the key in flight, or starts it. */
   readonly run: <R>(key: string, work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** Starts the work of a key unless it is under way, and does not wait for it. */
+  /** Starts the work of the key unless it is in flight, and does not wait for it. */
   readonly start: <R>(key: string, work: Effect.Effect<A, E, R>) => Effect.Effect<void, never, R>
-  /** Interrupts the work of a key and waits until it is over. */
+  /** Interrupts the work of the key and waits until it has ended. */
   readonly stop: (key: string) => Effect.Effect<void>
   readonly isRunning: (key: string) => boolean
 }
@@ -31,20 +32,20 @@ export const make = <A, E>(): Effect.Effect<SingleFlight<A, E>, never, Scope.Sco
         return Fiber.interruptAll(flights.values())
       })
     )
-    const board = <R>(key: string, work: Effect.Effect<A, E, R>): Effect.Effect<Fiber.Fiber<A, E>, never, R> =>
+    const join = <R>(key: string, work: Effect.Effect<A, E, R>): Effect.Effect<Fiber.Fiber<A, E>, never, R> =>
       Effect.contextWith((context) => {
         if (closed) return Effect.interrupt
         const present = flights.get(key)
         if (present !== undefined) return Effect.succeed(present)
-        // looking, starting and noting happen without a yield in between: two flights of a key cannot exist
+        // no yield between the look-up and the entry: a key never has two flights
         const flight = Effect.runForkWith(context)(work)
         flights.set(key, flight)
         flight.addObserver(() => flights.delete(key))
         return Effect.succeed(flight)
       })
     return {
-      run: (key, work) => Effect.flatMap(board(key, work), Fiber.join),
-      start: (key, work) => Effect.asVoid(board(key, work)),
+      run: (key, work) => Effect.flatMap(join(key, work), Fiber.join),
+      start: (key, work) => Effect.asVoid(join(key, work)),
       stop: (key) =>
         Effect.suspend(() => {
           const flight = flights.get(key)

@@ -25,7 +25,7 @@ export const refreshDuration = Metric.timer("app_services_refresh_duration", {
 
 /** @internal */
 export const refreshWaiters = Metric.gauge("app_services_refresh_waiters", {
-  description: "Callers that wait for a new access token"
+  description: "Callers waiting for a new access token"
 })
 
 /** @internal */
@@ -40,8 +40,8 @@ export const liveSessions = Metric.gauge("app_services_sessions", {
 })
 
 /**
- * Runs an effect in a span, where a tracer was installed: the spans of the native one are not seen, and making them costs
- * a tenth of a function call. The span ends with the result redacted: what a function answers may be a secret.
+ * Runs an effect in a span if a tracer is installed: the native tracer's spans are not exported, and making them costs a tenth
+ * of a function call. The result of the span is redacted, since it may be a secret.
  *
  * @internal
  */
@@ -61,7 +61,7 @@ export const traced =
           )
     )
 
-/** How a request ended, without the request and the answer, which a tracer could read headers and bodies from. */
+/** The exit of a request without request and answer, which a tracer could read headers and bodies from. */
 const withoutValues = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> => {
   if (Exit.isSuccess(exit)) return Exit.void
   const error = Cause.squash(exit.cause)
@@ -79,7 +79,7 @@ const hidingValues = (tracer: Tracer.Tracer): Tracer.Tracer => {
       const span = tracer.span(options)
       const end = span.end.bind(span)
       const value: Tracer.Span["end"] = (endTime, exit) => end(endTime, withoutValues(exit))
-      // a span that is not to be changed stays as it is
+      // a frozen span stays unchanged
       Reflect.set(span, "end", value)
       return span
     }
@@ -89,8 +89,7 @@ const hidingValues = (tracer: Tracer.Tracer): Tracer.Tracer => {
 }
 
 /**
- * Has the spans of the transport end without the values that they would end with: `HttpClient` gives its own the whole
- * request and answer.
+ * Removes the result from the spans of the transport: `HttpClient` ends its span with the whole request and answer.
  *
  * @internal
  */

@@ -8,8 +8,7 @@ import type { Session, StoredUser } from "../TokenStore.ts"
 import type { UserEventPayload } from "../UserEvents.ts"
 
 /**
- * A change of a stored user: what stands in the store then, what whoever makes it wants to know, and the events that
- * tell of it.
+ * A transition of a stored user: the next value in the store, the result for the caller, and the events to publish.
  *
  * @internal
  */
@@ -23,10 +22,18 @@ type Stored = Option.Option<StoredUser>
 
 const nothing = <A>(current: Stored, result: A): Change<A> => ({ next: current, result, announce: [] })
 
-/** @internal */
+/**
+ * Whether two tokens are equal.
+ *
+ * @internal
+ */
 export const same = (a: Redacted.Redacted, b: Redacted.Redacted): boolean => Redacted.value(a) === Redacted.value(b)
 
-/** @internal */
+/**
+ * The event of a change of custom user data, if the claims of two access tokens differ in it.
+ *
+ * @internal
+ */
 export const customDataChange = (
   before: AccessTokenClaims | undefined,
   after: AccessTokenClaims
@@ -36,7 +43,7 @@ export const customDataChange = (
     : [{ _tag: "CustomDataChanged" }]
 
 /**
- * Whether the session that stands in the store is the one that some work started from.
+ * Whether the stored session is still `old`, apart from its access token.
  *
  * @internal
  */
@@ -46,8 +53,7 @@ export const isOf = (old: Session, current: Stored): boolean => {
 }
 
 /**
- * Changes a user whose session is still the one that the work started from; whoever logged out or in meanwhile wins.
- * Yields the session that stands in the store then.
+ * Changes a user whose session is still `old`; a logout or login in between wins. Returns the session that is stored then.
  */
 const ifStill = (
   current: Stored,
@@ -62,7 +68,7 @@ const ifStill = (
 }
 
 /**
- * A login: a new session, whatever there was. Yields whether the user was logged in already.
+ * A login: a new session over any earlier one. Returns whether the user was logged in already.
  *
  * @internal
  */
@@ -83,7 +89,7 @@ export const loggedIn =
   }
 
 /**
- * A new access token. One that came meanwhile, by a link or by a process that gave this one up, is newer and stays.
+ * A new access token. One that was stored in between, by a link or another process, is newer and stays.
  *
  * @internal
  */
@@ -100,7 +106,7 @@ export const refreshed =
   }
 
 /**
- * Another identity: the host has issued an access token that knows of it. A profile that does not is forgotten.
+ * A new identity, with the access token that the host issued for it. The stored profile is outdated and dropped.
  *
  * @internal
  */
@@ -113,8 +119,8 @@ export const linked =
     }))
 
 /**
- * The host has refused the refresh token of `old`: to a refresh, which says nothing of an access token that came after it
- * began. Yields whether that ended the session, and the later one that stands where it did not.
+ * The host has refused the refresh token of `old`. A refusal of a refresh does not concern an access token that was stored
+ * after the refresh began. Returns whether the session ended, and the later session if it did not.
  *
  * @internal
  */
@@ -136,9 +142,8 @@ export const sessionExpired =
 export const isAnonymous = (user: StoredUser): boolean => user.providerType === "anon-user" && user.linked !== true
 
 /**
- * A logout: an anonymous user, who could never come back, is removed, and any other where that is asked for; what remains
- * has no profile that could be taken for that of a logged-in user. Yields the
- * refresh token of the session that ended.
+ * A logout. It removes an anonymous user, which could never log in again, and with `remove` any user; a user that stays loses
+ * its profile. Returns the refresh token of the session that ended.
  *
  * @internal
  */

@@ -5,7 +5,7 @@ import type { TokenStoreError } from "../TokenRecords.ts"
 import type { AppTokens, StoredUser } from "../TokenStore.ts"
 
 /**
- * Turns a failure of the token store into the SDK's error.
+ * Turns `TokenStoreError` into `AppServicesError` with the reason `StoreUnavailable`.
  *
  * @internal
  */
@@ -25,7 +25,7 @@ export const fromStore =
     )
 
 /**
- * A user of the store, or `UnknownUser`.
+ * A user of the token store; fails with `UnknownUser`.
  *
  * @internal
  */

@@ -2,7 +2,7 @@ import { AppServicesError, SessionExpired } from "../AppServicesError.ts"
 import type { ErrorCode } from "../../protocol/ErrorCode.ts"
 import type { Reason } from "../AppServicesError.ts"
 
-/** What a host of the protocol says of a refresh token, or of its user, that is good no more. */
+/** The codes by which a host of the protocol refuses a refresh token, or its user. */
 const verdicts = new Set<string>([
   "InvalidSession",
   "AuthError",
@@ -12,22 +12,22 @@ const verdicts = new Set<string>([
 ] satisfies ReadonlyArray<ErrorCode>)
 
 /**
- * Whether a code of a refused refresh is the host's verdict on the session. A gateway in front of it has no such code,
- * whatever else it says.
+ * Whether the code of a refused refresh is the host's verdict on the session. A gateway in front of the host sends none of
+ * these codes.
  *
  * @internal
  */
 export const isVerdictCode = (code: string | undefined): boolean => code !== undefined && verdicts.has(code)
 
 /**
- * Whether the host has said that the user is disabled, which ends every session, whichever token was refused.
+ * Whether the host has refused a disabled user, which ends the session, whichever token was sent.
  *
  * @internal
  */
 export const isDisabled = ({ reason }: AppServicesError): boolean => reason._tag === "UserDisabled"
 
 /**
- * Whether the host has spoken about the refresh token itself.
+ * Whether an error is the host's verdict on the refresh token or the user.
  *
  * @internal
  */
@@ -35,7 +35,7 @@ export const isVerdict = (error: AppServicesError): boolean =>
   isDisabled(error) || (!error.retryable && isVerdictCode(error.code))
 
 /**
- * Whether the host has said that a token is good no more, in its own form.
+ * Whether the host has refused a token, in the form of the protocol.
  *
  * @internal
  */
@@ -43,7 +43,7 @@ export const isRefusedToken = ({ reason }: AppServicesError): boolean =>
   reason._tag === "Unauthorized" && reason.code === "InvalidSession"
 
 /**
- * Whether a new access token may mend a refusal: the code of the protocol, or the text some hosts send instead.
+ * Whether a new access token may help: the host has refused the token by code, or by the text that some hosts send instead.
  *
  * @internal
  */
@@ -51,7 +51,7 @@ export const isStaleToken = (error: AppServicesError): boolean =>
   isRefusedToken(error) || (error.reason._tag === "Unauthorized" && error.reason.serverMessage === "unauthorized")
 
 /**
- * Whether there is nothing to refresh any more.
+ * Whether the session has ended, so that there is nothing left to refresh.
  *
  * @internal
  */
@@ -62,7 +62,7 @@ export const isOver = ({ reason }: AppServicesError): boolean =>
   reason._tag === "UnknownUser"
 
 /**
- * The end of a session, as the answer that ended it says.
+ * `SessionExpired`, with the details of the answer that ended the session.
  *
  * @internal
  */
