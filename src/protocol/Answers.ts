@@ -1,6 +1,6 @@
 /**
- * What a host of the protocol answers, as strict as the protocol promises and as tolerant as real hosts demand: unknown
- * fields are ignored, fields that known hosts leave out are optional.
+ * Schemas of the answers of a host, tolerant of real ones: unknown fields are ignored, and fields that known hosts leave out
+ * are optional.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import { TokenText } from "./Token.ts"
 
 /**
- * Where an application lives. Clients send everything but this question to `hostname`; an empty one means the base URL.
+ * The answer to the location request. Clients send every other request to `hostname`; an empty one means the base URL.
  *
  * @category schemas
  * @since 0.1.0
@@ -23,6 +23,8 @@ export const Location = Schema.Struct({
 })
 
 /**
+ * The answer to the location request.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -98,7 +100,7 @@ const ObjectIdText = Schema.Union([Schema.String, Schema.Struct({ $oid: Schema.S
 )
 
 /**
- * An API key. `key` is present in the answer to its creation alone.
+ * An API key. `key` is present only in the answer to its creation.
  *
  * @category schemas
  * @since 0.1.0

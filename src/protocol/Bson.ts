@@ -1,8 +1,9 @@
 /**
- * Schemas of the BSON classes, so that a user's schema can say what a document really holds.
+ * Schemas of the BSON classes, for the types of documents, arguments and results. Their values are instances of the classes
+ * of `bson`: install that package to construct them.
  *
- * Each accepts the class of any copy of the `bson` package (they are told apart by `_bsontype`, as `bson` itself does),
- * and has a JSON form, its canonical Extended JSON, for `Schema.toCodecJson`.
+ * Each schema accepts the class of any copy of `bson` (recognized by `_bsontype`, as `bson` itself does), and its JSON form,
+ * for `Schema.toCodecJson`, is its canonical Extended JSON.
  *
  * @example
  * ```ts
@@ -17,6 +18,7 @@
  */
 import * as B from "bson"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
@@ -29,11 +31,7 @@ const declare = <T extends { readonly _bsontype: string }>(
   subType?: number
 ): Schema.declare<T> => {
   const is = (u: unknown): u is T =>
-    typeof u === "object" &&
-    u !== null &&
-    "_bsontype" in u &&
-    u._bsontype === bsontype &&
-    (subType === undefined || ("sub_type" in u && u.sub_type === subType))
+    Predicate.isObject(u) && u["_bsontype"] === bsontype && (subType === undefined || u["sub_type"] === subType)
   return Schema.declare(is, {
     expected: `a BSON ${bsontype}`,
     toCodecJson: () =>
@@ -138,8 +136,8 @@ export const MinKey = declare<B.MinKey>("MinKey")
 export const MaxKey = declare<B.MaxKey>("MaxKey")
 
 /**
- * A `bson.Long`, read from any integer the wire may hold (see {@link Ejson} for which become `number`) and always
- * written as `$numberLong`.
+ * A `bson.Long`, decoded from any integer (see {@link Ejson} for which become `number`) and always encoded as
+ * `$numberLong`.
  *
  * @category schemas
  * @since 0.1.0
@@ -160,8 +158,7 @@ export const Long = Schema.Union([declare<B.Long>("Long"), Schema.Int, Schema.Bi
 )
 
 /**
- * A `bson.Int32`: for an integer that must be written as `$numberInt`. Use `Schema.Int` where the type on the wire does
- * not matter.
+ * A `bson.Int32`: an integer that must be encoded as `$numberInt`. Use `Schema.Int` if the type on the wire does not matter.
  *
  * @category schemas
  * @since 0.1.0
@@ -177,8 +174,8 @@ export const Int32 = Schema.Union([declare<B.Int32>("Int32"), Schema.Int]).pipe(
 )
 
 /**
- * A `bson.Double`: for a number that must be written as `$numberDouble` even when it is whole. Use `Schema.Number` where
- * the type on the wire does not matter.
+ * A `bson.Double`: a number that must be encoded as `$numberDouble` even if it is an integer. Use `Schema.Number` if the type
+ * on the wire does not matter.
  *
  * @category schemas
  * @since 0.1.0

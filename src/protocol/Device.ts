@@ -1,5 +1,5 @@
 /**
- * What a client tells about the device it runs on, and the id a host gives that device.
+ * The description of a client's device in a login, and the id that a host gives the device.
  *
  * @since 0.1.0
  */
@@ -31,7 +31,7 @@ const DeviceId = Schema.Union([Schema.String, Schema.Struct({ $oid: Schema.Strin
 )
 
 /**
- * Device information, `options.device` of a login. Every field may be missing, unknown ones are ignored.
+ * Device information: `options.device` of a login. All fields are optional; unknown ones are ignored.
  *
  * @category schemas
  * @since 0.1.0
@@ -47,6 +47,8 @@ export const DeviceInformation = Schema.Struct({
 })
 
 /**
+ * Device information.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -1,10 +1,10 @@
 /**
- * MongoDB Extended JSON v2: how values travel in function arguments, function results and custom user data.
+ * MongoDB Extended JSON v2: the encoding of function arguments, function results, documents and custom user data.
  *
- * Written canonically (`{"$numberInt":"5"}`, `{"$date":{"$numberLong":"0"}}`); read in canonical or relaxed form, mixed
- * at will. A number that a JavaScript number holds exactly is read as a number; a larger 64-bit integer is read as
- * `Long`, so nothing is rounded. `{"$undefined":true}`, which a host answers for a function without a result, is read
- * as `undefined`.
+ * Values are written in canonical form (`{"$numberInt":"5"}`, `{"$date":{"$numberLong":"0"}}`) and read in canonical or
+ * relaxed form. An integer that a JavaScript number represents exactly is read as a number; a larger 64-bit integer is read as
+ * `Long`, so that nothing is rounded. `{"$undefined":true}`, the answer for a function without a result, is read as
+ * `undefined`.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as ejson from "./internal/ejson.ts"
 
 /**
- * Why a value could not be written as, or a text could not be read as, Extended JSON. Never holds the value itself.
+ * A value has no Extended JSON form, or a text is not Extended JSON. `message` says why, without the value itself.
  *
  * @category errors
  * @since 0.1.0
@@ -27,7 +27,7 @@ export class EjsonError extends Schema.TaggedError<EjsonError>()("EjsonError", {
 const describe = (cause: unknown): EjsonError => new EjsonError({ message: ejson.describe(cause) })
 
 /**
- * Reads Extended JSON text.
+ * Decodes Extended JSON text; BSON types become classes of `bson`.
  *
  * @category decoding
  * @since 0.1.0
@@ -36,11 +36,12 @@ export const parse = (text: string): Result.Result<unknown, EjsonError> =>
   Result.try({ try: () => ejson.parse(text), catch: describe })
 
 /**
- * Writes a value as canonical Extended JSON text, without changing it. `undefined` at the top becomes
- * `{"$undefined":true}`, an `undefined` property is left out, an `undefined` array element becomes `null`.
+ * Encodes a value as canonical Extended JSON text, without changing it. `undefined` becomes `{"$undefined":true}` at the top
+ * level, is left out as a property, and becomes `null` as an array element.
  *
- * Fails on what has no representation: cyclic references, invalid dates, functions, a `bigint` of more than 64 bits, a
- * `RegExp` with the flag `g`.
+ * Fails at cyclic references, invalid dates, a `bigint` of more than 64 bits, a `RegExp` with the flag `g`, and a function or
+ * symbol at the top level; a nested function or symbol is treated like `undefined`. Other objects are written as their
+ * enumerable properties, such as `{}` for a `Set` or an `Error`: convert those first, and a `Uint8Array` to `Binary`.
  *
  * @category encoding
  * @since 0.1.0
@@ -49,7 +50,7 @@ export const stringify = (value: unknown): Result.Result<string, EjsonError> =>
   Result.try({ try: () => ejson.stringify(value), catch: describe })
 
 /**
- * Reads a JSON value that is already parsed. The argument stays as it is.
+ * Decodes a JSON value that is already parsed, without changing it.
  *
  * @category decoding
  * @since 0.1.0
@@ -74,7 +75,9 @@ const fromResult = <A, E extends EjsonError>(
     : Effect.fail(new SchemaIssue.InvalidValue({ message: result.failure.message }, input, options))
 
 /**
- * Extended JSON text on one side, the value with its BSON types on the other.
+ * The schema of Extended JSON text: decodes to the value with its BSON types.
+ *
+ * @see {@link fromString} for a value with a schema
  *
  * @category schemas
  * @since 0.1.0
@@ -90,7 +93,7 @@ export const FromString: Schema.Codec<unknown, string> = Schema.String.pipe(
 )
 
 /**
- * Extended JSON text of a value that `schema` describes.
+ * The schema of Extended JSON text whose value `schema` describes.
  *
  * @example
  * ```ts

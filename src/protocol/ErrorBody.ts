@@ -12,19 +12,19 @@ import * as Schema from "effect/Schema"
 import type { ErrorCode } from "./ErrorCode.ts"
 
 /**
- * What a failed request's body says.
+ * The content of the body of a failed request.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ErrorBody {
-  /** The host's own words; absent when the body is not an error of the protocol. */
+  /** The host's message; absent if the body is not an error of the protocol. */
   readonly message: string | undefined
   /** A code of {@link ErrorCode}, or one that this version does not know. */
   readonly code: ErrorCode | (string & {}) | undefined
-  /** Where the host keeps its log of the request. */
+  /** The URL of the host's log of the request. */
   readonly link: string | undefined
-  /** The JSON text that stood in the place of words, where an exception was written as JSON. */
+  /** The JSON text of the exception, if the host sent JSON as the message. */
   readonly json: string | undefined
 }
 
@@ -36,7 +36,7 @@ const decode = Schema.decodeUnknownOption(
 const text = (u: unknown): string | undefined => (typeof u === "string" && u !== "" ? u : undefined)
 
 /**
- * Reads the body of a failed request; a body in no known shape gives an empty answer, never a failure.
+ * Parses the body of a failed request. A body of unknown shape gives an empty result, never a failure.
  *
  * @category decoding
  * @since 0.1.0

@@ -1,17 +1,17 @@
 /**
- * The protocol's error codes: what a host puts into `error_code` of a failed request.
+ * The error codes of the protocol: the values of `error_code` in the answer to a failed request.
  *
  * @since 0.1.0
  */
 
 /**
- * Every error code that a host of the protocol is known to send.
+ * The error codes that hosts of the protocol are known to send. `docs/errors.md` explains each.
  *
  * @category constants
  * @since 0.1.0
  */
 export const errorCodes = [
-  // who is asking
+  // authentication
   "MissingAuthReq",
   "InvalidSession",
   "UserAppDomainMismatch",
@@ -28,14 +28,14 @@ export const errorCodes = [
   "AuthProviderDuplicateName",
   "APIKeyNotFound",
   "APIKeyAlreadyExists",
-  // what is asked
+  // the request
   "BadRequest",
   "InvalidParameter",
   "MissingParameter",
   "ArgumentsNotAllowed",
   "ReadSizeLimitExceeded",
   "NotCallable",
-  "FunctionNotCallable", // as older clients spell NotCallable
+  "FunctionNotCallable", // the spelling of older hosts for NotCallable
   // functions
   "FunctionNotFound",
   "FunctionExecutionError",

@@ -1,8 +1,8 @@
 /**
- * Streams of function results and change events: server-sent events with a dialect of their own.
+ * The encoding of streams of function results and change events: server-sent events (SSE) in a dialect of the protocol.
  *
- * Data is Extended JSON with three percent escapes, `%25`, `%0A` and `%0D`; an event named `error` ends the stream with
- * a code and a text; events of other names mean nothing.
+ * Data is Extended JSON with three percent escapes, `%25`, `%0A` and `%0D`. An event named `error` ends the stream with a code
+ * and a message. Events with other names are ignored.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import * as Ejson from "./Ejson.ts"
 import * as ErrorBody from "./ErrorBody.ts"
 
 /**
- * What a stream says.
+ * An event of a stream.
  *
  * @category models
  * @since 0.1.0
@@ -23,7 +23,7 @@ export type StreamEvent =
   | { readonly _tag: "Value"; readonly value: unknown }
   /** The host ended the stream. */
   | { readonly _tag: "Failure"; readonly code: string | undefined; readonly message: string }
-  /** The data is no Extended JSON; `problem` does not quote it. */
+  /** The data is not Extended JSON; `problem` does not quote it. */
   | { readonly _tag: "Malformed"; readonly problem: string }
 
 const escapes: Readonly<Record<string, string>> = { "%25": "%", "%0A": "\n", "%0D": "\r" }
@@ -36,7 +36,7 @@ const failure = (data: string): StreamEvent => {
   return { _tag: "Failure", code, message: message ?? data }
 }
 
-/** Data as it should be; from a host that does not escape, data that unescaping broke. */
+/** Some hosts do not escape, so that unescaping breaks their data: it is then parsed as it came. */
 const value = (data: string): StreamEvent => {
   const escaped = unescape(data)
   const parsed = Ejson.parse(escaped)
@@ -48,21 +48,21 @@ const value = (data: string): StreamEvent => {
 }
 
 /**
- * Reads a stream piece by piece, wherever the pieces end.
+ * An incremental parser: chunks may end anywhere.
  *
  * @category decoding
  * @since 0.1.0
  */
 export interface Parser {
-  /** The events that a piece of text completes. */
+  /** The events that a chunk completes. */
   readonly feed: (text: string) => ReadonlyArray<StreamEvent>
 }
 
-/** The largest event that is read, in characters. */
+/** The size of the largest event, in characters. */
 const maxEventSize = 32 * 1024 * 1024
 
 /**
- * A parser at the start of a stream.
+ * Makes a parser for a new stream. An event of more than 32 Mi characters is `Malformed`.
  *
  * @example
  * ```ts
@@ -90,7 +90,7 @@ export const makeParser = (): Parser => {
     feed: (text) => {
       events = []
       const tooLarge = parser.feed(text)
-      if (tooLarge !== undefined) events.push({ _tag: "Malformed", problem: "an event is larger than 32 MB" })
+      if (tooLarge !== undefined) events.push({ _tag: "Malformed", problem: "an event is larger than 32 MiB" })
       return events
     }
   }
@@ -100,7 +100,7 @@ const escape = (text: string): string =>
   text.replace(/[%\n\r]/g, (c) => (c === "%" ? "%25" : c === "\n" ? "%0A" : "%0D"))
 
 /**
- * Writes an event whose data is Extended JSON text.
+ * Encodes an event with Extended JSON text as data.
  *
  * @category encoding
  * @since 0.1.0
@@ -108,7 +108,7 @@ const escape = (text: string): string =>
 export const writeValue = (ejson: string): string => write("message", ejson)
 
 /**
- * Writes the event that ends a stream with an error.
+ * Encodes the event that ends a stream with an error.
  *
  * @category encoding
  * @since 0.1.0
@@ -128,8 +128,8 @@ const write = (event: "message" | "error", text: string): string =>
 export const keepAlive = ": keep-alive\n\n"
 
 /**
- * The parameter `baas_request` of a request for a stream, from its Extended JSON body. Its `+`, `/` and `=` have to be
- * percent-encoded in a query.
+ * Encodes the query parameter `baas_request` of a request for a stream from the Extended JSON of the call, as base64. Its
+ * `+`, `/` and `=` must be percent-encoded in a query.
  *
  * @category encoding
  * @since 0.1.0
@@ -139,7 +139,8 @@ export const encodeRequest = (ejson: string): string => Base64.encode(ejson)
 const decoder = new TextDecoder("utf-8", { fatal: true })
 
 /**
- * Reads the parameter of a request for a stream: base64 in any alphabet, a `+` that a query turned into a space too.
+ * Decodes the query parameter `baas_request`: base64 in either alphabet, also if the query turned a `+` into a space. Returns
+ * `undefined` if it is not base64 of UTF-8 text.
  *
  * @category decoding
  * @since 0.1.0

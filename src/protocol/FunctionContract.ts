@@ -1,6 +1,6 @@
 /**
- * What an application's functions take and answer, as one value: from it come the typed client, the handlers of a server
- * written in code, and a mock for tests.
+ * The types of an application's functions as one value. The typed client, the handlers of a server in code and a mock for
+ * tests are made from it.
  *
  * @example
  * ```ts
@@ -32,7 +32,7 @@ import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 
 /**
- * A schema that needs no services; its encoded side may hold BSON values.
+ * A schema without services. Its encoded side travels as Extended JSON, so it may hold BSON values and dates.
  *
  * @category models
  * @since 0.1.0
@@ -40,20 +40,28 @@ import * as Schema from "effect/Schema"
 export type Plain = Schema.Constraint & { readonly DecodingServices: never; readonly EncodingServices: never }
 
 /**
- * One function.
+ * The definition of a function.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Definition {
+  /** The schemas of the arguments, in order. */
   readonly args: ReadonlyArray<Plain>
+  /** The schema of the result. */
   readonly returns: Plain
-  /** Failures the function declares: a handler may fail with them, and the client's error channel has them. */
+  /**
+   * The schema of the failures that the function declares. A handler in code fails with them, and the client's method fails
+   * with them instead of `FunctionFailed`. A function of an exported application throws one as an object
+   * (`throw { _tag: "OutOfStock", item }`), as JSON text, or as the message of an `Error` that is JSON text.
+   *
+   * @default none: every failure is `FunctionFailed`
+   */
   readonly errors?: Plain
 }
 
 /**
- * The arguments of a function.
+ * The arguments of a function, as a tuple of the decoded types.
  *
  * @category models
  * @since 0.1.0
@@ -61,7 +69,7 @@ export interface Definition {
 export type Args<D extends Definition> = Schema.Tuple<D["args"]>["Type"]
 
 /**
- * The result of a function.
+ * The decoded result of a function.
  *
  * @category models
  * @since 0.1.0
@@ -69,7 +77,7 @@ export type Args<D extends Definition> = Schema.Tuple<D["args"]>["Type"]
 export type Returns<D extends Definition> = D["returns"]["Type"]
 
 /**
- * The declared failures of a function.
+ * The declared failures of a function; `never` if it declares none.
  *
  * @category models
  * @since 0.1.0
@@ -77,7 +85,7 @@ export type Returns<D extends Definition> = D["returns"]["Type"]
 export type Errors<D extends Definition> = D["errors"] extends Plain ? D["errors"]["Type"] : never
 
 /**
- * What a server or a mock has to write for each function of a contract.
+ * An implementation of each function of a contract, for a server in code or a mock.
  *
  * @category models
  * @since 0.1.0
@@ -89,7 +97,7 @@ export type Implementation<Definitions extends Record<string, Definition>, R> = 
 }
 
 /**
- * The functions of a server: they take and answer what the wire holds.
+ * The handlers of a server in code: they take encoded arguments and return the encoded result.
  *
  * @category models
  * @since 0.1.0
@@ -101,7 +109,7 @@ export type Handlers<Definitions extends Record<string, Definition>, R> = {
 }
 
 /**
- * A call or a result that does not keep the contract. The message names the place, never the value.
+ * Arguments or a result do not match the contract. The message names the place, never the value.
  *
  * @category errors
  * @since 0.1.0
@@ -109,7 +117,7 @@ export type Handlers<Definitions extends Record<string, Definition>, R> = {
 export class ContractError extends Schema.TaggedError<ContractError>()("ContractError", { message: Schema.String }) {}
 
 /**
- * A declared failure on its way to the client: its text is its JSON.
+ * A declared failure on its way to the client, as JSON text.
  *
  * @category errors
  * @since 0.1.0
@@ -121,17 +129,19 @@ export class DeclaredFailure extends Schema.TaggedError<DeclaredFailure>()("Decl
 }
 
 /**
- * One function's values and their form on the wire.
+ * Encodes and decodes the values of one function.
  *
  * @category models
  * @since 0.1.0
  */
 export interface FunctionCodec {
+  /** Encodes the arguments of a call. Fails with `ContractError`. */
   readonly encodeArgs: (args: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<unknown>, ContractError>
+  /** Decodes the result of a call. Fails with `ContractError`. */
   readonly decodeResult: (result: unknown) => Effect.Effect<unknown, ContractError>
-  /** The declared failure in the text of an exception; none when it holds none. */
+  /** The declared failure in the message of an exception; `none` if it is not one. */
   readonly decodeError: (text: string) => Option.Option<unknown>
-  /** What a server does with a call: arguments decoded, the implementation run, its result encoded. */
+  /** Serves a call: decodes the arguments, runs the implementation, encodes its result or declared failure. */
   readonly serve: <E, R>(
     args: ReadonlyArray<unknown>,
     run: (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, E, R>
@@ -139,22 +149,25 @@ export interface FunctionCodec {
 }
 
 /**
+ * The functions of an application, with the codecs of their values. Made by {@link make}.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface FunctionContract<Definitions extends Record<string, Definition>> {
+  /** The definitions that it was made from. */
   readonly definitions: Definitions
   /** The codec of each function, by name. */
   readonly codecs: Readonly<Record<string, FunctionCodec>>
   /**
-   * The functions of a server written in code: arguments arrive decoded, results leave encoded, and a declared failure
-   * reaches the typed client as what it is.
+   * The functions of a server in code, for `functions` of `App.make`: the implementation gets decoded arguments, its result is
+   * encoded, and a declared failure reaches the typed client as such.
    */
-  handlers<R = never>(implementation: Implementation<Definitions, R>): Handlers<Definitions, R>
+  readonly handlers: <R = never>(implementation: Implementation<Definitions, R>) => Handlers<Definitions, R>
 }
 
 /**
- * A function once its types are checked: the codec of its definition stands between it and the wire.
+ * An implementation without its types, which the codec of its definition has checked.
  *
  * @category models
  * @since 0.1.0
@@ -170,7 +183,9 @@ export const erase = <Definitions extends Record<string, Definition>, R>(
   implementation[name] as Erased<Errors<Definitions[string]>, R>
 
 /**
- * Declares functions.
+ * Makes a contract from the definitions of functions, by name.
+ *
+ * @see `User.functionsOf` for the client, `FunctionsApi.layerMock` for tests
  *
  * @category constructors
  * @since 0.1.0
@@ -206,9 +221,10 @@ const codecOf = (definition: Definition, name: string): FunctionCodec => {
   return {
     encodeArgs: (values) => Effect.mapError(encodeArgs(values), violation("arguments:")),
     decodeResult: (value) => Effect.mapError(decodeResult(value), violation("result:")),
-    decodeError: (text) => decodeError?.(text) ?? Option.none(),
+    // the text of an `Error` begins with its name
+    decodeError: (text) => decodeError?.(text.replace(/^Error: /, "")) ?? Option.none(),
     serve: Effect.fnUntraced(function* (values, run) {
-      // a client that leaves out trailing arguments, or sends null for them, means undefined
+      // a client may leave out trailing arguments
       const decoded = yield* Effect.mapError(decodeArgs(values), violation("arguments:"))
       const result = yield* Effect.catch(run(...decoded), (error) =>
         encodeError === undefined

@@ -1,12 +1,12 @@
 /**
- * Authentication providers: their names on the wire and what each expects at login.
+ * Authentication providers: their names on the wire, and the body of each one's login.
  *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 
 /**
- * The eight provider types of the protocol. On the client API a provider's name is its type.
+ * The eight types of authentication provider. In the client API a provider's name is its type.
  *
  * @category schemas
  * @since 0.1.0
@@ -23,6 +23,8 @@ export const ProviderType = Schema.Literals([
 ])
 
 /**
+ * The type of an authentication provider, such as `"local-userpass"`.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -55,7 +57,7 @@ export const ApiKeyPayload = Schema.Struct({ key: Secret })
 export const CustomTokenPayload = Schema.Struct({ token: Secret })
 
 /**
- * Body of a custom function login: whatever the function expects, at the top level.
+ * Body of a custom function login: the payload of the authentication function, at the top level.
  *
  * @category schemas
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * The paths of the client API v2.0, as templates that the client fills in and the server routes by.
+ * The paths of the client API v2.0, as templates: the client fills them in, the server routes by them.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ const app = `${root}/app/:appId` as const
 const emailPassword = `${app}/auth/providers/local-userpass` as const
 
 /**
- * Path templates by operation. Those below `/auth` name no application: there the token tells which one is meant.
+ * Path templates by operation. Those directly below `/auth` do not name the application: the token does.
  *
  * @category routes
  * @since 0.1.0
@@ -56,8 +56,8 @@ const decoded = (text: string): string => {
 }
 
 /**
- * Why a value cannot be a segment of a path: it is empty, leads to another place as `.` and `..` do, or holds a slash or a
- * control character, percent-encoded ones included, since a proxy may decode once more.
+ * Why a value cannot be a segment of a path: it is empty, is `.` or `..`, or contains a slash, backslash or control character,
+ * percent-encoded ones included, since a proxy may decode once more. `undefined` if it can.
  *
  * @category guards
  * @since 0.1.0
@@ -67,13 +67,13 @@ export const segmentProblem = (value: string): string | undefined => {
   let text = value
   for (let next = decoded(text); next !== text; next = decoded(text)) text = next
   if (/^\.{1,2}$/.test(text)) return 'it is "." or "..", which leads to another place'
-  // oxlint-disable-next-line no-control-regex -- just these are refused
+  // oxlint-disable-next-line no-control-regex -- control characters are what is refused
   return /[\u0000-\u001f\u007f/\\]/.test(text) ? "it holds a slash, a backslash or a control character" : undefined
 }
 
 /**
- * Fills a template in; values are percent-encoded. Throws where one has a {@link segmentProblem}: what comes from outside
- * is checked before.
+ * Fills in a template; values are percent-encoded. Throws if a value has a {@link segmentProblem}: check untrusted values
+ * first.
  *
  * @category routes
  * @since 0.1.0

@@ -1,6 +1,5 @@
 /**
- * Access and refresh tokens: JSON Web Tokens whose claims a client may read. A client never verifies them; the server's
- * signature check is its own.
+ * Access and refresh tokens: JSON Web Tokens. A client reads their claims without verifying them; the server verifies them.
  *
  * @since 0.1.0
  */
@@ -11,7 +10,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 
 /**
- * Whether a text can stand in the header that carries a token: visible ASCII, and some of it.
+ * Whether a text can be sent as a bearer token: it is not empty and consists of visible ASCII characters.
  *
  * @category guards
  * @since 0.1.0
@@ -19,7 +18,7 @@ import * as Schema from "effect/Schema"
 export const isTokenText = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
 
 /**
- * A token as a host answers it, and as a store keeps it.
+ * A token, `Redacted`, as a host sends it and a token store keeps it.
  *
  * @category schemas
  * @since 0.1.0
@@ -29,7 +28,7 @@ export const TokenText = Schema.RedactedFromValue(
 )
 
 /**
- * Claims of an access token that clients use. Times are seconds since the epoch by the host's clock.
+ * The claims of an access token that clients use. `iat` and `exp` are seconds since the epoch by the host's clock.
  *
  * @category schemas
  * @since 0.1.0
@@ -44,11 +43,13 @@ export const AccessTokenClaims = Schema.Struct({
   stitch_devId: Schema.optional(Schema.String),
   baas_domain_id: Schema.optional(Schema.String),
   stitch_domainId: Schema.optional(Schema.String),
-  /** Custom user data, Extended JSON. */
+  /** Custom user data, as Extended JSON. */
   user_data: Schema.optional(Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown)))
 })
 
 /**
+ * The claims of an access token that clients use.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -57,7 +58,7 @@ export type AccessTokenClaims = typeof AccessTokenClaims.Type
 const TokenIdentity = Schema.Struct({ id: Schema.String, provider_type: Schema.String, provider_id: Schema.String })
 
 /**
- * Claims of a refresh token. `baas_id` is the session's id, which the access tokens of the session carry as `iss`.
+ * The claims of a refresh token. `baas_id` is the id of the session, which its access tokens carry as `iss`.
  *
  * @category schemas
  * @since 0.1.0
@@ -80,13 +81,15 @@ export const RefreshTokenClaims = Schema.Struct({
 })
 
 /**
+ * The claims of a refresh token.
+ *
  * @category models
  * @since 0.1.0
  */
 export type RefreshTokenClaims = typeof RefreshTokenClaims.Type
 
 /**
- * Why a token could not be read. Never holds the token.
+ * A token could not be read. `message` says why, without the token itself.
  *
  * @category errors
  * @since 0.1.0
@@ -97,7 +100,7 @@ const decodeAccessClaims = Schema.decodeUnknownEffect(Schema.fromJsonString(Acce
 const utf8 = new TextDecoder()
 
 /**
- * The text of a token's payload. Both base64 alphabets occur.
+ * The text of a token's payload, decoded from either base64 alphabet.
  *
  * @category decoding
  * @since 0.1.0
@@ -114,7 +117,7 @@ const payload = (token: string): Result.Result<string, TokenError> => {
 }
 
 /**
- * The claims of an access token, unverified.
+ * Reads the claims of an access token without verifying its signature. Fails with `TokenError`.
  *
  * @category decoding
  * @since 0.1.0

@@ -68,6 +68,29 @@ describe("one contract, typed at both ends", () => {
     }).pipe(Effect.provide(TestServer.layer(app)))
   )
 
+  const stock = { _tag: "OutOfStock", item: "tea", left: 3 } as const
+  const thrown: ReadonlyArray<readonly [form: string, value: unknown]> = [
+    ["an object", stock],
+    ["JSON text", JSON.stringify(stock)],
+    ["an Error whose message is JSON text", new Error(JSON.stringify(stock))]
+  ]
+  it.effect.each(thrown)("a plain function declares a failure by throwing %s", ([, value]) => {
+    const throwing = App.make({
+      id: "my-app",
+      providers: { anonymous: true },
+      functions: {
+        order: async (): Promise<never> => {
+          throw value
+        }
+      }
+    })
+    return Effect.gen(function* () {
+      const shop = (yield* logIn).functionsOf(Shop)
+      const error = yield* Effect.flip(shop.order({ item: "tea", count: 9, since }))
+      assert.deepStrictEqual(error, new OutOfStock({ item: "tea", left: 3 }))
+    }).pipe(Effect.provide(TestServer.layer(throwing)))
+  })
+
   it.effect("a server does not run a function with arguments that do not fit", () =>
     Effect.gen(function* () {
       const error = yield* failure((yield* logIn).functions.sum("1", 2))

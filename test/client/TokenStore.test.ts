@@ -259,7 +259,7 @@ describe("encryption", () => {
       const before = yield* texts
       const changed = on({ keys: [key("2026-11", 2)] })
       const message = yield* Effect.provide(isLost(user.id), changed, { local: true })
-      assert.include(message, "under an id of its own")
+      assert.include(message, "under its own id")
       yield* Effect.provide(failure(AuthApi.use((auth) => auth.allUsers)), changed, { local: true })
       // nor does a login of that instance write over what it cannot read
       const same = host((request) =>

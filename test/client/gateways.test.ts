@@ -148,7 +148,7 @@ describe("a disabled user", () => {
       yield* TestClock.adjust("1 minute")
       const error = yield* failure(user.functions.sum(1, 2))
       assert.deepStrictEqual([error.reason._tag, error.status], ["UserDisabled", 403])
-      assert.include(error.message, "an operator of the application can enable it")
+      assert.include(error.message, "have an operator of the application enable it")
       assert.isFalse(yield* user.isLoggedIn)
       assert.strictEqual((yield* failure(user.functions.sum(1, 2))).reason._tag, "NotLoggedIn")
       on = false

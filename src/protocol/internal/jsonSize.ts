@@ -1,12 +1,12 @@
-/** How many values a text of JSON holds, found out without reading it. */
+/** Counts the values in JSON text without parsing it. */
 
 /**
- * The most values that one text from outside may hold: two million, each field, element, document and array being one.
- * Reading and keeping them takes time and memory by their number; so many ordinary ones are larger than 18 MiB.
+ * The most values that JSON text from a client may contain: two million, each field, element, document and array counting one.
+ * The time and memory to parse them grow with their number; this many ordinary values are larger than 18 MiB.
  */
 export const mostValues = 2_000_000
 
-/** The place of the quote that ends a string of JSON; behind the text where none does. */
+/** The index of the quote that ends a string of JSON, or the length of the text. */
 const endOfString = (text: string, start: number): number => {
   for (let end = start; ;) {
     end = text.indexOf('"', end + 1)
@@ -19,14 +19,14 @@ const endOfString = (text: string, start: number): number => {
 
 const firstInside = /[^ \t\n\r]|$/g
 
-/** Whether the container of JSON that begins at a place holds nothing. */
+/** Whether the array or object that begins at an index is empty. */
 const isEmpty = (text: string, start: number): boolean => {
   firstInside.lastIndex = start + 1
   const first = firstInside.exec(text)?.[0]
   return first === "]" || first === "}"
 }
 
-/** Looks before JSON is read, which can neither be interrupted nor undone: what it made has to be collected then. */
+/** Whether JSON text has more than {@link mostValues} values. Asked before parsing, which cannot be interrupted. */
 export const isTooLarge = (text: string): boolean => {
   // a value takes two characters, with the comma before it
   if (text.length < 2 * mostValues) return false
