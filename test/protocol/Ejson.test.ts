@@ -165,7 +165,7 @@ describe("what cannot be read or written is a typed failure", () => {
   it.each([
     ["{", "the text is not JSON"],
     ["", "the text is not JSON"],
-    ['{"$oid":"zz"}', "$oid is not 24 hex digits"],
+    ['{"$oid":"zz"}', "$oid must be 24 hex digits"],
     ['{"$oid":5}', "$oid must be a string"],
     ['{"$date":"yesterday"}', "$date must be a date"],
     ['{"$date":{"$numberLong":"NaN"}}', "$numberLong must be an integer"],
@@ -180,7 +180,7 @@ describe("what cannot be read or written is a typed failure", () => {
     ['{"$numberDecimal":"my-password"}', "$numberDecimal must be a decimal of at most 34 digits"],
     ['{"$uuid":"my-password"}', "$uuid must be a UUID"],
     ['{"$binary":{"base64":"!!"}}', "$binary must be base64"],
-    ['{"$binary":{"base64":"AA==","subType":"zz"}}', "$binary has a subType that is not two hex digits"],
+    ['{"$binary":{"base64":"AA==","subType":"zz"}}', "the subType of $binary must be two hex digits"],
     ['{"$binary":{"base64":"AA==","subType":"04"}}', "$binary must be a UUID"],
     [
       '{"$regularExpression":{"pattern":"my-password\\u0000"}}',

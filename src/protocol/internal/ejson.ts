@@ -72,7 +72,7 @@ const string = (u: unknown, type: string): string => (typeof u === "string" ? u 
 const wrappers: Record<string, (inner: unknown) => unknown> = {
   $oid: (inner) => {
     const hex = string(inner, "$oid")
-    return ObjectId.isValid(hex) ? new ObjectId(hex) : fail("$oid: expected 24 hex digits")
+    return ObjectId.isValid(hex) ? new ObjectId(hex) : fail("$oid must be 24 hex digits")
   },
   $date: date,
   $numberInt: (inner) => integer(string(inner, "$numberInt"), "$numberInt"),
@@ -112,7 +112,7 @@ const wrappers: Record<string, (inner: unknown) => unknown> = {
 const binary = (inner: unknown): Binary => {
   if (!Predicate.isObject(inner)) return fail("$binary must be base64")
   const subType = string(inner["subType"] ?? "00", "$binary")
-  if (!/^[0-9a-f]{1,2}$/i.test(subType)) return fail("$binary: expected a subType of two hex digits")
+  if (!/^[0-9a-f]{1,2}$/i.test(subType)) return fail("the subType of $binary must be two hex digits")
   const base64 = string(inner["base64"], "$binary")
   // the decoder skips what it does not know
   if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(base64)) return fail("$binary must be base64")
