@@ -46,7 +46,7 @@ describe("a stream of events", () => {
     ],
     ["event: error\ndata: 50 %25 gone\n\n", { _tag: "Failure", code: undefined, message: "50 % gone" }],
     ['data: {"a":\n\n', { _tag: "Malformed", problem: "the text is not JSON" }],
-    ['data: {"$oid":"secret"}\n\n', { _tag: "Malformed", problem: "$oid: expected 24 hex digits" }]
+    ['data: {"$oid":"secret"}\n\n', { _tag: "Malformed", problem: "$oid must be 24 hex digits" }]
   ])("%j is a failure", (text, event) => {
     assert.deepStrictEqual(parse(text), [event])
   })
