@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 
-/** What whoever runs a server may do with its users. */
+/** Administrative operations on users. */
 export * as Admin from "./server/users/Admin.ts"
 /** The administration of a server over HTTP, as an `HttpApi`: for its typed client. */
 export * as AdminApi from "./server/api/AdminApi.ts"
@@ -14,9 +14,9 @@ export * as App from "./server/model/App.ts"
 export * as AppDirectory from "./server/directory/AppDirectory.ts"
 /** Serves applications, on a socket or in process. */
 export * as AppServicesServer from "./server/AppServicesServer.ts"
-/** The documents of applications, and the service that keeps them. */
+/** The embedded database. */
 export * as Database from "./server/data/Database.ts"
-/** What a server would have mailed. */
+/** The e-mails of a server, which it does not send. */
 export * as Inbox from "./server/users/Inbox.ts"
-/** What a server function knows about the call it serves, and how a call of one fails. */
+/** The context of a function call, and its failure. */
 export { FunctionContext, FunctionError } from "./server/model/FunctionContext.ts"

@@ -35,17 +35,17 @@ import * as Body from "../server/api/Body.ts"
  * @since 0.1.0
  */
 export interface Options extends AppServicesServer.Options {
-  /** A free port unless given. */
+  /** @default a free port */
   readonly port?: number | undefined
-  /** `127.0.0.1` unless given: nobody but this machine can reach it. */
+  /** The default is reachable from this machine only. @default "127.0.0.1" */
   readonly host?: string | undefined
-  /** How long a client may take to send the head of a request: 15 seconds unless given. */
+  /** How long a client may take to send the head of a request. @default "15 seconds" */
   readonly headersTimeout?: Duration.Input | undefined
-  /** How long a client may take to send a whole request, its body included: 2 minutes unless given. */
+  /** How long a client may take to send a whole request, its body included. @default "2 minutes" */
   readonly requestTimeout?: Duration.Input | undefined
-  /** How many connections there may be at the same time; further ones are cut: 10,000 unless given. */
+  /** The maximum number of connections; further ones are closed. @default 10_000 */
   readonly maxConnections?: number | undefined
-  /** How long requests under way may take to finish when the server closes: 3 seconds unless given. */
+  /** How long requests in flight may take to finish when the server closes. @default "3 seconds" */
   readonly shutdownTimeout?: Duration.Input | undefined
 }
 

@@ -15,8 +15,8 @@ import { TokenRecords } from "../client/TokenRecords.ts"
 import { TokenStore } from "../client/TokenStore.ts"
 
 /**
- * The records of a token store, one file each, in a directory that one process uses at a time. A record is replaced as a
- * whole, also when the machine stops in the middle; nobody but the owner of the process may read it.
+ * The records of a token store, one file each, in a directory that one process uses at a time. A record is replaced as
+ * a whole, also if the machine stops during the write; only the owner of the process can read it.
  *
  * @category layers
  * @since 0.1.0
@@ -51,7 +51,7 @@ export const layerFile = (directory: string): Layer.Layer<TokenStore, PlatformEr
 
 const ownerOnly = { directory: 0o700, file: 0o600 }
 
-/** A file system that writes a file beside its place, to the disk, and then moves it there. */
+/** A file system that writes to a temporary file, flushes it, and renames it. */
 const privateFiles = (directory: string) =>
   Layer.effect(
     FileSystem.FileSystem,

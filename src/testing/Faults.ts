@@ -1,5 +1,5 @@
 /**
- * A network that misbehaves by rule, in front of any `HttpClient`: the embedded server's, or one that reaches a host.
+ * Fault injection by rules, in front of any `HttpClient`: the embedded server's, or one that reaches a host.
  *
  * A fault is a function of the request being sent, so that a test can write its own.
  *
@@ -35,7 +35,7 @@ import * as Layer from "effect/Layer"
 type Sending = Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>
 
 /**
- * What happens in place of sending a request; `send` is what would have happened.
+ * Replaces the sending of a request; `send` is the original effect.
  *
  * @category models
  * @since 0.1.0
@@ -43,18 +43,18 @@ type Sending = Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientEr
 export type Fault = (send: Sending, request: HttpClientRequest.HttpClientRequest) => Sending
 
 /**
- * Which requests a fault happens to. Where a request is one of several rules, the first one counts.
+ * A fault and the requests that it applies to. If several rules match a request, the first one applies.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Rule {
-  /** A part of the URL; any request fits where it is left out. */
+  /** A part of the URL. @default every request */
   readonly on?: string | RegExp | undefined
   readonly method?: string | undefined
-  /** Which of the requests that fit, the first being 1; all of them unless given. */
+  /** The number of the matching request, counted from 1. @default every matching request */
   readonly nth?: number | ReadonlyArray<number> | undefined
-  /** Only the first so many of the requests that fit. */
+  /** How many of the matching requests it applies to, from the first. @default all */
   readonly times?: number | undefined
   readonly fault: Fault
 }
@@ -72,7 +72,7 @@ export const layer = (rules: ReadonlyArray<Rule>): Layer.Layer<HttpClient.HttpCl
   )
 
 /**
- * Applies rules to a client.
+ * Wraps an `HttpClient` with fault rules.
  *
  * @category combinators
  * @since 0.1.0
@@ -98,7 +98,7 @@ const happens = ({ nth, times }: Rule, count: number): boolean =>
   (times === undefined || count <= times)
 
 /**
- * An answer that no host gave. A body that is no text is sent as JSON.
+ * Responds with a synthetic answer. A body that is not a string is encoded as JSON.
  *
  * @category faults
  * @since 0.1.0
@@ -126,7 +126,7 @@ const answer = (
   )
 
 /**
- * The refusal of an access token that has expired or was revoked.
+ * The rejection of an access token that has expired or was revoked.
  *
  * @category faults
  * @since 0.1.0
@@ -136,7 +136,7 @@ export const invalidSession: Fault = respond(401, {
 })
 
 /**
- * A refusal that says how long to wait, in whole seconds.
+ * A 429 with `retry-after`, in whole seconds.
  *
  * @category faults
  * @since 0.1.0
@@ -148,7 +148,7 @@ export const tooManyRequests = (retryAfter: Duration.Input): Fault =>
   })
 
 /**
- * The page of a proxy whose host is not there.
+ * The error page of a proxy whose host is unreachable.
  *
  * @category faults
  * @since 0.1.0
@@ -193,7 +193,7 @@ const broken = (request: HttpClientRequest.HttpClientRequest, message: string) =
 export const unreachable: Fault = (_, request) => broken(request, "connect ECONNREFUSED")
 
 /**
- * The host does what is asked, and its answer never arrives.
+ * The host handles the request, and its answer never arrives.
  *
  * @category faults
  * @since 0.1.0
@@ -217,7 +217,7 @@ export const dropBody: Fault = (send, request) =>
   )
 
 /**
- * Only the first bytes of the answer's body arrive, as if that were all.
+ * Only the first bytes of the answer's body arrive, without an error.
  *
  * @category faults
  * @since 0.1.0

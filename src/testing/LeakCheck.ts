@@ -1,6 +1,6 @@
 /**
- * Looks for secrets where none may be: runs a program with canaries, and fails if one shows in what it logs, traces,
- * prints, answers or fails with.
+ * Detects leaked secrets: runs a program with canary values, and fails if one appears in its logs, traces, output, result or
+ * failure.
  *
  * @example
  * ```ts
@@ -38,7 +38,7 @@ import * as Tracer from "effect/Tracer"
 import { inspect } from "node:util"
 
 /**
- * Secrets that showed. The message names each with its place, and holds none.
+ * Leaked secrets. The message names each and its place, without its value.
  *
  * @category errors
  * @since 0.1.0
@@ -49,7 +49,7 @@ export class SecretLeaked extends Schema.TaggedError<SecretLeaked>()("SecretLeak
 }) {}
 
 /**
- * Makes a secret that nothing else looks like; the label is what a leak is reported as.
+ * Creates a unique secret; a leak is reported by its label.
  *
  * @category models
  * @since 0.1.0
@@ -272,7 +272,7 @@ const json = (value: unknown): string =>
         : inner
   ) ?? ""
 
-/** A secret as it may be written; of a token, the parts that are no one else's too. */
+/** The forms of a secret, and the parts of a token that are unique to it. */
 const formsOf = (secret: string): ReadonlyArray<string> => {
   const parts = secret.split(".").slice(1)
   return [secret, ...parts.filter((part) => part.length >= 16)].flatMap((text) => [

@@ -69,6 +69,8 @@ export const Exchange = Schema.Struct({
 export const Recording = Schema.Struct({ version: Schema.Literal(1), exchanges: Schema.Array(Exchange) })
 
 /**
+ * Recorded traffic: the exchanges in the order of their requests.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -102,7 +104,7 @@ export class NotRecorded extends Schema.TaggedError<NotRecorded>()("NotRecorded"
 
 type Listen = (exchange: typeof Exchange.Type) => void
 
-/** Who listens to the program that runs. */
+/** The recorder of the running program. */
 const Listener = Context.Reference<Listen | undefined>("effect-app-services/testing/Recording/Listener", {
   defaultValue: () => undefined
 })

@@ -77,8 +77,10 @@ export interface Seed {
    */
   readonly state?: "confirmed" | "pending" | "disabled" | undefined
   /**
-   * What the SDK has of the user: nothing unless given. With an `"active"` session `AuthApi.user` finds it logged in; with
-   * an `"expired"` one, too, until the first call fails with `SessionExpired`.
+   * The user's session in the SDK's token store. With an `"active"` one `AuthApi.user` finds the user logged in; with an
+   * `"expired"` one, too, until the first call fails with `SessionExpired`.
+   *
+   * @default the token store does not know the user
    */
   readonly session?: "active" | "expired" | undefined
   /** Names of API keys. */
@@ -117,7 +119,7 @@ export type Operation = Operations.Operation
  * @since 0.1.0
  */
 export interface Request extends RequestLog.Entry {
-  /** Absent where the path is none of the client API's. */
+  /** Absent for paths outside of the client API. */
   readonly operation: Operation | undefined
 }
 

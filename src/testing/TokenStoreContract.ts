@@ -102,7 +102,7 @@ const expectUser = (what: string, actual: Option.Option<StoredUser>, expected: O
 const put = (tokens: AppTokens, user: StoredUser) => tokens.modify(user.id, () => [undefined, Option.some(user)])
 
 const rules: Record<string, Check> = {
-  "a user that was never stored is none": (tokens) =>
+  "an unknown user is not found": (tokens) =>
     Effect.flatMap(tokens.get("unknown"), (found) => expectUser("get", found, Option.none())),
 
   "what was stored is found, field by field": Effect.fnUntraced(function* (tokens) {
@@ -180,7 +180,7 @@ const rules: Record<string, Check> = {
     yield* expectEqual("ids", yield* tokens.userIds, ids.toReversed())
   }),
 
-  "the device id is kept, and is no user": Effect.fnUntraced(function* (tokens) {
+  "the device id is kept, and is not listed as a user": Effect.fnUntraced(function* (tokens) {
     yield* expectEqual("before", yield* tokens.deviceId, Option.none())
     yield* tokens.setDeviceId("5f1d7f3e9c1b2a0012345678")
     yield* tokens.setDeviceId("5f1d7f3e9c1b2a0012345679")

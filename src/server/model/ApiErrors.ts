@@ -15,44 +15,46 @@ const fields = {
 
 const statuses = { BadRequest: 400, Unauthorized: 401, Forbidden: 403, NotFound: 404, Conflict: 409, TooLarge: 413 }
 
-/** The request asks for something that cannot be. */
+/** 400: the request is invalid. */
 export class BadRequest extends Schema.Error<BadRequest>("effect-app-services/server/model/BadRequest")(
   { _tag: Schema.tagDefaultOmit("BadRequest"), ...fields },
   { httpApiStatus: statuses.BadRequest }
 ) {}
 
 /**
- * No user, or none that is known. Clients refresh their session at the code `InvalidSession` and at the text
- * `unauthorized`, so both are for a token that is good no more, or for a request without one.
+ * 401: missing or invalid credentials. Clients refresh their session at the code `InvalidSession` and at the text
+ * `unauthorized`, so use these only for an invalid or missing token.
  */
 export class Unauthorized extends Schema.Error<Unauthorized>("effect-app-services/server/model/Unauthorized")(
   { _tag: Schema.tagDefaultOmit("Unauthorized"), ...fields },
   { httpApiStatus: statuses.Unauthorized }
 ) {}
 
-/** Known, but not allowed. */
+/** 403: authenticated, but not permitted. */
 export class Forbidden extends Schema.Error<Forbidden>("effect-app-services/server/model/Forbidden")(
   { _tag: Schema.tagDefaultOmit("Forbidden"), ...fields },
   { httpApiStatus: statuses.Forbidden }
 ) {}
 
+/** 404: unknown route, application, function or record. */
 export class NotFound extends Schema.Error<NotFound>("effect-app-services/server/model/NotFound")(
   { _tag: Schema.tagDefaultOmit("NotFound"), ...fields },
   { httpApiStatus: statuses.NotFound }
 ) {}
 
-/** Something of that name exists already. */
+/** 409: the name exists already. */
 export class Conflict extends Schema.Error<Conflict>("effect-app-services/server/model/Conflict")(
   { _tag: Schema.tagDefaultOmit("Conflict"), ...fields },
   { httpApiStatus: statuses.Conflict }
 ) {}
 
+/** 413: the request body is too large. */
 export class TooLarge extends Schema.Error<TooLarge>("effect-app-services/server/model/TooLarge")(
   { _tag: Schema.tagDefaultOmit("TooLarge"), ...fields },
   { httpApiStatus: statuses.TooLarge }
 ) {}
 
-/** Too many attempts; `retryAfter` are the seconds to wait, which travel in the header of that name. */
+/** 429: too many requests. `retryAfter` is the time to wait in seconds, sent in the header `retry-after`. */
 export class TooManyRequests extends Schema.Error<TooManyRequests>("effect-app-services/server/model/TooManyRequests")({
   _tag: Schema.tagDefaultOmit("TooManyRequests"),
   ...fields,
@@ -61,7 +63,7 @@ export class TooManyRequests extends Schema.Error<TooManyRequests>("effect-app-s
 
 const TooManyAnswer = Schema.Struct(fields).pipe(HttpApiSchema.status(429))
 
-/** {@link TooManyRequests} as it goes over the wire: a body like those of the other errors, and the header. */
+/** The encoding of {@link TooManyRequests}: a body like those of the other errors, and the header. */
 export const TooManyRequestsAnswer = TooManyRequests.pipe(
   HttpApiSchema.encodeToWithHeaders(
     { body: TooManyAnswer, headers: { "retry-after": Schema.Int } },
@@ -72,11 +74,11 @@ export const TooManyRequestsAnswer = TooManyRequests.pipe(
   )
 )
 
-/** The text says what happened, the code is what clients tell cases apart by. */
+/** A body: `error` is a message, `error_code` is what clients decide by. */
 export const body = (error: string, error_code?: ErrorCode): { error: string; error_code?: ErrorCode } =>
   error_code === undefined ? { error } : { error, error_code }
 
-/** A failure as an answer, for a request that the router does not see. */
+/** The response of a failure, for requests that skip the router. */
 export const toResponse = ({
   _tag,
   error,
@@ -84,6 +86,6 @@ export const toResponse = ({
 }: BadRequest | Unauthorized | Forbidden | NotFound | Conflict | TooLarge): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.jsonUnsafe(body(error, error_code), { status: statuses[_tag] })
 
-/** A provider that the application does not have, or that this server does not know. */
+/** The failure of a provider that the application or the server does not support. */
 export const unsupportedProvider = (provider: string): BadRequest =>
   new BadRequest(body(`authentication via '${provider}' is unsupported`))

@@ -30,9 +30,10 @@ import type { Gate } from "../data/Rules.ts"
 import type { FunctionContext, FunctionUser } from "./FunctionContext.ts"
 
 /**
- * A function written in code. It gets the caller's arguments, BSON classes where the wire held them, and answers with
- * an Effect, a Promise or a plain value. A failure reaches the caller as a `FunctionExecutionError`. One that answers
- * with a Stream or an async iterator is called as a stream. The code is trusted: it runs as the system.
+ * A function written in code. It receives the caller's arguments, with BSON values as instances of their classes, and
+ * returns an Effect, a Promise or a plain value. A failure reaches the caller as a `FunctionExecutionError`. A function
+ * that returns a Stream or an async iterator is called as a stream. The code is trusted: it runs as the system by
+ * default.
  *
  * @category models
  * @since 0.1.0
@@ -50,20 +51,21 @@ export interface HandlerOptions {
   /** Only other functions may call it. */
   readonly private?: boolean | undefined
   /**
-   * As whom it uses the database: as the `"system"` unless given, so that it reaches everything; or as the `"caller"`, so
-   * that it reaches what its caller may.
+   * The identity under which it uses the database: the `"system"` without rules, or the `"caller"` under the rules.
+   *
+   * @default "system"
    */
   readonly runAs?: "system" | "caller" | undefined
 }
 
-/** The services that Effects among a function's results need; of an untyped result nobody knows. */
+/** The services that Effects among a function's results require; unknown for an untyped result. */
 type Needs<Result> = 0 extends 1 & Result
   ? never
   : Result extends Effect.Effect<infer _A, infer _E, infer R> | Stream.Stream<infer _A, infer _E, infer R>
     ? R
     : never
 
-/** A function may ask for `FunctionContext` alone. Anything else becomes a type error at the function. */
+/** A function may require `FunctionContext` only. Anything else is a type error at the function. */
 type Checked<F> = F extends (...args: infer _Args) => infer Result
   ? [Needs<Result>] extends [FunctionContext]
     ? F
@@ -77,20 +79,20 @@ type CheckedFunctions<Functions> = {
 }
 
 /**
- * How e-mail addresses are confirmed and passwords reset. What would be mailed waits in the server's inbox.
+ * How e-mail addresses are confirmed and passwords reset. E-mails are not sent, but kept in the server's inbox.
  *
- * An address is confirmed at registration (`autoConfirm`), by a function, or by who opens the link of an e-mail. Without
- * any of these settings it is confirmed at registration.
+ * An address is confirmed at registration (`autoConfirm`), by a function, or by the link of an e-mail. Without any of
+ * these settings it is confirmed at registration.
  *
  * @category models
  * @since 0.1.0
  */
 export interface EmailPasswordOptions {
   readonly autoConfirm?: boolean | undefined
-  /** Gets `{ token, tokenId, username }` and answers with `{ status: "success" | "pending" | "fail" }`. */
+  /** Receives `{ token, tokenId, username }` and returns `{ status: "success" | "pending" | "fail" }`. */
   readonly confirmationFunction?: string | Handler | undefined
   /**
-   * Gets `{ username, password, token, tokenId, currentPasswordValid }` and the caller's arguments, and answers with
+   * Receives `{ username, password, token, tokenId, currentPasswordValid }` and the caller's arguments, and returns
    * `{ status: "success" | "pending" | "fail" }`.
    */
   readonly resetFunction?: string | Handler | undefined
@@ -111,14 +113,14 @@ export interface ProviderOptions {
   /** `true` confirms an e-mail address at registration. */
   readonly emailPassword?: boolean | EmailPasswordOptions | undefined
   readonly apiKey?: boolean | undefined
-  /** A function, or the name of one: it gets the credentials and answers with the user's id, or `{ id, name }`. */
+  /** A function, or the name of one: it receives the credentials and returns the user's id, or `{ id, name }`. */
   readonly customFunction?: string | Handler | undefined
-  /** Whose JSON Web Tokens are trusted. */
+  /** The issuer whose JSON Web Tokens are accepted. */
   readonly customToken?: CustomToken.Options | undefined
 }
 
 /**
- * Where custom user data lives: the document of a collection whose `userIdField` is the user's id.
+ * The collection of custom user data: a user's document has the user's id in `userIdField`.
  *
  * @category models
  * @since 0.1.0
@@ -131,7 +133,7 @@ export interface CustomUserDataCollection {
 }
 
 /**
- * Where custom user data comes from: a function of the user, or a collection.
+ * The source of custom user data: a function of the user, or a collection.
  *
  * @category models
  * @since 0.1.0
@@ -139,7 +141,7 @@ export interface CustomUserDataCollection {
 export type CustomUserData = CustomUserDataCollection | ((user: FunctionUser) => unknown)
 
 /**
- * What {@link make} takes.
+ * Options of {@link make}.
  *
  * @category models
  * @since 0.1.0
@@ -157,18 +159,20 @@ export interface Options<Functions> {
   readonly mongodb?: Readonly<Record<string, "open" | "closed">> | undefined
   /** Names of the push services that devices may register with. */
   readonly push?: ReadonlyArray<string> | undefined
-  /** Name of a function that gets each new user; when it fails the user is not created. */
+  /** Name of a function that receives each new user; if it fails the user is not created. */
   readonly onUserCreation?: string | undefined
-  /** What functions read as values. A `Redacted` one is a secret. */
+  /** Values that functions can read. A `Redacted` one is a secret. */
   readonly values?: Readonly<Record<string, unknown>> | undefined
   readonly environment?:
     | { readonly tag?: string | undefined; readonly values?: Readonly<Record<string, unknown>> | undefined }
     | undefined
   readonly tokens?:
     | {
-        /** 30 minutes unless given. */
+        /** Lifetime of access tokens. @default "30 minutes" */
         readonly accessTokenLifetime?: Duration.Input | undefined
-        /** 60 days unless given; an anonymous user's lasts 50 years in any case. */
+        /**
+         * Lifetime of refresh tokens; those of anonymous users are valid for 50 years in any case. @default "60 days"
+         */
         readonly refreshTokenLifetime?: Duration.Input | undefined
       }
     | undefined
@@ -184,11 +188,12 @@ export type FunctionBody =
   | { readonly _tag: "Handler"; readonly handler: Handler }
   /** JavaScript of an exported application. */
   | { readonly _tag: "Source"; readonly text: string; readonly file: string }
-  /** A source that is missing or does not parse: calling it says so. */
+  /** A source that is missing or does not parse: calls fail with the reason. */
   | { readonly _tag: "Broken"; readonly code: "FunctionSyntaxError" | "FunctionNotFound"; readonly message: string }
 
 /**
- * As whom a function runs: as who calls it, as the system, as one user, or as the one whose id a script returns.
+ * The identity under which a function runs: its caller, the system, a fixed user, or the user whose id a script
+ * returns.
  *
  * @category models
  * @since 0.1.0
@@ -207,9 +212,9 @@ export type RunAs =
 export interface AppFunction {
   readonly name: string
   readonly private: boolean
-  /** A setting guards the function that this server does not understand, so it answers to nobody. */
+  /** Whether an unsupported setting guards the function, so that all calls are rejected. */
   readonly closed: boolean
-  /** The rule about who may call it; everybody may where there is none. */
+  /** The rule that decides whether a caller may call it. Without one, every user may. */
   readonly gate: Gate | undefined
   readonly runAs: RunAs
   readonly body: FunctionBody
@@ -263,7 +268,7 @@ export interface App {
   readonly dataSources: ReadonlyMap<string, DataSource>
   /** Names of the push services. */
   readonly push: ReadonlySet<string>
-  /** The types of the services that are no data sources, by name; functions can use those of type `http`. */
+  /** The types of all services except data sources, by name; functions can use those of type `http`. */
   readonly services: ReadonlyMap<string, string>
   readonly functions: ReadonlyMap<string, AppFunction>
   readonly customUserData: CustomUserData | undefined

@@ -1,4 +1,4 @@
-/** The applications that a server hosts, and what the server adds to each: its internal ids. */
+/** The applications that a server hosts, with their internal ids. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -10,7 +10,7 @@ import type { App } from "./App.ts"
 /** An application as the server runs it. */
 export interface HostedApp {
   readonly app: App
-  /** The application's internal id, which its tokens and profiles carry. */
+  /** The application's internal id, which is in its tokens and profiles. */
   readonly domainId: string
   readonly providerId: (type: ProviderType) => string
 }

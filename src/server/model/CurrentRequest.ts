@@ -1,8 +1,8 @@
-/** What is known of the HTTP request that is being answered: its id in the log, and its subject. */
+/** The current HTTP request: its id in the log, and its subject. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 
-/** What a request is about, as far as it is known while it is answered. */
+/** The subject of a request, as far as it is known. */
 export interface Subject {
   /** The id of the application. */
   readonly app?: string
@@ -14,7 +14,7 @@ export interface Subject {
 /** The state of one request. */
 export interface Details {
   subject: Subject
-  /** Made by `newId` when it is first asked for. */
+  /** Created by `newId` at its first use. */
   logId?: string
   readonly newId: Effect.Effect<string>
 }
@@ -25,7 +25,7 @@ export const CurrentRequest = Context.Reference<Details | undefined>(
   { defaultValue: () => undefined }
 )
 
-/** The id of the current request in the log, made when it is first asked for; `undefined` outside of a request. */
+/** The id of the current request in the log, created at its first use; `undefined` outside of a request. */
 export const logId: Effect.Effect<string | undefined> = Effect.withFiber((fiber) => {
   const current = fiber.getRef(CurrentRequest)
   return current === undefined || current.logId !== undefined

@@ -1,5 +1,5 @@
 /**
- * The definition of the provider `custom-token`: whose JSON Web Tokens log a user in, and what they tell about the user.
+ * The definition of the provider `custom-token`: the issuer of its JSON Web Tokens, and their profile claims.
  */
 import * as Redacted from "effect/Redacted"
 import * as jose from "./internal/jose.ts"
@@ -8,17 +8,17 @@ import * as jose from "./internal/jose.ts"
 export interface MetadataField {
   /** The claim; dots lead into nested objects, and `\.` is a dot of a name. */
   readonly name: string
-  /** What the profile calls it: the same unless given. */
+  /** The name of the profile field. @default `name` */
   readonly fieldName?: string | undefined
-  /** Whether a token without it is refused. */
+  /** Whether a token without it is rejected. @default false */
   readonly required?: boolean | undefined
 }
 
 /**
- * What logs in with a custom JSON Web Token.
+ * Options of logins with a custom JSON Web Token.
  *
- * Tokens need the claims `sub`, which is the identity's id, and `exp`. With `jwksUrl` they are signed with RS256 and name
- * their key by `kid`.
+ * Tokens need the claims `sub`, which is the identity's id, and `exp`. With `jwksUrl` they are signed with RS256 and
+ * name their key by `kid`.
  *
  * @example
  * ```ts
@@ -38,9 +38,9 @@ export interface MetadataField {
  * ```
  */
 export type Options = {
-  /** What tokens must be meant for: all of these, or the application's id where none is given. */
+  /** The audience of tokens; several are all required. @default the application's id */
   readonly audience?: string | ReadonlyArray<string> | undefined
-  /** Whether one of several audiences is enough. */
+  /** Whether one of several audiences is enough. @default false */
   readonly requireAnyAudience?: boolean | undefined
   readonly metadataFields?: ReadonlyArray<MetadataField> | undefined
 } & (
@@ -60,9 +60,9 @@ export interface CustomToken {
   readonly keys:
     | { readonly _tag: "Fixed"; readonly verify: jose.Verify }
     | { readonly _tag: "Published"; readonly url: string }
-    /** Keys that could not be had: logging in says so. */
+    /** Invalid keys: logins fail with the reason. */
     | { readonly _tag: "Broken"; readonly message: string }
-  /** Empty means the application's id. */
+  /** Empty for the application's id. */
   readonly audience: ReadonlyArray<string>
   readonly requireAnyAudience: boolean
   readonly metadataFields: ReadonlyArray<{
@@ -72,7 +72,7 @@ export interface CustomToken {
   }>
 }
 
-/** Defines the provider. Keys that nobody could be logged in with throw. */
+/** Defines the provider. Throws on invalid keys. */
 export const make = (options: Options): CustomToken => {
   const { audience = [], metadataFields = [], requireAnyAudience = false } = options
   return {
@@ -90,7 +90,7 @@ export const make = (options: Options): CustomToken => {
 }
 
 /**
- * A provider whose keys cannot be had: logging in says why.
+ * A provider with invalid keys: logins fail with the reason.
  *
  * @internal
  */
@@ -122,7 +122,7 @@ const fixed = (algorithm: jose.Algorithm, keys: ReadonlyArray<string | Redacted.
         try {
           return jose.key(algorithm, text)
         } catch {
-          // the parser's own words might repeat the key
+          // the parser's own message may contain the key
           throw new Error(
             `custom-token: signing key ${index + 1} is not an RSA public key of 2048 bits or more, or a certificate, in PEM`
           )
@@ -132,6 +132,6 @@ const fixed = (algorithm: jose.Algorithm, keys: ReadonlyArray<string | Redacted.
   }
 }
 
-/** The names on the way to a claim. */
+/** The path of a claim. */
 const split = (path: string): ReadonlyArray<string> =>
   (path.match(/(?:\\.|[^.\\])+/gs) ?? [path]).map((name) => name.replaceAll("\\.", "."))

@@ -1,8 +1,8 @@
 /**
- * What a server function knows about the call it serves, and how it fails.
+ * The context of a function call, and its failure.
  *
- * A function written in code asks for the `FunctionContext` service; a function of an exported application sees the
- * same things as its global `context`.
+ * A function written in code uses the service `FunctionContext`; a function of an exported application has the same as
+ * its global `context`.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import type { FunctionRequest, FunctionUser } from "../data/Caller.ts"
 import type { Collection } from "../data/Collection.ts"
 
 /**
- * Why a call has no result. `message` is what the client reads; `code` is its `error_code`.
+ * The failure of a call. `message` is sent to the client, `code` as its `error_code`.
  *
  * @category errors
  * @since 0.1.0
@@ -85,12 +85,12 @@ export class FunctionContext extends Context.Service<
     readonly request: FunctionRequest | undefined
     /** Calls another function of the application, private ones included. */
     readonly execute: (name: string, ...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
-    /** A value of the application, `undefined` when there is none of that name. A secret arrives `Redacted`. */
+    /** A value of the application, `undefined` if the name is unknown. A secret is `Redacted`. */
     readonly value: (name: string) => unknown
     readonly environment: { readonly tag: string; readonly values: ReadonlyMap<string, unknown> }
     /** Whether rules do not hold for what the function does with the database. */
     readonly runningAsSystem: boolean
-    /** A collection of the database, of the data source `"mongodb-atlas"` unless told otherwise. */
+    /** A collection of the database. The default data source is `"mongodb-atlas"`. */
     readonly collection: (database: string, collection: string, service?: string) => Collection
   }
 >()("effect-app-services/server/model/FunctionContext") {}

@@ -12,13 +12,13 @@ export interface Caller {
   readonly app: App
   readonly user: FunctionUser
   readonly request: FunctionRequest | undefined
-  /** Whether everything that is called runs as the system, as the functions of rules do. */
+  /** Whether all functions called from it run as the system too, as the functions of rules do. */
   readonly asSystem?: boolean
 }
 
 /** The shape of {@link FunctionRunner}. */
 export interface Service {
-  /** Runs a function without asking whether the caller may call it. */
+  /** Runs a function without checking whether the caller may call it. */
   readonly run: (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
 }
 

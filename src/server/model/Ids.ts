@@ -1,4 +1,4 @@
-/** Identifiers that the server hands out. They come from the secure generator, so that none can be guessed. */
+/** Identifiers that the server creates. They come from the secure generator, so that they cannot be guessed. */
 import * as Clock from "effect/Clock"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Hex from "effect/encoding/Hex"

@@ -1,14 +1,14 @@
 /**
- * A {@link RowStore} in a directory, by Node's own SQLite: what outlives the process, for any number of applications.
+ * A durable {@link RowStore} in a directory, in Node's SQLite, for any number of applications.
  *
- * What is acknowledged is on the disk (`synchronous=FULL`), so it survives a killed process and, as far as the disk keeps
- * its word, a power cut. One process at a time has a directory: the locks are the operating system's, on the data itself
- * too, and end with the process however that ends. Files are for their owner alone (0600, the directory 0700). It has to be
- * a local disk: locks of network file systems are not to be relied on.
+ * An acknowledged commit is on disk (`synchronous=FULL`): it survives a killed process and, as far as the disk honours
+ * flushes, a power failure. A directory is used by one process at a time: the locks are the operating system's, on the
+ * data itself too, and end with the process in any case. Files are readable for their owner only (0600, the directory
+ * 0700). Use a local disk: locks on network file systems are not reliable.
  *
- * The directory holds `data.sqlite` (with `-wal` while it is open), `lock`, and `process`, which says who has it; none of
- * them may be a link. `data.sqlite` only comes to be when it is complete: an empty one was never ours. Every row has a
- * checksum, and all of them are checked when the directory is opened.
+ * The directory contains `data.sqlite` (with `-wal` while it is open), `lock`, and `process`, the id of the process
+ * that uses it; none of them may be a symbolic link. `data.sqlite` is created atomically, so an empty file was not
+ * created by this server. Every row has a checksum, and all of them are checked when the directory is opened.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -25,9 +25,9 @@ export { DataDirectoryError } from "./DataDirectoryError.ts"
 
 /** How a directory is opened. */
 export interface Options {
-  /** Whether one that is missing or empty is made ours: yes unless given. */
+  /** Whether to initialise a missing or empty directory. @default true */
   readonly create?: boolean | undefined
-  /** How many bytes the data may take; what would take more fails as on a full disk. No limit unless given. */
+  /** The maximum size of the data in bytes; a commit beyond it fails as on a full disk. @default unlimited */
   readonly maxBytes?: number | undefined
 }
 
@@ -38,7 +38,7 @@ export const layer = (directory: string, options: Options = {}): Layer.Layer<Row
     Effect.gen(function* () {
       const path = resolve(directory)
       const { DatabaseSync } = yield* Effect.tryPromise({
-        // it warns where it is experimental: whoever keeps nothing need not hear that
+        // imported on demand: it prints a warning where it is experimental
         try: () => import("node:sqlite"),
         catch: () =>
           problem(path, "unusable", "needs node:sqlite, which this runtime does not have: use Node 22.19 or later")
@@ -55,7 +55,7 @@ export const layer = (directory: string, options: Options = {}): Layer.Layer<Row
         use(() => lock(path, open)),
         (held) => Effect.sync(() => held.close())
       )
-      // another process may have made it until now
+      // another process may have created it meanwhile
       yield* use(() => {
         if (!fs.existsSync(join(path, files.data))) create(path, open)
       })
@@ -102,7 +102,7 @@ const make = (path: string, database: DatabaseSync): RowStore["Service"] => {
     tables: (prefix) => read(() => names.all(prefix).map(({ name }) => String(name))),
     rows: (table) => rowsOf(database, table),
     commit: (changes) => {
-      // a database whose file was removed goes on without a word
+      // SQLite does not notice that its file was removed
       if (fs.statSync(file, { throwIfNoEntry: false })?.ino !== ino) {
         throw new RowStoreError({ message: `${file} is gone: nothing can be kept until the server is started again` })
       }
@@ -121,10 +121,10 @@ const make = (path: string, database: DatabaseSync): RowStore["Service"] => {
   }
 }
 
-/** One after the other, so that a large table is never in memory twice. */
+/** Row by row, so that a large table is never in memory twice. */
 function* rowsOf(database: DatabaseSync, table: string): Generator<Row> {
   try {
-    // a statement can be in one iteration at a time
+    // a statement supports one iteration at a time
     const all = database.prepare(
       "SELECT key, value FROM rows WHERE tbl = (SELECT id FROM tables WHERE name = ?) ORDER BY id"
     )
@@ -134,11 +134,11 @@ function* rowsOf(database: DatabaseSync, table: string): Generator<Row> {
   }
 }
 
-// the schema is strict: a row is of these types
+// the table is strict, so a row has these types
 const toRow = ({ key, value }: Record<string, unknown>): ReadonlyArray<Row> =>
   typeof key === "string" && value instanceof Uint8Array ? [{ key, value }] : []
 
-/** SQLite would write all of these as one and the same character. */
+/** Lone surrogates, which SQLite would all write as the same character. */
 const illFormed = /\p{Surrogate}/u
 
 const read = <A>(f: () => A): A => {

@@ -1,9 +1,9 @@
-/** Why a data directory is not used; `DataDirectory` has it too. */
+/** The error of data directories; `DataDirectory` re-exports it. */
 import * as Schema from "effect/Schema"
 
 /**
- * Why a directory is not used: another process has it, it is not ours, a later version wrote it, it is damaged, it cannot
- * be read or written, or it is not there. Nothing in it was changed.
+ * A data directory cannot be used: another process uses it, it belongs to another program, a later version wrote it, it
+ * is damaged, it cannot be read or written, or it is missing. Nothing in it was changed.
  */
 export class DataDirectoryError extends Schema.TaggedError<DataDirectoryError>(
   "effect-app-services/server/storage/DataDirectoryError"

@@ -1,8 +1,8 @@
 /**
- * What outlives the server: rows of bytes in tables, written before they count.
+ * Durable row store: rows of bytes by key, in tables.
  *
- * Users and documents are kept in memory, where they are looked up; whatever changes them writes its rows here first, in
- * one commit, and changes the memory only after that. So nothing is ever acknowledged that a restart would not find.
+ * Users and documents are held and looked up in memory. A change writes its rows here first, in one commit, and changes
+ * the memory afterwards (write-ahead). Nothing is acknowledged that a restart would not find.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,25 +14,25 @@ export interface Row {
   readonly value: Uint8Array
 }
 
-/** A row that is written in place of the one of its key, or without a `value` removed. */
+/** A write of a row: replaces the row of its key, or removes it if there is no `value`. */
 export interface RowWrite {
   readonly table: string
   readonly key: string
   readonly value: Uint8Array | undefined
 }
 
-/** Why nothing of a commit was written: a full disk, a directory that is gone. */
+/** A commit failed, and nothing of it was written: the disk is full, or the directory was removed. */
 export class RowStoreError extends Schema.TaggedError<RowStoreError>(
   "effect-app-services/server/storage/RowStoreError"
 )("RowStoreError", { message: Schema.String }) {}
 
 /** The shape of {@link RowStore}. */
 export interface Service {
-  /** Whether anything is kept at all: where it is not, nobody needs to make bytes of values. */
+  /** Whether rows are stored at all. If not, values need not be encoded. */
   readonly keeps: boolean
-  /** The names of the tables that begin so. */
+  /** The names of the tables with a prefix. */
   readonly tables: (prefix: string) => ReadonlyArray<string>
-  /** The rows of a table, in the order in which their keys first came. */
+  /** The rows of a table, in the order in which their keys were first written. */
   readonly rows: (table: string) => Iterable<Row>
   /**
    * Writes all changes or none, and returns when they are on the disk. It is synchronous, so that it can be one step
@@ -41,9 +41,9 @@ export interface Service {
   readonly commit: (changes: ReadonlyArray<RowWrite>) => void
 }
 
-/** The rows that a server keeps. */
+/** The rows of a server. */
 export class RowStore extends Context.Service<RowStore, Service>()("effect-app-services/server/storage/RowStore") {
-  /** Keeps nothing. */
+  /** Stores nothing. */
   static readonly layerNone: Layer.Layer<RowStore> = Layer.succeed(RowStore, {
     keeps: false,
     tables: () => [],
@@ -53,8 +53,8 @@ export class RowStore extends Context.Service<RowStore, Service>()("effect-app-s
 }
 
 /**
- * A step with a row store as an effect, which fails with the {@link RowStoreError} that the step throws. Anything else that
- * it throws is a defect.
+ * A synchronous step as an effect that fails with a {@link RowStoreError} that the step throws. Other exceptions are
+ * defects.
  */
 export const attempt = <A>(step: () => A): Effect.Effect<A, RowStoreError> =>
   Effect.suspend(() => {
@@ -65,5 +65,5 @@ export const attempt = <A>(step: () => A): Effect.Effect<A, RowStoreError> =>
     }
   })
 
-/** Whether something thrown is a row store's. */
+/** Whether an exception is a {@link RowStoreError}. */
 export const isRowStoreError = Schema.is(RowStoreError)

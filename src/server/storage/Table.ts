@@ -1,34 +1,34 @@
 /**
- * A table of a row store with all its rows in memory, and the indexes that find them.
+ * A table of a row store with all its rows in memory, and their indexes.
  *
- * A change is made in two steps that nothing can come between: {@link write} puts the rows of all edits into the row store,
- * and only when they are there into memory. Over a row store that keeps nothing, the same code is a store in memory.
+ * A change is one synchronous step of two phases: {@link write} commits the rows of all edits to the row store, and
+ * then changes the memory. With a row store that stores nothing, the same code is an in-memory store.
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type RowWrite, type RowStore, RowStoreError } from "./RowStore.ts"
 
-/** A row to put in place, or to remove. It has no effect before it is written. */
+/** A write or removal of a row. It has no effect before {@link write}. */
 export interface Edit {
   readonly change: () => RowWrite
   readonly apply: () => void
 }
 
-/** Makes all edits or, where the row store cannot take them, none. Throws a {@link RowStoreError}. */
+/** Applies all edits or, if the row store fails, none. Throws a {@link RowStoreError}. */
 export const write = (rowStore: RowStore["Service"], edits: ReadonlyArray<Edit>): void => {
   if (rowStore.keeps && edits.length > 0) rowStore.commit(edits.map((edit) => edit.change()))
   for (const edit of edits) edit.apply()
 }
 
-/** How rows of a table look. */
+/** The definition of a table's rows. */
 export interface Options<A> {
   readonly name: string
   readonly schema: Schema.Codec<A, unknown>
-  /** What tells rows apart: well-formed text. */
+  /** The key of a row, which has to be well-formed Unicode. */
   readonly key: (row: A) => string
 }
 
-/** Finds rows by something else than their key. */
+/** Finds rows by a value other than their key. */
 export class Index<A> {
   readonly #table: ReadonlyMap<string, A>
   readonly #valuesOf: (row: A) => ReadonlyArray<string>
@@ -39,12 +39,12 @@ export class Index<A> {
     this.#valuesOf = valuesOf
   }
 
-  /** The rows that have a value, in the order in which they got it. */
+  /** The rows of a value, in the order in which they got it. */
   all(value: string): ReadonlyArray<A> {
     return Array.from(this.#keys.get(value) ?? []).flatMap((key) => this.#table.get(key) ?? [])
   }
 
-  /** The first row that has a value: the row, where no two have the same. */
+  /** The first row of a value, or the only one in a unique index. */
   get(value: string): A | undefined {
     for (const key of this.#keys.get(value) ?? []) return this.#table.get(key)
     return undefined
@@ -72,8 +72,7 @@ export class Index<A> {
 }
 
 /**
- * The rows of a table. Opening one reads all rows, and throws a {@link RowStoreError} that names the row where one is
- * damaged.
+ * The rows of a table. Opening it reads all rows, and throws a {@link RowStoreError} that names a damaged row.
  */
 export class Table<A> {
   readonly #rows = new Map<string, A>()
@@ -107,7 +106,7 @@ export class Table<A> {
     return this.#rows
   }
 
-  /** An index by the values that a row has. */
+  /** An index by the values of a row. */
   index(valuesOf: (row: A) => ReadonlyArray<string>): Index<A> {
     const index = new Index(this.#rows, valuesOf)
     for (const [key, row] of this.#rows) index.replace(key, undefined, row)
@@ -115,7 +114,7 @@ export class Table<A> {
     return index
   }
 
-  /** A new row, or another one in place of that of its key. */
+  /** A new row, or the replacement of the row of its key. */
   put(row: A): Edit {
     const key = this.#options.key(row)
     return {

@@ -1,6 +1,6 @@
 /**
- * What whoever runs a server may do with an application's users. It takes effect at once: a session that is revoked is
- * not refreshed any more, and the next call of a disabled user is refused.
+ * Administrative operations on an application's users. They take effect at once: a revoked session cannot be refreshed,
+ * and the next call of a disabled user is rejected.
  *
  * In code the layers of `AppServicesServer` provide this service, in process as well as on a socket. Over HTTP a server
  * on a socket answers under `/_admin`, where its options give it an `adminToken`; see `AdminApi`.
@@ -46,25 +46,25 @@ import { UserStore } from "./UserStore.ts"
 import { Users } from "./Users.ts"
 
 export {
-  /** An e-mail address that may log in, or could once it is confirmed. */
+  /** An e-mail address that may log in, possibly after its confirmation. */
   Account,
-  /** The address is registered already, or somebody logs in with it. */
+  /** The address is registered already, or belongs to a user. */
   AccountInUse,
-  /** Nobody registered that e-mail address. */
+  /** The e-mail address is not registered. */
   AccountNotFound,
-  /** The server hosts no such application. */
+  /** The server does not host the application. */
   AppNotFound,
-  /** Which part of a long list. */
+  /** A page of a list. */
   type Page,
-  /** What was asked cannot be. */
+  /** The request conflicts with the current state. */
   InvalidRequest,
-  /** The user has no such session. */
+  /** Unknown session of a user. */
   SessionNotFound,
-  /** A user, as lists show one. */
+  /** A user in a list. */
   User,
   /** Everything about a user. */
   UserDetails,
-  /** There is no such user. */
+  /** Unknown user. */
   UserNotFound
 } from "./AdminModels.ts"
 
@@ -77,39 +77,42 @@ type NoUser = AppNotFound | UserNotFound
  * @since 0.1.0
  */
 export interface Service {
-  /** All users in the order in which they came, or a page of them by their ids, which begin with the second of it. */
+  /**
+   * All users in the order of their creation, or a page of them, ordered by id. Ids begin with the time of creation.
+   */
   readonly users: (appId: string, page?: Page) => Effect.Effect<ReadonlyArray<User>, AppNotFound>
   readonly user: (appId: string, userId: string) => Effect.Effect<UserDetails, NoUser>
   /**
-   * A user that logs in with an e-mail address, which counts as confirmed. The application's creation function is
-   * asked, as at a first login.
+   * Creates a user with a confirmed e-mail address. The application's creation function runs, as at a first login.
    */
   readonly createUser: (
     appId: string,
     account: EmailPassword
   ) => Effect.Effect<User, AppNotFound | AccountInUse | InvalidRequest>
-  /** Ends the user's sessions; logging in and live access tokens are refused with `UserDisabled`. */
+  /** Ends the user's sessions; logins and access tokens are rejected with `UserDisabled`. */
   readonly disableUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
   readonly enableUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
   /** Removes the user with its accounts, sessions, API keys and push registrations. */
   readonly deleteUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
-  /** Ends all sessions of a user. Access tokens live on until they expire, as on the original service. */
+  /** Ends all sessions of a user. Access tokens stay valid until they expire, as on the original service. */
   readonly revokeSessions: (appId: string, userId: string) => Effect.Effect<void, NoUser>
   readonly revokeSession: (
     appId: string,
     userId: string,
     sessionId: string
   ) => Effect.Effect<void, NoUser | SessionNotFound>
-  /** Accounts with e-mail and password, also those that nobody ever logged in with; a page of them by address. */
+  /**
+   * Accounts with e-mail and password, including those without a login so far; a page of them is ordered by address.
+   */
   readonly accounts: (appId: string, page?: Page) => Effect.Effect<ReadonlyArray<Account>, AppNotFound>
-  /** Makes an address count as confirmed, also one that does already. */
+  /** Confirms an address; a confirmed one stays confirmed. */
   readonly confirmAccount: (appId: string, email: string) => Effect.Effect<void, AppNotFound | AccountNotFound>
   /** Sets the password of an account, and ends its user's sessions. */
   readonly setPassword: (
     appId: string,
     account: EmailPassword
   ) => Effect.Effect<void, AppNotFound | AccountNotFound | InvalidRequest>
-  /** Removes an account that nobody ever logged in with; one of a user goes with its user. */
+  /** Removes an account without a login so far. The account of a user is removed with the user. */
   readonly deleteAccount: (
     appId: string,
     email: string
@@ -177,7 +180,7 @@ export class Admin extends Context.Service<Admin, Service>()("effect-app-service
           const email = user.identities.find(({ providerType }) => providerType === "local-userpass")?.data["email"]
           const account = typeof email === "string" ? yield* store.account(appId, email) : Option.none()
           const customData = yield* users.customData(hosted, user).pipe(
-            // a function of the application that fails hides no user
+            // show the user although a function of the application fails
             Effect.catchDefect((defect) =>
               Effect.as(Effect.logWarning(`the custom data of the user ${userId} cannot be read`, defect), undefined)
             )
@@ -204,7 +207,7 @@ export class Admin extends Context.Service<Admin, Service>()("effect-app-service
           const identity = identityOf(hosted, "local-userpass", account.id, { email: account.email })
           const user = yield* users.ofIdentity(hosted, identity, undefined).pipe(
             Effect.mapError(({ error }) => new InvalidRequest({ message: error })),
-            // where a function turns the user away there is no account either
+            // if a function rejects the user, the account is removed as well
             Effect.onError(() =>
               Effect.flatMap(accountOf(appId, account), ({ userId }) =>
                 userId === undefined ? store.deleteAccount(appId, account.email) : Effect.void
@@ -304,7 +307,7 @@ const matches = ({ search = "" }: Page, ...texts: ReadonlyArray<unknown>): boole
   return part === "" || texts.some((text) => typeof text === "string" && text.toLowerCase().includes(part))
 }
 
-/** A part of a list, in an order that others who come and go do not disturb. */
+/** A page of a list; its order is stable while entries are added and removed. */
 const pageOf = <A>(all: ReadonlyArray<A>, key: (item: A) => string, { after, limit }: Page): ReadonlyArray<A> =>
   after === undefined && limit === undefined
     ? all

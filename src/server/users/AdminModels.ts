@@ -1,11 +1,11 @@
 /**
- * What administration tells about users, and how it fails: the shapes that `Admin` answers in code and that the
- * administration API answers as JSON. None holds a password, a key or a token.
+ * The models and failures of administration: `Admin` uses them in code, the administration API as JSON. They contain no
+ * password, key or token.
  */
 import * as Schema from "effect/Schema"
 import { ProviderType } from "../../protocol/Provider.ts"
 
-/** One way of logging in as a user, with what its provider tells. */
+/** An identity of a user, with its provider's data. */
 const Identity = Schema.Struct({
   id: Schema.String,
   providerType: ProviderType,
@@ -13,7 +13,7 @@ const Identity = Schema.Struct({
 })
 
 /**
- * A user, as lists show one.
+ * A user in a list.
  *
  * @category schemas
  * @since 0.1.0
@@ -27,13 +27,15 @@ export const User = Schema.Struct({
 })
 
 /**
+ * The decoded form of {@link User}.
+ *
  * @category models
  * @since 0.1.0
  */
 export type User = typeof User.Type
 
 /**
- * An e-mail address that may log in, or could once it is confirmed.
+ * An e-mail address that may log in, possibly after its confirmation.
  *
  * @category schemas
  * @since 0.1.0
@@ -42,11 +44,13 @@ export const Account = Schema.Struct({
   id: Schema.String,
   email: Schema.String,
   confirmed: Schema.Boolean,
-  /** Absent until somebody logs in for the first time. */
+  /** Absent until the first login. */
   userId: Schema.optionalKey(Schema.String)
 })
 
 /**
+ * The decoded form of {@link Account}.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -73,33 +77,35 @@ export const UserDetails = Schema.Struct({
   sessions: Schema.Array(Session),
   apiKeys: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, disabled: Schema.Boolean })),
   pushRegistrations: Schema.Array(Schema.Struct({ service: Schema.String, deviceId: Schema.String })),
-  /** As canonical Extended JSON; absent where there is none, or where it cannot be read. */
+  /** As canonical Extended JSON; absent if there is none, or if it cannot be read. */
   customData: Schema.optionalKey(Schema.Unknown)
 })
 
 /**
+ * The decoded form of {@link UserDetails}.
+ *
  * @category models
  * @since 0.1.0
  */
 export type UserDetails = typeof UserDetails.Type
 
 /**
- * Which part of a long list.
+ * A page of a list.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Page {
-  /** A part of an id or of an e-mail address, in whatever case. */
+  /** A part of an id or of an e-mail address; case is ignored. */
   readonly search?: string | undefined
-  /** The last of the page before: a user's id, an account's address. It need not exist any more. */
+  /** The last entry of the previous page: a user's id, an account's address. It may have been deleted. */
   readonly after?: string | undefined
-  /** All of them unless given. */
+  /** The number of entries. @default all of them */
   readonly limit?: number | undefined
 }
 
 /**
- * The server hosts no such application.
+ * The server does not host the application.
  *
  * @category errors
  * @since 0.1.0
@@ -111,7 +117,7 @@ export class AppNotFound extends Schema.TaggedError<AppNotFound>("effect-app-ser
 ) {}
 
 /**
- * There is no such user.
+ * Unknown user.
  *
  * @category errors
  * @since 0.1.0
@@ -123,7 +129,7 @@ export class UserNotFound extends Schema.TaggedError<UserNotFound>("effect-app-s
 ) {}
 
 /**
- * The user has no such session: it ended, or is another user's.
+ * Unknown session: it has ended, or belongs to another user.
  *
  * @category errors
  * @since 0.1.0
@@ -137,7 +143,7 @@ export class SessionNotFound extends Schema.TaggedError<SessionNotFound>(
 ) {}
 
 /**
- * Nobody registered that e-mail address. Addresses are compared case-sensitively.
+ * The e-mail address is not registered. Addresses are compared case-sensitively.
  *
  * @category errors
  * @since 0.1.0
@@ -147,8 +153,7 @@ export class AccountNotFound extends Schema.TaggedError<AccountNotFound>(
 )("AccountNotFound", { message: Schema.String, appId: Schema.String, email: Schema.String }, { httpApiStatus: 404 }) {}
 
 /**
- * The account cannot be made, or cannot be deleted by itself: the address is registered already, or somebody logs in
- * with it.
+ * The account cannot be created or deleted: the address is registered already, or belongs to a user.
  *
  * @category errors
  * @since 0.1.0
@@ -160,7 +165,7 @@ export class AccountInUse extends Schema.TaggedError<AccountInUse>("effect-app-s
 ) {}
 
 /**
- * What was asked cannot be; the message says what would have to be different.
+ * The request conflicts with the current state; `message` explains how.
  *
  * @category errors
  * @since 0.1.0

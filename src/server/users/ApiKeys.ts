@@ -1,5 +1,5 @@
 /**
- * API keys that users make for themselves. A key is shown once, at its creation; the server keeps a digest of it.
+ * API keys of users. A key is returned once, at its creation; the server stores its digest.
  */
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
@@ -13,7 +13,7 @@ import * as Digest from "./Digest.ts"
 import * as Ids from "../model/Ids.ts"
 import { type ApiKey, type Session, UserStore, type User } from "./UserStore.ts"
 
-/** Keys a user may have. */
+/** The maximum number of keys of a user. */
 const limit = 20
 
 /** The shape of {@link ApiKeys}. */
@@ -26,8 +26,8 @@ export interface Service {
   readonly list: (appId: string, user: User) => Effect.Effect<ReadonlyArray<ApiKey>>
   readonly fetch: (appId: string, user: User, id: string) => Effect.Effect<ApiKey, NotFound>
   /**
-   * Disabling ends the sessions that began with the key. The session that disables its own may enable it again, and ends
-   * when it is to be renewed before that.
+   * Disabling ends the sessions that began with the key. A session that disables its own key may enable it again; if it
+   * is refreshed before that, it ends.
    */
   readonly setDisabled: (
     appId: string,
@@ -52,7 +52,7 @@ export class ApiKeys extends Context.Service<ApiKeys, Service>()("effect-app-ser
     const store = yield* UserStore
     const random = yield* SecureRandom.SecureRandom
 
-    // another user's key is not there either
+    // another user's key is not found
     const find = Effect.fnUntraced(function* (appId: string, user: User, id: string) {
       const key = Option.getOrUndefined(yield* store.apiKey(appId, id))
       return key?.userId === user.id ? key : yield* new NotFound(body("API key not found", "APIKeyNotFound"))

@@ -1,8 +1,8 @@
 /**
  * Accounts with e-mail and password: registering, confirming the address, and resetting the password.
  *
- * Both confirmation and reset work by a token that an e-mail or a function of the application brings to the user. Tokens
- * are random, kept as digests, good for one use and for half an hour.
+ * Confirmation and reset use a token that an e-mail or a function of the application delivers to the user. Tokens are
+ * random, stored as digests, and valid for one use within 30 minutes.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -25,7 +25,7 @@ import { Inbox } from "./Inbox.ts"
 import { PasswordHasher } from "./PasswordHasher.ts"
 import { type Account, type EmailTokenKind, UserStore } from "./UserStore.ts"
 
-/** Where a request goes, and what a function may know of it. */
+/** The application of a request, and the request data that functions see. */
 export interface RequestOrigin {
   readonly hosted: HostedApp
   readonly request: FunctionRequest | undefined
@@ -36,21 +36,21 @@ export interface EmailPassword {
   readonly password: Redacted.Redacted
 }
 
-/** What an e-mail's link carries. */
+/** The token of an e-mail's link. */
 export interface LinkToken {
   readonly token: Redacted.Redacted
   readonly tokenId: string
 }
 
-/** What a function decided: `pending` waits for the token to come back. */
+/** The decision of a function: `pending` waits for the token. */
 export type Decision = "success" | "pending"
 
 /** The shape of {@link EmailAccounts}. */
 export interface Service {
   readonly register: (origin: RequestOrigin, account: EmailPassword) => Effect.Effect<void, BadRequest | Conflict>
-  /** Makes an account whose address counts as confirmed. */
+  /** Creates an account with a confirmed address. */
   readonly create: (hosted: HostedApp, account: EmailPassword) => Effect.Effect<Account, BadRequest | Conflict>
-  /** Sets the password of an account, which ends its user's sessions. */
+  /** Sets the password of an account, and ends its user's sessions. */
   readonly setPassword: (hosted: HostedApp, account: EmailPassword) => Effect.Effect<void, BadRequest | NotFound>
   readonly confirm: (origin: RequestOrigin, token: LinkToken) => Effect.Effect<void, BadRequest>
   readonly sendConfirmation: (origin: RequestOrigin, email: string) => Effect.Effect<void, BadRequest | NotFound>
@@ -118,7 +118,7 @@ export class EmailAccounts extends Context.Service<EmailAccounts, Service>()(
       })
     })
 
-    /** Asks a function of the application; the token that it gets lives on only when it says that it waits for it. */
+    /** Calls a function of the application; its token stays valid only if the function answers `pending`. */
     const ask = Effect.fnUntraced(function* (
       { hosted: { app }, request }: RequestOrigin,
       fn: AppFunction,
@@ -155,7 +155,7 @@ export class EmailAccounts extends Context.Service<EmailAccounts, Service>()(
       return account ?? (yield* new NotFound(body("user not found", "UserNotFound")))
     })
 
-    /** Who knew the old password is logged out with it. */
+    /** Sets a password, and ends all sessions that began with the old one. */
     const setPassword = Effect.fnUntraced(function* (
       app: App,
       account: Pick<Account, "id" | "email">,
@@ -167,7 +167,7 @@ export class EmailAccounts extends Context.Service<EmailAccounts, Service>()(
       if (Option.isSome(user)) yield* store.deleteSessions(app.id, user.value.id)
     })
 
-    /** An account that can be saved; another one of its address may be saved first. */
+    /** An account to be saved; a concurrent registration of the address may win. */
     const newAccount = Effect.fnUntraced(function* (app: App, { email, password }: EmailPassword, confirmed: boolean) {
       if (!isAddress(email)) return yield* new BadRequest(body("email invalid", "BadRequest"))
       yield* checkPassword(password)
@@ -189,7 +189,7 @@ export class EmailAccounts extends Context.Service<EmailAccounts, Service>()(
         if (confirmationFunction === undefined) {
           return yield* Effect.uninterruptible(Effect.andThen(saved, mail(app, account, "confirmation")))
         }
-        // whom the function turns away, and who goes away before it has decided, is not registered
+        // an address is not registered if the function rejects it, or the client disconnects before the decision
         const decided = askToConfirm(origin, confirmationFunction, account)
         yield* Effect.uninterruptibleMask((restore) =>
           Effect.andThen(
@@ -236,7 +236,7 @@ export class EmailAccounts extends Context.Service<EmailAccounts, Service>()(
       }),
       reset: Effect.fn("EmailAccounts.reset")(function* ({ hosted: { app } }, token, password) {
         yield* providerOf(app)
-        // a password that will not do costs nobody the token
+        // an invalid password does not use up the token
         yield* checkPassword(password)
         const { accountId, email } = yield* take(app, "reset", token)
         yield* setPassword(app, { id: accountId, email }, password)
@@ -279,7 +279,7 @@ const tokenBytes = 64
 const providerOf = ({ providers: { emailPassword } }: App) =>
   emailPassword === undefined ? Effect.fail(unsupportedProvider("local-userpass")) : Effect.succeed(emailPassword)
 
-/** Any text of the length of an address, since what is no address simply gets no mail. */
+/** Accepts any string of an address's length: an invalid address does not receive mail. */
 const isAddress = (email: string): boolean => email !== "" && email.length <= 320
 
 const checkPassword = (password: Redacted.Redacted) => {
@@ -300,7 +300,7 @@ const decisionOf = (result: unknown): Decision | "fail" => {
   return status === "success" || status === "pending" ? status : "fail"
 }
 
-/** A page with the token in its query. */
+/** The URL of a page with the token in its query. */
 const link = (page: string, { token, tokenId }: LinkToken): Redacted.Redacted => {
   const [, address = "", fragment = ""] = /^([^#]*)(.*)$/s.exec(page) ?? []
   const query = `token=${Redacted.value(token)}&tokenId=${tokenId}`

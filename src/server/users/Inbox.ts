@@ -1,8 +1,8 @@
 /**
- * What a server would have mailed: it sends nothing, and keeps its messages to be read instead.
+ * The e-mails of the server. It does not send them, and keeps them to be read instead.
  *
  * In code the layers of `AppServicesServer` provide this service. Over HTTP a server on a socket answers
- * `GET /_admin/inbox` to who knows its administration token; see `AdminApi`.
+ * `GET /_admin/inbox` with its administration token; see `AdminApi`.
  *
  * @example
  * ```ts
@@ -47,6 +47,8 @@ export const Message = Schema.Struct({
 })
 
 /**
+ * The decoded form of {@link Message}.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -60,9 +62,9 @@ export type Message = typeof Message.Type
  */
 export interface Service {
   readonly deliver: (message: Message) => Effect.Effect<void>
-  /** The messages that are kept, the newest last: those of one application, or of all. */
+  /** The messages of one application, or of all, the newest last. */
   readonly messages: (app?: string) => Effect.Effect<ReadonlyArray<Message>>
-  /** What arrives from now on. */
+  /** Messages from the moment that the stream runs. */
   readonly arrivals: Stream.Stream<Message>
 }
 
@@ -76,7 +78,7 @@ export class Inbox extends Context.Service<Inbox, Service>()("effect-app-service
   /** Builds the service. */
   static readonly make: Effect.Effect<Service> = Effect.gen(function* () {
     const kept: Array<Message> = []
-    // who watches and falls behind must not hold up whoever registers; most servers of tests never mail
+    // a slow subscriber must not delay registrations; most servers in tests never send mail
     const arrivals = yield* Effect.cached(PubSub.sliding<Message>(limit))
     return Inbox.of({
       deliver: Effect.fn("Inbox.deliver")(function* (message) {
@@ -88,7 +90,7 @@ export class Inbox extends Context.Service<Inbox, Service>()("effect-app-service
     })
   })
 
-  /** Keeps the newest thousand messages in memory. */
+  /** Keeps the newest 1,000 messages in memory. */
   static readonly layerMemory: Layer.Layer<Inbox> = Layer.effect(Inbox, Inbox.make)
 }
 

@@ -13,18 +13,18 @@ import type { CustomToken } from "../model/CustomToken.ts"
 import { isCompact } from "./internal/compactToken.ts"
 import * as jose from "../model/internal/jose.ts"
 
-/** Why a token is refused. Never holds the token, nor anything of it. */
+/** The reason for rejecting a token. Contains no part of the token. */
 export class JwtRejected extends Schema.TaggedError<JwtRejected>("effect-app-services/server/users/JwtRejected")(
   "JwtRejected",
   { message: Schema.String }
 ) {}
 
-/** The issuer's keys could not be had. The address is for the operator only. */
+/** The issuer's keys could not be fetched. The URL is for the operator only. */
 export class KeysUnavailable extends Schema.TaggedError<KeysUnavailable>(
   "effect-app-services/server/users/KeysUnavailable"
 )("KeysUnavailable", { message: Schema.String, url: Schema.optionalKey(Schema.String) }) {}
 
-/** Whom a token names, and what it tells about the user. */
+/** The subject of a token, and its profile data. */
 export interface Subject {
   readonly id: string
   readonly data: Readonly<Record<string, unknown>>
@@ -32,7 +32,7 @@ export interface Subject {
 
 /** The shape of {@link JwtVerifier}. */
 export interface Service {
-  /** `appId` is the audience where the provider names none. */
+  /** `appId` is the default audience. */
   readonly verify: (
     provider: CustomToken,
     appId: string,
@@ -63,7 +63,7 @@ export class JwtVerifier extends Context.Service<JwtVerifier, Service>()(
       return { verify, fetchedAt: yield* Clock.currentTimeMillis }
     })
 
-    /** An issuer's keys, fetched by one caller for all who wait; again when the ones in hand did not do. */
+    /** An issuer's keys; concurrent callers share one fetch, and an unknown key causes another one. */
     const keySetOf = Effect.fnUntraced(function* (url: string, insufficient?: KeySet) {
       let issuer = issuers.get(url)
       if (issuer === undefined) issuers.set(url, (issuer = { lock: Semaphore.makeUnsafe(1), keySet: undefined }))
@@ -132,20 +132,20 @@ export class JwtVerifier extends Context.Service<JwtVerifier, Service>()(
 
 const tokenLimit = 1_000_000
 const fieldLimit = 4096
-/** How long published keys are used: a key that its issuer withdrew is refused after that. */
+/** How long fetched keys are used. A withdrawn key is rejected after that. */
 const keysLifetime = Duration.toMillis("10 minutes")
-/** A token that names an unknown key makes the keys be fetched again, but no more often than this. */
+/** A token with an unknown key causes a new fetch, at most once in this time. */
 const refetchAfter = Duration.toMillis("30 seconds")
 const fetchTimeout = Duration.seconds(5)
 
 const refusals: Record<jose.Why, string> = {
   malformed: "the token is malformed",
-  header: "the token brings a key of its own",
+  header: "the token contains a key or the URL of one",
   algorithm: "the token's algorithm is not the configured one",
-  "unknown key": "the token names none of the issuer's keys",
+  "unknown key": "the token's key is not one of the issuer's keys",
   "unusable key": "the token's key cannot be used",
   signature: "the token's signature is invalid",
-  claims: 'the token needs a text "sub" and a number "exp"',
+  claims: 'the token needs a string "sub" and a number "exp"',
   expired: "the token has expired",
   "not yet valid": "the token is not valid yet"
 }

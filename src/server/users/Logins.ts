@@ -1,4 +1,4 @@
-/** Logging in and linking: each provider's way from credentials to an identity. */
+/** Login and linking: verifies the credentials of each provider and finds their identity. */
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
@@ -19,7 +19,7 @@ import { PasswordHasher } from "./PasswordHasher.ts"
 import { type Identity, UserStore, type User } from "./UserStore.ts"
 import { Users } from "./Users.ts"
 
-/** What a login needs to know. */
+/** The input of a login. */
 export interface Attempt {
   readonly hosted: HostedApp
   /** The body of the request, without its `options`. */
@@ -27,7 +27,7 @@ export interface Attempt {
   readonly request: FunctionRequest | undefined
 }
 
-/** Who logged in, and as what. */
+/** The result of a login. */
 export interface Login {
   readonly user: User
   readonly identity: Identity
@@ -37,8 +37,8 @@ export interface Login {
 export interface Service {
   readonly logIn: (provider: string, attempt: Attempt) => Effect.Effect<Login, BadRequest | Unauthorized>
   /**
-   * Makes credentials another way of logging in as a user; answers with the user as it is then. Whatever is wrong with
-   * them is a bad request: clients answer a 401 by refreshing their session, some of them for ever.
+   * Links credentials to a user; succeeds with the changed user. Invalid credentials are a 400: clients answer a 401 by
+   * refreshing their session, some of them without end.
    */
   readonly link: (provider: string, attempt: Attempt, user: User) => Effect.Effect<User, BadRequest>
 }
@@ -60,7 +60,7 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
     const newId = Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random)
     const newLetters = Effect.provideService(Ids.letters(24), SecureRandom.SecureRandom, random)
 
-    /** Every anonymous login is a new user; keeping one is up to the client. */
+    /** Every anonymous login creates a user; clients reuse theirs. */
     const anonymous: Check = Effect.fnUntraced(function* ({ hosted }) {
       return { identity: identityOf(hosted, "anon-user", `${yield* newId}-${yield* newLetters}`) }
     })
@@ -69,7 +69,7 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
       const { password, username } = yield* decodeEmailPassword(payload)
       const account = Option.getOrUndefined(yield* store.account(hosted.app.id, username))
       const right = yield* hasher.verify(password, account?.passwordHash)
-      // an unknown address and a wrong password are told apart by nothing, the time it takes included
+      // an unknown address and a wrong password must not be distinguishable, by timing either
       if (!right || account === undefined) return yield* new Unauthorized(body("unauthorized", "InvalidPassword"))
       if (!account.confirmed) return yield* unauthorized
       return { identity: identityOf(hosted, "local-userpass", account.id, { email: account.email }) }
@@ -112,7 +112,7 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
       if (provider === undefined) return yield* unsupportedProvider("custom-token")
       const { token } = yield* decodeCustomToken(payload)
       const { data, id } = yield* jwt.verify(provider, app.id, token).pipe(
-        // the log alone says why: clients expect the text `unauthorized`, and who forges tokens should not learn more
+        // the reason is only logged: clients expect the text `unauthorized`, and an attacker should not learn more
         Effect.tapError((error) => {
           const line =
             error._tag === "KeysUnavailable"
@@ -174,10 +174,10 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
   > = Layer.effect(Logins, Logins.make)
 }
 
-/** What credentials prove. */
+/** The identity that credentials prove. */
 interface Proof {
   readonly identity: Identity
-  /** Where the identity is some user's before anybody logs in with it. */
+  /** The owner of an identity that exists before the first login with it. */
   readonly ownerId?: string
 }
 

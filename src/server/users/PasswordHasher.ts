@@ -1,11 +1,11 @@
 /**
- * Hashes passwords with scrypt, off the event loop, a bounded number at a time: one hash by the default figures takes
- * 128 MiB and a few tenths of a second.
+ * Hashes passwords with scrypt, off the event loop, with bounded concurrency: one hash with the default parameters
+ * takes 128 MiB and a few tenths of a second.
  *
- * A hash describes itself (`$scrypt$v=2$ln=17,r=8,p=1$salt$hash`, both in Base64 without padding), so the figures can
- * change while old hashes keep working. Version 2 is scrypt of the SHA-512 digest of the password: scrypt itself takes a
- * password for the same with zero bytes behind it, since HMAC fills its key up with them. Hashes without a version, as
- * other programs make them, are of the password itself, and keep working too.
+ * A hash contains its parameters (`$scrypt$v=2$ln=17,r=8,p=1$salt$hash`, both in Base64 without padding), so that these
+ * can change while old hashes stay valid. Version 2 is scrypt of the SHA-512 digest of the password: scrypt itself
+ * cannot distinguish a password from one with trailing zero bytes, since HMAC pads its key with them. Hashes without a
+ * version, as other programs create them, are of the password itself, and are valid too.
  */
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
@@ -25,7 +25,7 @@ export interface Cost {
 }
 
 /**
- * `standard` is what OWASP recommends for scrypt; `testing` costs next to nothing, and protects next to nothing.
+ * `standard` is OWASP's recommendation for scrypt; `testing` is fast and does not protect passwords.
  */
 export const costs = {
   standard: { logN: 17, r: 8, p: 1 },
@@ -35,10 +35,10 @@ export const costs = {
 /** Name of a {@link costs} profile. */
 export type Profile = keyof typeof costs
 
-/** In the place of a hash: the hash of no password, which costs as much to compare with as one. */
+/** Placeholder hash of equal cost, which no password matches. It prevents timing leaks. */
 export const noPassword: Redacted.Redacted = Redacted.make("*")
 
-/** Why a text is no hash that passwords can be compared with; nothing if it is one. The text itself is left out. */
+/** Why a string is not a supported hash; `undefined` if it is one. The message does not contain the string. */
 export const problemOf = (hash: Redacted.Redacted): string | undefined => {
   const text = Redacted.value(hash)
   if (parse(text) !== undefined) return undefined
@@ -54,13 +54,13 @@ const foreign = { bcrypt: /^\$2[abxy]?\$/, Argon2: /^\$argon2/, PBKDF2: /^\$?pbk
 export interface Service {
   readonly hash: (password: Redacted.Redacted) => Effect.Effect<Redacted.Redacted>
   /**
-   * Whether the password is the hash's. With no hash to compare with (an unknown e-mail address) it takes the same time
-   * to say no.
+   * Whether a password matches a hash. Without a hash (an unknown e-mail address) it takes the same time to answer
+   * `false`.
    */
   readonly verify: (password: Redacted.Redacted, hash: Redacted.Redacted | undefined) => Effect.Effect<boolean>
 }
 
-/** Makes and checks password hashes. */
+/** Creates and verifies password hashes. */
 export class PasswordHasher extends Context.Service<PasswordHasher, Service>()(
   "effect-app-services/server/users/PasswordHasher"
 ) {
@@ -69,8 +69,8 @@ export class PasswordHasher extends Context.Service<PasswordHasher, Service>()(
     Effect.gen(function* () {
       const random = yield* SecureRandom.SecureRandom
       const slots = yield* Semaphore.make(parallel)
-      // never the hash of any password, but as costly to compare with as a real one
-      const nobody: Parsed = {
+      // matches no password, and costs as much to compare as a real one
+      const placeholder: Parsed = {
         version: 2,
         cost,
         salt: yield* random.randomBytes(saltLength),
@@ -87,9 +87,9 @@ export class PasswordHasher extends Context.Service<PasswordHasher, Service>()(
           password: Redacted.Redacted,
           hash: Redacted.Redacted | undefined
         ) {
-          const parsed = (hash === undefined ? undefined : parse(Redacted.value(hash))) ?? nobody
+          const parsed = (hash === undefined ? undefined : parse(Redacted.value(hash))) ?? placeholder
           const derived = yield* slots.withPermit(derive(password, parsed, parsed.hash.length))
-          return timingSafeEqual(derived, parsed.hash) && parsed !== nobody
+          return timingSafeEqual(derived, parsed.hash) && parsed !== placeholder
         })
       })
     })
@@ -102,11 +102,11 @@ export class PasswordHasher extends Context.Service<PasswordHasher, Service>()(
 
 const saltLength = 16
 const hashLength = 32
-/** Hashes computed at the same time. More would only compete for the same cores and take the memory of each. */
+/** The number of concurrent hashes. More would compete for the cores and multiply the memory. */
 const parallel = 2
 
 interface Parsed {
-  /** What scrypt is given: the password, or its SHA-512 digest. */
+  /** The input of scrypt: the password, or its SHA-512 digest. */
   readonly version: 1 | 2
   readonly cost: Cost
   readonly salt: Uint8Array
@@ -118,7 +118,7 @@ const format = ({ cost, hash, salt }: Omit<Parsed, "version">): string =>
 
 const plain = (bytes: Uint8Array): string => Base64.encode(bytes).replace(/=+$/, "")
 
-/** With the padding or without it. */
+/** With or without padding. */
 const bytesOf = (text: string): Uint8Array => {
   const digits = text.replace(/=+$/, "")
   const bytes = Base64.decode(digits.padEnd(Math.ceil(digits.length / 4) * 4, "="))
@@ -138,7 +138,7 @@ const parse = (text: string): Parsed | undefined => {
   return isAffordable(parsed.cost) && parsed.salt.length >= 8 && parsed.hash.length >= 16 ? parsed : undefined
 }
 
-/** What scrypt takes, and what a login may cost when somebody else made the hash. */
+/** The parameters that scrypt supports, within the cost that a login may have with an imported hash. */
 const isAffordable = ({ logN, p, r }: Cost): boolean =>
   logN >= 1 && r >= 1 && p >= 1 && p <= 16 && logN < 16 * r && 128 * r * 2 ** logN <= 2 ** 30
 
@@ -149,7 +149,7 @@ const derive = (
 ) =>
   Effect.callback<Uint8Array>((resume) => {
     const N = 2 ** logN
-    // scrypt needs 128 * N * r bytes, and Node refuses what reaches its limit
+    // scrypt needs 128 * N * r bytes, and Node requires a limit above that
     const text = Redacted.value(password)
     scrypt(
       version === 1 ? text : digest("sha512", text, "buffer"),

@@ -1,4 +1,4 @@
-/** Sessions: begun by a login, renewed with the refresh token, ended by logging out. */
+/** Sessions: created by a login, refreshed with the refresh token, ended by a logout. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
@@ -15,7 +15,7 @@ import { type Identity, type Session, UserStore, type User } from "./UserStore.t
 import { Tokens } from "./Tokens.ts"
 import { Users } from "./Users.ts"
 
-/** What a login answers. */
+/** The result of a login. */
 export interface Begun {
   readonly access_token: Redacted.Redacted
   readonly refresh_token: Redacted.Redacted
@@ -25,24 +25,24 @@ export interface Begun {
 
 /** The shape of {@link Sessions}. */
 export interface Service {
-  /** A device keeps the id it tells; one that tells none gets one. */
+  /** A device keeps the id that it sends; one without an id gets one. */
   readonly begin: (
     hosted: HostedApp,
     user: User,
     identity: Identity,
     deviceId: string | undefined
   ) => Effect.Effect<Begun>
-  /** What a login answers, for a session that goes on. */
+  /** The result of a login, for an existing session. */
   readonly answer: (hosted: HostedApp, user: User, session: Session) => Effect.Effect<Begun>
-  /** The session that an access token was made in, if it has not ended. */
+  /** The session of an access token, if it has not ended. */
   readonly find: (hosted: HostedApp, sessionId: string) => Effect.Effect<Session, Unauthorized>
-  /** A new access token, with the custom data of this moment. The refresh token stays: no client would store another. */
+  /** A new access token with the current custom data. The refresh token stays: clients would not store another. */
   readonly renew: (hosted: HostedApp, user: User, session: Session) => Effect.Effect<Redacted.Redacted, Unauthorized>
-  /** The refresh token ends; access tokens live on until they expire, as on the original service. */
+  /** Ends the session; its access tokens stay valid until they expire, as on the original service. */
   readonly end: (hosted: HostedApp, session: Session) => Effect.Effect<void>
 }
 
-/** Begins, renews and ends sessions. */
+/** Creates, refreshes and ends sessions. */
 export class Sessions extends Context.Service<Sessions, Service>()("effect-app-services/server/users/Sessions") {
   /** Builds the service. */
   static readonly make: Effect.Effect<Service, never, UserStore | Tokens | Users | SecureRandom.SecureRandom> =
@@ -107,11 +107,11 @@ export class Sessions extends Context.Service<Sessions, Service>()("effect-app-s
     Layer.effect(Sessions, Sessions.make)
 }
 
-/** An anonymous user cannot log in again, so the session lasts as long as anybody could want. */
+/** An anonymous user cannot log in again, so the session lasts 50 years. */
 const anonymousLifetime = Duration.days(365 * 50)
 
 /**
- * The words that `realm-web` takes for a session that is gone, so that a logout from it succeeds.
+ * The error that `realm-web` recognises as an ended session, so that its logout succeeds.
  *
  * @internal
  */

@@ -1,9 +1,8 @@
 /**
- * The keys that sign an application's tokens. New tokens are signed with the newest; older keys check what they signed
- * for as long as any of it may live.
+ * The keys that sign an application's tokens. New tokens are signed with the newest key; older ones verify what they
+ * signed until it has expired.
  *
- * Keys are in the row store, so where that keeps rows they outlive the server. There they are in clear, as they have to be:
- * whoever can read a data directory can make tokens.
+ * Keys are stored in the row store, in plain text: read access to a data directory allows forging tokens.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -23,11 +22,11 @@ import { attempt, RowStore, RowStoreError } from "../storage/RowStore.ts"
 import { type Edit, Table, write } from "../storage/Table.ts"
 import * as Tables from "./internal/tables.ts"
 
-/** A key as its application uses it. Its id goes with every token, and tells nothing about it. */
+/** A signing key of an application. Its id is in every token, and does not reveal the key. */
 export interface SigningKey {
   readonly id: string
   readonly key: Mac.Key<typeof Mac.hmacSha256>
-  /** When another key took its place, in milliseconds since 1970. */
+  /** When it was rotated, in milliseconds since the epoch. */
   readonly retiredAt: number | undefined
 }
 
@@ -36,8 +35,8 @@ export interface Service {
   /** The key that signs. */
   readonly current: (hosted: HostedApp) => SigningKey
   /**
-   * The key of an id that may have signed a token of that type. One that another took the place of is good for access
-   * tokens only while any of its own may live: whoever stole it could make others.
+   * The key of an id, if it may have signed a token of that type. A rotated key verifies access tokens until the last
+   * one it could have signed has expired.
    */
   readonly find: (hosted: HostedApp, id: string, type: "access" | "refresh", now: number) => SigningKey | undefined
 }
@@ -79,8 +78,8 @@ export class SigningKeys extends Context.Service<SigningKeys, Service>()(
   })
 
   /**
-   * The keys that the row store has, after those that nothing needs any more are dropped; a new one for an application that
-   * has none. With `signingKey`, which no row store may be beside, each application's key is derived from that.
+   * The keys of the row store, without those that are no longer needed, and a new one for an application without a key.
+   * With `signingKey`, which excludes a durable row store, each application's key is derived from it.
    */
   static readonly layer = (
     signingKey?: Redacted.Redacted
@@ -104,25 +103,25 @@ const open = (rowStore: RowStore["Service"], appId: string): Table<StoredKey> =>
 
 const keysOf = (table: Table<StoredKey>): ReadonlyArray<StoredKey> => Array.from(table.rows.values())
 
-/** The applications that a row store has keys of. */
+/** The applications whose keys are in a row store. */
 export const appIds: Effect.Effect<ReadonlyArray<string>, RowStoreError, RowStore> = Effect.flatMap(
   RowStore,
   (rowStore) => attempt(() => rowStore.tables(prefix).map((name) => name.slice(prefix.length)))
 )
 
-/** What a rotation did. */
+/** The result of a rotation. */
 export interface Rotated {
-  /** The id of the key that signs from now on. */
+  /** The id of the new key. */
   readonly current: string
-  /** How many older ones go on checking tokens. */
+  /** The number of older keys that still verify tokens. */
   readonly older: number
-  /** How many sessions ended. */
+  /** The number of sessions that ended. */
   readonly sessions: number
 }
 
 /**
- * Puts a new key in the place of the one that signs, for the next start of the server. With `revoke` the older keys are
- * dropped at once, and with them every session: no token is good any more.
+ * Creates a new signing key for the next start of the server. With `revoke` the older keys and all sessions are removed
+ * at once, and every token becomes invalid.
  */
 export const rotate = Effect.fnUntraced(function* (
   appId: string,
@@ -155,7 +154,7 @@ const newKey = Effect.fnUntraced(function* (now: number) {
   return key
 })
 
-/** The keys of the row store that anything needs. */
+/** The keys of the row store that are still needed. */
 const stored = Effect.fnUntraced(function* (rowStore: RowStore["Service"], hosted: HostedApp) {
   const now = yield* Clock.currentTimeMillis
   const fresh = yield* newKey(now)
@@ -168,7 +167,7 @@ const stored = Effect.fnUntraced(function* (rowStore: RowStore["Service"], hoste
       const sessions = Array.from(Tables.open(rowStore, appId).sessions.rows.values())
       for (const key of keysOf(table)) {
         const { retiredAt = now } = key
-        // a refresh token is as old as its session, and so is the key that signed it
+        // a refresh token was signed when its session began
         const needed =
           isCurrent(key) ||
           now < retiredAt + accessLifetime(hosted) ||
@@ -189,7 +188,7 @@ const stored = Effect.fnUntraced(function* (rowStore: RowStore["Service"], hoste
 
 const accessLifetime = ({ app }: HostedApp): number => Duration.toMillis(app.tokens.accessTokenLifetime)
 
-/** The same at every start. Its id is derived from the secret too, and does not reveal it. */
+/** Derives a key that is the same at every start. Its id is derived from the secret too, and does not reveal it. */
 const derived = Effect.fnUntraced(function* (signingKey: Redacted.Redacted, appId: string) {
   const kdf = yield* Kdf.Kdf
   const encoder = new TextEncoder()

@@ -1,9 +1,8 @@
 /**
- * Session tokens: JSON Web Tokens that only HS256 with a key of the application's own can have signed. Which of its keys
- * it was stands in the header.
+ * Session tokens: JSON Web Tokens signed with HS256 and a key of the application, whose id is in the header.
  *
- * Which application a token belongs to stands in its claims; the key then proves it. A token of one application, or of
- * the other type, is therefore no token at all anywhere else.
+ * The claims name the application, and the signature proves it. A token of another application or type is therefore
+ * invalid.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -24,13 +23,13 @@ import { isCompact } from "./internal/compactToken.ts"
 import { SigningKeys } from "./SigningKeys.ts"
 import type { Session } from "./UserStore.ts"
 
-/** Why a token is refused. `type` and `expired` are said of tokens with a valid signature only. */
+/** Why a token is rejected. `type` and `expired` are used only for tokens with a valid signature. */
 export class TokenRejected extends Schema.TaggedError<TokenRejected>("effect-app-services/server/users/TokenRejected")(
   "TokenRejected",
   { why: Schema.Literals(["malformed", "signature", "type", "expired"]) }
 ) {}
 
-/** A token that was checked, with the application it belongs to. */
+/** A verified token, with its application. */
 export interface Verified<Claims> {
   readonly hosted: HostedApp
   readonly claims: Claims
@@ -43,7 +42,7 @@ const AccessClaims = AccessTokenClaims.mapFields((fields) => ({
   typ: Schema.Literal("access")
 }))
 
-/** Claims of an access token that this server made. */
+/** Claims of an access token of this server. */
 export type AccessClaims = typeof AccessClaims.Type
 
 /** The shape of {@link Tokens}. */
@@ -55,7 +54,7 @@ export interface Service {
   readonly verifyRefresh: (token: Redacted.Redacted) => Effect.Effect<Verified<RefreshTokenClaims>, TokenRejected>
 }
 
-/** Issues and checks tokens. */
+/** Issues and verifies tokens. */
 export class Tokens extends Context.Service<Tokens, Service>()("effect-app-services/server/users/Tokens") {
   /** Builds the service. */
   static readonly make: Effect.Effect<Service, never, Apps | SigningKeys | Mac.Mac> = Effect.gen(function* () {
@@ -71,7 +70,7 @@ export class Tokens extends Context.Service<Tokens, Service>()("effect-app-servi
       return Redacted.make(`${signed}.${Base64Url.encode(tag)}`)
     })
 
-    /** What a token says, once its signature proves it. */
+    /** The content of a token whose signature is valid. */
     const prove = Effect.fnUntraced(function* (token: Redacted.Redacted, now: number) {
       const text = Redacted.value(token)
       if (!isCompact(text)) return yield* new TokenRejected({ why: "malformed" })
@@ -80,7 +79,7 @@ export class Tokens extends Context.Service<Tokens, Service>()("effect-app-servi
       if (payload === undefined || tag === undefined) return yield* new TokenRejected({ why: "malformed" })
       const unverified = Option.getOrUndefined(decodeUnverified(payload))
       const hosted = unverified === undefined ? undefined : apps.byDomainId.get(unverified.baas_domain_id)
-      // the header has no say in how the token is checked, but one that names another algorithm is nobody's token
+      // the header does not decide how the token is verified, but another algorithm in it makes the token invalid
       const header = Option.getOrUndefined(decodeHeader(head))
       if (hosted === undefined || unverified === undefined || header === undefined) {
         return yield* new TokenRejected({ why: "signature" })
@@ -94,11 +93,14 @@ export class Tokens extends Context.Service<Tokens, Service>()("effect-app-servi
       return valid ? proof : yield* new TokenRejected({ why: "signature" })
     })
 
-    // which types a key is good for is asked of the type that is claimed, and what is claimed is then proved
+    // the type is taken from the claims to find the key, which then verifies them
     const keyOf = ({ hosted, kid, typ }: Proof, now: number) =>
       keys.find(hosted, kid, typ === "refresh" ? "refresh" : "access", now)
 
-    /** What was proved of tokens, by their digests: a client sends one token many times. What time changes is not in it. */
+    /**
+     * Cache of verified tokens by digest, since a client sends one token many times. It contains nothing that depends
+     * on the time.
+     */
     const proofs = new Map<string, Proof>()
 
     const verify = <Claims>(
@@ -181,7 +183,7 @@ const decodeUnverified = Schema.decodeUnknownOption(Unverified)
 const decodeAccess = Schema.decodeUnknownOption(AccessClaims)
 const decodeRefresh = Schema.decodeUnknownOption(RefreshTokenClaims)
 
-/** What a signature proves of a token. Whether its key and its time are still good is asked each time. */
+/** The cached result of verifying a signature. Expiry and the validity of the key are checked each time. */
 interface Proof {
   readonly hosted: HostedApp
   readonly kid: string
@@ -191,7 +193,7 @@ interface Proof {
   readonly refresh: Option.Option<RefreshTokenClaims>
 }
 
-/** So many proofs are remembered: some 10 MB. */
+/** The capacity of the cache, some 10 MB. */
 const mostProofs = 10_000
 
 const device = ({ deviceId }: Session) => ({ baas_device_id: deviceId, stitch_devId: deviceId })

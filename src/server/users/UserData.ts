@@ -1,4 +1,4 @@
-/** What is known of a user beside how the user logs in: the data of providers, and the application's own. */
+/** The data of users: profiles from their providers, and the application's custom user data. */
 import { ObjectId } from "bson"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -10,10 +10,10 @@ import type { FunctionUser } from "../model/FunctionContext.ts"
 import type { User } from "./UserStore.ts"
 import type { AccessClaims } from "./Tokens.ts"
 
-/** Data source of custom user data that names none. */
+/** The default data source of custom user data. */
 const defaultService = "mongodb-atlas"
 
-/** What a user's providers tell about the user. */
+/** The merged profile data of a user's identities. */
 export const profileData = (user: User): Record<string, unknown> =>
   Object.fromEntries(user.identities.flatMap(({ data }) => Object.entries(data)))
 
@@ -27,8 +27,8 @@ export const functionUser = (user: User, customData: Readonly<Record<string, unk
 })
 
 /**
- * The user that calls with an access token, as functions see it. A client sends one token many times, so what it says is
- * read once, and frozen: nobody may change what the next call sees.
+ * The user of an access token, as functions see it. A client sends one token many times, so its data is decoded once
+ * and frozen: no call may change what the next one sees.
  */
 export const tokenUser = (user: User, claims: Pick<AccessClaims, "user_data">): FunctionUser => {
   const known = tokenUsers.get(claims)
@@ -38,9 +38,9 @@ export const tokenUser = (user: User, claims: Pick<AccessClaims, "user_data">): 
   return seen
 }
 
-/** The custom data that the claim `user_data` holds. */
+/** The custom data in the claim `user_data`. */
 const customDataOfClaim = (claim: Readonly<Record<string, unknown>> | null | undefined): Record<string, unknown> => {
-  // most applications have none, and copying nothing costs each call of a function something
+  // most applications have none, and copying an empty object would cost every call
   if (claim === undefined || claim === null) return {}
   const data = Result.getOrElse(Ejson.fromJson(claim), () => ({}))
   return Predicate.isObject(data) ? data : {}
@@ -48,7 +48,7 @@ const customDataOfClaim = (claim: Readonly<Record<string, unknown>> | null | und
 
 const tokenUsers = new WeakMap<object, { readonly user: User; readonly seen: FunctionUser }>()
 
-/** BSON's classes stay as they are: some cannot be frozen. */
+/** Values of BSON classes are not frozen: some do not support it. */
 const frozen = <A>(value: A): A => {
   if (typeof value !== "object" || value === null || "_bsontype" in value || ArrayBuffer.isView(value)) return value
   for (const inner of Object.values(value)) frozen(inner)
@@ -56,7 +56,7 @@ const frozen = <A>(value: A): A => {
 }
 
 /**
- * Finds a user's custom data as it is now, `undefined` when there is none. A function that makes it is run by `run`.
+ * A user's current custom data, `undefined` if there is none. `run` runs the function that provides it.
  */
 export const customData = Effect.fnUntraced(function* <E>(
   database: Database["Service"],
@@ -93,7 +93,7 @@ export const customData = Effect.fnUntraced(function* <E>(
   return typeof found === "object" && found !== null && !Array.isArray(found) ? found : undefined
 }, Effect.orDie)
 
-/** The id may be stored as a string or as an ObjectId; a string wins. */
+/** The id may be stored as a string or as an ObjectId; strings have priority. */
 const findDocument = Effect.fnUntraced(function* (
   database: Database["Service"],
   namespace: Namespace,

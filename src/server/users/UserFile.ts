@@ -1,10 +1,9 @@
 /**
- * Users as lines of JSON, one each, to leave with and to arrive with.
+ * Export and import of users as JSON Lines.
  *
- * `docs/keeping-data.md` describes the format. A line of the type `pending` is an address that was registered and that
- * nobody has logged in with yet.
+ * `docs/keeping-data.md` describes the format. A line of type `pending` is a registered address without a login so far.
  *
- * Such a file holds password hashes and addresses of push services: keep it as you would keep a backup.
+ * A file contains password hashes and push tokens: protect it like a backup.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -16,7 +15,7 @@ import { providerIdOf } from "../model/Apps.ts"
 import { noPassword, problemOf } from "./PasswordHasher.ts"
 import type { Account, Identity, UserRecord } from "./UserModels.ts"
 
-/** What is wrong with a file: the number of the line, counted from 1, and the field. */
+/** An invalid line of a file: its number, counted from 1, and the field. */
 export class UserFileError extends Schema.TaggedError<UserFileError>("effect-app-services/server/users/UserFileError")(
   "UserFileError",
   { line: Schema.Int, field: Schema.String, problem: Schema.String }
@@ -70,7 +69,7 @@ const FilePending = Schema.Struct({ type: Schema.Literal("pending"), account: Fi
 const Line = Schema.Union([FileUser, FilePending])
 const encodeLine = Schema.encodeEffect(Schema.fromJsonString(Line))
 
-/** Writes users as lines, without the ends of the lines. */
+/** Encodes users as lines, without line ends. */
 export const write = (records: ReadonlyArray<UserRecord>): Effect.Effect<ReadonlyArray<string>> =>
   Effect.forEach(records, (record) => Effect.orDie(encodeLine(toLine(record))))
 
@@ -99,8 +98,8 @@ const toFileAccount = ({ confirmed, email, id, passwordHash }: Account) => ({
 })
 
 /**
- * Reads users of an application, each with the number of its line. Empty lines are passed over; anything that is not as
- * the format says, a field that it does not know included, is the error of the first line that has it.
+ * Decodes the users of an application, each with the number of its line. Empty lines are skipped. Fails with the first
+ * line that does not follow the format; unknown fields are errors.
  */
 export const read = Effect.fnUntraced(function* (
   appId: string,
@@ -140,7 +139,7 @@ const decodeWith =
     Effect.mapError(decode(json), ({ issue }) => {
       const first = issuesOf(issue).issues[0]
       const path = first?.path?.map((part) => String(typeof part === "object" ? part.key : part)) ?? []
-      return fail(path.join("."), first?.message ?? "is not as the format says")
+      return fail(path.join("."), first?.message ?? "does not follow the format")
     })
 
 const accountOf = Effect.fnUntraced(function* (
@@ -170,10 +169,11 @@ const pendingRecord = Effect.fnUntraced(function* ({ account }: typeof FilePendi
 const userRecord = Effect.fnUntraced(function* (appId: string, file: typeof FileUser.Type, fail: Fail) {
   const { account, apiKeys = [], pushRegistrations = [] } = file
   const [own, another] = file.identities.filter(({ providerType }) => providerType === "local-userpass")
-  if (another !== undefined) return yield* fail("identities", "has two of local-userpass")
+  if (another !== undefined) return yield* fail("identities", "must contain at most one of local-userpass")
   if (own !== undefined && account === undefined)
-    return yield* fail("account", "is missing: there is an identity for it")
-  if (own === undefined && account !== undefined) return yield* fail("identities", "has none of local-userpass")
+    return yield* fail("account", "is missing, although there is an identity of local-userpass")
+  if (own === undefined && account !== undefined)
+    return yield* fail("identities", "must contain one of local-userpass for the account")
   if (account?.id !== undefined && account.id !== own?.id) {
     return yield* fail("account.id", "is not the id of the identity of local-userpass")
   }
@@ -184,7 +184,7 @@ const userRecord = Effect.fnUntraced(function* (appId: string, file: typeof File
     id,
     providerType,
     providerId: providerIdOf(appId, providerType),
-    // the address is the account's, whatever a file says in two places
+    // the account's address has priority over the identity's data
     data: providerType === "local-userpass" ? { ...data, email: account?.email } : data
   })
   const [first, ...others] = file.identities

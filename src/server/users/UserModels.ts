@@ -1,6 +1,5 @@
 /**
- * What is known of users: the models that {@link UserStore} keeps, each with the schema of the row that it is in a row store.
- * Fields that a later version adds are ignored when a row is read.
+ * The models of {@link UserStore}, each as the schema of its rows. Unknown fields, of a later version, are ignored.
  */
 import * as Schema from "effect/Schema"
 import { ProviderType } from "../../protocol/Provider.ts"
@@ -8,8 +7,7 @@ import { ProviderType } from "../../protocol/Provider.ts"
 const Secret = Schema.RedactedFromValue(Schema.String)
 
 /**
- * One way of logging in as a user. Identities keep the order of linking, the first one being the first. Its `data` is
- * what JSON can say.
+ * An identity of a user. Identities keep the order of linking. `data` is JSON.
  */
 export const Identity = Schema.Struct({
   id: Schema.String,
@@ -24,17 +22,17 @@ export const User = Schema.Struct({
   id: Schema.String,
   type: Schema.Literals(["normal", "server"]),
   identities: Schema.NonEmptyArray(Identity),
-  /** Milliseconds since 1970. */
+  /** Milliseconds since the epoch. */
   createdAt: Schema.Finite,
-  /** A disabled user can do nothing, and has no sessions. */
+  /** A disabled user is rejected everywhere, and has no sessions. */
   disabled: Schema.Boolean
 })
 
 export type User = typeof User.Type
 
-/** An e-mail address with its password. It exists from registration on; its user from the first login on. */
+/** An e-mail address with its password. It is created by the registration; its user by the first login. */
 export const Account = Schema.Struct({
-  /** The id of the identity that this account is. */
+  /** The id of the account's identity. */
   id: Schema.String,
   /** As registered: addresses are compared case-sensitively. */
   email: Schema.String,
@@ -46,26 +44,25 @@ export type Account = typeof Account.Type
 
 const EmailTokenKind = Schema.Literals(["confirmation", "reset"])
 
-/** What the links of e-mails do. */
+/** The purpose of an e-mail's link. */
 export type EmailTokenKind = typeof EmailTokenKind.Type
 
 /**
- * A token that proves that somebody reads the mail of an address. An account has one of each kind: a new one takes the
- * place of the last.
+ * A token that proves access to an address's mail. An account has one of each kind: a new one replaces the last.
  */
 export const EmailToken = Schema.Struct({
   id: Schema.String,
   kind: EmailTokenKind,
   accountId: Schema.String,
   email: Schema.String,
-  /** Of the token itself only a digest is kept. */
+  /** The digest of the token; the token itself is not stored. */
   digest: Schema.String,
   expiresAt: Schema.Finite
 })
 
 export type EmailToken = typeof EmailToken.Type
 
-/** A device that a push service may send to. */
+/** A device of a push service. */
 export const PushRegistration = Schema.Struct({
   service: Schema.String,
   userId: Schema.String,
@@ -75,7 +72,7 @@ export const PushRegistration = Schema.Struct({
 
 export type PushRegistration = typeof PushRegistration.Type
 
-/** A login, from which access tokens are derived until it ends. */
+/** A session: the source of access tokens from a login until its end. */
 export const Session = Schema.Struct({
   id: Schema.String,
   userId: Schema.String,
@@ -87,7 +84,7 @@ export const Session = Schema.Struct({
 
 export type Session = typeof Session.Type
 
-/** A user's API key; of the key itself only a digest is kept. */
+/** A user's API key, with the digest of the key. */
 export const ApiKey = Schema.Struct({
   id: Schema.String,
   userId: Schema.String,
@@ -99,8 +96,7 @@ export const ApiKey = Schema.Struct({
 export type ApiKey = typeof ApiKey.Type
 
 /**
- * Everything of a user that outlives a login. Without a `user` it is an address that was registered, and that nobody has
- * logged in with yet.
+ * A user with all records except sessions. Without a `user` it is a registered address without a login so far.
  */
 export type UserRecord = {
   readonly apiKeys: ReadonlyArray<ApiKey>

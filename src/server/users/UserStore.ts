@@ -1,12 +1,12 @@
 /**
- * Everything a server remembers about its applications' users: the users with their identities, e-mail accounts,
- * sessions, API keys and push registrations.
+ * The store of the applications' users, with their identities, e-mail accounts, sessions, API keys and push
+ * registrations.
  *
- * One service, so that another store can take its place. Every operation is atomic, and every look-up is by a key that an
- * index can serve. Applications are told apart by id; nothing is shared between them.
+ * It is one service, so that it can be replaced. Every operation is atomic, and every look-up is by an indexed key.
+ * Applications are separated by id and share nothing.
  *
- * All of it is in memory; over a row store that keeps rows, what an operation changes is on the disk before it is done. One
- * that the row store cannot take changes nothing, and dies with the `RowStoreError`: the server answers 500.
+ * Everything is in memory. With a durable row store an operation's changes are on disk before it succeeds. If the row
+ * store fails, the operation changes nothing and dies with the `RowStoreError`: the server answers 500.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -57,14 +57,14 @@ export type {
   UserRecord
 } from "./UserModels.ts"
 
-/** Something of that name, address or identity exists already. */
+/** The name, address or identity exists already. */
 export class AlreadyExists extends Schema.TaggedError<AlreadyExists>("effect-app-services/server/users/AlreadyExists")(
   "AlreadyExists",
   { what: Schema.Literals(["account", "identity", "provider", "apiKey"]) }
 ) {}
 
 /**
- * A record cannot be added: what it has is there already, or is in an earlier record too. `index` counts from 0.
+ * A record conflicts with an existing user or an earlier record. `index` counts from 0.
  */
 export class RecordConflict extends Schema.TaggedError<RecordConflict>(
   "effect-app-services/server/users/RecordConflict"
@@ -83,24 +83,24 @@ export interface Service {
     providerType: ProviderType,
     identityId: string
   ) => Effect.Effect<Option.Option<User>>
-  /** All users, in the order in which they came. */
+  /** All users, in the order of their creation. */
   readonly users: (appId: string) => Effect.Effect<ReadonlyArray<User>>
   /**
-   * Adds an identity to a user; does nothing when the user has it or is gone. A user has no more than one identity of
+   * Adds an identity to a user; does nothing if the user has it or does not exist. A user has at most one identity of
    * `local-userpass`: another one fails with `provider`.
    */
   readonly addIdentity: (appId: string, userId: string, identity: Identity) => Effect.Effect<void, AlreadyExists>
-  /** What an identity tells about its user has changed. */
+  /** Replaces the data of an identity. */
   readonly setIdentityData: (appId: string, identity: Identity) => Effect.Effect<void>
-  /** Whether there is such a user. Disabling ends the user's sessions. */
+  /** Returns whether the user exists. Disabling ends the user's sessions. */
   readonly setUserDisabled: (appId: string, userId: string, disabled: boolean) => Effect.Effect<boolean>
   /** Removes a user with its accounts, sessions, API keys and push registrations. */
   readonly deleteUser: (appId: string, userId: string) => Effect.Effect<void>
   readonly createAccount: (appId: string, account: Account) => Effect.Effect<void, AlreadyExists>
   readonly account: (appId: string, email: string) => Effect.Effect<Option.Option<Account>>
-  /** All accounts, those that nobody ever logged in with too. */
+  /** All accounts, including those without a login so far. */
   readonly accounts: (appId: string) => Effect.Effect<ReadonlyArray<Account>>
-  /** Changes an account that is still the one of that id; says whether it is. */
+  /** Changes the account of an address if it still has that id; returns whether it did. */
   readonly updateAccount: (
     appId: string,
     account: Pick<Account, "id" | "email"> & Partial<Account>
@@ -108,15 +108,15 @@ export interface Service {
   /** Removes an account with its tokens. */
   readonly deleteAccount: (appId: string, email: string) => Effect.Effect<void>
   readonly createEmailToken: (appId: string, token: EmailToken) => Effect.Effect<void>
-  /** The token, which is thereby used up. A wrong digest or kind leaves it alone. */
+  /** Takes a token, which is then used up. With another digest or kind it stays. */
   readonly takeEmailToken: (
     appId: string,
     token: Pick<EmailToken, "id" | "kind" | "digest">
   ) => Effect.Effect<Option.Option<EmailToken>>
-  /** Does nothing where the API key that begins it was disabled or deleted meanwhile. */
+  /** Does nothing if the session's API key was disabled or deleted meanwhile. */
   readonly createSession: (appId: string, session: Session) => Effect.Effect<void>
   readonly session: (appId: string, sessionId: string) => Effect.Effect<Option.Option<Session>>
-  /** All sessions of a user, also those that have expired and are not removed yet. */
+  /** All sessions of a user, including expired ones that are not removed yet. */
   readonly sessions: (appId: string, userId: string) => Effect.Effect<ReadonlyArray<Session>>
   readonly deleteSession: (appId: string, sessionId: string) => Effect.Effect<void>
   /** Ends all sessions of a user. */
@@ -125,7 +125,7 @@ export interface Service {
   readonly apiKeys: (appId: string, userId: string) => Effect.Effect<ReadonlyArray<ApiKey>>
   readonly apiKey: (appId: string, keyId: string) => Effect.Effect<Option.Option<ApiKey>>
   readonly apiKeyByDigest: (appId: string, digest: string) => Effect.Effect<Option.Option<ApiKey>>
-  /** Disabling ends the sessions that began with the key, as deleting it does, but not the session that is excepted. */
+  /** Disabling ends the sessions that began with the key, except the given one. Deleting ends all of them. */
   readonly setApiKeyDisabled: (
     appId: string,
     keyId: string,
@@ -133,15 +133,15 @@ export interface Service {
     exceptSession?: string
   ) => Effect.Effect<void>
   readonly deleteApiKey: (appId: string, keyId: string) => Effect.Effect<void>
-  /** In place of an earlier one of the same device. */
+  /** Replaces an earlier registration of the same device. */
   readonly setPushRegistration: (appId: string, registration: PushRegistration) => Effect.Effect<void>
   readonly deletePushRegistration: (appId: string, registration: Omit<PushRegistration, "token">) => Effect.Effect<void>
   readonly pushRegistrations: (appId: string) => Effect.Effect<ReadonlyArray<PushRegistration>>
-  /** All users with what is theirs, in the order in which they came, then the addresses that nobody has logged in with. */
+  /** All users with their records in the order of creation, then the accounts without a login so far. */
   readonly records: (appId: string) => Effect.Effect<ReadonlyArray<UserRecord>>
   /**
-   * Adds users with what is theirs, all or none, and answers with how many. With `skipExisting`, whoever is known by
-   * id, identity or address stays as he is.
+   * Adds users with their records, all or none, and returns how many. With `skipExisting`, existing users (by id,
+   * identity or address) are left unchanged.
    */
   readonly addRecords: (
     appId: string,
@@ -168,7 +168,7 @@ export class UserStore extends Context.Service<UserStore, Service>()("effect-app
       for (const appId of appIds(rowStore)) write(removeExpired(of(appId), now))
     })
 
-    /** Every operation is one synchronous step, and so atomic. */
+    /** Every operation is one synchronous step, and therefore atomic. */
     const step = <A>(f: () => A) => Effect.sync(f)
     const find = <A>(f: () => A | undefined) => Effect.sync(() => Option.fromUndefinedOr(f()))
 
@@ -203,7 +203,7 @@ export class UserStore extends Context.Service<UserStore, Service>()("effect-app
         step(() => {
           const { users, usersByIdentity } = of(appId)
           const user = usersByIdentity.get(identityKey(identity))
-          // nearly every login tells what the last one did
+          // most logins do not change the identity's data
           if (user === undefined || user.identities.some((known) => Equal.equals(known, identity))) return
           const renew = (known: Identity) => (identityKey(known) === identityKey(identity) ? identity : known)
           const [first, ...others] = user.identities
@@ -265,7 +265,7 @@ export class UserStore extends Context.Service<UserStore, Service>()("effect-app
           const tables = of(appId)
           if (!isOfGoodKey(tables, session)) return
           const due = session.createdAt - sweptAt >= sweepEvery
-          // who logs in often and never out must not fill the memory
+          // frequent logins without a logout must not fill the memory
           const outdated = due
             ? Array.from(apps.values()).flatMap((it) => removeExpired(it, session.createdAt))
             : tables.sessionsByUser
@@ -329,11 +329,11 @@ export class UserStore extends Context.Service<UserStore, Service>()("effect-app
     })
   })
 
-  /** Over what a row store holds. A row that is damaged stops it, with its table and key in the error. */
+  /** Reads a row store. Fails on a damaged row and names its table and key. */
   static readonly layer: Layer.Layer<UserStore, RowStoreError, RowStore> = Layer.effect(UserStore, UserStore.make)
-  /** Keeps everything in memory, for the life of the layer. */
+  /** Keeps everything in memory, for the lifetime of the layer. */
   static readonly layerMemory: Layer.Layer<UserStore> = Layer.provide(Layer.orDie(UserStore.layer), RowStore.layerNone)
 }
 
-/** How often what has expired is looked for, beyond what a login finds of its own user. */
+/** The interval of removing expired records. A login also removes its own user's. */
 const sweepEvery = Duration.toMillis("1 hour")

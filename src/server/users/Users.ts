@@ -1,5 +1,5 @@
 /**
- * Users as the server knows them: how one comes to be at a first login, and the custom data that belongs to one.
+ * Creates users at their first login, and reads their custom data.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -27,21 +27,21 @@ const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
 /** The shape of {@link Users}. */
 export interface Service {
   /**
-   * The user that an identity belongs to, made if there is none yet. When the application's creation function refuses
-   * a new user, there is none. What the identity tells is what it tells at this login.
+   * The user of an identity, created at its first login. If the application's creation function rejects a new user, it
+   * is removed. The identity's data is updated by each login.
    */
   readonly ofIdentity: (
     hosted: HostedApp,
     identity: Identity,
     request: FunctionRequest | undefined
   ) => Effect.Effect<User, BadRequest>
-  /** Adds an identity to a user; answers with the user as it is then. */
+  /** Adds an identity to a user; succeeds with the changed user. */
   readonly link: (hosted: HostedApp, user: User, identity: Identity) => Effect.Effect<User, AlreadyExists>
-  /** The user's custom data as canonical Extended JSON, for the access token; `undefined` when there is none. */
+  /** The user's custom data as canonical Extended JSON, for the access token; `undefined` if there is none. */
   readonly customData: (hosted: HostedApp, user: User) => Effect.Effect<unknown>
 }
 
-/** Finds and makes users. */
+/** Finds and creates users. */
 export class Users extends Context.Service<Users, Service>()("effect-app-services/server/users/Users") {
   /** Builds the service. */
   static readonly make: Effect.Effect<
@@ -53,7 +53,7 @@ export class Users extends Context.Service<Users, Service>()("effect-app-service
     const database = yield* Database
     const functions = yield* FunctionRunner
     const random = yield* SecureRandom.SecureRandom
-    // two first logins of one identity at the same time, or one and a link, must not make two users
+    // concurrent first logins of one identity, or a login and a link, must not create two users
     const locks = yield* RcMap.make({ lookup: (_identity: string) => Semaphore.make(1) })
 
     const lockOf = (appId: string, { id, providerType }: Identity) => RcMap.get(locks, `${appId} ${providerType} ${id}`)
@@ -107,7 +107,7 @@ export class Users extends Context.Service<Users, Service>()("effect-app-service
           functions.run({ app, user: systemUser, request: undefined }, fn, args)
         )
         if (found === undefined) return undefined
-        // canonical, as clients expect the claim; a document that has no such form is an operator's mistake
+        // canonical, as clients expect the claim; a document without such a form is the operator's mistake
         const text = yield* Effect.orDie(Effect.fromResult(Ejson.stringify(found)))
         return yield* Effect.orDie(parseJson(text))
       })
@@ -118,7 +118,7 @@ export class Users extends Context.Service<Users, Service>()("effect-app-service
     Layer.effect(Users, Users.make)
 }
 
-/** The object that a creation function gets. */
+/** The argument of a creation function. */
 const creationArgument = (user: User) => ({
   id: user.id,
   type: user.type,

@@ -20,6 +20,6 @@ const table = Object.values(Api.groups)
   )
   .toSorted((a, b) => a.parameters - b.parameters)
 
-/** The operation that a request asks for; absent where its path is none of the client API's. */
+/** The operation that a request asks for; absent where its path is not of the client API. */
 export const operationOf = (method: string, path: string): Operation | undefined =>
   table.find((it) => it.method === method && it.path.test(path))?.name

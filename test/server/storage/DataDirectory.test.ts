@@ -285,13 +285,13 @@ describe("DataDirectory", () => {
         const { message, reason } = yield* refused(path)
         assert.strictEqual(reason, "unusable")
         assert.include(message, `has a "${name}" that is a link to "${join(elsewhere, target)}"`)
-        assert.strictEqual(message.includes("which is not there"), target === "gone.sqlite")
+        assert.strictEqual(message.includes("which does not exist"), target === "gone.sqlite")
         assert.deepStrictEqual(fs.readdirSync(path), before)
         assert.strictEqual(fs.readlinkSync(join(path, name)), join(elsewhere, target))
       }
       const nowhere = join(elsewhere, "nowhere")
       fs.symlinkSync(join(elsewhere, "not mounted"), nowhere)
-      assert.include((yield* refused(nowhere)).message, "is a link to what is not there: is its disk mounted?")
+      assert.include((yield* refused(nowhere)).message, "is a link to a missing directory: is its disk mounted?")
       assert.deepStrictEqual(fs.readdirSync(elsewhere), ["nowhere", "precious"])
       assert.strictEqual(fs.readFileSync(join(elsewhere, "precious"), "utf8"), "mine")
       // a directory by another name is the directory

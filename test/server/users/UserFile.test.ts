@@ -107,8 +107,14 @@ describe("UserFile", () => {
         [account({ confirmed: "yes" }), /^line 2: account\.confirmed: /],
         [account({ id: id(9) }), /^line 2: account\.id: is not the id of the identity/],
         [{ ...ada, account: undefined }, /^line 2: account: is missing/],
-        [{ ...ada, identities: [ada.identities[0]] }, /^line 2: identities: has none of local-userpass/],
-        [{ ...ada, identities: [ada.identities[1], ada.identities[1]] }, /^line 2: identities: has two/],
+        [
+          { ...ada, identities: [ada.identities[0]] },
+          /^line 2: identities: must contain one of local-userpass for the account/
+        ],
+        [
+          { ...ada, identities: [ada.identities[1], ada.identities[1]] },
+          /^line 2: identities: must contain at most one/
+        ],
         [key({ digest: "secret" }), /^line 2: apiKeys\.0\.digest: has to be a SHA-256 in hex$/],
         [key({ name: "a b" }), /^line 2: apiKeys\.0\.name: may hold/],
         [

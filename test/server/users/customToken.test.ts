@@ -89,7 +89,7 @@ describe("a custom token", () => {
 
   it.effect("is rejected if claims are missing or malformed", () =>
     Effect.gen(function* () {
-      const claims = 'the token needs a text "sub" and a number "exp"'
+      const claims = 'the token needs a string "sub" and a number "exp"'
       const { exp: _exp, ...noExp } = good
       const { sub: _sub, ...noSub } = good
       for (const bad of [
@@ -139,7 +139,7 @@ describe("a custom token", () => {
     Effect.gen(function* () {
       const nothing = () => Buffer.alloc(0)
       const algorithm = "the token's algorithm is not the configured one"
-      const own = "the token brings a key of its own"
+      const own = "the token contains a key or the URL of one"
       const jwk = { kty: "oct", k: Buffer.from("own key").toString("base64url") }
       for (const [jwt, why] of [
         [token({ alg: "none" }, good, nothing), algorithm],
@@ -299,7 +299,7 @@ describe("published keys", () => {
     const set = [jwk(stranger.publicKey, "old")]
     const { asked, published } = issuing(() => keys(...set))
     return Effect.gen(function* () {
-      assert.strictEqual(yield* refusal(known("new")), "the token names none of the issuer's keys")
+      assert.strictEqual(yield* refusal(known("new")), "the token's key is not one of the issuer's keys")
       for (let i = 0; i < 5; i++) yield* refusal(known(`guess-${i}`))
       assert.strictEqual(asked.length, 1)
       set.push(jwk(issuer.publicKey, "new"))
@@ -324,7 +324,7 @@ describe("published keys", () => {
     )
     return Effect.gen(function* () {
       const algorithm = "the token's algorithm is not the configured one"
-      const none = "the token names none of the issuer's keys"
+      const none = "the token's key is not one of the issuer's keys"
       for (const [jwt, why] of [
         [rs256(good, issuer.privateKey, { kid: "k2" }), "the token's signature is invalid"],
         [rs256(good, stranger.privateKey, { kid: "k1" }), "the token's signature is invalid"],
@@ -333,10 +333,10 @@ describe("published keys", () => {
         [hs256(good, secret, { kid: "oct" }), algorithm],
         [hs256(good, text, { kid: "k1" }), algorithm],
         [token({ alg: "none", kid: "k1" }, good, () => Buffer.alloc(0)), algorithm],
-        [rs256(good, stranger.privateKey, { kid: "k1", jku: url }), "the token brings a key of its own"],
+        [rs256(good, stranger.privateKey, { kid: "k1", jku: url }), "the token contains a key or the URL of one"],
         [
           rs256(good, stranger.privateKey, { kid: "k1", jwk: jwk(stranger.publicKey, "k1") }),
-          "the token brings a key of its own"
+          "the token contains a key or the URL of one"
         ]
       ] as const) {
         assert.strictEqual(yield* refusal(jwt), why)
@@ -348,7 +348,10 @@ describe("published keys", () => {
   it.effect("requires a token to name the key even if there is only one", () => {
     const { published } = issuing(() => keys(jwk(issuer.publicKey, "k1")))
     return Effect.gen(function* () {
-      assert.strictEqual(yield* refusal(rs256(good, issuer.privateKey)), "the token names none of the issuer's keys")
+      assert.strictEqual(
+        yield* refusal(rs256(good, issuer.privateKey)),
+        "the token's key is not one of the issuer's keys"
+      )
       assert.strictEqual((yield* logIn(known("k1"))).status, 200)
     }).pipe(published, withApps(app))
   })

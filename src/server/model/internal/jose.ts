@@ -1,6 +1,6 @@
 /**
- * Verifies JSON Web Tokens that others signed. The only module that knows the library behind it: the build puts the
- * library into this module, so that nobody has to install it.
+ * Verifies JSON Web Tokens of other issuers. The only module that imports `jose`: the build bundles the library into
+ * it, so that users do not install it.
  */
 import { createPublicKey, type KeyObject } from "node:crypto"
 import { createLocalJWKSet, decodeProtectedHeader, errors, type JSONWebKeySet, jwtVerify, type JWTPayload } from "jose"
@@ -23,10 +23,10 @@ export type Why =
   | "expired"
   | "not yet valid"
 
-/** Checks a token as of a time, and never rejects. */
+/** Verifies a token at a time. The promise never rejects. */
 export type Verify = (token: string, nowMillis: number) => Promise<Outcome>
 
-/** A key by its text: a secret for HS256; for RS256 a public key or a certificate in PEM, whose text it throws away. */
+/** A key: a secret for HS256; a public key or certificate in PEM for RS256. Throws on an invalid one. */
 export const key = (algorithm: Algorithm, text: string): Uint8Array | KeyObject => {
   if (algorithm === "HS256") return new TextEncoder().encode(text)
   const key = createPublicKey(text)
@@ -35,7 +35,7 @@ export const key = (algorithm: Algorithm, text: string): Uint8Array | KeyObject 
   return key
 }
 
-/** By any one of several keys. */
+/** Verifies with any of several keys. */
 export const byKeys =
   (algorithm: Algorithm, keys: ReadonlyArray<Uint8Array | KeyObject>): Verify =>
   async (token, nowMillis) => {
@@ -48,7 +48,7 @@ export const byKeys =
     return outcome
   }
 
-/** By a JSON Web Key Set, in which the token has to name its key. `undefined` when it is no such set. */
+/** Verifies with a JSON Web Key Set, whose key the token has to name. `undefined` if it is not a key set. */
 export const byKeySet = (keySet: unknown): Verify | undefined => {
   const find = readKeySet(keySet)
   if (find === undefined) return undefined
@@ -86,7 +86,7 @@ const check = async (
 ): Promise<Outcome> => {
   const header = headerOf(token)
   if (header === undefined) return refused("malformed")
-  // a token has no say in which keys it is checked with
+  // a token must not choose the keys that verify it
   if ("jku" in header || "jwk" in header || "x5u" in header) return refused("header")
   try {
     const { payload } = await verify(header)
@@ -117,6 +117,6 @@ const reason = (error: unknown): Why => {
   if (error instanceof errors.JOSEAlgNotAllowed) return "algorithm"
   if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys)
     return "unknown key"
-  // what the library has a name for is about the token, with the exception of keys in a set, and the rest about the key
+  // the library's own errors are about the token, except those of key sets; all others are about the key
   return error instanceof errors.JOSEError && !(error instanceof errors.JWKSInvalid) ? "malformed" : "unusable key"
 }

@@ -8,7 +8,7 @@ import { damaged, problem, sqlite, sqliteCode } from "./problems.ts"
 /** "EAS1": SQLite keeps it in the header of the file, for programs to tell their own files by. */
 const applicationId = 0x45415331
 
-/** What each version of the format adds to the one before; the version of a file is how many of them it has. */
+/** The migrations of the format; the version of a file is the number of migrations it has. */
 const migrations: ReadonlyArray<(database: DatabaseSync) => void> = [
   (database) =>
     database.exec(
@@ -31,8 +31,8 @@ const migrations: ReadonlyArray<(database: DatabaseSync) => void> = [
 ]
 
 /**
- * The checksum of a row, CRC-32: SQLite checks how its pages hang together, and not what is in them. The name of the table
- * is in it, so that a row does not turn up in another one.
+ * The CRC-32 checksum of a row: SQLite checks the structure of its pages, and not their content. It includes the
+ * table's name, so that a row cannot appear in another table.
  *
  * @internal
  */
@@ -54,7 +54,7 @@ const isStoredRow = (row: Partial<Record<keyof StoredRow, unknown>>): row is Sto
   row.value instanceof Uint8Array &&
   typeof row.sum === "number"
 
-/** One after the other, as they stand in the file; throws where one is not as any is written. */
+/** The rows in the order of the file; throws if one has another type. */
 function* everyRow(database: DatabaseSync): Generator<StoredRow> {
   const all = database.prepare(
     `SELECT rows.id, name, key, value, sum FROM rows LEFT JOIN tables ON tables.id = rows.tbl ORDER BY rows.id`
@@ -66,7 +66,7 @@ function* everyRow(database: DatabaseSync): Generator<StoredRow> {
 }
 
 /**
- * Whether the file is ours, by the first 100 bytes of it.
+ * Whether the file belongs to this program, by its first 100 bytes.
  *
  * @internal
  */
@@ -96,7 +96,7 @@ const checkVersion = (path: string, version: number): void => {
 }
 
 /**
- * What a crash left of an earlier attempt is removed; only the complete file gets its name.
+ * Creates the file under another name, removing the rest of an earlier attempt, and renames it when it is complete.
  *
  * @internal
  */
@@ -116,8 +116,7 @@ export const create = (path: string, open: Open): void => {
 }
 
 /**
- * Opens the data for this process alone, and looks at all of it: whatever a later read would find damaged is found before
- * anything is changed.
+ * Opens the data exclusively and reads all of it, so that damage is found before anything is changed.
  *
  * @internal
  */
@@ -125,7 +124,7 @@ export const openData = (path: string, open: Open, maxBytes: number | undefined)
   const database = open(files.data)
   try {
     fs.chmodSync(join(path, files.data), 0o600)
-    // in this mode the first look at the data takes its lock, which no other file has a part in
+    // in this mode the first read acquires the lock, which does not depend on any other file
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL")
     database.exec("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON")
     const [check] = Object.values(database.prepare("PRAGMA integrity_check(1)").get() ?? {})

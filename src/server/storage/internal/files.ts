@@ -16,14 +16,14 @@ export const files = {
 /** @internal */
 export type Open = (file: string) => DatabaseSync
 
-/** What there may be without data: the rest of an attempt to make it. */
+/** Files that may exist without data: the rest of an interrupted initialisation. */
 const isBefore = (name: string): boolean =>
   name === files.lock || name === files.process || name === files.freshProcess || name.startsWith(files.fresh)
 
 const isOurs = (name: string): boolean => isBefore(name) || /^data\.sqlite(?:-wal|-shm|-journal)?$/.test(name)
 
 /**
- * Looks at the directory, and changes nothing in one that is there.
+ * Inspects the directory without changing it; creates a missing one.
  *
  * @internal
  */
@@ -45,8 +45,8 @@ export const prepare = (path: string, mayCreate: boolean): void => {
 }
 
 /**
- * The data files that this process has open. To close a file ends every lock that the process has on it, so that these
- * are not to be opened a second time, under whatever name.
+ * The data files that this process has open. Closing a file ends every lock of the process on it, so a file must not be
+ * opened a second time, under any name.
  */
 const held = new Set<string>()
 
@@ -56,7 +56,7 @@ const identityOf = (file: string): string => {
 }
 
 /**
- * Notes that this process has the data file open; yields what takes the note back.
+ * Registers the data file as open in this process; returns the function that unregisters it.
  *
  * @internal
  */
@@ -66,25 +66,25 @@ export const hold = (file: string): (() => void) => {
   return () => void held.delete(identity)
 }
 
-/** A link could lead anywhere, to where nothing is or to what is no data of ours; opening a pipe would wait for ever. */
+/** Rejects what is not a regular file: a link could lead to missing or foreign data, and opening a pipe would block. */
 const checkIsFile = (path: string, name: string): void => {
   const stats = fs.lstatSync(join(path, name))
   if (stats.isFile()) return
   if (!stats.isSymbolicLink()) throw problem(path, "unusable", `has a "${name}" that is not a file`)
-  const gone = fs.existsSync(join(path, name)) ? "" : ", which is not there"
+  const gone = fs.existsSync(join(path, name)) ? "" : ", which does not exist"
   const to = `"${fs.readlinkSync(join(path, name))}"${gone}`
   throw problem(
     path,
     "unusable",
-    `has a "${name}" that is a link to ${to}: name the directory that holds the data itself`
+    `has a "${name}" that is a link to ${to}: name the directory that contains the data itself`
   )
 }
 
-/** Node's own way to make a directory with those above it never ends in some that only look like one, as in /proc. */
+/** Node's recursive mkdir does not return for some virtual directories, as in /proc. */
 const makeDirectory = (path: string): void => {
   const above = dirname(path)
   if (fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
-    throw problem(path, "unusable", "is a link to what is not there: is its disk mounted?")
+    throw problem(path, "unusable", "is a link to a missing directory: is its disk mounted?")
   }
   if (above !== path && !fs.existsSync(above)) makeDirectory(above)
   try {
@@ -96,7 +96,7 @@ const makeDirectory = (path: string): void => {
 }
 
 /**
- * Makes the directory its owner's, with a lock in it.
+ * Restricts the directory to its owner, and acquires its lock.
  *
  * @internal
  */
@@ -107,7 +107,7 @@ export const claim = (path: string): void => {
 }
 
 /**
- * Never opens a file that is there: closing it would end the locks that this process has on it.
+ * Does not open an existing file: closing it would end this process's locks on it.
  *
  * @internal
  */
@@ -121,8 +121,8 @@ export const createEmpty = (file: string): void => {
 }
 
 /**
- * A transaction on an empty file that is never committed: the lock of it is what is wanted. It stands before the lock of
- * the data, which may not be there yet.
+ * Acquires a lock by a transaction on an empty file that is never committed. It is acquired before the lock of the
+ * data, which may not exist yet.
  *
  * @internal
  */
@@ -145,7 +145,7 @@ export const inUse = (path: string): DataDirectoryError => {
 }
 
 /**
- * Says who has the directory: in a file of its own that takes the place of another one, whatever that is.
+ * Writes the process id to a file of its own, replacing an existing one.
  *
  * @internal
  */
@@ -165,7 +165,7 @@ const readText = (file: string): string => {
 }
 
 /**
- * Has the entries of a directory on the disk, where the system can do that.
+ * Flushes the entries of a directory to disk, if the system supports it.
  *
  * @internal
  */
@@ -178,6 +178,6 @@ export const sync = (path: string): void => {
       fs.closeSync(directory)
     }
   } catch {
-    // Windows cannot, and need not
+    // not supported and not needed on Windows
   }
 }

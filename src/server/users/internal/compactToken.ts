@@ -1,12 +1,12 @@
-/** The digits that leave no bits over in the last place, after so many more digits than a multiple of four. */
+/** The last characters without trailing bits, by the length modulo four. */
 const lastDigits: ReadonlyArray<RegExp> = [/^/, /^$/, /[AQgw]$/, /[AEIMQUYcgkosw048]$/]
 
 const isPart = (text: string): boolean => /^[\w-]*$/.test(text) && (lastDigits[text.length % 4]?.test(text) ?? false)
 
 /**
- * Whether a text is a signed JSON Web Token in its compact form, and the only text for its bytes: base64url without
- * padding, other digits and bits that are left over (RFC 7515, appendix C; RFC 4648, 3.5). Otherwise one signature would be
- * good in several spellings.
+ * Whether a string is a signed JSON Web Token in compact form and canonical Base64url: without padding, other
+ * characters and trailing bits (RFC 7515, appendix C; RFC 4648, 3.5). Otherwise one signature would be valid in several
+ * spellings.
  *
  * @internal
  */

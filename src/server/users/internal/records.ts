@@ -1,5 +1,5 @@
 /**
- * Users with everything that is theirs, out of an application's tables and into them.
+ * Reads users with their records from an application's tables, and adds them.
  *
  * @internal
  */
@@ -7,7 +7,7 @@ import type { Edit } from "../../storage/Table.ts"
 import type { UserRecord } from "../UserModels.ts"
 import { type AppTables, identityKey, isEmailPassword } from "./tables.ts"
 
-/** All users in the order in which they came, then the addresses that nobody has logged in with. */
+/** All users in the order of creation, then the accounts without a login so far. */
 export const recordsOf = (tables: AppTables): ReadonlyArray<UserRecord> => {
   const pending = new Map(tables.accounts.rows)
   const users = Array.from(tables.users.rows.values(), (user): UserRecord => {
@@ -42,7 +42,7 @@ type What = "user" | "identity" | "account" | "apiKey"
 interface Conflict {
   readonly index: number
   readonly what: What
-  /** Whether it is two records that conflict, and not one with what is there. */
+  /** Whether two records conflict with each other, instead of one with an existing user. */
   readonly twice: boolean
 }
 
@@ -61,13 +61,13 @@ export const newRecords = (
     for (const [what, mark] of marks) seen.add(`${what} ${mark}`)
     const known = marks.find(([what, mark]) => isKnown(tables, what, mark))
     if (known === undefined) added.push(record)
-    // a key is no sign that it is the same user
+    // an equal API key does not identify the same user
     else if (!skipExisting || known[0] === "apiKey") return { index, what: known[0], twice: false }
   }
   return { records: added }
 }
 
-/** What no two users may share, the surest sign of a user first. */
+/** The unique properties of users, the most specific first. */
 const marksOf = ({ account, apiKeys, user }: UserRecord): ReadonlyArray<readonly [What, string]> => [
   ...(user === undefined ? [] : [["user", user.id] as const]),
   ...(user?.identities ?? []).map((identity) => ["identity", identityKey(identity)] as const),

@@ -1,7 +1,7 @@
 /**
- * What an application knows of its users, as tables.
+ * The tables of an application's users.
  *
- * Keys are ids or JSON, since text that clients choose need not be well-formed.
+ * Keys are ids or JSON, since strings of clients need not be well-formed Unicode.
  *
  * @internal
  */
@@ -17,7 +17,7 @@ type Model = "user" | "account" | "emailToken" | "session" | "apiKey" | "pushReg
 /** The name of a table in the row store. */
 const tableName = (model: Model, appId: string): string => `${prefix}${model}/${appId}`
 
-/** The applications that a row store has users of. */
+/** The applications whose users are in a row store. */
 export const appIds = (rowStore: RowStore["Service"]): ReadonlySet<string> =>
   new Set(rowStore.tables(prefix).map((name) => name.slice(name.indexOf("/", prefix.length) + 1)))
 
@@ -76,7 +76,7 @@ export const removeAccount = (
 export const removeSessions = ({ sessions, sessionsByUser }: AppTables, userId: string): ReadonlyArray<Edit> =>
   sessionsByUser.all(userId).map((session) => sessions.remove(session))
 
-/** Ends the sessions that an API key began. */
+/** Ends the sessions that began with an API key. */
 export const removeSessionsOf = (
   { sessions, sessionsByUser }: AppTables,
   key: Pick<ApiKey, "id" | "userId">,
@@ -87,11 +87,11 @@ export const removeSessionsOf = (
     .filter(({ id, identity }) => identity.providerType === "api-key" && identity.id === key.id && id !== except)
     .map((session) => sessions.remove(session))
 
-/** Whether a session began with an API key that is still good, or without any. */
+/** Whether a session began without an API key, or with one that is still valid. */
 export const isOfGoodKey = ({ apiKeys }: AppTables, { identity }: Pick<Session, "identity">): boolean =>
   identity.providerType !== "api-key" || apiKeys.rows.get(identity.id)?.disabled === false
 
-/** A user with everything that is the user's. */
+/** Removes a user with all records. */
 export const removeUser = (tables: AppTables, user: User): ReadonlyArray<Edit> => [
   tables.users.remove(user),
   ...user.identities.filter(isEmailPassword).flatMap(({ id }) => {
@@ -103,7 +103,7 @@ export const removeUser = (tables: AppTables, user: User): ReadonlyArray<Edit> =
   ...tables.pushRegistrationsByUser.all(user.id).map((registration) => tables.pushRegistrations.remove(registration))
 ]
 
-/** What nobody can use any more. */
+/** Removes expired records. */
 export const removeExpired = ({ emailTokens, sessions }: AppTables, now: number): ReadonlyArray<Edit> => [
   ...expired(sessions, now),
   ...expired(emailTokens, now)
