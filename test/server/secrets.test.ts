@@ -28,7 +28,7 @@ const secrets = [
 ]
 
 describe("secrets", () => {
-  it.effect("are in no error, log line or span of a server at work", () => {
+  it.effect("errors, log lines and spans of a server at work contain none", () => {
     const seen: Array<string> = []
     const logger = Logger.make((options) => void seen.push(inspect([options.message, options.cause], { depth: 10 })))
     const tracer = Tracer.make({
@@ -125,7 +125,7 @@ describe("secrets", () => {
     )
   })
 
-  it.effect("of a directory are in no report and no error", () =>
+  it.effect("the report and the errors of a directory contain none", () =>
     Effect.gen(function* () {
       const folder = yield* directory({
         "realm_config.json": {},
@@ -139,7 +139,7 @@ describe("secrets", () => {
     }).pipe(Effect.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer)))
   )
 
-  it.effect("that make no signing key are refused without being told", () =>
+  it.effect("the error about an invalid signing key contains none", () =>
     Effect.gen(function* () {
       const short = Redacted.make("too-short-to-sign")
       const exit = yield* Effect.exit(

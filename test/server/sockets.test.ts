@@ -56,7 +56,7 @@ layer(Server, { excludeTestServices: true })("a connection", (it) => {
     assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/)
   })
 
-  it.effect("that does not speak HTTP is told so in JSON, and cut", () =>
+  it.effect("is answered in JSON and disconnected if it does not speak HTTP", () =>
     Effect.gen(function* () {
       const login = loginPath("my-app", "anon-user")
       const nonsense: ReadonlyArray<string | Buffer> = [
@@ -84,7 +84,7 @@ layer(Server, { excludeTestServices: true })("a connection", (it) => {
     })
   )
 
-  it.effect("that names several hosts, or what is no host, is refused", () =>
+  it.effect("is rejected if it names several hosts, or an invalid one", () =>
     Effect.gen(function* () {
       for (const headers of [
         ["Host: localhost", "Host: evil.example"],
@@ -111,7 +111,7 @@ layer(Server, { excludeTestServices: true })("a connection", (it) => {
     })
   )
 
-  it.effect("with a head of more than 64 KB is told so", () =>
+  it.effect("gets an error for a head of more than 64 KB", () =>
     Effect.gen(function* () {
       const long = "a".repeat(70_000)
       for (const text of [head("GET", `/${long}`), head("GET", location, `X: ${long}`)]) {
@@ -128,7 +128,7 @@ layer(Server, { excludeTestServices: true })("a connection", (it) => {
     })
   )
 
-  it.effect("may send several requests at once, and gets the answers in their order", () =>
+  it.effect("gets the answers to pipelined requests in their order", () =>
     Effect.gen(function* () {
       const requests = Array.from({ length: 50 }, (_, i) => head("GET", path(`app-${i}`, "location")))
       const answer = yield* talk((socket) =>
@@ -161,7 +161,7 @@ layer(Server, { excludeTestServices: true })("a connection", (it) => {
     })
   )
 
-  it.effect("that breaks off leaves nothing half done", () =>
+  it.effect("leaves nothing half done when it disconnects", () =>
     Effect.gen(function* () {
       const accounts = path("my-app", "auth/providers/local-userpass/register")
       const post = (target: string, text: string, length = text.length) =>

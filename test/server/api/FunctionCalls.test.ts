@@ -36,7 +36,7 @@ const answered = Effect.fnUntraced(function* (asked: Asked, appId = "my-app") {
 const service = { service: "mongodb-atlas", name: "findOne" }
 
 describe("a call is answered past the router as by the router", () => {
-  it.effect("when it succeeds", () =>
+  it.effect("answers a successful call alike", () =>
     Effect.gen(function* () {
       const { access_token: token } = yield* anonymous()
       const sum = { token, body: { name: "sum", arguments: [20, { $numberInt: "22" }] } }
@@ -54,7 +54,7 @@ describe("a call is answered past the router as by the router", () => {
     }).pipe(Effect.provide(inProcess(apps)))
   )
 
-  it.effect("when it is refused", () =>
+  it.effect("answers a rejected call alike", () =>
     Effect.gen(function* () {
       const { access_token: token } = yield* anonymous()
       const { access_token: disabled, user_id } = yield* anonymous()

@@ -63,7 +63,7 @@ interface Asked {
   readonly raw?: string
 }
 
-/** `fetch` lets nobody choose the host or the origin. */
+/** `fetch` does not allow setting the host or the origin. */
 const send = (method: string, path: string, { body, headers, raw }: Asked = {}) =>
   Effect.flatMap(NodeAppServicesServer.baseUrl, (baseUrl) =>
     Effect.promise(
@@ -137,7 +137,7 @@ layer(Server, { excludeTestServices: true })("the administration API", (it) => {
   it.effect("waits for a message, as long as it is told to", () =>
     Effect.gen(function* () {
       const waiting = yield* Effect.forkChild(administer("GET", "/inbox?to=late%40b.c&wait=30"))
-      // another one's wakes nobody
+      // mail to another address does not wake the request
       yield* register("shop", "other@b.c")
       yield* register("shop", "late@b.c")
       const { items } = yield* Fiber.join(waiting)
@@ -146,7 +146,7 @@ layer(Server, { excludeTestServices: true })("the administration API", (it) => {
         ["late@b.c"]
       )
       assert.deepStrictEqual((yield* administer("GET", "/inbox?to=late%40b.c&wait=30")).items, items)
-      assert.deepStrictEqual((yield* administer("GET", "/inbox?to=nobody%40b.c&wait=1")).items, [])
+      assert.deepStrictEqual((yield* administer("GET", "/inbox?to=unknown%40b.c&wait=1")).items, [])
     })
   )
 
@@ -392,7 +392,7 @@ layer(Server, { excludeTestServices: true })("the administration API", (it) => {
     })
   )
 
-  it.effect("answers to nobody without the token, for looking as for changing", () =>
+  it.effect("rejects reads and changes without the token", () =>
     Effect.gen(function* () {
       const token = Redacted.value(adminToken)
       for (const [method, path] of [

@@ -106,7 +106,7 @@ describe("functions written in code", () => {
     })
   )
 
-  it("may require nothing but FunctionContext", () => {
+  it("rejects functions that require more than FunctionContext", () => {
     const define = () =>
       App.make({
         id: "a",

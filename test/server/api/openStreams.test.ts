@@ -175,7 +175,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       assert.include(sixth.text, "the server has 5 streams open")
       assert.strictEqual(running.size, 5)
       streams[0]?.close()
-      // who goes away makes room, and what ran for it is stopped
+      // a client that disconnects frees its place, and its function is stopped
       yield* eventually(() => running.size === 4)
       assert.strictEqual((yield* open(second, "silence")).status, 200)
     }).pipe(Effect.scoped)

@@ -77,7 +77,7 @@ describe("rate limits", () => {
     }).pipe(withApps(open))
   )
 
-  it.effect("do not tell who has an account", () =>
+  it.effect("does not reveal which accounts exist", () =>
     Effect.gen(function* () {
       yield* register("known@b.c", "secret1")
       const seen = (
@@ -146,7 +146,7 @@ describe("rate limits", () => {
     }).pipe(withApps(app))
   )
 
-  it.effect("are others where a server is told so, or none", () =>
+  it.effect("uses configured limits, or none if they are off", () =>
     Effect.gen(function* () {
       const failures = (n: number) =>
         Effect.map(
@@ -196,7 +196,7 @@ describe("the limits of an address", () => {
     }).pipe(Effect.provide(RateLimits.layer()))
   )
 
-  it.effect("are wide for this machine, and not there in process", () =>
+  it.effect("allows more from this machine, and everything in process", () =>
     Effect.gen(function* () {
       for (const address of ["127.0.0.1", "::1", "::ffff:127.0.0.1", undefined]) {
         assert.strictEqual(yield* attempts(address, 1000), 1000)
@@ -204,7 +204,7 @@ describe("the limits of an address", () => {
     }).pipe(Effect.provide(RateLimits.layer()))
   )
 
-  it.effect("are the standard ones where a setting is undefined", () =>
+  it.effect("uses the standard limits for undefined settings", () =>
     Effect.gen(function* () {
       const { limit } = yield* RateLimits
       const fail = limit({ kind: "token", appId: "my-app", request: request(undefined), account: "a" })(
@@ -215,7 +215,7 @@ describe("the limits of an address", () => {
     }).pipe(Effect.provide(Layer.fresh(RateLimits.layer({ token: { account: undefined }, logIn: undefined }))))
   )
 
-  it.effect("of an account are not forgotten for attempts from many addresses", () =>
+  it.effect("keeps the counter of an account despite attempts from many addresses", () =>
     Effect.gen(function* () {
       const { limit } = yield* RateLimits
       const asAccount = limit({ kind: "logIn", appId: "my-app", request: request("192.0.2.1"), account: "first" })
@@ -229,7 +229,7 @@ describe("the limits of an address", () => {
     }).pipe(Effect.provide(Layer.fresh(RateLimits.layer())))
   )
 
-  it.effect("are kept for so many accounts only", () =>
+  it.effect("evicts the least recently used accounts", () =>
     Effect.gen(function* () {
       const { limit } = yield* RateLimits
       const account = (name: string) =>

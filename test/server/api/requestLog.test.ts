@@ -43,7 +43,7 @@ it.effect("tells about each request, once it is answered, and about nothing secr
     })
     const streamed = Buffer.from('{"name":"no such","arguments":["hush"]}').toString("base64")
     yield* noted(ask("GET", `${path("my-app", "functions/call")}?baas_request=${streamed}&baas_at=${access_token}`))
-    const nobody = { app: undefined, userId: undefined, call: undefined }
+    const unauthenticated = { app: undefined, userId: undefined, call: undefined }
     const mine = { app: "my-app", userId, call: undefined }
     const call = path("my-app", "functions/call")
     const emails = path("my-app", "auth/providers/local-userpass")
@@ -59,9 +59,9 @@ it.effect("tells about each request, once it is answered, and about nothing secr
       { method: "POST", path: call, status: 200, millis: 250, ...mine, call: "slow" },
       { method: "GET", path: `${root}/auth/profile`, status: 200, millis: 0, ...mine },
       { method: "POST", path: `${root}/auth/session`, status: 201, millis: 0, ...mine },
-      { method: "GET", path: `${root}/auth/profile`, status: 401, millis: 0, ...nobody },
-      { method: "GET", path: path("no-app", "location"), status: 404, millis: 0, ...nobody },
-      { method: "OPTIONS", path: path("my-app", "location"), status: 204, millis: 0, ...nobody },
+      { method: "GET", path: `${root}/auth/profile`, status: 401, millis: 0, ...unauthenticated },
+      { method: "GET", path: path("no-app", "location"), status: 404, millis: 0, ...unauthenticated },
+      { method: "OPTIONS", path: path("my-app", "location"), status: 204, millis: 0, ...unauthenticated },
       { method: "POST", path: call, status: undefined, millis: 0, ...mine, call: "never" },
       { method: "POST", path: call, status: 200, millis: 0, ...mine, call: "mongodb-atlas.find(shop.widgets)" },
       { method: "GET", path: call, status: 404, millis: 0, ...mine, call: "no such" }

@@ -67,7 +67,7 @@ const Server = NodeAppServicesServer.layer(app, { passwordHashing: "testing" }).
 
 layer(Server, { excludeTestServices: true })("over a socket", (it) => {
   describe("every answer", () => {
-    it.effect("with a body is application/json without parameters", () =>
+    it.effect("is application/json without parameters if it has a body", () =>
       Effect.gen(function* () {
         const { access_token, refresh_token } = yield* logIn
         const bearer = (token: string | undefined) => ({ authorization: `Bearer ${token}` })
@@ -116,7 +116,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       })
     )
 
-    it.effect("without a body has no content type", () =>
+    it.effect("has no content type if it has no body", () =>
       Effect.gen(function* () {
         const { refresh_token } = yield* logIn
         const reply = yield* send("DELETE", `${root}/auth/session`, {
@@ -129,7 +129,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       })
     )
 
-    it.effect("to one attempt too many says how long to wait, to browsers too", () =>
+    it.effect("says how long to wait after too many attempts, also to browsers", () =>
       Effect.gen(function* () {
         const attempt = send(
           "POST",
@@ -147,7 +147,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       })
     )
 
-    it.effect("that is an error has a link below the base URL, another one for each request", () =>
+    it.effect("has a unique link below the base URL if it is an error", () =>
       Effect.gen(function* () {
         const baseUrl = yield* NodeAppServicesServer.baseUrl
         const linkOf = (reply: Reply) => (JSON.parse(reply.text) as Record<string, unknown>)["link"]
@@ -177,7 +177,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       })
     )
 
-    it.effect("to a defect says nothing of it", () =>
+    it.effect("does not reveal a defect", () =>
       Effect.gen(function* () {
         const reply = yield* send("POST", loginPath("my-app", "custom-function"), {}, `{"defect":true}`)
         assert.deepStrictEqual(json(reply), { error: "internal server error", error_code: "InternalServerError" })
@@ -186,7 +186,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
   })
 
   describe("a body", () => {
-    it.effect("may be absent, empty or {}, of any content type or none", () =>
+    it.effect("is accepted absent, empty or {}, with any or no content type", () =>
       Effect.gen(function* () {
         const types: ReadonlyArray<Record<string, string>> = [
           {},
@@ -218,7 +218,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       })
     )
 
-    it.effect("that is no JSON, too deep or of another shape is refused, and the next request served", () =>
+    it.effect("is rejected if it is malformed, too deep or of another shape, and the next request is served", () =>
       Effect.gen(function* () {
         const { access_token } = yield* logIn
         const authorization = `Bearer ${access_token}`
@@ -254,7 +254,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       })
     )
 
-    it.effect("of more than 18 MB is refused, without a token or for anything but a call of more than 2 MB", () =>
+    it.effect("is rejected above 18 MiB, or above 2 MiB without a token and outside of calls", () =>
       Effect.gen(function* () {
         const { access_token } = yield* logIn
         const headers = { authorization: `Bearer ${access_token}` }
@@ -302,7 +302,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       })
     )
 
-    it.effect("with a NUL in the name of a field is refused", () =>
+    it.effect("is rejected with a NUL in the name of a field", () =>
       Effect.gen(function* () {
         const { access_token } = yield* logIn
         const body = `{"name":"polluted","arguments":[{"a\\u0000b":1}]}`
@@ -316,7 +316,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       })
     )
 
-    it.effect("that is compressed is refused, whatever it would become", () =>
+    it.effect("is rejected if it is compressed", () =>
       Effect.gen(function* () {
         const { access_token } = yield* logIn
         const headers = { authorization: `Bearer ${access_token}`, "content-encoding": "gzip" }
@@ -330,7 +330,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       })
     )
 
-    it.effect("with a key __proto__ pollutes nothing", () =>
+    it.effect("does not pollute prototypes with a key __proto__", () =>
       Effect.gen(function* () {
         const { access_token } = yield* logIn
         const body = `{"__proto__":{"x":1},"name":"polluted","arguments":[{"__proto__":{"x":{"$numberInt":"1"}}}]}`
@@ -346,7 +346,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
   })
 
   describe("a request", () => {
-    it.effect("may carry any Authorization to a public route", () =>
+    it.effect("is accepted with any Authorization header on a public route", () =>
       Effect.gen(function* () {
         for (const authorization of ["Bearer null", "Bearer ", "Bearer", "Basic x", "Bearer a.b.c"]) {
           assert.strictEqual((yield* send("POST", loginPath("my-app", "anon-user"), { authorization })).status, 200)
@@ -355,7 +355,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       })
     )
 
-    it.effect("may have double slashes, and header names of any case", () =>
+    it.effect("is accepted with double slashes, and header names of any case", () =>
       Effect.gen(function* () {
         const { access_token } = yield* logIn
         assert.strictEqual((yield* send("GET", `//${path("my-app", "location")}`)).status, 200)
@@ -375,7 +375,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       })
     )
 
-    it.effect("may come from a browser of any origin", () =>
+    it.effect("is accepted from pages of any origin", () =>
       Effect.gen(function* () {
         const origin = "https://shop.example"
         const preflight = yield* send("OPTIONS", `${root}/auth/session`, {
@@ -396,7 +396,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
       })
     )
 
-    it.effect("that is no HTTP ends its own connection only", () =>
+    it.effect("ends its own connection only if it is not HTTP", () =>
       Effect.gen(function* () {
         const { port } = new URL(yield* NodeAppServicesServer.baseUrl)
         yield* Effect.callback<void>((resume) => {
@@ -471,7 +471,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
 })
 
 layer(Layer.empty)("a server", (it) => {
-  it.effect("with test settings refuses to be reached by others", () =>
+  it.effect("is refused beyond loopback with test settings", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(
         Layer.build(NodeAppServicesServer.layer(app, { passwordHashing: "testing", host: "0.0.0.0" }))

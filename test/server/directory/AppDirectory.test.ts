@@ -139,7 +139,7 @@ describe("AppDirectory.load", () => {
     })
   )
 
-  it.effect("starts whatever is amiss, and reports each with its file", () =>
+  it.effect("loads an application with problems, and reports each with its file", () =>
     Effect.gen(function* () {
       const app = yield* load({
         "realm_config.json": "",

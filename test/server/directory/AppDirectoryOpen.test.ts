@@ -5,7 +5,7 @@ import { App, AppDirectory } from "effect-app-services/server"
 import { anonymous, ask, directory, path, withApps } from "../support.ts"
 
 const source = "data_sources/mongodb-atlas"
-const everybody = { name: "everybody", apply_when: {}, read: true, write: true, insert: true, delete: true }
+const everyone = { name: "everyone", apply_when: {}, read: true, write: true, insert: true, delete: true }
 const files = {
   "realm_config.json": { app_id: "my-app" },
   "auth/providers.json": { "anon-user": { type: "anon-user", disabled: false } },
@@ -13,12 +13,12 @@ const files = {
   [`${source}/shop/strange/rules.json`]: {
     database: "shop",
     collection: "strange",
-    roles: [{ ...everybody, apply_when: { "%%nobody": "knows" } }]
+    roles: [{ ...everyone, apply_when: { "%%unknown": "knows" } }]
   },
   [`${source}/shop/ruled/rules.json`]: {
     database: "shop",
     collection: "ruled",
-    roles: [{ ...everybody, write: false, insert: false, delete: false }]
+    roles: [{ ...everyone, write: false, insert: false, delete: false }]
   }
 }
 

@@ -201,7 +201,7 @@ describe("the layouts of exported applications", () => {
       assert.deepStrictEqual([...(source?.collections.keys() ?? [])], ["db.closed"])
 
       const strange = yield* loaded({
-        "services/m/rules/default.json": { roles: [{ apply_when: { "%%nobody": 1 } }] },
+        "services/m/rules/default.json": { roles: [{ apply_when: { "%%unknown": 1 } }] },
         "services/m/rules/other.json": { roles },
         "services/m/rules/third.json": { database: "db", roles }
       })
@@ -209,7 +209,7 @@ describe("the layouts of exported applications", () => {
       assert.deepStrictEqual(
         strange.report.map(({ file, message }) => `${file} ${message}`),
         [
-          'services/m/rules/default.json the rule is not understood at roles[0].apply_when.%%nobody: the expansion "%%nobody"; collections without rules of their own are closed to clients',
+          'services/m/rules/default.json the rule is not understood at roles[0].apply_when.%%unknown: the expansion "%%unknown"; collections without rules of their own are closed to clients',
           "services/m/rules/other.json the rule is not used: its data source has another default rule",
           "services/m/rules/third.json the rule is not used: it must name both a database and a collection"
         ]
@@ -286,7 +286,7 @@ describe("the layouts of exported applications", () => {
 })
 
 describe("files that are not as they should be", () => {
-  it.effect("are read with a byte order mark, comments and commas too many", () =>
+  it.effect("reads files with a byte order mark, comments and trailing commas", () =>
     Effect.gen(function* () {
       const app = yield* load({
         "realm_config.json": `\uFEFF{\r\n  // the id\r\n  "app_id": "my-//app,]", /* of\r\n  clients */\r\n}`,
@@ -334,7 +334,7 @@ describe("files that are not as they should be", () => {
     })
   )
 
-  it.effect("are links that lead in a circle or nowhere", () =>
+  it.effect("reports links that lead in a circle or nowhere", () =>
     Effect.gen(function* () {
       const folder = yield* directory({
         "realm_config.json": { app_id: "app" },
@@ -388,7 +388,7 @@ describe("files that are not as they should be", () => {
     }).pipe(Effect.provide(Layer.provideMerge(guarded, Files)))
   })
 
-  it.effect("hold a function that is no script", () =>
+  it.effect("reports a function that is not a script", () =>
     Effect.gen(function* () {
       const app = yield* load({
         "functions/config.json": [{ name: "a" }, { name: "b" }],
@@ -406,7 +406,7 @@ describe("files that are not as they should be", () => {
 })
 
 describe("the settings of providers", () => {
-  it.effect("that have no effect are named", () =>
+  it.effect("reports settings that have no effect", () =>
     Effect.gen(function* () {
       const app = yield* load({
         "auth/providers.json": {
@@ -436,7 +436,7 @@ describe("the settings of providers", () => {
     })
   )
 
-  it.effect("of tokens that mean none are none, and an algorithm that is not supported is refused", () =>
+  it.effect("ignores empty settings of tokens, and rejects an unsupported algorithm", () =>
     Effect.gen(function* () {
       const token = (config: object) => ({
         "auth_providers/my-tokens.json": {

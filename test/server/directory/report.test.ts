@@ -5,7 +5,7 @@ import { load, said } from "./support.ts"
 
 const anon = { "anon-user": { name: "anon-user", type: "anon-user", disabled: false } }
 
-describe("what the functions of an exported application name and nobody declares", () => {
+describe("undeclared names in the functions of an exported application", () => {
   it.effect("is reported once, where it is first used", () =>
     Effect.gen(function* () {
       const app = yield* load({
@@ -31,7 +31,7 @@ describe("what the functions of an exported application name and nobody declares
     })
   )
 
-  it.effect("may be a data source, where any is declared", () =>
+  it.effect("reports a data source, if any is declared", () =>
     Effect.gen(function* () {
       const functions = {
         "functions/config.json": [{ name: "f" }],
@@ -55,7 +55,7 @@ describe("what the functions of an exported application name and nobody declares
     })
   )
 
-  it.effect("may be a package, with what to do about it", () =>
+  it.effect("reports a package, with what to do about it", () =>
     Effect.gen(function* () {
       const files = {
         "functions/config.json": [{ name: "f" }],
