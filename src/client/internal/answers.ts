@@ -16,7 +16,7 @@ const retryAfterMillis = (header: string | undefined, now: number): number | und
   return Number.isNaN(millis) ? undefined : Math.max(0, millis)
 }
 
-/** Of the address that a redirect leads to the origin is kept, and nothing where the host has put a secret into it. */
+/** Of the address that a redirect leads to only the origin is kept, and not even that if the host put a secret into it. */
 const redirected = (response: HttpClientResponse.HttpClientResponse, secrets: Secrets.Secrets): Errors.Redirected => {
   const origin = targetOf(response)
   const location = response.headers["location"] ?? ""
@@ -26,59 +26,71 @@ const redirected = (response: HttpClientResponse.HttpClientResponse, secrets: Se
   })
 }
 
-/**
- * The reason an answer outside 2xx gives. A host that echoes what it was sent does not get a secret into an error.
- *
- * @internal
- */
-export const reasonOf = Effect.fnUntraced(function* (
-  operation: Operation,
-  appId: string,
+/** An answer outside 2xx, parsed and without secrets. */
+interface Refusal {
+  /** The fields of the reason. */
+  readonly answer: {
+    readonly status: number
+    readonly code?: string
+    readonly serverMessage?: string
+    readonly link?: string
+  }
+  /** The same, with the wait that the host asks for. */
+  readonly waiting: Refusal["answer"] & { readonly retryAfterMillis?: number }
+  /** The JSON text of what a function threw. */
+  readonly thrown: { readonly thrown?: string }
+  /** As the host sent them. */
+  readonly code: string | undefined
+  readonly message: string | undefined
+}
+
+const refusalOf = (
   response: HttpClientResponse.HttpClientResponse,
   body: string,
-  sent: ReadonlyArray<Redacted.Redacted>
-): Effect.fn.Return<Errors.Reason> {
-  const secrets = Secrets.make(sent)
-  if (isRedirect(response)) return redirected(response, secrets)
+  secrets: Secrets.Secrets,
+  now: number
+): Refusal => {
   const { code, json, link, message } = ErrorBody.parse(body)
-  const status = response.status
   const shown = secrets.code(code)
   const answer = {
-    status,
+    status: response.status,
     ...(shown !== undefined && { code: shown }),
     ...(message !== undefined && { serverMessage: secrets.clean(message) }),
     ...(link !== undefined && { link: secrets.clean(link) })
   }
-  const wait = retryAfterMillis(response.headers["retry-after"], yield* Clock.currentTimeMillis)
-  const waited = { ...answer, ...(wait !== undefined && { retryAfterMillis: wait }) }
-  if (code === "UserDisabled" && status < 500) return new Errors.UserDisabled(answer)
-  if (operation.kind === "link" && status !== 429 && (status < 500 || message?.includes("unauthorized") === true)) {
-    // hosts refuse a link with 400, 401 and even 500; none of them says anything about the session
-    return new Errors.LinkRefused(answer)
+  const millis = retryAfterMillis(response.headers["retry-after"], now)
+  return {
+    answer,
+    waiting: { ...answer, ...(millis !== undefined && { retryAfterMillis: millis }) },
+    thrown: json === undefined ? {} : { thrown: secrets.clean(json) },
+    code,
+    message
   }
-  if (status === 429) return new Errors.RateLimited(waited)
-  if (status >= 500 && operation.kind !== "function") return new Errors.ServerUnavailable(waited)
+}
+
+/** The reason that a code of the protocol gives by itself; undefined for any other code. */
+const reasonOfCode = (
+  { kind, subject = "" }: Operation,
+  { answer, code, message, thrown }: Refusal
+): Errors.Reason | undefined => {
   switch (code) {
     case "FunctionNotFound":
-      return new Errors.FunctionNotFound({ ...answer, name: operation.subject ?? "" })
+      return new Errors.FunctionNotFound({ ...answer, name: subject })
     case "FunctionExecutionError":
     case "FunctionSyntaxError":
     case "FunctionInvalid":
     case "ExecutionTimeLimitExceeded":
     case "NotCallable":
     case "FunctionNotCallable":
-      return new Errors.FunctionFailed({
-        ...answer,
-        name: operation.subject ?? "",
-        ...(json !== undefined && { thrown: secrets.clean(json) })
-      })
+      return new Errors.FunctionFailed({ ...answer, ...thrown, name: subject })
     case "APIKeyNotFound":
-      return new Errors.ApiKeyNotFound({ ...answer, id: operation.subject ?? "" })
+      return new Errors.ApiKeyNotFound({ ...answer, id: subject })
     case "UserNotFound":
       return new Errors.UserNotFound(answer)
     case "MongoDBError":
-      if (/E11000|duplicate key/i.test(message ?? "")) return new Errors.DuplicateKey(answer)
-      return new Errors.RequestRejected(answer)
+      return /E11000|duplicate key/i.test(message ?? "")
+        ? new Errors.DuplicateKey(answer)
+        : new Errors.RequestRejected(answer)
     case "NoMatchingRuleFound":
     case "SchemaValidationFailedWrite":
     case "ServiceNotFound":
@@ -87,30 +99,66 @@ export const reasonOf = Effect.fnUntraced(function* (
     case "AccountNameInUse":
       return new Errors.AccountNameInUse(answer)
     case "InvalidPassword":
-      if (operation.kind === "login") return new Errors.InvalidCredentials(answer)
+      return kind === "login" ? new Errors.InvalidCredentials(answer) : undefined
+    default:
+      return undefined
   }
-  if (status >= 500) return new Errors.ServerUnavailable(waited)
+}
+
+/** The reason that the status gives, for a code that gives none. */
+const reasonOfStatus = (
+  { kind }: Operation,
+  appId: string,
+  { answer, code, message, waiting }: Refusal,
+  body: string
+): Errors.Reason => {
+  const { status } = answer
+  if (status >= 500) return new Errors.ServerUnavailable(waiting)
   if (status === 404 && message?.startsWith("cannot find app") === true) {
     return new Errors.AppNotFound({ ...answer, appId })
   }
   // a gateway's refusal of a refresh is not the host's
-  if (
-    operation.kind === "session" &&
-    !isVerdictCode(code) &&
-    (code === undefined || status === 401 || status === 403)
-  ) {
-    return new Errors.ServerUnavailable(waited)
+  if (kind === "session" && !isVerdictCode(code) && (code === undefined || status === 401 || status === 403)) {
+    return new Errors.ServerUnavailable(waiting)
   }
-  if (status === 401)
-    return operation.kind === "login" ? new Errors.InvalidCredentials(answer) : new Errors.Unauthorized(answer)
-  if (message === undefined && code === undefined) {
-    return new Errors.InvalidResponse({ status, problem: describeBody(body) })
+  if (status === 401) {
+    return kind === "login" ? new Errors.InvalidCredentials(answer) : new Errors.Unauthorized(answer)
   }
-  return new Errors.RequestRejected(answer)
-})
+  return message === undefined && code === undefined
+    ? new Errors.InvalidResponse({ status, problem: describeBody(body) })
+    : new Errors.RequestRejected(answer)
+}
 
 /**
- * What is wrong with a body that should have been JSON, without quoting it.
+ * The reason of an answer outside 2xx. Secrets that the host echoes do not get into it.
+ *
+ * @internal
+ */
+export const reasonOf = (
+  operation: Operation,
+  appId: string,
+  response: HttpClientResponse.HttpClientResponse,
+  body: string,
+  sent: ReadonlyArray<Redacted.Redacted>
+): Effect.Effect<Errors.Reason> =>
+  Effect.map(Clock.currentTimeMillis, (now) => {
+    const secrets = Secrets.make(sent)
+    if (isRedirect(response)) return redirected(response, secrets)
+    const refusal = refusalOf(response, body, secrets, now)
+    const { answer, code, message, waiting } = refusal
+    const { status } = answer
+    if (code === "UserDisabled" && status < 500) return new Errors.UserDisabled(answer)
+    if (operation.kind === "link" && status !== 429 && (status < 500 || message?.includes("unauthorized") === true)) {
+      // hosts refuse a link with 400, 401 and even 500; none of these is about the session
+      return new Errors.LinkRefused(answer)
+    }
+    if (status === 429) return new Errors.RateLimited(waiting)
+    if (status >= 500 && operation.kind !== "function") return new Errors.ServerUnavailable(waiting)
+    return reasonOfCode(operation, refusal) ?? reasonOfStatus(operation, appId, refusal, body)
+  })
+
+/**
+ * What is wrong with a body that is not JSON, without quoting it.
  *
  * @internal
  */

@@ -41,23 +41,8 @@ export const make = (
   appId: string,
   scope: Scope.Scope
 ): SharedLease => {
-  const waiters = new Map<string, Set<Deferred.Deferred<void>>>()
+  const waiters = makeWaiters()
   let serial = 0
-
-  /** Hands some work the next change of the user that another process makes from now on. */
-  const withNextChange = <A, E>(userId: string, work: (changed: Effect.Effect<void>) => Effect.Effect<A, E>) =>
-    Effect.suspend(() => {
-      const changed = Deferred.makeUnsafe<void>()
-      const ofUser = waiters.get(userId) ?? new Set()
-      waiters.set(userId, ofUser.add(changed))
-      return Effect.ensuring(
-        work(Deferred.await(changed)),
-        Effect.sync(() => {
-          ofUser.delete(changed)
-          if (ofUser.size === 0 && waiters.get(userId) === ofUser) waiters.delete(userId)
-        })
-      )
-    })
 
   /** In the background: an engine that was unreachable may be back before the lease expires. */
   const releaseLater = (userId: string, holder: string) =>
@@ -65,13 +50,7 @@ export const make = (
       .release(appId, userId, holder)
       .pipe(Effect.retry(releaseSchedule), Effect.ignore, Effect.forkIn(scope, { startImmediately: true }))
 
-  /** A lease may have been acquired although the engine did not say so. */
-  const acquire = (userId: string, holder: string) =>
-    Effect.tapError(records.acquire(appId, userId, holder), () => releaseLater(userId, holder))
-
-  const release = (userId: string, holder: string) =>
-    Effect.catch(records.release(appId, userId, holder), () => releaseLater(userId, holder))
-
+  /** Acquires the lease and works, unless the work is done already or another holder has the lease. */
   const attempt = <A, B, E>(
     userId: string,
     look: Effect.Effect<Result.Result<A, B>, E>,
@@ -79,7 +58,8 @@ export const make = (
   ): Effect.Effect<Attempt<A>, E | TokenStoreError> => {
     const holder = `${records.process}:${++serial}`
     return Effect.acquireUseRelease(
-      acquire(userId, holder),
+      // the lease may have been acquired although the engine did not say so
+      Effect.tapError(records.acquire(appId, userId, holder), () => releaseLater(userId, holder)),
       (heldFor) =>
         Effect.flatMap(look, (seen) =>
           Result.isSuccess(seen)
@@ -88,16 +68,18 @@ export const make = (
               ? Effect.succeed({ result: Option.none(), heldFor })
               : Effect.map(work(seen.failure), (result) => ({ result: Option.some(result), heldFor }))
         ),
-      (heldFor) => (heldFor > 0 ? Effect.void : release(userId, holder))
+      (heldFor) =>
+        heldFor > 0
+          ? Effect.void
+          : Effect.catch(records.release(appId, userId, holder), () => releaseLater(userId, holder))
     )
   }
 
   return {
-    wake: (userId) =>
-      Effect.forEach(waiters.get(userId) ?? [], (changed) => Deferred.succeed(changed, undefined), { discard: true }),
+    wake: waiters.wake,
     exclusively: Effect.fnUntraced(function* (userId, look, work) {
       for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
-        const result = yield* withNextChange(
+        const result = yield* waiters.withNextChange(
           userId,
           Effect.fnUntraced(function* (changed) {
             const { heldFor, result } = yield* attempt(userId, look, work)
@@ -111,5 +93,28 @@ export const make = (
         if (Option.isSome(result)) return result.value
       }
     })
+  }
+}
+
+/** Those that wait for another process's change of a user. */
+const makeWaiters = () => {
+  const waiters = new Map<string, Set<Deferred.Deferred<void>>>()
+  return {
+    wake: (userId: string) =>
+      Effect.forEach(waiters.get(userId) ?? [], (changed) => Deferred.succeed(changed, undefined), { discard: true }),
+    /** Hands some work the next change of the user that another process makes from now on. */
+    withNextChange: <A, E>(userId: string, work: (changed: Effect.Effect<void>) => Effect.Effect<A, E>) =>
+      Effect.suspend(() => {
+        const changed = Deferred.makeUnsafe<void>()
+        const ofUser = waiters.get(userId) ?? new Set()
+        waiters.set(userId, ofUser.add(changed))
+        return Effect.ensuring(
+          work(Deferred.await(changed)),
+          Effect.sync(() => {
+            ofUser.delete(changed)
+            if (ofUser.size === 0 && waiters.get(userId) === ofUser) waiters.delete(userId)
+          })
+        )
+      })
   }
 }

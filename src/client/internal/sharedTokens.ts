@@ -30,22 +30,20 @@ export const make = (records: SharedTokenRecords, appId: string, tokens: AppToke
       },
       { ...options, announce: ({ result }) => options?.announce?.(result) ?? [] }
     )
-    return Effect.matchEffect(
-      cache.caching(userId, modified, ({ next }) => next),
-      {
-        onSuccess: ({ result }) =>
+    return cache
+      .caching(userId, modified, ({ next }) => next)
+      .pipe(
+        Effect.tapError(() =>
           Effect.sync(() => {
-            uncertain.delete(userId)
-            return result
-          }),
-        onFailure: (error) =>
-          Effect.suspend(() => {
             uncertain.add(userId)
             cache.markStale(userId)
-            return Effect.fail(error)
           })
-      }
-    )
+        ),
+        Effect.map(({ result }) => {
+          uncertain.delete(userId)
+          return result
+        })
+      )
   }
 
   /** The changes that other processes make, from the moment the effect succeeds. */
