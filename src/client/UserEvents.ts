@@ -106,51 +106,19 @@ export interface Service {
 export class UserEvents extends Context.Service<UserEvents, Service>()("effect-app-services/client/UserEvents") {
   /** Builds the service. */
   static readonly make: Effect.Effect<Service, never, Scope.Scope> = Effect.gen(function* () {
-    const subscriptions = yield* makeSubscriptions
-    const listeners = makeListeners()
+    const subscribers = new Map<Queue.Queue<UserEvent, Cause.Done>, string | undefined>()
+    let closed = false
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        closed = true
+        for (const queue of subscribers.keys()) Queue.endUnsafe(queue)
+      })
+    )
+    const { deliver, ...listeners } = makeListeners()
     let sequence = 0
-    return {
-      subscribe: subscriptions.subscribe,
-      stream: (userId) => Stream.unwrap(subscriptions.subscribe(userId)),
-      publish: Effect.fnUntraced(function* (userId, payload) {
-        const at = yield* Clock.currentTimeMillis
-        const event: UserEvent = { ...payload, userId, at, sequence: ++sequence }
-        const context = yield* Effect.context<never>()
-        subscriptions.offer(event)
-        listeners.deliver(event, (cause) => {
-          Effect.runForkWith(context)(Effect.logError("a listener of user events failed", cause))
-        })
-      }),
-      addListener: listeners.add,
-      removeListener: listeners.remove,
-      removeAllListeners: listeners.removeAll
-    }
-  })
 
-  /** The service; its streams end with the layer. */
-  static readonly layer: Layer.Layer<UserEvents> = Layer.effect(this, this.make)
-}
-
-/** The buffer of a subscriber, in events. */
-const capacity = 256
-
-// a queue for each subscriber rather than a `PubSub` for all: 5 kB less of a browser's bundle
-const makeSubscriptions = Effect.gen(function* () {
-  const subscribers = new Map<Queue.Queue<UserEvent, Cause.Done>, string | undefined>()
-  let closed = false
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      closed = true
-      for (const queue of subscribers.keys()) Queue.endUnsafe(queue)
-    })
-  )
-  return {
-    offer: (event: UserEvent) => {
-      for (const [queue, userId] of subscribers) {
-        if (userId === undefined || userId === event.userId) Queue.offerUnsafe(queue, event)
-      }
-    },
-    subscribe: (userId: string | undefined) =>
+    // a queue for each subscriber rather than a `PubSub` for all: 5 kB less of a browser's bundle
+    const subscribe = (userId: string | undefined) =>
       Effect.map(
         Effect.acquireRelease(
           Effect.tap(Queue.sliding<UserEvent, Cause.Done>(capacity), (queue) => {
@@ -164,8 +132,29 @@ const makeSubscriptions = Effect.gen(function* () {
         ),
         Stream.fromQueue
       )
-  }
-})
+
+    return {
+      ...listeners,
+      subscribe,
+      stream: (userId) => Stream.unwrap(subscribe(userId)),
+      publish: Effect.fnUntraced(function* (userId, payload) {
+        const at = yield* Clock.currentTimeMillis
+        const event: UserEvent = { ...payload, userId, at, sequence: ++sequence }
+        const context = yield* Effect.context<never>()
+        for (const [queue, of] of subscribers) if (of === undefined || of === userId) Queue.offerUnsafe(queue, event)
+        deliver(event, (cause) => {
+          Effect.runForkWith(context)(Effect.logError("a listener of user events failed", cause))
+        })
+      })
+    }
+  })
+
+  /** The service; its streams end with the layer. */
+  static readonly layer: Layer.Layer<UserEvents> = Layer.effect(this, this.make)
+}
+
+/** The buffer of a subscriber, in events. */
+const capacity = 256
 
 type Report = (cause: unknown) => void
 
@@ -198,14 +187,14 @@ const makeListeners = () => {
       for (let next = pending.shift(); next !== undefined; next = pending.shift()) call(next, report)
       delivering = false
     },
-    add: (userId: string | undefined, listener: Listener) => {
+    addListener: (userId: string | undefined, listener: Listener) => {
       listeners.set(userId, (listeners.get(userId) ?? new Set()).add(listener))
     },
-    remove: (userId: string | undefined, listener: Listener) => {
+    removeListener: (userId: string | undefined, listener: Listener) => {
       const present = listeners.get(userId)
       if (present?.delete(listener) === true && present.size === 0) listeners.delete(userId)
     },
-    removeAll: (userId: string | undefined) => {
+    removeAllListeners: (userId: string | undefined) => {
       listeners.delete(userId)
     }
   }

@@ -111,15 +111,3 @@ export const ApiKey = Schema.Struct({
   disabled: Schema.Boolean,
   key: Schema.optional(Schema.RedactedFromValue(Schema.String))
 })
-
-/**
- * The body of a function call. `arguments` is Extended JSON.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const FunctionCall = Schema.Struct({
-  name: Schema.String,
-  arguments: Schema.optional(Schema.Array(Schema.Unknown)),
-  service: Schema.optional(Schema.String)
-})

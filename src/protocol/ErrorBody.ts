@@ -58,15 +58,3 @@ export const parse = (body: string): ErrorBody =>
       }
     }
   })
-
-/**
- * The body of a failed request as a server of the protocol writes it.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const ErrorAnswer = Schema.Struct({
-  error: Schema.String,
-  error_code: Schema.optionalKey(Schema.String),
-  link: Schema.optionalKey(Schema.String)
-})

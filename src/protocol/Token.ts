@@ -1,5 +1,6 @@
 /**
- * Access and refresh tokens: JSON Web Tokens. A client reads their claims without verifying them; the server verifies them.
+ * Access and refresh tokens: JSON Web Tokens. A client reads the claims of an access token without verifying them; the server
+ * verifies them.
  *
  * @since 0.1.0
  */
@@ -28,6 +29,14 @@ export const TokenText = Schema.RedactedFromValue(
 )
 
 /**
+ * The device id that means "no device recorded".
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const noDeviceId = "000000000000000000000000"
+
+/**
  * The claims of an access token that clients use. `iat` and `exp` are seconds since the epoch by the host's clock.
  *
  * @category schemas
@@ -54,39 +63,6 @@ export const AccessTokenClaims = Schema.Struct({
  * @since 0.1.0
  */
 export type AccessTokenClaims = typeof AccessTokenClaims.Type
-
-const TokenIdentity = Schema.Struct({ id: Schema.String, provider_type: Schema.String, provider_id: Schema.String })
-
-/**
- * The claims of a refresh token. `baas_id` is the id of the session, which its access tokens carry as `iss`.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const RefreshTokenClaims = Schema.Struct({
-  sub: Schema.String,
-  iat: Schema.Int,
-  exp: Schema.Int,
-  typ: Schema.Literal("refresh"),
-  baas_id: Schema.String,
-  stitch_id: Schema.String,
-  baas_identity: TokenIdentity,
-  stitch_ident: TokenIdentity,
-  baas_device_id: Schema.String,
-  stitch_devId: Schema.String,
-  baas_domain_id: Schema.String,
-  stitch_domainId: Schema.String,
-  baas_data: Schema.Null,
-  stitch_data: Schema.Null
-})
-
-/**
- * The claims of a refresh token.
- *
- * @category models
- * @since 0.1.0
- */
-export type RefreshTokenClaims = typeof RefreshTokenClaims.Type
 
 /**
  * A token could not be read. `message` says why, without the token itself.

@@ -26,52 +26,20 @@ const redirected = (response: HttpClientResponse.HttpClientResponse, secrets: Se
   })
 }
 
-/** An answer outside 2xx, parsed and without secrets. */
-interface Refusal {
-  /** The fields of the reason. */
-  readonly answer: {
-    readonly status: number
-    readonly code?: string
-    readonly serverMessage?: string
-    readonly link?: string
-  }
-  /** The same, with the wait that the host asks for. */
-  readonly waiting: Refusal["answer"] & { readonly retryAfterMillis?: number }
-  /** The JSON text of what a function threw. */
-  readonly thrown: { readonly thrown?: string }
-  /** As the host sent them. */
-  readonly code: string | undefined
-  readonly message: string | undefined
-}
-
-const refusalOf = (
-  response: HttpClientResponse.HttpClientResponse,
-  body: string,
-  secrets: Secrets.Secrets,
-  now: number
-): Refusal => {
-  const { code, json, link, message } = ErrorBody.parse(body)
-  const shown = secrets.code(code)
-  const answer = {
-    status: response.status,
-    ...(shown !== undefined && { code: shown }),
-    ...(message !== undefined && { serverMessage: secrets.clean(message) }),
-    ...(link !== undefined && { link: secrets.clean(link) })
-  }
-  const millis = retryAfterMillis(response.headers["retry-after"], now)
-  return {
-    answer,
-    waiting: { ...answer, ...(millis !== undefined && { retryAfterMillis: millis }) },
-    thrown: json === undefined ? {} : { thrown: secrets.clean(json) },
-    code,
-    message
-  }
+/** The fields of the reason that an answer gives, without secrets. */
+interface Answer {
+  readonly status: number
+  readonly code?: string
+  readonly serverMessage?: string
+  readonly link?: string
 }
 
 /** The reason that a code of the protocol gives by itself; undefined for any other code. */
 const reasonOfCode = (
   { kind, subject = "" }: Operation,
-  { answer, code, message, thrown }: Refusal
+  answer: Answer,
+  { code, message }: ErrorBody.ErrorBody,
+  thrown: string | undefined
 ): Errors.Reason | undefined => {
   switch (code) {
     case "FunctionNotFound":
@@ -82,7 +50,7 @@ const reasonOfCode = (
     case "ExecutionTimeLimitExceeded":
     case "NotCallable":
     case "FunctionNotCallable":
-      return new Errors.FunctionFailed({ ...answer, ...thrown, name: subject })
+      return new Errors.FunctionFailed({ ...answer, name: subject, ...(thrown !== undefined && { thrown }) })
     case "APIKeyNotFound":
       return new Errors.ApiKeyNotFound({ ...answer, id: subject })
     case "UserNotFound":
@@ -109,17 +77,19 @@ const reasonOfCode = (
 const reasonOfStatus = (
   { kind }: Operation,
   appId: string,
-  { answer, code, message, waiting }: Refusal,
+  answer: Answer,
+  unavailable: Errors.Reason,
+  { code, message }: ErrorBody.ErrorBody,
   body: string
 ): Errors.Reason => {
   const { status } = answer
-  if (status >= 500) return new Errors.ServerUnavailable(waiting)
+  if (status >= 500) return unavailable
   if (status === 404 && message?.startsWith("cannot find app") === true) {
     return new Errors.AppNotFound({ ...answer, appId })
   }
   // a gateway's refusal of a refresh is not the host's
   if (kind === "session" && !isVerdictCode(code) && (code === undefined || status === 401 || status === 403)) {
-    return new Errors.ServerUnavailable(waiting)
+    return unavailable
   }
   if (status === 401) {
     return kind === "login" ? new Errors.InvalidCredentials(answer) : new Errors.Unauthorized(answer)
@@ -144,17 +114,31 @@ export const reasonOf = (
   Effect.map(Clock.currentTimeMillis, (now) => {
     const secrets = Secrets.make(sent)
     if (isRedirect(response)) return redirected(response, secrets)
-    const refusal = refusalOf(response, body, secrets, now)
-    const { answer, code, message, waiting } = refusal
-    const { status } = answer
+    const refusal = ErrorBody.parse(body)
+    const { code, json, link, message } = refusal
+    const { headers, status } = response
+    const shown = secrets.code(code)
+    const answer: Answer = {
+      status,
+      ...(shown !== undefined && { code: shown }),
+      ...(message !== undefined && { serverMessage: secrets.clean(message) }),
+      ...(link !== undefined && { link: secrets.clean(link) })
+    }
+    const millis = retryAfterMillis(headers["retry-after"], now)
+    const waiting = { ...answer, ...(millis !== undefined && { retryAfterMillis: millis }) }
     if (code === "UserDisabled" && status < 500) return new Errors.UserDisabled(answer)
     if (operation.kind === "link" && status !== 429 && (status < 500 || message?.includes("unauthorized") === true)) {
       // hosts refuse a link with 400, 401 and even 500; none of these is about the session
       return new Errors.LinkRefused(answer)
     }
     if (status === 429) return new Errors.RateLimited(waiting)
-    if (status >= 500 && operation.kind !== "function") return new Errors.ServerUnavailable(waiting)
-    return reasonOfCode(operation, refusal) ?? reasonOfStatus(operation, appId, refusal, body)
+    const unavailable = new Errors.ServerUnavailable(waiting)
+    if (status >= 500 && operation.kind !== "function") return unavailable
+    const thrown = json === undefined ? undefined : secrets.clean(json)
+    return (
+      reasonOfCode(operation, answer, refusal, thrown) ??
+      reasonOfStatus(operation, appId, answer, unavailable, refusal, body)
+    )
   })
 
 /**

@@ -1,4 +1,4 @@
-import type { DeviceInformation } from "../../protocol/Device.ts"
+import type { DeviceInformation } from "../../protocol/Requests.ts"
 
 /**
  * The version of this package; a test holds it against `package.json`.

@@ -10,7 +10,7 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import * as Answers from "../../protocol/Answers.ts"
-import { RegisterPayload } from "../../protocol/Provider.ts"
+import { FunctionCall, RegisterPayload } from "../../protocol/Requests.ts"
 import { routes } from "../../protocol/Routes.ts"
 import {
   BadRequest,
@@ -38,7 +38,7 @@ class FunctionsGroup extends HttpApiGroup.make("functions")
   .add(
     HttpApiEndpoint.post("call", routes.callFunction, {
       ...ofApp,
-      payload: Answers.FunctionCall,
+      payload: FunctionCall,
       success: Schema.Unknown,
       error: [BadRequest, Forbidden, NotFound, TooLarge]
     }),

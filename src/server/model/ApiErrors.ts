@@ -5,8 +5,14 @@
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Schema from "effect/Schema"
-import { ErrorAnswer } from "../../protocol/ErrorBody.ts"
 import type { ErrorCode } from "../../protocol/ErrorCode.ts"
+
+/** The body of a failed request. */
+export const ErrorAnswer = Schema.Struct({
+  error: Schema.String,
+  error_code: Schema.optionalKey(Schema.String),
+  link: Schema.optionalKey(Schema.String)
+})
 
 const fields = {
   ...ErrorAnswer.fields,

@@ -1,25 +1,58 @@
 /**
- * The description of a client's device in a login, and the id that a host gives the device.
+ * Schemas of the bodies of requests, as a server reads them.
  *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 
-/**
- * The id that means "no device recorded".
- *
- * @category constants
- * @since 0.1.0
- */
-export const noDeviceId = "000000000000000000000000"
+const Secret = Schema.RedactedFromValue(Schema.String)
 
 /**
- * A device id; clients send it as hex text or as an Extended JSON `$oid`.
+ * Body of an email/password login. Emails travel as `username`.
  *
  * @category schemas
  * @since 0.1.0
  */
+export const EmailPasswordPayload = Schema.Struct({ username: Schema.String, password: Secret })
+
+/**
+ * Body of an API key login, for user keys and server keys alike.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ApiKeyPayload = Schema.Struct({ key: Secret })
+
+/**
+ * Body of a custom JWT login.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const CustomTokenPayload = Schema.Struct({ token: Secret })
+
+/**
+ * Body of a registration. Here the email is called `email`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const RegisterPayload = Schema.Struct({ email: Schema.String, password: Secret })
+
+/**
+ * The body of a function call. `arguments` is Extended JSON.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const FunctionCall = Schema.Struct({
+  name: Schema.String,
+  arguments: Schema.optional(Schema.Array(Schema.Unknown)),
+  service: Schema.optional(Schema.String)
+})
+
+/** A device id; clients send it as hex text or as an Extended JSON `$oid`. */
 const DeviceId = Schema.Union([Schema.String, Schema.Struct({ $oid: Schema.String })]).pipe(
   Schema.decodeTo(
     Schema.String,
