@@ -29,7 +29,7 @@ import type { Statement } from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import { millisOf, within } from "./internal/engine.ts"
 import { sharing, TokenRecords, TokenStoreError } from "./TokenRecords.ts"
-import type { SharingTimes } from "./TokenRecords.ts"
+import type { Service, SharedTokenRecords, SharingTimes } from "./TokenRecords.ts"
 
 /**
  * Where the records are, how changes are heard, and how long processes wait.
@@ -138,6 +138,20 @@ const noticeOf = (app: string, id: string, note: string): string | undefined =>
     (notice) => new TextEncoder().encode(notice).length <= longestNotice
   )
 
+/** The tables of one prefix, and how statements on them run. */
+interface Tables {
+  readonly sql: SqlClient.SqlClient
+  readonly names: ReturnType<typeof tablesOf>
+  readonly channel: string
+  readonly listen: Options["listen"]
+  readonly timeout: number
+  /** Runs a statement within the time limit. */
+  readonly answered: <A>(operation: Effect.Effect<A, SqlError>) => Effect.Effect<A, TokenStoreError>
+}
+
+/** Text in PostgreSQL cannot contain NUL. */
+const key = encodeURIComponent
+
 const make = Effect.fnUntraced(function* ({
   listen,
   migrate: migrates = true,
@@ -151,20 +165,29 @@ const make = Effect.fnUntraced(function* ({
   if (!dialect) {
     return yield* new TokenStoreError({
       message:
-        "SqlTokenRecords needs PostgreSQL; for another database that one process uses at a time there is TokenRecords.layerKeyValueStore over KeyValueStore.layerSql"
+        "unsupported database: SqlTokenRecords needs PostgreSQL. For another database that one process at a time uses, take TokenRecords.layerKeyValueStore over KeyValueStore.layerSql"
     })
   }
   if (migrates) yield* migrate({ prefix })
   const process = yield* (yield* SecureRandom.SecureRandom).uuidV4()
-  const names = tablesOf(prefix)
-  const records = sql(names.records)
-  const channel = `${prefix}_notices`
-  const answered = <A>(operation: Effect.Effect<A, SqlError>) =>
-    within("the database", timeout)(Effect.mapError(operation, failed))
-  // a text of the database holds no zero character
-  const key = encodeURIComponent
+  const tables: Tables = {
+    sql,
+    names: tablesOf(prefix),
+    channel: `${prefix}_notices`,
+    listen,
+    timeout,
+    answered: (operation) => within("the database", timeout)(Effect.mapError(operation, failed))
+  }
+  return TokenRecords.of({
+    ...recordsOf(tables),
+    shared: { sharing, process, maxAge, ...leasesOf(tables, lease), notices: noticesOf(tables) }
+  })
+})
 
-  /** A change and its notice are one statement, and so one transaction. Yields whether there was a change. */
+const recordsOf = ({ answered, channel, listen, names, sql }: Tables): Omit<Service, "shared"> => {
+  const records = sql(names.records)
+
+  /** Makes a change and sends its notice in one statement, and so in one transaction. Returns whether there was a change. */
   const changed = (change: Statement<object>, notice: string | undefined) =>
     Effect.map(
       answered(
@@ -175,7 +198,7 @@ const make = Effect.fnUntraced(function* ({
       (rows) => rows.length > 0
     )
 
-  return TokenRecords.of({
+  return {
     read: (appId, id) =>
       Effect.map(
         answered(
@@ -213,44 +236,48 @@ const make = Effect.fnUntraced(function* ({
             DELETE FROM ${records} WHERE app = ${key(appId)} AND id = ${key(id)} AND revision = ${revision}::bigint
             RETURNING app, id, revision, content)
           INSERT INTO ${sql(names.setAside)} (app, id, revision, content) SELECT * FROM taken`)
-      ),
-    shared: {
-      sharing,
-      process,
-      maxAge,
-      acquire: (appId, id, holder) =>
-        Effect.map(
-          answered(sql<{ wait: number }>`
-            WITH taken AS (
-              INSERT INTO ${sql(names.leases)} AS held (app, id, holder, until)
-              VALUES (${key(appId)}, ${key(id)}, ${holder}, clock_timestamp() + ${lease} * interval '1 millisecond')
-              ON CONFLICT (app, id) DO UPDATE SET holder = excluded.holder, until = excluded.until
-              WHERE held.until < clock_timestamp() RETURNING 0 AS wait)
-            SELECT wait FROM taken UNION ALL
-            SELECT greatest(ceil(extract(epoch FROM until - clock_timestamp()) * 1000), 1)::int FROM ${sql(names.leases)}
-            WHERE app = ${key(appId)} AND id = ${key(id)} AND NOT EXISTS (SELECT FROM taken)`),
-          // one that was taken while the statement ran is not seen by it
-          ([row]) => row?.wait ?? 1
-        ),
-      release: (appId, id, holder) =>
-        Effect.asVoid(
-          answered(sql`DELETE FROM ${sql(names.leases)}
-            WHERE app = ${key(appId)} AND id = ${key(id)} AND holder = ${holder}`)
-        ),
-      notices: (appId) =>
-        listen === undefined
-          ? Effect.succeed(Stream.never)
-          : Effect.map(within("the database", timeout)(Effect.mapError(listen(channel), failed)), (queue) =>
-              Stream.fromQueue(queue).pipe(
-                Stream.mapError(failed),
-                Stream.map(({ payload }) => decodeNotice(payload)),
-                Stream.flatMap((notice) =>
-                  Option.isSome(notice) && notice.value.app === appId
-                    ? Stream.succeed({ id: notice.value.id, note: notice.value.note })
-                    : Stream.empty
-                )
-              )
-            )
-    }
-  })
+      )
+  }
+}
+
+const leasesOf = (
+  { answered, names, sql }: Tables,
+  lease: number
+): Pick<SharedTokenRecords, "acquire" | "release"> => ({
+  acquire: (appId, id, holder) =>
+    Effect.map(
+      answered(sql<{ wait: number }>`
+        WITH taken AS (
+          INSERT INTO ${sql(names.leases)} AS held (app, id, holder, until)
+          VALUES (${key(appId)}, ${key(id)}, ${holder}, clock_timestamp() + ${lease} * interval '1 millisecond')
+          ON CONFLICT (app, id) DO UPDATE SET holder = excluded.holder, until = excluded.until
+          WHERE held.until < clock_timestamp() RETURNING 0 AS wait)
+        SELECT wait FROM taken UNION ALL
+        SELECT greatest(ceil(extract(epoch FROM until - clock_timestamp()) * 1000), 1)::int FROM ${sql(names.leases)}
+        WHERE app = ${key(appId)} AND id = ${key(id)} AND NOT EXISTS (SELECT FROM taken)`),
+      // the statement does not see a lease that was acquired while it ran
+      ([row]) => row?.wait ?? 1
+    ),
+  release: (appId, id, holder) =>
+    Effect.asVoid(
+      answered(sql`DELETE FROM ${sql(names.leases)}
+        WHERE app = ${key(appId)} AND id = ${key(id)} AND holder = ${holder}`)
+    )
 })
+
+const noticesOf =
+  ({ channel, listen, timeout }: Tables): SharedTokenRecords["notices"] =>
+  (appId) =>
+    listen === undefined
+      ? Effect.succeed(Stream.never)
+      : Effect.map(within("the database", timeout)(Effect.mapError(listen(channel), failed)), (queue) =>
+          Stream.fromQueue(queue).pipe(
+            Stream.mapError(failed),
+            Stream.map(({ payload }) => decodeNotice(payload)),
+            Stream.flatMap((notice) =>
+              Option.isSome(notice) && notice.value.app === appId
+                ? Stream.succeed({ id: notice.value.id, note: notice.value.note })
+                : Stream.empty
+            )
+          )
+        )

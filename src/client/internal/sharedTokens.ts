@@ -60,9 +60,8 @@ export const make = (records: SharedTokenRecords, appId: string, tokens: AppToke
       Stream.buffer({ capacity: "unbounded" }),
       Stream.mapEffect(
         Effect.fnUntraced(function* ({ events, id }) {
-          const user = events.some(({ _tag }) => _tag === "ProfileChanged")
-            ? yield* Effect.orElseSucceed(latest(id), (): Option.Option<StoredUser> => Option.none())
-            : Option.none()
+          const reads = events.some(({ _tag }) => _tag === "ProfileChanged")
+          const user = reads ? yield* Effect.orElseSucceed(latest(id), Option.none<StoredUser>) : Option.none()
           return { userId: id, events: events.flatMap((event) => SharedChanges.toEvent(event, user)) }
         })
       ),
