@@ -37,6 +37,7 @@ import * as Scope from "effect/Scope"
 import * as AdminHandlers from "./api/AdminHandlers.ts"
 import { Api } from "./api/Api.ts"
 import { AccessToken, RefreshToken } from "./api/Authorization.ts"
+import * as Endpoints from "./api/Endpoints.ts"
 import * as FunctionCalls from "./api/FunctionCalls.ts"
 import * as Handlers from "./api/Handlers.ts"
 import * as HttpApp from "./api/HttpApp.ts"
@@ -203,9 +204,10 @@ export const make = (
       const services = yield* Layer.build(layerServices("id" in apps ? [apps] : apps, options, clock))
       const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
       const call = yield* Effect.provide(FunctionCalls.shortcut, services)
+      const endpoint = yield* Effect.provide(Endpoints.handler, services)
       return {
         app: Proxies.forwarded(trusts)(
-          HttpApp.make((request) => call(request) ?? router, {
+          HttpApp.make((request) => call(request) ?? endpoint(request) ?? router, {
             newId: Effect.provideContext(Ids.objectId, services),
             onRequest: options.onRequest
           })

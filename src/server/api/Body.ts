@@ -75,27 +75,36 @@ const notObject = badRequest("the request body must be a JSON object")
 
 const decoder = new TextDecoder("utf-8", { fatal: true })
 
-/** The text of a body, whose length and encoding are looked at before anything is read. */
-const textOf = Effect.fnUntraced(function* (
+/** The bytes of a body, whose length and encoding are looked at before anything is read. */
+export const bytes = Effect.fnUntraced(function* (
   request: HttpServerRequest.HttpServerRequest,
-  limit: ByteSize.ByteSize
-): Effect.fn.Return<string, BadRequest | TooLarge> {
-  const bytes = ByteSize.toNumberUnsafe(limit)
-  if (Number(request.headers["content-length"]) > bytes) return yield* tooLarge(limit)
+  size: ByteSize.ByteSize = limit
+): Effect.fn.Return<Uint8Array, BadRequest | TooLarge> {
+  const most = ByteSize.toNumberUnsafe(size)
+  if (Number(request.headers["content-length"]) > most) return yield* tooLarge(size)
   const encoding = request.headers["content-encoding"] ?? "identity"
   if (encoding.toLowerCase() !== "identity") {
     return yield* badRequest("the request body has a content-encoding: send it as it is")
   }
   const read = yield* ReadBytes
-  const buffer = yield* Effect.mapError(read(request, limit), (why) =>
-    why === "TooLarge" ? tooLarge(limit) : unreadable
+  const buffer = yield* Effect.mapError(read(request, size), (why) =>
+    why === "TooLarge" ? tooLarge(size) : unreadable
   )
-  if (buffer.byteLength > bytes) return yield* tooLarge(limit)
-  const text = decodeText(buffer)
-  return text === undefined ? yield* invalid("it is not UTF-8") : text
+  if (buffer.byteLength > most) return yield* tooLarge(size)
+  return buffer instanceof Uint8Array ? buffer : new Uint8Array(buffer)
 })
 
-const decodeText = (buffer: ArrayBuffer | Uint8Array): string | undefined => {
+/** The text of a body. */
+const textOf = (
+  request: HttpServerRequest.HttpServerRequest,
+  limit: ByteSize.ByteSize
+): Effect.Effect<string, BadRequest | TooLarge> =>
+  Effect.flatMap(bytes(request, limit), (read) => {
+    const text = decodeText(read)
+    return text === undefined ? Effect.fail(invalid("it is not UTF-8")) : Effect.succeed(text)
+  })
+
+const decodeText = (buffer: Uint8Array): string | undefined => {
   try {
     return decoder.decode(buffer)
   } catch {

@@ -63,7 +63,8 @@ const answerTo = <E, R>(
     Effect.provideService(HttpIncomingMessage.MaxBodySize, Body.smallLimit)
   )
 
-const clientApi = "/api/client/"
+/** The paths whose errors have a link. */
+const linked = /^\/(?:api\/client|app)\//
 const decodeError = Schema.decodeUnknownOption(Schema.fromJsonString(ErrorAnswer))
 
 /** Adds the link to the request's line in the log to an error of the client API. Clients of every kind show it. */
@@ -72,7 +73,7 @@ const withLink = Effect.fnUntraced(function* (
   response: HttpServerResponse.HttpServerResponse
 ) {
   const { body: sent } = response
-  if (sent._tag !== "Uint8Array" || !request.url.startsWith(clientApi)) return response
+  if (sent._tag !== "Uint8Array" || !linked.test(request.url)) return response
   const answer = Option.getOrUndefined(decodeError(new TextDecoder().decode(sent.body)))
   const logId = yield* CurrentRequest.logId
   return answer === undefined || logId === undefined
@@ -138,7 +139,7 @@ const preflight = (request: HttpServerRequest.HttpServerRequest) =>
     status: 204,
     headers: {
       ...corsHeaders(request),
-      "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
+      "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
       "access-control-allow-headers":
         request.headers["access-control-request-headers"] ?? "authorization, content-type, accept",
       "access-control-max-age": "600"

@@ -7,8 +7,6 @@ const ofApp = String.raw`^(?:/api/client/v2\.0)?/app/[^/]+`
 
 const features: ReadonlyArray<readonly [route: RegExp, feature: string]> = [
   [new RegExp(`${ofApp}/endpoint/data/`), "the Data API is"],
-  [new RegExp(`${ofApp}/endpoint/`), "HTTPS endpoints are"],
-  [new RegExp(`${ofApp}/service/[^/]+/incoming_webhook/`), "incoming webhooks are"],
   [new RegExp(`${ofApp}/graphql$`), "GraphQL is"],
   [new RegExp(`${ofApp}/realm-sync$`), "Device Sync is"],
   [/^\/api\/client\/v2\.0\/(?:app\/[^/]+\/)?auth\/(?:callback|providers\/oauth2-[^/]+)/, "OAuth 2.0 by redirect is"]

@@ -31,4 +31,11 @@ export interface FunctionRequest {
   readonly httpUserAgent: string | undefined
   readonly httpReferrer: string | undefined
   readonly rawQueryString: string
+  /** The headers of a request to an endpoint, by their names in lower case. Other calls do not have them. */
+  readonly requestHeaders?: Readonly<Record<string, ReadonlyArray<string>>> | undefined
+  /** The route of the endpoint that is called, with a slash in front. */
+  readonly webhookUrl?: string | undefined
+  /** The service of the incoming webhook that is called, and its name. */
+  readonly service?: string | undefined
+  readonly action?: string | undefined
 }

@@ -158,6 +158,16 @@ export const compileGate = (input: unknown): Result.Result<Gate, NotUnderstood> 
     }
   })
 
+/**
+ * A gate that allows what both of two gates allow.
+ *
+ * @internal
+ */
+export const both = (a: Gate, b: Gate): Gate => ({
+  calls: new Set([...a.calls, ...b.calls]),
+  allows: (given) => Effect.flatMap(a.allows(given), (allowed) => (allowed ? b.allows(given) : Effect.succeed(false)))
+})
+
 const namesOf = (calls: ReadonlyArray<Operands.Call>): ReadonlySet<string> => new Set(calls.map(({ name }) => name))
 
 /** Calls functions, each once for the same arguments. */

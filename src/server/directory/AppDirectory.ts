@@ -20,6 +20,7 @@ import * as Ejson from "../../protocol/Ejson.ts"
 import { type App, type Collection, defaults, type Notice } from "../model/App.ts"
 import * as AppDirectoryAuth from "./AppDirectoryAuth.ts"
 import * as AppDirectoryData from "./AppDirectoryData.ts"
+import * as AppDirectoryEndpoints from "./AppDirectoryEndpoints.ts"
 import * as AppDirectoryFunctions from "./AppDirectoryFunctions.ts"
 import * as AppDirectorySecrets from "./AppDirectorySecrets.ts"
 import { reportReferences } from "./AppDirectoryReferences.ts"
@@ -133,6 +134,7 @@ export const load: (
       functions,
       first((root) => root.custom_user_data_config)
     )
+    const endpoints = yield* AppDirectoryEndpoints.load(files, functions, findSecret)
     const tag = first((root) => root.environment) ?? ""
     const types = yield* services(files)
     const { dataSources, folders } = yield* AppDirectoryData.load(files, functions)
@@ -156,6 +158,7 @@ export const load: (
       push: new Set([...types].filter(([, type]) => type === "gcm").map(([name]) => name)),
       services: types,
       functions,
+      endpoints,
       dataSources,
       customUserData: custom.source,
       onUserCreation: custom.onUserCreation,

@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { AppFunction, FunctionBody, RunAs } from "../model/App.ts"
+import type { AppFunction, FunctionBody, RunAs } from "../model/AppFunction.ts"
 import * as Rules from "../data/Rules.ts"
-import type { AppFiles } from "./AppFiles.ts"
+import type { AppDirectoryError, AppFiles } from "./AppFiles.ts"
 import * as FunctionSource from "../functions/FunctionSource.ts"
 
 const FunctionConfig = Schema.Struct({
@@ -21,6 +21,49 @@ const FunctionConfigs = Schema.Array(FunctionConfig)
 
 const listFile = "functions/config.json"
 
+/**
+ * A function by its settings; `source` is the file of its source.
+ *
+ * @internal
+ */
+export const of = Effect.fnUntraced(function* (
+  files: AppFiles,
+  config: FunctionConfig,
+  configFile: string,
+  source: string | undefined
+): Effect.fn.Return<AppFunction, AppDirectoryError> {
+  const runAs = runAsOf(files, config, configFile)
+  const fn: AppFunction = {
+    name: config.name,
+    private: config.private ?? false,
+    closed: runAs === undefined,
+    gate: undefined,
+    runAs: runAs ?? { _tag: "Caller" },
+    body: yield* read(files, config.name, source)
+  }
+  return gated(files, configFile, fn, config.can_evaluate)
+})
+
+/**
+ * A function that a rule guards besides the one that it has.
+ *
+ * @internal
+ */
+export const gated = (files: AppFiles, file: string, fn: AppFunction, rule: unknown): AppFunction => {
+  if (isOpen(rule)) return fn
+  const gate = Rules.compileGate(rule)
+  if (Result.isSuccess(gate)) {
+    return { ...fn, gate: fn.gate === undefined ? gate.success : Rules.both(fn.gate, gate.success) }
+  }
+  const { message, place } = gate.failure
+  const at = ["can_evaluate", place].filter((it) => it !== "").join(".")
+  files.report.push({
+    file,
+    message: `the rule of the function "${fn.name}" is not understood at ${at}: ${message}; the function is closed to everybody`
+  })
+  return { ...fn, closed: true }
+}
+
 /** @internal */
 export const load = Effect.fnUntraced(function* (files: AppFiles) {
   const functions = new Map<string, AppFunction>()
@@ -30,25 +73,7 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
     const { name } = config
     if (functions.has(name))
       files.report.push({ file: configFile, message: `the function "${name}" is listed twice: the last one counts` })
-    const gate = Rules.compileGate(config.can_evaluate)
-    if (Result.isFailure(gate)) {
-      const { message, place } = gate.failure
-      const at = ["can_evaluate", place].filter((it) => it !== "").join(".")
-      files.report.push({
-        file: configFile,
-        message: `the rule of the function "${name}" is not understood at ${at}: ${message}; the function is closed to everybody`
-      })
-    }
-    const runAs = runAsOf(files, config, configFile)
-    const body = yield* read(files, name, source)
-    functions.set(name, {
-      name,
-      private: config.private ?? false,
-      closed: Result.isFailure(gate) || runAs === undefined,
-      gate: isOpen(config.can_evaluate) ? undefined : Result.getOrUndefined(gate),
-      runAs: runAs ?? { _tag: "Caller" },
-      body
-    })
+    functions.set(name, yield* of(files, config, configFile, source))
   })
 
   const used = new Set<string>()

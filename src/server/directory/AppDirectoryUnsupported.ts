@@ -33,22 +33,6 @@ const rules: ReadonlyArray<Rule> = [
       )
   },
   {
-    file: /^https?_endpoints\/config\.json$/,
-    declares: (content) =>
-      (Array.isArray(content) ? content : [])
-        .filter((endpoint: unknown) => isRecord(endpoint) && endpoint["disabled"] !== true)
-        .map(
-          (endpoint: unknown) =>
-            `HTTPS endpoints are not supported: ${text(endpoint, "http_method", "any")} ${text(endpoint, "route", "/")} answers 404`
-        )
-  },
-  {
-    file: /^(?:http_endpoints|services)\/([^/]+)\/incoming_webhooks\/([^/]+)\/config\.json$/,
-    declares: (_, [service, name]) => [
-      `incoming webhooks are not supported: "${name}" of the service "${service}" answers 404`
-    ]
-  },
-  {
     file: /^services\/([^/]+)\/config\.json$/,
     declares: (content, [folder]) => {
       const type = text(content, "type", "unknown")

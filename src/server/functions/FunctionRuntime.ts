@@ -26,7 +26,7 @@ import * as FunctionStream from "./FunctionStream.ts"
 import * as FunctionProcesses from "./FunctionProcesses.ts"
 import * as failures from "./internal/failures.ts"
 import { isThenable } from "./internal/iterators.ts"
-import type { AnswerKind, Arguments } from "./internal/messages.ts"
+import type { AnswerKind, Arguments, Responded, ResponseSettings } from "./internal/messages.ts"
 import * as values from "./internal/values.ts"
 
 export type {
@@ -79,6 +79,16 @@ export class FunctionRuntime extends Context.Service<
       fn: AppFunction,
       args: ReadonlyArray<unknown>
     ) => Effect.Effect<unknown, FunctionError>
+    /**
+     * Answers an HTTP request with a function of an exported application, which its own rule may refuse. The first
+     * argument of the function is `request`, the second one has the methods by which it answers.
+     */
+    readonly respond: (
+      caller: Caller,
+      fn: AppFunction,
+      request: unknown,
+      settings: ResponseSettings
+    ) => Effect.Effect<Responded, FunctionError>
     /** The database as who calls may use it, without any function. */
     readonly databaseOf: (caller: Caller) => Database["Service"]
   }
@@ -289,9 +299,29 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
     )
   })
 
+  const respond = Effect.fnUntraced(function* (
+    caller: Caller,
+    fn: AppFunction,
+    request: unknown,
+    settings: ResponseSettings
+  ) {
+    const { body } = fn
+    if (fn.closed) return yield* notAllowed(fn.name)
+    if (body._tag === "Broken") return yield* new FunctionError({ code: body.code, message: body.message })
+    if (body._tag === "Handler") return yield* failed("a function in code cannot answer an HTTP request")
+    yield* access.check(caller, fn, [request])
+    const args = { values: values.write([request, settings]) }
+    const result = yield* limited((deadline) =>
+      Effect.flatMap(access.actor(caller, fn, [request]), (actor) => ask(actor, fn, body, args, "Response", deadline))
+    ).pipe(Effect.mapError(thrown), traced(caller, fn))
+    if (result._tag !== "Done") return yield* failed(failures.aStream)
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the process writes it
+    return JSON.parse(result.text) as Responded
+  })
+
   const check = (caller: Caller, name: string, sent: Sent) => Effect.asVoid(open(caller, name, sent))
 
-  return FunctionRuntime.of({ call, stream, check, run, databaseOf: access.databaseOfClient })
+  return FunctionRuntime.of({ call, stream, check, run, respond, databaseOf: access.databaseOfClient })
 })
 
 type SourceBody = Extract<AppFunction["body"], { readonly _tag: "Source" }>

@@ -11,6 +11,7 @@ import * as FunctionHttp from "./FunctionHttp.ts"
 import * as FunctionServices from "./FunctionServices.ts"
 import { readCaller } from "./internal/caller.ts"
 import { type HostCall, operations, type Setup } from "./internal/messages.ts"
+import { headersOf } from "./internal/guest/responses.ts"
 import { unsupported } from "./internal/guest/unsupported.ts"
 import { read } from "./internal/values.ts"
 
@@ -51,7 +52,10 @@ export const make = ({ ask, caller, execute, fetch, isSystem, pending, setup }: 
     const providers = identities.map(({ id, providerType }) => ({ id, provider_type: providerType }))
     return { id, type, data, custom_data, identities: providers }
   })
-  const request = once(() => parts().request ?? {})
+  const request = once(() => {
+    const { requestHeaders, ...request } = parts().request ?? {}
+    return requestHeaders === undefined ? request : { ...request, requestHeaders: headersOf(requestHeaders) }
+  })
   const environment = once(() => read(setup.environment))
   const http = once(() => FunctionHttp.make({ fetch, pending, timeoutMillis: setup.timeLimitMillis }))
   const mongodb = once(() => FunctionServices.make({ database: databasePort(ask) }, setup.appId))

@@ -92,6 +92,19 @@ export const toResponse = ({
 }: BadRequest | Unauthorized | Forbidden | NotFound | Conflict | TooLarge): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.jsonUnsafe(body(error, error_code), { status: statuses[_tag] })
 
+/**
+ * {@link TooManyRequests} as an answer, for a request that the router does not see.
+ */
+export const tooManyResponse = ({
+  error,
+  error_code,
+  retryAfter
+}: TooManyRequests): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.jsonUnsafe(body(error, error_code), {
+    status: 429,
+    headers: { "retry-after": String(retryAfter) }
+  })
+
 /** The failure of a provider that the application or the server does not support. */
 export const unsupportedProvider = (provider: string): BadRequest =>
   new BadRequest(body(`authentication via '${provider}' is unsupported`))

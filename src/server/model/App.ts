@@ -26,19 +26,16 @@ import type * as Stream from "effect/Stream"
 import type { ProviderType } from "../../protocol/Provider.ts"
 import * as CustomToken from "./CustomToken.ts"
 import type { DataSource } from "../data/DataAccess.ts"
-import type { Gate } from "../data/Rules.ts"
+import type { AppFunction, Handler } from "./AppFunction.ts"
+import type { Endpoint } from "./Endpoint.ts"
 import type { FunctionContext, FunctionUser } from "./FunctionContext.ts"
 
-/**
- * A function written in code. It receives the caller's arguments, with BSON values as instances of their classes, and
- * returns an Effect, a Promise or a plain value. A failure reaches the caller as a `FunctionExecutionError`. A function
- * that returns a Stream or an async iterator is called as a stream. The code is trusted: it runs as the system by
- * default.
- *
- * @category models
- * @since 0.1.0
- */
-export type Handler = (...args: ReadonlyArray<never>) => unknown
+export type {
+  /** A function written in code. */
+  Handler,
+  /** A function of an application, as the server runs it. */
+  AppFunction
+} from "./AppFunction.ts"
 
 /**
  * A function with settings.
@@ -179,48 +176,6 @@ export interface Options<Functions> {
 }
 
 /**
- * What runs when a function is called.
- *
- * @category models
- * @since 0.1.0
- */
-export type FunctionBody =
-  | { readonly _tag: "Handler"; readonly handler: Handler }
-  /** JavaScript of an exported application. */
-  | { readonly _tag: "Source"; readonly text: string; readonly file: string }
-  /** A source that is missing or does not parse: calls fail with the reason. */
-  | { readonly _tag: "Broken"; readonly code: "FunctionSyntaxError" | "FunctionNotFound"; readonly message: string }
-
-/**
- * The identity under which a function runs: its caller, the system, a fixed user, or the user whose id a script
- * returns.
- *
- * @category models
- * @since 0.1.0
- */
-export type RunAs =
-  | { readonly _tag: "Caller" | "System" }
-  | { readonly _tag: "User"; readonly id: string }
-  | { readonly _tag: "Chosen"; readonly body: FunctionBody }
-
-/**
- * A function of an application.
- *
- * @category models
- * @since 0.1.0
- */
-export interface AppFunction {
-  readonly name: string
-  readonly private: boolean
-  /** Whether an unsupported setting guards the function, so that all calls are rejected. */
-  readonly closed: boolean
-  /** The rule that decides whether a caller may call it. Without one, every user may. */
-  readonly gate: Gate | undefined
-  readonly runAs: RunAs
-  readonly body: FunctionBody
-}
-
-/**
  * The provider `local-userpass` as the server runs it. `autoConfirm` comes before a confirmation function.
  *
  * @category models
@@ -271,6 +226,8 @@ export interface App {
   /** The types of all services except data sources, by name; functions can use those of type `http`. */
   readonly services: ReadonlyMap<string, string>
   readonly functions: ReadonlyMap<string, AppFunction>
+  /** HTTPS endpoints and incoming webhooks, the first of those that name one route and method. */
+  readonly endpoints: ReadonlyArray<Endpoint>
   readonly customUserData: CustomUserData | undefined
   readonly onUserCreation: string | undefined
   readonly values: ReadonlyMap<string, unknown>
@@ -368,6 +325,7 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
     push: new Set(options.push),
     services: new Map(),
     functions,
+    endpoints: [],
     customUserData: options.customUserData,
     onUserCreation: options.onUserCreation,
     values: new Map(Object.entries(options.values ?? {})),

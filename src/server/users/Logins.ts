@@ -26,6 +26,12 @@ export interface Attempt {
   /** The body of the request, without its `options`. */
   readonly payload: Readonly<Record<string, unknown>>
   readonly request: FunctionRequest | undefined
+  /**
+   * Whether credentials of a user who never logged in make one.
+   *
+   * @default true
+   */
+  readonly createsUser?: boolean | undefined
 }
 
 /** The result of a login. */
@@ -137,9 +143,14 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
       return Effect.fail(unsupportedProvider(provider))
     }
 
-    const userOf = Effect.fnUntraced(function* ({ hosted, request }: Attempt, { identity, ownerId }: Proof) {
-      if (ownerId === undefined) return yield* users.ofIdentity(hosted, identity, request)
+    const userOf = Effect.fnUntraced(function* ({ createsUser, hosted, request }: Attempt, proof: Proof) {
+      const { identity, ownerId } = proof
       const appId = hosted.app.id
+      if (ownerId === undefined && createsUser === false) {
+        const found = yield* store.userByIdentity(appId, identity.providerType, identity.id)
+        return Option.getOrUndefined(found) ?? (yield* unauthorized)
+      }
+      if (ownerId === undefined) return yield* users.ofIdentity(hosted, identity, request)
       yield* Effect.orDie(store.addIdentity(appId, ownerId, identity))
       return Option.getOrUndefined(yield* store.user(appId, ownerId)) ?? (yield* unauthorized)
     })

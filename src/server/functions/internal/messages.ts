@@ -115,8 +115,27 @@ export interface FromWatcher {
 /** Whether an id comes after another one; ids start again below zero when the numbers of 32 bits are used up. */
 export const isAfter = (id: number, other: number): boolean => ((id - other) | 0) > 0
 
-/** How a call is answered: with Extended JSON, with a value in full, or with a stream of Extended JSON. */
-export type AnswerKind = "Text" | "Value" | "Stream"
+/**
+ * How a call is answered: with Extended JSON, with a value in full, with a stream of Extended JSON, or with a
+ * {@link Responded} as JSON; the arguments are then a request and {@link ResponseSettings}.
+ */
+export type AnswerKind = "Text" | "Value" | "Stream" | "Response"
+
+/** What the response to an HTTP request needs of the function that answers it. */
+export interface ResponseSettings {
+  readonly encoding: "JSON" | "EJSON"
+  /** Whether the function's result may be the body. */
+  readonly usesResult: boolean
+}
+
+/** What a function made of an HTTP request; what it did not set is absent. */
+export interface Responded {
+  readonly status?: number | undefined
+  readonly headers: ReadonlyArray<readonly [name: string, value: string]>
+  readonly body?: { readonly text: string } | { readonly base64: string } | undefined
+  /** The result of the function, encoded. */
+  readonly result?: string | undefined
+}
 
 /** Either Extended JSON of a document whose `arguments` are meant, as a client sent it, or written by `values.ts`. */
 export type Arguments = { readonly document: string } | { readonly values: string }

@@ -4,13 +4,14 @@ import { isDocument } from "../../../data/internal/bson.ts"
 import * as SourceContext from "../../SourceContext.ts"
 import { aStream, describe, notFound, notSendable } from "../failures.ts"
 import { type AnyIterator, isIterable, isIterator, isThenable, iteratorOf, noIterator, stepOf } from "../iterators.ts"
-import type { Call, Reply, Source } from "../messages.ts"
+import type { Call, Reply, ResponseSettings, Source } from "../messages.ts"
 import { epilogue, parameters } from "../sources.ts"
 import { read, readList, write } from "../values.ts"
 import { beginCall, pending } from "./activity.ts"
 import * as console from "./console.ts"
 import { type AnswerTag, type Guest, host } from "./host.ts"
 import * as modules from "./modules.ts"
+import * as responses from "./responses.ts"
 
 /** As whom a function runs: that of the call, or one that it executes. */
 interface Origin {
@@ -149,6 +150,13 @@ const textOf = (result: unknown): Answer => {
   }
 }
 
+/** The arguments of a function that answers an HTTP request. */
+const responderOf = ([request, settings]: ReadonlyArray<unknown>) => {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the server writes it
+  const { respond, response } = responses.make(settings as ResponseSettings)
+  return { args: [responses.requestOf(request), response], respond }
+}
+
 const run = async (call: Call): Promise<void> => {
   const { id, isSystem, kind, name, source } = call
   const answer = (...[tag, text]: Answer) => host.port.answer(id, tag, text)
@@ -159,10 +167,12 @@ const run = async (call: Call): Promise<void> => {
     return answer("Unreadable", ejson.describe(cause))
   }
   try {
-    const returned = invoke({ call, name, isSystem }, args, source)
+    const responder = kind === "Response" ? responderOf(args) : undefined
+    const returned = invoke({ call, name, isSystem }, responder?.args ?? args, source)
     // a value is answered at once: a function that is begun after it may never yield
     const result = isThenable(returned) ? await returned : returned
-    if (kind === "Value") answer("Done", write(result))
+    if (responder !== undefined) answer("Done", responder.respond(result))
+    else if (kind === "Value") answer("Done", write(result))
     else if (kind === "Text") answer(...textOf(result))
     else answer(...open(call, result))
   } catch (cause) {

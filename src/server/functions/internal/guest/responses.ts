@@ -1,0 +1,119 @@
+/**
+ * The arguments of a function that answers an HTTP request, and what it made of them. The server is told texts alone: the
+ * function's result in the form that the response needs.
+ */
+import * as ejson from "../../../../protocol/internal/ejson.ts"
+import { isDate, isRegExp } from "node:util/types"
+import type { Responded, ResponseSettings } from "../messages.ts"
+
+/** The names of headers as functions look for them: `content-type` is `Content-Type`. */
+const canonical = (name: string): string =>
+  name.toLowerCase().replace(/(^|-)([a-z])/g, (letters) => letters.toUpperCase())
+
+/** Headers that are found in whatever case they are asked for. */
+export const headersOf = (headers: Readonly<Record<string, ReadonlyArray<string>>>): object => {
+  const found: Record<string, ReadonlyArray<string>> = {}
+  for (const [name, values] of Object.entries(headers)) found[canonical(name)] = values
+  const keyOf = (key: string | symbol) =>
+    typeof key === "string" && !Object.hasOwn(found, key) && Object.hasOwn(found, canonical(key)) ? canonical(key) : key
+  return new Proxy(found, {
+    get: (target, key): unknown => Reflect.get(target, keyOf(key)),
+    has: (target, key) => Reflect.has(target, keyOf(key))
+  })
+}
+
+const isRecord = (u: unknown): u is Record<string, unknown> => typeof u === "object" && u !== null
+
+const isHeaders = (u: unknown): u is Record<string, ReadonlyArray<string>> =>
+  isRecord(u) && Object.values(u).every(Array.isArray)
+
+/** The first argument, as the server wrote it. */
+export const requestOf = (given: unknown): unknown =>
+  isRecord(given) && isHeaders(given["headers"]) ? { ...given, headers: headersOf(given["headers"]) } : given
+
+/** The bytes of a BSON binary, in Base64. */
+const base64Of = (value: unknown): string | undefined =>
+  isRecord(value) && value["_bsontype"] === "Binary" && typeof value["toString"] === "function"
+    ? String(Reflect.apply(value["toString"], value, ["base64"]))
+    : undefined
+
+/** A number with every digit, which the library of types does not know yet. */
+const rawJson: (text: string) => unknown = Reflect.get(JSON, "rawJSON")
+
+/** What the method of a BSON value makes of it. */
+const textOf = (value: object): string => `${Reflect.apply(Reflect.get(value, "toString"), value, [])}`
+
+/** A value in plain JSON, or `undefined` where JSON's own form is meant. */
+const plain = (value: unknown): unknown => {
+  if (!isRecord(value)) return undefined
+  if (isRegExp(value)) return { Pattern: value.source, Options: value.flags }
+  if (isDate(value)) return Number.isNaN(value.getTime()) ? null : value.toISOString()
+  switch (value["_bsontype"]) {
+    case "ObjectId":
+    case "Decimal128":
+      return textOf(value)
+    case "Int32":
+    case "Double":
+      return Number(value)
+    case "Long":
+      return rawJson(textOf(value))
+    case "Binary":
+      return { Subtype: Number(value["sub_type"]), Data: base64Of(value) }
+    case "BSONRegExp":
+      return { Pattern: value["pattern"], Options: value["options"] }
+    case "Timestamp":
+      return { T: value["t"], I: value["i"] }
+    case "MinKey":
+    case "MaxKey":
+      return {}
+    default:
+      return undefined
+  }
+}
+
+const plainJson = (result: unknown): string =>
+  JSON.stringify(result, function (this: unknown, key: string, value: unknown) {
+    const raw: unknown = isRecord(this) ? this[key] : undefined
+    return plain(raw) ?? (typeof value === "bigint" ? rawJson(String(value)) : value)
+  }) ?? "null"
+
+const encoded = (result: unknown, { encoding }: ResponseSettings): string => {
+  if (encoding === "JSON") return plainJson(result)
+  return result === undefined ? '{"$undefined":true}' : ejson.stringify(result)
+}
+
+/** The second argument, and what the function told it. */
+export const make = (settings: ResponseSettings) => {
+  let status: number | undefined
+  let body: { readonly value: unknown } | undefined
+  const headers: Array<[name: string, value: string]> = []
+  const response = {
+    setStatusCode: (code: unknown): void => {
+      status = Number(code)
+    },
+    setHeader: (name: unknown, value: unknown): void => {
+      const lower = String(name).toLowerCase()
+      for (let i = headers.length - 1; i >= 0; i--) if (headers[i]?.[0].toLowerCase() === lower) headers.splice(i, 1)
+      headers.push([String(name), String(value)])
+    },
+    addHeader: (name: unknown, value: unknown): void => {
+      headers.push([String(name), String(value)])
+    },
+    setBody: (value: unknown): void => {
+      body = { value }
+    }
+  }
+  const bodyOf = (value: unknown): Responded["body"] => {
+    if (typeof value === "string") return { text: value }
+    const base64 = base64Of(value)
+    return base64 === undefined ? { text: encoded(value, settings) } : { base64 }
+  }
+  const respond = (result: unknown): string =>
+    JSON.stringify({
+      status,
+      headers,
+      body: body === undefined ? undefined : bodyOf(body.value),
+      result: settings.usesResult ? encoded(result, settings) : undefined
+    } satisfies Responded)
+  return { response, respond }
+}
