@@ -29,7 +29,7 @@ const failed = (message: string) => Effect.fail(new BadRequest(body(message, "Fu
 
 /** What is wrong with what the function set. */
 const problemOf = ({ headers, status }: Responded): string | undefined => {
-  if (status !== undefined && !(Number.isInteger(status) && status >= 200 && status <= 599)) {
+  if (status === null || (status !== undefined && !(Number.isInteger(status) && status >= 200 && status <= 599))) {
     return "the function set an invalid status code: expected a whole number from 200 to 599"
   }
   const invalid = headers.find(([name, value]) => !tokenPattern.test(name) || !valuePattern.test(value))

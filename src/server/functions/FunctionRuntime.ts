@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as JsonSize from "../../protocol/internal/jsonSize.ts"
@@ -315,14 +316,27 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
       Effect.flatMap(access.actor(caller, fn, [request]), (actor) => ask(actor, fn, body, args, "Response", deadline))
     ).pipe(Effect.mapError(thrown), traced(caller, fn))
     if (result._tag !== "Done") return yield* failed(failures.aStream)
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the process writes it
-    return JSON.parse(result.text) as Responded
+    return yield* Effect.orDie(readResponded(result.text))
   })
 
   const check = (caller: Caller, name: string, sent: Sent) => Effect.asVoid(open(caller, name, sent))
 
   return FunctionRuntime.of({ call, stream, check, run, respond, databaseOf: access.databaseOfClient })
 })
+
+/** The process writes it. */
+const readResponded = Schema.decodeEffect(
+  Schema.fromJsonString(
+    Schema.Struct({
+      status: Schema.optionalKey(Schema.NullOr(Schema.Finite)),
+      headers: Schema.Array(Schema.Tuple([Schema.String, Schema.String])),
+      body: Schema.optionalKey(
+        Schema.Union([Schema.Struct({ text: Schema.String }), Schema.Struct({ base64: Schema.String })])
+      ),
+      result: Schema.optionalKey(Schema.String)
+    })
+  )
+)
 
 type SourceBody = Extract<AppFunction["body"], { readonly _tag: "Source" }>
 

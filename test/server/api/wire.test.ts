@@ -386,7 +386,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
         assert.strictEqual(preflight.status, 204)
         assert.strictEqual(preflight.headers["access-control-allow-origin"], origin)
         assert.strictEqual(preflight.headers["access-control-allow-headers"], "authorization,content-type")
-        assert.strictEqual(preflight.headers["access-control-allow-methods"], "GET, POST, PUT, DELETE, OPTIONS")
+        assert.strictEqual(preflight.headers["access-control-allow-methods"], "GET, POST, PUT, PATCH, DELETE, OPTIONS")
         for (const target of [path("my-app", "location"), "/nowhere", `${root}/auth/profile`]) {
           const reply = yield* send("GET", target, { origin })
           assert.strictEqual(reply.headers["access-control-allow-origin"], origin, target)

@@ -186,7 +186,7 @@ describe("AppDirectory.load", () => {
         /"open" has more than one of .*"run_as_user_id_script_source"; the function is closed/
       )
       assert.match(at("triggers/t.json"), /never fires/)
-      assert.match(at("http_endpoints/config.json"), /404/)
+      assert.match(at("http_endpoints/config.json"), /calls the function "", which does not exist/)
       assert.match(at("data_sources/m/db/c/rules.json"), /closed to clients/)
       assert.match(at("sync/config.json"), /Device Sync/)
       assert.match(at("hosting/config.json"), /not served/)

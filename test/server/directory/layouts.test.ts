@@ -78,7 +78,7 @@ describe("the layouts of exported applications", () => {
       assert.match(said(app), /no file says which "app_id"/)
       assert.strictEqual(
         said(app, "https_endpoints/config.json"),
-        "HTTPS endpoints are not supported: GET /orders answers 404"
+        'the HTTPS endpoint GET /orders calls the function "f", which does not exist'
       )
       assert.strictEqual(app.environment.values.get("a"), 1)
       assert.strictEqual(app.report.length, 2)
@@ -167,11 +167,11 @@ describe("the layouts of exported applications", () => {
       assert.strictEqual(app.onUserCreation, "welcome")
       assert.deepStrictEqual([...app.dataSources.keys()], ["cluster-a"])
       assert.deepStrictEqual([...app.services], [["web", "http"]])
+      assert.deepStrictEqual(
+        app.endpoints.map(({ kind, method, route }) => [kind, method, route]),
+        [["Webhook", "POST", "web/hook"]]
+      )
       assert.deepStrictEqual(app.report, [
-        {
-          file: "services/web/incoming_webhooks/hook/config.json",
-          message: 'incoming webhooks are not supported: "hook" of the service "web" answers 404'
-        },
         {
           file: "services/web/rules/anything.json",
           message: 'rules of services are not supported: functions may use "web" for whatever it does'

@@ -90,7 +90,6 @@ describe("what an exported application has and this server has not", () => {
       const app = yield* load({
         "realm_config.json": { app_id: "a", security: { allowed_request_origins: ["https://x"] } },
         "triggers/onInsert.json": { name: "onInsert", type: "DATABASE" },
-        "http_endpoints/config.json": [{ route: "/a", http_method: "*" }, { route: "/b" }],
         "http_endpoints/data_api_config.json": { disabled: false, versions: ["v1"] },
         "graphql/custom_resolvers/query_total.json": { on_type: "Query", field_name: "total" },
         "hosting/config.json": { enabled: true },
@@ -110,8 +109,6 @@ describe("what an exported application has and this server has not", () => {
           "data_sources/lake/d/c/schema.json: document schemas are not supported: documents of this collection are not validated",
           "graphql/custom_resolvers/query_total.json: GraphQL is not supported: the resolver of Query.total is never called",
           "hosting/config.json: static hosting is not supported: the files are not served",
-          "http_endpoints/config.json: HTTPS endpoints are not supported: * /a answers 404",
-          "http_endpoints/config.json: HTTPS endpoints are not supported: any /b answers 404",
           "http_endpoints/data_api_config.json: the Data API is not supported: its routes answer 404",
           'log_forwarders/out.json: log forwarders are not supported: "out" forwards nothing',
           "services/db/config.json: Device Sync is not supported: devices cannot synchronise",
@@ -143,9 +140,7 @@ describe("what an exported application has and this server has not", () => {
           [400, "authentication via 'oauth2-google' is unsupported"]
         )
         const routes = [
-          ["GET", "/app/app/endpoint/orders?secret=s", "HTTPS endpoints are not supported by this server"],
           ["POST", "/app/app/endpoint/data/v1/action/findOne", "the Data API is not supported by this server"],
-          ["POST", "/api/client/v2.0/app/app/service/web/incoming_webhook/hook", "incoming webhooks are not"],
           ["POST", "/api/client/v2.0/app/app/graphql", "GraphQL is not supported by this server"],
           ["GET", "/api/client/v2.0/app/app/realm-sync", "Device Sync is not supported by this server"],
           ["GET", "/api/client/v2.0/auth/callback?code=c", "OAuth 2.0 by redirect is not supported"],

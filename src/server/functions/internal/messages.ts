@@ -130,7 +130,8 @@ export interface ResponseSettings {
 
 /** What a function made of an HTTP request; what it did not set is absent. */
 export interface Responded {
-  readonly status?: number | undefined
+  /** A status that is not a number is null. */
+  readonly status?: number | null | undefined
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>
   readonly body?: { readonly text: string } | { readonly base64: string } | undefined
   /** The result of the function, encoded. */

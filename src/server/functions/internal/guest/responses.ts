@@ -41,7 +41,7 @@ const base64Of = (value: unknown): string | undefined =>
 const rawJson: (text: string) => unknown = Reflect.get(JSON, "rawJSON")
 
 /** What the method of a BSON value makes of it. */
-const textOf = (value: object): string => `${Reflect.apply(Reflect.get(value, "toString"), value, [])}`
+const textOf = (value: object): string => String(Reflect.apply(Reflect.get(value, "toString"), value, []))
 
 /** A value in plain JSON, or `undefined` where JSON's own form is meant. */
 const plain = (value: unknown): unknown => {

@@ -1,0 +1,1 @@
+exports = (payload, response) => ({ n: 1, text: payload.body.text() })
