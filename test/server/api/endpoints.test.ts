@@ -323,7 +323,7 @@ layer(exported(functions, files))("an HTTPS endpoint", (it) => {
         assert.strictEqual(answer.status, status, answer.text)
         assert.include(answer.body["error"], error)
       }
-      // whoever registered and never logged in is no user, unless the endpoint makes one
+      // registering alone does not create a user: a first login does, where the endpoint allows it
       yield* register("new@example.com", "password")
       const fresh = { headers: { email: "new@example.com", password: "password" } }
       assert.strictEqual((yield* get("POST", "/who", fresh)).status, 401)
@@ -358,7 +358,7 @@ layer(exported(functions, files))("an incoming webhook", (it) => {
     })
   )
 
-  it.effect("of GitHub gets the payload, signed as GitHub does", () =>
+  it.effect("gives the payload of GitHub, signed as GitHub does, to its function", () =>
     Effect.gen(function* () {
       const raw = '{"ref":"refs/heads/main"}'
       for (const headers of [
@@ -372,7 +372,7 @@ layer(exported(functions, files))("an incoming webhook", (it) => {
     })
   )
 
-  it.effect("of Twilio gets the form", () =>
+  it.effect("gives the form of Twilio to its function", () =>
     Effect.gen(function* () {
       const { text } = yield* ask("POST", webhook("sms", "got"), { raw: "From=%2B1&Body=Hi+there" })
       assert.strictEqual(text, '"+1: Hi there"')
