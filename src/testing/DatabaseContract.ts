@@ -1,8 +1,8 @@
 /**
- * What every `Database` must do: a suite of tests for those who put another one behind the embedded server.
+ * The contract of `Database`: a suite of tests for another database behind the embedded server.
  *
- * It needs no test framework of its own: give it the `it` or `test` function of yours. Nothing in it relies on the
- * embedded database: values are compared as BSON, whatever classes numbers come in, and the order of fields is free.
+ * It works with any test framework: pass the framework's `it` or `test` function. Values are compared as BSON; the classes of
+ * numbers and the order of fields do not count.
  *
  * @example
  * ```ts
@@ -32,8 +32,8 @@ import { date, filters, id, refusedFilters, refusedUpdates, same, sample, update
 import { ContractViolation, type Register } from "./TokenStoreContract.ts"
 
 /**
- * Registers the contract's tests for a database. Each test uses a database name of its own, so one that outlives its
- * layer may be given too.
+ * Registers the contract's tests for a database. Each test uses its own database name, so that a persistent database works
+ * too.
  *
  * @category constructors
  * @since 0.1.0
@@ -56,7 +56,7 @@ type Check = (
   namespace: Namespace
 ) => Effect.Effect<void, DatabaseError | ContractViolation>
 
-/** A text that equal values share: numbers count by what they are, not by their class, and fields in any order. */
+/** A canonical text of a value: equal for numbers of different classes, and for fields in any order. */
 const canonical = (value: unknown): string => {
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
   if (typeof value === "number" || value instanceof Int32) return `n${Number(value)}`
@@ -117,7 +117,7 @@ const rules: Record<string, Check> = {
     yield* expectEqual("the document", yield* all(database, namespace), [document])
   }),
 
-  "a document without an _id is given one": Effect.fnUntraced(function* (database, namespace) {
+  "a document without an _id gets one": Effect.fnUntraced(function* (database, namespace) {
     const ids = yield* database.insert(namespace, [{ n: 1 }, { n: 2 }])
     yield* expectEqual("what was found", idsOf(yield* database.find(namespace, { filter: {}, sort: { n: 1 } })), ids)
   }),
@@ -132,7 +132,7 @@ const rules: Record<string, Check> = {
     yield* expectEqual("numbers", idsOf(yield* database.find(namespace, { filter: { _id: { $in: [2, 3] } } })), [2])
   }),
 
-  "collections are apart, and listed": Effect.fnUntraced(function* (database, namespace) {
+  "collections are separate and are listed": Effect.fnUntraced(function* (database, namespace) {
     yield* database.insert(namespace, [{ a: 1 }])
     yield* database.insert({ ...namespace, collection: "a/b %" }, [{ a: 1 }, { a: 1 }])
     for (const elsewhere of [
@@ -182,7 +182,7 @@ const rules: Record<string, Check> = {
     yield* expectFailure("a wrong direction", sorted({ v: 2 }))
   }),
 
-  "projections show a part": Effect.fnUntraced(function* (database, namespace) {
+  "projections return a part of a document": Effect.fnUntraced(function* (database, namespace) {
     const document = { _id: 1, a: { b: 1, c: 2 }, l: [{ x: 1 }, { x: 2 }] }
     yield* database.insert(namespace, [document])
     const cases: ReadonlyArray<readonly [Document, Document, Document?]> = [
@@ -227,7 +227,7 @@ const rules: Record<string, Check> = {
     }
   }),
 
-  "updates tell what they matched, modified and inserted": Effect.fnUntraced(function* (database, namespace) {
+  "updates report what they matched, modified and inserted": Effect.fnUntraced(function* (database, namespace) {
     yield* database.insert(namespace, [
       { _id: 1, a: 1 },
       { _id: 2, a: 1 },
@@ -249,7 +249,7 @@ const rules: Record<string, Check> = {
     yield* expectEqual("left", yield* all(database, namespace), [])
   }),
 
-  "one is found and changed, before or after": Effect.fnUntraced(function* (database, namespace) {
+  "findOneAnd returns the document before or after its change": Effect.fnUntraced(function* (database, namespace) {
     yield* database.insert(namespace, [
       { _id: 1, n: 1 },
       { _id: 2, n: 2 }
@@ -296,7 +296,7 @@ const rules: Record<string, Check> = {
     )
   }),
 
-  "changes are told in order, and again after a token": Effect.fnUntraced(function* (database, namespace) {
+  "changes are emitted in order, and resumed after a token": Effect.fnUntraced(function* (database, namespace) {
     yield* database.insert(namespace, [{ _id: 0 }])
     const changes = yield* database.watch(namespace, {})
     const three = yield* Effect.forkChild(Stream.runCollect(Stream.take(changes, 3)), { startImmediately: true })
@@ -328,37 +328,39 @@ const rules: Record<string, Check> = {
     yield* expectEqual("filtered", types(yield* Stream.runCollect(Stream.take(filtered, 1))), ["delete"])
   }),
 
-  "a transaction sees itself, others see it after the commit": Effect.fnUntraced(function* (database, namespace) {
-    yield* database.insert(namespace, [
-      { _id: 1, n: 1 },
-      { _id: 2, n: 2 }
-    ])
-    yield* Effect.scoped(
-      Effect.gen(function* () {
-        const transaction = yield* database.transaction
-        yield* transaction.update(namespace, { filter: { n: 1 }, change: change({ $inc: { n: 10 } }) })
-        yield* transaction.delete(namespace, { filter: { _id: 2 } })
-        yield* transaction.insert(namespace, [{ _id: 3, n: 3 }])
-        yield* expectEqual("inside", yield* all(transaction, namespace), [
-          { _id: 1, n: 11 },
-          { _id: 3, n: 3 }
-        ])
-        yield* expectEqual("counted inside", yield* transaction.count(namespace, { filter: { n: { $gt: 2 } } }), 2)
-        yield* expectEqual("outside", yield* all(database, namespace), [
-          { _id: 1, n: 1 },
-          { _id: 2, n: 2 }
-        ])
-        yield* transaction.commit
-        yield* expectFailure("an operation after the commit", transaction.insert(namespace, [{ _id: 4 }]))
-      })
-    )
-    yield* expectEqual("after", yield* all(database, namespace), [
-      { _id: 1, n: 11 },
-      { _id: 3, n: 3 }
-    ])
-  }),
+  "a transaction sees its own changes, others see them after the commit": Effect.fnUntraced(
+    function* (database, namespace) {
+      yield* database.insert(namespace, [
+        { _id: 1, n: 1 },
+        { _id: 2, n: 2 }
+      ])
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const transaction = yield* database.transaction
+          yield* transaction.update(namespace, { filter: { n: 1 }, change: change({ $inc: { n: 10 } }) })
+          yield* transaction.delete(namespace, { filter: { _id: 2 } })
+          yield* transaction.insert(namespace, [{ _id: 3, n: 3 }])
+          yield* expectEqual("inside", yield* all(transaction, namespace), [
+            { _id: 1, n: 11 },
+            { _id: 3, n: 3 }
+          ])
+          yield* expectEqual("counted inside", yield* transaction.count(namespace, { filter: { n: { $gt: 2 } } }), 2)
+          yield* expectEqual("outside", yield* all(database, namespace), [
+            { _id: 1, n: 1 },
+            { _id: 2, n: 2 }
+          ])
+          yield* transaction.commit
+          yield* expectFailure("an operation after the commit", transaction.insert(namespace, [{ _id: 4 }]))
+        })
+      )
+      yield* expectEqual("after", yield* all(database, namespace), [
+        { _id: 1, n: 11 },
+        { _id: 3, n: 3 }
+      ])
+    }
+  ),
 
-  "a transaction that is aborted, forgotten or has failed leaves nothing": Effect.fnUntraced(
+  "a transaction that is aborted, abandoned or failed changes nothing": Effect.fnUntraced(
     function* (database, namespace) {
       yield* database.insert(namespace, [{ _id: 1 }])
       const changes = yield* database.watch(namespace, {})
@@ -379,7 +381,7 @@ const rules: Record<string, Check> = {
     }
   ),
 
-  "of two transactions that change the same document, one fails and says that it may be retried": Effect.fnUntraced(
+  "of two transactions that change the same document, one fails with a retryable write conflict": Effect.fnUntraced(
     function* (database, namespace) {
       yield* database.insert(namespace, [
         { _id: 1, n: 1 },

@@ -1,7 +1,7 @@
 /**
  * Fault injection by rules, in front of any `HttpClient`: the embedded server's, or one that reaches a host.
  *
- * A fault is a function of the request being sent, so that a test can write its own.
+ * A fault is a function of the request and of how it would be sent, so that a test can write its own.
  *
  * @example
  * ```ts
@@ -49,18 +49,36 @@ export type Fault = (send: Sending, request: HttpClientRequest.HttpClientRequest
  * @since 0.1.0
  */
 export interface Rule {
-  /** A part of the URL. @default every request */
+  /**
+   * A part of the URL.
+   *
+   * @default every request
+   */
   readonly on?: string | RegExp | undefined
+  /**
+   * The HTTP method, in upper case.
+   *
+   * @default every method
+   */
   readonly method?: string | undefined
-  /** The number of the matching request, counted from 1. @default every matching request */
+  /**
+   * The number of the matching request, counted from 1.
+   *
+   * @default every matching request
+   */
   readonly nth?: number | ReadonlyArray<number> | undefined
-  /** How many of the matching requests it applies to, from the first. @default all */
+  /**
+   * How many of the matching requests it applies to, from the first.
+   *
+   * @default all
+   */
   readonly times?: number | undefined
+  /** One of the faults of this module, or your own. */
   readonly fault: Fault
 }
 
 /**
- * Applies rules to an `HttpClient`. Each use of the layer has a count of its own.
+ * Wraps the `HttpClient` that it is given with fault rules. Each build of the layer counts requests from 1.
  *
  * @category layers
  * @since 0.1.0
@@ -159,7 +177,7 @@ export const proxyPage: Fault = respond(502, {
 })
 
 /**
- * No answer, ever.
+ * Never responds; the request is not sent.
  *
  * @category faults
  * @since 0.1.0
@@ -167,7 +185,7 @@ export const proxyPage: Fault = respond(502, {
 export const hang: Fault = () => Effect.never
 
 /**
- * The request is sent after a while.
+ * Sends the request after a delay.
  *
  * @category faults
  * @since 0.1.0
@@ -185,7 +203,7 @@ const broken = (request: HttpClientRequest.HttpClientRequest, message: string) =
   )
 
 /**
- * The host cannot be reached: the request is not sent.
+ * Fails as if the host was unreachable; the request is not sent.
  *
  * @category faults
  * @since 0.1.0
@@ -201,7 +219,7 @@ export const unreachable: Fault = (_, request) => broken(request, "connect ECONN
 export const loseAnswer: Fault = (send, request) => Effect.andThen(send, broken(request, "socket hang up"))
 
 /**
- * The answer begins, and the connection drops after its headers.
+ * Breaks the connection after the headers of the answer.
  *
  * @category faults
  * @since 0.1.0

@@ -56,7 +56,7 @@ export class SecretLeaked extends Schema.TaggedError<SecretLeaked>()("SecretLeak
  */
 export type Canary = (label: string) => Redacted.Redacted
 
-/** The secrets of the program that runs, by text. */
+/** The labels of the running program's secrets, by secret. */
 const Secrets = Context.Reference<Map<string, string> | undefined>("effect-app-services/testing/LeakCheck/Secrets", {
   defaultValue: () => undefined
 })
@@ -64,14 +64,13 @@ const Secrets = Context.Reference<Map<string, string> | undefined>("effect-app-s
 type Show = (place: string, ...values: ReadonlyArray<unknown>) => void
 
 /**
- * Runs a program, and looks at every log line, every span, what is printed through `Console` or the global `console`, and
- * the result or failure as they are inspected, turned into JSON and into text. Fails with {@link SecretLeaked} if a canary
- * shows, in clear, in base64 or percent-encoded; otherwise it ends as the program does. The program logs at every level
- * meanwhile.
+ * Runs a program and searches every log line, every span, what is printed through `Console` or the global `console`, and the
+ * result or failure as inspected, as JSON and as text. Fails with {@link SecretLeaked} if a canary appears, in plain, in base64
+ * or percent-encoded; otherwise it ends as the program does. The program logs at every level.
  *
- * The methods of the global `console` are replaced while a check runs, and restored at its end, however it ends. They
- * print as before; those of Effect's `Console` print nothing. Any number of checks may run at once. What is written to
- * `process.stdout` or `process.stderr` directly is not seen.
+ * The methods of the global `console` are replaced during a check and restored at its end. They print as before; those of
+ * Effect's `Console` print nothing. Checks may run concurrently. What is written to `process.stdout` or `process.stderr`
+ * directly is not searched.
  *
  * @category running
  * @since 0.1.0
@@ -91,7 +90,7 @@ export const run = Effect.fnUntraced(function* <A, E, R>(
     return Redacted.make(text)
   }
   const watched = Effect.suspend(() => program(canary)).pipe(
-    // what is provided here are references: `updateService` keeps the type of the requirements as it is
+    // these are references: `updateService` does not change the type of the requirements
     Effect.updateService(Secrets, () => secrets),
     Effect.updateService(Logger.CurrentLoggers, () => new Set([loggerTo(show)])),
     Effect.updateService(References.MinimumLogLevel, () => "All" as const),
@@ -175,13 +174,13 @@ const printing = [
   "warn"
 ] as const
 
-/** The checks that run now. There is one global console, so there is one list. */
+/** The running checks. There is one global console, so there is one list. */
 const listeners = new Set<Show>()
 let restoreConsole: (() => void) | undefined
 
-/** Shows what the global console prints until the function it answers is called. */
+/** Shows what the global console prints, until the returned function is called. */
 const listenToConsole = (show: Show): (() => void) => {
-  // a set has a function once
+  // a function of its own, since a set contains each function once
   const listener: Show = (...args) => show(...args)
   listeners.add(listener)
   restoreConsole ??= replaceConsole()
@@ -193,7 +192,7 @@ const listenToConsole = (show: Show): (() => void) => {
   }
 }
 
-/** Replaces the methods that print; yields what restores them. */
+/** Replaces the methods that print; returns how to restore them. */
 const replaceConsole = (): (() => void) => {
   const restores = printing.map((method) => replaceMethod(method))
   return () => {
@@ -201,7 +200,7 @@ const replaceConsole = (): (() => void) => {
   }
 }
 
-/** `console.table` and others print through `console.log`: what is shown is what the program called. */
+/** `console.table` and others print through `console.log`: only the outer call is shown. */
 let printingNow = false
 
 const replaceMethod = (method: (typeof printing)[number]): (() => void) => {
@@ -220,14 +219,14 @@ const replaceMethod = (method: (typeof printing)[number]): (() => void) => {
   })
   Reflect.set(console, method, replacement)
   return () => {
-    // one that the program replaced meanwhile is the program's to restore
+    // a method that the program has replaced meanwhile is left to the program
     if (console[method] === replacement) Reflect.set(console, method, original)
   }
 }
 
 /**
- * Takes every token and API key that a host answers for a secret too: for `transformClient` of the SDK's options. It
- * changes nothing, and does nothing outside of {@link run}.
+ * Treats every token and API key in an answer of the host as a canary: for `transformClient` of `AppServices.Options`. It
+ * changes no request and no answer, and does nothing outside of {@link run}.
  *
  * @category combinators
  * @since 0.1.0
@@ -251,7 +250,7 @@ export const watchTokens = (client: HttpClient.HttpClient): HttpClient.HttpClien
     )
   )
 
-/** What a careless program may print of a value. */
+/** The forms in which a program may print a value. */
 const textsOf = (value: unknown): string =>
   [() => inspect(value, { depth: 20, showHidden: true }), () => json(value), () => String(value)]
     .map((print) => {

@@ -1,9 +1,9 @@
 /**
- * Stand-ins for the services of the SDK: a test states what it needs, and anything else that is used fails with a
- * message that says what to add.
+ * Mocks of the SDK's services: a test states the members it needs; using any other member fails with a message that says what
+ * to add.
  *
- * - {@link layer} is the whole SDK with users that are logged in, logged out or expired, and no host behind it.
- * - {@link service} stands in for one service, {@link user} for one user.
+ * - {@link layer} is the whole SDK without a host, with users that are logged in, logged out or expired.
+ * - {@link service} mocks one service, {@link user} one user.
  *
  * @example
  * ```ts
@@ -58,17 +58,17 @@ import { routes } from "../protocol/Routes.ts"
 import { withSessions } from "./internal/guarded.ts"
 
 /**
- * Something was used that the test has not said anything about. It is a defect: code under test cannot handle it.
+ * A member without a mock was used. It is a defect, so that code under test cannot handle it.
  *
  * @category errors
  * @since 0.1.0
  */
 export class NotMocked extends Schema.TaggedError<NotMocked>()("NotMocked", { message: Schema.String }) {}
 
-/** What promises and printers look for in anything. */
+/** Members that promises and printers look for in every value. */
 const notMembers = new Set(["then", "toJSON"])
 
-/** Whatever a member may be, an effect, a stream, a method that answers with one, an object of those: to use it is a defect. */
+/** A value that is an effect, a stream, a method that returns one, and an object of these: using it is a defect. */
 const missing = (message: string): unknown => {
   const effect: object = Effect.die(new NotMocked({ message }))
   const stream: object = Stream.die(new NotMocked({ message }))
@@ -85,11 +85,11 @@ const missing = (message: string): unknown => {
   return self
 }
 
-/** Some members of a service; one that is `undefined` is not given. */
+/** Some members of a service; `undefined` counts as missing. */
 type Members<S> = { readonly [Member in keyof S]?: S[Member] | undefined }
 
 const filled = <S extends object>(given: Members<S>, messageOf: (member: string) => string): S =>
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is not given is filled in
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- missing members are filled in
   new Proxy(given as S, {
     get: (target, key, receiver): unknown =>
       Reflect.get(target, key) !== undefined || typeof key === "symbol" || notMembers.has(key)
@@ -98,7 +98,7 @@ const filled = <S extends object>(given: Members<S>, messageOf: (member: string)
   })
 
 /**
- * A service of which a test states the members it needs.
+ * Mocks a service: pass the members that the test needs. Using any other member is the defect {@link NotMocked}.
  *
  * @example
  * ```ts
@@ -125,7 +125,7 @@ export const service = <I, S extends object>(key: Context.Key<I, S>, members: No
 }
 
 /**
- * What a test states of a user: any members of `User`. `callFunction` is behind `functions` and `functionsOf` too.
+ * The members of a mocked `User`. `callFunction` also serves `functions`, `functionsWith` and `functionsOf`.
  *
  * @category models
  * @since 0.1.0
@@ -135,7 +135,7 @@ export interface UserMembers extends Members<Omit<SdkUser, "id">> {
 }
 
 /**
- * A user of which a test states the members it needs.
+ * Mocks a user: pass the members that the test needs. Using any other member is the defect {@link NotMocked}.
  *
  * @category constructors
  * @since 0.1.0
@@ -160,7 +160,7 @@ export const user = (members: UserMembers): SdkUser => {
 }
 
 /**
- * A user that the SDK finds in its token store.
+ * A user in the token store of {@link layer}.
  *
  * @category models
  * @since 0.1.0
@@ -170,9 +170,8 @@ export interface KnownUser {
   /** @default "anon-user" */
   readonly providerType?: ProviderType | undefined
   /**
-   * What the SDK makes of the user's session. One that is `"logged out"` cannot call anything: that fails with
-   * `NotLoggedIn`. One that is `"expired"` is found as if it was logged in; its first call fails with `SessionExpired`,
-   * which ends the session, and those after it with `NotLoggedIn`.
+   * The session of the user. Calls of a `"logged out"` user fail with `NotLoggedIn`. An `"expired"` user seems logged in until
+   * its first call, which fails with `SessionExpired` and ends the session; later calls fail with `NotLoggedIn`.
    *
    * @default "logged in"
    */
@@ -183,7 +182,7 @@ export interface KnownUser {
   readonly deviceId?: string | undefined
 }
 
-/** A token that no host has signed, the `renewals`th of its session. It outlives every test clock. */
+/** An unsigned token, the `renewals`th of its session. It expires after any time that a test clock reaches. */
 const tokenOf = (type: "access" | "refresh", { customData, id }: KnownUser, renewals = 0) => {
   const userData =
     customData === undefined ? {} : { user_data: JSON.parse(Result.getOrThrow(Ejson.stringify(customData))) }
@@ -210,7 +209,7 @@ const storedUser = (user: KnownUser): StoredUser => {
 
 const appId = "mocked"
 
-/** Names what asked for a host, and what would keep it from asking. */
+/** The defect of a request, which names its operation and what to mock. */
 const noHost = ({ operation: { name } }: Pick<ProtocolRequest, "operation">) => {
   const service = /^\w+/.exec(name)?.[0] ?? name
   const advice =
@@ -224,7 +223,7 @@ const noHost = ({ operation: { name } }: Pick<ProtocolRequest, "operation">) => 
 
 const encodeRefreshed = Schema.encodeEffect(Schema.fromJsonString(Answers.Refreshed))
 
-/** All that there is of a host: it renews sessions and ends them, and refuses those that have expired. */
+/** A minimal host: it refreshes and ends sessions, and refuses expired ones. */
 const hostOf = (users: ReadonlyArray<KnownUser>) => {
   const byToken = new Map(users.map((user) => [Redacted.value(tokenOf("refresh", user)), user]))
   let renewals = 0
@@ -254,13 +253,11 @@ const hostOf = (users: ReadonlyArray<KnownUser>) => {
 }
 
 /**
- * The whole SDK without a host: users are found, their sessions, profiles and custom data are there, and what would send
- * a request is a defect that says what to add. `services` stand in for the SDK's own; several are merged with
- * `Layer.mergeAll`.
+ * The whole SDK without a host. The users have sessions, profiles and custom data; anything that would send a request is the
+ * defect {@link NotMocked}, which says what to add. `services` replace the SDK's own; merge several with `Layer.mergeAll`.
  *
- * Sessions are the SDK's own: what `services` do as a user (functions, streams, documents, profiles, API keys, push)
- * fails for one that is logged out or expired, and for one that is unknown, as it does with a host. Sessions are
- * renewed and ended as usual.
+ * Sessions are checked as with a host: operations of `services` as a user (functions, streams, documents, profiles, API keys,
+ * push) fail for a user that is logged out, expired or unknown. Sessions are refreshed and ended as usual.
  *
  * @category layers
  * @since 0.1.0

@@ -1,10 +1,9 @@
 /**
- * Traffic with a real host, recorded once and replayed in tests: without its secrets, and with other ids.
+ * Records traffic with a real host once, and replays it in tests, without its secrets.
  *
- * What is replaced, everywhere: tokens (their claims stay, their signatures go), the values of fields that hold secrets
- * (`password`, `token`, `key`, ...) and of what a custom function is sent for a login, e-mail addresses, and ids of 24
- * hexadecimal digits, each by the same stand-in every time. Headers of requests are not kept. Event streams pass and are
- * not recorded.
+ * Replaced everywhere, each value by the same stand-in each time: tokens (their claims stay, their signatures are removed),
+ * the values of secret fields (`password`, `token`, `key`, ...), the payload of a custom function login, e-mail addresses, and
+ * ids of 24 hexadecimal digits. Headers of requests are not recorded. Event streams pass through unrecorded.
  *
  * @example
  * ```ts
@@ -46,7 +45,7 @@ import * as Schema from "effect/Schema"
 import * as Recorded from "./internal/recorded.ts"
 
 /**
- * A request and its answer. Paths hold the query.
+ * A request and its answer. The path includes the query.
  *
  * @category schemas
  * @since 0.1.0
@@ -61,7 +60,7 @@ export const Exchange = Schema.Struct({
 })
 
 /**
- * What a program and a host said to each other.
+ * Recorded traffic: the exchanges in the order of their requests.
  *
  * @category schemas
  * @since 0.1.0
@@ -79,7 +78,7 @@ export interface Recording extends Schema.Schema.Type<typeof Recording> {}
 const RecordingText = Schema.fromJsonString(Recording)
 
 /**
- * Reads a recording. Throws a `SchemaError` where the text is not one.
+ * Parses the JSON of a recording. Throws a `SchemaError` if it is not one.
  *
  * @category converting
  * @since 0.1.0
@@ -87,7 +86,7 @@ const RecordingText = Schema.fromJsonString(Recording)
 export const parse: (json: string) => Recording = Schema.decodeUnknownSync(RecordingText)
 
 /**
- * Writes a recording, one exchange after the other, so that changes can be read.
+ * Formats a recording as indented JSON, so that its changes show in a diff.
  *
  * @category converting
  * @since 0.1.0
@@ -95,7 +94,7 @@ export const parse: (json: string) => Recording = Schema.decodeUnknownSync(Recor
 export const stringify = (recording: Recording): string => `${JSON.stringify(recording, undefined, 2)}\n`
 
 /**
- * A request that the recording has no answer to (any more). It is a defect: code under test cannot handle it.
+ * A request has no answer in the recording, or has used it already. It is a defect, so that code under test cannot handle it.
  *
  * @category errors
  * @since 0.1.0
@@ -110,18 +109,18 @@ const Listener = Context.Reference<Listen | undefined>("effect-app-services/test
 })
 
 /**
- * `secrets` are texts of the program's own, an account number or a name, that are replaced wherever they stand: in
- * paths, bodies, and claims of tokens. Tell {@link layer} the same ones as {@link record}.
+ * What is replaced besides. Pass {@link layer} the same options as {@link record}.
  *
- * @category models
+ * @category options
  * @since 0.1.0
  */
 export interface Options {
+  /** Texts such as an account number or a name, replaced everywhere: in paths, bodies and claims of tokens. */
   readonly secrets?: ReadonlyArray<Redacted.Redacted | string> | undefined
 }
 
 /**
- * Runs a program, and yields its result with what its clients that {@link watch} sent and received.
+ * Runs a program and returns its result with the exchanges of the clients that {@link watch}. Fails as the program does.
  *
  * @category recording
  * @since 0.1.0
@@ -147,7 +146,7 @@ export const record = Effect.fnUntraced(function* <A, E, R>(
 })
 
 /**
- * Lets {@link record} listen: for `transformClient` of the SDK's options. It changes nothing.
+ * Reports exchanges to {@link record}: for `transformClient` of `AppServices.Options`. It changes no request and no answer.
  *
  * @category recording
  * @since 0.1.0
@@ -171,13 +170,12 @@ export const watch = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
   )
 
 /**
- * Answers from a recording, each exchange once. Any host name will do.
+ * An `HttpClient` that answers from a recording, each exchange once, whatever the host name.
  *
- * A request is answered by the first exchange left whose request is the same: method, path, and the values of the query
- * and of the body. What a recording replaces does not count, nor does the order of keys, nor what a login tells about the
- * device it comes from (the platform, the version of this package), so a recording is replayed on other machines and by
- * later releases too. Any other request is the defect {@link NotRecorded}, which names what differs from the request
- * that comes closest.
+ * A request is answered by the first unused exchange with the same method, path, query and body. Replaced values, the order of
+ * keys and the device information of a login (platform, version of this package) are not compared, so that a recording can be
+ * replayed on other machines and with later releases. Any other request is the defect {@link NotRecorded}, which names the
+ * differences from the most similar recorded request.
  *
  * @category layers
  * @since 0.1.0
@@ -191,15 +189,15 @@ export const layer = (recording: Recording, options?: Options): Layer.Layer<Http
     const left = [...exchanges]
     return HttpClient.make((request) =>
       Effect.suspend(() => {
-        const asked = comparable(sent(request))
-        const index = left.findIndex((it) => Recorded.differences(it.request, asked).length === 0)
-        const [found] = index === -1 ? [] : left.splice(index, 1)
-        if (found === undefined) {
+        const actual = comparable(sent(request))
+        const index = left.findIndex((it) => Recorded.differences(it.request, actual).length === 0)
+        const [exchange] = index === -1 ? [] : left.splice(index, 1)
+        if (exchange === undefined) {
           const requests = (them: typeof exchanges) => them.map(({ request }) => request)
-          const message = Recorded.explain(asked, { all: requests(exchanges), left: requests(left) })
+          const message = Recorded.explain(actual, { all: requests(exchanges), left: requests(left) })
           return Effect.die(new NotRecorded({ message }))
         }
-        const { body, headers, status } = found.response
+        const { body, headers, status } = exchange.response
         const empty = body === "" || status === 204
         return Effect.succeed(
           HttpClientResponse.fromWeb(request, new Response(empty ? null : body, { status, headers }))
@@ -235,14 +233,14 @@ const kept = (headers: Readonly<Record<string, string>>): Record<string, string>
 
 type Clean = (text: string) => string
 
-/** What stands in for an id, an address, a token. */
+/** The replacements of ids, addresses and tokens. */
 interface StandIns {
   readonly id: (id: string) => string
   readonly email: (email: string) => string
   readonly token: (token: string, clean: Clean) => string
 }
 
-/** The same for the same, as the next number. */
+/** Numbered replacements, the same for the same value. */
 const standIns = (): StandIns => {
   const numbered = () => {
     const seen = new Map<string, number>()
@@ -261,7 +259,7 @@ const standIns = (): StandIns => {
   }
 }
 
-/** The same for all of a kind: for comparing. */
+/** One replacement for all values of a kind: for comparing. */
 const anyone: StandIns = { id: () => "ID", email: () => "EMAIL", token: () => "TOKEN" }
 
 const secretFields =
@@ -278,15 +276,15 @@ const cleaning = (names: StandIns, { secrets = [] }: Options = {}): Clean => {
     // one secret may be part of another
     .toSorted((a, b) => b.length - a.length)
   const clean = (text: string): string => {
-    const found: Array<string> = []
-    const hold = (token: string) => `\uE000${found.push(token) - 1}\uE000`
+    const held: Array<string> = []
+    const hold = (token: string) => `\uE000${held.push(token) - 1}\uE000`
     return texts
       .reduce((rest, secret) => rest.replaceAll(secret, "recorded"), text)
       .replaceAll(tokens, (token) => hold(names.token(token, clean)))
       .replaceAll(secretFields, (field, name: string) => (field.includes("\uE000") ? field : `${name}"recorded"`))
       .replaceAll(emails, names.email)
       .replaceAll(ids, names.id)
-      .replaceAll(/\uE000(\d+)\uE000/g, (_, index: string) => found[Number(index)] ?? "")
+      .replaceAll(/\uE000(\d+)\uE000/g, (_, index: string) => held[Number(index)] ?? "")
   }
   return clean
 }

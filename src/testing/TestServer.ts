@@ -1,5 +1,5 @@
 /**
- * The SDK over the embedded server, without a socket: a whole application in a test, on the test's clock.
+ * The SDK with the embedded server behind it, without a socket: a whole application in a test, on the test's clock.
  *
  * @example
  * ```ts
@@ -47,7 +47,7 @@ import type { AppServicesError } from "../client/AppServicesError.ts"
 import { AuthApi } from "../client/AuthApi.ts"
 import * as Credentials from "../client/Credentials.ts"
 import { EmailPasswordApi } from "../client/EmailPasswordApi.ts"
-import { TokenStore } from "../client/TokenStore.ts"
+import { type AppTokens, TokenStore } from "../client/TokenStore.ts"
 import type { User } from "../client/User.ts"
 import { Admin } from "../server/users/Admin.ts"
 import type { App, Collection } from "../server/model/App.ts"
@@ -59,19 +59,22 @@ import * as Faults from "./Faults.ts"
 import * as Operations from "./internal/operations.ts"
 
 /**
- * A user that is there when the test begins.
+ * A user that exists when the test begins.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Seed {
-  /** Without one it is an anonymous user. */
+  /**
+   * The e-mail address of its account.
+   *
+   * @default none: an anonymous user
+   */
   readonly email?: string | undefined
   /** @default "password" */
   readonly password?: string | undefined
   /**
-   * A `"pending"` user has registered and not confirmed the address, so there is no user yet; a `"disabled"` one can do
-   * nothing.
+   * A `"pending"` user has registered but not confirmed its address; requests of a `"disabled"` user fail with `UserDisabled`.
    *
    * @default "confirmed"
    */
@@ -83,22 +86,22 @@ export interface Seed {
    * @default the token store does not know the user
    */
   readonly session?: "active" | "expired" | undefined
-  /** Names of API keys. */
+  /** The names of its API keys; `TestServer.seeded` has the keys. */
   readonly apiKeys?: ReadonlyArray<string> | undefined
-  /** A document of the collection that the application has its custom user data in. */
+  /** Its document in the application's collection of custom user data. */
   readonly customData?: Readonly<Record<string, unknown>> | undefined
 }
 
 /**
- * What a seed became.
+ * A user that was created from a {@link Seed}.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SeededUser {
-  /** The user's id; that of the account where it is pending. */
+  /** The id of the user; that of the account while it is pending. */
   readonly id: string
-  /** The keys by the names that were given. */
+  /** The API keys, by name. */
   readonly apiKeys: Readonly<Record<string, Redacted.Redacted>>
 }
 
@@ -113,7 +116,7 @@ export interface SeededUser {
 export type Operation = Operations.Operation
 
 /**
- * A request that the server has answered: method, path without the query, status, user, function. It holds no secret.
+ * A request that the server has answered: method, path without the query, status, user, function. Contains no secret.
  *
  * @category models
  * @since 0.1.0
@@ -124,7 +127,8 @@ export interface Request extends RequestLog.Entry {
 }
 
 /**
- * The test itself is wrong: there is no such user, mail or setting. It is a defect: code under test cannot handle it.
+ * The test is wrong: it names a user, mail or setting that does not exist. It is a defect, so that code under test cannot
+ * handle it.
  *
  * @category errors
  * @since 0.1.0
@@ -134,51 +138,58 @@ export class TestServerError extends Schema.TaggedError<TestServerError>()("Test
 }) {}
 
 /**
- * What a test does to the server, beside its services `Admin`, `Inbox` and `Database`.
+ * The shape of {@link TestServer}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service {
+  /**
+   * A user of the option `users`, by the name it has there, as `AuthApi.user` finds it: the seed needs a `session`, or
+   * the user has to have logged in meanwhile.
+   */
+  readonly user: (name: string) => Effect.Effect<User>
+  /** The id and the API keys of a user of the option `users`, by the name it has there. */
+  readonly seeded: (name: string) => Effect.Effect<SeededUser>
+  /**
+   * The requests that the server has answered since the users were seeded, in the order of their answers. One that a
+   * fault kept from the server is not among them; one whose client went away has no `status`.
+   */
+  readonly requests: Effect.Effect<ReadonlyArray<Request>>
+  /** How many of {@link requests} there are of an operation, whatever they were answered. */
+  readonly count: (operation: Operation) => Effect.Effect<number>
+  /** Opens the newest mail that asks to confirm an address, as its owner would. */
+  readonly confirm: (email: string) => Effect.Effect<void, AppServicesError>
+  /** Opens the newest mail that resets a password, as the owner of the address would. */
+  readonly resetPassword: (email: string, password: string) => Effect.Effect<void, AppServicesError>
+}
+
+/**
+ * What a test does to the server and asks it, beside the server's own services `Admin`, `Inbox` and `Database`, which the
+ * layer provides too.
  *
  * @category services
  * @since 0.1.0
  */
-export class TestServer extends Context.Service<
-  TestServer,
-  {
-    /**
-     * A user of the option `users`, by the name it has there, as `AuthApi.user` finds it: the seed needs a `session`, or
-     * the user has to have logged in meanwhile.
-     */
-    readonly user: (name: string) => Effect.Effect<User>
-    /** The id and the API keys of a user of the option `users`, by the name it has there. */
-    readonly seeded: (name: string) => Effect.Effect<SeededUser>
-    /**
-     * The requests that the server has answered since the users were seeded, in the order of their answers. One that a
-     * fault kept from the server is not among them; one whose client went away has no `status`.
-     */
-    readonly requests: Effect.Effect<ReadonlyArray<Request>>
-    /** How many of {@link requests} there are of an operation, whatever they were answered. */
-    readonly count: (operation: Operation) => Effect.Effect<number>
-    /** Opens the newest mail that asks to confirm an address, as its owner would. */
-    readonly confirm: (email: string) => Effect.Effect<void, AppServicesError>
-    /** Opens the newest mail that resets a password, as the owner of the address would. */
-    readonly resetPassword: (email: string, password: string) => Effect.Effect<void, AppServicesError>
-  }
->()("effect-app-services/testing/TestServer") {}
+export class TestServer extends Context.Service<TestServer, Service>()("effect-app-services/testing/TestServer") {}
 
 /**
- * How the SDK is used, how the server runs, what is there at first, and what goes wrong between the two.
+ * The options of the SDK and of the server, the initial users and documents, and the faults between the two.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Options extends Omit<AppServices.Options, "appId" | "baseUrl"> {
-  /** Users that are there at first, by names of the test's own. */
+  /** The users that exist at first, by names that the test chooses. */
   readonly users?: Readonly<Record<string, Seed>> | undefined
-  /** Documents that are there at first. */
+  /** The documents that exist at first. */
   readonly documents?: ReadonlyArray<Collection> | undefined
-  /** What happens to the SDK's requests. Those of the test's own `HttpClient` are left alone. */
+  /** Faults of the SDK's requests. Requests of the test's own `HttpClient` are not affected. */
   readonly faults?: ReadonlyArray<Faults.Rule> | undefined
   /**
-   * How the server runs: its time limit on functions, its rate limits, a data directory, ... Passwords are hashed
-   * cheaply unless `passwordHashing` says otherwise.
+   * The options of the server: time limit of functions, rate limits, a data directory, ...
+   *
+   * @default the server's, with cheap password hashing
    */
   readonly server?: AppServicesServer.Options | undefined
 }
@@ -187,7 +198,7 @@ const wrong = (message: string) => Effect.die(new TestServerError({ message }))
 
 const baseUrl = "http://in-process.test"
 
-/** What the owners of addresses and an administrator do, past what goes wrong for the test's SDK. */
+/** What an administrator and the owners of accounts have done, without the faults of the test's SDK. */
 class Owners extends Context.Service<
   Owners,
   {
@@ -197,77 +208,103 @@ class Owners extends Context.Service<
 >()("effect-app-services/testing/TestServer/Owners") {}
 
 const makeOwners = Effect.fnUntraced(function* (app: App, seeds: Readonly<Record<string, Seed>>) {
-  const admin = yield* Admin
-  const database = yield* Database
-  const stored = (yield* TokenStore).forApp(app.id)
   const owner = yield* Layer.build(Layer.fresh(AppServices.layer({ appId: app.id, baseUrl })))
   const accounts = Context.get(owner, EmailPasswordApi)
-  const auth = Context.get(owner, AuthApi)
-  const apiKeys = Context.get(owner, ApiKeysApi)
-  const tokens = Context.get(owner, TokenStore).forApp(app.id)
-
-  const addCustomData = Effect.fnUntraced(function* (userId: string, data: Readonly<Record<string, unknown>>) {
-    const source = app.customUserData
-    if (typeof source !== "object") {
-      return yield* wrong(`${app.id} has no collection of custom user data: give App.make { customUserData: { ... } }`)
-    }
-    const namespace = { ...source, appId: app.id, service: source.service ?? "mongodb-atlas" }
-    yield* database.insert(namespace, [{ ...data, [source.userIdField]: userId }])
-  })
-
-  const seedPending = Effect.fnUntraced(function* (name: string, { email, password = "password" }: Seed) {
-    if (email === undefined) return yield* wrong(`the user "${name}" is pending, which needs an "email"`)
-    yield* accounts.registerUser({ email, password })
-    const account = (yield* admin.accounts(app.id)).find((it) => it.email === email)
-    if (account === undefined || account.confirmed) {
-      return yield* wrong(
-        `${app.id} confirms addresses at once, so that "${name}" cannot be pending: ` +
-          "give App.make { providers: { emailPassword: { autoConfirm: false } } }"
-      )
-    }
-    return { id: account.id, apiKeys: {} }
-  })
-
-  const expire = Effect.fnUntraced(function* (userId: string) {
-    yield* admin.revokeSessions(app.id, userId)
-    const past = yield* Clock.currentTimeMillis
-    yield* stored.modify(userId, (user) => [
-      undefined,
-      Option.map(user, (it) =>
-        it.session === undefined ? it : { ...it, session: { ...it.session, receivedAt: past - 1, expiresAt: past - 1 } }
-      )
-    ])
-  })
-
-  const seed = Effect.fnUntraced(function* (name: string, given: Seed) {
-    const { email, password = "password", session, state = "confirmed" } = given
-    if (state === "pending") return yield* seedPending(name, given)
-    if (email !== undefined) yield* admin.createUser(app.id, { email, password: Redacted.make(password) })
-    const credentials = email === undefined ? Credentials.anonymous() : Credentials.emailPassword({ email, password })
-    const { id } = yield* auth.logIn(credentials)
-    const keys: Record<string, Redacted.Redacted> = {}
-    for (const key of given.apiKeys ?? []) keys[key] = (yield* apiKeys.forUser(id).create(key)).key
-    if (given.customData !== undefined) {
-      yield* addCustomData(id, given.customData)
-      yield* (yield* auth.user(id)).refreshCustomData
-    }
-    if (session !== undefined) {
-      const user = yield* tokens.get(id)
-      yield* stored.modify(id, () => [undefined, user])
-    }
-    if (session === "expired") yield* expire(id)
-    if (state === "disabled") yield* admin.disableUser(app.id, id)
-    return { id, apiKeys: keys }
-  })
-
+  const seeder: Seeder = {
+    app,
+    accounts,
+    admin: yield* Admin,
+    database: yield* Database,
+    auth: Context.get(owner, AuthApi),
+    apiKeys: Context.get(owner, ApiKeysApi),
+    tokens: Context.get(owner, TokenStore).forApp(app.id),
+    stored: (yield* TokenStore).forApp(app.id)
+  }
   const seeded = new Map<string, SeededUser>()
-  for (const [name, given] of Object.entries(seeds)) {
-    seeded.set(
-      name,
-      yield* Effect.catch(seed(name, given), (error) => wrong(`the user "${name}" cannot be seeded: ${error.message}`))
+  for (const [name, seed] of Object.entries(seeds)) {
+    const created = Effect.catch(createSeed(seeder, name, seed), (error) =>
+      wrong(`the user "${name}" cannot be seeded: ${error.message}`)
     )
+    seeded.set(name, yield* created)
   }
   return Owners.of({ seeded, accounts })
+})
+
+/** What users are seeded with: services of an SDK of their own, whose requests have no faults. */
+interface Seeder {
+  readonly app: App
+  readonly accounts: EmailPasswordApi["Service"]
+  readonly admin: Admin["Service"]
+  readonly database: Database["Service"]
+  readonly auth: AuthApi["Service"]
+  readonly apiKeys: ApiKeysApi["Service"]
+  readonly tokens: AppTokens
+  /** The token store of the test's SDK. */
+  readonly stored: AppTokens
+}
+
+const createSeed = Effect.fnUntraced(function* (seeder: Seeder, name: string, seed: Seed) {
+  const { admin, apiKeys, app, auth, stored, tokens } = seeder
+  const { email, password = "password", session, state = "confirmed" } = seed
+  if (state === "pending") return yield* seedPending(seeder, name, seed)
+  if (email !== undefined) yield* admin.createUser(app.id, { email, password: Redacted.make(password) })
+  const credentials = email === undefined ? Credentials.anonymous() : Credentials.emailPassword({ email, password })
+  const { id } = yield* auth.logIn(credentials)
+  const keys: Record<string, Redacted.Redacted> = {}
+  for (const key of seed.apiKeys ?? []) keys[key] = (yield* apiKeys.forUser(id).create(key)).key
+  if (seed.customData !== undefined) {
+    yield* addCustomData(seeder, id, seed.customData)
+    yield* (yield* auth.user(id)).refreshCustomData
+  }
+  if (session !== undefined) {
+    const user = yield* tokens.get(id)
+    yield* stored.modify(id, () => [undefined, user])
+  }
+  if (session === "expired") yield* expire(seeder, id)
+  if (state === "disabled") yield* admin.disableUser(app.id, id)
+  return { id, apiKeys: keys }
+})
+
+const seedPending = Effect.fnUntraced(function* (
+  { accounts, admin, app }: Seeder,
+  name: string,
+  { email, password = "password" }: Seed
+) {
+  if (email === undefined) return yield* wrong(`the user "${name}" is pending, which needs an "email"`)
+  yield* accounts.registerUser({ email, password })
+  const account = (yield* admin.accounts(app.id)).find((account) => account.email === email)
+  if (account === undefined || account.confirmed) {
+    return yield* wrong(
+      `${app.id} confirms addresses at once, so that "${name}" cannot be pending: ` +
+        "give App.make { providers: { emailPassword: { autoConfirm: false } } }"
+    )
+  }
+  return { id: account.id, apiKeys: {} }
+})
+
+const addCustomData = Effect.fnUntraced(function* (
+  { app, database }: Seeder,
+  userId: string,
+  data: Readonly<Record<string, unknown>>
+) {
+  const source = app.customUserData
+  if (typeof source !== "object") {
+    return yield* wrong(`${app.id} has no collection of custom user data: give App.make { customUserData: { ... } }`)
+  }
+  const namespace = { ...source, appId: app.id, service: source.service ?? "mongodb-atlas" }
+  yield* database.insert(namespace, [{ ...data, [source.userIdField]: userId }])
+})
+
+const expire = Effect.fnUntraced(function* ({ admin, app, stored }: Seeder, userId: string) {
+  yield* admin.revokeSessions(app.id, userId)
+  const now = yield* Clock.currentTimeMillis
+  const times = { receivedAt: now - 1, expiresAt: now - 1 }
+  yield* stored.modify(userId, (user) => [
+    undefined,
+    Option.map(user, (user) =>
+      user.session === undefined ? user : { ...user, session: { ...user.session, ...times } }
+    )
+  ])
 })
 
 const make = Effect.fnUntraced(function* (app: App, requests: ReadonlyArray<Request>) {

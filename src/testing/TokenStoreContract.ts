@@ -1,7 +1,7 @@
 /**
- * What every `TokenStore` must do: a suite of tests for those who write one.
+ * The contract of `TokenStore`: a suite of tests for a store of your own.
  *
- * It needs no test framework of its own: give it the `it` or `test` function of yours.
+ * It works with any test framework: pass the framework's `it` or `test` function.
  *
  * @example
  * ```ts
@@ -25,7 +25,7 @@ import { type Session, StoredUser, TokenStore } from "../client/TokenStore.ts"
 import type { AppTokens } from "../client/TokenStore.ts"
 
 /**
- * Registers a test with a framework: `it` or `test` of Vitest, Jest, Node, Bun, Deno.
+ * Registers a test with a framework: `it` or `test` of Vitest, Jest, Node, Bun or Deno.
  *
  * @category models
  * @since 0.1.0
@@ -33,7 +33,7 @@ import type { AppTokens } from "../client/TokenStore.ts"
 export type Register = (name: string, run: () => Promise<void>) => unknown
 
 /**
- * A store that does not keep the contract.
+ * A store violates the contract; the message says how.
  *
  * @category errors
  * @since 0.1.0
@@ -43,8 +43,8 @@ export class ContractViolation extends Schema.TaggedError<ContractViolation>()("
 }) {}
 
 /**
- * Registers the contract's tests for a store. Each test uses an application id of its own, so a store that outlives its
- * layer may be given too; it is expected to be otherwise unused.
+ * Registers the contract's tests for a store. Each test uses its own application id, so that a persistent store works too; no
+ * other program may use the store meanwhile.
  *
  * @category constructors
  * @since 0.1.0
@@ -103,9 +103,9 @@ const put = (tokens: AppTokens, user: StoredUser) => tokens.modify(user.id, () =
 
 const rules: Record<string, Check> = {
   "an unknown user is not found": (tokens) =>
-    Effect.flatMap(tokens.get("unknown"), (found) => expectUser("get", found, Option.none())),
+    Effect.flatMap(tokens.get("unknown"), (user) => expectUser("get", user, Option.none())),
 
-  "what was stored is found, field by field": Effect.fnUntraced(function* (tokens) {
+  "a stored user is found with all fields": Effect.fnUntraced(function* (tokens) {
     yield* put(tokens, user("a"))
     yield* expectUser("get", yield* tokens.get("a"), Option.some(user("a")))
   }),
@@ -118,7 +118,7 @@ const rules: Record<string, Check> = {
     yield* expectUser("get", yield* tokens.get("a"), Option.some(loggedOut))
   }),
 
-  "a change sees the present user and yields its result": Effect.fnUntraced(function* (tokens) {
+  "a change sees the present user and returns its result": Effect.fnUntraced(function* (tokens) {
     yield* put(tokens, user("a"))
     const seen = yield* tokens.modify("a", (present) => [present, Option.some(user("a", 2))])
     yield* expectUser("seen", seen, Option.some(user("a")))
@@ -166,14 +166,14 @@ const rules: Record<string, Check> = {
     yield* expectUser("get", yield* tokens.get("a"), Option.some(user("a", 50)))
   }),
 
-  "users do not touch each other": Effect.fnUntraced(function* (tokens) {
+  "changes of one user do not affect others": Effect.fnUntraced(function* (tokens) {
     const ids = Array.from({ length: 50 }, (_, i) => `user-${i}`)
     yield* Effect.forEach(ids, (id, i) => put(tokens, user(id, i)), { concurrency: "unbounded", discard: true })
     for (const [i, id] of ids.entries()) yield* expectUser(id, yield* tokens.get(id), Option.some(user(id, i)))
     yield* expectEqual("ids", (yield* tokens.userIds).toSorted(), ids.toSorted())
   }),
 
-  "any text is an id": Effect.fnUntraced(function* (tokens) {
+  "any text can be a user id": Effect.fnUntraced(function* (tokens) {
     const ids = ["a/b", "..", "ü 🦊", 'a:b*?"<>|', "%2F", "__proto__", "user.a"]
     for (const id of ids) yield* put(tokens, user(id))
     for (const id of ids) yield* expectUser(id, yield* tokens.get(id), Option.some(user(id)))
@@ -198,7 +198,7 @@ const rules: Record<string, Check> = {
     yield* expectEqual("device", yield* other.deviceId, Option.none())
   }),
 
-  "two views of an application are one": Effect.fnUntraced(function* (_, store) {
+  "two AppTokens of one application share their users": Effect.fnUntraced(function* (_, store) {
     const appId = `contract-${++serial}-views`
     yield* put(store.forApp(appId), user("a"))
     yield* expectUser("get", yield* store.forApp(appId).get("a"), Option.some(user("a")))

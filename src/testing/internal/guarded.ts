@@ -16,9 +16,9 @@ import { Sessions } from "../../client/Sessions.ts"
 /** Fails where the user has no session that the host accepts. */
 type Check = (operation: string, userId: string) => Effect.Effect<void, AppServicesError>
 
-/** Puts the check in front of whatever the member of a service, or what it answers, does in the end. */
+/** Puts the check in front of the effects and streams that a member of a service is, returns or contains. */
 const guard = (value: unknown, check: (member: string) => ReturnType<Check>, member: string): unknown => {
-  // what a test has not stated is effect and function at once, and says so itself
+  // a member without a mock is an effect and a function at once, and a defect of its own
   if (typeof value === "function" && Effect.isEffect(value)) return value
   // @effect-diagnostics-next-line anyUnknownInErrorContext:off -- what a test's stand-in fails with is passed on
   if (Effect.isEffect(value)) return Effect.andThen(check(member), value)
@@ -30,9 +30,9 @@ const guard = (value: unknown, check: (member: string) => ReturnType<Check>, mem
   return replaced(value, (inner, key) => guard(typeof inner === "function" ? inner.bind(value) : inner, check, key))
 }
 
-/** The same object with other members; those that a test has not stated stay as they are, and say so themselves. */
+/** The same object with replaced members; members without a mock stay unchanged. */
 const replaced = <S extends object>(value: S, replace: (inner: unknown, key: string) => unknown): S =>
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- not of `value` itself, whose members may be frozen
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a proxy of `value` itself could not replace frozen members
   new Proxy({} as S, {
     get: (_, key): unknown => {
       const inner: unknown = Reflect.get(value, key)
@@ -41,7 +41,7 @@ const replaced = <S extends object>(value: S, replace: (inner: unknown, key: str
     has: (_, key) => key in value
   })
 
-/** The same service, whose operations are those of users that are logged in. The first argument is the user's id. */
+/** The same service, whose members check the session of the user, which is their first argument. */
 const guarded =
   <I, S extends object>(key: Context.Key<I, S>, check: Check) =>
   (context: Context.Context<never>): Context.Context<never> =>
@@ -65,10 +65,10 @@ const guardedService = <S extends object>(service: S, name: string, check: Check
   )
 
 /**
- * Services that stand in for those of the SDK, behind the SDK's own check of sessions: what is done as a user fails for
- * one that is logged out, or whose session has expired, as it does with a host.
+ * Puts the SDK's check of sessions in front of mocked services: an operation fails for a user that is logged out, or whose
+ * session has expired, as it does with a host.
  *
- * @param refuses what the host says of a refresh token, where it refuses it
+ * @param refuses fails for a refresh token that the host refuses
  */
 export const withSessions = <E, R>(
   services: Layer.Layer<never, E, R>,

@@ -1,11 +1,12 @@
-/** When two requests are the same, and how to say what differs. */
+/** Compares requests, and describes their differences. */
+import * as Predicate from "effect/Predicate"
 
-/** A request as values, with what a recording replaces replaced. */
+/** A request as values, with the replacements of a recording. */
 export interface Comparable {
   readonly method: string
   readonly path: string
   readonly query: Readonly<Record<string, unknown>>
-  /** The JSON value, or the text where it is not JSON; absent where there is no body. */
+  /** The JSON value, or the text if it is not JSON; absent without a body. */
   readonly body?: unknown
 }
 
@@ -16,11 +17,6 @@ interface Difference {
   readonly actual: unknown
 }
 
-type Fields = Readonly<Record<string, unknown>>
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 const valueOf = (text: string): unknown => {
   try {
     const value: unknown = JSON.parse(text)
@@ -30,9 +26,9 @@ const valueOf = (text: string): unknown => {
   }
 }
 
-/** A login without what it tells about the device: that changes with the machine and with each release. */
+/** The body of a login without device information, which changes with the machine and with each release. */
 const withoutDevice = (body: unknown): unknown => {
-  if (!isFields(body) || !isFields(body["options"])) return body
+  if (!Predicate.isObject(body) || !Predicate.isObject(body["options"])) return body
   const { device: _, ...options } = body["options"]
   return { ...body, options }
 }
@@ -40,18 +36,18 @@ const withoutDevice = (body: unknown): unknown => {
 const blank = (value: unknown): unknown =>
   Array.isArray(value)
     ? value.map(blank)
-    : isFields(value)
+    : Predicate.isObject(value)
       ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, blank(inner)]))
       : "recorded"
 
-/** The login of a custom function may hold secrets in fields of any name: it is kept without its values. */
+/** The payload of a custom function login may contain secrets in any field: its values are replaced. */
 const withoutPayload = (path: string, body: unknown): unknown => {
-  if (!/\/custom-function\/login(?:\?|$)/.test(path) || !isFields(body)) return body
+  if (!/\/custom-function\/login(?:\?|$)/.test(path) || !Predicate.isObject(body)) return body
   const { options, ...payload } = body
   return { ...Object.fromEntries(Object.entries(payload).map(([key, value]) => [key, blank(value)])), options }
 }
 
-/** The text of a body as a recording keeps it, before what it replaces everywhere is replaced. */
+/** The text of a body as recorded, before the replacements that apply everywhere. */
 export const keptBody = (path: string, text: string): string => {
   const body = valueOf(text)
   const kept = withoutPayload(path, body)
@@ -81,7 +77,7 @@ const differencesAt = (at: string, expected: unknown, actual: unknown): Readonly
       differencesAt(`${at}[${index}]`, expected[index], actual[index])
     )
   }
-  if (isFields(expected) && isFields(actual)) {
+  if (Predicate.isObject(expected) && Predicate.isObject(actual)) {
     return Array.from(new Set([...Object.keys(expected), ...Object.keys(actual)])).flatMap((key) =>
       differencesAt(at === "" ? key : `${at}.${key}`, expected[key], actual[key])
     )
@@ -89,7 +85,7 @@ const differencesAt = (at: string, expected: unknown, actual: unknown): Readonly
   return [{ at, expected, actual }]
 }
 
-/** What differs between a recorded request and one that is sent; the order of keys does not count. */
+/** The differences between a recorded and an actual request, whatever the order of keys. */
 export const differences = (expected: Comparable, actual: Comparable): ReadonlyArray<Difference> =>
   differencesAt("", expected, actual)
 
@@ -103,28 +99,28 @@ const shown = (value: unknown): string => {
 
 const mostDifferences = 10
 
-const describe = (found: ReadonlyArray<Difference>): string => {
-  const told = found
+const describe = (all: ReadonlyArray<Difference>): string => {
+  const lines = all
     .slice(0, mostDifferences)
     .map(({ actual, at, expected }) => `${at}: expected ${shown(expected)}, got ${shown(actual)}`)
-  if (found.length > mostDifferences) told.push(`${found.length - mostDifferences} more`)
-  return told.join("; ")
+  if (all.length > mostDifferences) lines.push(`${all.length - mostDifferences} more`)
+  return lines.join("; ")
 }
 
-/** Why a request has no answer, and what there is instead. */
+/** Why a request has no answer, with the most similar recorded request. */
 export const explain = (
-  asked: Comparable,
+  actual: Comparable,
   recorded: { readonly all: ReadonlyArray<Comparable>; readonly left: ReadonlyArray<Comparable> }
 ): string => {
-  const name = `${asked.method} ${asked.path}`
+  const name = `${actual.method} ${actual.path}`
   const here = (requests: ReadonlyArray<Comparable>) =>
     requests
-      .filter(({ method, path }) => method === asked.method && path === asked.path)
-      .map((it) => differences(it, asked))
+      .filter(({ method, path }) => method === actual.method && path === actual.path)
+      .map((it) => differences(it, actual))
       .toSorted((a, b) => a.length - b.length)
   const all = here(recorded.all)
   const [nearest] = [...here(recorded.left), ...all]
-  const same = all.filter((found) => found.length === 0).length
+  const same = all.filter((differences) => differences.length === 0).length
   const problem =
     nearest === undefined
       ? `${name} is not in the recording`
