@@ -1,20 +1,21 @@
 /**
- * What a user's tests import.
+ * Tools for testing programs that use the SDK: a server in process, mocks, faults, recordings, leak detection, and contracts of
+ * stores.
  *
  * @since 0.1.0
  */
 
-/** What every `Database` must do. */
+/** The contract of `Database`, as a suite of tests. */
 export * as DatabaseContract from "./testing/DatabaseContract.ts"
-/** A network that misbehaves by rule. */
+/** Injects network faults by rule. */
 export * as Faults from "./testing/Faults.ts"
-/** Looks for secrets where none may be. */
+/** Detects leaked secrets. */
 export * as LeakCheck from "./testing/LeakCheck.ts"
-/** Stand-ins for the services of the SDK. */
+/** Mocks the services of the SDK. */
 export * as Mock from "./testing/Mock.ts"
-/** Traffic with a real host, recorded once and replayed in tests. */
+/** Records traffic with a real host once, and replays it in tests. */
 export * as Recording from "./testing/Recording.ts"
-/** The SDK over the embedded server, without a socket. */
+/** The SDK with the embedded server behind it, without a socket. */
 export * as TestServer from "./testing/TestServer.ts"
-/** What every `TokenStore` must do. */
+/** The contract of `TokenStore`, as a suite of tests. */
 export * as TokenStoreContract from "./testing/TokenStoreContract.ts"
