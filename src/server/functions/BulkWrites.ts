@@ -1,5 +1,5 @@
 /**
- * Many writes to a collection in one call: `bulkWrite`, and what the older `initializeOrderedBulkOp` collects.
+ * Several writes to a collection in one call: `bulkWrite`, and the older `initializeOrderedBulkOp`.
  *
  * @since 0.1.0
  */
@@ -25,7 +25,7 @@ export type Write =
   | { readonly _tag: "Delete"; readonly filter: Document; readonly many: boolean }
 
 /**
- * What the writes did: how many documents, and the ids of new ones by the place of their write.
+ * The result of the writes: the numbers of documents, and the ids of new ones by the index of their write.
  *
  * @category models
  * @since 0.1.0
@@ -41,8 +41,8 @@ export interface BulkResult {
 }
 
 /**
- * Makes the writes one after the other. Ordered ones stop at the first that fails; others all have their turn, and then
- * the first failure is told, and how many there were. What was written before stays.
+ * Executes the writes in sequence. Ordered ones stop at the first failure; unordered ones are all executed, and then
+ * fail with the first failure and the number of failures. Earlier writes stay.
  *
  * @category operations
  * @since 0.1.0

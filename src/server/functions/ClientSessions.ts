@@ -1,5 +1,5 @@
 /**
- * The sessions that functions start: `startSession()` of a MongoDB service, with the transactions they may begin.
+ * Client sessions of functions, `startSession()` of a MongoDB service, with their transactions.
  *
  * @since 0.1.0
  */
@@ -21,14 +21,14 @@ interface Host {
  */
 export interface ClientSessions {
   readonly start: () => object
-  /** The transaction that an operation with this `session` belongs to, if there is one. Throws for no session of this call. */
+  /** The transaction of an operation with this `session`, if there is one. Throws if it is not a session of this call. */
   readonly transactionOf: (session: unknown) => string | undefined
 }
 
-/** What a transaction may be asked for; all of it holds for every transaction here. */
+/** The accepted options of a transaction; they hold for every transaction anyway. */
 const optionNames = new Set(["readConcern", "writeConcern", "readPreference", "maxCommitTimeMS"])
 
-/** Only its type is at hand here: the process of the functions does without the database. */
+/** Imported as a type only: the process of the functions does not load the database. */
 const transient: typeof transientLabel = "TransientTransactionError"
 
 /** The id of the last transaction of this process. */
@@ -42,7 +42,7 @@ const isTransient = (error: unknown): boolean =>
   error.errorLabels.includes(transient)
 
 /**
- * The sessions of one call. Their transactions have ids that no other one of the process has.
+ * The sessions of one call. The ids of their transactions are unique in the process.
  *
  * @category constructors
  * @since 0.1.0
@@ -61,7 +61,7 @@ export const make = ({ database }: Host): ClientSessions => {
       if (state.transaction !== undefined) throw new Error("Transaction already in progress")
       state.transaction = String(++lastId)
     }
-    /** Takes the transaction off the session; nothing that comes later belongs to it. */
+    /** Removes the transaction from the session, so that later operations do not belong to it. */
     const take = (): string => {
       const { transaction } = state
       if (transaction === undefined) throw new Error("No transaction started")
@@ -76,7 +76,7 @@ export const make = ({ database }: Host): ClientSessions => {
       begin(settings)
       try {
         const result: unknown = await Reflect.apply(callback, undefined, [session])
-        // the function may have committed or aborted by itself
+        // the callback may have committed or aborted itself
         if (state.transaction !== undefined) await commit()
         return result
       } catch (error) {

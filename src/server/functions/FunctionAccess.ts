@@ -1,8 +1,8 @@
 /**
- * Who may call a function, as whom it runs, and what it may then do with the database.
+ * Authorization of functions: who may call one, its identity, and its access to the database.
  *
- * A function runs as the user who calls it, and the rules of the collections hold for what it does, unless it is told to
- * run as the system or as another user. What the server itself calls runs as the system.
+ * A function runs as the user who calls it, under the rules of the collections, unless it is configured to run as the
+ * system or as another user. Functions that the server calls run as the system.
  *
  * @since 0.1.0
  */
@@ -30,7 +30,7 @@ export type {
 } from "../model/FunctionRunner.ts"
 
 /**
- * As whom a function runs: `caller.user` is its `context.user`, and who calls the functions that it calls.
+ * The identity under which a function runs: `caller.user` is its `context.user`, and the caller of functions that it calls.
  *
  * @category models
  * @since 0.1.0
@@ -41,23 +41,23 @@ export interface Actor {
 }
 
 /**
- * Decides about the calls of functions.
+ * Authorizes calls of functions.
  *
  * @category models
  * @since 0.1.0
  */
 export interface FunctionAccess {
-  /** Refuses a call that the function's own rule does not allow. */
+  /** Rejects a call that the function's rule does not allow. */
   readonly check: (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) => Effect.Effect<void, FunctionError>
   readonly actor: (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) => Effect.Effect<Actor, FunctionError>
-  /** The database that a function finds. */
+  /** The database as a function may use it. */
   readonly databaseOf: (actor: Actor, fn: Pick<AppFunction, "name" | "runAs">) => Database["Service"]
-  /** The database that a client finds. */
+  /** The database as a client may use it. */
   readonly databaseOfClient: (caller: Caller) => Database["Service"]
 }
 
 /**
- * What a call is refused with that a rule, or nobody, allows.
+ * The error of a call that is not permitted.
  *
  * @category errors
  * @since 0.1.0
@@ -79,7 +79,8 @@ const undecided = (why: string) =>
 const failed = (message: string) => new FunctionError({ code: "FunctionExecutionError", message })
 
 /**
- * Makes the decisions. `run` runs a function, whoever may call it, as its caller and its own settings say.
+ * Creates the authorization. `run` runs a function under the identity of its caller and its settings, without checking
+ * whether it may be called.
  *
  * @category constructors
  * @since 0.1.0
@@ -100,7 +101,7 @@ export const make = (
       if (fn === undefined || fn.closed) {
         return Effect.fail(undecided(`its function "${name}" ${fn === undefined ? "does not exist" : "is closed"}`))
       }
-      // it runs as the system: what it says of its failure is not for who asks
+      // it runs as the system, so its error message must not reach the caller
       return run({ ...caller, asSystem: true }, fn, given).pipe(
         Effect.tapError(({ message }) =>
           Effect.annotateLogs(Effect.logWarning(`the function "${name}" of a rule failed: ${message}`), {
@@ -114,7 +115,7 @@ export const make = (
 
   const gateOf = (caller: Caller, fn: AppFunction): Gate | undefined => (isSystem(caller) ? undefined : fn.gate)
 
-  /** An application user as the one that a function runs as. */
+  /** The user with this id as the identity of a function. */
   const userOf = Effect.fnUntraced(function* (caller: Caller, fn: AppFunction, id: string) {
     const { app } = caller
     const user = Option.getOrUndefined(yield* store.user(app.id, id))
@@ -181,7 +182,7 @@ export const make = (
   }
 }
 
-/** Says what to do about a function that the rules do not let do what it does. */
+/** Adds to an error of the rules what to do about the function. */
 const explained = (
   error: DatabaseError,
   { collection, database }: Namespace,

@@ -1,19 +1,19 @@
 /**
- * The BSON classes as the functions of an exported application use them: called with `new` and without, and binaries
- * that read as text. It is evaluated in each realm, whose classes these are.
+ * The BSON classes of exported applications' functions: callable with and without `new`, and with binaries that convert
+ * to text. It is evaluated in each realm, which has its own classes.
  *
  * @since 0.1.0
  */
 import * as B from "bson"
 import { randomBytes } from "node:crypto"
 
-/** What functions ask of bytes beside what the class has. */
+/** Additional members of binaries. */
 const binaries = {
-  /** Bytes of a text in Base64. */
+  /** Decodes Base64. */
   fromBase64: (text: string, subType?: number) => new B.Binary(Buffer.from(text, "base64"), subType),
-  /** Bytes of a text in hexadecimal digits. */
+  /** Decodes hexadecimal digits. */
   fromHex: (text: string, subType?: number) => new B.Binary(Buffer.from(text, "hex"), subType),
-  /** Bytes of a text in UTF-8. */
+  /** Encodes text as UTF-8. */
   fromText: (text: string, subType?: number) => new B.Binary(Buffer.from(text, "utf8"), subType)
 }
 
@@ -34,15 +34,15 @@ const ofBinary = {
 
 type Class = abstract new (...args: ReadonlyArray<never>) => object
 
-/** The static members of a class, those of classes it extends included. */
+/** The static members of a class and its base classes. */
 const statics = (original: object): PropertyDescriptorMap =>
   original === Function.prototype
     ? {}
     : { ...statics(Object.getPrototypeOf(original)), ...Object.getOwnPropertyDescriptors(original) }
 
 /**
- * Functions write `BSON.ObjectId(x)` as often as `new BSON.ObjectId(x)`: a function that makes instances of a class, and
- * stands for it. Nothing leads to the class itself, so that what a call does to it is not done to what BSON works with.
+ * A function that creates instances of a class and stands for it, since functions write `BSON.ObjectId(x)` as often as
+ * `new BSON.ObjectId(x)`. The class itself cannot be reached, so that a call cannot change what BSON works with.
  */
 const callable = (original: Class, extras: object = {}): object => {
   const { [original.name]: construct = () => undefined } = {
@@ -62,8 +62,8 @@ const callable = (original: Class, extras: object = {}): object => {
 const read = (object: { readonly none?: unknown }): unknown => object.none
 
 /**
- * Has the engine lay out an object's properties for quick reading, since they are read after each call: it does so for a
- * prototype, in code that ran a few times.
+ * Makes the engine optimise an object's properties for reading, since they are read after each call: it does so for
+ * prototypes, in code that ran a few times.
  */
 const quicken = (object: object): void => {
   const heir: object = Object.create(object)
@@ -73,7 +73,7 @@ const quicken = (object: object): void => {
 /** An id from the seconds of a date. */
 const fromDate = (date: Date): B.ObjectId => B.ObjectId.createFromTime(Math.floor(date.getTime() / 1000))
 
-/** Takes from the classes what they keep of what they made, which one call could change and another one would get. */
+/** Removes the caches of the classes, which one call could change and another one would see. */
 const forget = (): void => {
   let random: Buffer | undefined
   let count = 0
@@ -91,7 +91,7 @@ const forget = (): void => {
     return id
   }
   for (const it of Object.values(B.Long)) Object.freeze(it)
-  // there are no instances for small numbers that all share
+  // the shared instances of small numbers are not used
   B.Long.fromInt = (value, unsigned) =>
     unsigned === true
       ? B.Long.fromBits(value >>> 0, (value | 0) < 0 ? -1 : 0, true)
@@ -105,7 +105,7 @@ const forget = (): void => {
 }
 
 /**
- * Makes of the classes what functions find at `BSON`; once in a realm.
+ * Creates the global `BSON`; once per realm.
  *
  * @category constructors
  * @since 0.1.0

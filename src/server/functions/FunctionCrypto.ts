@@ -1,6 +1,5 @@
 /**
- * `utils.crypto` of the functions of an exported application: hashes, HMACs, AES and RSA, synchronous as functions
- * expect them.
+ * `utils.crypto` of exported applications' functions: hashes, HMACs, AES and RSA, all synchronous.
  *
  * @since 0.1.0
  */
@@ -21,7 +20,7 @@ import {
 
 const hashes = ["sha1", "sha256", "sha512", "md5"]
 const hmacHashes = ["sha1", "sha256", "sha512"]
-/** AES in Galois/Counter Mode: the nonce stands before the encrypted text, the authentication tag behind it. */
+/** AES-GCM: nonce, ciphertext, authentication tag. */
 const ciphers: Readonly<Record<number, "aes-128-gcm" | "aes-192-gcm" | "aes-256-gcm">> = {
   16: "aes-128-gcm",
   24: "aes-192-gcm",
@@ -31,7 +30,7 @@ const nonceLength = 12
 const tagLength = 16
 
 /**
- * The object that functions find at `utils.crypto`. No error repeats a key, or what was to be encrypted.
+ * The object `utils.crypto`. Errors contain no key and no plaintext.
  *
  * @category constructors
  * @since 0.1.0
@@ -137,7 +136,7 @@ export const make = (): object => {
   }
 }
 
-/** What fails here fails with words that may hold a part of a key. */
+/** Drops exceptions of Node, whose messages may contain a part of a key. */
 const attempt = <A>(run: () => A): A | undefined => {
   try {
     return run()

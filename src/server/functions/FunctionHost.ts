@@ -1,6 +1,6 @@
 /**
- * What the server does for functions of exported applications, which run in processes of their own: it answers their host
- * calls. A new one gets a case in `answer`; `SourceContext.ts` is where functions reach it.
+ * Host calls: what the server does for functions of exported applications, which run in processes of their own. A new
+ * host call gets a case in `answer`; `SourceContext.ts` exposes it to functions.
  *
  * @since 0.1.0
  */
@@ -17,26 +17,26 @@ import type { HostCall, Operation, Reply } from "./internal/messages.ts"
 import * as values from "./internal/values.ts"
 
 /**
- * What a function asks for.
+ * A host call of a function.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Question {
-  /** As whom the function runs that asks. */
+  /** The identity under which the function runs. */
   readonly actor: Actor
-  /** The function that asks: the one called, or one that it executes. */
+  /** The calling function: the one called by the client, or one that it executes. */
   readonly fn: Pick<AppFunction, "name" | "runAs">
   readonly method: HostCall
   readonly args: string
-  /** The transaction that an operation belongs to. */
+  /** The transaction of an operation. */
   readonly transaction: string | undefined
-  /** Those of the call that the function serves. */
+  /** The transactions of the call. */
   readonly sessions: FunctionSessions
 }
 
 /**
- * Answers host calls. It never fails: what goes wrong is the answer.
+ * Answers host calls. It never fails: a failure is an answer.
  *
  * @category models
  * @since 0.1.0
@@ -44,7 +44,7 @@ export interface Question {
 export type FunctionHost = (question: Question) => Effect.Effect<Reply>
 
 /**
- * Answers from the database that the access of a function yields, and runs functions with `execute`.
+ * Answers host calls with the database that the function may use, and runs other functions with `execute`.
  *
  * @category constructors
  * @since 0.1.0
@@ -53,7 +53,7 @@ export const make = (
   access: Pick<FunctionAccess, "databaseOf">,
   execute: (caller: Caller, name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
 ): FunctionHost => {
-  /** The database as a function may use it, for this call: the one place that decides for functions of exported applications. */
+  /** The database as the function may use it in this call. This is the only place that decides for exported functions. */
   const databaseOf = ({ actor, fn }: Question): Database["Service"] => access.databaseOf(actor, fn)
 
   const result = (question: Question): Effect.Effect<unknown, FunctionError | DatabaseError> => {
@@ -94,7 +94,7 @@ export const make = (
     )
 }
 
-/** The longest text that a function is answered with, in characters: its process has to hold and read all of it. */
+/** The maximum length of an answer, in characters: the process has to hold and parse all of it. */
 const largestReply = 64 * 1024 ** 2
 
 const tooLarge = new FunctionError({
@@ -102,7 +102,7 @@ const tooLarge = new FunctionError({
   message: `the arguments hold more than ${JsonSize.mostValues} values: send them in several operations`
 })
 
-/** A function's own port asks for operations with what their types ask for. */
+/** Decodes the arguments of an operation, which the process's own port has written. */
 const operate = (operations: Operations, operation: Operation, args: ReadonlyArray<unknown>) =>
   answerOf(
     operation === "bulkWrite"

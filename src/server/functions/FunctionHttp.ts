@@ -1,9 +1,9 @@
 /**
- * `context.http` of the functions of an exported application: requests to other servers.
+ * `context.http` of exported applications' functions: requests to other servers.
  *
- * Functions are trusted code, as trusted as the server's own, so a request may go to any address that this machine
- * reaches, loopback and private networks included; only `http:` and `https:` are spoken. Redirects are not followed
- * unless a request asks for it.
+ * Functions are as trusted as the server's own code, so a request may go to any address that this machine reaches,
+ * including loopback and private networks; only `http:` and `https:` are supported. Redirects are followed only with
+ * `followRedirects: true`.
  *
  * @since 0.1.0
  */
@@ -11,10 +11,10 @@ import { Binary, EJSON } from "bson"
 import * as HttpDigest from "./HttpDigest.ts"
 
 interface Host {
-  /** How long a request may take, its answer included. */
+  /** The time limit of a request, its answer included. */
   readonly timeoutMillis: number
   readonly fetch: typeof fetch
-  /** Says that a request is under way, until what is answered is called. */
+  /** Marks a request as in flight until the returned function is called. */
   readonly pending: () => () => void
 }
 
@@ -22,15 +22,15 @@ type Fields = Readonly<Record<string, unknown>>
 
 const methods = ["get", "post", "put", "patch", "delete", "head", "options"]
 
-/** The largest answer that is read, in bytes. */
+/** The maximum size of an answer, in bytes. */
 const answerLimit = 64 * 1024 * 1024
 
 /**
- * The object that functions find at `context.http`: `get`, `post`, `put`, `patch`, `delete`, `head` and `options`.
+ * The object `context.http`: `get`, `post`, `put`, `patch`, `delete`, `head` and `options`.
  *
- * Each takes an object with a `url` (or `scheme`, `host`, `path`, `query`, `fragment`), and answers with a promise of
- * `{ status, statusCode, contentLength, headers, cookies, body }`. What goes wrong names method, host and reason, and
- * none of what was sent.
+ * Each takes an object with a `url` (or `scheme`, `host`, `path`, `query`, `fragment`), and returns a promise of `{
+ * status, statusCode, contentLength, headers, cookies, body }`. Errors name method, host and reason, and nothing of
+ * what was sent.
  *
  * @category constructors
  * @since 0.1.0
@@ -106,7 +106,7 @@ const record = (name: string, value: unknown): Fields => {
 
 const parseUrl = (text: string): URL => {
   const url = URL.parse(text)
-  if (url === null) throw new Error("the URL of the request is not one: it needs a scheme and a host")
+  if (url === null) throw new Error("invalid URL of the request: it needs a scheme and a host")
   if (url.protocol === "http:" || url.protocol === "https:") return url
   throw new Error(`a request cannot go to "${url.protocol}": only http: and https: are supported`)
 }
@@ -116,7 +116,7 @@ interface Target {
   readonly credentials: { readonly username: string; readonly password: string } | undefined
 }
 
-/** Where a request goes. Credentials leave the URL, in which no request may carry them. */
+/** The target of a request. Credentials are removed from the URL, where `fetch` does not accept them. */
 const target = (argument: Fields): Target => {
   const text = (name: string) => (typeof argument[name] === "string" ? argument[name] : undefined)
   const host = text("host") ?? text("domain")
@@ -152,12 +152,12 @@ const requestHeaders = (given: unknown): Headers => {
       try {
         headers.append(name, item)
       } catch {
-        // what the value is may be a secret
-        throw new Error(`the header "${name}" is none that can be sent`)
+        // the value may be a secret
+        throw new Error(`invalid header "${name}": its name or value has characters that cannot be sent`)
       }
     }
   }
-  // the connection is not the request's
+  // headers of the connection cannot be set by a request
   for (const name of ["connection", "content-length", "host", "keep-alive", "transfer-encoding"]) headers.delete(name)
   return headers
 }
@@ -173,7 +173,7 @@ const requestBody = (method: string, argument: Fields, headers: Headers): NonNul
     if (headers.get("content-type")?.startsWith("application/x-www-form-urlencoded") === true) {
       return new URLSearchParams(fields)
     }
-    // the type names the boundary between the parts, which nobody else knows
+    // the content type contains the generated boundary
     headers.delete("content-type")
     const data = new FormData()
     for (const [name, value] of fields) data.append(name, value)
@@ -183,7 +183,7 @@ const requestBody = (method: string, argument: Fields, headers: Headers): NonNul
   if (method === "GET" || method === "HEAD") throw new Error(`a ${method} request cannot have a "body"`)
   if (encodeBodyAsJSON === true || Array.isArray(body) || (isRecord(body) && isPlain(body) && !("_bsontype" in body))) {
     if (!headers.has("content-type")) headers.set("content-type", "application/json")
-    // like JSON.stringify, and unlike EJSON.stringify: what is undefined is left out
+    // undefined fields are left out, as by JSON.stringify and unlike EJSON.stringify
     const plain: unknown = isRecord(body) || Array.isArray(body) ? withoutUndefined(body) : body
     return EJSON.stringify(plain, { relaxed: true })
   }
@@ -203,7 +203,7 @@ const withoutUndefined = (value: unknown): unknown => {
   )
 }
 
-/** Whether an object is one of fields, of whatever realm; a date or a binary is none. */
+/** Whether a value is a plain object of any realm; dates and binaries are not. */
 const isPlain = (value: object): boolean => Object.prototype.toString.call(value) === "[object Object]"
 
 const answerOf = async (method: string, url: URL, response: Response, timeoutMillis: number): Promise<unknown> => {
@@ -212,7 +212,7 @@ const answerOf = async (method: string, url: URL, response: Response, timeoutMil
   for (const [name, value] of response.headers) headers[canonical(name)] = [value]
   const setCookies = response.headers.getSetCookie()
   if (setCookies.length > 0) headers["Set-Cookie"] = setCookies
-  // what arrives is decompressed already
+  // fetch has already decompressed the body
   if (response.headers.has("content-encoding")) {
     delete headers["Content-Encoding"]
     delete headers["Content-Length"]
@@ -244,7 +244,7 @@ const read = async (method: string, url: URL, response: Response, timeoutMillis:
   throw new Error(`${method} ${url.origin} failed: the answer is larger than ${answerLimit / 1024 / 1024} MiB`)
 }
 
-/** The names of headers as functions look for them: `content-type` is `Content-Type`. */
+/** Header names in the form that functions expect: `content-type` becomes `Content-Type`. */
 const canonical = (name: string): string => name.replace(/(^|-)([a-z])/g, (text) => text.toUpperCase())
 
 const cookiesOf = (response: Response): Record<string, string> => {
@@ -256,7 +256,7 @@ const cookiesOf = (response: Response): Record<string, string> => {
   return cookies
 }
 
-/** Says where a request went, and why there is no answer; path and query may hold secrets. */
+/** Names the origin and the reason of a failure; path and query may contain secrets. */
 const failed = (method: string, url: URL, cause: unknown, timeoutMillis: number): Error => {
   const text =
     cause instanceof Error && cause.name === "TimeoutError"
@@ -266,12 +266,12 @@ const failed = (method: string, url: URL, cause: unknown, timeoutMillis: number)
 }
 
 const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nothing listens there",
-  ENOTFOUND: "there is no such host",
-  EAI_AGAIN: "the name of the host cannot be resolved now",
+  ECONNREFUSED: "connection refused",
+  ENOTFOUND: "unknown host",
+  EAI_AGAIN: "the host's name cannot be resolved at the moment",
   ECONNRESET: "the connection was closed",
   UND_ERR_SOCKET: "the connection was closed",
-  UND_ERR_CONNECT_TIMEOUT: "no connection in time"
+  UND_ERR_CONNECT_TIMEOUT: "connection timeout"
 }
 
 const reason = (cause: unknown): string => {

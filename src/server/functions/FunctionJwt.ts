@@ -1,6 +1,5 @@
 /**
- * `utils.jwt` of the functions of an exported application: JSON Web Tokens, written and read synchronously as functions
- * expect it.
+ * `utils.jwt` of exported applications' functions: encodes and decodes JSON Web Tokens synchronously.
  *
  * @since 0.1.0
  */
@@ -17,9 +16,9 @@ import {
 } from "node:crypto"
 
 interface Host {
-  /** Reads Extended JSON; throws where it is none. */
+  /** Decodes Extended JSON; throws if it is malformed. */
   readonly parse: (text: string) => unknown
-  /** Milliseconds since 1970. */
+  /** Milliseconds since the epoch. */
   readonly now: () => number
 }
 
@@ -50,10 +49,10 @@ const methods: ReadonlyMap<string, Method> = new Map<string, Method>([
 const known = [...methods.keys()].join(", ")
 
 /**
- * The object that functions find at `utils.jwt`. No error repeats a key or a token.
+ * The object `utils.jwt`. Errors contain no key and no token.
  *
- * Decoding checks the signature, `exp` and `nbf`. A key that is a PEM text is no secret, so no token signed with
- * HMAC passes for one that is signed with the private key to it.
+ * Decoding verifies the signature, `exp` and `nbf`. A PEM key is not accepted as an HMAC secret, so that a public key
+ * cannot be used to forge tokens.
  *
  * @category constructors
  * @since 0.1.0
@@ -98,7 +97,7 @@ export const make = ({ now, parse }: Host): object => {
     if (Array.isArray(accepted) && !accepted.includes(name)) {
       throw refuse("the signing method of the token is not accepted")
     }
-    // who knows a public key could sign with it as if it were a secret
+    // a public key must not be used as an HMAC secret
     if (method.kind === "secret" && key.includes("-----BEGIN")) {
       throw refuse("the key is not one for the signing method of the token")
     }
@@ -152,7 +151,7 @@ const matches = (method: Method, data: string, key: string, signature: Buffer): 
   return checked === true
 }
 
-/** What fails here fails with words that may hold a part of a key. */
+/** Drops exceptions of Node, whose messages may contain a part of a key. */
 const attempt = <A>(run: () => A): A | undefined => {
   try {
     return run()

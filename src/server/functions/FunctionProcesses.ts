@@ -1,12 +1,11 @@
 /**
- * The processes that run the functions of one exported application, apart from the process that serves.
+ * The pool of processes that run the functions of one exported application, outside of the server's process.
  *
- * A function that never yields, before or after its first `await`, stops everything else in its thread, and one that uses
- * up memory ends its process, so neither is the server's. There is one process, from the first call on. When it does not
- * answer, what it has not begun is taken back and runs in another one, and so do later calls; it gets no call until it
- * answers again, and is ended when a call in it is past its time limit. One that takes up more memory than it may, buffers
- * included, is ended too; the calls under way in it fail, and the next call starts another process. A process is not a
- * sandbox: the functions may do what a program of the server's user may do.
+ * A function that never yields blocks its thread, and one that exhausts memory ends its process, so neither may be the
+ * server's. The first call starts one process. If it stops responding, calls that it has not begun are taken back and
+ * run in another one, as do later calls; it gets no calls until it responds again, and is killed when a call in it
+ * exceeds its time limit. A process above its memory limit, buffers included, is killed too; its calls fail, and the
+ * next call starts another process. A process is not a sandbox: functions can do what the server's user can do.
  *
  * @since 0.1.0
  */
@@ -29,7 +28,7 @@ import type { AnswerKind, Arguments, FromProcess, Origin, Setup, Source, SourceF
 import * as values from "./internal/values.ts"
 
 /**
- * Whether the time of a call is up: set before the call is interrupted for it.
+ * Whether a call exceeded its time limit: set before the call is interrupted.
  *
  * @category models
  * @since 0.1.0
@@ -50,12 +49,12 @@ export interface ProcessCall {
   readonly source: Source
   readonly args: Arguments
   readonly kind: AnswerKind
-  /** Set where the caller watches the time and interrupts the call when it is up; without it, the time is watched here. */
+  /** Set if the caller enforces the time limit by interrupting the call; otherwise it is enforced here. */
   readonly deadline: Deadline | undefined
 }
 
 /**
- * What a call came to: a text, Extended JSON unless a value in full was asked for, or a stream of such texts.
+ * The result of a call: text, which is Extended JSON unless a full value was requested, or a stream of such texts.
  *
  * @category models
  * @since 0.1.0
@@ -63,14 +62,14 @@ export interface ProcessCall {
 export type ProcessResult = { readonly _tag: "Done"; readonly text: string } | OpenStream
 
 /**
- * A stream that is read step by step; whoever has it must close it.
+ * A stream that is read step by step; the caller must close it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface OpenStream {
   readonly _tag: "Streaming"
-  /** The next text, `undefined` at the end. */
+  /** The next text, or `undefined` at the end. */
   readonly next: (deadline: Deadline) => Effect.Effect<string | undefined, FunctionError | EjsonError>
   readonly close: Effect.Effect<void>
 }
@@ -87,7 +86,7 @@ export interface FunctionProcesses {
 }
 
 /**
- * How a call ends at its time limit.
+ * The failure of a call at its time limit.
  *
  * @category errors
  * @since 0.1.0
@@ -97,30 +96,30 @@ export const timedOut: FunctionError = new FunctionError({
   message: "execution time limit exceeded"
 })
 
-/** The most processes of an application. When none of them answers, calls wait. */
+/** The maximum number of processes of an application. If none of them responds, calls wait. */
 const most = 3
 
-/** How often processes that are busy are looked after, in milliseconds. */
+/** The interval of checking busy processes, in milliseconds. */
 const lookEvery = 50
 
-/** How long a silent process is left after the time limit, in milliseconds: its calls are past theirs first. */
+/** How long an unresponsive process lives beyond the time limit, in milliseconds, so that its calls time out first. */
 const grace = 250
 
 /**
- * What the functions of an application may use.
+ * The limits of an application's functions.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Limits {
-  /** How long a call may take, and how long a function may go on without yielding, in milliseconds. */
+  /** The time limit of a call, and of running without yielding, in milliseconds. */
   readonly timeLimitMillis: number
-  /** How much memory the functions of one process may take up, buffers included, in bytes. */
+  /** The memory limit of the functions in one process, buffers included, in bytes. */
   readonly memoryLimit: number
 }
 
 /**
- * Makes the processes of an application; none is started before the first call.
+ * Creates the pool of an application; the first call starts a process.
  *
  * @category constructors
  * @since 0.1.0
@@ -128,11 +127,11 @@ export interface Limits {
 export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProcesses => {
   const { timeLimitMillis } = limits
   const processes: Array<FunctionProcess> = []
-  /** Processes that are ended as soon as what they have not begun is taken back. */
+  /** Processes to be killed once the calls that they have not begun are taken back. */
   const stopping = new Set<FunctionProcess>()
   const queue = new Set<Job>()
   let setup: Setup | undefined
-  /** The services of the latest caller: what concerns no call in particular is logged there. */
+  /** The services of the latest caller, used to log what does not belong to a call. */
   let latest: Context.Context<never> | undefined
   let watch: NodeJS.Timeout | undefined
   let closed = false
@@ -154,7 +153,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
     lookAfter()
   }
 
-  /** Runs as long as a call waits, and keeps the server's process alive for it. */
+  /** Runs while a call waits, and keeps the server's process alive. */
   const lookAfter = (): void => {
     // @effect-diagnostics-next-line globalTimers:off -- a test's clock does not move a process that does not answer
     watch ??= setInterval(look, lookEvery)
@@ -181,7 +180,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
         process.takeBack(placeAll)
       }
     }
-    // after the processes: one that is told that a call has ended has until the next look to show that it answers
+    // after the processes, so that one has until the next check to respond to the cancellation
     for (const job of [...queue, ...processes.flatMap(({ calls }) => [...calls.values()])]) expire(job)
     if (queue.size > 0) placeQueued()
     if (queue.size === 0 && !processes.some((process) => process.isBusy)) {
@@ -190,7 +189,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
     }
   }
 
-  /** Ends a process whose functions do not yield; what it has not begun runs elsewhere. */
+  /** Kills a process whose functions do not yield; calls that it has not begun run elsewhere. */
   const stop = (process: FunctionProcess, now: number): void => {
     processes.splice(processes.indexOf(process), 1)
     tell(latest, Effect.logWarning("functions that did not yield were stopped at their time limit"))
@@ -217,7 +216,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
     if (queue.size > 0) placeQueued()
   }
 
-  /** Tells the callers that still wait for a process that has ended. */
+  /** Fails the callers of a process that has ended. */
   const settle = (process: FunctionProcess, outcome: (waiting: Waiting) => Outcome): void => {
     for (const waiting of [...process.calls.values(), ...process.steps.values()]) waiting.settle(outcome(waiting))
     for (const { services, sessions } of process.streams.values()) Effect.runForkWith(services)(sessions.end)
@@ -281,7 +280,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
     Effect.runForkWith(services ?? Context.empty())(Effect.annotateLogs(log, annotations))
   }
 
-  /** Ends the call whose time is up, by the clock of whoever made it. */
+  /** Ends a call at its time limit, by the clock of its caller. */
   const expire = (job: Job): void => {
     if (job.until === undefined || job.until.clock.currentTimeMillisUnsafe() < job.until.millis) return
     queue.delete(job)
@@ -295,7 +294,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
     if (passed) exceeded(place.process)
   }
 
-  /** The time of a call is up: its process has to show that it answers. */
+  /** A call exceeded its time limit: its process has to prove that it responds. */
   const exceeded = (process: FunctionProcess): void => {
     process.exceed()
     if (!process.answering) stop(process, performance.now())
@@ -315,7 +314,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
       }
       return sessions.end
     })
-    // whoever asked for the stream may have gone before it was theirs to close
+    // the caller may have been interrupted before it could close the stream
     // @effect-diagnostics-next-line globalTimers:off -- it guards the memory of a process, no caller waits for it
     const untouched = setTimeout(() => Effect.runForkWith(services)(close), timeLimitMillis).unref()
     return {
@@ -382,7 +381,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
             cancel(job, deadline ?? { passed: false })
           })
         }).pipe(
-          // a stream's transactions last as long as it does
+          // the transactions of a stream live as long as the stream
           Effect.onExit((exit) =>
             Exit.isSuccess(exit) && exit.value._tag === "Streaming" ? Effect.void : sessions.end
           )
@@ -427,7 +426,7 @@ const setupOf = (app: App, limits: Limits): Setup => {
   }
 }
 
-/** What functions see as `context.app`. */
+/** The object `context.app`. */
 const metadata = ({ deployment: { model, providerRegion }, id, name }: App) => ({
   id: idOf(id),
   clientAppId: id,
@@ -438,7 +437,7 @@ const metadata = ({ deployment: { model, providerRegion }, id, name }: App) => (
   lastDeployed: new Date(performance.timeOrigin).toISOString()
 })
 
-/** Who may call a function without the server, which decides where a rule or a setting of it has to be read. */
+/** Which functions may call a function without the server, which has to evaluate rules and settings. */
 const openTo = ({ closed, gate, runAs }: AppFunction): SourceFunction["openTo"] => {
   if (closed || (runAs._tag !== "System" && runAs._tag !== "Caller")) return "none"
   return gate === undefined ? "all" : "system"
@@ -468,13 +467,13 @@ const failed = (outcome: Outcome): Effect.Effect<never, FunctionError | EjsonErr
   }
 }
 
-/** Why a process ended by itself. */
+/** Why a process exited. */
 const reasonOf = (end: End): string => {
   switch (end._tag) {
     case "OutOfMemory":
       return outOfMemory
     case "Exited":
-      return "a function of the application ended its process, as process.exit does"
+      return "a function of the application exited its process, as process.exit does"
     case "Killed":
       return fatalMemory.test(end.output) ? outOfMemory : `the process of the function was ended by ${end.signal}`
     case "NotStarted":
@@ -484,5 +483,5 @@ const reasonOf = (end: End): string => {
 
 const outOfMemory = "the functions of the application used more memory than they may"
 
-/** How the engine says, as it aborts, that there was no memory for a value. */
+/** The engine's output when it aborts for lack of memory. */
 const fatalMemory = /out of memory|invalid size error|Allocation failed/

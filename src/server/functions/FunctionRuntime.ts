@@ -32,7 +32,7 @@ import * as values from "./internal/values.ts"
 
 export type {
   /**
-   * One call, and who makes it.
+   * A call and its caller.
    *
    * @category models
    * @since 0.1.0
@@ -41,8 +41,8 @@ export type {
 } from "./FunctionAccess.ts"
 
 /**
- * The arguments of a call as a client sent them: Extended JSON of a document that holds them as `arguments`, and these
- * after JSON was read, which whoever takes them may change.
+ * The arguments of a call as a client sent them: Extended JSON of a document with `arguments`, and these arguments
+ * after parsing JSON, which the receiver may modify.
  *
  * @category models
  * @since 0.1.0
@@ -62,19 +62,19 @@ export class FunctionRuntime extends Context.Service<
   FunctionRuntime,
   {
     /**
-     * Calls a function on behalf of a client: not a private one, nor one that a rule closes. Arguments and result are
-     * Extended JSON; an `EjsonError` says that the arguments are not.
+     * Calls a function for a client. Private functions, and those whose rule does not allow the caller, are rejected.
+     * Arguments and result are Extended JSON; fails with `EjsonError` if the arguments are malformed.
      */
     readonly call: (caller: Caller, name: string, sent: Sent) => Effect.Effect<string, FunctionError | Ejson.EjsonError>
-    /** Calls a function on behalf of a client, and answers with what it yields, one value after the other. */
+    /** Calls a function for a client, and streams the values that it yields. */
     readonly stream: (
       caller: Caller,
       name: string,
       sent: Sent
     ) => Effect.Effect<Stream.Stream<string, FunctionError | Ejson.EjsonError>, FunctionError | Ejson.EjsonError>
-    /** Fails where `stream` would before it runs the function: there is none of that name, or the client may not call it. */
+    /** Fails as `stream` would before it runs the function: if it is unknown, or the client may not call it. */
     readonly check: (caller: Caller, name: string, sent: Sent) => Effect.Effect<void, FunctionError | Ejson.EjsonError>
-    /** Runs a function on behalf of the server itself. */
+    /** Runs a function for the server itself. */
     readonly run: (
       caller: Caller,
       fn: AppFunction,
@@ -90,19 +90,19 @@ export class FunctionRuntime extends Context.Service<
       request: unknown,
       settings: ResponseSettings
     ) => Effect.Effect<Responded, FunctionError>
-    /** The database as who calls may use it, without any function. */
+    /** The database as the caller may use it directly. */
     readonly databaseOf: (caller: Caller) => Database["Service"]
   }
 >()("effect-app-services/server/functions/FunctionRuntime") {
   static readonly layer = (options?: {
     /**
-     * How long a call may take.
+     * The time limit of a call.
      *
      * @default "90 seconds"
      */
     readonly timeLimit?: Duration.Input | undefined
     /**
-     * How much memory the functions of an exported application may take up, buffers included.
+     * The memory limit of an exported application's functions, buffers included.
      *
      * @default "512 MiB"
      */
@@ -146,7 +146,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
 
   const access = makeAccess(database, store, evaluate)
 
-  /** Calls a function on behalf of another one. */
+  /** Calls a function for another one. */
   const execute = Effect.fnUntraced(function* (caller: Caller, name: string, args: ReadonlyArray<unknown>) {
     const fn = yield* find(caller.app, name)
     yield* access.check(caller, fn, args)
@@ -179,7 +179,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
     })
   }
 
-  /** Calls a function of a source, which runs in a process. */
+  /** Calls an exported function, which runs in a process. */
   const ask = (
     actor: Actor,
     fn: AppFunction,
@@ -216,7 +216,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
     }
   }
 
-  /** Ends what takes longer than a call may; the deadline tells it why it is interrupted. */
+  /** Interrupts a call at its time limit; the deadline tells the reason. */
   const limited = <A, E>(
     run: (deadline: FunctionProcesses.Deadline) => Effect.Effect<A, E>
   ): Effect.Effect<A, E | FunctionError> =>
@@ -235,7 +235,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
   const run = (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) =>
     limited((deadline) => evaluate(caller, fn, args, deadline)).pipe(traced(caller, fn))
 
-  /** A function that a client calls, and its arguments where the server has to see them. */
+  /** A function called by a client, with decoded arguments if the server needs them. */
   const open = Effect.fnUntraced(function* (caller: Caller, name: string, sent: Sent) {
     const fn = yield* find(caller.app, name)
     if (fn.private) return yield* notAllowed(name)
@@ -246,7 +246,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
     return { fn, args }
   })
 
-  /** Asks a process for what a client called, with the text that came. */
+  /** Forwards a client's call to a process, with the text of its arguments. */
   const askFor = (
     caller: Caller,
     fn: AppFunction,
@@ -263,7 +263,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
             Effect.flatMap(access.actor(caller, fn, args), (actor) => ask(actor, fn, source, document, kind, deadline))
           )
     return Effect.withFiber((fiber) =>
-      // nobody sees a span of the native one, and it costs a stack trace
+      // the native tracer exports no spans, and each costs a stack trace
       fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer ? asked : traced(caller, fn)(asked)
     )
   }
@@ -295,7 +295,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
         text === undefined ? undefined : [text, undefined]
       )
     ).pipe(
-      // whoever stops listening stops the function
+      // ending the stream stops the function
       Stream.ensuring(result.close)
     )
   })
@@ -342,7 +342,7 @@ type SourceBody = Extract<AppFunction["body"], { readonly _tag: "Source" }>
 
 const failed = (message: string) => Effect.fail(new FunctionError({ code: "FunctionExecutionError", message }))
 
-/** Writes a result for a client. */
+/** Encodes a result for a client. */
 const write = (result: unknown): Effect.Effect<string, FunctionError> =>
   Effect.catch(Texts.write(result), ({ message }) => failed(failures.notSendable(message)))
 
@@ -351,7 +351,7 @@ const timeLimitMillis = (timeLimit: Duration.Duration): number =>
 
 const notFound = (name: string) => new FunctionError({ code: "FunctionNotFound", message: failures.notFound(name) })
 
-/** What a function may require is checked where an application is defined. */
+/** The requirements of functions are checked where an application is defined. */
 const isHandlerEffect = (u: unknown): u is Effect.Effect<unknown, unknown, FunctionContext> => Effect.isEffect(u)
 
 const isHandlerStream = (u: unknown): u is Stream.Stream<unknown, unknown, FunctionContext> => Stream.isStream(u)
@@ -368,12 +368,12 @@ const runHandler = (handler: Handler, args: ReadonlyArray<unknown>, context: Fun
     ),
     Effect.provideService(FunctionContext, context),
     Effect.catchDefect((defect) => Effect.fail(thrown(defect))),
-    // that of the caller is not seen here: a function that interrupts itself has failed like any other
+    // an interruption of the caller does not get here: this is a function that interrupts itself, which is a failure
     Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.fail(thrown("the function was interrupted")))
   )
 
 const thrown = (cause: unknown): FunctionError => {
-  // what a function throws may itself throw when it is looked at
+  // inspecting a thrown value may throw
   try {
     if (cause instanceof FunctionError) return cause
   } catch {

@@ -1,7 +1,7 @@
 /**
- * `context.services` of a function of an exported application: MongoDB's collections as such functions use them, with
- * cursors that may be awaited or returned as they are, and sessions whose transactions end with the call at the latest.
- * It runs in the process of the functions; the database is a port.
+ * `context.services` of exported functions: MongoDB collections with cursors that can be awaited or returned, and
+ * client sessions whose transactions end with the call at the latest. It runs in the process of the functions; the
+ * database is a port.
  *
  * @since 0.1.0
  */
@@ -12,13 +12,13 @@ import * as ClientSessions from "./ClientSessions.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as Changes from "../data/internal/changes.ts"
 
-/** What an effect of the server is in that process: a promise. */
+/** The operations of the server as promises. */
 type Asked<A> = A extends (...args: infer Args) => Effect.Effect<infer B, unknown>
   ? (...args: Args) => PromiseLike<B>
   : never
 
 /**
- * Where documents are, in a transaction or in none: each operation asks the server.
+ * Operations on documents, inside or outside of a transaction; each is a host call.
  *
  * @category models
  * @since 0.1.0
@@ -32,7 +32,7 @@ export type OperationsPort = { readonly [Name in keyof Operations]: Asked<Operat
 }
 
 /**
- * The database as functions reach it.
+ * The database as functions use it.
  *
  * @category models
  * @since 0.1.0
@@ -46,7 +46,7 @@ export interface DatabasePort {
 }
 
 /**
- * What the collections that functions see are built on.
+ * The dependencies of collections.
  *
  * @category models
  * @since 0.1.0
@@ -59,11 +59,11 @@ interface Call extends Host {
   readonly sessions: ClientSessions.ClientSessions
 }
 
-/** Where what is done with documents is done: in the transaction of the session among the options, or in none. */
+/** The operations in the transaction of the `session` option, or outside of transactions. */
 const operationsOf = ({ database, sessions }: Call, { session }: { readonly session?: unknown }): OperationsPort =>
   database.operations(sessions.transactionOf(session))
 
-/** The names that options of a query go by; anything else in their place is a projection. */
+/** The option names of a query; an object with other keys is a projection. */
 const optionNames = new Set(["projection", "sort", "limit", "skip", "session", "collation"])
 
 const queryOptions = ["projection", "sort", "limit", "skip", "session"]
@@ -102,7 +102,7 @@ const documentsOf = (value: unknown, what: string): ReadonlyArray<Document> => {
   throw new Error(`${what} must be an array of documents`)
 }
 
-/** Options by name; one that is not supported must not seem to work. */
+/** Reads options; throws on unsupported ones. */
 const options = (name: string, value: unknown, known: ReadonlyArray<string>): Document => {
   if (value === undefined || value === null) return {}
   const given = documentOf(value, "options")
@@ -120,7 +120,7 @@ const updateOf = (given: unknown, { arrayFilters }: Document, many = false): Cha
   }
 }
 
-/** A result that is fetched when it is asked for: by `toArray`, by `next`, by `for await`, or by awaiting it. */
+/** A lazy result, fetched by `toArray`, `next`, `for await`, or awaiting it. */
 const cursor = (fetch: () => PromiseLike<unknown>, more: object = {}): object => {
   let fetched: PromiseLike<ReadonlyArray<unknown>> | undefined
   let position = 0
@@ -144,7 +144,7 @@ const cursor = (fetch: () => PromiseLike<unknown>, more: object = {}): object =>
   return self
 }
 
-/** A session is no value that the server could be told. */
+/** Removes the session, which cannot be sent to the server. */
 const withoutSession = ({ session: _, ...find }: Query): Find => find
 
 const findCursor = (host: Call, namespace: Namespace, query: Query): object => {
@@ -180,7 +180,7 @@ const writeOf = (write: Document): BulkWrites.Write => {
   return { _tag: "Update", filter: wanted, change, many, upsert: upsert === true }
 }
 
-/** What `initializeOrderedBulkOp` and its unordered sibling answer: it collects writes until they are executed. */
+/** The result of `initializeOrderedBulkOp` and `initializeUnorderedBulkOp`: collects writes until they are executed. */
 const bulkOperation = (host: Call, namespace: Namespace, ordered: boolean): object => {
   const writes: Array<BulkWrites.Write> = []
   const find = (filter: unknown, upsert: boolean, arrayFilters: unknown): object => {
@@ -351,7 +351,7 @@ const collection = (host: Call, namespace: Namespace): object => {
 }
 
 /**
- * The object that functions find at `context.services`.
+ * The object `context.services`.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,9 +1,9 @@
 /**
- * The transactions of one call, by the ids that the process of its functions gives them: what it sends to the database says
- * in which transaction it belongs, or in none.
+ * The transactions of one call, by ids that the process of its functions assigns. Each operation names its transaction,
+ * or none.
  *
- * They last as long as the call. Whatever is not committed by its end, because the function forgot, failed, ran out of
- * time or has no process any more, is aborted; what comes later under its id fails.
+ * They live as long as the call. A transaction that is not committed at its end (forgotten, failed, timed out, or the
+ * process ended) is aborted; later operations with its id fail.
  *
  * @since 0.1.0
  */
@@ -25,29 +25,29 @@ import {
  * @since 0.1.0
  */
 export interface FunctionSessions {
-  /** Where an operation goes: to the transaction of this id, which its first operation opens, or to the database. */
+  /** The target of an operation: the transaction of this id, which its first operation opens, or the database. */
   readonly operations: (
     database: Database["Service"],
     transactionId: string | undefined
   ) => Effect.Effect<Operations, DatabaseError>
-  /** Commits a transaction; one without operations has nothing to commit. */
+  /** Commits a transaction; does nothing for one without operations. */
   readonly commit: (transactionId: string) => Effect.Effect<void, DatabaseError>
-  /** Aborts a transaction; one that has ended stays as it is. */
+  /** Aborts a transaction; does nothing if it has ended. */
   readonly abort: (transactionId: string) => Effect.Effect<void>
-  /** Aborts what is not committed. */
+  /** Aborts all uncommitted transactions. */
   readonly end: Effect.Effect<void>
 }
 
 /**
- * The transactions of a call that begins; whoever makes them must end them.
+ * The transactions of a new call; the caller must end them.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (): FunctionSessions => {
-  // most calls open none
+  // most calls do not open a transaction
   let scope: Scope.Closeable | undefined
-  // those that have ended stay, so that an operation that comes late finds its transaction ended
+  // ended ones are kept, so that late operations fail
   const transactions = new Map<string, Transaction>()
   let over = false
   const open = (database: Database["Service"], id: string) =>
@@ -75,7 +75,7 @@ export const make = (): FunctionSessions => {
 }
 
 /**
- * Those of a call that is over.
+ * The transactions of a call that has ended.
  *
  * @category constants
  * @since 0.1.0

@@ -1,6 +1,5 @@
 /**
- * The sources of an exported application's functions: classic sloppy-mode scripts, each in a scope of its own, which
- * `FunctionProcesses.ts` has run.
+ * The sources of exported functions: sloppy-mode scripts, each in a scope of its own. `FunctionProcesses.ts` runs them.
  *
  * @since 0.1.0
  */
@@ -8,7 +7,7 @@ import * as vm from "node:vm"
 import { parameters } from "./internal/sources.ts"
 
 /**
- * Where a source does not parse.
+ * The syntax error of a source.
  *
  * @category models
  * @since 0.1.0
@@ -19,7 +18,7 @@ export interface SyntaxProblem {
 }
 
 /**
- * Looks for a syntax error, without running anything.
+ * Checks the syntax without running anything.
  *
  * @category syntax
  * @since 0.1.0
@@ -34,7 +33,7 @@ export const check = (source: string, file: string): SyntaxProblem | undefined =
     const isModule = /import statement outside a module|import\.meta|^SyntaxError: Unexpected token 'export'/.test(
       String(error)
     )
-    const hint = isModule ? "; sources are no ES modules: write const x = require(...), and exports = ..." : ""
+    const hint = isModule ? "; sources must not be ES modules: write const x = require(...), and exports = ..." : ""
     return { message: `${String(error)}${hint}`, line: line === undefined ? undefined : Number(line) }
   }
 }

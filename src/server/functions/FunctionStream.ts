@@ -1,5 +1,5 @@
 /**
- * What a function answers, as a stream of events: a `Stream`, an iterator that may be asynchronous, an array, or a
+ * The result of a function as a stream of events: a `Stream`, a synchronous or asynchronous iterator, an array, or a
  * single value.
  *
  * @since 0.1.0
@@ -11,7 +11,7 @@ import { isIterable, isIterator, iteratorOf, noIterator, stepOf } from "./intern
 const isStream = (u: unknown): u is Stream.Stream<unknown, unknown> => Stream.isStream(u)
 
 /**
- * Whether a result yields its values one after the other, so that it is no value itself.
+ * Whether a result is a stream or an iterator, and not a value.
  *
  * @category guards
  * @since 0.1.0
@@ -19,7 +19,7 @@ const isStream = (u: unknown): u is Stream.Stream<unknown, unknown> => Stream.is
 export const isStreaming = (result: unknown): boolean => isStream(result) || isIterable(result)
 
 /**
- * A result as a stream. `step` runs a step of an iterator, `thrown` makes an error of what one throws.
+ * A result as a stream. `step` runs a step of an iterator, `thrown` converts its exceptions to errors.
  *
  * @category converting
  * @since 0.1.0
@@ -46,7 +46,7 @@ export const make = <E>(
           }
         )
       ).pipe(
-        // whoever stops listening stops the function
+        // ending the stream stops the function
         Stream.ensuring(
           Effect.suspend(() =>
             ended || iterator.return === undefined ? Effect.void : Effect.ignore(step(() => iterator.return?.()))

@@ -1,12 +1,12 @@
 /**
- * HTTP digest authentication (RFC 7616): the answer to a server's challenge.
+ * HTTP digest authentication (RFC 7616): answers a server's challenge.
  *
  * @since 0.1.0
  */
 import { createHash, randomBytes } from "node:crypto"
 
 /**
- * What a request has to prove, and with what.
+ * The request and credentials to prove.
  *
  * @category models
  * @since 0.1.0
@@ -22,8 +22,8 @@ export interface Request {
 const hashes: Readonly<Record<string, string>> = { MD5: "md5", "SHA-256": "sha256" }
 
 /**
- * The header `authorization` that answers a `www-authenticate`, or `undefined` where that is no challenge this
- * understands: MD5 or SHA-256, with `qop=auth` or without.
+ * The header `authorization` for a `www-authenticate`, or `undefined` if the challenge is not supported. MD5 and
+ * SHA-256 are, with `qop=auth` or without.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,8 +1,7 @@
 /**
- * The `context` of a function of an exported application. It runs in the realm of the functions and asks the server for
- * what only that has.
+ * The `context` of exported functions. It runs in the realm of the call and uses the server by host calls.
  *
- * A new member of `context` is added in `make`. One that needs the server asks for a host call, `ask("...", ...)`, which
+ * A new member of `context` is added in `make`. If it needs the server it makes a host call, `ask("...", ...)`, which
  * `FunctionHost.ts` answers; its name is listed in `internal/messages.ts`.
  *
  * @since 0.1.0
@@ -16,35 +15,35 @@ import { unsupported } from "./internal/guest/unsupported.ts"
 import { read } from "./internal/values.ts"
 
 /**
- * What a function is run with: on whose behalf, and ways to the server and to other functions.
+ * The environment of a function: its identity, the server, and other functions.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Invocation {
   readonly setup: Setup
-  /** The user and the request, as the server wrote them. */
+  /** The user and the request, as encoded by the server. */
   readonly caller: string
   /** Whether the function runs as the system. */
   readonly isSystem: boolean
-  /** Asks the server. */
+  /** Makes a host call. */
   readonly ask: (method: HostCall, args: ReadonlyArray<unknown>, transactionId?: string) => Promise<unknown>
-  /** Calls another function: one of a source runs at once, any other one where the server runs. */
+  /** Calls another function: an exported one runs at once, others in the server. */
   readonly execute: (name: string, ...args: ReadonlyArray<unknown>) => unknown
   /** Sends a request to another server. */
   readonly fetch: typeof fetch
-  /** Says that something is under way, until what is answered is called. */
+  /** Marks an activity as in progress until the returned function is called. */
   readonly pending: () => () => void
 }
 
 /**
- * The global `context`. What it does not have is `undefined`, as it is to any object.
+ * The global `context`. Unknown members are `undefined`.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = ({ ask, caller, execute, fetch, isSystem, pending, setup }: Invocation): object => {
-  // most functions look at none of them
+  // most functions read none of them
   const parts = once(() => readCaller(caller))
   const app = once(() => read(setup.app))
   const user = once(() => {
@@ -63,7 +62,7 @@ export const make = ({ ask, caller, execute, fetch, isSystem, pending, setup }: 
     const type = setup.services.get(name)
     if (type === "http") return http()
     if (type !== undefined) return unsupported(`services of type "${type}": services.get("${name}")`)
-    // an export that is not whole may have lost what says which data sources there are
+    // an incomplete export may lack the declaration of its data sources
     return setup.dataSources.size === 0 || setup.dataSources.has(name) ? mongodb().get(name) : undefined
   }
   return {
@@ -105,7 +104,7 @@ const databasePort = (ask: Invocation["ask"]) => {
       operations.map((method) => [method, (...args: ReadonlyArray<unknown>) => ask(method, args, transactionId)])
     )
   const outside = operationsIn(undefined)
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the server answers is what its database answered
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the server forwards the answer of its database
   return {
     operations: (transactionId: string | undefined) =>
       transactionId === undefined ? outside : operationsIn(transactionId),

@@ -398,7 +398,7 @@ describe("files that are not as they should be", () => {
       for (const name of ["a", "b"]) {
         assert.match(
           said(app, `functions/${name}.js:1`),
-          /does not parse: SyntaxError: .*; sources are no ES modules: write/
+          /does not parse: SyntaxError: .*; sources must not be ES modules: write/
         )
       }
     })

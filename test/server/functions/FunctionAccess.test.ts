@@ -1,4 +1,4 @@
-/** Who may call functions, as whom these run, and what they then find in the database. */
+/** Authorization of functions: who may call them, their identity, and their access to the database. */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { assert, describe, it } from "@effect/vitest"
@@ -88,7 +88,7 @@ const user = Effect.map(anonymous(), ({ access_token, user_id }) => ({
     )
 }))
 
-/** Does something with a collection, as whoever it runs. */
+/** Uses a collection under its own identity. */
 const using = `exports = async (collection, name, ...args) => {
   const found = await context.services.get("mongodb-atlas").db("db").collection(collection)[name](...args)
   return found && found.toArray ? found.toArray() : found

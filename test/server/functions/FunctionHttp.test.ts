@@ -265,18 +265,18 @@ describe("context.http", () => {
       const cases = [
         [
           { url: `http://me:hunter2@127.0.0.1:${port}/hunter2?k=hunter2` },
-          `GET http://127.0.0.1:${port} failed: nothing listens there (ECONNREFUSED)`
+          `GET http://127.0.0.1:${port} failed: connection refused (ECONNREFUSED)`
         ],
         [{ url: `${url}/hunter2` }, `GET ${url} failed: the connection was closed`],
         [{ url: half.url }, `GET ${half.url} failed: the connection was closed`],
         [{ url: "http://no-such-host.invalid/hunter2" }, "GET http://no-such-host.invalid failed: "],
         [{ url: "file:///etc/passwd" }, 'a request cannot go to "file:": only http: and https: are supported'],
-        [{ url: "hunter2" }, "the URL of the request is not one"],
+        [{ url: "hunter2" }, "invalid URL of the request"],
         [{}, 'a request needs a "url", or a "host"'],
         ["hunter2", 'http.get takes an object with a "url"'],
         [
           { url, headers: { "X-Key": ["hunter2\n"], "no name": "hunter2" } },
-          'the header "no name" is none that can be sent'
+          'invalid header "no name": its name or value has characters that cannot be sent'
         ],
         [{ url, headers: "hunter2" }, '"headers" must be an object'],
         [{ url, body: "hunter2" }, 'a GET request cannot have a "body"'],

@@ -202,7 +202,7 @@ describe("utils.jwt", () => {
     })
   )
 
-  it.effect("refuses to sign with what is no key for it", () =>
+  it.effect("rejects signing with a key of another kind", () =>
     Effect.gen(function* () {
       const encode = (...args: ReadonlyArray<unknown>) => problem("utils.jwt.encode(...args)", args)
       assert.match(yield* encode("none", {}, "hunter2"), /must be one of HS256, HS384/)

@@ -14,7 +14,7 @@ const split = (bytes: Buffer, size: number): ReadonlyArray<Buffer> =>
 
 describe("frames", () => {
   it.effect.prop(
-    "are read as they were written, wherever chunks end",
+    "decodes what was encoded, wherever chunks end",
     { messages: Schema.Array(Schema.Struct({ text: Schema.String, n: Schema.Int })), size: Schema.Int },
     ({ messages, size }) =>
       Effect.sync(() => {
@@ -26,7 +26,7 @@ describe("frames", () => {
     { arbitrary: { runs: 200, seed: "frames" } }
   )
 
-  it("are refused where a length cannot be one, or the bytes are not JSON", () => {
+  it("rejects an invalid length, and bytes that are not JSON", () => {
     assert.throws(() => read([Buffer.from([255, 255, 255, 255, 1])]), /a message of 4294967295 bytes exceeds the limit/)
     assert.throws(() => read([Buffer.from([3, 0, 0, 0, 123, 123, 123])]), SyntaxError)
   })

@@ -44,7 +44,7 @@ const changes: ReadonlyArray<readonly [what: string, source: string]> = [
   ["the index of ids", "BSON.ObjectId.index = 'mine'"],
   ["a small number of BSON", "BSON.Long.fromInt(5).low = 9"],
   ["a constant of BSON", "BSON.Long.ONE.low = 9"],
-  ["a value of BSON that is no number", "BSON.Decimal128.fromString('NaN').bytes[0] = 9"],
+  ["a BSON value that is not a number", "BSON.Decimal128.fromString('NaN').bytes[0] = 9"],
   ["EJSON", "EJSON.parse = () => 'mine'"],
   ["a property of EJSON.stringify", "EJSON.stringify.cache = 'mine'"],
   ["utils", "utils.crypto.hash = () => 'mine'"],
@@ -236,7 +236,10 @@ layer(app)("a call", (it) => {
         assert.strictEqual(yield* text(access_token, "fingerprint"), before)
         const { body, status } = yield* Fiber.join(changes)
         // what would write its answer is broken
-        assert.deepStrictEqual([status, body["error"]], [400, "the function threw a value that has no text"])
+        assert.deepStrictEqual(
+          [status, body["error"]],
+          [400, "the function threw a value that cannot be converted to text"]
+        )
         assert.strictEqual(yield* text(access_token, "fingerprint"), before)
       }
     })

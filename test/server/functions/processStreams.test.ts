@@ -53,7 +53,7 @@ describe("a stream of a function of an exported application", () => {
     )
   )
 
-  it.effect("goes as far as it is read, and ends the function when nobody reads it any more", () =>
+  it.effect("yields as much as is read, and ends the function when its reader stops", () =>
     Effect.gen(function* () {
       const { expect, layer, lines } = yield* listening
       yield* program(
@@ -93,7 +93,7 @@ describe("a stream of a function of an exported application", () => {
     )
   )
 
-  it.effect("that never yields again fails at the time limit, and others are served meanwhile", () =>
+  it.effect("fails at the time limit if it stops yielding, while others are served", () =>
     Effect.gen(function* () {
       const { expect, layer } = yield* listening
       yield* program(

@@ -107,7 +107,7 @@ describe("the transaction of a call", () => {
     )
   )
 
-  it.effect("whose caller is gone is aborted", () =>
+  it.effect("is aborted when its caller disconnects", () =>
     program(({ call, said, transactions }) =>
       Effect.gen(function* () {
         const fiber = yield* Effect.forkChild(call("waits"), { startImmediately: true })
@@ -119,7 +119,7 @@ describe("the transaction of a call", () => {
     )
   )
 
-  it.effect("that is over is not committed any more", () =>
+  it.effect("cannot be committed after the call", () =>
     program(({ call, said }) =>
       Effect.gen(function* () {
         yield* call("late")
@@ -142,7 +142,7 @@ describe("the transaction of a stream", () => {
     )
   )
 
-  it.effect("that nobody reads any more is aborted", () =>
+  it.effect("is aborted when its reader stops", () =>
     program(({ call, stream, transactions }) =>
       Effect.gen(function* () {
         const events = yield* stream("yields")
@@ -155,14 +155,14 @@ describe("the transaction of a stream", () => {
     )
   )
 
-  it.effect("whose process ends is aborted, though nobody asks for the next event", () =>
+  it.effect("is aborted when its process ends, also without a request for the next event", () =>
     program(({ call, stream, transactions }) =>
       Effect.gen(function* () {
         const events = yield* stream("yields")
         yield* Stream.runForEach(Stream.take(events, 1), () =>
           Effect.gen(function* () {
             assert.strictEqual(transactions.open(), 1)
-            assert.match((yield* Effect.flip(call("exit"))).message, /ended its process/)
+            assert.match((yield* Effect.flip(call("exit"))).message, /exited its process/)
             yield* Deferred.await(transactions.ended)
             assert.strictEqual(transactions.open(), 0)
           })

@@ -190,7 +190,7 @@ const stopped = Effect.fnUntraced(function* (look: Effect.Effect<number>) {
 
 describe("a function that takes its process along", () => {
   it.effect.each([
-    ["ends it", "require('process').exit(3)", "a function of the application ended its process, as process.exit does"],
+    ["ends it", "require('process').exit(3)", "a function of the application exited its process, as process.exit does"],
     [
       "uses up its memory",
       "const all = []; for (;;) all.push(new Array(100_000).fill(all.length + 0.5))",
@@ -211,7 +211,7 @@ describe("a function that takes its process along", () => {
     })
   )
 
-  it.effect("but throws in a timer fails its own call with what it threw", () =>
+  it.effect("fails its own call with the exception of a timer", () =>
     Effect.gen(function* () {
       const { layer, lines } = yield* listening
       yield* Effect.gen(function* () {
@@ -232,19 +232,19 @@ describe("a function that takes its process along", () => {
     })
   )
 
-  it.effect("but rejects a promise that nobody waits for is reported, and has its result", () =>
+  it.effect("returns its result, and has an unhandled rejection reported", () =>
     Effect.gen(function* () {
       const { expect, layer } = yield* listening
       yield* Effect.gen(function* () {
         const { access_token } = yield* anonymous()
-        const reported = yield* Effect.forkChild(expect("Error: nobody"), { startImmediately: true })
+        const reported = yield* Effect.forkChild(expect("Error: unhandled"), { startImmediately: true })
         const { text } = yield* callFunction(access_token, "f")
         assert.strictEqual(text, '"g"')
         yield* Fiber.join(reported)
       }).pipe(
         Effect.provide([
           exported({
-            f: "exports = () => { Promise.reject(new Error('nobody')); return 'g' }",
+            f: "exports = () => { Promise.reject(new Error('unhandled')); return 'g' }",
             ...others
           }),
           layer

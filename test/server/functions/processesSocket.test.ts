@@ -15,7 +15,7 @@ const ask = (url: string, path: string, body: unknown, token = "") =>
     return { status: response.status, json }
   })
 
-it.effect("over a socket, a function without end keeps nobody else from being served", () =>
+it.effect("serves other clients over a socket while a function does not end", () =>
   Effect.gen(function* () {
     const { expect, layer } = yield* listening
     const app = yield* load({
@@ -47,7 +47,7 @@ it.effect("over a socket, a function without end keeps nobody else from being se
         status: 400,
         json: { error: "execution time limit exceeded", error_code: "ExecutionTimeLimitExceeded" }
       })
-      // a client that goes away takes nobody along either
+      // a client that disconnects does not affect others either
       const begunAgain = yield* Effect.forkChild(expect("begun 2"), { startImmediately: true })
       const leaves = yield* Effect.forkChild(
         Effect.promise((signal) =>

@@ -95,7 +95,7 @@ layer(inProcess(app))("a function", (it) => {
     return ask("GET", `${path("my-app", "functions/call")}?baas_request=${request}`, { token })
   }
 
-  it.effect("that answers with what cannot be sent fails like one that throws", () =>
+  it.effect("fails like one that throws if its result cannot be sent", () =>
     Effect.gen(function* () {
       const { access_token } = yield* anonymous()
       for (const name of Object.keys(results)) {
@@ -108,7 +108,7 @@ layer(inProcess(app))("a function", (it) => {
     })
   )
 
-  it.effect("may throw anything", () =>
+  it.effect("throws values of any type", () =>
     Effect.gen(function* () {
       const { access_token } = yield* anonymous()
       for (const name of Object.keys(problems)) {
@@ -121,7 +121,7 @@ layer(inProcess(app))("a function", (it) => {
     })
   )
 
-  it.effect("may answer with halves of characters", () =>
+  it.effect("returns lone surrogates", () =>
     Effect.gen(function* () {
       const { access_token } = yield* anonymous()
       const { text } = yield* callFunction(access_token, "pair")

@@ -4,7 +4,7 @@ import { anonymous, callFunction } from "../support.ts"
 import { call, exported, result } from "./support.ts"
 
 describe("what functions of an exported application find", () => {
-  it.effect("that are private or closed are not for clients", () =>
+  it.effect("rejects clients' calls of private and closed functions", () =>
     Effect.gen(function* () {
       const { access_token } = yield* anonymous()
       for (const name of ["hidden", "guarded"]) {

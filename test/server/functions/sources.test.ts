@@ -30,7 +30,7 @@ describe("functions of an exported application", () => {
     })
   )
 
-  it.live("have the global variables of their own call, whoever else calls, or called before", () =>
+  it.live("each call has its own global variables, also during and after other calls", () =>
     Effect.gen(function* () {
       const { access_token: token } = yield* anonymous()
       const call = (name: string, arg: string) => Effect.map(callFunction(token, name, [arg]), ({ text }) => text)
@@ -152,7 +152,7 @@ describe("functions of an exported application", () => {
     ["throw 'text'", "text"],
     ["throw { code: 5 }", '{"code":5}'],
     ["throw undefined", "undefined"],
-    ["throw Object.create(null)", "the function threw a value that has no text"],
+    ["throw Object.create(null)", "the function threw a value that cannot be converted to text"],
     ["return Promise.reject(new TypeError('later'))", "TypeError: later"]
   ])("that fail with %s answer the exception's text", ([source, text]) =>
     Effect.map(call(`exports = () => { ${source} }`), ({ body, status }) => {
@@ -161,14 +161,14 @@ describe("functions of an exported application", () => {
     })
   )
 
-  it.effect("without a function to call answer so", () =>
+  it.effect("fails for a source without a function", () =>
     Effect.map(call("const a = 1"), ({ body, status }) => {
       assert.strictEqual(status, 400)
       assert.deepStrictEqual(body, { error: "Error: exports is not a function", error_code: "FunctionExecutionError" })
     })
   )
 
-  it.effect("that do not parse answer where", () =>
+  it.effect("fails with the position of a syntax error", () =>
     Effect.map(call("exports = function () {\n  return )\n}"), ({ body, status }) => {
       assert.strictEqual(status, 400)
       assert.strictEqual(body["error_code"], "FunctionSyntaxError")

@@ -29,7 +29,7 @@ const start = `
 const run = (body: string) => result(`exports = async () => { ${open} ${start} ${body} }`)
 
 describe("transactions of functions", () => {
-  it.effect("are seen by themselves, and by others after the commit", () =>
+  it.effect("see their own writes, which others see after the commit", () =>
     Effect.gen(function* () {
       const seen = yield* run(`
         session.startTransaction({ readConcern: { level: "snapshot" } })
@@ -65,7 +65,7 @@ describe("transactions of functions", () => {
     })
   )
 
-  it.effect("that conflict are retried by withTransaction", () =>
+  it.effect("withTransaction retries after a write conflict", () =>
     Effect.gen(function* () {
       const told = yield* run(`
         let attempts = 0
@@ -82,7 +82,7 @@ describe("transactions of functions", () => {
     })
   )
 
-  it.effect("that conflict say so, as MongoDB does", () =>
+  it.effect("fails with MongoDB's error on a write conflict", () =>
     Effect.gen(function* () {
       const told = yield* run(`
         session.startTransaction()
@@ -129,7 +129,7 @@ describe("transactions of functions", () => {
     })
   )
 
-  it.effect("of a call that runs out of time leave nothing and hold nobody", () =>
+  it.effect("aborts the transactions of a call that exceeds its time limit", () =>
     Effect.gen(function* () {
       const { access_token } = yield* anonymous()
       yield* callFunction(access_token, "fill", [])
@@ -168,7 +168,7 @@ describe("transactions of functions", () => {
 })
 
 describe("many writes at once", () => {
-  it.effect("are collected, then made, in order or all of them", () =>
+  it.effect("collects writes and executes them, ordered or unordered", () =>
     Effect.gen(function* () {
       const told = yield* run(`
         const bulk = accounts.initializeUnorderedBulkOp()
@@ -197,7 +197,7 @@ describe("many writes at once", () => {
     })
   )
 
-  it.effect("of bulkWrite belong to a session, and end where one fails unless they are unordered", () =>
+  it.effect("bulkWrite uses its session, and stops at the first failure if it is ordered", () =>
     Effect.gen(function* () {
       const told = yield* run(`
         const writes = [

@@ -128,13 +128,13 @@ describe("functions as they were written", () => {
     )
   )
 
-  it.effect("that are classes say that they are no functions", () =>
+  it.effect("fails for a class in place of a function", () =>
     Effect.map(call("exports = class Helper { static add(a, b) { return a + b } }"), ({ body }) =>
       assert.match(body["error"], /TypeError: Class constructor Helper cannot be invoked without 'new'/)
     )
   )
 
-  it.effect("that are ES modules say how to write them", () =>
+  it.effect("tells how to rewrite an ES module", () =>
     Effect.map(call("import moment from 'moment'\nexports = () => moment()"), ({ body }) => {
       assert.strictEqual(body["error_code"], "FunctionSyntaxError")
       assert.match(body["error"], /functions\/f\.js:1.*Cannot use import statement outside a module; .*require/)

@@ -1,4 +1,4 @@
-/** One process that runs functions: what it was told, and whether it answers. */
+/** One process that runs functions: its calls, and whether it responds. */
 import { type ChildProcess, spawn } from "node:child_process"
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
@@ -25,24 +25,24 @@ import {
   writeSetup
 } from "./messages.ts"
 
-/** The number of messages that go out at once, so that the process need not wait for the end of a long turn. */
+/** The maximum number of messages in a batch, so that the process need not wait for the end of a long turn. */
 const mostTogether = 8
 
-/** How long a process may leave a message unread, in milliseconds, before others take over what it has not begun. */
+/** How long a message may stay unread, in milliseconds, before other processes take over the calls that are not begun. */
 const patience = 150
 
-/** The number of bytes a process takes up before it runs a function. */
+/** The memory of a process before it runs a function, in bytes. */
 const ownMemory = 128 * 1024 * 1024
 
-/** How many bytes of its error output are kept for the report of its end. */
+/** How many bytes of its error output are kept for the report of its exit. */
 const keptOutput = 2_000
 
-/** The answer of a process, or that it was ended, and whether that was because the time was up. */
+/** The answer of a process, or that it was killed, or that the call timed out. */
 export type Outcome = Answer | { readonly _tag: "Stopped"; readonly why: string } | { readonly _tag: "TimedOut" }
 
 /** A caller that waits for a process. */
 export interface Waiting {
-  /** When it was asked, on the clock that {@link FunctionProcess.check} is told. */
+  /** The time of the call, on the clock of {@link FunctionProcess.check}. */
   readonly since: number
   readonly settle: (outcome: Outcome) => void
 }
@@ -52,30 +52,33 @@ export interface Job extends Waiting {
   readonly call: Omit<Call, "_tag" | "id">
   readonly caller: Caller
   readonly fn: Pick<AppFunction, "name" | "runAs">
-  /** The transactions of the call, of its stream included. */
+  /** The transactions of the call, including those of its stream. */
   readonly sessions: FunctionSessions
-  /** The services of the fiber that calls. */
+  /** The services of the calling fiber. */
   readonly services: Context.Context<never>
-  /** When its time is up; `undefined` where the caller watches the time. */
+  /** The deadline; `undefined` if the caller enforces it. */
   readonly until: { readonly clock: Clock.Clock; readonly millis: number } | undefined
-  /** Where it runs, and under which id. */
+  /** The process and id of the call. */
   place: { readonly process: FunctionProcess; readonly id: number } | undefined
 }
 
-/** Why a process ended by itself. */
+/** Why a process exited. */
 export type End =
   | { readonly _tag: "OutOfMemory" }
   | { readonly _tag: "Exited"; readonly code: number }
   | { readonly _tag: "Killed"; readonly signal: string; readonly output: string }
   | { readonly _tag: "NotStarted"; readonly cause: unknown }
 
-/** What a process reports to. */
+/** The callbacks of a process. */
 interface Listener {
   readonly onMessage: (process: FunctionProcess, message: FromProcess) => void
   readonly onEnd: (process: FunctionProcess, end: End) => void
 }
 
-/** The program of the process: beside this module, or, for the command, which is one bundle at the top of `dist/`, below it. */
+/**
+ * The program of the process: next to this module or, for the command, which is one bundle at the top of `dist/`, below
+ * it.
+ */
 const program = (): string => {
   if (import.meta.url.endsWith(".ts")) return fileURLToPath(new URL("./program.ts", import.meta.url))
   const beside = fileURLToPath(new URL("./program.js", import.meta.url))
@@ -84,13 +87,13 @@ const program = (): string => {
 
 const start = ({ memoryLimit }: Setup): ChildProcess => {
   const megabytes = Math.ceil(memoryLimit / 1024 / 1024)
-  // options for this process, such as a debugger's port, are not for the other
+  // options of this process, such as a debugger's port, must not apply to the child
   const { NODE_OPTIONS: _, ...env } = process.env
   return spawn(
     process.execPath,
     [
       `--max-old-space-size=${megabytes}`,
-      // what calls leave behind is collected often, and does not add up to most of the memory
+      // a small young generation, so that garbage of calls is collected often
       "--max-semi-space-size=8",
       program()
     ],
@@ -108,11 +111,11 @@ export class FunctionProcess {
   readonly calls = new Map<number, Job>()
   /** Calls whose stream is open, by id. */
   readonly streams = new Map<number, Job>()
-  /** Steps of streams that wait for their answer, by id. */
+  /** Steps of streams that wait for an answer, by id. */
   readonly steps = new Map<number, Waiting>()
-  /** What the server does for the process's functions. */
+  /** The host calls in progress. */
   readonly hostCalls = new Set<Fiber.Fiber<unknown, unknown>>()
-  /** Whether it runs, and so is expected to answer. */
+  /** Whether it has started, and is expected to respond. */
   started = false
   answering = true
   ended = false
@@ -128,11 +131,11 @@ export class FunctionProcess {
   #posted = 0
   #received = 0
   #seen = 0
-  /** The batch that shows, once it is received, that the process still answers after a call in it was given up. */
+  /** The batch whose acknowledgement proves that the process responds after a call was cancelled. */
   #proof: number | undefined
-  /** Since when the process leaves a message unread. */
+  /** The time since when a message is unread. */
   #silentSince = 0
-  /** The call begun last, where the process said so as it ended. */
+  /** The call begun last, if the process reported it when it exited. */
   #lastBegun: number | undefined
   #output = ""
 
@@ -141,7 +144,7 @@ export class FunctionProcess {
     this.#input = socketOf(this.#child, pipes.input)
     this.#control = socketOf(this.#child, pipes.control)
     const output = socketOf(this.#child, pipes.output)
-    // a pipe that breaks is reported by the end of the process
+    // a broken pipe is reported by the exit of the process
     const broken = () => {}
     for (const socket of [this.#input, this.#control, output, this.#child.stderr]) socket?.on("error", broken)
     // a process without calls does not keep the server's process alive
@@ -187,22 +190,22 @@ export class FunctionProcess {
     })
   }
 
-  /** Whether a caller waits for the process, or the process leaves a message unread. */
+  /** Whether a caller waits for the process, or a message is unread. */
   get isBusy(): boolean {
     return this.load > 0 || this.#isBehind
   }
 
-  /** How many answers it owes. */
+  /** The number of pending answers. */
   get load(): number {
     return this.calls.size + this.steps.size
   }
 
-  /** Whether a call in the process is past its time limit, and the process has not shown since then that it answers. */
+  /** Whether a call exceeded its time limit and the process has not responded since. */
   get overdue(): boolean {
     return this.#proof !== undefined && isAfter(this.#proof, this.#received)
   }
 
-  /** Says that a call in the process is past its time limit; it has just been cancelled. */
+  /** Notes that a call exceeded its time limit and was cancelled. */
   exceed(): void {
     this.#proof = (this.#posted + 1) | 0
     if (this.#outbox.length > 0) this.#flush()
@@ -237,21 +240,21 @@ export class FunctionProcess {
     this.#tell({ _tag: "Reply", id, reply })
   }
 
-  /** Looks whether the process answers; answers with how long it has not, in milliseconds. */
+  /** Checks whether the process responds; returns for how long it has not, in milliseconds. */
   check(now: number): number {
     const seen = this.#received
-    // a process that starts takes as long as the machine takes
+    // a process that is starting is not checked
     if (!this.started || seen !== this.#seen || seen === this.#posted) this.#silentSince = now
     this.#seen = seen
     if (!this.overdue) this.#proof = undefined
     const silent = now - this.#silentSince
     this.answering = silent < patience
-    // so that the next look tells whether it still answers
+    // so that the next check shows whether it responds
     if (!this.#isBehind && this.load > 0) this.#post([])
     return silent
   }
 
-  /** Takes back the calls that the process has not begun, which it will then never begin. */
+  /** Takes back the calls that the process has not begun, and will not begin afterwards. */
   takeBack(taken: (jobs: ReadonlyArray<Job>) => void): void {
     const upTo = this.#lastId
     if (this.#lastBegun !== undefined) return taken(this.#unbegun(this.#lastBegun, upTo))
@@ -259,7 +262,7 @@ export class FunctionProcess {
     this.#control?.write(frames.write({ upTo } satisfies ToWatcher))
   }
 
-  /** Ends the process; resolves when it is gone. */
+  /** Kills the process; resolves when it has exited. */
   end(): Promise<void> {
     this.ended = true
     for (const fiber of this.hostCalls) fiber.interruptUnsafe()
@@ -288,7 +291,7 @@ export class FunctionProcess {
     return jobs
   }
 
-  /** Reads frames; a process that sends anything else is ended. */
+  /** Reads frames; a process that sends anything else is killed. */
   #reading(onMessage: (message: unknown) => void): (chunk: Buffer) => void {
     const read = frames.reader(onMessage)
     return (chunk) => {
@@ -304,7 +307,7 @@ export class FunctionProcess {
     return (this.#lastId = (this.#lastId + 1) | 0)
   }
 
-  /** Messages of one turn go out together: each delivery costs more than the message. */
+  /** Messages of one turn are sent as a batch: a delivery costs more than a message. */
   #tell(message: ToProcess): void {
     const waiting = this.#outbox.push(message)
     if (waiting === 1) setImmediate(() => this.#flush())
@@ -319,7 +322,7 @@ export class FunctionProcess {
   }
 
   #post(batch: ReadonlyArray<ToProcess>): void {
-    // no look before this one was about a message that it leaves unread
+    // earlier checks were not about this unread message
     if (this.#received === this.#posted) this.#silentSince = performance.now()
     this.#posted = (this.#posted + 1) | 0
     this.#input?.write(frames.write(batch))

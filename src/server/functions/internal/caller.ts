@@ -1,20 +1,20 @@
-/** The caller, as the server tells a process: its functions see it, and the process hands it back with each host call. */
+/** The encoding of a caller: functions see it, and the process returns it with each host call. */
 import type { Caller } from "../FunctionAccess.ts"
 import type { FunctionRequest, FunctionUser } from "../../model/FunctionContext.ts"
 import { read, write } from "./values.ts"
 
-/** A user calls many times, and its custom data may be long. */
+/** Encoded users are cached: a user makes many calls, and its custom data may be large. */
 const users = new WeakMap<FunctionUser, string>()
 
 const writeUser = (user: FunctionUser): string => {
-  // one that is not frozen may be another one at the next call
+  // a user that is not frozen may change between calls
   if (!Object.isFrozen(user)) return write(user)
   let text = users.get(user)
   if (text === undefined) users.set(user, (text = write(user)))
   return text
 }
 
-/** It holds texts alone, which JSON loses nothing of. */
+/** A request consists of strings, which JSON represents exactly. */
 const writeRequest = (request: FunctionRequest): string => JSON.stringify(request)
 
 export const writeCaller = ({ asSystem, request, user }: Caller): string =>

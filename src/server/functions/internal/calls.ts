@@ -1,9 +1,9 @@
 /**
- * The calls of an application's functions, in the process where the functions run: begun, asked for more, given up. The
- * loop around it brings what the server tells and takes what is told to the server; both speak `messages.ts`.
+ * The calls of an application's functions, in the process that runs them. The loop around it receives the server's
+ * messages and sends those to the server; see `messages.ts`.
  *
- * An answer is told at once: it must not wait for a function that may never yield. Calls that come together are begun one
- * after the other, each when what the one before left in the queue of microtasks has run, so that it can have its realm.
+ * Answers are sent at once: they must not wait for a function that may never yield. Calls of one batch begin one after
+ * the other, each when the microtasks of the one before have run, so that it can reuse its realm.
  */
 import { AsyncLocalStorage } from "node:async_hooks"
 import { describe, noText, tooMany } from "./failures.ts"
@@ -24,28 +24,28 @@ import * as Realms from "./realms.ts"
 /** The calls of one process. */
 export interface Calls {
   readonly begin: (call: Call) => void
-  /** Takes the next step of a call's stream, and answers under the id. */
+  /** Takes the next step of a call's stream, and answers with the id. */
   readonly next: (id: number, call: number) => void
-  /** Gives up a call, or the rest of its stream, that no client waits for. */
+  /** Cancels a call, or the rest of its stream. */
   readonly cancel: (call: number) => void
-  /** Hands on what came of a host call. */
+  /** Forwards the answer of a host call. */
   readonly reply: (id: number, reply: Reply) => void
-  /** Reports an error that no call waits for. */
+  /** Reports an error outside of calls. */
   readonly stray: (cause: unknown) => void
-  /** Reports what a timer threw, and ends the call it was set in, which might wait for it in vain. */
+  /** Reports an exception of a timer, and ends its call, which might wait for it in vain. */
   readonly thrown: (cause: unknown) => void
 }
 
-/** What the calls of a process are built on. */
+/** The dependencies of the calls. */
 export interface Options {
   readonly setup: Setup
   readonly tell: (message: FromProcess) => void
-  /** Whether a call is to be begun, and was not taken back meanwhile. */
+  /** Whether a call may begin, and was not taken back meanwhile. */
   readonly claim: (call: Call) => boolean
   readonly sharing: Realm.Sharing
 }
 
-/** A realm, and the call that it serves, or served last. */
+/** A realm with its current or last call. */
 interface Place {
   readonly realm: Realm.Realm
   call: Call | undefined
@@ -53,12 +53,12 @@ interface Place {
 }
 
 export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
-  /** Calls whose function is running, or whose stream is open. */
+  /** Calls whose function runs, or whose stream is open. */
   const running = new Map<number, Place>()
-  /** Host calls that are under way, by the ids that the server knows, with those that their realms know. */
+  /** Host calls in progress, by the ids of the server, with the ids of their realms. */
   const asked = new Map<number, { readonly place: Place; readonly id: number }>()
   const waiting = new Set<Call>()
-  /** Modules that calls have loaded, which later realms have from the start. */
+  /** Modules that calls have loaded; later realms load them in advance. */
   const modules = new Set<string>()
   const scopes = new AsyncLocalStorage<Realm.Scope>()
   const makeRealm = Realm.make(setup, sharing, scopes)
@@ -75,7 +75,7 @@ export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
 
   const runningOf = (call: unknown): Place | undefined => (typeof call === "number" ? running.get(call) : undefined)
 
-  /** What a realm tells. */
+  /** The messages of a realm. */
   const portOf = (placeOf: () => Place | undefined): Port => ({
     answer: (id, tag, text) => {
       const place = runningOf(id)
@@ -135,13 +135,13 @@ export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
     return found
   }
 
-  /** Ends a call whose function has come to its end. */
+  /** Ends a call whose function has finished. */
   const finish = (id: number): void => {
     const place = take(id)
     if (place !== undefined) realms.release(place)
   }
 
-  /** Forgets a call whose function may still run, in a realm that no other call gets therefore. */
+  /** Abandons a call whose function may still run; its realm is not reused. */
   const abandon = (id: number): Place | undefined => {
     const place = take(id)
     if (place !== undefined) realms.drop()
@@ -158,7 +158,7 @@ export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
     tell({ _tag: "Answer", id: call, answer: { _tag: "Failed", message: text } })
   }
 
-  /** Runs code of a realm, none of which may throw here. */
+  /** Runs code of a realm, whose exceptions must not get here. */
   const enter = ({ call, name }: Realm.Scope, run: () => void): void => {
     try {
       scopes.run({ call, name }, run)
@@ -168,7 +168,7 @@ export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
   }
 
   let isPreparing = false
-  /** Makes realms ahead while there is nothing else to do, one in a turn. */
+  /** Creates realms in advance while the process is idle, one per turn. */
   const prepare = (): void => {
     if (isPreparing || !realms.isShort()) return
     isPreparing = true
@@ -199,12 +199,12 @@ export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
     isPumping = call !== undefined
     if (call === undefined) return
     waiting.delete(call)
-    // ticks that a microtask asks for come after all microtasks
+    // a tick queued by a microtask runs after all microtasks
     queueMicrotask(() => process.nextTick(pump))
     start(call)
   }
 
-  // the first realm is the one that the others are made like, which takes longer
+  // the first realm is the template of the others, which takes longer
   realms.prepare()
   return {
     begin: (call) => {

@@ -1,8 +1,8 @@
-/** How a function's failures read. */
+/** The error messages of functions. */
 
 /**
- * What the client reads of an exception: `String(exception)`, or JSON where that would say nothing. The hosted service's
- * engine put the name that it did not know in quotes.
+ * The message of an exception for the client: `String(exception)`, or JSON for plain objects. The hosted service's
+ * engine quoted the unknown name of a ReferenceError.
  */
 export const describe = (cause: unknown): string => {
   try {
@@ -15,16 +15,16 @@ export const describe = (cause: unknown): string => {
   }
 }
 
-export const noText = "the function threw a value that has no text"
+export const noText = "the function threw a value that cannot be converted to text"
 
 export const notSendable = (message: string): string => `the function's result cannot be sent: ${message}`
 
-/** Why a stream is no result of a call. */
+/** A stream cannot be the result of a call. */
 export const aStream = notSendable("it is a stream, which callFunctionStreaming reads")
 
 export const notFound = (name: string): string => `function not found: '${name}'`
 
 export const tooMany = (most: number): string =>
-  `the function could not run: ${most} calls of the application's functions are under way, try again later`
+  `the function could not run: ${most} calls of the application's functions are in progress, try again later`
 
 export const tooLarge = (bytes: number): string => `it is larger than ${bytes / 1024 / 1024} MiB`

@@ -1,14 +1,13 @@
 /**
- * Messages on a pipe: a length in four bytes, then as many bytes of JSON. The server and the processes that run functions
- * talk in them.
+ * Framing of messages between the server and the processes that run functions: a length of four bytes, then JSON.
  */
 
 const head = 4
 
-/** The largest message in bytes, which is more than either side ever sends; a longer one is not a message. */
+/** The maximum size of a message, in bytes, which neither side reaches; a longer one is an error. */
 const largest = 256 * 1024 * 1024
 
-/** Writes a message as one frame. */
+/** Encodes a message as a frame. */
 export const write = (message: unknown): Buffer => {
   const json = JSON.stringify(message)
   const frame = Buffer.allocUnsafe(head + Buffer.byteLength(json))
@@ -18,13 +17,12 @@ export const write = (message: unknown): Buffer => {
 }
 
 /**
- * Reads frames from chunks that may end anywhere; calls `onMessage` for each complete one. Throws where the bytes are not
- * frames.
+ * Decodes frames from chunks that may end anywhere; calls `onMessage` for each complete one. Throws on malformed frames.
  */
 export const reader = (onMessage: (message: unknown) => void): ((chunk: Buffer) => void) => {
   let chunks: Array<Buffer> = []
   let size = 0
-  /** How many bytes are needed before there is more to read. */
+  /** How many bytes are needed to continue. */
   let needed = head
   return (chunk) => {
     chunks.push(chunk)

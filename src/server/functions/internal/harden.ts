@@ -1,12 +1,12 @@
 /**
- * Makes what all realms of a thread share unchangeable: the built-ins of the thread's main realm, and what Node offers.
+ * Freezes what all realms of a thread share: the built-ins of the thread's main realm, and Node's API.
  *
- * Realms are handed Node's own classes and functions. A call that could change one of them, or what it inherits from,
- * would change it for every other call. So their properties are made read-only and nothing can be added to them. Objects
- * that inherit from a prototype keep the right to override what it has by an assignment, which a read-only property would
- * take away from them: such a property becomes a pair of a getter and a setter that defines it on the object itself.
+ * Realms use Node's own classes and functions. A change of one of them, or of what it inherits from, would be visible
+ * to every other call. Therefore their properties are read-only and they are not extensible. A read-only property of a
+ * prototype would also prevent objects that inherit it from overriding it by an assignment, so it becomes a getter and
+ * a setter that defines it on the object itself.
  *
- * What Node's modules keep at symbols of their own stays as it is, where it is no function: their code may change it.
+ * Properties that Node's modules keep under symbols of their own are not changed, except functions: Node may write to them.
  */
 import { runInNewContext } from "node:vm"
 import { functionPrototypes, hidden } from "./intrinsics.ts"
@@ -19,8 +19,8 @@ const hardened = new WeakSet<object>()
 const { isPrototypeOf } = Object.prototype
 
 /**
- * Whether all realms share an object: it was made unchangeable here, or is an instance of a class of this realm, made by
- * Node. Those that a class of another realm extends are none.
+ * Whether all realms share an object: it was frozen here, or is an instance of a class of this realm that Node created.
+ * Instances of subclasses in other realms are not shared.
  */
 export const isShared = (object: object): boolean => {
   if (hardened.has(object)) return true
@@ -33,13 +33,13 @@ const wellKnown = new Set<unknown>(ownKeys(Symbol).map((key): unknown => Reflect
 
 const isObject = (u: unknown): u is object => (typeof u === "object" && u !== null) || typeof u === "function"
 
-/** Prototypes of the engine, whose properties stay plain ones: it takes quick paths while they are. */
+/** Prototypes of the engine whose properties stay data properties, which keeps the engine's fast paths. */
 const ofEngine = new Set<object>()
 
-/** Those of the engine's prototypes whose properties are often overridden by an assignment: `error.name = "..."`. */
+/** Prototypes of the engine whose properties are often overridden by an assignment: `error.name = "..."`. */
 const overridden = new Set<object>()
 
-/** Makes an object, and all that can be reached from it through names, unchangeable. */
+/** Freezes an object and everything reachable from it through string keys. */
 export const harden = <A>(root: A): A => {
   hardenFrom(root, false)
   return root
@@ -54,7 +54,7 @@ const hardenFrom = (root: unknown, isPrototype: boolean): void => {
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) hardenOne(...next, add)
 }
 
-/** Makes an object unchangeable that Node offers one of, such as `performance`, though it is no class and no function. */
+/** Freezes a singleton of Node, such as `performance`. */
 export const hardenInstance = <A>(instance: A): A => {
   harden(instance)
   if (isObject(instance)) {
@@ -64,23 +64,23 @@ export const hardenInstance = <A>(instance: A): A => {
   return instance
 }
 
-/** Whether a class is of this realm, which is what the engine makes an object without a prototype of its own of. */
+/** Whether a class belongs to this realm, by the prototype that the engine gives to its instances. */
 const isOfThisRealm = (constructor: NewableFunction): boolean => {
   const bare: NewableFunction = Reflect.apply(Function.prototype.bind, constructor, [])
   setPrototypeOf(bare, null)
   return getPrototypeOf(Reflect.construct(Object, [], bare)) === Object.prototype
 }
 
-/** Whether a prototype is that of a class of this realm. */
+/** Whether a prototype belongs to a class of this realm. */
 const isPrototypeOfThisRealm = (prototype: object): boolean => {
   const found = getOwnPropertyDescriptor(prototype, "constructor")
-  // errors of Node's say that they are of the class that they extend
+  // Node's errors name their base class as constructor
   if (found?.get !== undefined) return getPrototypeOf(found.get) === Function.prototype
   const value: unknown = found?.value
   return typeof value === "function" && value.prototype === prototype && isOfThisRealm(value)
 }
 
-/** Makes the classes of this realm unchangeable that an object is of: some of Node's have no name that leads to them. */
+/** Freezes the classes of an object in this realm: some of Node's classes are not reachable by a name. */
 export const hardenClassOf = (instance: object): void => {
   for (let it: unknown = getPrototypeOf(instance); isObject(it) && !hardened.has(it); it = getPrototypeOf(it)) {
     if (isPrototypeOfThisRealm(it)) return hardenFrom(it, true)
@@ -88,8 +88,7 @@ export const hardenClassOf = (instance: object): void => {
 }
 
 /**
- * What throws the errors of Node's classes that functions use as they are. Each of its errors has a class of its own, which
- * only the error leads to.
+ * Calls that throw the errors of Node's classes. Each kind of error has a class that is reachable from an instance only.
  */
 const failing: ReadonlyArray<() => unknown> = [
   () => Buffer.alloc(-1),
@@ -114,7 +113,7 @@ const failing: ReadonlyArray<() => unknown> = [
   () => Reflect.apply(EventTarget.prototype.dispatchEvent, new EventTarget(), [1])
 ]
 
-/** Makes the classes of Node's own errors unchangeable. */
+/** Freezes the classes of Node's errors. */
 const hardenErrors = (): void => {
   for (const fail of failing) {
     try {
@@ -144,7 +143,7 @@ const hardenOne = (object: object, isPrototype: boolean, add: (value: unknown, i
     }
     freeze(object)
   }
-  // an instance of a class has its own life
+  // instances are not frozen
 }
 
 const hardenProperties = (
@@ -156,13 +155,13 @@ const hardenProperties = (
     const found = getOwnPropertyDescriptor(object, key)
     if (found === undefined) continue
     const { configurable = false, enumerable = false, get, set, value } = found
-    // what Node's modules keep at symbols of their own, other than functions, they may change
+    // Node's modules may write to properties under their own symbols, except functions
     const isPrivate = typeof key === "symbol" && !wellKnown.has(key) && Symbol.keyFor(key) === undefined
     if (isPrivate && "value" in found && typeof value !== "function" && !isPrototype) continue
     if (get !== undefined || set !== undefined) {
       add(get, false)
       add(set, false)
-      // a class that can be told something, such as EventEmitter its defaults, would keep it for all
+      // static setters, such as EventEmitter's defaults, would affect all calls
       if (configurable && set !== undefined && !isPrototype) defineProperty(object, key, { set: ignore })
       if (configurable) defineProperty(object, key, { configurable: false })
       continue
@@ -178,7 +177,7 @@ const hardenProperties = (
 const ignore = freeze(() => {})
 
 const overridable = (home: object, key: string | symbol, value: unknown) => {
-  // methods have no prototype that could be changed
+  // methods have no prototype
   const { get, set } = {
     get: () => value,
     set(this: unknown, next: unknown) {
@@ -192,8 +191,8 @@ const overridable = (home: object, key: string | symbol, value: unknown) => {
 }
 
 /**
- * Makes the built-ins of this realm unchangeable, on which host code is built, Node's and what it hands out included. It
- * is for a thread that runs functions and nothing else.
+ * Freezes the built-ins of this realm, on which Node and the host code depend. Only for a thread that runs nothing but
+ * functions.
  */
 export const hardenBuiltIns = (): void => {
   const engine = new Set(Object.getOwnPropertyNames(runInNewContext("globalThis")))
@@ -221,14 +220,13 @@ export const hardenBuiltIns = (): void => {
 }
 
 /**
- * What stands in for the function that makes functions of a text, at the place where those of this realm lead to it: what
- * it made would see this realm's global object, which is nobody's.
+ * Replaces the Function constructor of this realm: a function that it creates would see this realm's global object.
  */
 const tamed = (prototype: object): object => {
   const name = "Function"
   const { [name]: stand } = {
     [name]: function () {
-      throw new TypeError("functions are not made of a text in this realm")
+      throw new TypeError("functions cannot be created from a string in this realm")
     }
   }
   defineProperty(stand, "prototype", { value: prototype, writable: false })

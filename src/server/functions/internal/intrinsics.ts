@@ -1,9 +1,9 @@
-/** The objects of the JavaScript engine that no global name leads to, of the realm in which this is evaluated. */
+/** The intrinsic objects of the current realm that are not reachable by a global name. */
 
-/** Functions of each kind; what made them makes functions of a text. */
+/** A function of each kind; their constructors create functions from strings. */
 const functions = [function () {}, function* () {}, async () => {}, async function* () {}]
 
-/** Helpers of iterators, of which the library of types knows nothing yet. */
+/** Iterator helpers, which the type library does not declare yet. */
 const helpers = (): ReadonlyArray<object> => {
   const iterator: { readonly from: (iterator: object) => object } = Reflect.get(globalThis, "Iterator")
   const wrapped = iterator.from({ next: () => ({ done: true, value: undefined }) })
@@ -24,7 +24,7 @@ const samples = (): ReadonlyArray<object> => [
   new Uint8Array()
 ]
 
-/** The prototypes of what functions, generators, iterators and typed arrays are. */
+/** The prototypes of functions, generators, iterators and typed arrays. */
 export const hidden = (): ReadonlyArray<object> => {
   const found = new Set<object>()
   for (const sample of samples()) {

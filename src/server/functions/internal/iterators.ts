@@ -1,6 +1,6 @@
-/** Results that yield one value after the other. */
+/** Results that are iterators. */
 
-/** What steps through a result. */
+/** Steps through a result. */
 export interface AnyIterator {
   readonly next: () => unknown
   readonly return?: () => unknown
@@ -17,10 +17,10 @@ const methodOf = (u: object, name: symbol): (() => unknown) | undefined => {
   return typeof method === "function" ? () => Reflect.apply(method, u, []) : undefined
 }
 
-/** What makes an iterator of an iterable that may be asynchronous, of an array, or of an iterator. */
+/** The iterator of a synchronous or asynchronous iterable, an array, or an iterator. */
 export const iteratorOf = (u: unknown): (() => unknown) | undefined => {
   if (typeof u !== "object" || u === null) return undefined
-  // what throws when it is looked at is no iterator, and who writes it down will see that it is no value either
+  // a value that throws when it is inspected is not an iterator; encoding it will fail
   try {
     return "_bsontype" in u || ArrayBuffer.isView(u)
       ? undefined
@@ -31,10 +31,10 @@ export const iteratorOf = (u: unknown): (() => unknown) | undefined => {
   }
 }
 
-/** Whether a result yields its values one after the other, so that it is no value itself. */
+/** Whether a result is an iterator, and not a value. */
 export const isIterable = (u: unknown): boolean => !Array.isArray(u) && iteratorOf(u) !== undefined
 
-/** What a step of an iterator came to. */
+/** The result of an iterator's step. */
 export interface Step {
   readonly done: boolean
   readonly value: unknown
@@ -45,5 +45,5 @@ export const stepOf = (u: unknown): Step =>
     ? { done: "done" in u && u.done === true, value: "value" in u ? u.value : undefined }
     : { done: true, value: undefined }
 
-/** What an iterable says that makes no iterator. */
+/** The error of an iterable without an iterator. */
 export const noIterator = "the iterator of the function's result has no next()"

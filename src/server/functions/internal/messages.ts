@@ -1,9 +1,9 @@
 /**
- * What a server and a process that runs the functions of an application tell each other, and what the two threads of that
- * process share: the one that runs functions, and the watcher.
+ * The messages between the server and a process that runs functions, and the shared state of the two threads of that
+ * process: the one that runs functions, and the watcher.
  */
 
-/** What functions may do with documents, each a host call of its own that may belong to a transaction. */
+/** Operations on documents. Each is a host call that may belong to a transaction. */
 export const operations = [
   "insert",
   "find",
@@ -16,13 +16,13 @@ export const operations = [
   "bulkWrite"
 ] as const
 
-/** What functions may do with documents. */
+/** Operations on documents. */
 export type Operation = (typeof operations)[number]
 
 /** The host calls. A new one is added here, in `SourceContext.ts` and in `FunctionHost.ts`. */
 export const hostCalls = [...operations, "collections", "databases", "commit", "abort", "execute"] as const
 
-/** What a function asks the server for. */
+/** A host call. */
 export type HostCall = (typeof hostCalls)[number]
 
 /** The source of a function. */
@@ -34,34 +34,34 @@ export interface Source {
 /** A function of the application. */
 export interface SourceFunction extends Source {
   /**
-   * Which functions of the same process may call it at once: those that run as the system, all of them, or none, since the
-   * server has to decide whether they may, or as whom it runs.
+   * Which functions of the same process may call it directly: those that run as the system, all, or none, if the server
+   * has to evaluate a rule or a setting.
    */
   readonly openTo: "system" | "all" | "none"
-  /** Whether it runs as the system, whoever calls it. */
+  /** Whether it runs as the system for every caller. */
   readonly asSystem: boolean
 }
 
-/** What a process knows from the start. Values are written by `values.ts`. */
+/** The configuration of a process. Values are encoded by `values.ts`. */
 export interface Setup {
   readonly appId: string
   readonly root: string | undefined
-  /** By the name of the function. */
+  /** By function name. */
   readonly sources: ReadonlyMap<string, SourceFunction>
   readonly values: ReadonlyMap<string, string>
   readonly environment: string
-  /** What functions see as `context.app`. */
+  /** The object `context.app`. */
   readonly app: string
   readonly dataSources: ReadonlySet<string>
   /** The types of services other than data sources, by name. */
   readonly services: ReadonlyMap<string, string>
-  /** How long a call may take. */
+  /** The time limit of a call. */
   readonly timeLimitMillis: number
-  /** How many bytes of memory the process may take up, buffers included. */
+  /** The memory limit of the process, buffers included, in bytes. */
   readonly memoryLimit: number
 }
 
-/** A {@link Setup} as it is sent, before everything else. */
+/** The encoding of {@link Setup}, which is the first message. */
 export interface SetupMessage extends Omit<Setup, "dataSources" | "sources" | "values" | "services"> {
   readonly dataSources: ReadonlyArray<string>
   readonly sources: ReadonlyArray<readonly [name: string, source: SourceFunction]>
@@ -85,39 +85,38 @@ export const readSetup = (message: SetupMessage): Setup => ({
   services: new Map(message.services)
 })
 
-/** The file descriptors of the process: what the server sends, what it is sent, and the watcher's own pipe. */
+/** The file descriptors of the process: input, output, and the watcher's pipe. */
 export const pipes = { input: 3, output: 4, control: 5 } as const
 
 /**
- * Index of the shared number that says which call was begun last. A call is begun only by raising it to the call's id, and
- * the watcher takes back what is not begun by raising it itself: so a call runs in one process alone.
+ * The index of the shared number of the call begun last. A call begins by raising it to the call's id, and the watcher
+ * takes back calls by raising it itself, so that a call runs in one process only.
  */
 export const begun = 0
 
-/** What the watcher is started with. */
+/** The watcher's start data. */
 export interface Watched {
   readonly memoryLimit: number
-  /** One number of 32 bits, at {@link begun}. */
+  /** A 32-bit number at {@link begun}. */
   readonly shared: Int32Array
 }
 
-/** Asks the watcher to take back the calls after the one begun last, up to this one. */
+/** Takes back the calls after the one begun last, up to this one. */
 export interface ToWatcher {
   readonly upTo: number
 }
 
-/** What the watcher says: which call was begun last, and whether the process ends because of its memory. */
+/** The watcher's report: the call begun last, and whether the process exits because of its memory. */
 export interface FromWatcher {
   readonly _tag: "Begun" | "OutOfMemory"
   readonly last: number
 }
 
-/** Whether an id comes after another one; ids start again below zero when the numbers of 32 bits are used up. */
+/** Whether an id is later than another; ids wrap around at 32 bits. */
 export const isAfter = (id: number, other: number): boolean => ((id - other) | 0) > 0
 
 /**
- * How a call is answered: with Extended JSON, with a value in full, with a stream of Extended JSON, or with a
- * {@link Responded} as JSON; the arguments are then a request and {@link ResponseSettings}.
+ * The kind of answer: Extended JSON, a full value, a stream of Extended JSON, or a {@link Responded} as JSON; the arguments are then a request and {@link ResponseSettings}.
  */
 export type AnswerKind = "Text" | "Value" | "Stream" | "Response"
 
@@ -138,7 +137,7 @@ export interface Responded {
   readonly result?: string | undefined
 }
 
-/** Either Extended JSON of a document whose `arguments` are meant, as a client sent it, or written by `values.ts`. */
+/** Arguments: either Extended JSON of a document with `arguments`, as a client sent it, or encoded by `values.ts`. */
 export type Arguments = { readonly document: string } | { readonly values: string }
 
 /** A call of a function. */
@@ -146,23 +145,23 @@ export interface Call {
   readonly _tag: "Call"
   readonly id: number
   readonly name: string
-  /** Where it is not that of the application's function of the name. */
+  /** The source, if it is not that of the application's function of this name. */
   readonly source: Source | undefined
-  /** The user and the request, as `values.ts` writes them. */
+  /** The user and the request, encoded by `values.ts`. */
   readonly caller: string
   readonly args: Arguments
   readonly kind: AnswerKind
-  /** Whether it runs as the system, so that no rule holds for what it does. */
+  /** Whether it runs as the system, without rules. */
   readonly isSystem: boolean
-  /** Whether whoever calls it is the system. */
+  /** Whether its caller is the system. */
   readonly bySystem: boolean
 }
 
-/** What came of a host call. */
+/** The result of a host call. */
 export type Reply =
   | { readonly _tag: "Success"; readonly value: string }
   | {
-      /** The database refused. */
+      /** The database rejected the operation. */
       readonly _tag: "DatabaseFailure"
       readonly message: string
       readonly code: number | undefined
@@ -170,16 +169,16 @@ export type Reply =
     }
   | { readonly _tag: "Failure"; readonly message: string }
 
-/** What the server tells, in batches. */
+/** The messages of the server, sent in batches. */
 export type ToProcess =
   | Call
-  /** Asks for the next event of the stream that answered a call. */
+  /** Requests the next event of a call's stream. */
   | { readonly _tag: "Next"; readonly id: number; readonly call: number }
-  /** Nobody waits for the call's answer any more, nor for the rest of its stream. */
+  /** Cancels a call, or the rest of its stream. */
   | { readonly _tag: "Cancel"; readonly call: number }
   | { readonly _tag: "Reply"; readonly id: number; readonly reply: Reply }
 
-/** What came of a call, or of a step of its stream. */
+/** The result of a call, or of a step of its stream. */
 export type Answer =
   | { readonly _tag: "Done"; readonly text: string }
   | { readonly _tag: "Streaming" }
@@ -188,23 +187,23 @@ export type Answer =
   /** The client's arguments are not Extended JSON. */
   | { readonly _tag: "Unreadable"; readonly message: string }
 
-/** On whose behalf something is done, also when the call is long over. */
+/** Identifies the call that a message belongs to, which may have ended. */
 export interface Origin {
   readonly call: number
   readonly caller: string
-  /** The function that does it: the one called, or one that it executes. */
+  /** The function: the one called, or one that it executes. */
   readonly name: string
   readonly isSystem: boolean
   readonly bySystem: boolean
 }
 
-/** The levels of lines of a function's console. */
+/** The levels of a function's console. */
 export const levels = ["Debug", "Info", "Warn", "Error"] as const
 
-/** How serious a line of a function's console is. */
+/** The level of a line of a function's console. */
 export type Level = (typeof levels)[number]
 
-/** What the process tells. */
+/** The messages of the process. */
 export type FromProcess =
   | { readonly _tag: "Answer"; readonly id: number; readonly answer: Answer }
   | {
@@ -213,16 +212,16 @@ export type FromProcess =
       readonly origin: Origin
       readonly method: HostCall
       readonly args: string
-      /** The transaction it belongs to, by an id that the process gave it. */
+      /** The transaction, by an id that the process assigned. */
       readonly transaction: string | undefined
     }
   | { readonly _tag: "Log"; readonly origin: Origin; readonly level: Level; readonly text: string }
-  /** An error that no call waits for. */
+  /** An error outside of calls. */
   | { readonly _tag: "Stray"; readonly name: string | undefined; readonly text: string }
 
-/** A message of the process, with the number of batches it has received: one that never yields receives none. */
+/** A message of the process, with the number of received batches: a process that never yields receives none. */
 export interface Told {
   readonly received: number
-  /** Absent where there is nothing to say but that a batch was received. */
+  /** Absent if only a batch is acknowledged. */
   readonly message?: FromProcess
 }

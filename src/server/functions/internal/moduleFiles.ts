@@ -1,11 +1,11 @@
-/** The files of an application's packages: where Node finds them, and which of them a realm can run. */
+/** Resolves the files of an application's packages, and decides which of them a realm can run. */
 import { existsSync, readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { basename, dirname, extname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Host, ModuleFile } from "./guest/host.ts"
 
-/** Whether the package of a folder says that its `.js` files are ES modules. */
+/** Whether the package of a folder declares its `.js` files as ES modules. */
 const isOfModules = (folder: string): boolean => {
   const config = join(folder, "package.json")
   if (existsSync(config)) {
@@ -22,7 +22,7 @@ const load = (file: string): ModuleFile => {
   if (type === ".mjs" || type === ".node" || (type !== ".cjs" && !isJson && isOfModules(dirname(file)))) {
     return { text: undefined, isJson }
   }
-  // a mark of the order of bytes is no part of the text, and the first line may be for a shell
+  // without byte order mark and shebang
   return {
     text: readFileSync(file, "utf8")
       .replace(/^\uFEFF/, "")
@@ -31,7 +31,7 @@ const load = (file: string): ModuleFile => {
   }
 }
 
-/** Reads each file once. */
+/** Caches the files. */
 export const make = (): Pick<Host, "folder" | "load" | "path" | "read" | "resolve"> => {
   const resolvers = new Map<string, NodeJS.RequireResolve>()
   const files = new Map<string, ModuleFile>()

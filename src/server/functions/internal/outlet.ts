@@ -1,37 +1,37 @@
 /**
- * What leaves the process of the functions, within limits: the server reads all of it in the thread that serves everyone.
- * Host calls beyond those under way wait here, in the memory of the process; results and arguments have a largest size;
- * lines of the console and errors that no call waits for have a rate.
+ * Limits the output of the process, which the server reads in the thread that serves all clients. Host calls above the
+ * concurrency limit wait here, in the memory of the process; results and arguments have a maximum size; lines of the
+ * console and errors outside of calls have a rate limit.
  */
 import { notSendable, tooLarge } from "./failures.ts"
 import type { Answer, FromProcess, Reply } from "./messages.ts"
 import * as TokenBucket from "./tokenBucket.ts"
 
-/** The largest text of a result, or of the arguments of a host call: as much as a client may send. */
+/** The maximum size of a result, or of the arguments of a host call: as much as a client may send. */
 const largestText = 18 * 1024 * 1024
 
-/** How many host calls the server works on at the same time, and how long their arguments may be together. */
+/** The maximum number of concurrent host calls, and the maximum total size of their arguments. */
 const most = 64
 const mostCharacters = 2 * largestText
 
-/** How many host calls may wait for their turn. */
+/** The maximum number of waiting host calls. */
 const mostWaiting = 100_000
 
-/** How long a line of the console may be. */
+/** The maximum length of a line of the console. */
 const longestLine = 32_768
 
 type Ask = Extract<FromProcess, { readonly _tag: "Ask" }>
 
 interface Outlet {
   readonly tell: (message: FromProcess) => void
-  /** Says that a host call was answered: the next one may go out. */
+  /** Notes that a host call was answered, and sends the next one. */
   readonly replied: (id: number) => void
 }
 
-/** Sends with `send`; `refuse` is told of host calls that cannot be sent. */
+/** Sends with `send`; calls `refuse` for host calls that cannot be sent. */
 export const make = (send: (message: FromProcess) => void, refuse: (id: number, reply: Reply) => void): Outlet => {
   const waiting: Array<Ask> = []
-  /** The first that waits: what is taken from the front of a long array is expensive. */
+  /** The index of the first waiting call: removing from the front of a long array is expensive. */
   let first = 0
   const underWay = new Map<number, number>()
   let characters = 0
@@ -63,7 +63,7 @@ export const make = (send: (message: FromProcess) => void, refuse: (id: number, 
     waiting.push(message)
   }
 
-  /** The caller has the promise that is rejected only after this turn. */
+  /** Rejects after this turn, when the caller has its promise. */
   const later = (id: number, message: string): void =>
     queueMicrotask(() => refuse(id, { _tag: "DatabaseFailure", message, code: undefined, labels: [] }))
 

@@ -1,7 +1,6 @@
 /**
- * The program of a process that runs the functions of an exported application: the loop of its messages.
- * `FunctionProcess.ts` starts it and tells what it does; both speak `messages.ts`. It loads little, so that it starts
- * quickly.
+ * The program of a process that runs the functions of an exported application: the loop of its messages, which
+ * `messages.ts` defines. `FunctionProcess.ts` starts it. It imports little, so that it starts fast.
  */
 import { writeSync } from "node:fs"
 import { Socket } from "node:net"
@@ -25,12 +24,12 @@ import * as Outlet from "./outlet.ts"
 
 const shared = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
 let received = 0
-/** What the server was last told to have been received. */
+/** The last batch that was acknowledged. */
 let acknowledged = 0
 
 /**
- * Writes at once, and waits where the server is behind with reading: an answer must not wait for a function that never
- * yields, nor may such a function fill the memory with what it says.
+ * Writes synchronously, and blocks while the server is behind with reading: an answer must not wait for a function that
+ * never yields, and such a function must not fill the memory with its output.
  */
 const send = (message: FromProcess | undefined): void => {
   const frame = frames.write({ received, ...(message !== undefined && { message }) } satisfies Told)
@@ -38,7 +37,7 @@ const send = (message: FromProcess | undefined): void => {
   try {
     for (let at = 0; at < frame.length;) at += writeSync(pipes.output, frame, at)
   } catch {
-    // the server is gone
+    // the server has exited
     process.exit()
   }
 }
@@ -67,7 +66,7 @@ const start = (message: SetupMessage): ((message: ToProcess) => void) => {
   const calls = Calls.make({ setup, sharing, claim, tell: outlet.tell })
   process.on("uncaughtException", calls.thrown)
   process.on("unhandledRejection", calls.stray)
-  // what an application's packages use is not for its log to say
+  // warnings about an application's packages do not belong to its log
   process.noDeprecation = true
 
   return (message) => {
@@ -94,20 +93,20 @@ input.on(
     if (handle === undefined) {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the server sends it first
       handle = start(frame as SetupMessage)
-      // from now on it is expected to answer
+      // from now on the process is expected to respond
       send(undefined)
       return
     }
-    // a batch that ran through is acknowledged before the next one, which may never yield
+    // acknowledge a batch before the next one, which may never yield
     acknowledge()
     received = (received + 1) | 0
-    // not before the batch: what is answered at once acknowledges it too
+    // not before the batch: an immediate answer acknowledges it too
     setImmediate(acknowledge)
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the server writes it
     for (const message of frame as ReadonlyArray<ToProcess>) handle(message)
   })
 )
-// the server ended, or lost interest; the watcher sees it too where a function never yields
+// the server exited or closed the pipe; the watcher notices it too if a function never yields
 input.on("close", () => process.exit())
-// what ends the server on a terminal is sent to this process as well, which has to serve until the server is done
+// a terminal sends SIGINT to this process as well, which has to serve until the server is done
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {})

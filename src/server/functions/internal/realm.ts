@@ -1,7 +1,7 @@
 /**
- * The JavaScript world of one call: a `node:vm` context with the language's built-ins, what Node adds to them, and what the
- * hosted service added. What runs in it besides functions is one script, made of `guest/`. It and the host tell each other
- * primitives, and what the host gives it to hand out is the same in all realms and cannot be changed.
+ * The realm of one call: a `node:vm` context with the language's built-ins, Node's globals, and those of the hosted
+ * service. Besides functions it runs one script, built from `guest/`. The script and the host exchange primitives;
+ * objects that the host passes to it are shared by all realms and frozen.
  */
 import type { AsyncLocalStorage } from "node:async_hooks"
 import { existsSync, readFileSync } from "node:fs"
@@ -13,51 +13,51 @@ import type { Setup } from "./messages.ts"
 import * as moduleFiles from "./moduleFiles.ts"
 import * as Snapshot from "./snapshot.ts"
 
-/** A call, and the function of it that runs: who logs, and whom an error that no call waits for is told of. */
+/** The current call and function, for logging and for reporting errors outside of calls. */
 export interface Scope {
   readonly call: number
   readonly name: string
 }
 
-/** How what all realms share is made unchangeable. */
+/** Freezes what all realms share. */
 export interface Sharing {
-  /** Makes a class or a function so. */
+  /** Freezes a class or a function. */
   readonly harden: (value: unknown) => void
-  /** Makes an object so that is neither, such as `performance`. */
+  /** Freezes a singleton, such as `performance`. */
   readonly hardenInstance: (value: unknown) => void
-  /** Makes the classes of the process so that an object is of. */
+  /** Freezes the classes of an object. */
   readonly hardenClassOf: (value: object) => void
   readonly isShared: Snapshot.IsShared
 }
 
 export interface Realm extends Pick<Guest, "begin" | "cancel" | "next" | "reply" | "pending"> {
-  /** Whether a later call would notice nothing of those before: neither a change, nor anything that goes on. */
+  /** Whether the realm can be reused: calls left no change and no activity. */
   readonly isPristine: () => boolean
 }
 
-/** What makes realms; with modules that are loaded before the first call. */
+/** Creates realms, with modules that are loaded in advance. */
 export type MakeRealm = (port: Port, modules: Iterable<string>) => Realm
 
-/** The script: of the sources, it is made by `scripts/guest.ts`; of the package, it is beside the thread's module. */
+/** The script: built by `scripts/guest.ts` in a checkout, next to this module in the package. */
 const script = (): string => {
   const here = import.meta.url
   const file = here.endsWith(".ts")
     ? new URL("../../../../node_modules/.cache/effect-app-services/guest.js", here)
     : new URL("./guest.js", here)
-  if (!existsSync(file)) throw new Error(`${file.pathname} is missing: node scripts/guest.ts makes it`)
+  if (!existsSync(file)) throw new Error(`${file.pathname} is missing: run node scripts/guest.ts`)
   return readFileSync(file, "utf8")
 }
 
 const isObject = (u: unknown): u is object => (typeof u === "object" && u !== null) || typeof u === "function"
 
-/** Modules of Node's that take long to load, and that few functions need. */
+/** Modules of Node that load slowly and are rarely used. */
 const heavy = new Set(["node:console", "node:crypto"])
 
-/** What the script requires of Node's: some are loaded when something of them is asked for. */
+/** The modules of Node that the script requires; slow ones are loaded on first use. */
 const requireLater = (name: string): object =>
   heavy.has(name) ? new Proxy({}, { get: (_, key): unknown => Reflect.get(nodeModule(name), key) }) : nodeModule(name)
 
-/** The names of Node's globals that the language does not have. */
+/** The names of Node's globals that are not part of the language. */
 const globalNames = (): ReadonlyArray<string> => {
   const language = new Set<string>(vm.runInNewContext("Object.getOwnPropertyNames(globalThis)"))
   return Object.getOwnPropertyNames(globalThis).filter((name) => !language.has(name))
@@ -67,7 +67,7 @@ const nodeRequire = createRequire(import.meta.url)
 
 const nodeModule = (name: string): Record<string, unknown> => nodeRequire(name)
 
-/** Node's modules and globals, each made unchangeable when it is first asked for. */
+/** Node's modules and globals, each frozen at its first use. */
 const sharedOf = ({ harden, hardenInstance }: Sharing): Pick<Host, "builtin" | "shared"> => {
   const builtins = new Map<string, Record<string, unknown>>()
   const shared = new Map<string, unknown>()
@@ -97,7 +97,7 @@ const sharedOf = ({ harden, hardenInstance }: Sharing): Pick<Host, "builtin" | "
 }
 
 /**
- * What makes the realms of a thread. `scopes` says which function of which call runs.
+ * Creates the realms of a thread. `scopes` knows the current call and function.
  */
 export const make = (setup: Setup, sharing: Sharing, scopes: AsyncLocalStorage<Scope>): MakeRealm => {
   const main = new vm.Script(
@@ -146,7 +146,7 @@ export const make = (setup: Setup, sharing: Sharing, scopes: AsyncLocalStorage<S
       module: object,
       ...noticed: ReadonlyArray<unknown>
     ) => Guest = main.runInContext(context)
-    // the script's own uses of what is noticed are no function's
+    // ignore what the script itself used while it started
     const guest = boot(host, requireLater, { exports: {} }, context["Proxy"], context["Symbol"])
     const rootsOf = (): Snapshot.Roots => ({
       common: [context, ...guest.roots()],

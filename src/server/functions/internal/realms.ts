@@ -1,43 +1,43 @@
-/** The realms of a process: each call has one to itself until it is over, so that no call sees what another one left. */
+/** The pool of realms of a process: each call has a realm of its own, so that it does not see what another one left. */
 import type { Realm } from "./realm.ts"
 
-/** How many calls may be under way at the same time: each needs some 450 KB for the objects of its realm. */
+/** The maximum number of concurrent calls: each realm needs about 450 KB. */
 export const most = 500
 
-/** How many realms are kept for later calls. */
+/** The maximum number of idle realms. */
 const kept = 32
 
-/** How many realms are made ahead of calls, since making one takes some milliseconds, and longer with packages. */
+/** The number of realms created in advance, since creating one takes some milliseconds, and more with packages. */
 const ahead = 2
 
-/** What has a realm. */
+/** An owner of a realm. */
 interface HasRealm {
   readonly realm: Pick<Realm, "isPristine" | "pending">
 }
 
 export interface Realms<R> {
-  /** One that no other call has; nothing where too many are under way. */
+  /** An unused realm; `undefined` if too many calls are in progress. */
   readonly take: () => R | undefined
   /**
-   * Gives back the realm of a call that is over, once what the call left in the queue of microtasks has run. It is used
-   * again unless the call changed it; where something of the call still goes on, not before that has come to its end.
+   * Releases the realm of a finished call, after its microtasks have run. It is reused unless the call changed it, and
+   * not before pending activity of the call has ended.
    */
   readonly release: (realm: R) => void
-  /** Says that a realm goes with its call, whose function may still run in it. */
+  /** Discards a realm together with its call, whose function may still run in it. */
   readonly drop: () => void
-  /** Says that what a released realm waited for has come. */
+  /** Notes that the pending activity of a released realm has ended. */
   readonly settled: (realm: R) => void
-  /** Whether a realm should be made ahead of the next call. */
+  /** Whether a realm should be created in advance. */
   readonly isShort: () => boolean
-  /** Makes one. */
+  /** Creates a realm. */
   readonly prepare: () => void
 }
 
 export const make = <R extends HasRealm>(makeRealm: () => R): Realms<R> => {
   const idle: Array<R> = []
-  /** Those of calls that are over, which nobody has looked at. */
+  /** Realms of finished calls that are not checked yet. */
   const released: Array<R> = []
-  /** Those of calls that are over, of which something goes on. */
+  /** Realms of finished calls with pending activity. */
   const waiting = new Set<R>()
   let taken = 0
 

@@ -1,12 +1,12 @@
 /**
- * What a realm is before the first call, to tell whether a call has changed it.
+ * A snapshot of a realm before the first call, to detect changes by a call.
  *
- * Everything that functions can reach from the global object is looked at after each call, so the look is quick. The realms
- * of a thread are made alike: the first one is explored, and a script is made of what is found, which finds the same in
- * each later realm, remembers it, and compares. The engine compiles each comparison to a few instructions. They show
- * properties that were added, removed or replaced, other prototypes, and prevented extensions. What they do not show is
- * whether a property was made a getter, read-only or enumerable; the functions that do that are watched
- * (`guest/definers.ts`), and where one of them was used, everything is compared.
+ * Everything that functions can reach from the global object is compared after each call, so the comparison has to be
+ * fast. The realms of a thread are created alike: the first one is explored, and a script is generated that finds the
+ * same objects in each later realm, records them, and compares. The engine compiles each comparison to a few
+ * instructions. They detect added, removed and replaced properties, changed prototypes, and prevented extensions. They
+ * do not detect that a property became a getter, read-only or non-enumerable; the functions that do this are watched
+ * (`guest/definers.ts`), and if one of them was used, everything is compared.
  */
 import { isProxy } from "node:util/types"
 import * as vm from "node:vm"
@@ -14,28 +14,28 @@ import * as vm from "node:vm"
 const { getPrototypeOf, isExtensible, isFrozen } = Object
 const { getOwnPropertyDescriptor, ownKeys } = Reflect
 
-/** Whether an object is one that all realms share, which no call can change. */
+/** Whether an object is shared by all realms and frozen. */
 export type IsShared = (object: object) => boolean
 
-/** Takes a look at a realm. */
+/** Compares a realm with its snapshot. */
 interface Snapshot {
-  /** The objects that no call may leave changed. */
+  /** The objects of the snapshot. */
   readonly objects: ReadonlyArray<object>
   /**
-   * Whether nothing that values show has changed: among what all functions lead to, or, when looking closely, also what
-   * only rarely used names lead to, and properties whose names are symbols, which take longest to count.
+   * Whether no value has changed. A close comparison also covers objects that are only reachable by rarely used names,
+   * and properties with symbol keys, which are slow to count.
    */
   readonly isUnchanged: (closely: boolean) => boolean
-  /** Whether nothing at all has changed. */
+  /** Whether nothing has changed, including property attributes. */
   readonly isEqual: () => boolean
 }
 
-/** Objects that lead to all others. */
+/** The roots. */
 export interface Roots {
   readonly common: ReadonlyArray<unknown>
-  /** What only these lead to is looked at where one of them was used. */
+  /** Roots of objects that are compared only if one of these was used. */
   readonly rare: ReadonlyArray<unknown>
-  /** So is what only these lead to, as far as it is not too much. */
+  /** The same for modules, up to a maximum number of properties. */
   readonly modules: ReadonlyArray<unknown>
 }
 
@@ -43,7 +43,7 @@ const allOf = ({ common, modules, rare }: Roots): ReadonlyArray<unknown> => [...
 
 type Key = string | symbol
 
-/** How an object is found: from one that was found before. */
+/** How an object is reached from an earlier one. */
 interface Found {
   readonly object: object
   readonly parent: number
@@ -61,10 +61,10 @@ const isCommon = (symbol: symbol): boolean => wellKnown.has(symbol) || Symbol.ke
 const keysOf = (object: object): ReadonlyArray<Key> =>
   ownKeys(object).filter((key) => typeof key === "string" || isCommon(key))
 
-/** How many properties of modules are looked at; those nearest to what the modules export are. */
+/** The maximum number of compared properties of modules; those nearest to the exports are compared. */
 const mostProperties = 20_000
 
-/** What can be reached, nearest first, and how many of it from common roots. */
+/** The reachable objects, nearest first, and how many of them are reachable from the common roots. */
 interface Explored {
   readonly all: ReadonlyArray<Found>
   readonly common: number
@@ -93,7 +93,7 @@ const explore = ({ common, modules, rare }: Roots, isShared: IsShared): Explored
       }
       add(getPrototypeOf(object), next, "prototype", "")
     }
-    // what is beyond the number of properties is not looked at
+    // objects beyond the maximum number of properties are not compared
     all.length = next
   }
   follow(0, common, Infinity)
@@ -103,19 +103,19 @@ const explore = ({ common, modules, rare }: Roots, isShared: IsShared): Explored
   return { all, common: reached }
 }
 
-/** A property as it must be, of an object with a number. */
+/** The expected property of an object. */
 interface Flags {
   readonly object: number
   readonly key: Key
   readonly enumerable: boolean | undefined
   readonly configurable: boolean | undefined
   readonly writable: boolean | undefined
-  /** The numbers of its functions, where it is a getter or a setter. */
+  /** The numbers of its functions, if it is an accessor. */
   readonly get: number | undefined
   readonly set: number | undefined
 }
 
-/** What is found alike in all realms that are made alike. */
+/** The template of all realms that are created alike. */
 interface Template {
   readonly script: vm.Script
   readonly keys: ReadonlyArray<symbol>
@@ -123,7 +123,7 @@ interface Template {
   readonly counts: ReadonlyArray<{ readonly object: number; readonly strings: number }>
 }
 
-/** Functions of the realm that looks take, from before any call. */
+/** Functions of the realm that comparisons use, taken before any call. */
 const natives = `({
   descriptor: Object.getOwnPropertyDescriptor,
   freeze: Object.freeze,
@@ -136,13 +136,13 @@ const natives = `({
 
 const nativeNames = "descriptor, freeze, hasOwn, isExtensible, names, prototypeOf, symbols"
 
-/** The names of a script's own. */
+/** The local names of a script. */
 const ownNames = new Set([...nativeNames.split(", "), "roots", "keys", "looks", "quick", "close"])
 
-/** Objects that one function looks at: the engine compiles small functions better. */
+/** The number of objects per function: the engine compiles small functions better. */
 const together = 16
 
-/** Whether a script can have a global name, and none of its own hides it. */
+/** Whether a script can use a global name that its own names do not shadow. */
 const isName = (key: string): boolean => {
   if (!/^[A-Za-z]{4,}$/.test(key) || ownNames.has(key)) return false
   try {
@@ -153,7 +153,7 @@ const isName = (key: string): boolean => {
   }
 }
 
-/** Writes scripts that find and compare the objects of a realm. */
+/** Generates scripts that find and compare the objects of a realm. */
 class Writer {
   readonly keys: Array<symbol> = []
   readonly #all: ReadonlyArray<Found>
@@ -175,7 +175,7 @@ class Writer {
     return isObject(object) ? this.#numbers.get(object) : undefined
   }
 
-  /** A property of an object, in the script. The engine is quickest to read those of the global object by their names. */
+  /** A property of an object, in the script. Properties of the global object are fastest to read by their names. */
   at(i: number, key: Key): string {
     const isGlobal = i === 0 && typeof key === "string" && isName(key)
     return isGlobal ? key : `o${i}[${this.key(key)}]`
@@ -187,7 +187,7 @@ class Writer {
     return `k${known >= 0 ? known : this.keys.push(key) - 1}`
   }
 
-  /** Has the script find an object. */
+  /** Makes the script find an object. */
   need(i: number): void {
     if (this.#needed.has(i)) return
     this.#needed.add(i)
@@ -199,7 +199,7 @@ class Writer {
     return this.#needed.has(i)
   }
 
-  /** The statements that find what is needed. */
+  /** The statements that find the needed objects. */
   findings(): string {
     return [...this.#needed]
       .toSorted((a, b) => a - b)
@@ -223,7 +223,7 @@ class Writer {
   }
 
   script(body: string, results: string): vm.Script {
-    // the findings may name keys, too
+    // the statements may use keys, too
     const findings = this.findings()
     const keys = this.keys.map((_, i) => `const k${i} = keys[${i}]`).join("\n")
     return new vm.Script(
@@ -233,7 +233,10 @@ class Writer {
   }
 }
 
-/** Whether an object still has the same for a key, or what cannot be told, once it has no property of its own. */
+/**
+ * Whether an object without such an own property still inherits the same value for a key, or one that cannot be
+ * compared.
+ */
 const isInherited = (prototype: object | null, key: Key, value: unknown): boolean => {
   for (let it = prototype; it !== null; it = getPrototypeOf(it)) {
     const found = getOwnPropertyDescriptor(it, key)
@@ -242,7 +245,7 @@ const isInherited = (prototype: object | null, key: Key, value: unknown): boolea
   return value === undefined
 }
 
-/** Writes what remembers an object and what compares it. */
+/** Generates the statements that record and compare an object. */
 const comparisons = (writer: Writer, i: number, object: object) => {
   const locals: Array<string> = []
   const checks: Array<string> = []
@@ -253,7 +256,7 @@ const comparisons = (writer: Writer, i: number, object: object) => {
     if (found === undefined) continue
     const { configurable = false, value, writable } = found
     if (typeof key === "string" && found.enumerable === true) enumerable++
-    // a getter is not called; what is neither to be written nor to be removed stays
+    // getters are not called; a property that is neither writable nor configurable cannot change
     const isValue = writable !== undefined && (writable || configurable)
     if (configurable && (writable === undefined || isInherited(prototype, key, value))) {
       checks.push(`hasOwn(o${i}, ${writer.key(key)})`)
@@ -282,7 +285,7 @@ const flagsOf = (writer: Writer, i: number, object: object): ReadonlyArray<Flags
     return { object: i, key, configurable, enumerable, writable, get: numberOf(get), set: numberOf(set) }
   })
 
-/** Writes functions that look at some of the objects each. */
+/** Generates functions that compare some of the objects each. */
 const looksAt = (writer: Writer, kept: ReadonlyArray<readonly [number, object]>): { quick: string; close: string } => {
   let quick = ""
   let close = ""
@@ -312,7 +315,7 @@ const templateOf = ({ all, common }: Explored): Template => {
     writer,
     kept.filter(([i]) => i >= common)
   )
-  // by their numbers; those that nothing needs are left out
+  // by their numbers, without those that are not needed
   const objects = all.map((_, i) => (writer.needs(i) ? `o${i}` : "undefined")).join(", ")
   const script = writer.script(
     `const quick = [], close = [], add = (looks, look) => { looks[looks.length] = look }
@@ -326,7 +329,7 @@ ${ofCommon.quick}${ofCommon.close}${ofRare.quick.replaceAll("add(quick", "add(cl
   return { script, keys: writer.keys, flags, counts }
 }
 
-/** A script that freezes the functions that are no constructors. There are many, and hardly any code changes one. */
+/** A script that freezes the functions that are not constructors. There are many, and code rarely changes one. */
 const freezerOf = ({ all }: Explored): Pick<Template, "script" | "keys"> => {
   const writer = new Writer(all)
   const freezes = all.flatMap(({ object }, i) => {
@@ -364,7 +367,7 @@ const allTrue = (looks: ReadonlyArray<() => boolean>): boolean => {
   return true
 }
 
-/** Remembers a realm by a template; throws where it was made unlike the one that the template was made of. */
+/** Records a realm by a template; throws if it differs from the realm of the template. */
 const remember = (context: vm.Context, roots: Roots, template: Template): Snapshot => {
   const run: Run<Looks> = template.script.runInContext(context)
   const { close, objects, quick } = run(allOf(roots), template.keys, vm.runInContext(natives, context))
@@ -379,11 +382,11 @@ const remember = (context: vm.Context, roots: Roots, template: Template): Snapsh
   }
 }
 
-/** What the realms of a thread have in common. */
+/** The snapshots of a thread's realms. */
 export interface Snapshots {
   /** Prepares a realm that has no module yet. */
   readonly prepare: (context: vm.Context, roots: Roots) => void
-  /** Remembers a realm, which is like the others of its kind. */
+  /** Records a realm. */
   readonly take: (context: vm.Context, roots: Roots, kind: string) => Snapshot
 }
 
@@ -403,7 +406,7 @@ export const make = (isShared: IsShared): Snapshots => {
         const snapshot = remember(context, roots, last.template)
         if (snapshot.isEqual()) return snapshot
       } catch {
-        // an object is not where it was found before
+        // the realm differs from the template
       }
       return remember(context, roots, explored(roots))
     }

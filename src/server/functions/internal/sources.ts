@@ -1,7 +1,7 @@
-/** How the source of a function is made a function itself. */
+/** Wraps the source of a function. */
 
-/** What every source is a function of. */
+/** The parameters of the wrapper. */
 export const parameters = ["exports", "module", "require", "context"] as const
 
-/** Reads back what the source made of its `exports`, which it usually replaces. */
+/** Returns `exports`, which the source usually reassigns. */
 export const epilogue = "\n;return { exports, module }"

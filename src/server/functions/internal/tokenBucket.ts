@@ -1,11 +1,11 @@
-/** A token bucket that reports what it turned away. */
+/** A token bucket that reports rejected requests. */
 
 export interface TokenBucket {
-  /** Takes a token; `false` where there is none. */
+  /** Takes a token; `false` if there is none. */
   readonly take: () => boolean
 }
 
-/** Holds `limit` tokens, refilled at `perSecond`. `onMissed` is told, a second later, how many were asked for in vain. */
+/** Holds `limit` tokens, refilled at `perSecond`. `onMissed` receives, a second later, the number of rejected requests. */
 export const make = (
   { limit, perSecond }: { readonly limit: number; readonly perSecond: number },
   onMissed: (count: number) => void

@@ -1,15 +1,15 @@
 /**
- * Values as text that loses nothing a function could notice: BSON's classes, `undefined`, `NaN`, `-0`. Extended JSON
- * would read a `Long`, an `Int32` or a `Double` as a plain number.
+ * Lossless encoding of values: BSON classes, `undefined`, `NaN`, `-0`. Extended JSON would decode a `Long`, an `Int32`
+ * or a `Double` as a plain number.
  */
 import { EJSON, ObjectId } from "bson"
 import { isDate, isRegExp } from "node:util/types"
 import { define, type Document } from "../../data/internal/bson.ts"
 
-/** The only key of what JSON has no form for; a document that has such a key itself is written as a list. */
+/** The only key of an encoded special value; a document with this key is encoded as a list. */
 const mark = "$"
 
-/** BSON's own writing of its classes, with the class of each number. */
+/** Encodes BSON classes, keeping the class of numbers. */
 const exact = { relaxed: false }
 
 const marked = (...parts: ReadonlyArray<unknown>): object => ({ [mark]: parts })
@@ -28,7 +28,7 @@ const pack = (value: unknown): unknown => {
     case "object":
       return value === null ? null : packObject(value)
     default:
-      // what a function or a symbol is to others
+      // a function or a symbol
       return marked("undefined")
   }
 }
@@ -105,13 +105,13 @@ const unmark = ([type, first, second]: ReadonlyArray<unknown>): unknown => {
   }
 }
 
-/** Writes a value. Throws where it is cyclic, or nested too deeply for anybody. */
+/** Encodes a value. Throws if it is cyclic or nested too deeply. */
 export const write = (value: unknown): string => JSON.stringify(pack(value))
 
-/** Reads what {@link write} wrote, as values of this realm. */
+/** Decodes what {@link write} encoded, as values of this realm. */
 export const read = (text: string): unknown => unpack(JSON.parse(text))
 
-/** Reads a list; anything else is an empty one. */
+/** Decodes an array; anything else is an empty one. */
 export const readList = (text: string): ReadonlyArray<unknown> => {
   const value = read(text)
   return Array.isArray(value) ? value : []

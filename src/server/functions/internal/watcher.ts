@@ -1,6 +1,6 @@
 /**
- * A thread beside the functions in their process, which goes on when one of them never yields. It tells the server which
- * call was begun last, ends the process when it takes up too much memory, and when the server is gone.
+ * A thread beside the functions in their process, which runs also when one of them never yields. It reports the call
+ * begun last, and ends the process when it exceeds its memory limit or the server has exited.
  */
 import { writeSync } from "node:fs"
 import { Socket } from "node:net"
@@ -11,10 +11,10 @@ import { begun, type FromWatcher, pipes, type ToWatcher, type Watched } from "./
 if (isMainThread) throw new Error("this module runs in a worker thread")
 const { memoryLimit, shared }: Watched = workerData
 
-/** How often the memory is looked at, in milliseconds. */
+/** The interval of checking the memory, in milliseconds. */
 const lookEvery = 50
 
-/** The process may be in the middle of anything, so that only the system can end it. */
+/** The process may be doing anything, so only a signal can end it. */
 const end = (): void => void process.kill(process.pid, "SIGKILL")
 
 const tell = (message: FromWatcher): void => {
@@ -40,7 +40,7 @@ control.on("close", end)
 // @effect-diagnostics-next-line globalTimers:off -- a thread without Effect
 setInterval(() => {
   if (process.memoryUsage.rss() <= memoryLimit) return
-  // no call is begun any more: those that are not can run elsewhere
+  // no further call begins; those that have not begun can run elsewhere
   tell({ _tag: "OutOfMemory", last: Atomics.add(shared, begun, 2 ** 30) })
   end()
 }, lookEvery)

@@ -1,6 +1,6 @@
 /**
- * What of a call may go on after it. A realm that waits for something is not used for another call before that has come,
- * and never where what goes on cannot be seen.
+ * Activity that may outlive its call. A realm with pending activity is not reused before it has ended, and never if its
+ * end cannot be observed.
  */
 import { host } from "./host.ts"
 
@@ -9,12 +9,12 @@ let spent = false
 let calls = 0
 let rare = false
 
-/** Whether the realm serves calls, and is not being made any more. */
+/** Whether the realm serves calls, and is no longer being created. */
 export const isServing = (): boolean => calls > 0
 
-/** Says that the realm waits for something, until what is answered is called. */
+/** Marks an activity of the realm as pending until the returned function is called. */
 export const pending = (): (() => void) => {
-  // what a package begins as it loads belongs to the realm, and to no call
+  // activity of a package while it loads belongs to the realm, not to a call
   let waiting = isServing()
   if (!waiting) return () => {}
   count++
@@ -28,7 +28,7 @@ export const pending = (): (() => void) => {
 
 export const pendingCount = (): number => count
 
-/** Says that what a call did may go on unseen. What happens before the first call is not of any. */
+/** Notes that activity of a call may go on unobserved. Activity before the first call is ignored. */
 export const spend = (): void => {
   if (calls > 0) spent = true
 }
@@ -39,19 +39,19 @@ export const beginCall = (): void => {
   calls++
 }
 
-/** Says that a call uses what calls seldom do, so that the realm has to be looked at more closely. */
+/** Notes that a call uses something rare, so that the realm has to be compared more closely. */
 export const useRare = (): void => {
   rare = true
 }
 
-/** Whether that was said since this was last asked. */
+/** Whether that was noted since the last call of this function. */
 export const hasUsedRare = (): boolean => {
   const was = rare
   rare = false
   return was
 }
 
-/** Waits for a promise of the host, which nothing of the realm can keep from telling. */
+/** Awaits a promise of the host, independently of what the realm has changed. */
 export const follow = <A>(promise: PromiseLike<A>): PromiseLike<A> => {
   const done = pending()
   promise.then(done, done)

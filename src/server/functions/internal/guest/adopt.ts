@@ -1,6 +1,7 @@
 /**
- * Makes what a function of Node's answers, or throws, an object of the realm: lists and plain objects are copied, errors,
- * dates and bytes get the realm's prototypes, promises are followed. Objects of Node's own classes stay what they are.
+ * Converts results and exceptions of Node's functions to objects of the realm: arrays and plain objects are copied,
+ * errors, dates and bytes get the realm's prototypes, promises are awaited. Objects of Node's own classes are not
+ * changed.
  */
 import { isDate, isMap, isNativeError, isPromise, isProxy, isSet, isTypedArray } from "node:util/types"
 import { follow } from "./activity.ts"
@@ -11,13 +12,13 @@ const { getPrototypeOf, setPrototypeOf } = Object
 
 const isObject = (u: unknown): u is object => typeof u === "object" && u !== null
 
-/** Gives an object that is of the host's class alone, and not of one that extends it, the realm's of the name. */
+/** Gives a direct instance of a built-in class of the host the realm's prototype of the same name. */
 const move = (value: object): object => {
   const twin = twinOf.get(getPrototypeOf(value))
   return twin === undefined || !Object.isExtensible(value) ? keep(value) : setPrototypeOf(value, twin)
 }
 
-/** Keeps an object of a class that is Node's, or of the realm. */
+/** Keeps an object of a class of Node or of the realm. */
 const keep = (value: object): object => {
   host.hardenClassOf(value)
   return value
@@ -39,7 +40,7 @@ const adoptAll = (value: unknown, seen: WeakMap<object, object>): unknown => {
   const known = seen.get(value)
   if (known !== undefined) return known
   const prototype: unknown = getPrototypeOf(value)
-  // objects without a prototype are as good here as there, and what is in them may not be
+  // objects without a prototype belong to any realm, but their values may not
   if (prototype === null) return copyInto(Object.create(null), value, seen)
   const twin = isObject(prototype) ? twinOf.get(prototype) : undefined
   if (twin === undefined) return keep(value)
@@ -62,7 +63,7 @@ const promise = (given: Promise<unknown>): Promise<unknown> =>
 
 export const adopt = (value: unknown): unknown => (isObject(value) ? adoptAll(value, new WeakMap()) : value)
 
-/** What was thrown. */
+/** Converts an exception. */
 export const adoptError = (cause: unknown): unknown => {
   if (!isNativeError(cause)) return cause
   if (cause.cause !== undefined) cause.cause = adoptError(cause.cause)

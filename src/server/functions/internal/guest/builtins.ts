@@ -1,7 +1,7 @@
 /**
- * Node's own modules as functions and packages require them: objects of the realm, whose functions answer with the realm's
- * values, so that what is written on one of them is seen in this realm alone. Node's classes are those of all realms, and
- * cannot be changed.
+ * Node's modules as functions and packages require them: objects of the realm, whose functions return values of the
+ * realm, so that a change of a module is visible in this realm only. Node's classes are shared by all realms and
+ * frozen.
  */
 import { EventEmitter } from "node:events"
 import { adopt, adoptError } from "./adopt.ts"
@@ -15,15 +15,15 @@ import * as timers from "./timers.ts"
 type Anything = (...args: ReadonlyArray<unknown>) => unknown
 type Namespace = Record<string, unknown>
 
-/** How what is begun by a module's functions is noticed. */
+/** How the activity of a module's functions is observed. */
 type Activity =
-  /** They call back at once, and begin nothing that goes on. */
+  /** They finish at once. */
   | "none"
-  /** They call back when they are done, or answer with a promise. */
+  /** They call back when they are done, or return a promise. */
   | "callbacks"
-  /** They do, or answer with what emits `close` in the end. */
+  /** They do, or return an emitter that finally emits `close`. */
   | "emitters"
-  /** It cannot be. */
+  /** It cannot be observed. */
   | "unseen"
 
 const activities: Readonly<Record<Activity, ReadonlyArray<string>>> = {
@@ -65,7 +65,7 @@ const isObject = (u: unknown): u is object => typeof u === "object" && u !== nul
 
 const isClass = (name: string, value: Anything): boolean => /^[A-Z]/.test(name) && Object.hasOwn(value, "prototype")
 
-/** Waits until what a function of Node's answered is over, where it says so. */
+/** Awaits the end of a result of Node's functions, if it reports its end. */
 const watch = (result: unknown, activity: Activity): void => {
   if (activity === "unseen") spend()
   if (activity === "emitters" && result instanceof EventEmitter)
@@ -87,11 +87,11 @@ const adoptedArgument = (value: unknown): unknown => adopt(adoptError(value))
 
 const isFunction = (u: unknown): u is Anything => typeof u === "function"
 
-/** The host's functions by those that stand for them, and the other way round. */
+/** The host's functions by their substitutes, and the other way round. */
 const originals: WeakMap<object, Anything> = new host.global.WeakMap()
 const wrappers: WeakMap<object, Anything> = new host.global.WeakMap()
 
-/** A function of the realm that does what one of Node's does. */
+/** A function of the realm that calls one of Node's. */
 const wrap = (original: Anything, activity: Activity): Anything => {
   const known = wrappers.get(original)
   if (known !== undefined) return known
@@ -119,9 +119,9 @@ const wrap = (original: Anything, activity: Activity): Anything => {
   return Object.freeze(wrapper)
 }
 
-/** A class of Node's; what its instances do is noticed where one is made. */
+/** A class of Node; the activity of an instance is observed from its construction. */
 const wrapClass = (original: Anything, activity: Activity): object => {
-  // an agent does nothing by itself
+  // an agent has no activity of its own
   if (activity === "none" || activity === "callbacks" || original.name === "Agent") return original
   const made = (result: unknown) => {
     watch(result, activity)
@@ -148,7 +148,7 @@ const member = (name: string, value: unknown, activity: Activity): unknown => {
 
 const agentOptions = { keepAlive: true, scheduling: "lifo", timeout: 5000 }
 
-/** Those that stand for objects of Node's: some lead to themselves. */
+/** The substitutes of Node's objects: some objects refer to themselves. */
 const surfaces: WeakMap<object, Namespace> = new host.global.WeakMap()
 
 /** An object of the realm with the members of a module. */
@@ -162,7 +162,7 @@ const surface = (module: object, activity: Activity): Namespace => {
     if (found === undefined) continue
     const get = () => member(name, Reflect.get(module, name), activity)
     const { enumerable = false } = found
-    // what is behind a getter may take its time to load, or warn that it is deprecated
+    // a getter may load slowly or print a deprecation warning
     const descriptor =
       "value" in found || nested.has(name)
         ? { value: get(), writable: true }
@@ -179,7 +179,7 @@ const surface = (module: object, activity: Activity): Namespace => {
 
 const made: Map<string, unknown> = new host.global.Map()
 
-/** Those that the realm has of its own. */
+/** The modules that the realm implements itself. */
 const own: Readonly<Record<string, () => unknown>> = {
   console: () => console.object,
   process: () => process.object,
@@ -191,7 +191,7 @@ const make = (name: string): unknown => {
   const ours = Object.hasOwn(own, name) ? own[name] : undefined
   if (ours !== undefined) return ours()
   const module = host.builtin(name)
-  // Node's, as it is: nothing of it can be changed
+  // Node's own, which is frozen
   if (isFunction(module)) return module
   const object = surface(module, activityOf(name))
   if (name === "util") object["promisify"] = promisify(object["promisify"])
@@ -199,7 +199,7 @@ const make = (name: string): unknown => {
   return object
 }
 
-/** One that knows what stands behind the realm's functions: some have a promise of their own. */
+/** `promisify` for substitutes: some of Node's functions have a promise version. */
 const promisify = (original: unknown) => (callback: unknown) => {
   const make = isFunction(original) ? originals.get(original) : undefined
   const behind = isFunction(callback) ? (originals.get(callback) ?? callback) : callback
@@ -207,7 +207,7 @@ const promisify = (original: unknown) => (callback: unknown) => {
   return isFunction(result) ? wrap(result, "callbacks") : result
 }
 
-/** A module of Node's. */
+/** A module of Node. */
 export const builtin = (name: string): unknown => {
   const found = made.get(name)
   if (found !== undefined) return found

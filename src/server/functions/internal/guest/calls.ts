@@ -1,4 +1,4 @@
-/** The call that a realm serves: begun, asked for more, given up. It tells the host what comes of it. */
+/** The call of a realm: begins it, steps its stream, cancels it, and reports its result to the host. */
 import * as ejson from "../../../../protocol/internal/ejson.ts"
 import { isDocument } from "../../../data/internal/bson.ts"
 import * as SourceContext from "../../SourceContext.ts"
@@ -13,7 +13,7 @@ import { type AnswerTag, type Guest, host } from "./host.ts"
 import * as modules from "./modules.ts"
 import * as responses from "./responses.ts"
 
-/** As whom a function runs: that of the call, or one that it executes. */
+/** The identity of a function: the one of the call, or one that it executes. */
 interface Origin {
   readonly call: Call
   readonly name: string
@@ -29,7 +29,7 @@ interface Waiting {
 const { setup } = host
 const asked: Map<number, Waiting> = new host.global.Map()
 let asks = 0
-/** The call under way, and what yields its stream. */
+/** The current call, and the iterator of its stream. */
 let current: Call | undefined
 let iterator: AnyIterator | undefined
 
@@ -113,7 +113,7 @@ const compile = (source: Source): ReturnType<typeof host.compile> => {
   const found = compiled.get(source)
   if (found !== undefined) return found
   const run = host.compile(source.text + epilogue, source.file, parameters.join(", "))
-  // a source can reach the function that it is
+  // a source can reach its own wrapper function
   Object.freeze(run)
   Object.freeze(run.prototype)
   compiled.set(source, run)
@@ -128,7 +128,7 @@ const exported = (source: Source, context: object): unknown => {
     readonly exports: unknown
     readonly module: { readonly exports: unknown }
   }
-  // sources that serve tests too may set `module.exports` besides; what they assign to `exports` is the function
+  // sources may also set `module.exports`, for tests; the function is what they assign to `exports`
   return result.exports !== empty ? result.exports : result.module.exports
 }
 
@@ -169,7 +169,7 @@ const run = async (call: Call): Promise<void> => {
   try {
     const responder = kind === "Response" ? responderOf(args) : undefined
     const returned = invoke({ call, name, isSystem }, responder?.args ?? args, source)
-    // a value is answered at once: a function that is begun after it may never yield
+    // answer a value at once: the next function may never yield
     const result = isThenable(returned) ? await returned : returned
     if (responder !== undefined) answer("Done", responder.respond(result))
     else if (kind === "Value") answer("Done", write(result))
@@ -180,7 +180,7 @@ const run = async (call: Call): Promise<void> => {
   }
 }
 
-/** Keeps the iterator of a result until its end; anything else is a stream of one value. */
+/** Keeps the iterator of a result until its end; any other value is a stream of one value. */
 const open = (call: Call, result: unknown): Answer => {
   const iterate = iteratorOf(result)
   if (iterate === undefined) return textOf(result)

@@ -1,10 +1,10 @@
-/** What applications use of Node's modules that it has no longer, as far as it needs no more than what is left. */
+/** Removed functions of Node's modules that applications still use, implemented by the remaining ones. */
 import { createCipheriv, createDecipheriv, createHash, getCipherInfo } from "node:crypto"
 import * as types from "node:util/types"
 
 type Namespace = Record<string, unknown>
 
-/** How OpenSSL makes key and initialization vector of a password that nobody should use any more. */
+/** OpenSSL's obsolete derivation of key and initialization vector from a password. */
 const derive = (algorithm: string, password: string | NodeJS.ArrayBufferView) => {
   const info = getCipherInfo(algorithm)
   if (info === undefined) throw new TypeError(`Unknown cipher: ${algorithm}`)
@@ -54,7 +54,7 @@ const util = {
     typeof source === "object" && source !== null ? Object.assign(Object(target), source) : target
 }
 
-/** Adds to a module what it has lost. */
+/** Adds the removed functions to a module. */
 export const add = (name: string, module: Namespace): void => {
   const lost: Namespace = name === "crypto" ? crypto : name === "util" ? util : {}
   for (const [key, value] of Object.entries(lost)) {

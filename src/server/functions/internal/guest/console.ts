@@ -3,7 +3,7 @@ import { Console } from "node:console"
 import type { Level } from "../messages.ts"
 import { host } from "./host.ts"
 
-/** What each method writes as. */
+/** The log level of each method. */
 const levels: Readonly<Record<string, Level>> = {
   log: "Info",
   info: "Info",
@@ -25,11 +25,11 @@ const levels: Readonly<Record<string, Level>> = {
   trace: "Error"
 }
 
-/** That of the call under way: it knows what the call counted, timed and grouped. */
+/** The console of the current call, with its counters, timers and groups. */
 let node: Console | undefined
 let level: Level = "Info"
 
-/** Forgets what the last call counted, timed and grouped. */
+/** Discards counters, timers and groups of the last call. */
 export const beginCall = (): void => {
   node = undefined
 }

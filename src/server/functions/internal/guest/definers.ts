@@ -1,7 +1,6 @@
 /**
- * Watches the functions that change what the values of an object's properties do not show: whether a property can be
- * enumerated, changed or deleted, and whether it is a getter. A call that used one of them on what it shares with later
- * calls is suspect, and its realm is looked at more closely.
+ * Watches the functions that change property attributes, which values do not show: enumerable, writable, configurable,
+ * and accessors. If a call used one of them on an object of the snapshot, its realm is compared completely.
  */
 import { isProxy } from "node:util/types"
 import { useRare } from "./activity.ts"
@@ -17,7 +16,7 @@ let suspect = false
 let guarded: WeakSet<object> | undefined
 
 export const guard = (objects: ReadonlyArray<object>): void => {
-  // its methods are the host's, which no call can change
+  // its methods are the host's, which are frozen
   guarded = new host.global.WeakSet(objects)
 }
 
@@ -29,18 +28,18 @@ export const isSuspect = (): boolean => {
 
 const look = (target: unknown): void => {
   if (typeof target !== "object" && typeof target !== "function") return
-  // behind a proxy there may be anything
+  // a proxy can hide any object
   if (target !== null && (guarded?.has(target) === true || isProxy(target))) suspect = true
 }
 
-/** Puts a function in a built-in one's place that does the same; as text, it is native too. */
+/** Replaces a built-in function by one that does the same; its source text is native too. */
 const replace = (owner: object, name: string, watched: Anything, original: Anything): void => {
   defineProperty(watched, "name", { value: name })
   defineProperty(watched, "length", { value: original.length })
   defineProperty(owner, name, { value: watched, writable: true, enumerable: false, configurable: true })
 }
 
-/** For functions that are told the object that they look at or change. */
+/** For functions whose first argument is the object. */
 const watch = (owner: object, name: string, notice: (target: unknown) => void): void => {
   const original: Anything = Reflect.get(owner, name)
   const watched: Anything = (...args) => {
@@ -51,10 +50,10 @@ const watch = (owner: object, name: string, notice: (target: unknown) => void): 
   replace(owner, name, bound, original)
 }
 
-/** For methods of the object that they change. */
+/** For methods of the object. */
 const watchMethod = (owner: object, name: string): void => {
   const original: Anything = Reflect.get(owner, name)
-  // a method is no constructor
+  // a method is not a constructor
   const { watched } = {
     watched(this: unknown, ...args: ReadonlyArray<unknown>) {
       look(this)
@@ -69,7 +68,7 @@ export const install = (): void => {
   watch(Object, "defineProperties", look)
   watch(Reflect, "defineProperty", look)
   watch(Error, "captureStackTrace", look)
-  // these give symbols, which properties can be set by whose names no quick look counts
+  // these return symbols, and properties with symbol keys are not counted by a quick comparison
   watch(Object, "getOwnPropertySymbols", useRare)
   watch(Object, "getOwnPropertyDescriptors", useRare)
   watch(Reflect, "ownKeys", useRare)

@@ -1,4 +1,4 @@
-/** The global names that Node adds to the language's, in a realm. They are there before anything else is evaluated. */
+/** Node's globals in a realm. They are defined before anything else is evaluated. */
 import { spend, useRare } from "./activity.ts"
 import { adopt, adoptError } from "./adopt.ts"
 import * as console from "./console.ts"
@@ -13,7 +13,7 @@ export const define = (name: string, value: unknown): void => {
   Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true })
 }
 
-/** Those that go on by themselves, and may call back unseen. */
+/** Globals with activity of their own, which may call back unobserved. */
 const unseen = new Set(["fetch", "BroadcastChannel", "EventSource", "MessageChannel", "WebSocket"])
 
 const made: Map<string, unknown> = new host.global.Map()
@@ -53,19 +53,19 @@ const make = (name: string): unknown => {
   })
 }
 
-/** What the global object inherits from. It is frozen, so that no look at it is needed. */
+/** The prototypes of the global object. They are frozen, so they need not be compared. */
 const inherited: object = Object.getPrototypeOf(globalThis)
 
-/** Defines a global name that does something when it is read; one that is written becomes a name like any other. */
+/** Defines a global accessor; an assignment replaces it by a data property. */
 const defineRead = (name: string, get: () => unknown): void => {
   const set = (value: unknown) => define(name, value)
   Object.defineProperty(inherited, name, { get, set, enumerable: false, configurable: true })
 }
 
-/** Defines one that is made when it is asked for: most never are, and some take their time to load. */
+/** Defines a lazy global: most are not used, and some load slowly. */
 const defineLater = (name: string): void => {
   const get = () => {
-    // the classes of BSON look whether there is one, which would take long to load
+    // the BSON classes check for it, and it loads slowly
     if (isBooting && name === "crypto") return { getRandomValues: () => undefined }
     const found = made.get(name)
     if (found !== undefined) return found
@@ -76,10 +76,10 @@ const defineLater = (name: string): void => {
   defineRead(name, get)
 }
 
-/** Parts of the language that may call back long after a call, or be changed in ways that no look shows. */
+/** Parts of the language that may call back after a call, or change in ways that comparisons do not detect. */
 const unseenParts = ["Atomics", "FinalizationRegistry", "WebAssembly"]
 
-/** Parts of the language that few functions use, and that nothing else leads to: they are looked at where one was used. */
+/** Rarely used parts of the language that are not reachable otherwise: they are compared if one was used. */
 const rareParts = [
   "AsyncDisposableStack",
   "BigInt64Array",
@@ -108,7 +108,7 @@ export const rare: ReadonlyArray<unknown> = [
   process.object
 ]
 
-/** Has each use of a global name noticed. */
+/** Observes each use of a global. */
 const defineNoticed = (name: string, notice: () => void, value: unknown = Reflect.get(globalThis, name)): void => {
   Reflect.deleteProperty(globalThis, name)
   defineRead(name, () => {
@@ -119,13 +119,13 @@ const defineNoticed = (name: string, notice: () => void, value: unknown = Reflec
 
 let isBooting = true
 
-/** Says that the script of the realm is through: what asks for anything from now on is not of it. */
+/** Notes that the script of the realm has finished; later uses are those of functions. */
 export const booted = (): void => {
   isBooting = false
 }
 
 const noticeUnseen = (): void => {
-  // the classes of BSON would compile a module, for each realm, and do as well without
+  // the BSON classes would compile a module for each realm, and work without it
   if (isBooting) throw new Error("there is none yet")
   spend()
 }
@@ -136,7 +136,7 @@ const own: Readonly<Record<string, unknown>> = {
   ...timers.functions
 }
 
-// its parts lead to objects that nothing else leads to
+// its members refer to objects that are not reachable otherwise
 const { Segmenter } = Intl
 Object.defineProperty(Intl, "Segmenter", {
   get: () => {

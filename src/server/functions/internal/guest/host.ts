@@ -1,23 +1,23 @@
 /**
- * What the host gives to the code that runs inside a realm, which is all of this folder and what it imports: one script,
- * evaluated in each realm. Nothing of the host gets from here into the hands of a function unless the host made it
- * unchangeable, since all realms of the thread share it.
+ * The interface between the host and the code inside a realm, which is this folder and what it imports: one script,
+ * evaluated in each realm. Objects of the host must not reach functions unless they are frozen, since all realms of the
+ * thread share them.
  */
 import type { Call, Reply, Setup } from "../messages.ts"
 
-/** How a call is answered: its tag, and the text that goes with it. */
+/** The tag of an answer, which has a text. */
 export type AnswerTag = "Done" | "Streaming" | "End" | "Failed" | "Unreadable"
 
 /**
- * Where a realm's code tells the host something: primitives. A function may have broken what makes them, so the host takes
- * anything for granted as little as this says.
+ * Messages of the realm to the host, as primitives. A function may have broken the code that creates them, so the host
+ * validates them.
  */
 export interface Port {
   /** Answers a call: its id, an `AnswerTag`, a text. */
   readonly answer: (call: unknown, tag: unknown, text: unknown) => void
   /** Answers a step of the call's stream: the id of the call and of the step, an `AnswerTag`, a text. */
   readonly step: (call: unknown, step: unknown, tag: unknown, text: unknown) => void
-  /** Asks for a host call: an id, the function that asks, the method, its arguments as a text. */
+  /** Makes a host call: an id, the calling function, the method, its encoded arguments. */
   readonly ask: (
     ask: unknown,
     name: unknown,
@@ -27,22 +27,22 @@ export interface Port {
     transaction: unknown
   ) => void
   readonly log: (level: unknown, text: unknown) => void
-  /** A timer or a microtask threw. */
+  /** An exception of a timer or a microtask. */
   readonly thrown: (text: unknown) => void
-  /** What the realm waited for has come, so that it may be used again. */
+  /** The pending activity has ended, so that the realm may be reused. */
   readonly settled: () => void
-  /** The realm has loaded a module while a call ran. */
+  /** The realm loaded a module during a call. */
   readonly loaded: (name: unknown) => void
 }
 
 /** A module of an application's package. */
 export interface ModuleFile {
-  /** What is in the file, or `undefined` where the host has to load the module: an ES module, or a native one. */
+  /** The content of the file, or `undefined` if the host has to load the module: an ES module, or a native one. */
   readonly text: string | undefined
   readonly isJson: boolean
 }
 
-/** A function made of a text. */
+/** A compiled function. */
 interface Compiled {
   (...args: ReadonlyArray<unknown>): unknown
   readonly prototype: unknown
@@ -53,22 +53,22 @@ export interface Host {
   readonly port: Port
   /** The host's own global object. */
   readonly global: typeof globalThis
-  /** What Node offers under a global name, unchangeable. */
+  /** A global of Node, frozen. */
   readonly shared: (name: string) => unknown
-  /** A module of Node, whose members are unchangeable, while it is not. */
+  /** A module of Node: its members are frozen, the module object is not. */
   readonly builtin: (name: string) => Record<string, unknown>
-  /** Makes the host's classes that an object is of unchangeable. */
+  /** Freezes the host's classes of an object. */
   readonly hardenClassOf: (instance: object) => void
-  /** The names of Node's globals that the language does not have. */
+  /** The names of Node's globals that are not part of the language. */
   readonly globalNames: ReadonlyArray<string>
   readonly isBuiltin: (name: string) => boolean
-  /** Runs something that logs and fails under the name of a function. */
+  /** Runs code on behalf of a function, for logging and errors. */
   readonly within: <A>(name: string, run: () => A) => A
-  /** Compiles a function of these parameters in the realm; the same text once per thread. */
+  /** Compiles a function with these parameters in the realm; each text is parsed once per thread. */
   readonly compile: (text: string, file: string, parameters: string) => Compiled
-  /** The path of a module that a file requires, or the name of one of Node's. Throws what Node throws. */
+  /** Resolves a module that a file requires to a path, or to the name of a module of Node. Throws as Node does. */
   readonly resolve: (name: string, from: string) => string
-  /** The absolute path that a path or a URL of a file is. */
+  /** The absolute path of a path or a file URL. */
   readonly path: (file: string) => string
   readonly folder: (file: string) => string
   readonly read: (file: string) => ModuleFile
@@ -76,31 +76,31 @@ export interface Host {
   readonly load: (file: string) => unknown
 }
 
-/** What the host asks of a realm. */
+/** The functions of a realm that the host calls. */
 export interface Guest {
   readonly begin: (call: Call) => void
   readonly next: (step: number) => void
   readonly cancel: () => void
   readonly reply: (ask: number, reply: Reply) => void
-  /** Loads a module ahead of calls. */
+  /** Loads a module before the first call. */
   readonly load: (name: string) => void
-  /** How many things the realm waits for: timers, answers of the host, what Node does for it. */
+  /** The number of pending activities: timers, host calls, operations of Node. */
   readonly pending: () => number
-  /** Whether a call did what may go on after it unseen. */
+  /** Whether activity of a call may go on unobserved. */
   readonly isSpent: () => boolean
-  /** Whether a call may have changed what the values of properties do not show, since this was last asked. */
+  /** Whether a call may have changed property attributes since the last call of this function. */
   readonly isSuspect: () => boolean
-  /** Whether a call has used what calls seldom do, since this was last asked. */
+  /** Whether a call used something rare since the last call of this function. */
   readonly hasUsedRare: () => boolean
-  /** Tells which objects are those that no call may leave changed. */
+  /** Sets the objects of the snapshot. */
   readonly guard: (objects: ReadonlyArray<object>) => void
-  /** Forgets what the engine remembers of the last call. */
+  /** Clears the engine's state of the last call. */
   readonly reset: () => void
-  /** Objects beside the global one that functions can reach. */
+  /** Roots other than the global object. */
   readonly roots: () => ReadonlyArray<unknown>
-  /** The modules that the realm has loaded, and what they are kept in. */
+  /** The loaded modules of the realm, and their registry. */
   readonly modules: () => ReadonlyArray<unknown>
-  /** Those that only what calls seldom use leads to. */
+  /** Roots that are reachable by rarely used parts only. */
   readonly rare: ReadonlyArray<unknown>
 }
 

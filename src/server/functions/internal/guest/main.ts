@@ -1,4 +1,4 @@
-/** The script that is evaluated in each realm. It answers with what the host may ask of the realm. */
+/** The script that is evaluated in each realm. Returns the functions that the host calls. */
 import { booted, define, rare } from "./globals.ts"
 import * as ejson from "../../../../protocol/internal/ejson.ts"
 import { EJSON } from "bson"
@@ -44,7 +44,7 @@ export const guest: Guest = {
   hasUsedRare: activity.hasUsedRare,
   rare,
   guard: definers.guard,
-  // what the last regular expression matched can be read from RegExp
+  // RegExp keeps the last match
   reset: () => void Reflect.apply(exec, anything, [""]),
   roots: () => [...hidden(), ...timers.classes],
   modules: modules.roots

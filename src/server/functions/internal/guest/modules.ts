@@ -1,6 +1,6 @@
 /**
- * `require`: Node's own modules, and the packages of the application, which run in the realm like its functions. A realm
- * has one instance of each module. What a call loads that the realm did not have, later realms have from the start.
+ * `require`: Node's modules, and the packages of the application, which run in the realm like its functions. A realm
+ * has one instance of each module. Later realms load in advance what a call has loaded.
  */
 import { adopt, adoptError } from "./adopt.ts"
 import { isServing, spend } from "./activity.ts"
@@ -29,11 +29,11 @@ const cache: Record<string, Module> = Object.create(null)
 const builtins = new host.global.Set<string>()
 let depth = 0
 
-/** Says that a call has loaded what the realm did not have before. */
+/** Notes that a call loaded a new module. */
 const noticed = (name: string): void => {
   if (!isServing() || depth > 0) return
   host.port.loaded(name)
-  // it was made among what the call had changed
+  // the module was evaluated among changes of the call
   spend()
 }
 
@@ -107,7 +107,7 @@ export const requireFunctions = (root: string | undefined): Require => {
     try {
       if (root !== undefined || host.isBuiltin(name)) return inner(name)
     } catch (cause) {
-      // a package that fails while it loads, for the lack of another one even, has more to say than that it is missing
+      // an error while a package loads, even a missing dependency, is more helpful than that the package is missing
       if (!isMissing(cause, name)) throw cause
     }
     throw new Error(`Cannot find module '${name}': install it in the application's functions/node_modules`)
@@ -121,7 +121,7 @@ const isMissing = (cause: unknown, name: string): boolean =>
   cause.code === "MODULE_NOT_FOUND" &&
   cause.message.startsWith(`Cannot find module '${name}'`)
 
-/** What stands for Node's `module`. */
+/** Node's `module`. */
 const own = {
   createRequire: (file: unknown) => requireFrom(host.path(String(file))),
   get builtinModules() {
@@ -130,7 +130,7 @@ const own = {
   isBuiltin: (name: unknown) => host.isBuiltin(String(name))
 }
 
-/** Loads a module that a call of another realm loaded; one that cannot be loaded fails the call that asks for it. */
+/** Loads a module that a call in another realm loaded; errors are left to the call that requires it. */
 export const load = (name: string): void => {
   try {
     if (host.isBuiltin(name)) requireBuiltin(name)
@@ -140,7 +140,7 @@ export const load = (name: string): void => {
   }
 }
 
-/** The modules that the realm has, and what they are kept in. */
+/** The modules of the realm, and their registry. */
 export const roots = (): ReadonlyArray<unknown> => [
   cache,
   ...Array.from(builtins, requireBuiltin),

@@ -1,4 +1,4 @@
-/** The global `process` of a realm: what Node's own tells and does, with objects that are the realm's. */
+/** The global `process` of a realm: Node's, with objects of the realm. */
 import { describe } from "../failures.ts"
 import { adopt } from "./adopt.ts"
 import { host } from "./host.ts"
@@ -34,7 +34,7 @@ const call =
 
 const copy = (value: object): unknown => (Array.isArray(value) ? adopt(value) : { ...value })
 
-/** A stream that goes to the server's logger, as far as what is written has an end of line. */
+/** A stream to the server's logger, line by line. */
 const stream = (level: string) => ({
   isTTY: false,
   write: (text: unknown) => {
@@ -46,7 +46,7 @@ const stream = (level: string) => ({
   emit: () => false
 })
 
-/** Events of the process are not for functions: what listens to them hears nothing, and is forgotten. */
+/** Events of the process are not available to functions: listeners are ignored. */
 const listening = () => ({
   ...Object.fromEntries(
     [
@@ -81,7 +81,7 @@ export const object: object = Object.assign(
   Object.create({ [Symbol.toStringTag]: "process" }),
   listening(),
   Object.fromEntries(values.map((name) => [name, node[name]])),
-  // the variables are those of the whole thread: what a call sets is its own
+  // the environment is shared by the thread; a call changes its own copy
   Object.fromEntries(copies.map((name) => [name, copy(node[name])])),
   Object.fromEntries(functions.flatMap((name) => (typeof node[name] === "function" ? [[name, call(name)]] : []))),
   {

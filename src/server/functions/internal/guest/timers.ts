@@ -1,4 +1,4 @@
-/** The timers of functions. What one throws ends its call, and a call's realm waits for those that the call leaves. */
+/** The timers of functions. An exception ends the call, and a realm with pending timers is not reused. */
 import { describe } from "../failures.ts"
 import { pending } from "./activity.ts"
 import { host } from "./host.ts"
@@ -7,10 +7,10 @@ type Callback = (...args: ReadonlyArray<unknown>) => unknown
 
 const timers = host.global
 
-/** Those that are set, by their numbers, by which they may be cleared too. */
+/** Active timers by their numbers, by which they can be cleared too. */
 const set: Map<number, Timeout> = new timers.Map()
 
-/** Runs what a timer was given; what that throws would end the thread. */
+/** Runs a callback; an uncaught exception would end the thread. */
 const guarded = (callback: Callback, args: ReadonlyArray<unknown>): void => {
   try {
     Reflect.apply(callback, undefined, args)
@@ -24,7 +24,7 @@ const callable = (callback: unknown): Callback => {
   throw new TypeError('The "callback" argument must be of type function')
 }
 
-/** What `setTimeout` and `setInterval` answer. */
+/** The result of `setTimeout` and `setInterval`. */
 class Timeout {
   readonly #start: () => NodeJS.Timeout
   #timer: NodeJS.Timeout
@@ -33,7 +33,7 @@ class Timeout {
 
   constructor(callback: unknown, delay: unknown, args: ReadonlyArray<unknown>, repeats: boolean) {
     const run = callable(callback)
-    // as Node has it, without its warning
+    // as in Node, without its warning
     const millis = Number(delay) || 1
     const once = () => {
       const ended = this.#end()
@@ -95,7 +95,7 @@ class Timeout {
   }
 }
 
-/** What `setImmediate` answers. */
+/** The result of `setImmediate`. */
 class Immediate {
   readonly #immediate: NodeJS.Immediate
   readonly #done = pending()
@@ -133,10 +133,10 @@ const clear = (timeout: unknown): void => {
   if (timeout !== undefined && timeout !== null) Timeout.find(timeout)?.close()
 }
 
-/** Where `util.promisify` looks for what a function that takes its callback first is as a promise. */
+/** The symbol of `util.promisify` for functions whose callback is the first argument. */
 const promisified = Symbol.for("nodejs.util.promisify.custom")
 
-/** The timers, by the names of the global functions. */
+/** The global functions of timers. */
 export const functions = {
   setTimeout: (callback: unknown, delay?: unknown, ...args: ReadonlyArray<unknown>) =>
     new Timeout(callback, delay, args, false),
@@ -152,7 +152,7 @@ export const functions = {
   }
 }
 
-/** What `timers/promises` has of them. */
+/** The functions of `timers/promises`. */
 export const promises = {
   setTimeout: (delay?: unknown, value?: unknown) =>
     new Promise((resolve) => functions.setTimeout(() => resolve(value), delay)),
@@ -163,5 +163,5 @@ for (const name of ["setTimeout", "setImmediate"] as const) {
   Object.defineProperty(functions[name], promisified, { value: promises[name] })
 }
 
-/** The classes of timers, which no global name leads to. */
+/** The classes of timers, which are not reachable by a global name. */
 export const classes: ReadonlyArray<object> = [Timeout, Timeout.prototype, Immediate, Immediate.prototype]

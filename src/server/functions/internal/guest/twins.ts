@@ -1,6 +1,6 @@
 /**
- * Makes `instanceof` of the realm's built-in classes hold for what the host made: an error that a URL threw, the bytes of
- * a Buffer, a promise of a package's. Those have the host's class of the name.
+ * Makes `instanceof` of the realm's built-in classes hold for objects of the host: an error of a URL, the bytes of a
+ * Buffer, a promise of a package. These are instances of the host's class of the same name.
  */
 import { host } from "./host.ts"
 
@@ -41,19 +41,19 @@ const names = [
   "Float64Array"
 ]
 
-/** The host's prototypes and those of the realm that stand for the same. */
+/** The host's prototypes and their counterparts in the realm. */
 export const twinOf: WeakMap<object, object> = new host.global.WeakMap()
 
 const join = (name: string): void => {
   const ours: { readonly prototype: object } = Reflect.get(globalThis, name)
   const { prototype }: { readonly prototype: object } = Reflect.get(host.global, name)
   twinOf.set(prototype, ours.prototype)
-  // a method is no constructor
+  // a method is not a constructor
   const { isInstance } = {
     isInstance(this: unknown, value: unknown): boolean {
       return (
         apply(ordinary, this, [value]) ||
-        // a class that extends a built-in one inherits this, and has no twin
+        // a subclass of a built-in class inherits this, and has no counterpart
         (this === ours && apply(isPrototypeOf, prototype, [value]))
       )
     }

@@ -1,6 +1,6 @@
 /**
- * What stands in for something that the server does not have: it can be looked at, as deep as a function likes, and says
- * what is missing where it is called.
+ * A placeholder for an unsupported feature: its members can be read to any depth, and calling one fails with the name
+ * of the feature.
  */
 export const unsupported = (name: string): object => {
   const refuse = () => {
@@ -8,7 +8,7 @@ export const unsupported = (name: string): object => {
   }
   return new Proxy(refuse, {
     get: (target, key) =>
-      // it is no promise, and no value that can be sent
+      // not a promise, and not a value that can be sent
       typeof key === "symbol" || key === "then" || key === "toJSON" || key in target
         ? Reflect.get(target, key)
         : unsupported(`${name}.${key}`)
