@@ -86,11 +86,13 @@ const pending: ReadonlyArray<string> = [
   "src/server/api/",
   "src/server/data/",
   "src/server/directory/",
+  "src/server/language/",
   "src/server/AppServicesServer.ts",
   "src/server/Seeds.ts",
   "test/server/data/",
   "test/server/directory/",
-  "test/server/functions/FunctionAccess.test.ts"
+  "test/server/functions/FunctionAccess.test.ts",
+  "test/server/language/"
 ]
 
 if (process.argv[1] === import.meta.filename) {
