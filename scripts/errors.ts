@@ -1,5 +1,5 @@
 /** Writes `docs/errors.md` from the code: `npm run docs:errors`. A test compares the file with its output. */
-import { errorCatalogue } from "../src/protocol/ErrorCatalogue.ts"
+import { errorCatalogue } from "../src/protocol/internal/errorCatalogue.ts"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 

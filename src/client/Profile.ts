@@ -5,7 +5,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type * as Answers from "../protocol/Answers.ts"
+import type * as Answers from "../protocol/internal/answers.ts"
 import * as Ejson from "../protocol/Ejson.ts"
 
 /**

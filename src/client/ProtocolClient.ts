@@ -16,9 +16,9 @@ import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
-import * as Answers from "../protocol/Answers.ts"
-import { path, routes, segmentProblem } from "../protocol/Routes.ts"
-import { isTokenText } from "../protocol/Token.ts"
+import * as Answers from "../protocol/internal/answers.ts"
+import { path, routes, segmentProblem } from "../protocol/internal/routes.ts"
+import { isTokenText } from "../protocol/internal/token.ts"
 import {
   AppServicesError,
   InvalidArguments,
@@ -113,7 +113,7 @@ export interface Operation {
 export interface ProtocolRequest {
   readonly operation: Operation
   readonly method: "GET" | "POST" | "PUT" | "DELETE"
-  /** The path below the host, beginning with a slash; see `Routes`. */
+  /** The path below the host, such as `/api/client/v2.0/auth/profile`. */
   readonly path: string
   /** Sent as the bearer token. */
   readonly token?: Redacted.Redacted | undefined

@@ -6,7 +6,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { routes } from "../protocol/Routes.ts"
+import { routes } from "../protocol/internal/routes.ts"
 import type { AppServicesError } from "./AppServicesError.ts"
 import { redacted } from "./Credentials.ts"
 import type { Secret } from "./Credentials.ts"

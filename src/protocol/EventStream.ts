@@ -11,7 +11,7 @@ import * as Base64Url from "effect/encoding/Base64Url"
 import * as Sse from "effect/encoding/Sse"
 import * as Result from "effect/Result"
 import * as Ejson from "./Ejson.ts"
-import * as ErrorBody from "./ErrorBody.ts"
+import * as ErrorBody from "./internal/errorBody.ts"
 
 /**
  * An event of a stream.

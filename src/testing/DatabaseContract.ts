@@ -221,8 +221,8 @@ const rules: Record<string, Check> = {
     for (const [before, update, , filter = {}, arrayFilters] of refusedUpdates) {
       const collection = { ...namespace, collection: new ObjectId().toHexString() }
       yield* database.insert(collection, [{ _id: 1, ...before }])
-      const asked = { filter, change: change(update, arrayFilters) }
-      yield* expectFailure(canonical(update), database.update(collection, asked))
+      const options = { filter, change: change(update, arrayFilters) }
+      yield* expectFailure(canonical(update), database.update(collection, options))
       yield* expectEqual(canonical(update), yield* all(database, collection), [{ _id: 1, ...before }])
     }
   }),
@@ -260,8 +260,8 @@ const rules: Record<string, Check> = {
     yield* expectEqual("after", after, { n: 22 })
     yield* expectEqual("none", yield* database.findOneAnd(namespace, { ...more, filter: { n: 0 } }), undefined)
     const replace: Change = { _tag: "Replace", document: { x: 1 } }
-    const asked = { filter: { _id: 3 }, change: replace, upsert: true, returnNew: true }
-    yield* expectEqual("upserted", yield* database.findOneAnd(namespace, asked), { _id: 3, x: 1 })
+    const options = { filter: { _id: 3 }, change: replace, upsert: true, returnNew: true }
+    yield* expectEqual("upserted", yield* database.findOneAnd(namespace, options), { _id: 3, x: 1 })
     const deleted = yield* database.findOneAnd(namespace, { filter: { _id: 1 }, change: { _tag: "Delete" } })
     yield* expectEqual("deleted", deleted, { _id: 1, n: 1 })
     yield* expectEqual("left", idsOf(yield* all(database, namespace)), [2, 3])
@@ -315,8 +315,8 @@ const rules: Record<string, Check> = {
     yield* expectEqual("inserted", events[0]?.["fullDocument"], { _id: 1, a: { b: 1, c: 2 } })
     const before = (all: ReadonlyArray<Document>) => all.map((it) => it["fullDocumentBeforeChange"])
     yield* expectEqual("before, unasked", before(events), [undefined, undefined, undefined])
-    const asked = yield* database.watch(namespace, { resumeAfter: events[0]?.["_id"], before: true })
-    yield* expectEqual("before", before(yield* Stream.runCollect(Stream.take(asked, 1))), [
+    const withBefore = yield* database.watch(namespace, { resumeAfter: events[0]?.["_id"], before: true })
+    yield* expectEqual("before", before(yield* Stream.runCollect(Stream.take(withBefore, 1))), [
       { _id: 1, a: { b: 1, c: 2 } }
     ])
     const more = yield* database.watch(namespace, { resumeAfter: events[0]?.["_id"] })

@@ -50,11 +50,11 @@ import { Sessions } from "../client/Sessions.ts"
 import { type StoredUser, TokenStore } from "../client/TokenStore.ts"
 import { type User as SdkUser, UserId } from "../client/User.ts"
 import { UserEvents } from "../client/UserEvents.ts"
-import * as Answers from "../protocol/Answers.ts"
+import * as Answers from "../protocol/internal/answers.ts"
 import * as Ejson from "../protocol/Ejson.ts"
 import type * as FunctionContract from "../protocol/FunctionContract.ts"
 import type { ProviderType } from "../protocol/Provider.ts"
-import { routes } from "../protocol/Routes.ts"
+import { routes } from "../protocol/internal/routes.ts"
 import { withSessions } from "./internal/guarded.ts"
 
 /**

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { AuthApi, Credentials, ProtocolClient } from "effect-app-services"
-import { path, routes, segmentProblem } from "../../src/protocol/Routes.ts"
+import { path, routes, segmentProblem } from "../../src/protocol/internal/routes.ts"
 import { host } from "../support/scripted.ts"
 import { failure, logIn, sdk } from "../support/sdk.ts"
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as ErrorBody from "../../src/protocol/ErrorBody.ts"
+import * as ErrorBody from "../../src/protocol/internal/errorBody.ts"
 
 const none = { message: undefined, code: undefined, link: undefined, json: undefined }
 

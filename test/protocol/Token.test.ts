@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import { accessTokenClaims } from "../../src/protocol/Token.ts"
+import { accessTokenClaims } from "../../src/protocol/internal/token.ts"
 import { token } from "../support/scripted.ts"
 
 const claims = (text: string) => accessTokenClaims(Redacted.make(text))

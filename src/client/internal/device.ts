@@ -1,4 +1,4 @@
-import type { DeviceInformation } from "../../protocol/Requests.ts"
+import type { DeviceInformation } from "../../protocol/internal/requests.ts"
 
 /**
  * The version of this package; a test holds it against `package.json`.

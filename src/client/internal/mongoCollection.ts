@@ -3,7 +3,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { routes } from "../../protocol/Routes.ts"
+import { routes } from "../../protocol/internal/routes.ts"
 import {
   AppServicesError,
   InvalidArguments,

@@ -9,9 +9,9 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
-import * as Answers from "../../protocol/Answers.ts"
-import { FunctionCall, RegisterPayload } from "../../protocol/Requests.ts"
-import { routes } from "../../protocol/Routes.ts"
+import * as Answers from "../../protocol/internal/answers.ts"
+import { FunctionCall, RegisterPayload } from "../../protocol/internal/requests.ts"
+import { routes } from "../../protocol/internal/routes.ts"
 import {
   BadRequest,
   Conflict,

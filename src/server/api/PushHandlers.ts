@@ -1,7 +1,7 @@
 /** The handlers of push registrations: which devices of a user a push service may send to. */
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import { noDeviceId } from "../../protocol/Token.ts"
+import { noDeviceId } from "../../protocol/internal/token.ts"
 import { Api, PushPayload } from "./Api.ts"
 import { body, NotFound } from "../model/ApiErrors.ts"
 import { currentUserOf } from "./Authorization.ts"

@@ -1,51 +1,24 @@
 /**
  * Schemas of the bodies of requests, as a server reads them.
- *
- * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 
 const Secret = Schema.RedactedFromValue(Schema.String)
 
-/**
- * Body of an email/password login. Emails travel as `username`.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** Body of an email/password login. Emails travel as `username`. */
 export const EmailPasswordPayload = Schema.Struct({ username: Schema.String, password: Secret })
 
-/**
- * Body of an API key login, for user keys and server keys alike.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** Body of an API key login, for user keys and server keys alike. */
 export const ApiKeyPayload = Schema.Struct({ key: Secret })
 
-/**
- * Body of a custom JWT login.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** Body of a custom JWT login. */
 export const CustomTokenPayload = Schema.Struct({ token: Secret })
 
-/**
- * Body of a registration. Here the email is called `email`.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** Body of a registration. Here the email is called `email`. */
 export const RegisterPayload = Schema.Struct({ email: Schema.String, password: Secret })
 
-/**
- * The body of a function call. `arguments` is Extended JSON.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** The body of a function call. `arguments` is Extended JSON. */
 export const FunctionCall = Schema.Struct({
   name: Schema.String,
   arguments: Schema.optional(Schema.Array(Schema.Unknown)),
@@ -63,12 +36,7 @@ const DeviceId = Schema.Union([Schema.String, Schema.Struct({ $oid: Schema.Strin
   )
 )
 
-/**
- * Device information: `options.device` of a login. All fields are optional; unknown ones are ignored.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** Device information: `options.device` of a login. All fields are optional; unknown ones are ignored. */
 export const DeviceInformation = Schema.Struct({
   deviceId: Schema.optional(DeviceId),
   appId: Schema.optional(Schema.String),
@@ -79,20 +47,10 @@ export const DeviceInformation = Schema.Struct({
   sdkVersion: Schema.optional(Schema.String)
 })
 
-/**
- * Device information.
- *
- * @category models
- * @since 0.1.0
- */
+/** Device information. */
 export type DeviceInformation = typeof DeviceInformation.Type
 
-/**
- * The part of a login body that every provider shares.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** The part of a login body that every provider shares. */
 export const LoginOptions = Schema.Struct({
   options: Schema.optional(Schema.Struct({ device: Schema.optional(DeviceInformation) }))
 })

@@ -1,19 +1,14 @@
 /**
  * Schemas of the answers of a host, tolerant of real ones: unknown fields are ignored, and fields that known hosts leave out
  * are optional.
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import { TokenText } from "./Token.ts"
+import { TokenText } from "./token.ts"
 
 /**
  * The answer to the location request. Clients send every other request to `hostname`; an empty one means the base URL.
- *
- * @category schemas
- * @since 0.1.0
  */
 export const Location = Schema.Struct({
   hostname: Schema.String,
@@ -22,20 +17,10 @@ export const Location = Schema.Struct({
   deployment_model: Schema.optional(Schema.String)
 })
 
-/**
- * The answer to the location request.
- *
- * @category models
- * @since 0.1.0
- */
+/** The answer to the location request. */
 export type Location = typeof Location.Type
 
-/**
- * The answer to a login.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** The answer to a login. */
 export const LoggedIn = Schema.Struct({
   access_token: TokenText,
   refresh_token: TokenText,
@@ -43,28 +28,13 @@ export const LoggedIn = Schema.Struct({
   device_id: Schema.optional(Schema.NullOr(Schema.String))
 })
 
-/**
- * The answer to a link: a new access token for the same user and session.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** The answer to a link: a new access token for the same user and session. */
 export const Linked = Schema.Struct({ access_token: TokenText, user_id: Schema.NonEmptyString })
 
-/**
- * The answer to a session refresh. The refresh token stays the same for the life of a session.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** The answer to a session refresh. The refresh token stays the same for the life of a session. */
 export const Refreshed = Schema.Struct({ access_token: TokenText })
 
-/**
- * One way of logging in as a user.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** One way of logging in as a user. */
 const Identity = Schema.Struct({
   id: Schema.String,
   provider_type: Schema.String,
@@ -72,12 +42,7 @@ const Identity = Schema.Struct({
   provider_data: Schema.optional(Schema.Record(Schema.String, Schema.Unknown))
 })
 
-/**
- * The answer to a profile request. Some hosts leave `identities`, `data` or `type` out.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** The answer to a profile request. Some hosts leave `identities`, `data` or `type` out. */
 export const ProfileAnswer = Schema.Struct({
   user_id: Schema.optional(Schema.String),
   domain_id: Schema.optional(Schema.String),
@@ -99,12 +64,7 @@ const ObjectIdText = Schema.Union([Schema.String, Schema.Struct({ $oid: Schema.S
   )
 )
 
-/**
- * An API key. `key` is present only in the answer to its creation.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** An API key. `key` is present only in the answer to its creation. */
 export const ApiKey = Schema.Struct({
   _id: ObjectIdText,
   name: Schema.String,

@@ -1,19 +1,12 @@
 /**
  * The paths of the client API v2.0, as templates: the client fills them in, the server routes by them.
- *
- * @since 0.1.0
  */
 
 const root = "/api/client/v2.0"
 const app = `${root}/app/:appId` as const
 const emailPassword = `${app}/auth/providers/local-userpass` as const
 
-/**
- * Path templates by operation. Those directly below `/auth` do not name the application: the token does.
- *
- * @category routes
- * @since 0.1.0
- */
+/** Path templates by operation. Those directly below `/auth` do not name the application: the token does. */
 export const routes = {
   location: `${app}/location`,
   logIn: `${app}/auth/providers/:provider/login`,
@@ -35,12 +28,7 @@ export const routes = {
   disableApiKey: `${root}/auth/api_keys/:id/disable`
 } as const
 
-/**
- * The parameters of a path template: `{ appId: string, provider: string }` for `routes.logIn`.
- *
- * @category models
- * @since 0.1.0
- */
+/** The parameters of a path template: `{ appId: string, provider: string }` for `routes.logIn`. */
 export type Parameters<Template extends string> = Template extends `${string}:${infer Name}/${infer Rest}`
   ? { readonly [K in Name]: string } & Parameters<Rest>
   : Template extends `${string}:${infer Name}`
@@ -58,9 +46,6 @@ const decoded = (text: string): string => {
 /**
  * Why a value cannot be a segment of a path: it is empty, is `.` or `..`, or contains a slash, backslash or control character,
  * percent-encoded ones included, since a proxy may decode once more. `undefined` if it can.
- *
- * @category guards
- * @since 0.1.0
  */
 export const segmentProblem = (value: string): string | undefined => {
   if (value === "") return "it is empty"
@@ -74,9 +59,6 @@ export const segmentProblem = (value: string): string | undefined => {
 /**
  * Fills in a template; values are percent-encoded. Throws if a value has a {@link segmentProblem}: check untrusted values
  * first.
- *
- * @category routes
- * @since 0.1.0
  */
 export const path = <Template extends string>(template: Template, parameters: Parameters<Template>): string =>
   Object.entries<string>(parameters).reduce<string>((path, [name, value]) => {

@@ -1,16 +1,9 @@
 /**
  * Every error code of the protocol: what it means, whether a retry helps, and what to do. `docs/errors.md` is made from it.
- *
- * @since 0.1.0
  */
-import type { ErrorCode } from "./ErrorCode.ts"
+import type { ErrorCode } from "../ErrorCode.ts"
 
-/**
- * An error code: its meaning, and what to do about it.
- *
- * @category models
- * @since 0.1.0
- */
+/** An error code: its meaning, and what to do about it. */
 export interface CatalogueEntry {
   /** The HTTP status it usually comes with. */
   readonly status: number
@@ -20,12 +13,7 @@ export interface CatalogueEntry {
   readonly action: string
 }
 
-/**
- * The error codes by name.
- *
- * @category constants
- * @since 0.1.0
- */
+/** The error codes by name. */
 export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = {
   MissingAuthReq: { status: 401, meaning: "The request carries no token.", retry: "no", action: "Log in first." },
   InvalidSession: {

@@ -1,18 +1,11 @@
 /**
  * The claims of refresh tokens, which a server issues and verifies; clients do not read them.
- *
- * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 
 const TokenIdentity = Schema.Struct({ id: Schema.String, provider_type: Schema.String, provider_id: Schema.String })
 
-/**
- * The claims of a refresh token. `baas_id` is the id of the session, which its access tokens carry as `iss`.
- *
- * @category schemas
- * @since 0.1.0
- */
+/** The claims of a refresh token. `baas_id` is the id of the session, which its access tokens carry as `iss`. */
 export const RefreshTokenClaims = Schema.Struct({
   sub: Schema.String,
   iat: Schema.Int,
@@ -30,10 +23,5 @@ export const RefreshTokenClaims = Schema.Struct({
   stitch_data: Schema.Null
 })
 
-/**
- * The claims of a refresh token.
- *
- * @category models
- * @since 0.1.0
- */
+/** The claims of a refresh token. */
 export type RefreshTokenClaims = typeof RefreshTokenClaims.Type

@@ -4,19 +4,12 @@
  * A host answers `{"error": "text", "error_code": "Code", "link": "https://..."}`. Real ones also leave the code out,
  * call it `errorCode`, put the text into `message`, put JSON text into `error`, or stand behind a proxy that answers
  * with a page. All of these are read here.
- *
- * @since 0.1.0
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { ErrorCode } from "./ErrorCode.ts"
+import type { ErrorCode } from "../ErrorCode.ts"
 
-/**
- * The content of the body of a failed request.
- *
- * @category models
- * @since 0.1.0
- */
+/** The content of the body of a failed request. */
 export interface ErrorBody {
   /** The host's message; absent if the body is not an error of the protocol. */
   readonly message: string | undefined
@@ -35,12 +28,7 @@ const decode = Schema.decodeUnknownOption(
 
 const text = (u: unknown): string | undefined => (typeof u === "string" && u !== "" ? u : undefined)
 
-/**
- * Parses the body of a failed request. A body of unknown shape gives an empty result, never a failure.
- *
- * @category decoding
- * @since 0.1.0
- */
+/** Parses the body of a failed request. A body of unknown shape gives an empty result, never a failure. */
 export const parse = (body: string): ErrorBody =>
   Option.match(decode(body), {
     onNone: () => ({ message: undefined, code: undefined, link: undefined, json: undefined }),
