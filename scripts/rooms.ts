@@ -34,6 +34,7 @@ const [language, storage, data, model, users, functions, api, directory] = [
   "src/server/api/",
   "src/server/directory/"
 ]
+const triggers = "src/server/triggers/"
 const server = "src/server/"
 const node = "src/node/"
 const jose = "src/server/model/internal/jose.ts"
@@ -62,11 +63,18 @@ export const rooms: ReadonlyArray<Room> = [
     theirs: onServer
   },
   { path: functions, ours: [core, protocol, data, model, users], theirs: onServer },
+  // functions that run by themselves
+  { path: triggers, ours: [data, model, users, functions], theirs: onServer },
   { path: api, ours: [core, protocol, storage, data, model, users, functions], theirs: onServer },
   { path: jsonText, ours: [], theirs: ["jsonc-parser"] },
   { path: directory, ours: [core, protocol, data, model, functions, jsonText], theirs: onServer },
   // the server itself, which puts the rooms together
-  { path: server, flat: true, ours: [core, protocol, storage, data, model, users, functions, api], theirs: onServer },
+  {
+    path: server,
+    flat: true,
+    ours: [core, protocol, storage, data, model, users, functions, triggers, api],
+    theirs: onServer
+  },
   { path: node, ours: [protocol, client, model, api, server], theirs: onNode },
   { path: "src/testing/", ours: [protocol, client, server, model, data, users, api, directory], theirs: onServer },
   {

@@ -67,6 +67,8 @@ import { SigningKeys } from "./users/SigningKeys.ts"
 import { UserStore } from "./users/UserStore.ts"
 import { Tokens } from "./users/Tokens.ts"
 import { Users } from "./users/Users.ts"
+import * as Triggers from "./triggers/Triggers.ts"
+import { AuthEvents } from "./users/AuthEvents.ts"
 
 /**
  * Settings of a server. All have defaults.
@@ -186,8 +188,8 @@ interface Server {
 }
 
 /**
- * Builds a server. Its services are its own: clock, logger and tracer are those of the fiber that runs a request. The
- * clock of the fiber that builds it decides what of a data directory has expired.
+ * Builds a server. Its services are its own: clock, logger and tracer are those of the fiber that runs a request. Those of
+ * the fiber that builds it decide what of a data directory has expired, and are those of triggers.
  *
  * @internal
  */
@@ -195,13 +197,14 @@ export const make = (
   apps: App | ReadonlyArray<App>,
   options: Options = {}
 ): Effect.Effect<Server, AppServicesServerError, Scope.Scope> =>
-  Effect.flatMap(Clock.Clock, (clock) =>
+  Effect.contextWith((outside: Context.Context<never>) =>
     Effect.gen(function* () {
+      const clock = Context.get(outside, Clock.Clock)
       if (options.adminToken !== undefined && Redacted.value(options.adminToken).length < 32) {
         return yield* new AppsError({ message: "adminToken is too short: expected at least 32 characters" })
       }
       const trusts = yield* Effect.fromResult(Proxies.trusts(options.trustedProxies))
-      const services = yield* Layer.build(layerServices("id" in apps ? [apps] : apps, options, clock))
+      const services = yield* Layer.build(layerServices("id" in apps ? [apps] : apps, options, clock, outside))
       const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
       const call = yield* Effect.provide(FunctionCalls.shortcut, services)
       const endpoint = yield* Effect.provide(Endpoints.handler, services)
@@ -288,7 +291,8 @@ const isLoopback = (address: HttpServer.HttpServer["Service"]["address"]): boole
 const layerServices = (
   apps: ReadonlyArray<App>,
   { dataDirectory, functionMemoryLimit, functionTimeLimit, passwordHashing, rateLimits, signingKey, streams }: Options,
-  clock: Clock.Clock
+  clock: Clock.Clock,
+  outside: Context.Context<never>
 ) => {
   const random = SecureRandom.layerWebCrypto
   const rowStore = dataDirectory === undefined ? RowStore.layerNone : DataDirectory.layer(dataDirectory)
@@ -302,12 +306,13 @@ const layerServices = (
     Mac.layerWebCryptoWith({ hmac: Digest.hmac }),
     PasswordHasher.PasswordHasher.layerCost(PasswordHasher.costs[passwordHashing ?? "standard"]),
     Database.layer,
+    AuthEvents.layer,
     Inbox.layerMemory,
     RateLimits.RateLimits.layer(rateLimits),
     OpenStreams.OpenStreams.layer(streams),
     Layer.provide(JwtVerifier.layer, FetchHttpClient.layer)
   ).pipe(Layer.provideMerge([random, Kdf.layerWebCrypto, rowStore]))
-  return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer).pipe(
+  return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer, Triggers.layer(apps, outside)).pipe(
     Layer.provideMerge(EmailAccounts.layer),
     Layer.provideMerge(Users.layer),
     Layer.provideMerge([Tokens.layer, layerFunctionRunner]),

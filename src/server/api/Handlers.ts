@@ -22,6 +22,7 @@ import { findApp, functionRequest } from "./Requests.ts"
 import { Sessions } from "../users/Sessions.ts"
 import { type ApiKey, UserStore } from "../users/UserStore.ts"
 import { profileData } from "../users/UserData.ts"
+import { AuthEvents, deletionOf } from "../users/AuthEvents.ts"
 
 const application = HttpApiBuilder.group(Api, "application", (handlers) =>
   Effect.map(findApp, (find) =>
@@ -91,6 +92,7 @@ const session = HttpApiBuilder.group(Api, "session", (handlers) =>
   Effect.gen(function* () {
     const sessions = yield* Sessions
     const store = yield* UserStore
+    const events = yield* AuthEvents
     return handlers
       .handle(
         "refresh",
@@ -129,6 +131,7 @@ const session = HttpApiBuilder.group(Api, "session", (handlers) =>
         Effect.fnUntraced(function* () {
           const { hosted, user } = yield* CurrentUser
           yield* store.deleteUser(hosted.app.id, user.id)
+          yield* events.publish(deletionOf(hosted.app.id, user))
         })
       )
   })

@@ -22,6 +22,7 @@ import * as AppDirectoryAuth from "./AppDirectoryAuth.ts"
 import * as AppDirectoryData from "./AppDirectoryData.ts"
 import * as AppDirectoryEndpoints from "./AppDirectoryEndpoints.ts"
 import * as AppDirectoryFunctions from "./AppDirectoryFunctions.ts"
+import * as AppDirectoryTriggers from "./AppDirectoryTriggers.ts"
 import * as AppDirectorySecrets from "./AppDirectorySecrets.ts"
 import { reportReferences } from "./AppDirectoryReferences.ts"
 import { reportUnsupported } from "./AppDirectoryUnsupported.ts"
@@ -138,6 +139,7 @@ export const load: (
     const tag = first((root) => root.environment) ?? ""
     const types = yield* services(files)
     const { dataSources, folders } = yield* AppDirectoryData.load(files, functions)
+    const triggers = yield* AppDirectoryTriggers.load(files, functions, [...dataSources.keys()])
     const { declared, found: constants } = yield* values(files, findSecret)
     reportOrigins(files, found[0], roots)
     yield* reportUnsupported(files, folders)
@@ -159,6 +161,7 @@ export const load: (
       services: types,
       functions,
       endpoints,
+      triggers,
       dataSources,
       customUserData: custom.source,
       onUserCreation: custom.onUserCreation,

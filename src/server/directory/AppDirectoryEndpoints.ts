@@ -130,7 +130,7 @@ const endpointOf = Effect.fnUntraced(function* (
   const fn = functions.get(name)
   if (fn === undefined)
     files.report.push({ file, message: `${title} calls the function "${name}", which does not exist` })
-  const gated = AppDirectoryFunctions.gated(files, file, fn ?? missing(name), config.can_evaluate)
+  const gated = AppDirectoryFunctions.gated(files, file, fn ?? AppDirectoryFunctions.missing(name), config.can_evaluate)
   const endpoint: Endpoint = {
     kind: "Endpoint",
     route: routeOf(config.route),
@@ -146,15 +146,6 @@ const endpointOf = Effect.fnUntraced(function* (
     argument: "Request"
   }
   return endpoint
-})
-
-const missing = (name: string): AppFunction => ({
-  name,
-  private: false,
-  closed: false,
-  gate: undefined,
-  runAs: { _tag: "System" },
-  body: { _tag: "Broken", code: "FunctionNotFound", message: `function not found: '${name}'` }
 })
 
 const webhookOf = Effect.fnUntraced(function* (

@@ -119,6 +119,20 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
 })
 
 /** Whether there is no rule at all, so that nothing needs to be read of a call. */
+/**
+ * Stands in for a function that does not exist: every call says so.
+ *
+ * @internal
+ */
+export const missing = (name: string): AppFunction => ({
+  name,
+  private: false,
+  closed: false,
+  gate: undefined,
+  runAs: { _tag: "System" },
+  body: { _tag: "Broken", code: "FunctionNotFound", message: `function not found: '${name}'` }
+})
+
 const isOpen = (rule: unknown): boolean =>
   rule === undefined ||
   rule === null ||

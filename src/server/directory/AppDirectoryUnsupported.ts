@@ -25,14 +25,6 @@ const when = (declared: boolean, message: string): ReadonlyArray<string> => (dec
 
 const rules: ReadonlyArray<Rule> = [
   {
-    file: /^triggers\/(.+)\.json$/,
-    declares: (content, [name]) =>
-      when(
-        !(isRecord(content) && content["disabled"] === true),
-        `triggers are not supported: "${text(content, "name", name)}" never fires`
-      )
-  },
-  {
     file: /^services\/([^/]+)\/config\.json$/,
     declares: (content, [folder]) => {
       const type = text(content, "type", "unknown")

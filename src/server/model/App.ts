@@ -29,6 +29,7 @@ import type { DataSource } from "../data/DataAccess.ts"
 import type { AppFunction, Handler } from "./AppFunction.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import type { FunctionContext, FunctionUser } from "./FunctionContext.ts"
+import type { Trigger } from "./Trigger.ts"
 
 export type {
   /** A function written in code. */
@@ -228,6 +229,7 @@ export interface App {
   readonly functions: ReadonlyMap<string, AppFunction>
   /** HTTPS endpoints and incoming webhooks, the first of those that name one route and method. */
   readonly endpoints: ReadonlyArray<Endpoint>
+  readonly triggers: ReadonlyArray<Trigger>
   readonly customUserData: CustomUserData | undefined
   readonly onUserCreation: string | undefined
   readonly values: ReadonlyMap<string, unknown>
@@ -326,6 +328,7 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
     services: new Map(),
     functions,
     endpoints: [],
+    triggers: [],
     customUserData: options.customUserData,
     onUserCreation: options.onUserCreation,
     values: new Map(Object.entries(options.values ?? {})),

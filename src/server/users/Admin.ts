@@ -44,6 +44,7 @@ import { identityOf } from "./Logins.ts"
 import type * as Stored from "./UserStore.ts"
 import { UserStore } from "./UserStore.ts"
 import { Users } from "./Users.ts"
+import { AuthEvents, deletionOf } from "./AuthEvents.ts"
 
 export {
   /** An e-mail address that may log in, possibly after its confirmation. */
@@ -129,12 +130,13 @@ export interface Service {
  */
 export class Admin extends Context.Service<Admin, Service>()("effect-app-services/server/users/Admin") {
   /** Builds the service. */
-  static readonly make: Effect.Effect<Service, never, Apps | UserStore | EmailAccounts | Users> = Effect.gen(
-    function* () {
+  static readonly make: Effect.Effect<Service, never, AuthEvents | Apps | UserStore | EmailAccounts | Users> =
+    Effect.gen(function* () {
       const { byId } = yield* Apps
       const store = yield* UserStore
       const emailAccounts = yield* EmailAccounts
       const users = yield* Users
+      const events = yield* AuthEvents
 
       const find = (appId: string) => {
         const hosted = byId.get(appId)
@@ -219,8 +221,9 @@ export class Admin extends Context.Service<Admin, Service>()("effect-app-service
         disableUser: Effect.fn("Admin.disableUser")((appId, userId) => setDisabled(appId, userId, true)),
         enableUser: Effect.fn("Admin.enableUser")((appId, userId) => setDisabled(appId, userId, false)),
         deleteUser: Effect.fn("Admin.deleteUser")(function* (appId, userId) {
-          yield* findUser(appId, userId)
+          const { user } = yield* findUser(appId, userId)
           yield* store.deleteUser(appId, userId)
+          yield* events.publish(deletionOf(appId, user))
         }),
         revokeSessions: Effect.fn("Admin.revokeSessions")(function* (appId, userId) {
           yield* findUser(appId, userId)
@@ -268,13 +271,10 @@ export class Admin extends Context.Service<Admin, Service>()("effect-app-service
           Effect.andThen(find(appId), store.pushRegistrations(appId))
         )
       })
-    }
-  )
+    })
 
-  static readonly layer: Layer.Layer<Admin, never, Apps | UserStore | EmailAccounts | Users> = Layer.effect(
-    Admin,
-    Admin.make
-  )
+  static readonly layer: Layer.Layer<Admin, never, AuthEvents | Apps | UserStore | EmailAccounts | Users> =
+    Layer.effect(Admin, Admin.make)
 }
 
 const noUser = (appId: string, userId: string) =>

@@ -19,6 +19,7 @@ import { JwtVerifier } from "./JwtVerifier.ts"
 import { PasswordHasher } from "./PasswordHasher.ts"
 import { type Identity, UserStore, type User } from "./UserStore.ts"
 import { Users } from "./Users.ts"
+import { AuthEvents } from "./AuthEvents.ts"
 
 /** The input of a login. */
 export interface Attempt {
@@ -56,10 +57,11 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
   static readonly make: Effect.Effect<
     Service,
     never,
-    UserStore | Users | FunctionRunner | PasswordHasher | JwtVerifier | SecureRandom.SecureRandom
+    AuthEvents | UserStore | Users | FunctionRunner | PasswordHasher | JwtVerifier | SecureRandom.SecureRandom
   > = Effect.gen(function* () {
     const store = yield* UserStore
     const users = yield* Users
+    const events = yield* AuthEvents
     const functions = yield* FunctionRunner
     const hasher = yield* PasswordHasher
     const jwt = yield* JwtVerifier
@@ -160,6 +162,8 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
         const proof = yield* check(provider, attempt)
         const user = yield* userOf(attempt, proof)
         if (user.disabled) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
+        const { providerType } = proof.identity
+        yield* events.publish({ appId: attempt.hosted.app.id, operation: "LOGIN", providers: [providerType], user })
         return { user, identity: proof.identity }
       }),
       link: Effect.fn("Logins.link")(function* (provider, attempt, user) {
@@ -182,7 +186,7 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
   static readonly layer: Layer.Layer<
     Logins,
     never,
-    UserStore | Users | FunctionRunner | PasswordHasher | JwtVerifier | SecureRandom.SecureRandom
+    AuthEvents | UserStore | Users | FunctionRunner | PasswordHasher | JwtVerifier | SecureRandom.SecureRandom
   > = Layer.effect(Logins, Logins.make)
 }
 

@@ -21,6 +21,7 @@ import { FunctionRunner } from "../model/FunctionRunner.ts"
 import * as Ids from "../model/Ids.ts"
 import { type AlreadyExists, type Identity, UserStore, type User } from "./UserStore.ts"
 import * as UserData from "./UserData.ts"
+import { AuthEvents } from "./AuthEvents.ts"
 
 const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
 
@@ -47,9 +48,10 @@ export class Users extends Context.Service<Users, Service>()("effect-app-service
   static readonly make: Effect.Effect<
     Service,
     never,
-    UserStore | Database | FunctionRunner | SecureRandom.SecureRandom | Scope.Scope
+    AuthEvents | UserStore | Database | FunctionRunner | SecureRandom.SecureRandom | Scope.Scope
   > = Effect.gen(function* () {
     const store = yield* UserStore
+    const events = yield* AuthEvents
     const database = yield* Database
     const functions = yield* FunctionRunner
     const random = yield* SecureRandom.SecureRandom
@@ -79,6 +81,7 @@ export class Users extends Context.Service<Users, Service>()("effect-app-service
         )
       }
       yield* Effect.orDie(store.createUser(app.id, user))
+      yield* events.publish({ appId: app.id, operation: "CREATE", providers: [identity.providerType], user })
       return user
     })
 
@@ -114,8 +117,11 @@ export class Users extends Context.Service<Users, Service>()("effect-app-service
     })
   })
 
-  static readonly layer: Layer.Layer<Users, never, UserStore | Database | FunctionRunner | SecureRandom.SecureRandom> =
-    Layer.effect(Users, Users.make)
+  static readonly layer: Layer.Layer<
+    Users,
+    never,
+    AuthEvents | UserStore | Database | FunctionRunner | SecureRandom.SecureRandom
+  > = Layer.effect(Users, Users.make)
 }
 
 /** The argument of a creation function. */

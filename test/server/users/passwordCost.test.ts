@@ -8,6 +8,7 @@ import { FunctionRunner } from "../../../src/server/model/FunctionRunner.ts"
 import { JwtRejected, JwtVerifier } from "../../../src/server/users/JwtVerifier.ts"
 import { Logins } from "../../../src/server/users/Logins.ts"
 import { PasswordHasher } from "../../../src/server/users/PasswordHasher.ts"
+import { AuthEvents } from "../../../src/server/users/AuthEvents.ts"
 import { UserStore } from "../../../src/server/users/UserStore.ts"
 import { Users } from "../../../src/server/users/Users.ts"
 
@@ -42,7 +43,15 @@ const NoFunctions = Layer.succeed(FunctionRunner, { run: () => Effect.die("no fu
 
 const Server = Logins.layer.pipe(
   Layer.provideMerge(Users.layer),
-  Layer.provideMerge([Counting, NoTokens, NoFunctions, UserStore.layerMemory, Database.layerMemory, Apps.layer([app])]),
+  Layer.provideMerge([
+    AuthEvents.layer,
+    Counting,
+    NoTokens,
+    NoFunctions,
+    UserStore.layerMemory,
+    Database.layerMemory,
+    Apps.layer([app])
+  ]),
   Layer.provideMerge(SecureRandom.layerWebCrypto)
 )
 
