@@ -150,7 +150,7 @@ const authentication = (
   })
 }
 
-const documentOperations = ["insert", "update", "replace", "delete"]
+const documentOperations = new Set(["insert", "update", "replace", "delete"])
 
 const database = (base: Base, config: Config, sources: ReadonlyArray<string>): Result.Result<Trigger, Problem> => {
   const { collection, database, operation_types } = config
@@ -162,7 +162,7 @@ const database = (base: Base, config: Config, sources: ReadonlyArray<string>): R
     return Result.fail("triggers on a whole database or cluster are not supported: name a collection")
   }
   const operations = (operation_types ?? []).map((it) => it.toLowerCase())
-  const unknown = operations.find((it) => !documentOperations.includes(it))
+  const unknown = operations.find((it) => !documentOperations.has(it))
   if (unknown !== undefined || operations.length === 0) {
     return Result.fail(
       `"operation_types" must be a list of INSERT, UPDATE, REPLACE, DELETE${unknown === undefined ? "" : `, not ${unknown.toUpperCase()}`}`

@@ -44,7 +44,7 @@ const prepare = Effect.fnUntraced(function* (
 ) {
   const { operationType } = event
   if (typeof operationType !== "string" || !trigger.operations.has(operationType)) return undefined
-  const { fullDocument, ...rest } = event
+  const { fullDocument: _, ...rest } = event
   const seen: Document =
     operationType !== "update"
       ? event
@@ -75,12 +75,12 @@ const current = (database: Database["Service"], namespace: Namespace, event: Eve
  * Opens the stream of a trigger; the effect that it answers with fires the trigger for each event, without end. Where
  * events are lost, since too many waited, it says so in the log and goes on with those that come.
  */
-export const open = Effect.fnUntraced(function* (
+export const open = (
   database: Database["Service"],
   app: App,
   trigger: DatabaseTrigger,
   fire: Fire
-) {
+): Effect.Effect<Effect.Effect<void>, DatabaseError> => {
   const namespace = namespaceOf(app, trigger)
   const watch = database.watch(namespace, { before: trigger.fullDocumentBeforeChange })
   const handle = (event: Event) =>
@@ -99,14 +99,15 @@ export const open = Effect.fnUntraced(function* (
       Stream.mapEffect(handle, { concurrency: trigger.unordered ? together : 1, unordered: trigger.unordered }),
       Stream.runDrain
     )
-  const first = yield* watch
   const lost = ({ message }: DatabaseError) =>
     Effect.logError(`the trigger "${trigger.name}" lost events and goes on with the next ones: ${message}`).pipe(
       Effect.annotateLogs({ app: app.id, trigger: trigger.name })
     )
   const again = Effect.flatMap(watch, consume).pipe(Effect.tapError(lost), Effect.retry(Schedule.spaced("1 second")))
-  return consume(first).pipe(
-    Effect.tapError(lost),
-    Effect.catch(() => Effect.orDie(again))
+  return Effect.map(watch, (first) =>
+    consume(first).pipe(
+      Effect.tapError(lost),
+      Effect.catch(() => Effect.orDie(again))
+    )
   )
-})
+}

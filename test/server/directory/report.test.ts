@@ -89,7 +89,6 @@ describe("what an exported application has and this server has not", () => {
     Effect.gen(function* () {
       const app = yield* load({
         "realm_config.json": { app_id: "a", security: { allowed_request_origins: ["https://x"] } },
-        "triggers/onInsert.json": { name: "onInsert", type: "DATABASE" },
         "http_endpoints/data_api_config.json": { disabled: false, versions: ["v1"] },
         "graphql/custom_resolvers/query_total.json": { on_type: "Query", field_name: "total" },
         "hosting/config.json": { enabled: true },
@@ -112,8 +111,7 @@ describe("what an exported application has and this server has not", () => {
           "http_endpoints/data_api_config.json: the Data API is not supported: its routes answer 404",
           'log_forwarders/out.json: log forwarders are not supported: "out" forwards nothing',
           "services/db/config.json: Device Sync is not supported: devices cannot synchronise",
-          'services/sms/config.json: services of type "twilio" are not supported: functions that use "sms" fail',
-          'triggers/onInsert.json: triggers are not supported: "onInsert" never fires'
+          'services/sms/config.json: services of type "twilio" are not supported: functions that use "sms" fail'
         ]
       )
     })

@@ -1,5 +1,5 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Admin } from "effect-app-services/server"
 import { Database } from "effect-app-services/server/data/Database"
@@ -270,16 +270,18 @@ describe("triggers", () => {
         }
       }).pipe(
         Effect.provide(
-          exported(
-            { fine: recorder("fine"), fails: "exports = () => { throw new Error('broken') }" },
-            base({
-              fine: onDocuments("fine", {}),
-              fails: onDocuments("fails", {}),
-              missing: onDocuments("none", {})
-            })
+          Layer.provideMerge(
+            exported(
+              { fine: recorder("fine"), fails: "exports = () => { throw new Error('broken') }" },
+              base({
+                fine: onDocuments("fine", {}),
+                fails: onDocuments("fails", {}),
+                missing: onDocuments("none", {})
+              })
+            ),
+            layer
           )
-        ),
-        Effect.provide(layer)
+        )
       )
       const text = lines.join("\n")
       assert.match(text, /the trigger "fine" ran "fine" in \d+ ms/)
@@ -288,7 +290,7 @@ describe("triggers", () => {
     })
   )
 
-  it.effect("that cannot fire are named in the report", () =>
+  it.effect("names in the report those that cannot fire", () =>
     Effect.gen(function* () {
       const { report, triggers } = yield* load(
         { f: "exports = () => 1" },
