@@ -173,13 +173,13 @@ describe("the layouts of exported applications", () => {
       )
       assert.deepStrictEqual(app.report, [
         {
-          file: "services/web/rules/anything.json",
-          message: 'rules of services are not supported: functions may use "web" for whatever it does'
-        },
-        {
           file: "triggers/daily.json",
           message:
             'the trigger "daily" never fires: "schedule" must have five fields (minute, hour, day, month, weekday): ""'
+        },
+        {
+          file: "services/web/rules/anything.json",
+          message: 'rules of services are not supported: functions may use "web" for whatever it does'
         }
       ])
     })
@@ -322,7 +322,7 @@ describe("files that are not as they should be", () => {
       const at = (file: string) => said(app, file)
       assert.match(
         at("triggers/t.json:1:3"),
-        /is not JSON: expected a value, or a key in double quotes; what it declares is not known/
+        /is not JSON: expected a value, or a key in double quotes; this trigger never fires/
       )
       assert.match(at("values/v.json:1:2"), /functions do not find this value/)
       assert.match(at("values/w.json"), /"name": .*; functions do not find this value/)
