@@ -6,7 +6,7 @@
 
 /** Administrative operations on users. */
 export * as Admin from "./server/users/Admin.ts"
-/** The administration of a server over HTTP, as an `HttpApi`: for its typed client. */
+/** The administration API over HTTP, as an `HttpApi` for its typed client. */
 export * as AdminApi from "./server/api/AdminApi.ts"
 /** The definition of an application. */
 export * as App from "./server/model/App.ts"

@@ -1,35 +1,35 @@
 /**
- * What `serve` tells at its start: what of an application is there, what is amiss, and what clients need to know.
+ * What `serve` prints when it has started: the parts of each application, its notices, and how to reach the server.
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { type App, type Notice, providerTypes } from "../server/model/App.ts"
 import { list } from "./terminal.ts"
 
-/** An application, and the directory that it came from. */
+/** An application and its directory. */
 export interface Loaded {
   readonly directory: string
   readonly app: App
 }
 
-/** Where everything is. */
-export interface Places {
+/** How to reach a server. */
+export interface ServerInfo {
   readonly baseUrl: string
-  /** Where users and documents are kept. */
+  /** Where users and documents are: `in memory`, or `in` a directory. */
   readonly storage: string
-  /** How to read the inbox. */
+  /** How to read the e-mails. */
   readonly inbox: string
 }
 
-/** Tells people about a server that has started. */
-export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, storage }: Places) =>
+/** Prints a server that has started, for people. */
+export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, storage }: ServerInfo) =>
   Effect.gen(function* () {
     for (const { app, directory } of loaded) {
       yield* Console.log([`${app.id}  (${directory})`, ...partsOf(app).map((line) => `  ${line}`)].join("\n"))
     }
     for (const { app } of loaded) {
       if (app.report.length === 0) continue
-      yield* Console.log([`\nworth knowing about ${app.id}:`, ...grouped(app.report)].join("\n"))
+      yield* Console.log([`\nnotes on ${app.id}:`, ...grouped(app.report)].join("\n"))
     }
     yield* Console.log(
       [
@@ -44,17 +44,22 @@ export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, storag
     )
   })
 
-/** The reports of all applications, a line each, for scripts. */
+/** The notices of all applications, a line each, for scripts. */
 export const notices = (loaded: ReadonlyArray<Loaded>): ReadonlyArray<string> =>
   loaded.flatMap(({ app }) => app.report.map((notice) => [app.id, ...placeOf(notice), notice.message].join(": ")))
 
 const partsOf = (app: App): ReadonlyArray<string> => {
   const functions = [...app.functions.values()]
   const callable = functions.filter((fn) => !fn.private && !fn.closed && fn.body._tag !== "Broken")
-  const others = functions.length - callable.length
+  const ownUse = functions.filter((fn) => fn.private).length
+  const unusable = functions.length - callable.length - ownUse
+  const others = [
+    ...(ownUse === 0 ? [] : [`${ownUse} private`]),
+    ...(unusable === 0 ? [] : [`${unusable} unusable (see the notes)`])
+  ]
   return [
     `log in with  ${list(providerTypes(app))}`,
-    `functions    ${list(callable.map(({ name }) => name))}${others === 0 ? "" : `; ${others} not for clients, or not usable`}`,
+    `functions    ${[list(callable.map(({ name }) => name)), ...others].join("; ")}`,
     ...Array.from(app.dataSources, ([name, { collections, open }]) => {
       const named = (kind: (access: unknown) => boolean) =>
         [...collections].flatMap(([collection, access]) => (kind(access) ? [collection] : []))
@@ -82,7 +87,7 @@ const partsOf = (app: App): ReadonlyArray<string> => {
 
 const part = (what: string, names: ReadonlyArray<string>) => (names.length === 0 ? [] : [`${what}: ${list(names)};`])
 
-/** What is the same of several files is said once. */
+/** Groups equal notices of several files. */
 const grouped = (report: ReadonlyArray<Notice>): ReadonlyArray<string> => {
   const placesByMessage = new Map<string, Array<string>>()
   for (const notice of report) {

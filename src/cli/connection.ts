@@ -1,4 +1,4 @@
-/** How the commands reach the administration API of a server that runs, and what they say where they do not. */
+/** Connects commands to the administration API of a running server, with errors for people. */
 import * as CliError from "effect/cli/CliError"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
@@ -25,11 +25,11 @@ import * as AdminToken from "./adminToken.ts"
 /** The flags of every command that talks to a server. */
 export const flags = {
   url: Flag.String("url").pipe(
-    Flag.withDescription("Where the server listens, on this machine"),
+    Flag.withDescription("The URL of the server, on this machine (default: http://127.0.0.1:9090)"),
     Flag.withDefault("http://127.0.0.1:9090")
   ),
   app: Flag.String("app").pipe(
-    Flag.withDescription("The application's id; needed where the server has several"),
+    Flag.withDescription("The application's id; required if the server has several"),
     Flag.optional
   ),
   json: Flag.Boolean("json").pipe(Flag.withDescription("Print lines of JSON, for scripts"), Flag.withDefault(false))
@@ -37,19 +37,20 @@ export const flags = {
 
 export type Client = HttpApiClient.ForApi<typeof AdminApi>
 
-/** A failure with a message for people. */
+/** An error with a message for people. */
 export const problem = (userMessage: string, cause: unknown = userMessage) =>
   new CliError.UserError({ cause, userMessage })
 
-/** Whether a URL leads to this machine by its loopback interface, which is all that administration answers. */
+/** Whether a URL has a loopback address, the only ones that administration accepts. */
 export const isLoopback = ({ hostname }: URL): boolean => /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname)
 
 const connect = Effect.fnUntraced(function* (text: string) {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url?.protocol !== "http:") return yield* problem(`--url takes a URL such as http://127.0.0.1:9090, not "${text}"`)
+  if (url?.protocol !== "http:")
+    return yield* problem(`invalid --url "${text}": expected a URL such as http://127.0.0.1:9090`)
   if (!isLoopback(url)) {
     return yield* problem(
-      `a server is administered from its own machine: give --url as http://127.0.0.1:${url.port || 80}`
+      `a server can be administered from its own machine only: use --url http://127.0.0.1:${url.port || 80}`
     )
   }
   const port = url.port === "" ? "80" : url.port
@@ -82,15 +83,15 @@ const explain =
         return error
       case "HttpClientError":
         return error.reason._tag === "TransportError"
-          ? problem(`no server answers at ${url}: start one with "serve", or say with --url where it listens`, error)
+          ? problem(`no server answers at ${url}: start one with "serve", or set --url to its address`, error)
           : (error.response?.status ?? 0) >= 500
-            ? problem(`the server at ${url} failed: what it prints itself says why`, error)
+            ? problem(`the server at ${url} failed: its own output has the reason`, error)
             : problem(notOurs(url), error)
       case "SchemaError":
         return problem(notOurs(url), error)
       case "TokenRejected":
         return problem(
-          `the server at ${url} takes no orders from here: another user started it, or another program; its token goes into ${AdminToken.variable}`,
+          `the server at ${url} rejected the administration token: another user or program started it; set ${AdminToken.variable} to its token`,
           error
         )
       default:
@@ -99,25 +100,25 @@ const explain =
   }
 
 const notOurs = (url: string) =>
-  `what answers at ${url} has no administration: is it another program, or another version?`
+  `the server at ${url} has no administration API: it is another program, or another version`
 
-/** Uses the administration of the server at a URL. Every failure says what to do. */
+/** Uses the administration API of the server at a URL. Every error says what to do. */
 export const administer = <A, R>(
   url: string,
   use: (client: Client) => Effect.Effect<A, Failure | CliError.UserError, R>
 ): Effect.Effect<A, CliError.UserError, R | FileSystem.FileSystem | Path.Path> =>
   Effect.mapError(Effect.flatMap(connect(url), use), explain(url))
 
-/** The application that a command is about: the one that is named, or the only one. */
+/** The application of a command: the named one, or the only one. */
 export const appOf = Effect.fnUntraced(function* (client: Client, named: Option.Option<string>) {
   const ids = (yield* client.server.apps()).map(({ id }) => id)
   if (Option.isSome(named)) {
     return ids.includes(named.value)
       ? named.value
-      : yield* problem(`no application "${named.value}", there is ${ids.join(", ")}`)
+      : yield* problem(`no application "${named.value}": the server has ${ids.join(", ")}`)
   }
   const [only, ...others] = ids
   return only === undefined || others.length > 0
-    ? yield* problem(`the server has several applications: name one with --app, of ${ids.join(", ")}`)
+    ? yield* problem(`the server has several applications: choose one with --app: ${ids.join(", ")}`)
     : only
 })

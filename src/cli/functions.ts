@@ -19,13 +19,13 @@ export const functions = Command.make(
       )
     )
 ).pipe(
-  Command.withDescription("Write a function contract, to fill in, for the functions that clients may call"),
+  Command.withDescription("Write a function contract to fill in, for the functions that clients can call"),
   Command.withExamples([
     { command: "effect-app-services functions ./exported-app > Functions.ts", description: "A file to complete" }
   ])
 )
 
-/** TypeScript of a contract: the functions clients may call, each argument and result still of any type. */
+/** The TypeScript of a contract: the functions that clients can call, with arguments and results of type unknown. */
 export const contractOf = (app: App): string => {
   const callable = [...app.functions.values()].filter((fn) => !fn.private && !fn.closed)
   const entries = callable.map((fn) => {
@@ -37,7 +37,7 @@ export const contractOf = (app: App): string => {
     return `  ${key}: { args: [${schemas.join(", ")}], returns: Schema.Unknown }`
   })
   return [
-    `/** The functions of ${app.id} that clients may call: say what each takes and answers. */`,
+    `/** The functions of ${app.id} that clients can call: fill in the types of arguments and results. */`,
     'import { FunctionContract } from "effect-app-services"',
     'import { Schema } from "effect"',
     "",
@@ -64,7 +64,7 @@ const parametersOf = ({ body }: AppFunction): ReadonlyArray<Parameter> => {
   })
 }
 
-/** The parts between the commas that stand in no bracket. */
+/** Splits at the commas outside of brackets. */
 const topLevel = (list: string): ReadonlyArray<string> => {
   const parts: Array<string> = []
   let depth = 0

@@ -1,4 +1,4 @@
-/** `effect-app-services inbox`: what a server that runs would have mailed. */
+/** `effect-app-services inbox`: the e-mails of a running server. */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
@@ -8,7 +8,7 @@ import type { Message } from "../server/users/Inbox.ts"
 import { administer, appOf, flags } from "./connection.ts"
 import { show, showJson } from "./mail.ts"
 
-/** How long one request waits for a mail, in seconds. */
+/** How long one request waits for an e-mail, in seconds. */
 const wait = 30
 
 /** The command. */
@@ -16,8 +16,8 @@ export const inbox = Command.make(
   "inbox",
   {
     ...flags,
-    to: Flag.String("to").pipe(Flag.withDescription("Only what goes to this address"), Flag.optional),
-    follow: Flag.Boolean("follow").pipe(Flag.withDescription("Wait for more"), Flag.withDefault(false))
+    to: Flag.String("to").pipe(Flag.withDescription("Only e-mails to this address"), Flag.optional),
+    follow: Flag.Boolean("follow").pipe(Flag.withDescription("Wait for further e-mails"), Flag.withDefault(false))
   },
   ({ app, follow, json, to, url }) =>
     administer(url, (client) =>
@@ -27,7 +27,7 @@ export const inbox = Command.make(
           ...(Option.isSome(to) ? { to: to.value } : undefined)
         }
         let messages: ReadonlyArray<Message> = yield* client.server.inbox({ query })
-        if (messages.length === 0 && !json) yield* Console.error(follow ? "no mail yet" : "no mail")
+        if (messages.length === 0 && !json) yield* Console.error(follow ? "no e-mail yet" : "no e-mail")
         let after: string | undefined
         while (true) {
           yield* Effect.forEach(messages, json ? showJson : show, { discard: true })
@@ -40,9 +40,9 @@ export const inbox = Command.make(
       })
     )
 ).pipe(
-  Command.withDescription("Show what a server on this machine would have mailed, the newest last"),
+  Command.withDescription("Show the e-mails of a server on this machine, which it does not send, the newest last"),
   Command.withExamples([
-    { command: "effect-app-services inbox --follow", description: "The links of all e-mails, as they come" },
+    { command: "effect-app-services inbox --follow", description: "The links of all e-mails, as they arrive" },
     { command: "effect-app-services inbox --to ada@example.com --json", description: "For a script" }
   ])
 )

@@ -12,12 +12,11 @@ const rotate = Command.make(
   "rotate",
   {
     directory,
-    app: Flag.String("app").pipe(
-      Flag.withDescription("The id of one application; all of them unless given"),
-      Flag.optional
-    ),
+    app: Flag.String("app").pipe(Flag.withDescription("The id of an application (default: all)"), Flag.optional),
     revoke: Flag.Boolean("revoke").pipe(
-      Flag.withDescription("Drop the old keys at once, as after a leak: every session ends, anonymous ones for good"),
+      Flag.withDescription(
+        "Delete the old keys, as after a leak: every session ends, and anonymous users cannot log in again"
+      ),
       Flag.withDefault(false)
     )
   },
@@ -27,8 +26,8 @@ const rotate = Command.make(
       const chosen = Option.match(app, { onNone: () => known, onSome: (id) => known.filter((it) => it === id) })
       if (chosen.length === 0) {
         return yield* refuse(
-          `the data directory ${directory} has no keys${Option.isSome(app) ? ` of "${app.value}"` : ""}; ` +
-            `it has those of: ${known.length === 0 ? "nobody" : known.join(", ")}`
+          `the data directory ${directory} has no keys${Option.isSome(app) ? ` of "${app.value}"` : ""}: ` +
+            (known.length === 0 ? "start a server with it first" : `it has keys of ${known.join(", ")}`)
         )
       }
       for (const appId of chosen) {
@@ -36,13 +35,13 @@ const rotate = Command.make(
         yield* Console.log(
           `${appId}: new tokens are signed with key ${current}; ` +
             (revoke
-              ? `no older token is good, ${sessions} sessions ended`
-              : `older keys that still check tokens: ${older}`)
+              ? `all older tokens are invalid, ${sessions} sessions ended`
+              : `older keys that still verify tokens: ${older}`)
         )
       }
     }).pipe(withRowStore(directory, { create: false }), Effect.provide(SecureRandom.layerWebCrypto))
 ).pipe(
-  Command.withDescription("Sign new tokens with a new key; sessions go on unless the old keys are revoked"),
+  Command.withDescription("Sign new tokens with a new key; sessions continue unless the old keys are revoked"),
   Command.withExamples([
     { command: "effect-app-services keys rotate ./data", description: "As a precaution" },
     { command: "effect-app-services keys rotate ./data --app shop --revoke", description: "After a leak" }

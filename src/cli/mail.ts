@@ -1,4 +1,4 @@
-/** What would have been mailed, a line each: for people, and as JSON for scripts. */
+/** Prints e-mails, a line each: for people, or as JSON for scripts. */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -6,10 +6,10 @@ import * as Schema from "effect/Schema"
 import { Message } from "../server/users/Inbox.ts"
 import { printable } from "./terminal.ts"
 
-/** For people: the link is what somebody has to open now. */
+/** For people, with the link to open. */
 export const show = ({ app, kind, subject, to, token, tokenId, url }: Message) =>
   Console.log(
-    `mail to ${printable(to)} (${app}, ${kind}): ${subject}: ` +
+    `e-mail to ${printable(to)} (${app}, ${kind}): ${subject}: ` +
       (url === undefined ? `token ${Redacted.value(token)} tokenId ${tokenId}` : Redacted.value(url))
   )
 

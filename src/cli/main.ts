@@ -14,19 +14,19 @@ import { serve } from "./serve.ts"
 import { users } from "./users.ts"
 
 const command = Command.make("effect-app-services").pipe(
-  Command.withDescription("Run App Services applications without the service"),
+  Command.withDescription("Run App Services applications without the hosted service"),
   Command.withSubcommands([serve, inbox, users, keys, functions])
 )
 
 command.pipe(
   Command.run({ version: manifest.version }),
-  // standard output is for what a script may read
+  // standard output is for results that scripts read
   Effect.provideService(Logger.LogToStderr, true),
   Effect.provide(NodeServices.layer),
   NodeRuntime.runMain({
     disableErrorReporting: true,
     teardown: (exit, onExit) => {
-      // a signal is how a server is meant to end
+      // a signal is the normal end of a server
       onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)
     }
   })

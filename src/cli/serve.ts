@@ -22,50 +22,50 @@ import { printable } from "./terminal.ts"
 
 const flags = {
   directories: Argument.String("directory").pipe(
-    Argument.withDescription("An exported application; several run side by side"),
+    Argument.withDescription("The directory of an exported application; several can run side by side"),
     Argument.variadic({ min: 1 })
   ),
   appId: Flag.String("app-id").pipe(
-    Flag.withDescription("The id that clients know the application by, instead of the one in its root file"),
+    Flag.withDescription("The id by which clients name the application (default: the one in its root file)"),
     Flag.optional
   ),
   port: Flag.Int("port").pipe(
-    Flag.withDescription("Where to listen; 0 takes a free port"),
+    Flag.withDescription("The port to listen on; 0 chooses a free one (default: 9090)"),
     Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65535 }))),
     Flag.withDefault(9090)
   ),
   host: Flag.String("host").pipe(
-    Flag.withDescription("The address to listen on; others than loopback let everybody in the network in"),
+    Flag.withDescription(
+      "The address to listen on; on others than loopback, the whole network can connect (default: 127.0.0.1)"
+    ),
     Flag.withDefault("127.0.0.1")
   ),
   open: Flag.String("open").pipe(
-    Flag.withDescription(
-      "A collection that is closed to clients and shall be open: SOURCE/DATABASE.COLLECTION, or all"
-    ),
+    Flag.withDescription("Opens a collection that is closed to clients: SOURCE/DATABASE.COLLECTION, or all"),
     Flag.atLeast(0)
   ),
   data: Flag.String("data").pipe(
-    Flag.withDescription("A directory that keeps users and documents; everything is in memory alone unless given"),
+    Flag.withDescription("The directory for users and documents (default: in memory only)"),
     Flag.optional
   ),
   trustedProxies: Flag.String("trusted-proxy").pipe(
     Flag.withDescription(
-      "The address or network (10.0.0.0/8) of a proxy in front of the server; by default, only proxies on this machine"
+      "The address or network (10.0.0.0/8) of a proxy in front of the server (default: this machine)"
     ),
     Flag.atLeast(0)
   ),
   json: Flag.Boolean("json").pipe(
-    Flag.withDescription("Print lines of JSON, for scripts: one when ready, then one for each e-mail"),
+    Flag.withDescription("Print lines of JSON, for scripts: one when ready, then one per e-mail"),
     Flag.withDefault(false)
   ),
   passwordHashing: Flag.Literals("password-hashing", ["standard", "testing"]).pipe(
     Flag.withDescription(
-      "What a password costs to hash and to guess; testing is quick, and for loopback addresses only"
+      "The cost of password hashes; testing is fast and insecure, for loopback addresses only (default: standard)"
     ),
     Flag.withDefault("standard")
   ),
   quiet: Flag.Boolean("quiet").pipe(
-    Flag.withDescription("Print no line for each request; with --json there is none anyway"),
+    Flag.withDescription("Do not print a line per request; --json implies it"),
     Flag.withDefault(false)
   )
 }
@@ -75,7 +75,7 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
   Effect.gen(function* () {
     const { appId, data, open, passwordHashing, quiet, trustedProxies } = options
     if (Option.isSome(appId) && directories.length > 1) {
-      const message = "--app-id is the id of one application: serve several with a root file in each"
+      const message = "--app-id cannot be combined with several applications: put an id into the root file of each"
       return yield* stop(undefined, message)
     }
     const loaded = yield* openAll(
@@ -109,7 +109,7 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
       const storage = Option.match(data, { onNone: () => "in memory", onSome: (path) => `in ${path}` })
       const inbox = isLoopback(url)
         ? `npx effect-app-services inbox${port === 9090 ? "" : ` --url ${baseUrl}`}`
-        : "below, as mails come: on this address it answers to no command"
+        : "below, as e-mails arrive: the inbox command needs a loopback address"
       yield* json ? announceJson(loaded, baseUrl) : announce(loaded, { baseUrl, storage, inbox })
       return yield* Effect.never
     }).pipe(Effect.provide(server))
@@ -126,12 +126,12 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
   Command.withDescription("Run exported App Services applications on this machine"),
   Command.withExamples([
     { command: "effect-app-services serve ./exported-app", description: "One application, on port 9090" },
-    { command: "effect-app-services serve ./exported-app --data ./data", description: "Users outlive the command" },
+    { command: "effect-app-services serve ./exported-app --data ./data", description: "Users and documents are kept" },
     { command: "effect-app-services serve ./shop ./blog --port 0 --json", description: "Two of them, on a free port" }
   ])
 )
 
-/** Opens each name in the applications that have such a collection; at least one has to. */
+/** Opens each name in the applications that have the collection; at least one has to. */
 const openAll = Effect.fnUntraced(function* (loaded: ReadonlyArray<Loaded>, names: ReadonlyArray<string>) {
   let all = loaded
   for (const name of names) {
@@ -144,11 +144,11 @@ const openAll = Effect.fnUntraced(function* (loaded: ReadonlyArray<Loaded>, name
   return all
 })
 
-/** Without its file a server can be administered by the token of the environment alone; it serves all the same. */
+/** Without the file, the server can be administered with the token of the environment only. */
 const publish = (port: string, token: Redacted.Redacted) =>
   Effect.catch(Effect.asVoid(AdminToken.publish(port, token)), ({ reason }) =>
     Console.error(
-      `"inbox" and "users" find no token (${reason._tag} in the home directory): set ${AdminToken.variable} for all of them`
+      `the token for "inbox" and "users" cannot be written (${reason._tag} in the home directory): set ${AdminToken.variable} for the server and the commands`
     )
   )
 
@@ -160,12 +160,12 @@ const cannotListen = (cause: unknown, host: string, port: number): string => {
   const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
   switch (code) {
     case "EADDRINUSE":
-      return `port ${port} of ${host} is in use: choose another one with --port, or --port 0 for any`
+      return `port ${port} of ${host} is in use: choose another one with --port, or --port 0 for any free one`
     case "EACCES":
-      return `port ${port} of ${host} is not allowed: choose one above 1023 with --port`
+      return `port ${port} of ${host} is not permitted: choose one above 1023 with --port`
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
-      return `${host} is no address of this machine: choose another one with --host`
+      return `${host} is not an address of this machine: choose another one with --host`
     default:
       return `cannot listen on port ${port} of ${host}${code === "" ? "" : `: ${code}`}`
   }
@@ -184,7 +184,7 @@ const announceJson = (loaded: ReadonlyArray<Loaded>, baseUrl: string) =>
     yield* Console.log(yield* Effect.orDie(line))
   })
 
-/** To standard error, which leaves the other to what was asked for. Who looks into the inbox makes no noise. */
+/** Prints a request to standard error. Reading by the administration API is left out. */
 const showRequest = ({ app, call, logId, method, millis, path, status, userId }: RequestLog.Entry) =>
   method === "GET" && path.startsWith(`${prefix}/`)
     ? Effect.void
@@ -197,7 +197,7 @@ const showRequest = ({ app, call, logId, method, millis, path, status, userId }:
           ...(call === undefined ? [] : [printable(call)]),
           ...(app === undefined ? [] : [`app=${app}`]),
           ...(userId === undefined ? [] : [`user=${userId}`]),
-          // what the link of an error ends with
+          // the end of an error's link
           ...(logId === undefined ? [] : [`co_id=${logId}`])
         ].join(" ")
       )

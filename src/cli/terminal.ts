@@ -1,26 +1,25 @@
 /**
- * What the commands print for people: tables, lists that end in time, and words of strangers that steer no terminal.
+ * Output for people: tables, short lists, and text from clients without control characters.
  */
 
 /**
- * A text that a client sent, as one word: nothing in it moves the cursor, ends the line or looks like a field, and it
- * fills no screen.
+ * A text that a client sent, as one word: without control characters, line ends and spaces, and of limited length.
  */
 export const printable = (text: string): string => {
   const plain = text.replace(/[\p{C}\p{Z}]/gu, "?")
   return plain.length > 200 ? `${plain.slice(0, 200)}...` : plain
 }
 
-/** Names on a line, the first few of them; `none` where there is none. */
+/** The first few names, on one line; `none` for an empty list. */
 export const list = (names: ReadonlyArray<string>, most = 8): string => {
   if (names.length === 0) return "none"
-  // one more takes no more room than saying so
+  // one more name is as short as a count
   return names.length <= most + 1
     ? names.join(", ")
     : `${names.slice(0, most).join(", ")} and ${names.length - most} more`
 }
 
-/** Rows below a head, in columns as wide as what they hold. */
+/** Rows below a head, in columns of equal width. */
 export const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]?.length ?? 0)))
   return [head, ...rows]

@@ -1,4 +1,4 @@
-/** What the `users` commands change, on a server that runs. */
+/** The `users` commands that change users on a running server. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -24,7 +24,7 @@ const report = (json: boolean, app: string, event: string, subject: string) =>
     ? Effect.flatMap(Effect.orDie(encodeDone({ event, app, subject })), (line) => Console.log(line))
     : Console.log(`${event} ${printable(subject)}`)
 
-/** A password that no list of processes shows: typed in, or the first line of what is piped in. */
+/** Reads a password from a prompt, or from the first line of standard input, since others can see arguments of processes. */
 const readPassword = Effect.gen(function* () {
   const stdio = yield* Stdio.Stdio
   if (yield* stdio.stdinIsTerminal) return yield* Prompt.run(Prompt.Password({ message: "password" }))
@@ -34,7 +34,7 @@ const readPassword = Effect.gen(function* () {
 
 type UserRequest = { readonly params: { readonly app: string; readonly userId: string } }
 
-/** A command that does something to one user. */
+/** Makes a command on one user. */
 const onUser = (
   name: string,
   done: string,
@@ -45,7 +45,7 @@ const onUser = (
     administer(url, (client) =>
       Effect.gen(function* () {
         const appId = yield* appOf(client, app)
-        // what is no user fails with the server's words for it
+        // an unknown user fails with the server's message
         const userId = (yield* findUser(client, appId, user))?.id ?? user
         yield* act(client, { params: { app: appId, userId } })
         yield* report(json, appId, done, userId)
@@ -56,7 +56,7 @@ const onUser = (
 export const disable = onUser(
   "disable",
   "disabled",
-  "End a user's sessions, and refuse the user until enabled",
+  "Disable a user: ends all sessions, and rejects logins until enabled",
   (client, request) => client.users.disable(request)
 )
 
@@ -71,7 +71,7 @@ export const revoke = Command.make(
     ...flags,
     user: userArgument,
     session: Flag.String("session").pipe(
-      Flag.withDescription("End this one alone, by its id as `show` has it"),
+      Flag.withDescription("End only the session with this id, as shown by `show`"),
       Flag.optional
     )
   },
@@ -91,9 +91,9 @@ export const revoke = Command.make(
         )
       })
     )
-).pipe(Command.withDescription("End the sessions of a user, or one of them: the user has to log in again"))
+).pipe(Command.withDescription("End the sessions of a user, or one of them; the user has to log in again"))
 
-/** Deletes a user, or an account that nobody logged in with yet. */
+/** Deletes a user, or an account without a login yet. */
 export const remove = Command.make("delete", { ...flags, user: userArgument }, ({ app, json, url, user }) =>
   administer(url, (client) =>
     Effect.gen(function* () {
@@ -105,7 +105,7 @@ export const remove = Command.make("delete", { ...flags, user: userArgument }, (
       yield* report(json, appId, "deleted", found?.id ?? user)
     })
   )
-).pipe(Command.withDescription("Delete a user with all sessions and keys, or an address that never logged in"))
+).pipe(Command.withDescription("Delete a user with all sessions and API keys, or an address without a login yet"))
 
 /** Confirms an e-mail address. */
 export const confirm = Command.make("confirm", { ...flags, email }, ({ app, email, json, url }) =>
@@ -116,30 +116,38 @@ export const confirm = Command.make("confirm", { ...flags, email }, ({ app, emai
       yield* report(json, appId, "confirmed", email)
     })
   )
-).pipe(Command.withDescription("Confirm an e-mail address in place of its owner"))
+).pipe(Command.withDescription("Confirm an e-mail address on behalf of its owner"))
 
-/** Makes a user with e-mail and password. */
+/** Creates a user with e-mail address and password. */
 export const create = Command.make("create", { ...flags, email }, ({ app, email, json, url }) =>
   administer(url, (client) =>
     Effect.gen(function* () {
       const appId = yield* appOf(client, app)
-      const password = yield* asked
+      const password = yield* promptedPassword
       const { id } = yield* client.users.create({ params: { app: appId }, payload: { email, password } })
       yield* report(json, appId, "created", id)
     })
   )
-).pipe(Command.withDescription("Make a user with a confirmed e-mail address; the password is read from the input"))
+).pipe(
+  Command.withDescription(
+    "Create a user with a confirmed e-mail address; reads the password from a prompt or standard input"
+  )
+)
 
 /** Sets a password. */
 export const password = Command.make("password", { ...flags, email }, ({ app, email, json, url }) =>
   administer(url, (client) =>
     Effect.gen(function* () {
       const appId = yield* appOf(client, app)
-      const password = yield* asked
+      const password = yield* promptedPassword
       yield* client.accounts.setPassword({ params: { app: appId }, payload: { email, password } })
       yield* report(json, appId, "changed the password of", email)
     })
   )
-).pipe(Command.withDescription("Set a password, which ends the user's sessions; it is read from the input"))
+).pipe(
+  Command.withDescription("Set a password, which ends the user's sessions; reads it from a prompt or standard input")
+)
 
-const asked = Effect.catchTag(readPassword, "QuitError", (error) => Effect.fail(problem("no password", error)))
+const promptedPassword = Effect.catchTag(readPassword, "QuitError", (error) =>
+  Effect.fail(problem("cancelled: no password was entered", error))
+)

@@ -25,8 +25,8 @@ export const exportUsers = Command.make("export", { app, directory }, ({ app, di
       const rowStore = yield* RowStore
       const known = [...(yield* attempt(() => appIds(rowStore)))]
       return yield* refuse(
-        `the data directory ${directory} has no users of "${app}"; ` +
-          `it has those of: ${known.length === 0 ? "nobody" : known.join(", ")}`
+        `the data directory ${directory} has no users of "${app}": ` +
+          (known.length === 0 ? "it has no users at all" : `it has users of ${known.join(", ")}`)
       )
     }
     const lines = yield* UserFile.write(records)
@@ -36,7 +36,7 @@ export const exportUsers = Command.make("export", { app, directory }, ({ app, di
       Stream.run(stdio.stdout({ endOnDone: false })),
       Effect.catch((error) => refuse(`cannot write to standard output: ${error.message}`, error))
     )
-    yield* Console.error(`${records.length} users of ${app}; the file holds their password hashes`)
+    yield* Console.error(`${records.length} users of ${app}; the output has their password hashes`)
   }).pipe(Effect.provide(UserStore.layer), withRowStore(directory, { create: false }))
 ).pipe(
   Command.withDescription("Write users as lines of JSON, with password hashes and digests of API keys"),
@@ -52,29 +52,28 @@ export const importUsers = Command.make(
     app,
     directory,
     skipExisting: Flag.Boolean("skip-existing").pipe(
-      Flag.withDescription(
-        "Leave users alone who are there already by id, identity or address; else they are an error"
-      ),
+      Flag.withDescription("Skip users who exist already by id, identity or address, instead of failing"),
       Flag.withDefault(false)
     )
   },
   ({ app, directory, skipExisting }) =>
     Effect.gen(function* () {
       const { stdin, stdinIsTerminal } = yield* Stdio.Stdio
-      if (yield* stdinIsTerminal) return yield* refuse("users are read from standard input: add < users.jsonl")
+      if (yield* stdinIsTerminal)
+        return yield* refuse("users are read from standard input: append < users.jsonl to the command")
       const text = yield* Effect.catch(Stream.mkString(Stream.decodeText(stdin)), (error) =>
         refuse(`cannot read standard input: ${error.message}`, error)
       )
       const lines = yield* Effect.catch(UserFile.read(app, text), (error) =>
         refuse(`nothing was imported: ${error.message}`, error)
       )
-      if (lines.length === 0) return yield* refuse("nothing was imported: standard input holds no users")
+      if (lines.length === 0) return yield* refuse("nothing was imported: standard input has no users")
       const added = yield* addAll(app, lines, skipExisting).pipe(
         Effect.provide(UserStore.layer),
         withRowStore(directory)
       )
       const skipped = lines.length - added
-      yield* Console.log(`${added} users imported into ${app}${skipped === 0 ? "" : `, ${skipped} were there already`}`)
+      yield* Console.log(`${added} users imported into ${app}${skipped === 0 ? "" : `, ${skipped} existed already`}`)
     })
 ).pipe(
   Command.withDescription("Add users from lines of JSON, all or none"),
@@ -99,8 +98,8 @@ const addAll = Effect.fnUntraced(function* (
       refuse(
         `nothing was imported: line ${lines[index]?.line}: ${names[what]} ` +
           (twice
-            ? "is in an earlier line too"
-            : `is there already${what === "apiKey" ? "" : "; --skip-existing leaves such users alone"}`)
+            ? "is in an earlier line too: remove one of them"
+            : `exists already${what === "apiKey" ? "" : ": use --skip-existing to skip such users"}`)
       )
   )
 })

@@ -1,4 +1,4 @@
-/** What the `users` commands show: users, e-mail accounts, and everything about one user. */
+/** The `users` commands that show users, e-mail accounts, and everything about one user. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -11,15 +11,18 @@ import { Account, User, UserDetails } from "../server/users/AdminModels.ts"
 import { administer, appOf, type Client, flags, problem } from "./connection.ts"
 import { printable, table } from "./terminal.ts"
 
-/** So many lines people read; scripts get them all. */
+/** The default number of lines for people; scripts get all. */
 const screenful = 100
 
 const listFlags = {
   ...flags,
-  search: Flag.String("search").pipe(Flag.withDescription("A part of an id or an e-mail address"), Flag.optional),
-  after: Flag.String("after").pipe(Flag.withDescription("Where the last list ended"), Flag.optional),
+  search: Flag.String("search").pipe(
+    Flag.withDescription("Select by a part of the id or e-mail address"),
+    Flag.optional
+  ),
+  after: Flag.String("after").pipe(Flag.withDescription("The last item of the previous list"), Flag.optional),
   limit: Flag.Int("limit").pipe(
-    Flag.withDescription(`How many: ${screenful} unless given, with --json all`),
+    Flag.withDescription(`The most items (default: ${screenful}, with --json all)`),
     Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))),
     Flag.optional
   )
@@ -40,7 +43,7 @@ interface Query {
   readonly limit: number
 }
 
-/** Shows a page to people, and all pages to scripts that want no single one. */
+/** Prints one page for people, and by default all pages for scripts. */
 const listing = <A, I>(
   schema: Schema.Codec<A, I>,
   pageOf: (
@@ -70,7 +73,7 @@ const listing = <A, I>(
             for (const item of items) yield* Console.log(yield* Effect.orDie(encode(item)))
           } else {
             yield* Console.log(items.length === 0 ? "none" : table(head, items.map(row)))
-            if (next !== undefined) yield* Console.error(`there are more: --after ${printable(next)}`)
+            if (next !== undefined) yield* Console.error(`there are more: continue with --after ${printable(next)}`)
           }
           from = all ? next : undefined
         } while (from !== undefined)
@@ -105,9 +108,9 @@ export const list = Command.make(
       user.disabled ? "disabled" : ""
     ]
   )
-).pipe(Command.withDescription("List users, in the order in which they came"))
+).pipe(Command.withDescription("List users in the order of their creation"))
 
-/** The accounts with e-mail and password. */
+/** The accounts with e-mail address and password. */
 export const accounts = Command.make(
   "accounts",
   listFlags,
@@ -117,9 +120,9 @@ export const accounts = Command.make(
     ["E-MAIL", "CONFIRMED", "USER"],
     ({ confirmed, email, userId }) => [printable(email), confirmed ? "yes" : "no", userId ?? "never logged in"]
   )
-).pipe(Command.withDescription("List e-mail addresses that registered, also those that never logged in"))
+).pipe(Command.withDescription("List registered e-mail addresses, also those without a login yet"))
 
-/** A user by id, or by an e-mail address that is no other user's. */
+/** Finds a user by id, or by an e-mail address if it is unique. */
 export const findUser = Effect.fnUntraced(function* (client: Client, app: string, name: string) {
   const { items } = yield* client.users.list({ params: { app }, query: { search: name, limit: 1000 } })
   const found = items.filter((user) => user.id === name || emailsOf(user).includes(name))
@@ -127,7 +130,9 @@ export const findUser = Effect.fnUntraced(function* (client: Client, app: string
   if (user === undefined) return undefined
   return others.length === 0
     ? user
-    : yield* problem(`several users have the address "${printable(name)}": ${found.map(({ id }) => id).join(", ")}`)
+    : yield* problem(
+        `several users have the address "${printable(name)}", use an id: ${found.map(({ id }) => id).join(", ")}`
+      )
 })
 
 /** @internal */
@@ -166,5 +171,5 @@ export const show = Command.make("show", { ...flags, user: userArgument }, ({ ap
   )
 ).pipe(Command.withDescription("Show everything about a user: identities, sessions, API keys, devices, custom data"))
 
-/** JSON as it is, but for what would steer the terminal. */
+/** JSON without control characters. */
 const printableLine = (text: string): string => text.replace(/\p{C}/gu, "?")

@@ -1,4 +1,4 @@
-/** `effect-app-services users`: everything about the users of an application. */
+/** `effect-app-services users`: shows and changes the users of an application. */
 import * as Command from "effect/cli/Command"
 import * as UserActions from "./userActions.ts"
 import { exportUsers, importUsers } from "./userFiles.ts"
@@ -6,7 +6,7 @@ import * as UserLists from "./userLists.ts"
 
 /** The command. */
 export const users = Command.make("users").pipe(
-  Command.withDescription("See and change the users of an application"),
+  Command.withDescription("Show and change the users of an application"),
   Command.withSubcommands([
     UserLists.list,
     UserLists.accounts,

@@ -1,5 +1,5 @@
 /**
- * The SDK for a Node backend: transport on `undici`, with its connection pool.
+ * The SDK for a Node backend, over the HTTP client `undici` with its connection pool.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import type { AppServicesError } from "../client/AppServicesError.ts"
 import type { TokenStore } from "../client/TokenStore.ts"
 
 /**
- * The SDK with sessions in memory and the transport included.
+ * The SDK with sessions in memory, over `undici`.
  *
  * @example
  * ```ts
@@ -32,7 +32,7 @@ export const layer = (options: AppServices.Options): Layer.Layer<AppServices.Ser
   AppServices.layer(options).pipe(Layer.provide(NodeHttpClient.layerUndici))
 
 /**
- * Like `layer`, with options from `Config`.
+ * Like {@link layer}, with options from `Config`.
  *
  * @category layers
  * @since 0.1.0

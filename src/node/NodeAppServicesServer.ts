@@ -29,7 +29,7 @@ import * as AppServicesServer from "../server/AppServicesServer.ts"
 import * as Body from "../server/api/Body.ts"
 
 /**
- * Where and how a server listens.
+ * Settings of a server and its socket.
  *
  * @category options
  * @since 0.1.0
@@ -50,8 +50,10 @@ export interface Options extends AppServicesServer.Options {
 }
 
 /**
- * Serves applications on a socket.
+ * Serves applications on a socket. Fails with `ServeError` if it cannot listen, and with `AppServicesServerError` for an
+ * invalid option. Closing the layer ends event streams, waits for running requests, and closes all connections.
  *
+ * @see `AppServicesServer.layerHttpClient` for a server without a socket
  * @category layers
  * @since 0.1.0
  */
@@ -77,7 +79,7 @@ export const layer = (
         headersTimeout: head,
         requestTimeout: whole,
         connectionsCheckingInterval: 1000,
-        // an access token holds the custom data of its user, and may come in the address
+        // an access token has the custom data of its user, and may be in the URL
         maxHeaderSize: 64 * 1024
       })
       server.maxConnections = maxConnections
@@ -85,7 +87,7 @@ export const layer = (
       const listening = Layer.effect(
         HttpServer.HttpServer,
         NodeHttpServer.make(() => server, { host, port, gracefulShutdownTimeout: shutdownTimeout }).pipe(
-          // what is still open when the requests under way had their time is cut
+          // closes what is still open after the timeout
           Effect.tap(Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections())))
         )
       )
@@ -98,8 +100,8 @@ export const layer = (
   )
 
 /**
- * Reads the events of the request itself: without the two fibers of a body that may be read several times, and without
- * waiting for the stream to close, which costs a sixth of a call.
+ * Reads a body from the events of the request itself, without the two fibers of a body that can be read repeatedly, and
+ * without waiting for the stream to close, which together take a sixth of a call's time.
  */
 const readBytes: Body.Read = (request, limit) => {
   const { source } = request
@@ -114,7 +116,7 @@ const readBytes: Body.Read = (request, limit) => {
       size += chunk.length
       if (size <= largest) return
       stop()
-      // the rest is read and dropped, so that the client gets its answer
+      // reads and drops the rest, so that the client gets its answer
       source.resume()
       resume(Effect.fail("TooLarge"))
     }
@@ -146,18 +148,18 @@ interface Refusal {
 const refusals: Readonly<Record<string, Refusal>> = {
   HPE_HEADER_OVERFLOW: {
     status: "431 Request Header Fields Too Large",
-    error: "the address and the headers of a request must not be larger than 64 KB"
+    error: "the URL and headers of the request exceed 64 KiB"
   },
   HPE_CHUNK_EXTENSIONS_OVERFLOW: {
     status: "413 Content Too Large",
-    error: "the chunks of the request body have too many extensions"
+    error: "the chunk extensions of the request body are too long"
   },
   ERR_HTTP_REQUEST_TIMEOUT: { status: "408 Request Timeout", error: "the request took too long to arrive" }
 }
 
 const noHttp: Refusal = { status: "400 Bad Request", error: "the request is not HTTP/1.1" }
 
-/** What never becomes a request is refused in the form of every other failure, and its connection is cut. */
+/** Answers what cannot be parsed as a request with an error of the usual form, and closes the connection. */
 const answerUnreadable = (server: Server): void => {
   const answers = new WeakMap<Duplex, ServerResponse>()
   const note = (request: IncomingMessage, response: ServerResponse) => answers.set(request.socket, response)
@@ -165,7 +167,7 @@ const answerUnreadable = (server: Server): void => {
   server.on("checkContinue", note)
   server.on("clientError", (cause: Error & { readonly code?: string }, socket) => {
     const answer = answers.get(socket)
-    // half an answer can be followed by nothing but its other half
+    // an error must not follow a part of an answer
     const halfway = answer !== undefined && answer.headersSent && !answer.writableFinished
     if (!socket.writable || cause.code === "ECONNRESET" || halfway) return void socket.destroy()
     const { error, status } = refusals[cause.code ?? ""] ?? noHttp
@@ -177,7 +179,7 @@ const answerUnreadable = (server: Server): void => {
   })
 }
 
-/** A connection that is kept alive after the last answer would hold up the closing of the server. */
+/** Closes idle keep-alive connections, which would delay the closing of the server. */
 const releaseIdle = (server: Server) =>
   Effect.addFinalizer(() =>
     Effect.sync(() => {
@@ -188,7 +190,7 @@ const releaseIdle = (server: Server) =>
   )
 
 /**
- * Where the server listens: what clients on this machine take as their base URL.
+ * The URL of the server, for `baseUrl` of clients on this machine.
  *
  * @category accessors
  * @since 0.1.0
@@ -199,7 +201,7 @@ export const baseUrl: Effect.Effect<string, never, HttpServer.HttpServer> = Effe
     if (NetAddress.isUnixPathAddress(address) || !NetAddress.isUnspecified(address.address)) {
       return HttpServer.formatAddress(address)
     }
-    // a server on every address is reached by the loopback one
+    // a server on all addresses can be reached on loopback
     const loopback = NetAddress.isIpv4Address(address.address) ? NetAddress.ipv4Loopback : NetAddress.ipv6Loopback
     return HttpServer.formatAddress(NetAddress.inetAddressUnsafe(loopback, address.port))
   }

@@ -1,5 +1,5 @@
 /**
- * Sessions in files, for a backend on one machine or a command-line program.
+ * Stores sessions in files, for a backend on one machine or a command-line program.
  *
  * @since 0.1.0
  */
@@ -58,7 +58,7 @@ const privateFiles = (directory: string) =>
     Effect.gen(function* () {
       const files = yield* FileSystem.FileSystem
       const path = yield* Path.Path
-      // in a folder of its own: what a stopped process left half-written must not look like a record
+      // in a folder of its own, so that a partly written file is not taken for a record
       const drafts = path.join(directory, ".drafts")
       yield* files.makeDirectory(drafts, { recursive: true, mode: ownerOnly.directory })
       yield* files.chmod(directory, ownerOnly.directory)

@@ -1,4 +1,4 @@
-/** The documents that applications bring along. */
+/** Inserts the documents that applications start with. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { App } from "./model/App.ts"
@@ -11,12 +11,12 @@ const Seed = Schema.Struct({ service: Schema.String, database: Schema.String, co
 const keyOf = ({ collection, database, service }: typeof Seed.Type): string =>
   JSON.stringify([service, database, collection])
 
-/** The data source of an application that does not say. */
+/** The data source of an application that names none. */
 const defaultService = "mongodb-atlas"
 
 /**
- * Puts the documents of applications in their places, once: what was removed since does not come back with the next start.
- * And makes custom user data quick to find.
+ * Inserts the documents of applications, each collection once: documents that were deleted since do not come back at the next
+ * start. Also creates the index that custom user data is looked up by.
  */
 export const plant = Effect.fnUntraced(function* (
   apps: ReadonlyArray<App>

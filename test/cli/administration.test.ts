@@ -88,15 +88,15 @@ describe("effect-app-services inbox", () => {
   it.live("shows what would have been mailed, to people and to scripts", () =>
     Effect.gen(function* () {
       const empty = yield* command(["inbox", "--url", yield* NodeAppServicesServer.baseUrl])
-      assert.deepStrictEqual(empty, { ok: true, stdout: "", stderr: "no mail" })
+      assert.deepStrictEqual(empty, { ok: true, stdout: "", stderr: "no e-mail" })
       yield* register("ada@b.c")
       yield* register("evil\u001b[2J@b.c")
       const [first, second] = (yield* succeed(["inbox"])).split("\n")
       assert.match(
         first,
-        /^mail to ada@b\.c \(mail-app, confirmation\): .+: https:\/\/x\.test\/confirm\?token=[0-9a-f]{128}&/
+        /^e-mail to ada@b\.c \(mail-app, confirmation\): .+: https:\/\/x\.test\/confirm\?token=[0-9a-f]{128}&/
       )
-      assert.match(second, /^mail to evil\?\[2J@b\.c \(/)
+      assert.match(second, /^e-mail to evil\?\[2J@b\.c \(/)
       const line = yield* succeed(["inbox", "--json", "--to", "ada@b.c", "--app", "mail-app"])
       const { token, tokenId, ...mail } = parse(line)
       assert.deepInclude(mail, { event: "mail", app: "mail-app", to: "ada@b.c", kind: "confirmation" })
@@ -105,7 +105,7 @@ describe("effect-app-services inbox", () => {
         Effect.promise(() => fetch(`${url}/confirm`, { method: "POST", body: JSON.stringify({ token, tokenId }) }))
       )
       assert.strictEqual(status, 204)
-      assert.include(yield* fail(["inbox", "--app", "shop"]), 'no application "shop", there is mail-app')
+      assert.include(yield* fail(["inbox", "--app", "shop"]), 'no application "shop": the server has mail-app')
     }).pipe(Effect.provide(serverOf("mail-app")))
   )
 
@@ -187,7 +187,7 @@ layer(serverOf("mail-app"), { excludeTestServices: true })("effect-app-services 
         [["delete", "no@b.c"], 'has no account of the address "no@b.c"'],
         [["confirm", "no@b.c"], 'has no account of the address "no@b.c"'],
         [["create", "short@b.c"], "password must be between 6 and 128 characters"],
-        [["list", "--app", "shop"], 'no application "shop", there is mail-app']
+        [["list", "--app", "shop"], 'no application "shop": the server has mail-app']
       ] as const) {
         assert.include(yield* fail(["users", ...args]), message)
       }
@@ -202,7 +202,7 @@ layer(serverOf("mail-app"), { excludeTestServices: true })("effect-app-services 
       }
       const list = ["users", "list", "--search", "page-", ...url]
       const first = yield* command([...list, "--limit", "3"])
-      const after = /^there are more: --after ([0-9a-f]{24})$/.exec(first.stderr)![1]
+      const after = /^there are more: continue with --after ([0-9a-f]{24})$/.exec(first.stderr)![1]
       const second = yield* command([...list, "--limit", "3", "--after", after])
       assert.strictEqual(second.stderr, "")
       const ids = `${first.stdout}\n${second.stdout}`.match(/^[0-9a-f]{24}/gm)
@@ -219,7 +219,7 @@ layer(serverOf("mail-app"), { excludeTestServices: true })("effect-app-services 
 describe("the commands that administer", () => {
   it.live("ask for the application where there are several", () =>
     Effect.gen(function* () {
-      assert.include(yield* fail(["users", "list"]), "name one with --app, of one, two")
+      assert.include(yield* fail(["users", "list"]), "choose one with --app: one, two")
       assert.strictEqual(yield* succeed(["users", "list", "--app", "two"]), "none")
     }).pipe(Effect.provide(serverOf("one", "two")))
   )
@@ -239,10 +239,10 @@ describe("the commands that administer", () => {
       const port = typeof address === "object" && address !== null ? address.port : 0
       for (const [url, message] of [
         ["http://127.0.0.1:1", "no server answers at http://127.0.0.1:1: start one"],
-        [`http://127.0.0.1:${port}`, "is it another program, or another version?"],
-        ["http://192.168.7.7:9090", "a server is administered from its own machine"],
-        ["https://127.0.0.1", "--url takes a URL such as http://127.0.0.1:9090"],
-        ["9090", '--url takes a URL such as http://127.0.0.1:9090, not "9090"']
+        [`http://127.0.0.1:${port}`, "it is another program, or another version"],
+        ["http://192.168.7.7:9090", "a server can be administered from its own machine"],
+        ["https://127.0.0.1", 'invalid --url "https://127.0.0.1": expected a URL such as http://127.0.0.1:9090'],
+        ["9090", 'invalid --url "9090": expected a URL such as http://127.0.0.1:9090']
       ] as const) {
         const { ok, stderr, stdout } = yield* command(["users", "list", "--url", url])
         assert.deepStrictEqual([ok, stdout], [false, ""])
@@ -267,9 +267,9 @@ describe("the commands that administer", () => {
         })
         assert.deepStrictEqual(own, { code: 0, stdout: "none\n", stderr: "" })
         assert.strictEqual(other.code, 1)
-        assert.include(other.stderr, `the server at ${baseUrl} takes no orders from here`)
+        assert.include(other.stderr, `the server at ${baseUrl} rejected the administration token`)
         const following = yield* running(["inbox", "--url", baseUrl, "--follow"])
-        while (!following.output.stderr.includes("no mail yet")) yield* Effect.sleep("5 millis")
+        while (!following.output.stderr.includes("no e-mail yet")) yield* Effect.sleep("5 millis")
         following.child.kill("SIGINT")
         assert.deepStrictEqual(yield* ended(following), { code: 0, signal: null })
         server.child.kill("SIGTERM")

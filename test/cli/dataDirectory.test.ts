@@ -63,7 +63,7 @@ describe("a data directory", () => {
         assert.strictEqual(yield* whoami(user), user.id)
         const locked = yield* run(["keys", "rotate", data])
         assert.strictEqual(locked.code, 1)
-        assert.include(locked.stderr, `is in use by process ${first.pid}: stop it, or name another directory`)
+        assert.include(locked.stderr, `is in use by process ${first.pid}: stop it, or choose another directory`)
         yield* first.end("SIGKILL")
 
         const rotated = yield* run(["keys", "rotate", data, "--app", "kept"])
@@ -109,7 +109,7 @@ describe("a data directory", () => {
 
         const leaving = yield* run(["users", "export", here, "--app", "my-app"])
         assert.strictEqual(leaving.code, 0)
-        assert.strictEqual(leaving.stderr.trim(), "3 users of my-app; the file holds their password hashes")
+        assert.strictEqual(leaving.stderr.trim(), "3 users of my-app; the output has their password hashes")
         assert.strictEqual(leaving.stdout.trim().split("\n").length, 3)
         assert.notInclude(leaving.stdout, "correct horse")
         assert.notInclude(leaving.stdout, key!.body["key"])
@@ -119,9 +119,9 @@ describe("a data directory", () => {
 
         const twice = yield* run(["users", "import", there, "--app", "my-app"], leaving.stdout)
         assert.strictEqual(twice.code, 1)
-        assert.include(twice.stderr, "nothing was imported: line 1: the user's id is there already")
+        assert.include(twice.stderr, "nothing was imported: line 1: the user's id exists already")
         const skipped = yield* run(["users", "import", there, "--app", "my-app", "--skip-existing"], leaving.stdout)
-        assert.strictEqual(skipped.stdout, "0 users imported into my-app, 3 were there already\n")
+        assert.strictEqual(skipped.stdout, "0 users imported into my-app, 3 existed already\n")
 
         const next = yield* serveApp(app, there)
         const other = client(next.baseUrl, app.id)
@@ -163,7 +163,7 @@ describe("a data directory", () => {
         assert.include(unmakeable.stderr, "the data directory /proc/1/data cannot be read and written")
         assert.include(serving.stderr, `the data directory ${strange} holds other files ("notes.txt") and no data`)
         assert.include(exporting.stderr, "does not exist")
-        assert.include(importing.stderr, "nothing was imported: line 2: is not JSON: was the file cut off?")
+        assert.include(importing.stderr, "nothing was imported: line 2: is not JSON: check that the file is complete")
         for (const { code, stderr, stdout } of [unmakeable, serving, exporting, importing]) {
           assert.strictEqual(code, 1)
           assert.strictEqual(stdout, "")
@@ -173,7 +173,7 @@ describe("a data directory", () => {
         const imported = yield* run(["users", "import", data, "--app", "my-app"], `${good}\n`)
         assert.strictEqual(imported.code, 0)
         const unknown = yield* run(["users", "export", data, "--app", "mine"])
-        assert.include(unknown.stderr, 'has no users of "mine"; it has those of: my-app')
+        assert.include(unknown.stderr, 'has no users of "mine": it has users of my-app')
       }),
     180_000
   )

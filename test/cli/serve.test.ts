@@ -62,7 +62,7 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
       assert.strictEqual((yield* registering(baseUrl!)).status, 201)
       while (!person.output.stdout.includes("mail to")) yield* Effect.sleep("5 millis")
       assert.match(person.output.stdout, link)
-      assert.include(person.output.stdout, "mail to a@b.c (mail-app, confirmation)")
+      assert.include(person.output.stdout, "e-mail to a@b.c (mail-app, confirmation)")
       assert.notInclude(script.output.stdout + person.output.stdout, "correct horse")
     })
   )
@@ -120,11 +120,11 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
       const baseUrl = /listening on (http:\/\/127\.0\.0\.1:\d+), everything in memory; stop with Ctrl\+C\n$/.exec(
         stdout
       )![1]
-      assert.include(stdout, "functions    sum, echo, fail, order, greeting, setTheme, whoAmI; 3 not for clients")
+      assert.include(stdout, "functions    sum, echo, fail, order, greeting, setTheme, whoAmI")
       assert.include(stdout, "data         mongodb-atlas: by rules: shop.widgets; open: shop.notes; others closed")
       assert.include(
         stdout,
-        'the collection "mongodb-atlas/shop.notes" is open on request: every user reads and writes'
+        'the collection "mongodb-atlas/shop.notes" is open on request: every user can read and write'
       )
       assert.include(stdout, `clients      new Realm.App({ id: "shop-abcde", baseUrl: "${baseUrl}" })`)
       assert.include(stdout, `inbox        npx effect-app-services inbox --url ${baseUrl}`)
@@ -218,7 +218,7 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
         assert.strictEqual(server.output.stderr, "")
         const { code, stderr } = yield* run(["serve", folder, folder, "--app-id", "shop-xyz"])
         assert.strictEqual(code, 1)
-        assert.match(stderr, /--app-id is the id of one application/)
+        assert.match(stderr, /--app-id cannot be combined with several applications/)
       }),
     180_000
   )
@@ -243,10 +243,10 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
           { concurrency: 2 }
         )
         assert.match(gone.stderr, /\/nowhere\/at\/all does not exist/)
-        assert.match(none.stderr, /holds no application/)
+        assert.match(none.stderr, /is not the directory of an application/)
         assert.match(broken.stderr, /functions\/config\.json:2:17 is not JSON: expected ","/)
         assert.match(twice.stderr, /two applications have the id "shop-abcde"/)
-        assert.match(ruled.stderr, /"mongodb-atlas\/shop\.widgets" of shop-abcde is not closed: it has rules/)
+        assert.match(ruled.stderr, /"mongodb-atlas\/shop\.widgets" of shop-abcde cannot be opened: it has rules/)
         for (const { code, stderr, stdout } of [gone, none, broken, twice, ruled]) {
           assert.strictEqual(code, 1)
           assert.strictEqual(stdout, "")

@@ -146,7 +146,7 @@ describe("a server with a data directory", () => {
             })
           }
           assert.strictEqual(logged.filter((line) => line.startsWith("a change could not be written")).length, 4)
-          assert.include(logged.join(), "is gone")
+          assert.include(logged.join(), "was removed")
           assert.notInclude(logged.join(), "correct horse")
           // what only reads goes on
           assert.strictEqual((yield* refresh(guest["refresh_token"])).status, 201)

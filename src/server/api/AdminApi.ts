@@ -1,6 +1,6 @@
 /**
- * The administration API: `Admin` and `Inbox` over HTTP, for people and scripts on the machine that the server runs on.
- * A server on a socket answers it under `/_admin`, where its options give it an `adminToken`.
+ * The administration API: `Admin` and `Inbox` over HTTP, for people and scripts on the server's own machine. A server on a
+ * socket has it below `/_admin` if its options have an `adminToken`.
  *
  * ```sh
  * curl -H "authorization: Bearer $TOKEN" "http://127.0.0.1:9090/_admin/inbox?to=ada@example.com&wait=10"
@@ -8,15 +8,14 @@
  *   http://127.0.0.1:9090/_admin/apps/my-app/accounts/confirm
  * ```
  *
- * Whoever uses it can take over every account, by an e-mail's link or a password. So it answers:
+ * Its users can take over every account, by the link in an e-mail or by setting a password. So it is restricted to:
  *
- * - to this machine alone: the peer and the `Host` header have to be loopback ones, and nothing may say that the request
- *   comes from a web page (`Origin`) or through a proxy. A page that a resolver leads here still says its own host's name.
- * - to who knows the token: other users of this machine reach its loopback address as well, and no web page can know it
- *   or send it along unasked, as browsers do with cookies. The one rule holds for looking as for changing, since what is
- *   in the inbox is worth as much as a password.
+ * - requests from this machine: the peer and the `Host` header have to be loopback addresses, and the request must not come
+ *   from a web page (`Origin`) or through a proxy. DNS rebinding fails, because the `Host` header names the attacker's host.
+ * - requests with the token, because other users of the machine can reach the loopback address too. A web page neither knows
+ *   it nor makes the browser send it, as with cookies. Reading needs it like changing, since an inbox is worth a password.
  *
- * A request that was made in process has no peer, and is refused: there the services `Admin` and `Inbox` do the same.
+ * Requests in process have no peer and are rejected: use the services `Admin` and `Inbox` there.
  *
  * @since 0.1.0
  */
@@ -42,7 +41,7 @@ import {
 import { Message } from "../users/Inbox.ts"
 
 /**
- * The token of the request is missing or wrong.
+ * 401: the administration token is missing or wrong.
  *
  * @category errors
  * @since 0.1.0
@@ -52,7 +51,7 @@ export class TokenRejected extends Schema.TaggedError<TokenRejected>(
 )("TokenRejected", { message: Schema.String }, { httpApiStatus: 401 }) {}
 
 /**
- * Demands the server's administration token.
+ * Requires the server's administration token as a bearer token.
  *
  * @category middleware
  * @since 0.1.0
@@ -63,7 +62,7 @@ export class AdminToken extends HttpApiMiddleware.Service<AdminToken>()("effect-
 }) {}
 
 /**
- * Says what is wrong with a request that does not have the shape that its route takes.
+ * Answers requests that do not match the schema of their route with a 400 that says what is wrong.
  *
  * @category middleware
  * @since 0.1.0
@@ -78,11 +77,11 @@ export class RequestShape extends HttpApiMiddleware.Service<RequestShape>()(
 const number = (minimum: number, maximum: number) =>
   Schema.optionalKey(Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum })))
 
-/** The longest that a request waits for a message, in seconds. */
+/** The longest time that a request can wait for a message, in seconds. */
 const longestWait = 60
 
 /**
- * Users and accounts of one answer, unless asked for another number.
+ * The default number of users or accounts in a page.
  *
  * @category constants
  * @since 0.1.0
@@ -102,7 +101,7 @@ const WithEmail = Schema.Struct({ email: Schema.String })
 const WithPassword = Schema.Struct({ email: Schema.String, password: Secret })
 
 /**
- * What would have been mailed, and the applications.
+ * The inbox, and the hosted applications.
  *
  * @category groups
  * @since 0.1.0
@@ -112,8 +111,8 @@ export class ServerGroup extends HttpApiGroup.make("server").add(
     success: Schema.Array(Schema.Struct({ id: Schema.String, providers: Schema.Array(Schema.String) }))
   }),
   /**
-   * The messages that are kept, the newest last: of one application and one address where these are given, after the
-   * message of the token id `after`. While there is none, the answer waits, for `wait` seconds at most.
+   * The messages, the newest last: optionally those of one application, to one address, and after the message with the token
+   * id `after`. If there is no such message yet, waits for one, at most `wait` seconds.
    */
   HttpApiEndpoint.get("inbox", "/inbox", {
     query: {
@@ -127,7 +126,7 @@ export class ServerGroup extends HttpApiGroup.make("server").add(
 ) {}
 
 /**
- * The users of an application. The answer to a list says in `next` what the next request gives as `after`.
+ * The users of an application. `next` in the answer to a list is the `after` of the request for the next page.
  *
  * @category groups
  * @since 0.1.0
@@ -174,8 +173,8 @@ export class UsersGroup extends HttpApiGroup.make("users").add(
 ) {}
 
 /**
- * The accounts with e-mail and password of an application, also those that nobody ever logged in with. Addresses travel
- * in bodies, which no log of requests holds.
+ * The accounts with e-mail address and password of an application, also those without a login yet. Addresses are in bodies,
+ * which request logs do not have.
  *
  * @category groups
  * @since 0.1.0
@@ -208,7 +207,7 @@ export class AccountsGroup extends HttpApiGroup.make("accounts").add(
 ) {}
 
 /**
- * Where the API is; the client API is all below `/api`.
+ * The path of the API. The client API is below `/api`.
  *
  * @category constants
  * @since 0.1.0
@@ -216,7 +215,8 @@ export class AccountsGroup extends HttpApiGroup.make("accounts").add(
 export const prefix = "/_admin"
 
 /**
- * The whole administration API. Its description is at `/_admin/openapi.json`, for this machine alone as well.
+ * The whole administration API, for `HttpApiClient.make`. Its OpenAPI description is at `/_admin/openapi.json`, under the same
+ * restrictions.
  *
  * @category apis
  * @since 0.1.0

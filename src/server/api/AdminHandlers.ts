@@ -1,4 +1,4 @@
-/** The handlers of the administration API, and who may call it. */
+/** The handlers of the administration API, and its access control. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
@@ -30,12 +30,12 @@ const server = HttpApiBuilder.group(AdminApi, "server", (handlers) =>
       inbox: Effect.fnUntraced(function* ({ query: { after, app, to, wait = 0 } }) {
         const isMeant = (message: Message) =>
           (app === undefined || message.app === app) && (to === undefined || message.to === to)
-        // of a message that is not kept any more nobody knows what came after it: everything may have
+        // if the message `after` was evicted, all messages may be newer
         const read = Effect.map(inbox.messages(), (kept) =>
           kept.slice(kept.findIndex(({ tokenId }) => tokenId === after) + 1).filter(isMeant)
         )
         if (wait === 0) return yield* read
-        // begun before looking, so that nothing arrives in between
+        // subscribes before reading, so that no message is missed in between
         const arrival = yield* Effect.forkChild(Stream.runHead(Stream.filter(inbox.arrivals, isMeant)), {
           startImmediately: true
         })
@@ -84,7 +84,7 @@ const accounts = HttpApiBuilder.group(AdminApi, "accounts", (handlers) =>
   )
 )
 
-/** Asks for one more than is shown, to know whether there is a next page. */
+/** Reads one more than the page, to know whether there is a next page. */
 const pageOf = <A, E>(
   { limit = pageSize, ...query }: Page,
   list: (page: Page) => Effect.Effect<ReadonlyArray<A>, E>,
@@ -96,21 +96,23 @@ const pageOf = <A, E>(
     return found.length > limit && last !== undefined ? { items, next: key(last) } : { items }
   })
 
-/** Digests of equal length tell by the time of their comparison nothing about what they are of. */
+/** Compares digests of equal length in constant time. */
 const token = (expected: Redacted.Redacted) =>
   Layer.succeed(AdminToken, {
     bearer: (handler, { credential }) =>
       Digest.areEqual(expected, credential)
         ? handler
         : Effect.fail(
-            new TokenRejected({ message: "send the server's administration token: 'authorization: Bearer TOKEN'" })
+            new TokenRejected({
+              message: "missing or wrong administration token: send it as 'authorization: Bearer TOKEN'"
+            })
           )
   })
 
 const issues = SchemaIssue.makeFormatterStandardSchemaV1()
 
 const shape = HttpApiMiddleware.layerSchemaErrorTransform(RequestShape, (error) => {
-  // an answer that cannot be written is nobody's mistake but the server's
+  // an answer that cannot be encoded is an error of the server
   if (error.kind === "Body" || error.kind === "ResponseHeaders") return Effect.die(error)
   const [first] = issues(error.cause.issue).issues
   const place = first?.path?.map(String).join(".") ?? ""
@@ -130,12 +132,12 @@ const isLocal = ({ headers, remoteAddress }: HttpServerRequest.HttpServerRequest
 const failure = (status: number, _tag: string, message: string) =>
   HttpServerResponse.jsonUnsafe({ _tag, message }, { status })
 
-/** Answers to this machine alone, and lets nobody keep the answer or take it for anything but JSON. */
+/** Rejects requests from other machines. Answers must not be cached, or be taken for anything but JSON. */
 const access = HttpRouter.middleware((answer) =>
   Effect.gen(function* () {
     const response = isLocal(yield* HttpServerRequest.HttpServerRequest)
       ? yield* answer
-      : failure(403, "NotLocal", "administration is for the server's own machine only")
+      : failure(403, "NotLocal", "the administration API accepts requests from the server's own machine only")
     return HttpServerResponse.setHeaders(
       response.status === 415
         ? failure(415, "InvalidRequest", "send JSON: 'content-type: application/json'")
@@ -145,7 +147,7 @@ const access = HttpRouter.middleware((answer) =>
   })
 )
 
-/** The administration API, for who knows the token. */
+/** The handlers of the administration API, which require the bearer token. */
 export const layer = (
   expected: Redacted.Redacted
 ): Layer.Layer<never, never, Admin | Apps | Inbox | HttpRouter.HttpRouter> =>

@@ -1,8 +1,7 @@
 /**
- * The client API as an `HttpApi`: what the server serves, route by route.
+ * The client API as an `HttpApi`, route by route.
  *
- * Bodies are read by the handlers themselves: clients send them absent, empty or with any content type, and all of that
- * must work.
+ * Handlers read bodies themselves, because clients send them missing, empty or with any content type.
  */
 import * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
@@ -26,14 +25,12 @@ import { AccessToken, RefreshToken } from "./Authorization.ts"
 const ofApp = { params: { appId: Schema.String } }
 const ofKey = { params: { id: Schema.String } }
 
-/** What needs no more than the application's id. */
+/** Routes that need the application's id only. */
 class ApplicationGroup extends HttpApiGroup.make("application").add(
   HttpApiEndpoint.get("location", routes.location, { ...ofApp, success: Answers.Location, error: NotFound })
 ) {}
 
-/**
- * The calls of functions, of the application's own and of the MongoDB service: answered at once, or as a stream.
- */
+/** Calls of the application's functions and of the MongoDB service, answered at once or as a stream. */
 class FunctionsGroup extends HttpApiGroup.make("functions")
   .add(
     HttpApiEndpoint.post("call", routes.callFunction, {
@@ -58,7 +55,7 @@ class AuthenticationGroup extends HttpApiGroup.make("authentication").add(
     success: Answers.LoggedIn,
     error: [BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, TooManyRequestsAnswer]
   }),
-  // where browsers begin the redirects of OAuth 2.0, which no application can have here
+  // OAuth 2.0 by redirect begins here, which is not supported
   HttpApiEndpoint.get("redirect", routes.logIn, {
     params: { appId: Schema.String, provider: Schema.String },
     success: Schema.Never,
@@ -82,7 +79,7 @@ const ResetCallPayload = Schema.Struct({
 const Decided = Schema.Struct({ status: Schema.Literals(["success", "pending"]) }).pipe(HttpApiSchema.status(202))
 const ofAccount = { ...ofApp, error: [BadRequest, NotFound, TooLarge, TooManyRequestsAnswer] } as const
 
-/** Accounts with e-mail and password. */
+/** Accounts with e-mail address and password. */
 class EmailPasswordGroup extends HttpApiGroup.make("emailPassword").add(
   HttpApiEndpoint.post("register", routes.register, {
     ...ofApp,
@@ -118,7 +115,7 @@ class EmailPasswordGroup extends HttpApiGroup.make("emailPassword").add(
 export const PushPayload = Schema.Struct({ registrationToken: Secret })
 const ofPushService = { params: { appId: Schema.String, service: Schema.String }, success: HttpApiSchema.NoContent }
 
-/** Devices that a push service may send to. */
+/** Registrations of devices for push messages. */
 class PushGroup extends HttpApiGroup.make("push")
   .add(
     HttpApiEndpoint.put("register", routes.pushRegistration, {
@@ -141,7 +138,7 @@ class SessionGroup extends HttpApiGroup.make("session").add(
 
 const CreatedKey = Schema.Struct({ ...Answers.ApiKey.fields, key: Schema.RedactedFromValue(Schema.String) })
 
-/** A user's API keys: managed with the refresh token, as the protocol has it. */
+/** A user's API keys. The protocol demands the refresh token for them. */
 class ApiKeysGroup extends HttpApiGroup.make("apiKeys")
   .add(
     HttpApiEndpoint.post("create", routes.apiKeys, {

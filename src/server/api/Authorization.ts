@@ -1,4 +1,4 @@
-/** Who makes a request: the checks of access and refresh tokens in front of the routes that need one. */
+/** Authentication of requests: the middleware that verifies access and refresh tokens. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
@@ -13,7 +13,7 @@ import { type Session, UserStore, type User } from "../users/UserStore.ts"
 import { sessionGone } from "../users/Sessions.ts"
 import { type AccessClaims, type TokenRejected, Tokens } from "../users/Tokens.ts"
 
-/** The user whose access token a request carries. */
+/** The user of the request's access token. */
 export class CurrentUser extends Context.Service<
   CurrentUser,
   {
@@ -23,11 +23,11 @@ export class CurrentUser extends Context.Service<
   }
 >()("effect-app-services/server/api/Authorization/CurrentUser") {}
 
-/** The user whose access token a request carries, who has to be one of the application that its path names. */
+/** The user of the request's access token, who has to belong to the application in the path. */
 export const currentUserOf = (hosted: HostedApp): Effect.Effect<CurrentUser["Service"], Forbidden, CurrentUser> =>
   Effect.flatMap(CurrentUser, (current) => ofApp(current, hosted))
 
-/** Refuses a user of another application. */
+/** Rejects a user of another application. */
 export const ofApp = (
   current: CurrentUser["Service"],
   hosted: HostedApp
@@ -36,7 +36,7 @@ export const ofApp = (
     ? Effect.succeed(current)
     : Effect.fail(new Forbidden(body("the token belongs to a user of another app", "UserAppDomainMismatch")))
 
-/** The session whose refresh token a request carries. */
+/** The session of the request's refresh token. */
 export class CurrentSession extends Context.Service<
   CurrentSession,
   {
@@ -46,7 +46,7 @@ export class CurrentSession extends Context.Service<
   }
 >()("effect-app-services/server/api/Authorization/CurrentSession") {}
 
-/** Demands an access token, in the `Authorization` header or in the query (`baas_at`, formerly `stitch_at`). */
+/** Requires an access token, in the `Authorization` header or in the query (`baas_at`, formerly `stitch_at`). */
 export class AccessToken extends HttpApiMiddleware.Service<AccessToken, { provides: CurrentUser }>()(
   "effect-app-services/server/api/AccessToken",
   { error: [Unauthorized, Forbidden] }
@@ -65,7 +65,7 @@ export class AccessToken extends HttpApiMiddleware.Service<AccessToken, { provid
   )
 }
 
-/** Finds the user that an access token speaks for. */
+/** Verifies an access token and finds its user. */
 export const authenticator = Effect.gen(function* () {
   const tokens = yield* Tokens
   const store = yield* UserStore
@@ -86,13 +86,13 @@ export const authenticator = Effect.gen(function* () {
 const known = (current: CurrentUser["Service"]): Effect.Effect<CurrentUser["Service"], Unauthorized | Forbidden> => {
   const { hosted, user } = current
   const noted = CurrentRequest.about({ app: hosted.app.id, userId: user.id }, current)
-  // no refresh can help, so this is no 401
+  // not a 401, because a refresh cannot help
   return user.disabled
     ? Effect.andThen(noted, Effect.fail(new Forbidden(body("user disabled", "UserDisabled"))))
     : noted
 }
 
-/** Demands a refresh token of a session that has not ended. */
+/** Requires the refresh token of a session that has not ended. */
 export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { provides: CurrentSession }>()(
   "effect-app-services/server/api/RefreshToken",
   { error: Unauthorized }
@@ -124,13 +124,13 @@ export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { prov
   )
 }
 
-/** The bearer token of the `Authorization` header: empty where the header holds something else. */
+/** The bearer token of the `Authorization` header; empty if the header has another form. */
 export const tokenOf = ({ headers }: HttpServerRequest.HttpServerRequest): Redacted.Redacted | undefined => {
   const header = headers["authorization"]
   return header === undefined ? undefined : Redacted.make(/^Bearer +(\S+) *$/i.exec(header)?.[1] ?? "")
 }
 
-/** The bearer token of the present request. */
+/** The bearer token of the current request. */
 export const headerToken = Effect.map(HttpServerRequest.HttpServerRequest, tokenOf)
 
 const queryToken = Effect.map(HttpServerRequest.ParsedSearchParams, (query) => {
@@ -139,8 +139,8 @@ const queryToken = Effect.map(HttpServerRequest.ParsedSearchParams, (query) => {
 })
 
 /**
- * What is wrong with a token that was sent. Clients go by the code: they refresh an access token, and end the session of
- * a refresh token. That has ended in whatever way its token cannot be used, be it that the key was revoked.
+ * The error for an invalid token. Clients decide by the code: they refresh an access token, and end the session of a refresh
+ * token. A session has ended for every reason that makes its refresh token invalid, also if the key was revoked.
  */
 const refused =
   (type: "access" | "refresh") =>

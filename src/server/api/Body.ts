@@ -1,6 +1,5 @@
 /**
- * Reads request bodies the way clients send them: absent, empty, with any content type or none, with keys that nobody
- * asked for.
+ * Decodes request bodies leniently, as clients send them: missing, empty, with any content type; unknown keys are ignored.
  */
 import * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
@@ -13,16 +12,16 @@ import * as JsonSize from "../../protocol/internal/jsonSize.ts"
 import { BadRequest, body, TooLarge } from "../model/ApiErrors.ts"
 import * as Texts from "../data/Texts.ts"
 
-/** The largest body a server reads: 18 MB, as the original service did. */
+/** The largest request body: 18 MiB, as on the original service. */
 const limit: ByteSize.ByteSize = ByteSize.mebibytes(18)
 
 /**
- * The largest body of a request that no access token comes with, or that needs no more: 2 MB. The largest credentials
- * are tokens of a million characters.
+ * The largest body of a request without an access token, or of one for which that is enough: 2 MiB. The largest credentials are
+ * tokens of a million characters.
  */
 export const smallLimit: ByteSize.ByteSize = ByteSize.mebibytes(2)
 
-/** Reads the bytes of a request, so many at most. */
+/** Reads the bytes of a request, at most `limit`. */
 export type Read = (
   request: HttpServerRequest.HttpServerRequest,
   limit: ByteSize.ByteSize
@@ -37,14 +36,14 @@ export const read: Read = (request, limit) =>
     )
   )
 
-/** How the bytes of requests are read, each once. Where requests come from has a shorter way at times. */
+/** How the bytes of requests are read, once each. A transport may have a faster way. */
 export const ReadBytes = Context.Reference<Read>("effect-app-services/server/api/Body/ReadBytes", {
   defaultValue: () => read
 })
 
 type Json = Readonly<Record<string, unknown>>
 
-/** A body that holds a JSON object, and its text. */
+/** A JSON object and its text. */
 export interface Text {
   readonly text: string
   readonly json: Json
@@ -53,7 +52,7 @@ export interface Text {
 const badRequest = (message: string) => new BadRequest(body(message, "BadRequest"))
 
 /**
- * What is said of a body that is not what it should be.
+ * The error for an invalid body.
  *
  * @internal
  */
@@ -61,7 +60,7 @@ export const invalid = (message: string): BadRequest => badRequest(`invalid requ
 
 const tooLarge = (limit: ByteSize.ByteSize) =>
   new TooLarge(
-    body(`the request body is larger than ${ByteSize.toNumberUnsafe(limit) / 1024 ** 2} MB`, "ReadSizeLimitExceeded")
+    body(`the request body is larger than ${ByteSize.toNumberUnsafe(limit) / 1024 ** 2} MiB`, "ReadSizeLimitExceeded")
   )
 
 const tooMany = new TooLarge(
@@ -84,7 +83,7 @@ export const bytes = Effect.fnUntraced(function* (
   if (Number(request.headers["content-length"]) > most) return yield* tooLarge(size)
   const encoding = request.headers["content-encoding"] ?? "identity"
   if (encoding.toLowerCase() !== "identity") {
-    return yield* badRequest("the request body has a content-encoding: send it as it is")
+    return yield* badRequest("the request body has a content-encoding: send it without one")
   }
   const read = yield* ReadBytes
   const buffer = yield* Effect.mapError(read(request, size), (why) =>
@@ -113,8 +112,7 @@ const decodeText = (buffer: Uint8Array): string | undefined => {
 }
 
 /**
- * The body as a JSON object, and as the text that came, of {@link limit} unless told otherwise; an absent or empty one is
- * an empty object.
+ * The body as a JSON object and as text, by default of at most {@link limit}. A missing or empty body is an empty object.
  */
 export const text = (
   request: HttpServerRequest.HttpServerRequest,
@@ -134,11 +132,11 @@ const objectOf = (text: string): Effect.Effect<Text, BadRequest> =>
     }
   })
 
-/** The body as a JSON object of {@link smallLimit} at most; an absent or empty one is an empty object. */
+/** The body as a JSON object, of at most {@link smallLimit}. A missing or empty body is an empty object. */
 export const json = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Json, BadRequest | TooLarge> =>
   Effect.map(text(request, smallLimit), ({ json }) => json)
 
-/** The body as a JSON object of {@link smallLimit} at most whose values are Extended JSON. */
+/** The body as a JSON object whose values are Extended JSON, of at most {@link smallLimit}. */
 export const ejson = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Json, BadRequest | TooLarge> =>
   Effect.flatMap(json(request), (json) =>
     Effect.try({

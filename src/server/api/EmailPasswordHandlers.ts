@@ -1,4 +1,4 @@
-/** The handlers of everything that accounts with e-mail and password need besides logging in. */
+/** The handlers for accounts with e-mail address and password: registration, confirmation, password reset. */
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"

@@ -1,5 +1,5 @@
 /**
- * Who sends a request to an endpoint whose function runs as its caller: a user with an access token, or with credentials in
+ * The caller of an endpoint whose function runs as its caller: a user with an access token, or with credentials in
  * the headers or in a JSON body.
  */
 import * as Effect from "effect/Effect"

@@ -67,7 +67,7 @@ const notFound = ({ kind }: Place) =>
     ? new NotFound(body("endpoint not found"))
     : new NotFound(body("incoming webhook not found", "IncomingWebhookNotFound"))
 
-/** The user of a function that does not run as its caller: nobody had to log in. */
+/** The user of a function that does not run as its caller, for which no login is needed. */
 const anyone: FunctionUser = { id: "", type: "normal", data: {}, customData: {}, identities: [] }
 
 /**

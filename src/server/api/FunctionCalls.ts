@@ -1,4 +1,4 @@
-/** Calls that are answered at once, of the application's own functions and of the MongoDB service. */
+/** Calls of the application's functions and of the MongoDB service that are answered at once, without a stream. */
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -16,7 +16,7 @@ import type { FunctionError } from "../model/FunctionContext.ts"
 import { type Caller, FunctionRuntime, type Sent } from "../functions/FunctionRuntime.ts"
 import * as failures from "../functions/internal/failures.ts"
 
-/** Answers a call of somebody who is known. */
+/** Answers the call of an authenticated user. */
 export const answerer = Effect.gen(function* () {
   const find = yield* findApp
   const runtime = yield* FunctionRuntime
@@ -38,9 +38,8 @@ export const answerer = Effect.gen(function* () {
 })
 
 /**
- * Answers a call in the form that every client known sends, past the router: it is the request that a server is asked for
- * most, and routing it takes a quarter of the time (`npm run bench -- server`). The router answers any other form in the
- * same way.
+ * Answers calls in the form that all known clients send, without the router. Calls are the most frequent requests, and routing
+ * takes a quarter of their time (`npm run bench -- server`). The router answers calls in any other form, in the same way.
  */
 export const shortcut = Effect.gen(function* () {
   const answer = yield* answerer
@@ -54,7 +53,7 @@ export const shortcut = Effect.gen(function* () {
       : authenticate(tokenOf(request)).pipe(
           Effect.flatMap((current) => answer(appId, request, current)),
           Effect.catch((error) => Effect.succeed(toResponse(error))),
-          // as routes are: a client that hangs up ends its call
+          // like routes: a client that disconnects interrupts its call
           Effect.interruptible
         )
   }
@@ -62,7 +61,7 @@ export const shortcut = Effect.gen(function* () {
 
 const plainPath = /^\/api\/client\/v2\.0\/app\/([\w-]{1,100})\/functions\/call$/
 
-/** How a call is refused. */
+/** The response for a call that failed. */
 export const functionFailed = (error: FunctionError | Ejson.EjsonError): BadRequest | NotFound =>
   error._tag === "EjsonError"
     ? Body.invalid(error.message)
@@ -70,18 +69,18 @@ export const functionFailed = (error: FunctionError | Ejson.EjsonError): BadRequ
       ? new NotFound(body(error.message, error.code))
       : new BadRequest(body(error.message, error.code))
 
-/** What a client calls. */
+/** The function or the service that a client calls. */
 export interface Call {
   readonly name: string
   readonly sent: Sent
-  /** Absent where a function of the application's own is called. */
+  /** Absent if a function of the application is called. */
   readonly service: string | undefined
 }
 
-/** Reads what a client calls. */
+/** Reads a call from its body. */
 export const callOf = ({ json, text }: Body.Text): Effect.Effect<Call, BadRequest> => {
   const { name, service } = json
-  // some clients write null for what they leave out
+  // some clients send null for a missing field
   const args = json["arguments"] ?? []
   if (typeof name !== "string") {
     return Effect.fail(new BadRequest(body("'name' is a required string", "MissingParameter")))
@@ -100,17 +99,17 @@ export const callOf = ({ json, text }: Body.Text): Effect.Effect<Call, BadReques
   return CurrentRequest.about({ call: titleOf(call) }, call)
 }
 
-/** Who calls, as functions see it. */
+/** The caller as functions see it. */
 export const callerOf = (
   { claims, hosted, user }: CurrentUser["Service"],
   request: HttpServerRequest.HttpServerRequest
 ): Caller => ({ app: hosted.app, user: tokenUser(user, claims), request: functionRequest(request) })
 
-/** The arguments of a call to a service, as values. */
+/** The arguments of a call to a service as values. */
 export const valuesOf = ({ document, json }: Sent): Effect.Effect<ReadonlyArray<unknown>, BadRequest> =>
   Effect.mapError(Texts.revive(json, document), ({ message }) => Body.invalid(message))
 
-/** The result of a service, for a client. */
+/** The result of a service as Extended JSON. */
 const write = (result: unknown): Effect.Effect<string, BadRequest> =>
   Effect.mapError(
     Texts.write(result),

@@ -1,6 +1,5 @@
 /**
- * The handlers of function calls: of the application's own functions and of the MongoDB service, answered at once or as
- * a stream of events.
+ * The handlers of calls of the application's functions and of the MongoDB service, answered at once or as a stream of events.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -33,7 +32,7 @@ import type { AccessClaims } from "../users/Tokens.ts"
 
 const eventStream = "text/event-stream"
 
-/** The call that the query of a request for a stream holds, in any of the encodings that clients use. */
+/** Reads a call from the query of a request for a stream, in all encodings that clients use. */
 const queriedCall = Effect.gen(function* () {
   const query = yield* HttpServerRequest.ParsedSearchParams
   const parameter = query["baas_request"] ?? query["stitch_request"]
@@ -49,14 +48,14 @@ const queriedCall = Effect.gen(function* () {
 })
 
 /**
- * Whether a request asks for no stream, but whether it would get one. Stitch's browser SDK sends one before it opens an
- * `EventSource`, which tells nothing of a refusal, and waits for the end of the answer.
+ * Whether a request only checks that a stream can be opened. Stitch's browser SDK sends one before it opens an `EventSource`,
+ * which cannot report an error, and waits for the end of the answer.
  */
 const isValidation = Effect.map(HttpServerRequest.ParsedSearchParams, (query) => query["stitch_validate"] === "true")
 
 const valid = HttpServerResponse.text("", { contentType: eventStream })
 
-/** How often a stream says that it is still there, and asks whether it may be. */
+/** How often a stream sends a keep-alive, and checks that its session has not ended. */
 const interval = "25 seconds"
 
 type Failure = FunctionError | Ejson.EjsonError | DatabaseError | TooManyRequests | StreamRevoked
@@ -75,15 +74,15 @@ const failureOf = (error: Failure): string => {
   }
 }
 
-/** Whose stream is open may not have it any more. */
+/** The user of an open stream is no longer allowed to have it. */
 class StreamRevoked extends Schema.TaggedError<StreamRevoked>("effect-app-services/server/api/StreamRevoked")(
   "StreamRevoked",
   { code: Schema.Literals(["InvalidSession", "UserDisabled"]), message: Schema.String }
 ) {}
 
 /**
- * Fails once the session that a stream was opened in has ended, or its user is disabled or gone. An access token that
- * expires ends no stream: clients open one with the token they have, and none opens it again by itself.
+ * Fails if the session that a stream was opened in has ended, or its user is disabled or deleted. An expired access token does
+ * not end a stream, because no client reopens one by itself.
  */
 const stillAllowed = (
   store: UserStore["Service"],
@@ -101,7 +100,7 @@ const stillAllowed = (
 
 type Events = Stream.Stream<string, FunctionError | Ejson.EjsonError | DatabaseError>
 
-/** The answer begins at once, with a comment, so that a client that waits for its headers knows that the stream is open. */
+/** Begins the response immediately, with a comment, so that clients that wait for the headers know that the stream is open. */
 const answer = (
   events: Events,
   allowed: Effect.Effect<void, StreamRevoked>,

@@ -1,4 +1,4 @@
-/** The handlers of the client API: from requests to the services that do the work, and back. */
+/** The handlers of the client API. */
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as Layer from "effect/Layer"
@@ -38,12 +38,12 @@ const application = HttpApiBuilder.group(Api, "application", (handlers) =>
 
 const decodeOptions = Schema.decodeUnknownOption(LoginOptions)
 
-/** Whom credentials are of. Where only the application knows, the same credentials are the same account. */
+/** The account that a rate limit counts. If only the application can tell, equal credentials are the same account. */
 const accountOf = (provider: string, payload: Readonly<Record<string, unknown>>): string | undefined => {
   if (provider === "anon-user") return undefined
   const { username } = payload
   if (provider === "local-userpass") return typeof username === "string" ? emailAccount(username) : undefined
-  // what is nested too deeply to be written again is refused later, with words for it
+  // a payload that is nested too deeply is rejected later, with a message
   return Result.getOrUndefined(Result.try(() => `${provider} ${JSON.stringify(payload)}`))
 }
 
@@ -70,7 +70,7 @@ const authentication = HttpApiBuilder.group(Api, "authentication", (handlers) =>
           const attempt = { hosted, payload, request: functionRequest(request) }
           const account = accountOf(params.provider, payload)
           const limited = limit({ kind: "logIn", appId: hosted.app.id, request, account })
-          // what asks for a link in whatever words must not get an ordinary login: it would be another user's
+          // any value of `link` asks for a link, and must not be an ordinary login, which might be of another user
           if (query.link !== undefined && query.link !== "false") {
             const { claims, user } = yield* Effect.flatMap(authenticate(yield* headerToken), (user) =>
               ofApp(user, hosted)
@@ -78,7 +78,7 @@ const authentication = HttpApiBuilder.group(Api, "authentication", (handlers) =>
             const session = yield* sessions.find(hosted, claims.iss)
             return yield* sessions.answer(hosted, yield* limited(logins.link(params.provider, attempt, user)), session)
           }
-          // what a client tells about its device is worth no failed login
+          // invalid information about the device does not fail the login
           const device = Option.getOrUndefined(decodeOptions({ options }))?.options?.device
           const { identity, user } = yield* limited(logins.logIn(params.provider, attempt))
           yield* CurrentRequest.about({ app: hosted.app.id, userId: user.id })

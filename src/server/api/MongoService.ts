@@ -1,4 +1,4 @@
-/** The MongoDB service as clients call it: one argument document in, one typed result out. */
+/** The MongoDB service as clients call it: with one document of arguments, for one typed result. */
 import { Long } from "bson"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -11,18 +11,18 @@ import { isDocument } from "../data/internal/bson.ts"
 import * as Changes from "../data/internal/changes.ts"
 import { compact } from "../data/internal/compactEvents.ts"
 
-/** The most documents that one query answers with. */
+/** The most documents in the result of a query. */
 const most = 50_000
 
-/** What refuses a call. */
-type Refused = BadRequest | NotFound
+/** The errors of a call. */
+type CallError = BadRequest | NotFound
 
 const invalid = (message: string) => new BadRequest(body(message, "InvalidParameter"))
 
-/** MongoDB's number of what took too long. */
+/** MongoDB's code for an exceeded time limit. */
 const timeLimitCode = 50
 
-/** The code of an error of the database, as clients know it. */
+/** The `error_code` for an error of the database. */
 export const errorCode = (code: number | undefined): ErrorCode => {
   if (code === forbiddenCode) return "NoMatchingRuleFound"
   return code === timeLimitCode ? "ExecutionTimeLimitExceeded" : "MongoDBError"
@@ -30,10 +30,10 @@ export const errorCode = (code: number | undefined): ErrorCode => {
 
 const failed = ({ code, message }: DatabaseError) => new BadRequest(body(message, errorCode(code)))
 
-/** What each call may say besides what it does: the collection, and the name of its schema, which Kotlin sends. */
+/** The arguments that every operation accepts: the collection, and the name of its schema, which Kotlin sends. */
 const everywhere = new Set(["database", "collection", "schema_name"])
 
-/** The argument document, whose keys are read with a check of their type. */
+/** The document of arguments, whose fields are read with a check of their type. */
 class Arguments {
   readonly #values: Document
 
@@ -41,7 +41,7 @@ class Arguments {
     this.#values = values
   }
 
-  /** Refuses what an operation does not know: a filter by another name must not count as none. */
+  /** Rejects unknown arguments: a misspelled filter must not count as an empty one. */
   only(operation: string, known: ReadonlyArray<string>): Effect.Effect<void, BadRequest> {
     const unknown = Object.keys(this.#values).find((key) => !known.includes(key) && !everywhere.has(key))
     if (unknown === undefined) return Effect.void
@@ -68,7 +68,7 @@ class Arguments {
     return this.#read(key, "a document", (value) => (isDocument(value) ? value : undefined))
   }
 
-  /** The filter of what is changed or deleted. Left out, it is every document, and so .NET does; null may be a mistake. */
+  /** The filter of a change. A missing one matches every document, which .NET relies on; null may be a mistake. */
   target(key: string): Effect.Effect<Document, BadRequest> {
     const value = Object.hasOwn(this.#values, key) ? this.#values[key] : {}
     return isDocument(value) ? Effect.succeed(value) : Effect.fail(invalid(`'${key}' must be a document`))
@@ -99,7 +99,7 @@ class Arguments {
     return this.#read(key, "true or false", (value) => (typeof value === "boolean" ? value : undefined))
   }
 
-  /** An update by operators, or a pipeline. */
+  /** An update document, or a pipeline. */
   update(key: string): Effect.Effect<Document | ReadonlyArray<Document>, BadRequest> {
     const value = this.#values[key]
     if (isDocument(value)) return Effect.succeed(value)
@@ -108,7 +108,7 @@ class Arguments {
   }
 }
 
-/** What an argument must be there for. */
+/** Fails if an argument is missing. */
 const required = <A>(key: string, value: A | undefined): Effect.Effect<A, BadRequest> =>
   value === undefined
     ? Effect.fail(new BadRequest(body(`'${key}' is required`, "MissingParameter")))
@@ -121,7 +121,7 @@ const open = Effect.fnUntraced(function* (app: App, service: string, args: Reado
   }
   const first = args[0]
   if (!isDocument(first) || args.length > 1) {
-    return yield* invalid("a MongoDB service function takes one document")
+    return yield* invalid("expected one document as the argument of a MongoDB service function")
   }
   const given = new Arguments(first)
   const database = yield* Effect.flatMap(given.text("database"), (it) => required("database", it))
@@ -155,7 +155,7 @@ const find: Operation = {
 }
 
 const findOne: Operation = {
-  // some send a limit, and one is what it finds
+  // some clients send a limit, which is always one here
   takes: ["query", "project", "sort", "limit"],
   run: Effect.fnUntraced(function* (database, namespace, given) {
     const found = yield* database.find(namespace, {
@@ -179,7 +179,7 @@ const findOneAnd = (kind: "Update" | "Replace" | "Delete"): Operation => ({
     ...(kind === "Update" ? ["arrayFilters"] : [])
   ],
   run: Effect.fnUntraced(function* (database, namespace, given) {
-    // realm-web sends the deletion of a document as a replacement that brings none
+    // realm-web sends findOneAndDelete as a replacement without a document
     const deletes = kind === "Delete" || (kind === "Replace" && given.lacks("update"))
     const found = yield* database.findOneAnd(namespace, {
       filter: yield* given.target("filter"),
@@ -276,16 +276,14 @@ const operations: Readonly<Record<string, Operation>> = {
   }
 }
 
-/**
- * Runs an operation on the database of who calls. Counts come typed as clients demand them: 32 bits, and 64 for `count`.
- */
+/** Runs an operation on the caller's database. Counts have the types that clients demand: 32 bits, and 64 bits for `count`. */
 export const call = Effect.fn("MongoService.call")(function* (
   database: Database["Service"],
   app: App,
   service: string,
   name: string,
   args: ReadonlyArray<unknown>
-): Effect.fn.Return<unknown, Refused> {
+): Effect.fn.Return<unknown, CallError> {
   const { given, namespace } = yield* open(app, service, args)
   const operation = Object.hasOwn(operations, name) ? operations[name] : undefined
   if (operation === undefined) {
@@ -298,8 +296,8 @@ export const call = Effect.fn("MongoService.call")(function* (
 })
 
 /**
- * Opens the changes of a collection, of the database of who calls. With `useCompactEvents` they have the compact form of
- * Stitch; a filter is one of the ordinary form in any case.
+ * Opens a change stream on the caller's database. With `useCompactEvents` events have the compact form of Stitch; a filter
+ * always matches the ordinary form.
  */
 export const watch = Effect.fn("MongoService.watch")(function* (
   database: Database["Service"],
@@ -307,7 +305,7 @@ export const watch = Effect.fn("MongoService.watch")(function* (
   service: string,
   name: string,
   args: ReadonlyArray<unknown>
-): Effect.fn.Return<Stream.Stream<Document, DatabaseError>, Refused> {
+): Effect.fn.Return<Stream.Stream<Document, DatabaseError>, CallError> {
   const { given, namespace } = yield* open(app, service, args)
   if (name !== "watch") {
     return yield* new NotFound(body(`unknown command '${name}' of the service '${service}'`, "ServiceCommandNotFound"))

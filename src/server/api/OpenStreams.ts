@@ -1,7 +1,6 @@
 /**
- * The event streams that clients keep open: no more than so many, and all of them ended when the server stops.
- *
- * A stream has no end of its own and costs memory as long as it is open, so who opens them without end is refused.
+ * Limits the event streams that are open at the same time, since each uses memory until it ends, and ends all of them when the
+ * server stops.
  */
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -10,25 +9,29 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { body, TooManyRequests } from "../model/ApiErrors.ts"
 
-/** How many streams may be open at the same time. */
+/** The most event streams that may be open at the same time. */
 export interface Limits {
-  /** 100 unless given. */
+  /** @default 100 */
   readonly perUser?: number | undefined
-  /** 5,000 unless given: each takes about 45 KB. */
+  /**
+   * Of all users. Each stream uses about 45 KB.
+   *
+   * @default 5_000
+   */
   readonly total?: number | undefined
 }
 
 /** The shape of {@link OpenStreams}. */
 export interface Service {
-  /** Fails where another stream of a user would be one too many. */
+  /** Fails if a user or the server has reached a limit. */
   readonly room: (user: string) => Effect.Effect<void, TooManyRequests>
-  /** A stream that counts from its begin to its end, and that ends when the server stops. */
+  /** Counts a stream while it runs, and ends it when the server stops. */
   readonly counted: (user: string) => <A, E>(stream: Stream.Stream<A, E>) => Stream.Stream<A, E | TooManyRequests>
-  /** Ends all streams, and each that begins later. */
+  /** Ends all streams, also those that begin later. */
   readonly end: Effect.Effect<void>
 }
 
-/** Counts the streams that are open. */
+/** Counts the open streams. */
 export class OpenStreams extends Context.Service<OpenStreams, Service>()("effect-app-services/server/api/OpenStreams") {
   static readonly make = Effect.fnUntraced(function* (perUser: number, total: number) {
     const ended = yield* Deferred.make<void>()
@@ -69,7 +72,7 @@ export class OpenStreams extends Context.Service<OpenStreams, Service>()("effect
     Layer.effect(OpenStreams, OpenStreams.make(perUser, total))
 }
 
-/** When another stream ends is unknown: this is about when a client that is gone is noticed. */
+/** In seconds: about the time until a disconnected client is noticed. */
 const retryAfter = 30
 
 const tooMany = (why: string) =>

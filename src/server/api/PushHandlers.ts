@@ -1,4 +1,4 @@
-/** The handlers of push registrations: which devices of a user a push service may send to. */
+/** The handlers of push registrations. */
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { noDeviceId } from "../../protocol/internal/token.ts"
@@ -17,7 +17,7 @@ export const layer = HttpApiBuilder.group(Api, "push", (handlers) =>
     const find = yield* findApp
     const store = yield* UserStore
 
-    /** The device that the user's session is on, as the service knows it. */
+    /** The registration key of the session's device. */
     const deviceOf = Effect.fnUntraced(function* ({
       appId,
       service

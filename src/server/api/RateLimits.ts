@@ -1,8 +1,8 @@
 /**
- * How often somebody may try: the limits on logging in, registering, and all that makes the server send or take tokens.
+ * Rate limits for authentication: logins, registrations, and everything that sends or accepts an e-mail's token.
  *
- * Whoever tries is counted twice, by the account that is meant and by the address that asks. Nothing here knows whether
- * an account exists, so the limits tell nobody.
+ * Each attempt is counted against the account and against the client address, in token buckets in memory. The limits do not
+ * depend on whether an account exists, so they do not reveal it.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -19,41 +19,38 @@ import * as Lru from "../../core/lru.ts"
 import { body, TooManyRequests } from "../model/ApiErrors.ts"
 import * as Digest from "../users/Digest.ts"
 
-/** So many at once; after that, as many more, evenly spread over each further window. */
+/** A token bucket: `limit` attempts at once, refilled evenly over `window`. */
 export interface Limit {
-  /** 1 or more. */
+  /** The capacity of the bucket, at least 1. */
   readonly limit: number
+  /** The time in which an empty bucket is full again. */
   readonly window: Duration.Input
 }
 
 /** The limits of one kind of request. */
 export interface Limits {
-  /** For each account of an application: an e-mail address, an API key, a custom payload or token, the id of a token. */
+  /** Per account of an application: an e-mail address, an API key, a custom payload or token, the id of a token. */
   readonly account: Limit
   /**
-   * For each address, an IPv6 one being its /64 network; a thousand times as much for this machine's own. Requests in
-   * process and on Unix sockets have no address.
+   * Per client address; an IPv6 address counts as its /64 network. The limit of loopback addresses is a thousand times as
+   * high. Requests in process and on Unix sockets have no address, and no limit of this kind.
    */
   readonly address: Limit
 }
 
-/** The limits by what they limit. */
+/** The limits by kind of request. */
 export interface Settings {
-  /** Logins and links; for an account, only those that fail. */
+  /** Logins and links. Only failed ones count against the account. */
   readonly logIn: Limits
-  /** Registrations; for an account, only those that fail. */
+  /** Registrations. Only failed ones count against the account. */
   readonly register: Limits
-  /** E-mails, and calls of the functions that stand in for them, to confirm an address or to reset a password. */
+  /** E-mails, or calls of the functions in their place, to confirm an address or to reset a password. */
   readonly email: Limits
-  /** Uses of the tokens that e-mails and functions bring; for a token, only those that fail. */
+  /** Uses of the tokens in e-mails. Only failed ones count against the token. */
   readonly token: Limits
 }
 
-/**
- * The limits of a server that says nothing else: for an account 10 failed logins in 15 minutes, 10 failed registrations,
- * 10 e-mails and 10 failed uses of a token in an hour; for an address 300 logins in 15 minutes, and 60 of each of the
- * others in an hour.
- */
+/** The default limits. */
 const standard: Settings = {
   logIn: { account: { limit: 10, window: "15 minutes" }, address: { limit: 300, window: "15 minutes" } },
   register: { account: { limit: 10, window: "1 hour" }, address: { limit: 60, window: "1 hour" } },
@@ -61,7 +58,7 @@ const standard: Settings = {
   token: { account: { limit: 10, window: "1 hour" }, address: { limit: 60, window: "1 hour" } }
 }
 
-/** What a server may be told: the standard limits, none, or others for some kinds of requests. */
+/** The default limits, none, or the default limits with changes. */
 export type Input =
   | "standard"
   | "off"
@@ -69,26 +66,27 @@ export type Input =
       readonly [Kind in keyof Settings]?: { readonly [Of in keyof Limits]?: Limits[Of] | undefined } | undefined
     }
 
-/** Who tries what. */
+/** A request that a limit counts. */
 export interface Attempt {
   readonly kind: keyof Settings
   readonly appId: string
   readonly request: HttpServerRequest.HttpServerRequest
-  /** The account as the request names it, whether there is one or not; absent where each attempt is another one's. */
+  /** The account as the request names it, whether it exists or not. Absent if each attempt has an account of its own. */
   readonly account?: string | undefined
 }
 
-/** How an e-mail address names an account here: in whatever case it is written. */
+/** Lower-cases an e-mail address, so that case does not split an account's bucket. */
 export const emailAccount = (email: string): string => email.toLowerCase()
 
 /** The shape of {@link RateLimits}. */
 export interface Service {
+  /** Runs work if no limit is exceeded, and fails with a 429 otherwise. */
   readonly limit: (
     attempt: Attempt
   ) => <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E | TooManyRequests, R>
 }
 
-/** Counts attempts, and refuses those that are too many. */
+/** Counts attempts, and rejects those beyond a limit. */
 export class RateLimits extends Context.Service<RateLimits, Service>()("effect-app-services/server/api/RateLimits") {
   static readonly make = Effect.fnUntraced(function* (input: Exclude<Input, "off">) {
     const limiter = yield* RateLimiter.RateLimiter
@@ -125,11 +123,11 @@ export class RateLimits extends Context.Service<RateLimits, Service>()("effect-a
               yield* take(`${ofAddress}${kind} ${peer.network}`, { limit: limit * factor, window })
             }
             if (account === undefined) return yield* work
-            // a digest, since what names an account may be a secret, and of any length
+            // a digest, because the name of an account may be a secret, and of any length
             const key = Digest.of(Redacted.make(`${kind}\n${appId}\n${account}`))
             yield* take(key, limits.account)
             const result = yield* work
-            // taken before the work, so that many at once are no way around it, and given back to who is in the right
+            // taken before the work, so that concurrent attempts count, and given back if it succeeds
             if (kind !== "email") yield* Effect.ignore(take(key, limits.account, -1))
             return result
           })
@@ -145,7 +143,7 @@ export class RateLimits extends Context.Service<RateLimits, Service>()("effect-a
         )
 }
 
-/** What a thousand clients of one machine do, a developer's test suite does from one address. */
+/** A developer's test suite makes as many requests from one address as a thousand clients. */
 const loopbackFactor = 1000
 
 const refusal = (retryAfter: Duration.Duration): TooManyRequests => {
@@ -156,28 +154,28 @@ const refusal = (retryAfter: Duration.Duration): TooManyRequests => {
   })
 }
 
-/** Who is at the other end of the connection: what a proxy says of somebody else, anybody could say. */
+/** The client's address: the peer of the connection, or the one that a trusted proxy names. */
 const peerOf = ({ remoteAddress }: HttpServerRequest.HttpServerRequest) => {
   const text = Option.getOrElse(remoteAddress, () => "").replace(/^::ffff:(?=\d+\.)/i, "")
   if (text === "") return undefined
   const address = Result.getOrUndefined(NetAddress.ipFromString(text.replace(/%.*$/, "")))
   if (address === undefined) return { network: text, loopback: false }
   const loopback = NetAddress.isLoopback(address)
-  // whoever has one IPv6 address has its whole network
+  // the holder of an IPv6 address has its whole /64 network
   return NetAddress.isIpv6Address(address) && !loopback
     ? { network: NetAddress.ipv6ToSegments(address).slice(0, 4).join(":"), loopback }
     : { network: text, loopback }
 }
 
-/** What the keys of addresses begin with, and the digests of accounts do not. */
+/** The prefix of the keys of addresses, which the digests of accounts do not have. */
 const ofAddress = "address "
 
-/** So many buckets of accounts, and as many of addresses, are remembered: about 10 MB each. */
+/** The most buckets of accounts, and of addresses: about 10 MB each. */
 const capacity = 50_000
 
 /**
- * The memory store forgets nothing; this one drops the bucket that was not used for the longest time. Who has many
- * addresses cannot have what is known of accounts forgotten by that.
+ * Caps the in-memory store of Effect by LRU caches. Accounts and addresses have separate ones, so that a client with many
+ * addresses cannot evict the buckets of accounts.
  */
 const layerStore = Layer.effect(
   RateLimiter.RateLimiterStore,

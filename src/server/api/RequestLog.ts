@@ -1,5 +1,5 @@
 /**
- * What is told about a request once it is answered: enough to follow what clients do, and nothing that is secret.
+ * The request log: an entry per request, without secrets.
  */
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -7,36 +7,36 @@ import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { CurrentRequest, type Details } from "../model/CurrentRequest.ts"
 
 /**
- * A request that was answered. Its query, headers and body are left out: they hold tokens and passwords.
+ * A request that was answered. Its query, headers and body are left out, because they may have tokens and passwords.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Entry {
   readonly method: string
-  /** As the client sent it, without the query. */
+  /** The path as the client sent it, without the query. */
   readonly path: string
-  /** Absent when the client went away before there was an answer. */
+  /** The status of the answer; `undefined` if the client disconnected before it. */
   readonly status: number | undefined
-  /** How long the answer took; one that streams has just begun. */
+  /** The time until the answer, in milliseconds; until the first byte, if it is a stream. */
   readonly millis: number
-  /** The application, where one of the server's is meant. */
+  /** The id of the application, if the request names one that the server hosts. */
   readonly app: string | undefined
-  /** The user, where a token or a login told. */
+  /** The id of the user, if a token or a login tells. */
   readonly userId: string | undefined
   /**
-   * The function that is called, in the client's words, which may be any: `sum`, or `mongodb-atlas.find(shop.widgets)` of
-   * a data source.
+   * The function that is called, as the client names it, which may be any text: `sum`, or `mongodb-atlas.find(shop.widgets)`
+   * of a data source.
    */
   readonly call: string | undefined
-  /** What the `link` of the answer ends with, where it is an error: `co_id=...`. Clients show it to their users. */
+  /** The id at the end of an error's `link`, `co_id=...`, which clients show to their users. */
   readonly logId: string | undefined
 }
 
-/** Told about every request, one after the other as they are answered. */
+/** Called with the entry of every request after it is answered. */
 export type OnRequest = (entry: Entry) => Effect.Effect<void>
 
-/** Keeps what is known of a request, and tells about it when it is answered. */
+/** Provides the state of the current request, and logs the request when it is answered. */
 export const observed =
   (
     { method, url }: HttpServerRequest.HttpServerRequest,
@@ -63,7 +63,7 @@ export const observed =
               call: present.subject.call,
               logId: present.logId
             }).pipe(
-              // who is told about an answer does not get to spoil it
+              // a failure of the log must not change the answer
               Effect.catchCause((cause) => Effect.logError("onRequest failed", cause))
             )
           )

@@ -1,4 +1,4 @@
-/** What handlers make of a request before anything else. */
+/** What all handlers read from a request. */
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Option from "effect/Option"
@@ -7,7 +7,7 @@ import { Apps, type HostedApp } from "../model/Apps.ts"
 import type { FunctionRequest } from "../model/FunctionContext.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
 
-/** Finds the application that a path names. */
+/** Finds the application in the path. */
 export const findApp = Effect.map(Apps, ({ byId }) => (appId: string): Effect.Effect<HostedApp, NotFound> => {
   const hosted = byId.get(appId)
   return hosted === undefined
@@ -15,15 +15,14 @@ export const findApp = Effect.map(Apps, ({ byId }) => (appId: string): Effect.Ef
     : CurrentRequest.about({ app: hosted.app.id }, hosted)
 })
 
-/** What RFC 9110 has a host look like, and a port behind it. */
+/** A host with an optional port, by RFC 9110. */
 const host = /^(?:\[[\dA-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/
 
 /**
- * Whether it can be said which host a request is for: with several `Host` headers a proxy may take another one than the
- * server, and one that is no host means nothing.
+ * Whether a request has exactly one valid `Host` header: with several, a proxy may choose another one than the server.
  */
 export const isForOneHost = ({ headers, source }: HttpServerRequest.HttpServerRequest): boolean => {
-  // Node's headers hold the first of several
+  // of several, Node's parsed headers have the first
   const raw = "rawHeaders" in source && Array.isArray(source.rawHeaders) ? source.rawHeaders : []
   let hosts = 0
   for (let at = 0; at < raw.length; at += 2) if (String(raw[at]).toLowerCase() === "host") hosts++

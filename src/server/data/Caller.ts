@@ -1,20 +1,24 @@
 /**
- * The caller that rules and functions decide by, and the caller's request.
+ * The caller of a function or of the database, which rules decide by, and the caller's request.
  *
  * @since 0.1.0
  */
 
 /**
- * Who calls: an application's user, or the system where the server itself calls (an authentication function, a user
- * creation function).
+ * The caller: a user of the application, or the system where the server itself makes the call (an authentication function,
+ * a user creation function).
  *
  * @category models
  * @since 0.1.0
  */
 export interface FunctionUser {
+  /** Empty for the system. */
   readonly id: string
+  /** `"normal"` for users who log in. */
   readonly type: "normal" | "server" | "system"
+  /** The profile data of the user's identities. */
   readonly data: Readonly<Record<string, unknown>>
+  /** The custom user data that the access token carries. */
   readonly customData: Readonly<Record<string, unknown>>
   readonly identities: ReadonlyArray<{ readonly id: string; readonly providerType: string }>
 }
@@ -26,10 +30,12 @@ export interface FunctionUser {
  * @since 0.1.0
  */
 export interface FunctionRequest {
+  /** The client's address: behind a trusted proxy, the one that the proxy names. */
   readonly remoteIPAddress: string | undefined
   readonly httpMethod: string
   readonly httpUserAgent: string | undefined
   readonly httpReferrer: string | undefined
+  /** The query of the URL, without the question mark. */
   readonly rawQueryString: string
   /** The headers of a request to an endpoint, by their names in lower case. Other calls do not have them. */
   readonly requestHeaders?: Readonly<Record<string, ReadonlyArray<string>>> | undefined

@@ -1,12 +1,13 @@
 /**
  * Loads an application from a directory that was exported from App Services.
  *
- * Both layouts are read: the newer one (`realm_config.json` or `root_config.json`, `auth/providers.json`,
+ * Both layouts are supported: the newer one (`realm_config.json` or `root_config.json`, `auth/providers.json`,
  * `functions/NAME.js`) and the older one (`stitch.json` or `config.json`, `auth_providers/NAME.json`,
- * `functions/NAME/source.js`). Only what cannot be read at all is a failure; whatever else is amiss, or not supported,
- * stands in the application's `report`.
+ * `functions/NAME/source.js`). Loading fails only if a required file cannot be read. Everything else that is wrong or
+ * unsupported is in the application's `report`.
  *
- * An export holds no secrets: they come from `secrets.json` in the directory (name to value), or from the environment.
+ * An export has no secrets. They are read from `secrets.json` in the directory (an object of values by name), or from
+ * environment variables.
  *
  * @since 0.1.0
  */
@@ -30,7 +31,7 @@ import { AppDirectoryError, type AppFiles, make as listFiles } from "./AppFiles.
 
 export {
   /**
-   * A directory that cannot be served. The message names the file, and the place in it where there is one.
+   * A directory that cannot be loaded. The message names the file, and the line and column if there are.
    *
    * @category errors
    * @since 0.1.0
@@ -39,9 +40,9 @@ export {
 } from "./AppFiles.ts"
 
 export {
-  /** Opens a collection, or all of them, that are closed to clients. */
+  /** Opens one or all of the collections that are closed to clients. */
   open,
-  /** Why a collection cannot be opened. */
+  /** A collection cannot be opened. */
   OpenError
 } from "./AppDirectoryOpen.ts"
 
@@ -63,7 +64,7 @@ type RootConfig = typeof RootConfig.Type
 
 const rootFiles = ["realm_config.json", "root_config.json", "stitch.json", "config.json"]
 
-/** What makes a directory an application even where a root file is missing. */
+/** Folders that identify an application without a root file. */
 const parts = [
   "auth",
   "auth_providers",
@@ -83,14 +84,16 @@ const parts = [
  */
 export interface Options {
   /**
-   * The id that clients know the application by. It comes before that of the root file; where neither is given, the
-   * name of the directory is the id, and the report says so.
+   * The id by which clients name the application.
+   *
+   * @default the id in the root file, or else the name of the directory
    */
   readonly appId?: string | undefined
 }
 
 /**
- * Loads an application.
+ * Loads an application. Fails with `AppDirectoryError` if the directory is not one of an application, or if a required file
+ * is not valid. Changes of the files take effect when it is loaded again.
  *
  * @example
  * ```ts
@@ -116,12 +119,12 @@ export const load: (
     if (found.length === 0 && !parts.some((part) => files.below(part).length > 0)) {
       return yield* new AppDirectoryError({
         file: files.root,
-        message: `${files.root} holds no application: none of ${rootFiles.join(", ")}, and no folder of one (${parts
+        message: `${files.root} is not the directory of an application: it has none of ${rootFiles.join(", ")}, and none of the folders of one (${parts
           .slice(0, 3)
           .join(", ")}, ...)`
       })
     }
-    // some directories hold the root files of two layouts: what the first one leaves open, the other one may say
+    // some directories have the root files of both layouts: the second one fills in what the first one leaves out
     const roots = (yield* Effect.forEach(found, (file) => files.json(file, RootConfig))).filter(
       Predicate.isNotUndefined
     )
@@ -154,7 +157,7 @@ export const load: (
     )
     return {
       id,
-      // an id is the name and a few letters
+      // an id is the name with a random suffix
       name: first((root) => root.name) ?? id.replace(/-[a-z]{5}$/, ""),
       providers,
       push: new Set([...types].filter(([, type]) => type === "gcm").map(([name]) => name)),
@@ -183,7 +186,7 @@ export const load: (
   }
 )
 
-/** What several parts of the loading found is worth one line. */
+/** Removes duplicate notices. */
 const once = (report: ReadonlyArray<Notice>): ReadonlyArray<Notice> => [
   ...new Map(report.map((notice) => [`${notice.file ?? ""} ${notice.message}`, notice])).values()
 ]
@@ -195,8 +198,8 @@ const appId = (files: AppFiles, given: string | undefined, ofRoot: string | unde
   files.report.push({
     file: undefined,
     message:
-      `no file says which "app_id" clients know the application by: it is served as "${name}", the name of its ` +
-      `directory; another one can be given when it is loaded (--app-id), or in realm_config.json`
+      `no root file has an "app_id": the application is served as "${name}", the name of its directory; set another id ` +
+      `when it is loaded (--app-id), or in realm_config.json`
   })
   return name
 }
@@ -243,7 +246,7 @@ const values = Effect.fnUntraced(function* (files: AppFiles, findSecret: AppDire
 
 const Service = Schema.Struct({ name: Text, type: Text })
 
-/** The types of the services that are no data sources, by name. Push messages went through those of type `gcm`. */
+/** The types of the services other than data sources, by name. Push messages went through those of type `gcm`. */
 const services = Effect.fnUntraced(function* (files: AppFiles) {
   const types = new Map<string, string>()
   for (const file of files.all) {
@@ -261,7 +264,7 @@ const Environment = Schema.Struct({
   values: Schema.optional(Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown)))
 })
 
-/** The values of one environment; what it leaves undefined is so, whatever the other ones say. */
+/** The values of one environment, independent of the other environments. */
 const environment = Effect.fnUntraced(function* (files: AppFiles, tag: string) {
   const file = `environments/${tag === "" ? "no-environment" : tag}.json`
   if (tag !== "" && !files.has(file)) {
@@ -271,7 +274,7 @@ const environment = Effect.fnUntraced(function* (files: AppFiles, tag: string) {
   return new Map(Object.entries(found?.values ?? {}))
 })
 
-/** Documents of `data/DATABASE/COLLECTION.json`, as `mongoexport` writes them: an array, or one a line. */
+/** Reads documents from `data/DATABASE/COLLECTION.json` in the formats of `mongoexport`: an array, or one per line. */
 const data = Effect.fnUntraced(function* (files: AppFiles) {
   const collections: Array<Collection> = []
   for (const file of files.below("data")) {
@@ -289,7 +292,7 @@ const data = Effect.fnUntraced(function* (files: AppFiles) {
         const path = files.path(file)
         return yield* new AppDirectoryError({
           file: path,
-          message: `${path}:${chunk.line} holds no documents: ${parsed.failure.message}`
+          message: `${path}:${chunk.line} is not a list of documents: ${parsed.failure.message}`
         })
       }
       const items: ReadonlyArray<unknown> = Array.isArray(parsed.success) ? parsed.success : [parsed.success]

@@ -30,7 +30,7 @@ const ProviderConfig = Schema.Struct({
   jwkURI: Text
 })
 
-/** The names of functions that stand beside the ids they had where the application came from. */
+/** The ids of functions on the original service, beside their names. */
 const ids = new Set(["confirmationFunctionId", "resetFunctionId", "authFunctionId"])
 
 const Provider = Schema.StructWithRest(
@@ -50,7 +50,7 @@ const Provider = Schema.StructWithRest(
 )
 type Provider = typeof Provider.Type
 
-/** What a provider is made of besides its `config`. */
+/** The supported keys of a provider besides those of its `config`. */
 const providerKeys = new Set(["id", "name", "type", "disabled", "config", "secret_config", "metadata_fields"])
 
 /** @internal */
@@ -91,7 +91,7 @@ export const providers = Effect.fnUntraced(function* (
     const { config, disabled } = provider
     if (disabled === true) continue
     if (supported.has(type)) reportUnknown(files, file, type, provider)
-    /** A function by its name; a name that dangles is reported, and using it says so again. */
+    /** Finds a function by name. A missing one is reported, and its calls fail. */
     const find = (use: string, name: string | null | undefined): AppFunction => {
       const fn = functions.get(name ?? "")
       if (fn !== undefined) return fn
@@ -132,7 +132,7 @@ export const providers = Effect.fnUntraced(function* (
       default:
         files.report.push({
           file,
-          message: `the authentication provider "${type}" is not supported: logging in with it is refused`
+          message: `the authentication provider "${type}" is not supported: logins with it are rejected`
         })
     }
   }
@@ -144,7 +144,7 @@ const supported = new Set(["anon-user", "api-key", "local-userpass", "custom-fun
 const isEmpty = (u: unknown): boolean =>
   u === undefined || u === null || u === "" || u === false || (Array.isArray(u) && u.length === 0)
 
-/** A setting that means something must not seem to be in force. */
+/** Reports unknown settings, so that no setting seems to be in effect that is not. */
 const reportUnknown = (files: AppFiles, file: string, type: string, provider: Provider) => {
   const settings = [
     ...Object.entries(provider).filter(([key]) => !providerKeys.has(key)),
@@ -159,7 +159,7 @@ const reportUnknown = (files: AppFiles, file: string, type: string, provider: Pr
   }
 }
 
-/** Keys that cannot be had make no directory unusable, but a provider that says why it is. */
+/** Unusable keys do not fail the loading. Logins with the provider are rejected, and the report has the reason. */
 const loadCustomToken = Effect.fnUntraced(function* (
   files: AppFiles,
   findSecret: FindSecret,
@@ -188,12 +188,12 @@ const loadCustomToken = Effect.fnUntraced(function* (
     try: () => {
       if (config?.useJWKURI === true) return makeCustomToken({ ...options, jwksUrl: config.jwkURI ?? "" })
       if (algorithm === "HS256" || algorithm === "RS256") return makeCustomToken({ ...options, algorithm, keys })
-      throw new Error(`custom-token: the signing algorithm "${algorithm}" is not supported, HS256 and RS256 are`)
+      throw new Error(`custom-token: the signing algorithm "${algorithm}" is not supported: expected HS256 or RS256`)
     },
     catch: (error) => (error instanceof Error ? error.message : String(error))
   })
   if (Result.isSuccess(made)) return made.success
-  files.report.push({ file, message: `${made.failure}: logging in with "custom-token" is refused` })
+  files.report.push({ file, message: `${made.failure}: logins with "custom-token" are rejected` })
   return broken(made.failure)
 })
 
@@ -214,7 +214,7 @@ export const customUserData = Effect.fnUntraced(function* (
   if (onUserCreation !== undefined && onUserCreation !== "" && !functions.has(onUserCreation)) {
     files.report.push({
       file,
-      message: `the user creation function "${onUserCreation}" does not exist: nobody can log in for the first time`
+      message: `the user creation function "${onUserCreation}" does not exist: first logins are rejected`
     })
   }
   const hook = onUserCreation === "" ? undefined : onUserCreation
@@ -223,7 +223,7 @@ export const customUserData = Effect.fnUntraced(function* (
   if (!isText(collection) || !isText(database) || !isText(userIdField)) {
     files.report.push({
       file,
-      message: 'custom user data needs "database_name", "collection_name" and "user_id_field": users have none'
+      message: 'custom user data is ignored: expected "database_name", "collection_name" and "user_id_field"'
     })
     return { ...none, onUserCreation: hook }
   }

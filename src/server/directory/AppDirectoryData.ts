@@ -1,7 +1,7 @@
 /**
- * Loads the data sources of an exported application, and what clients may reach of them.
+ * Loads the data sources of an exported application, and the rules of their collections.
  *
- * A collection whose rule is not wholly understood is closed to clients, and the report says so.
+ * A collection with an invalid or unsupported rule is closed to clients, and reported.
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -43,24 +43,24 @@ export const load = Effect.fnUntraced(function* (files: AppFiles, functions: Rea
   for (const file of [...files.below("data_sources"), ...files.below("services")]) {
     const found =
       /^(data_sources\/[^/]+)(?:\/([^/]+)\/([^/]+)\/rules|\/default_rule)\.json$/.exec(file) ??
-      // older exports name the collection in the file's name, up to the first dot its database
+      // in older exports the file name is DATABASE.COLLECTION
       /^(services\/[^/]+)\/rules\/(?:([^/.]+)\.)?([^/]+)\.json$/.exec(file)
     const folder = found?.[1]
-    // rules of other services are no rules of collections
+    // rules of other services do not apply to collections
     if (found === null || folder === undefined || (folder.startsWith("services/") && !folders.has(folder))) continue
     const rule = yield* files.jsonOrReport(file, Schema.Unknown, "what it is for is closed to clients")
     const source = sourceOf(folders.get(folder) ?? folder.split("/")[1] ?? folder)
-    // a file name without a dot is that of no collection
+    // a file name without a dot does not name a collection
     const ofFile = found[2] === undefined ? [] : [found[2], found[3]]
     const database = nameIn(rule, "database") ?? ofFile[0]
     const collection = nameIn(rule, "collection") ?? ofFile[1]
     const isDefault = file.endsWith("/default_rule.json") || (database === undefined && collection === undefined)
     if (!isDefault && (database === undefined || collection === undefined)) {
-      files.report.push({ file, message: "the rule is not used: it must name both a database and a collection" })
+      files.report.push({ file, message: "the rule is ignored: expected both a database and a collection" })
       continue
     }
     if (isDefault && source.hasDefault) {
-      files.report.push({ file, message: "the rule is not used: its data source has another default rule" })
+      files.report.push({ file, message: "the rule is ignored: its data source has another default rule" })
       continue
     }
     const namespace = `${database}.${collection}`
@@ -70,14 +70,14 @@ export const load = Effect.fnUntraced(function* (files: AppFiles, functions: Rea
       if (functions.has(name)) continue
       files.report.push({
         file,
-        message: `the rule calls the function "${name}", which does not exist: what it decides is refused`
+        message: `the rule calls the function "${name}", which does not exist: requests that depend on it are rejected`
       })
     }
     if (isDefault) {
       source.open = access
       source.hasDefault = true
     } else source.collections.set(namespace, access)
-    // an empty file has been reported
+    // an empty file is reported already
     if (Result.isFailure(compiled) && rule !== undefined) {
       const { message, place } = compiled.failure
       const closed = isDefault ? "collections without rules of their own are" : `the collection "${namespace}" is`

@@ -59,7 +59,7 @@ export const gated = (files: AppFiles, file: string, fn: AppFunction, rule: unkn
   const at = ["can_evaluate", place].filter((it) => it !== "").join(".")
   files.report.push({
     file,
-    message: `the rule of the function "${fn.name}" is not understood at ${at}: ${message}; the function is closed to everybody`
+    message: `the rule of the function "${fn.name}" is not understood at ${at}: ${message}; no client can call the function`
   })
   return { ...fn, closed: true }
 }
@@ -92,7 +92,7 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
       yield* add(config, file, `${folder}/source.js`)
     }
   }
-  // helpers, tests, and what was forgotten: for whom else a source is meant only its author knows
+  // sources that are not listed: helpers, tests, or forgotten functions
   const unlisted = sources.filter((source) => !used.has(source))
   for (const source of unlisted) {
     const name = source.slice("functions/".length, -".js".length)
@@ -103,7 +103,7 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
       if (functions.has(called)) continue
       files.report.push({
         file: listFile,
-        message: `the rule of the function "${name}" calls the function "${called}", which does not exist: every call is refused`
+        message: `the rule of the function "${name}" calls the function "${called}", which does not exist: every call is rejected`
       })
     }
   }
@@ -112,15 +112,14 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
     const more = unlisted.length > names.length ? `, and ${unlisted.length - names.length} more` : ""
     files.report.push({
       file: listFile,
-      message: `it does not list ${names.join(", ")}${more}: only other functions can call what is not listed`
+      message: `it does not list ${names.join(", ")}${more}: only other functions can call unlisted ones`
     })
   }
   return functions
 })
 
-/** Whether there is no rule at all, so that nothing needs to be read of a call. */
 /**
- * Stands in for a function that does not exist: every call says so.
+ * Stands in for a function that does not exist: every call fails with `FunctionNotFound`.
  *
  * @internal
  */
@@ -133,17 +132,18 @@ export const missing = (name: string): AppFunction => ({
   body: { _tag: "Broken", code: "FunctionNotFound", message: `function not found: '${name}'` }
 })
 
+/** Whether a function has no rule, so that its calls need no check. */
 const isOpen = (rule: unknown): boolean =>
   rule === undefined ||
   rule === null ||
   rule === true ||
   (typeof rule === "object" && !Array.isArray(rule) && Object.keys(rule).length === 0)
 
-/** As whom a function runs; `undefined` where the settings leave that open. */
+/** The identity a function runs under; `undefined` if the settings contradict each other. */
 const runAsOf = (files: AppFiles, config: FunctionConfig, configFile: string): RunAs | undefined => {
   const { name, run_as_user_id: id, run_as_user_id_script_source: script } = config
   const report = (message: string): undefined => {
-    files.report.push({ file: configFile, message: `${message}; the function is closed to everybody` })
+    files.report.push({ file: configFile, message: `${message}; no client can call the function` })
     return undefined
   }
   const byId = id !== undefined && id !== null && id !== ""
@@ -167,13 +167,13 @@ const runAsOf = (files: AppFiles, config: FunctionConfig, configFile: string): R
     : report(`"run_as_user_id_script_source" of the function "${name}" does not parse: ${problem.message}`)
 }
 
-/** A function's source: where its name says, or the only file of that name in any folder, whatever its case. */
+/** The source of a function: the file of its name, or the only one of that name in any folder, ignoring case. */
 const find = (files: AppFiles, sources: ReadonlyArray<string>, name: string): string | undefined => {
   const file = `functions/${name}.js`
   if (files.has(file)) return file
   const elsewhere = sources.filter((source) => source.endsWith(`/${name}.js`))
   if (elsewhere.length === 1) return elsewhere[0]
-  // not every file system tells upper case from lower case
+  // some file systems ignore case
   const alike = sources.filter((source) => source.toLowerCase() === file.toLowerCase())
   return elsewhere.length === 0 && alike.length === 1 ? alike[0] : undefined
 }

@@ -1,6 +1,5 @@
 /**
- * Opens collections of an exported application that are closed to clients, because their rules are missing or not
- * understood, where whoever runs it knows better.
+ * Opens collections of an exported application that are closed to clients because their rules are missing or unsupported.
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -8,7 +7,7 @@ import type { App } from "../model/App.ts"
 import { accessTo } from "../data/DataAccess.ts"
 
 /**
- * Why a collection cannot be opened; the message names what there is.
+ * A collection cannot be opened: it has supported rules, or the name is unknown. The message says what was expected.
  *
  * @category errors
  * @since 0.1.0
@@ -21,9 +20,9 @@ export class OpenError extends Schema.TaggedError<OpenError>("effect-app-service
 ) {}
 
 /**
- * Opens a collection that is closed to clients: every user may then read and write every document of it. The name is
- * `DATA_SOURCE/DATABASE.COLLECTION`; `"all"` opens whatever is closed, collections that no file names included. What has
- * rules keeps them. The report says what was opened.
+ * Opens a collection that is closed to clients, so that every user can read and write every document of it. The name is
+ * `DATA_SOURCE/DATABASE.COLLECTION`; `"all"` opens every closed collection, also those that no file names. Collections with
+ * supported rules keep them. The report lists what was opened. Fails with `OpenError`.
  *
  * @category combinators
  * @since 0.1.0
@@ -35,7 +34,7 @@ export const open = (app: App, name: string): Result.Result<App, OpenError> => {
     dataSources: opened,
     report: [
       ...app.report,
-      { file: undefined, message: `${what} open on request: every user reads and writes all of it` }
+      { file: undefined, message: `${what} open on request: every user can read and write all documents` }
     ]
   })
   if (name === "all") {
@@ -45,7 +44,7 @@ export const open = (app: App, name: string): Result.Result<App, OpenError> => {
         collections: new Map(Array.from(collections, ([key, access]) => [key, access === false ? true : access]))
       })
     }
-    return Result.succeed(opened.size === 0 ? app : reported("whatever has no rules is"))
+    return Result.succeed(opened.size === 0 ? app : reported("all collections without rules are"))
   }
   const [, service = "", database = "", collection = ""] = /^([^/]+)\/([^.]+)\.(.+)$/s.exec(name) ?? []
   const source = app.dataSources.get(service)
@@ -53,14 +52,16 @@ export const open = (app: App, name: string): Result.Result<App, OpenError> => {
     const names = [...app.dataSources.keys()].join(", ")
     return Result.fail(
       new OpenError({
-        message: `"${name}" names no collection of ${app.id}: it takes "all", or DATA_SOURCE/DATABASE.COLLECTION with ${
-          names === "" ? "a data source, of which there is none" : `one of the data sources ${names}`
+        message: `"${name}" is not a collection of ${app.id}: expected "all", or DATA_SOURCE/DATABASE.COLLECTION with ${
+          names === "" ? "a data source, but the application has none" : `one of the data sources ${names}`
         }`
       })
     )
   }
   if (typeof accessTo(source, database, collection) !== "boolean") {
-    return Result.fail(new OpenError({ message: `"${name}" of ${app.id} is not closed: it has rules, which it keeps` }))
+    return Result.fail(
+      new OpenError({ message: `"${name}" of ${app.id} cannot be opened: it has rules, which stay in effect` })
+    )
   }
   const collections = new Map(source.collections).set(`${database}.${collection}`, true)
   opened.set(service, { ...source, collections })

@@ -1,6 +1,6 @@
 /**
- * Finds what the functions of an exported application name and nobody declares: other functions, values, services and
- * packages. Whatever a name is made of is only known at the call, which then says what is missing.
+ * Finds names in the functions of an exported application that are not declared: other functions, values, services and
+ * packages. Computed names are checked at the call only.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -10,7 +10,7 @@ import type { AppFiles } from "./AppFiles.ts"
 
 interface Declared {
   readonly values: ReadonlySet<string>
-  /** Absent where no data source is declared, so that each name is one. */
+  /** Absent if no data source is declared, since then every name is one. */
   readonly services: ReadonlySet<string> | undefined
 }
 
@@ -35,7 +35,7 @@ export const reportReferences = Effect.fnUntraced(function* (
   const sources = [...functions.values()].flatMap(({ body }) =>
     body._tag === "Source" ? [{ file: body.file, text: withoutComments(body.text) }] : []
   )
-  /** Reports a name once, where it is first used. */
+  /** Reports a name once, at its first use. */
   const report = (pattern: RegExp, isKnown: (name: string) => boolean, message: (name: string) => string) => {
     const places = new Map<string, Array<string>>()
     for (const { file, text } of sources) {
@@ -67,7 +67,7 @@ export const reportReferences = Effect.fnUntraced(function* (
     report(
       uses.services,
       (used) => services.has(used),
-      (used) => `neither a data source nor a service is named "${used}": it is a data source of its own, without rules`
+      (used) => `neither a data source nor a service is named "${used}": it is a separate data source without rules`
     )
   }
 
@@ -99,7 +99,7 @@ export const reportReferences = Effect.fnUntraced(function* (
   })
 })
 
-/** A source whose comments are blank; what a regular expression holds may be taken for one. */
+/** Replaces comments by blanks. Parts of a regular expression may be taken for a comment. */
 const withoutComments = (text: string): string =>
   text.replace(/"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, (token) =>
     token.startsWith("/") ? token.replace(/[^\n]/g, " ") : token

@@ -1,4 +1,4 @@
-/** The secrets of an exported application: an export holds their names only. */
+/** Reads the secrets of an exported application, of which an export has only the names. */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -9,14 +9,14 @@ import type { AppFiles } from "./AppFiles.ts"
 const Secrets = Schema.Record(Schema.String, Schema.Unknown)
 
 /**
- * Finds a secret by name, for a use that a file has for it. One that is missing goes into the report.
+ * Finds a secret by name. A missing one is reported with the file and the purpose.
  *
  * @internal
  */
 export type Find = (name: string, file: string, use: string) => Effect.Effect<Redacted.Redacted<unknown> | undefined>
 
 /**
- * Reads `secrets.json`; the environment has the rest.
+ * Reads `secrets.json`. Secrets that it does not have are read from environment variables.
  *
  * @internal
  */

@@ -1,11 +1,11 @@
-/** Names what an exported application declares and this server does not do, so that nothing is silently ignored. */
+/** Reports the unsupported features that an exported application declares, so that none is ignored silently. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { AppFiles } from "./AppFiles.ts"
 
 interface Rule {
   readonly file: RegExp
-  /** What the content of a file declares, a sentence for each; `path` are the groups of the expression. */
+  /** The unsupported features in the content of a file, a message for each. `path` are the groups of the expression. */
   readonly declares: (
     content: unknown,
     path: ReadonlyArray<string>,
@@ -40,7 +40,7 @@ const rules: ReadonlyArray<Rule> = [
     declares: (_, [service], isDataSource) =>
       when(
         !isDataSource(`services/${service}`),
-        `rules of services are not supported: functions may use "${service}" for whatever it does`
+        `rules of services are not supported: functions can use "${service}" without restriction`
       )
   },
   {
@@ -49,7 +49,7 @@ const rules: ReadonlyArray<Rule> = [
       const type = text(content, "type", "mongodb-atlas")
       return when(
         type !== "mongodb-atlas",
-        `data sources of type "${type}" are not supported: "${text(content, "name", folder)}" is served as a database that begins empty`
+        `data sources of type "${type}" are not supported: "${text(content, "name", folder)}" is served as a database that starts empty`
       )
     }
   },
@@ -112,7 +112,7 @@ const rules: ReadonlyArray<Rule> = [
 ]
 
 /**
- * Reports what is declared and not done; `dataSources` are the folders of data sources.
+ * Reports the declared features that are not supported. `dataSources` are the folders of data sources.
  *
  * @internal
  */

@@ -1,4 +1,4 @@
-/** Reads the files of an application directory, and keeps the list of what its operator should know. */
+/** Reads the files of an application's directory, and collects notices for its operator. */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -11,7 +11,7 @@ import type { Notice } from "../model/App.ts"
 import * as JsonText from "./internal/jsonText.ts"
 
 /**
- * A directory that cannot be served. The message names the file, and the place in it where there is one.
+ * A directory that cannot be loaded. The message names the file, and the line and column if there are.
  *
  * @category errors
  * @since 0.1.0
@@ -29,9 +29,9 @@ export interface AppFiles {
   /** The files below a folder, without those of packages. */
   readonly below: (folder: string) => ReadonlyArray<string>
   readonly text: (file: string) => Effect.Effect<string, AppDirectoryError>
-  /** A JSON file by a schema, without which there is no application; an absent or empty one is nothing. */
+  /** Reads a JSON file by a schema; fails if it is invalid. A missing or empty file is `undefined`. */
   readonly json: <A, I>(file: string, schema: Schema.Codec<A, I>) => Effect.Effect<A | undefined, AppDirectoryError>
-  /** A JSON file by a schema; one that cannot be read is nothing, and goes into the report with what comes of that. */
+  /** Reads a JSON file by a schema. An invalid one is `undefined`, and reported with the consequence. */
   readonly jsonOrReport: <A, I>(
     file: string,
     schema: Schema.Codec<A, I>,
@@ -59,19 +59,19 @@ export const make = Effect.fnUntraced(function* (directory: string) {
 
   const report: Array<Notice> = []
 
-  /** `above` are the real paths of the folders around, in which a link that leads back to one would never end. */
+  /** `above` are the real paths of the parent folders, by which links that lead back are found. */
   const list = (folder: string, above: ReadonlyArray<string>): Effect.Effect<Array<string>, AppDirectoryError> =>
     Effect.gen(function* () {
       const files: Array<string> = []
       const real = yield* Effect.mapError(fs.realPath(path.join(root, folder)), unreadable(folder))
       if (above.includes(real)) {
-        report.push({ file: folder, message: "the link leads back to a folder that it is in: it is not followed" })
+        report.push({ file: folder, message: "the link leads to a folder that contains it: it is not followed" })
         return files
       }
       const names = yield* Effect.mapError(fs.readDirectory(real), unreadable(folder === "" ? root : folder))
       for (const name of names.toSorted()) {
         const file = folder === "" ? name : `${folder}/${name}`
-        // what is served as it is may be a lot, and nothing of it is read
+        // static files may be many, and are not read
         if (name === "node_modules" || name.startsWith(".") || file === "hosting/files") continue
         const entry = yield* Effect.result(fs.stat(path.join(root, file)))
         if (Result.isFailure(entry)) {
@@ -89,16 +89,16 @@ export const make = Effect.fnUntraced(function* (directory: string) {
 
   const text = (file: string) => Effect.mapError(fs.readFileString(path.join(root, file)), unreadable(file))
 
-  /** What a file holds; a failure says what is wrong, and where in the file. */
+  /** Reads a file. An error has what is wrong, and where in the file. */
   const read = Effect.fnUntraced(function* <A, I>(file: string, schema: Schema.Codec<A, I>) {
     if (!files.has(file)) return undefined
-    // exports made on Windows may begin with a byte order mark
+    // exports from Windows may begin with a byte order mark
     const content = (yield* Effect.mapError(fs.readFileString(path.join(root, file)), ({ reason }) => ({
       place: "",
       message: `cannot be read: ${reason._tag}`
     }))).replace(/^\uFEFF/, "")
     if (content.trim() === "") {
-      report.push({ file, message: "the file is empty: nothing was read from it" })
+      report.push({ file, message: "the file is empty, and was ignored" })
       return undefined
     }
     const parsed = yield* Effect.catch(parseJson(content), () => {

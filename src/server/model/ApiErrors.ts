@@ -1,5 +1,5 @@
 /**
- * The failures of the protocol as a client sees them: a class by HTTP status, whose body is
+ * The errors of the client API, a class per HTTP status. The body of each is
  * `{"error": "text", "error_code": "Code", "link": "https://..."}`.
  */
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"

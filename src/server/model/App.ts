@@ -1,7 +1,7 @@
 /**
  * The definition of an application: its authentication providers, functions, values and custom user data.
  *
- * Defined here in code, or read from an exported directory by `AppDirectory`.
+ * {@link make} defines one in code; `AppDirectory.load` reads one from an exported directory.
  *
  * @example
  * ```ts
@@ -39,14 +39,18 @@ export type {
 } from "./AppFunction.ts"
 
 /**
- * A function with settings.
+ * A function written in code, with settings.
  *
  * @category models
  * @since 0.1.0
  */
 export interface HandlerOptions {
   readonly handler: Handler
-  /** Only other functions may call it. */
+  /**
+   * Whether only other functions can call it, and no client.
+   *
+   * @default false
+   */
   readonly private?: boolean | undefined
   /**
    * The identity under which it uses the database: the `"system"` without rules, or the `"caller"` under the rules.
@@ -86,6 +90,11 @@ type CheckedFunctions<Functions> = {
  * @since 0.1.0
  */
 export interface EmailPasswordOptions {
+  /**
+   * Whether an address is confirmed at registration. It takes precedence over the other two ways.
+   *
+   * @default true, if there are neither a `confirmationFunction` nor an `emailConfirmationUrl`
+   */
   readonly autoConfirm?: boolean | undefined
   /** Receives `{ token, tokenId, username }` and returns `{ status: "success" | "pending" | "fail" }`. */
   readonly confirmationFunction?: string | Handler | undefined
@@ -94,22 +103,30 @@ export interface EmailPasswordOptions {
    * `{ status: "success" | "pending" | "fail" }`.
    */
   readonly resetFunction?: string | Handler | undefined
-  /** The page that e-mails link to, with `token` and `tokenId` in the query. */
+  /** The page that e-mails for confirmation link to, with `token` and `tokenId` in the query. */
   readonly emailConfirmationUrl?: string | undefined
+  /** The page that e-mails for a new password link to, with `token` and `tokenId` in the query. */
   readonly resetPasswordUrl?: string | undefined
+  /**
+   * The subjects of the e-mails.
+   *
+   * @default { confirmation: "Please confirm your email address", reset: "Reset your password" }
+   */
   readonly subjects?: { readonly confirmation?: string | undefined; readonly reset?: string | undefined } | undefined
 }
 
 /**
- * How users may log in.
+ * The authentication providers. All are off by default.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ProviderOptions {
+  /** Whether users can log in without credentials. Each such login creates a user. */
   readonly anonymous?: boolean | undefined
-  /** `true` confirms an e-mail address at registration. */
+  /** Logins with e-mail address and password. `true` confirms an address at registration. */
   readonly emailPassword?: boolean | EmailPasswordOptions | undefined
+  /** Whether users can create API keys and log in with them. */
   readonly apiKey?: boolean | undefined
   /** A function, or the name of one: it receives the credentials and returns the user's id, or `{ id, name }`. */
   readonly customFunction?: string | Handler | undefined
@@ -124,6 +141,11 @@ export interface ProviderOptions {
  * @since 0.1.0
  */
 export interface CustomUserDataCollection {
+  /**
+   * The data source.
+   *
+   * @default "mongodb-atlas"
+   */
   readonly service?: string | undefined
   readonly database: string
   readonly collection: string
@@ -141,29 +163,32 @@ export type CustomUserData = CustomUserDataCollection | ((user: FunctionUser) =>
 /**
  * Options of {@link make}.
  *
- * @category models
+ * @category options
  * @since 0.1.0
  */
 export interface Options<Functions> {
-  /** The application's id, as clients name it. */
+  /** The application's id, by which clients name it. Not empty. */
   readonly id: string
   readonly providers?: ProviderOptions | undefined
+  /** The functions by name, each with or without settings. */
   readonly functions?: Functions | undefined
   readonly customUserData?: CustomUserData | undefined
   /**
-   * The data sources that clients may name. `"open"` lets every user read and write every document of one; `"closed"`
-   * keeps it to functions that run as the system, as is any data source that is not listed.
+   * The data sources by name. In an `"open"` one every user can read and write every document; a `"closed"` one, like a data
+   * source that is not listed, is for functions that run as the system.
    */
   readonly mongodb?: Readonly<Record<string, "open" | "closed">> | undefined
-  /** Names of the push services that devices may register with. */
+  /** The names of the push services that devices can register with. */
   readonly push?: ReadonlyArray<string> | undefined
   /** Name of a function that receives each new user; if it fails the user is not created. */
   readonly onUserCreation?: string | undefined
   /** Values that functions can read. A `Redacted` one is a secret. */
   readonly values?: Readonly<Record<string, unknown>> | undefined
+  /** The environment that functions read: its tag, such as `"production"`, and values that depend on it. */
   readonly environment?:
     | { readonly tag?: string | undefined; readonly values?: Readonly<Record<string, unknown>> | undefined }
     | undefined
+  /** How long tokens are valid. */
   readonly tokens?:
     | {
         /** Lifetime of access tokens. @default "30 minutes" */
@@ -192,26 +217,26 @@ export interface EmailPassword {
 }
 
 /**
- * Something the operator should know about a loaded application.
+ * A note about a loaded application for its operator: what is unsupported, missing or ignored.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Notice {
-  /** The file, with the line where there is one; the place in a JSON file may be in the message instead. */
+  /** The file, with the line if known. The position in a JSON file may be in the message instead. */
   readonly file: string | undefined
   readonly message: string
 }
 
 /**
- * An application that a server can run.
+ * An application that a server can run, made by {@link make} or `AppDirectory.load`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface App {
   readonly id: string
-  /** What functions of sources read as `context.app.name`. */
+  /** The name that exported functions read as `context.app.name`. */
   readonly name: string
   readonly providers: {
     readonly anonymous: boolean
@@ -220,9 +245,9 @@ export interface App {
     readonly customFunction: AppFunction | undefined
     readonly customToken: CustomToken.CustomToken | undefined
   }
-  /** What clients may reach of the data sources, by name. */
+  /** Which parts of the data sources clients can reach, by name. */
   readonly dataSources: ReadonlyMap<string, DataSource>
-  /** Names of the push services. */
+  /** The names of the push services. */
   readonly push: ReadonlySet<string>
   /** The types of all services except data sources, by name; functions can use those of type `http`. */
   readonly services: ReadonlyMap<string, string>
@@ -238,18 +263,18 @@ export interface App {
     readonly accessTokenLifetime: Duration.Duration
     readonly refreshTokenLifetime: Duration.Duration
   }
-  /** What the location route and `context.app` tell about the deployment. */
+  /** The deployment that the location route and `context.app` report. */
   readonly deployment: {
     readonly location: string
     readonly model: "GLOBAL" | "LOCAL"
-    /** Such as `"aws-us-east-1"`. */
+    /** For example `"aws-us-east-1"`. */
     readonly providerRegion: string
   }
-  /** The folder that `require` of the functions starts from. */
+  /** The folder that `require` resolves modules from in functions. */
   readonly root: string | undefined
-  /** Documents the application starts with. */
+  /** The documents that the application starts with. */
   readonly data: ReadonlyArray<Collection>
-  /** What was found while loading. */
+  /** The notes about loading. */
   readonly report: ReadonlyArray<Notice>
 }
 
@@ -274,7 +299,8 @@ export const defaults = {
 } as const
 
 /**
- * Defines an application in code.
+ * Defines an application in code. Throws an `Error` if the id is empty or the options of `customToken` are invalid. If a
+ * function that is named in the options does not exist, the calls of it fail.
  *
  * @category constructors
  * @since 0.1.0
@@ -283,7 +309,7 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
   options: Options<Functions> &
     (Functions extends CheckedFunctions<Functions> ? unknown : { readonly functions: CheckedFunctions<Functions> })
 ): App => {
-  if (options.id === "") throw new Error("an application needs an id")
+  if (options.id === "") throw new Error('invalid id "": expected the id that clients name the application by')
   const functions = new Map<string, AppFunction>()
   const definitions: Readonly<Record<string, Handler | HandlerOptions>> = options.functions ?? {}
   for (const [name, definition] of Object.entries(definitions)) {
@@ -383,7 +409,7 @@ const fromHandler = (name: string, handler: Handler): AppFunction => ({
 })
 
 /**
- * A function that is named somewhere but does not exist: calling it says so.
+ * A function that is named somewhere but does not exist. Calls fail with `FunctionNotFound`.
  *
  * @internal
  */
@@ -397,7 +423,7 @@ export const missing = (name: string): AppFunction => ({
 })
 
 /**
- * The names of the providers that users may log in with.
+ * The names of the providers that are on.
  *
  * @category accessors
  * @since 0.1.0

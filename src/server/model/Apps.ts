@@ -15,7 +15,7 @@ export interface HostedApp {
   readonly providerId: (type: ProviderType) => string
 }
 
-/** Why applications cannot be hosted together. */
+/** The applications or the server's options are invalid. */
 export class AppsError extends Schema.TaggedError<AppsError>("effect-app-services/server/model/AppsError")(
   "AppsError",
   {
@@ -25,7 +25,9 @@ export class AppsError extends Schema.TaggedError<AppsError>("effect-app-service
 
 /** The shape of {@link Apps}. */
 export interface Service {
+  /** By the id that clients use. */
   readonly byId: ReadonlyMap<string, HostedApp>
+  /** By the id in tokens. */
   readonly byDomainId: ReadonlyMap<string, HostedApp>
 }
 
@@ -35,7 +37,8 @@ export class Apps extends Context.Service<Apps, Service>()("effect-app-services/
     const byId = new Map<string, HostedApp>()
     const byDomainId = new Map<string, HostedApp>()
     for (const app of apps) {
-      if (byId.has(app.id)) return yield* new AppsError({ message: `two applications have the id "${app.id}"` })
+      if (byId.has(app.id))
+        return yield* new AppsError({ message: `two applications have the id "${app.id}": give each its own` })
       const domainId = idOf(app.id)
       const hosted: HostedApp = { app, domainId, providerId: (type) => providerIdOf(app.id, type) }
       byId.set(app.id, hosted)

@@ -6,7 +6,7 @@ import * as jose from "./internal/jose.ts"
 
 /** A claim that becomes part of the user's profile. */
 export interface MetadataField {
-  /** The claim; dots lead into nested objects, and `\.` is a dot of a name. */
+  /** The path of the claim. A dot leads into a nested object; `\.` is a dot in a name. */
   readonly name: string
   /** The name of the profile field. @default `name` */
   readonly fieldName?: string | undefined
@@ -42,6 +42,7 @@ export type Options = {
   readonly audience?: string | ReadonlyArray<string> | undefined
   /** Whether one of several audiences is enough. @default false */
   readonly requireAnyAudience?: boolean | undefined
+  /** The claims that become part of the user's profile. */
   readonly metadataFields?: ReadonlyArray<MetadataField> | undefined
 } & (
   | {
@@ -50,12 +51,12 @@ export type Options = {
       readonly keys: ReadonlyArray<string | Redacted.Redacted>
     }
   | {
-      /** Where the issuer publishes its keys, as a JSON Web Key Set. */
+      /** The URL of the issuer's JSON Web Key Set. */
       readonly jwksUrl: string
     }
 )
 
-/** The provider as the server runs it. */
+/** The provider with its keys read. */
 export interface CustomToken {
   readonly keys:
     | { readonly _tag: "Fixed"; readonly verify: jose.Verify }
@@ -82,7 +83,7 @@ export const make = (options: Options): CustomToken => {
     metadataFields: metadataFields.map(({ fieldName, name, required = false }) => {
       const called = fieldName === undefined || fieldName === "" ? name : fieldName
       if (name === "" || called.length > 63) {
-        throw new Error(`custom-token: the metadata field "${called}" needs a name of 1 to 63 characters`)
+        throw new Error(`custom-token: invalid name of the metadata field "${called}": expected 1 to 63 characters`)
       }
       return { path: split(name), fieldName: called, required }
     })
@@ -103,13 +104,13 @@ export const broken = (message: string): CustomToken => ({
 
 const published = (url: string): CustomToken["keys"] => {
   if (!/^https?:$/.test(URL.parse(url)?.protocol ?? "")) {
-    throw new Error("custom-token: the address of the keys must begin with https:// or http://")
+    throw new Error("custom-token: invalid jwksUrl: expected an http or https URL")
   }
   return { _tag: "Published", url }
 }
 
 const fixed = (algorithm: jose.Algorithm, keys: ReadonlyArray<string | Redacted.Redacted>): CustomToken["keys"] => {
-  if (keys.length < 1 || keys.length > 3) throw new Error("custom-token: one to three signing keys are needed")
+  if (keys.length < 1 || keys.length > 3) throw new Error("custom-token: expected one to three signing keys")
   return {
     _tag: "Fixed",
     verify: jose.byKeys(
@@ -117,7 +118,7 @@ const fixed = (algorithm: jose.Algorithm, keys: ReadonlyArray<string | Redacted.
       keys.map((key, index) => {
         const text = typeof key === "string" ? key : Redacted.value(key)
         if (algorithm === "HS256" && (text.length < 32 || text.length > 512)) {
-          throw new Error(`custom-token: signing key ${index + 1} needs 32 to 512 characters for HS256`)
+          throw new Error(`custom-token: signing key ${index + 1} is invalid: expected 32 to 512 characters for HS256`)
         }
         try {
           return jose.key(algorithm, text)

@@ -50,7 +50,7 @@ export type {
 } from "../data/Caller.ts"
 
 /**
- * The user of calls that no application user made.
+ * The caller of functions that the server itself calls.
  *
  * @category constants
  * @since 0.1.0
@@ -58,7 +58,7 @@ export type {
 export const systemUser: FunctionUser = { id: "", type: "system", data: {}, customData: {}, identities: [] }
 
 /**
- * The call a function serves.
+ * The call that a function serves. The server provides it to every function written in code.
  *
  * @example
  * ```ts
@@ -81,14 +81,16 @@ export class FunctionContext extends Context.Service<
   FunctionContext,
   {
     readonly appId: string
+    /** The caller. */
     readonly user: FunctionUser
+    /** The HTTP request behind the call; `undefined` if the server itself calls. */
     readonly request: FunctionRequest | undefined
-    /** Calls another function of the application, private ones included. */
+    /** Calls another function of the application under the same caller, also a private one. */
     readonly execute: (name: string, ...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
     /** A value of the application, `undefined` if the name is unknown. A secret is `Redacted`. */
     readonly value: (name: string) => unknown
     readonly environment: { readonly tag: string; readonly values: ReadonlyMap<string, unknown> }
-    /** Whether rules do not hold for what the function does with the database. */
+    /** Whether the function uses the database as the system, without rules. */
     readonly runningAsSystem: boolean
     /** A collection of the database. The default data source is `"mongodb-atlas"`. */
     readonly collection: (database: string, collection: string, service?: string) => Collection

@@ -1,6 +1,6 @@
 /**
- * The port through which the server's own services run an application's functions: an authentication function at a
- * login, a creation function for a new user. `FunctionRuntime` is behind it.
+ * The port by which services below `functions` run an application's functions: the authentication function at a login, the
+ * creation function for a new user. `FunctionRuntime` implements it.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

@@ -6,7 +6,7 @@ import { BadRequest, body } from "./ApiErrors.ts"
 
 const issues = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** Reads a body by a schema whose fields are strings. */
+/** Decodes a payload by a schema whose fields are strings. A missing or invalid one is a 400 with `MissingParameter`. */
 export const decode = <A, I>(schema: Schema.Codec<A, I>) => {
   const decodeUnknown = Schema.decodeUnknownEffect(schema)
   return (value: unknown): Effect.Effect<A, BadRequest> =>

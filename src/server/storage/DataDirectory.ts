@@ -31,7 +31,7 @@ export interface Options {
   readonly maxBytes?: number | undefined
 }
 
-/** The row store in a directory. */
+/** Opens a directory as the row store. */
 export const layer = (directory: string, options: Options = {}): Layer.Layer<RowStore, DataDirectoryError> =>
   Layer.effect(
     RowStore,
@@ -104,10 +104,10 @@ const make = (path: string, database: DatabaseSync): RowStore["Service"] => {
     commit: (changes) => {
       // SQLite does not notice that its file was removed
       if (fs.statSync(file, { throwIfNoEntry: false })?.ino !== ino) {
-        throw new RowStoreError({ message: `${file} is gone: nothing can be kept until the server is started again` })
+        throw new RowStoreError({ message: `${file} was removed: restart the server to store changes again` })
       }
       if (changes.some(({ key, table }) => illFormed.test(key) || illFormed.test(table))) {
-        throw new RowStoreError({ message: "tables and keys have to be well-formed text" })
+        throw new RowStoreError({ message: "invalid name of a table or key: expected well-formed Unicode" })
       }
       try {
         database.exec("BEGIN IMMEDIATE")

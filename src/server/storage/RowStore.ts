@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 
+/** A row of a table. */
 export interface Row {
   readonly key: string
   readonly value: Uint8Array
@@ -35,8 +36,8 @@ export interface Service {
   /** The rows of a table, in the order in which their keys were first written. */
   readonly rows: (table: string) => Iterable<Row>
   /**
-   * Writes all changes or none, and returns when they are on the disk. It is synchronous, so that it can be one step
-   * with what it is about. Throws a {@link RowStoreError}.
+   * Commits all writes or none, and returns when they are on the disk. It is synchronous, so that no other fiber runs
+   * between the commit and the change in memory. Throws a {@link RowStoreError}.
    */
   readonly commit: (changes: ReadonlyArray<RowWrite>) => void
 }

@@ -84,7 +84,7 @@ export class Table<A> {
     const { key: keyOf, name, schema } = options
     this.#options = options
     this.#encode = () => {
-      throw new RowStoreError({ message: `no row of the table "${name}" is kept` })
+      throw new RowStoreError({ message: `rows of the table "${name}" are not stored` })
     }
     if (!rowStore.keeps) return
     const json = Schema.fromJsonString(schema)

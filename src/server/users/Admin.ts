@@ -2,8 +2,8 @@
  * Administrative operations on an application's users. They take effect at once: a revoked session cannot be refreshed,
  * and the next call of a disabled user is rejected.
  *
- * In code the layers of `AppServicesServer` provide this service, in process as well as on a socket. Over HTTP a server
- * on a socket answers under `/_admin`, where its options give it an `adminToken`; see `AdminApi`.
+ * The layers of `AppServicesServer` provide this service, in process and on a socket. Over HTTP, a server with an
+ * `adminToken` has the same below `/_admin`; see `AdminApi`.
  *
  * @example
  * ```ts
@@ -12,7 +12,7 @@
  *
  * const app = App.make({ id: "my-app", providers: { anonymous: true } })
  *
- * const disableEverybody = Effect.gen(function* () {
+ * const disableAll = Effect.gen(function* () {
  *   const admin = yield* Admin.Admin
  *   for (const { id } of yield* admin.users("my-app")) yield* admin.disableUser("my-app", id)
  * }).pipe(Effect.provide(AppServicesServer.layerHttpClient(app)))
@@ -93,7 +93,7 @@ export interface Service {
   /** Ends the user's sessions; logins and access tokens are rejected with `UserDisabled`. */
   readonly disableUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
   readonly enableUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
-  /** Removes the user with its accounts, sessions, API keys and push registrations. */
+  /** Deletes a user with its accounts, sessions, API keys and push registrations. */
   readonly deleteUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
   /** Ends all sessions of a user. Access tokens stay valid until they expire, as on the original service. */
   readonly revokeSessions: (appId: string, userId: string) => Effect.Effect<void, NoUser>
@@ -108,7 +108,7 @@ export interface Service {
   readonly accounts: (appId: string, page?: Page) => Effect.Effect<ReadonlyArray<Account>, AppNotFound>
   /** Confirms an address; a confirmed one stays confirmed. */
   readonly confirmAccount: (appId: string, email: string) => Effect.Effect<void, AppNotFound | AccountNotFound>
-  /** Sets the password of an account, and ends its user's sessions. */
+  /** Sets the password of an account, and ends its user's sessions. A password has 6 to 128 characters. */
   readonly setPassword: (
     appId: string,
     account: EmailPassword
@@ -118,13 +118,14 @@ export interface Service {
     appId: string,
     email: string
   ) => Effect.Effect<void, AppNotFound | AccountNotFound | AccountInUse>
-  /** The devices that push services may send to. */
+  /** The devices that are registered for push messages. */
   readonly pushRegistrations: (appId: string) => Effect.Effect<ReadonlyArray<Stored.PushRegistration>, AppNotFound>
 }
 
 /**
- * Administers users.
+ * Administers the users of applications.
  *
+ * @see `AdminApi` for the same over HTTP
  * @category services
  * @since 0.1.0
  */
@@ -142,7 +143,9 @@ export class Admin extends Context.Service<Admin, Service>()("effect-app-service
         const hosted = byId.get(appId)
         if (hosted !== undefined) return Effect.succeed(hosted)
         const names = [...byId.keys()].join(", ")
-        return Effect.fail(new AppNotFound({ appId, message: `there is no application "${appId}", there is ${names}` }))
+        return Effect.fail(
+          new AppNotFound({ appId, message: `there is no application "${appId}": the server hosts ${names}` })
+        )
       }
 
       const findUser = Effect.fnUntraced(function* (appId: string, userId: string) {
@@ -184,7 +187,7 @@ export class Admin extends Context.Service<Admin, Service>()("effect-app-service
           const customData = yield* users.customData(hosted, user).pipe(
             // show the user although a function of the application fails
             Effect.catchDefect((defect) =>
-              Effect.as(Effect.logWarning(`the custom data of the user ${userId} cannot be read`, defect), undefined)
+              Effect.as(Effect.logWarning(`the custom data of the user ${userId} could not be read`, defect), undefined)
             )
           )
           return {

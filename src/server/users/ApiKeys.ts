@@ -36,7 +36,7 @@ export interface Service {
     id: string,
     disabled: boolean
   ) => Effect.Effect<void, NotFound>
-  /** A session cannot delete the key that it began with. */
+  /** Deletes a key. A session cannot delete the key that it was begun with. */
   readonly remove: (
     appId: string,
     session: Session,
@@ -45,7 +45,7 @@ export interface Service {
   ) => Effect.Effect<void, NotFound | Forbidden>
 }
 
-/** A user's API keys. */
+/** Creates, lists and deletes the API keys of users. */
 export class ApiKeys extends Context.Service<ApiKeys, Service>()("effect-app-services/server/users/ApiKeys") {
   /** Builds the service. */
   static readonly make: Effect.Effect<Service, never, UserStore | SecureRandom.SecureRandom> = Effect.gen(function* () {

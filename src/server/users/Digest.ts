@@ -14,7 +14,7 @@ const keyObjectOf = (key: Uint8Array): KeyObject => {
   return found
 }
 
-/** The tag of an HMAC. The bytes of the key must not change. */
+/** Computes an HMAC. The bytes of the key must not change. */
 export const hmac = (hash: string, key: Uint8Array, data: Uint8Array): Uint8Array =>
   createHmac(hash.replace("-", ""), keyObjectOf(key)).update(data).digest()
 

@@ -1,5 +1,5 @@
 /**
- * Accounts with e-mail and password: registering, confirming the address, and resetting the password.
+ * Accounts with e-mail address and password: registration, confirmation, password reset.
  *
  * Confirmation and reset use a token that an e-mail or a function of the application delivers to the user. Tokens are
  * random, stored as digests, and valid for one use within 30 minutes.
@@ -68,7 +68,7 @@ export interface Service {
   ) => Effect.Effect<Decision, BadRequest | NotFound>
 }
 
-/** Registers, confirms and resets. */
+/** Registers accounts, confirms their addresses and resets their passwords. */
 export class EmailAccounts extends Context.Service<EmailAccounts, Service>()(
   "effect-app-services/server/users/EmailAccounts"
 ) {
@@ -180,10 +180,10 @@ export class EmailAccounts extends Context.Service<EmailAccounts, Service>()(
     const save = (app: App, account: Account) => Effect.mapError(store.createAccount(app.id, account), () => taken)
 
     return EmailAccounts.of({
-      register: Effect.fn("EmailAccounts.register")(function* (origin, given) {
+      register: Effect.fn("EmailAccounts.register")(function* (origin, input) {
         const { app } = origin.hosted
         const { autoConfirm, confirmationFunction } = yield* providerOf(app)
-        const account = yield* newAccount(app, given, autoConfirm)
+        const account = yield* newAccount(app, input, autoConfirm)
         const saved = save(app, account)
         if (autoConfirm) return yield* saved
         if (confirmationFunction === undefined) {
@@ -198,9 +198,9 @@ export class EmailAccounts extends Context.Service<EmailAccounts, Service>()(
           )
         )
       }),
-      create: Effect.fn("EmailAccounts.create")(function* ({ app }, given) {
+      create: Effect.fn("EmailAccounts.create")(function* ({ app }, input) {
         yield* providerOf(app)
-        const account = yield* newAccount(app, given, true)
+        const account = yield* newAccount(app, input, true)
         yield* save(app, account)
         return account
       }),

@@ -39,7 +39,7 @@ export const Message = Schema.Struct({
   to: Schema.String,
   kind: Schema.Literals(["confirmation", "reset"]),
   subject: Schema.String,
-  /** The configured page, with the token and its id in the query; absent where no page is configured. */
+  /** The configured page, with the token and its id in the query. Absent if no page is configured. */
   url: Schema.optional(Secret),
   token: Secret,
   tokenId: Schema.String,
@@ -61,6 +61,7 @@ export type Message = typeof Message.Type
  * @since 0.1.0
  */
 export interface Service {
+  /** Adds a message. The server calls this. */
   readonly deliver: (message: Message) => Effect.Effect<void>
   /** The messages of one application, or of all, the newest last. */
   readonly messages: (app?: string) => Effect.Effect<ReadonlyArray<Message>>
@@ -69,8 +70,9 @@ export interface Service {
 }
 
 /**
- * The messages of all applications.
+ * Holds the e-mails of all applications.
  *
+ * @see `AdminApi` for the same over HTTP
  * @category services
  * @since 0.1.0
  */

@@ -1,4 +1,4 @@
-/** Checks the JSON Web Tokens of the provider `custom-token`, with keys that are configured or published. */
+/** Verifies the JSON Web Tokens of the provider `custom-token`, with configured or published keys. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"

@@ -43,6 +43,7 @@ export interface Login {
 
 /** The shape of {@link Logins}. */
 export interface Service {
+  /** Verifies credentials, and finds or creates their user. */
   readonly logIn: (provider: string, attempt: Attempt) => Effect.Effect<Login, BadRequest | Unauthorized>
   /**
    * Links credentials to a user; succeeds with the changed user. Invalid credentials are a 400: clients answer a 401 by
@@ -51,7 +52,7 @@ export interface Service {
   readonly link: (provider: string, attempt: Attempt, user: User) => Effect.Effect<User, BadRequest>
 }
 
-/** Checks credentials. */
+/** Verifies credentials. */
 export class Logins extends Context.Service<Logins, Service>()("effect-app-services/server/users/Logins") {
   /** Builds the service. */
   static readonly make: Effect.Effect<
@@ -126,7 +127,7 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
           const line =
             error._tag === "KeysUnavailable"
               ? Effect.logWarning(`custom-token: ${error.message}`)
-              : Effect.logInfo(`custom-token: a login was refused: ${error.message}`)
+              : Effect.logInfo(`custom-token: rejected a login: ${error.message}`)
           const url = error._tag === "KeysUnavailable" ? error.url : undefined
           return CurrentRequest.annotated(Effect.annotateLogs(line, { app: app.id, ...(url !== undefined && { url }) }))
         }),

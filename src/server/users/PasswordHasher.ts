@@ -17,7 +17,7 @@ import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import { hash as digest, scrypt, timingSafeEqual } from "node:crypto"
 
-/** The cost of a hash: `N = 2 ** logN`, and scrypt's `r` and `p`. */
+/** The cost of a hash: scrypt's `N = 2 ** logN`, `r` and `p`. */
 export interface Cost {
   readonly logN: number
   readonly r: number
@@ -32,7 +32,7 @@ export const costs = {
   testing: { logN: 4, r: 1, p: 1 }
 } as const satisfies Record<string, Cost>
 
-/** Name of a {@link costs} profile. */
+/** The name of a cost. */
 export type Profile = keyof typeof costs
 
 /** Placeholder hash of equal cost, which no password matches. It prevents timing leaks. */
@@ -45,13 +45,14 @@ export const problemOf = (hash: Redacted.Redacted): string | undefined => {
   const form = Object.entries(foreign).find(([, start]) => start.test(text))?.[0]
   return form === undefined
     ? "expected a hash of the form $scrypt$ln=17,r=8,p=1$salt$hash or $scrypt$v=2$ln=..., with at most 1 GiB and p=16"
-    : `is a hash by ${form}, and only those by scrypt can be checked`
+    : `is a hash by ${form}: only hashes by scrypt are supported`
 }
 
 const foreign = { bcrypt: /^\$2[abxy]?\$/, Argon2: /^\$argon2/, PBKDF2: /^\$?pbkdf2/i, crypt: /^\$[1567y]\$/ }
 
 /** The shape of {@link PasswordHasher}. */
 export interface Service {
+  /** Hashes a password with a random salt. */
   readonly hash: (password: Redacted.Redacted) => Effect.Effect<Redacted.Redacted>
   /**
    * Whether a password matches a hash. Without a hash (an unknown e-mail address) it takes the same time to answer

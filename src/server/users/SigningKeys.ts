@@ -32,7 +32,7 @@ export interface SigningKey {
 
 /** The shape of {@link SigningKeys}. */
 export interface Service {
-  /** The key that signs. */
+  /** The key that signs new tokens. */
   readonly current: (hosted: HostedApp) => SigningKey
   /**
    * The key of an id, if it may have signed a token of that type. A rotated key verifies access tokens until the last
@@ -41,7 +41,7 @@ export interface Service {
   readonly find: (hosted: HostedApp, id: string, type: "access" | "refresh", now: number) => SigningKey | undefined
 }
 
-/** The signing keys of the hosted applications. */
+/** Holds the signing keys of the hosted applications. */
 export class SigningKeys extends Context.Service<SigningKeys, Service>()(
   "effect-app-services/server/users/SigningKeys"
 ) {
@@ -49,10 +49,13 @@ export class SigningKeys extends Context.Service<SigningKeys, Service>()(
     const rowStore = yield* RowStore
     const apps = yield* Apps
     if (signingKey !== undefined && Redacted.value(signingKey).length < 32) {
-      return yield* new AppsError({ message: "a signing key needs at least 32 characters" })
+      return yield* new AppsError({ message: "signingKey is too short: expected at least 32 characters" })
     }
     if (signingKey !== undefined && rowStore.keeps) {
-      return yield* new AppsError({ message: "a data directory has signing keys of its own: leave signingKey out" })
+      return yield* new AppsError({
+        message:
+          "signingKey cannot be combined with dataDirectory, which has signing keys of its own: remove one of them"
+      })
     }
     const byApp = new Map<HostedApp, ReadonlyArray<SigningKey>>()
     for (const hosted of apps.byId.values()) {
@@ -181,7 +184,11 @@ const stored = Effect.fnUntraced(function* (rowStore: RowStore["Service"], hoste
   return yield* Effect.forEach(keys, ({ id, retiredAt, secret }) => {
     const bytes = Result.getOrUndefined(Base64Url.decode(Redacted.value(secret)))
     return bytes === undefined || bytes.length < 32
-      ? Effect.fail(new RowStoreError({ message: `the signing key ${id} of "${hosted.app.id}" is damaged` }))
+      ? Effect.fail(
+          new RowStoreError({
+            message: `the signing key ${id} of "${hosted.app.id}" is damaged: restore the data from a backup`
+          })
+        )
       : signingKeyOf(id, bytes, retiredAt)
   })
 })

@@ -48,7 +48,7 @@ export type AccessClaims = typeof AccessClaims.Type
 
 /** The shape of {@link Tokens}. */
 export interface Service {
-  /** `userData` is canonical Extended JSON; without any the claim is absent. */
+  /** Issues an access token. `userData` is canonical Extended JSON; if it is undefined, the claim is absent. */
   readonly access: (hosted: HostedApp, session: Session, userData: unknown) => Effect.Effect<Redacted.Redacted>
   readonly refresh: (hosted: HostedApp, session: Session) => Effect.Effect<Redacted.Redacted>
   readonly verifyAccess: (token: Redacted.Redacted) => Effect.Effect<Verified<AccessClaims>, TokenRejected>

@@ -25,7 +25,9 @@ export class UserFileError extends Schema.TaggedError<UserFileError>("effect-app
   }
 }
 
-const Id = Schema.String.check(Schema.isPattern(/^[0-9a-f]{24}$/, { message: "has to be an id of 24 hex digits" }))
+const Id = Schema.String.check(
+  Schema.isPattern(/^[0-9a-f]{24}$/, { message: "expected an id of 24 hexadecimal digits" })
+)
 const Text = Schema.NonEmptyString
 const Secret = Schema.RedactedFromValue(Schema.NonEmptyString)
 
@@ -54,9 +56,11 @@ const FileUser = Schema.Struct({
       Schema.Struct({
         id: Id,
         name: Schema.String.check(
-          Schema.isPattern(/^[A-Za-z0-9_-]+$/, { message: "may hold letters, digits, _ and -" })
+          Schema.isPattern(/^[A-Za-z0-9_-]+$/, { message: "expected only letters, digits, _ and -" })
         ),
-        digest: Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/, { message: "has to be a SHA-256 in hex" })),
+        digest: Schema.String.check(
+          Schema.isPattern(/^[0-9a-f]{64}$/, { message: "expected a SHA-256 digest of 64 hexadecimal digits" })
+        ),
         disabled: Schema.optionalKey(Schema.Boolean)
       })
     )
@@ -113,7 +117,9 @@ export const read = Effect.fnUntraced(function* (
     if (content.trim() === "") continue
     const line = index + 1
     const fail = (field: string, problem: string) => new UserFileError({ line, field, problem })
-    const json = yield* Effect.mapError(parseJson(content), () => fail("", "is not JSON: was the file cut off?"))
+    const json = yield* Effect.mapError(parseJson(content), () =>
+      fail("", "is not JSON: check that the file is complete")
+    )
     const record = yield* isPending(json)
       ? Effect.flatMap(decodeWith(decodePending, fail)(json), (it) => pendingRecord(it, fail))
       : Effect.flatMap(decodeWith(decodeUser, fail)(json), (it) => userRecord(appId, it, fail))
@@ -179,7 +185,8 @@ const userRecord = Effect.fnUntraced(function* (appId: string, file: typeof File
   }
   const names = apiKeys.map(({ name }) => name)
   const twice = names.findIndex((name, i) => names.indexOf(name) !== i)
-  if (twice !== -1) return yield* fail(`apiKeys.${twice}.name`, "is the name of an earlier key")
+  if (twice !== -1)
+    return yield* fail(`apiKeys.${twice}.name`, "is the name of another key of the user: give each its own")
   const identity = ({ data = {}, id, providerType }: (typeof FileUser.Type)["identities"][number]): Identity => ({
     id,
     providerType,

@@ -18,6 +18,7 @@ export const Identity = Schema.Struct({
 
 export type Identity = typeof Identity.Type
 
+/** A user of an application. */
 export const User = Schema.Struct({
   id: Schema.String,
   type: Schema.Literals(["normal", "server"]),
@@ -34,7 +35,7 @@ export type User = typeof User.Type
 export const Account = Schema.Struct({
   /** The id of the account's identity. */
   id: Schema.String,
-  /** As registered: addresses are compared case-sensitively. */
+  /** As registered: addresses are case-sensitive. */
   email: Schema.String,
   passwordHash: Secret,
   confirmed: Schema.Boolean

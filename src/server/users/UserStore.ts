@@ -94,7 +94,7 @@ export interface Service {
   readonly setIdentityData: (appId: string, identity: Identity) => Effect.Effect<void>
   /** Returns whether the user exists. Disabling ends the user's sessions. */
   readonly setUserDisabled: (appId: string, userId: string, disabled: boolean) => Effect.Effect<boolean>
-  /** Removes a user with its accounts, sessions, API keys and push registrations. */
+  /** Deletes a user with its accounts, sessions, API keys and push registrations. */
   readonly deleteUser: (appId: string, userId: string) => Effect.Effect<void>
   readonly createAccount: (appId: string, account: Account) => Effect.Effect<void, AlreadyExists>
   readonly account: (appId: string, email: string) => Effect.Effect<Option.Option<Account>>
@@ -105,7 +105,7 @@ export interface Service {
     appId: string,
     account: Pick<Account, "id" | "email"> & Partial<Account>
   ) => Effect.Effect<boolean>
-  /** Removes an account with its tokens. */
+  /** Deletes an account with its tokens. */
   readonly deleteAccount: (appId: string, email: string) => Effect.Effect<void>
   readonly createEmailToken: (appId: string, token: EmailToken) => Effect.Effect<void>
   /** Takes a token, which is then used up. With another digest or kind it stays. */

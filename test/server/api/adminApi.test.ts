@@ -213,7 +213,7 @@ layer(Server, { excludeTestServices: true })("the administration API", (it) => {
         [yield* create({ email: "", password: "correct horse" }), 400, /email invalid/],
         [yield* create({ email: "x@b.c" }), 400, /'password'/],
         [yield* create({ email: 7, password: "hunter2-password" }), 400, /'email'/],
-        [yield* create({ email: "x@b.c", password: "hunter2-password" }, "none"), 404, /there is shop, blog/],
+        [yield* create({ email: "x@b.c", password: "hunter2-password" }, "none"), 404, /the server hosts shop, blog/],
         [yield* create({ email: "unwanted@b.c", password: "correct horse" }), 400, /not wanted here/]
       ] as const) {
         assert.strictEqual(answer.status, status, answer.text)
@@ -381,7 +381,13 @@ layer(Server, { excludeTestServices: true })("the administration API", (it) => {
           const { body, status } = yield* send(method, path, { headers: { authorization, ...headers } })
           assert.deepStrictEqual(
             [status, body],
-            [403, { _tag: "NotLocal", message: "administration is for the server's own machine only" }],
+            [
+              403,
+              {
+                _tag: "NotLocal",
+                message: "the administration API accepts requests from the server's own machine only"
+              }
+            ],
             JSON.stringify(headers)
           )
         }

@@ -273,7 +273,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
           assert.strictEqual(reply.status, 413)
           isJson(reply)
           assert.deepStrictEqual(json(reply), {
-            error: `the request body is larger than ${megabytes} MB`,
+            error: `the request body is larger than ${megabytes} MiB`,
             error_code: "ReadSizeLimitExceeded"
           })
         }
@@ -324,7 +324,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
         const reply = yield* send("POST", path("my-app", "functions/call"), headers, bomb)
         assert.strictEqual(reply.status, 400)
         assert.deepStrictEqual(json(reply), {
-          error: "the request body has a content-encoding: send it as it is",
+          error: "the request body has a content-encoding: send it without one",
           error_code: "BadRequest"
         })
       })
@@ -484,7 +484,10 @@ layer(Layer.empty)("a server", (it) => {
   it.effect("does not start with two applications of one id, or a short key", () =>
     Effect.gen(function* () {
       const two = yield* Effect.flip(Layer.build(NodeAppServicesServer.layer([app, app])))
-      assert.deepInclude(two, { _tag: "AppServicesServerError", message: 'two applications have the id "my-app"' })
+      assert.deepInclude(two, {
+        _tag: "AppServicesServerError",
+        message: 'two applications have the id "my-app": give each its own'
+      })
     })
   )
 })

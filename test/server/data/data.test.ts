@@ -145,7 +145,7 @@ describe("rules of an exported application", () => {
       assert.lengthOf(said, 2)
       assert.include(
         said.join("\n"),
-        'by-function/rules.json: the rule calls the function "f", which does not exist: what it decides is refused'
+        'by-function/rules.json: the rule calls the function "f", which does not exist: requests that depend on it are rejected'
       )
       assert.include(said.join("\n"), 'a rule without a role; the collection "db.roleless" is closed to clients')
     }).pipe(Effect.provide([NodeFileSystem.layer, NodePath.layer]))

@@ -168,22 +168,22 @@ describe("AppDirectory.load", () => {
       })
       const at = (file?: string) => said(app, file)
       assert.match(at("realm_config.json"), /empty/)
-      assert.match(at(), /no file says which "app_id" .* served as "app-.*--app-id/)
+      assert.match(at(), /no root file has an "app_id": .* served as "app-.*--app-id/)
       assert.match(at("auth/providers.json"), /reset function "gone" of "local-userpass" does not exist/)
       assert.match(at("auth/providers.json"), /"oauth2-facebook" is not supported/)
       assert.match(at("auth/providers.json"), /authentication function "nope"/)
       assert.notMatch(at("auth/providers.json"), /google/)
       assert.match(at("auth/custom_user_data.json"), /user creation function "never" does not exist/)
-      assert.match(at("auth/custom_user_data.json"), /custom user data needs/)
+      assert.match(at("auth/custom_user_data.json"), /custom user data is ignored/)
       assert.match(at("functions/broken.js:3"), /"broken" does not parse: SyntaxError/)
       assert.match(at("functions/missing.js"), /source of the function "missing" is missing/)
       assert.match(
         at("functions/config.json"),
-        /rule of the function "guarded" is not understood at can_evaluate\.url: .*; the function is closed to everybody/
+        /rule of the function "guarded" is not understood at can_evaluate\.url: .*; no client can call the function/
       )
       assert.match(
         at("functions/config.json"),
-        /"open" has more than one of .*"run_as_user_id_script_source"; the function is closed/
+        /"open" has more than one of .*"run_as_user_id_script_source"; no client can call the function/
       )
       assert.match(at("triggers/t.json"), /never fires/)
       assert.match(at("http_endpoints/config.json"), /calls the function "", which does not exist/)
@@ -295,14 +295,14 @@ describe("AppDirectory.load", () => {
   it.effect("starts without the keys of tokens, and refuses to log in with one", () =>
     Effect.gen(function* () {
       const cases = [
-        [{ secret_config: { signingKeys: "gone" } }, {}, /one to three signing keys are needed/],
-        [{ secret_config: { signingKeys: ["short"] } }, { short: "k" }, /needs 32 to 512 characters/],
-        [{ config: { useJWKURI: true, jwkURI: "" } }, {}, /must begin with https/]
+        [{ secret_config: { signingKeys: "gone" } }, {}, /expected one to three signing keys/],
+        [{ secret_config: { signingKeys: ["short"] } }, { short: "k" }, /expected 32 to 512 characters/],
+        [{ config: { useJWKURI: true, jwkURI: "" } }, {}, /expected an http or https URL/]
       ] as const
       for (const [more, secrets, why] of cases) {
         const app = yield* load({ "auth/providers.json": customToken({}, more), "secrets.json": secrets })
         assert.match(app.report.at(-1)!.message, why)
-        assert.match(app.report.at(-1)!.message, /logging in with "custom-token" is refused$/)
+        assert.match(app.report.at(-1)!.message, /logins with "custom-token" are rejected$/)
         const { body, status } = yield* Effect.provide(
           ask("POST", loginPath(app.id, "custom-token"), { body: { token: "x" } }),
           inProcess(app)
@@ -348,7 +348,7 @@ describe("AppDirectory.load", () => {
       assert.match((yield* Effect.flip(AppDirectory.load(join(folder, "readme.txt")))).message, /is not a directory$/)
       assert.match(
         (yield* Effect.flip(AppDirectory.load(folder))).message,
-        /holds no application: none of realm_config.json/
+        /is not the directory of an application: it has none of realm_config.json/
       )
     }).pipe(Effect.provide(Files))
   )
@@ -365,7 +365,7 @@ describe("AppDirectory.load", () => {
       )
       assert.match(
         (yield* refuse({ "realm_config.json": {}, "data/d/c.json": `{"a":1}\n{"a":}` })).message,
-        /data\/d\/c\.json:2 holds no documents/
+        /data\/d\/c\.json:2 is not a list of documents/
       )
     })
   )

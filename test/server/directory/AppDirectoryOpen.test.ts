@@ -52,7 +52,7 @@ describe("AppDirectory.open", () => {
         {
           file: undefined,
           message:
-            'the collection "mongodb-atlas/shop.strange" is open on request: every user reads and writes all of it'
+            'the collection "mongodb-atlas/shop.strange" is open on request: every user can read and write all documents'
         }
       ])
       const both = Result.getOrThrow(AppDirectory.open(opened, "mongodb-atlas/shop.unlisted"))
@@ -67,7 +67,7 @@ describe("AppDirectory.open", () => {
       const app = yield* loaded
       const opened = Result.getOrThrow(AppDirectory.open(app, "all"))
       assert.deepStrictEqual(yield* outcomes(opened), [200, closed, 200])
-      assert.match(opened.report.at(-1)!.message, /whatever has no rules is open on request/)
+      assert.match(opened.report.at(-1)!.message, /all collections without rules are open on request/)
       const dataless = App.make({ id: "dataless" })
       assert.deepStrictEqual(Result.getOrThrow(AppDirectory.open(dataless, "all")).report, [])
     })
@@ -77,11 +77,11 @@ describe("AppDirectory.open", () => {
     Effect.gen(function* () {
       const app = yield* loaded
       for (const [name, message] of [
-        ["mongodb-atlas/shop.ruled", /is not closed: it has rules/],
+        ["mongodb-atlas/shop.ruled", /cannot be opened: it has rules/],
         ["elsewhere/shop.strange", /one of the data sources mongodb-atlas/],
-        ["mongodb-atlas", /names no collection of my-app/],
-        ["mongodb-atlas/shop", /names no collection of my-app/],
-        ["", /names no collection of my-app/]
+        ["mongodb-atlas", /is not a collection of my-app/],
+        ["mongodb-atlas/shop", /is not a collection of my-app/],
+        ["", /is not a collection of my-app/]
       ] as const) {
         const error = Result.getOrThrow(Result.flip(AppDirectory.open(app, name)))
         assert.match(error.message, message)

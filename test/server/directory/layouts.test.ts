@@ -75,7 +75,7 @@ describe("the layouts of exported applications", () => {
         "environments/no-environment.json": { values: { a: 1 } }
       })
       assert.match(app.id, /^app-/)
-      assert.match(said(app), /no file says which "app_id"/)
+      assert.match(said(app), /no root file has an "app_id"/)
       assert.strictEqual(
         said(app, "https_endpoints/config.json"),
         'the HTTPS endpoint GET /orders calls the function "f", which does not exist'
@@ -179,7 +179,7 @@ describe("the layouts of exported applications", () => {
         },
         {
           file: "services/web/rules/anything.json",
-          message: 'rules of services are not supported: functions may use "web" for whatever it does'
+          message: 'rules of services are not supported: functions can use "web" without restriction'
         }
       ])
     })
@@ -214,8 +214,8 @@ describe("the layouts of exported applications", () => {
         strange.report.map(({ file, message }) => `${file} ${message}`),
         [
           'services/m/rules/default.json the rule is not understood at roles[0].apply_when.%%unknown: the expansion "%%unknown"; collections without rules of their own are closed to clients',
-          "services/m/rules/other.json the rule is not used: its data source has another default rule",
-          "services/m/rules/third.json the rule is not used: it must name both a database and a collection"
+          "services/m/rules/other.json the rule is ignored: its data source has another default rule",
+          "services/m/rules/third.json the rule is ignored: expected both a database and a collection"
         ]
       )
     })
@@ -237,7 +237,7 @@ describe("the layouts of exported applications", () => {
       )
       assert.strictEqual(
         said(app, "functions/config.json"),
-        "it does not list a.js, lib/b.js: only other functions can call what is not listed"
+        "it does not list a.js, lib/b.js: only other functions can call unlisted ones"
       )
     })
   )
@@ -352,8 +352,8 @@ describe("files that are not as they should be", () => {
       mkdirSync(join(folder, "hosting/files"), { recursive: true })
       const app = yield* AppDirectory.load(folder)
       assert.strictEqual(app.functions.get("f")?.body._tag, "Source")
-      assert.match(said(app, "functions/up"), /leads back to a folder that it is in/)
-      assert.match(said(app, "functions/again"), /leads back/)
+      assert.match(said(app, "functions/up"), /leads to a folder that contains it/)
+      assert.match(said(app, "functions/again"), /leads to a folder that contains it/)
       assert.match(said(app, "functions/gone.js"), /cannot be read: NotFound/)
       assert.strictEqual(app.report.length, 3)
     }).pipe(Effect.provide(Files))
@@ -435,7 +435,7 @@ describe("the settings of providers", () => {
         'the setting "config.passwordPolicy" of "local-userpass" is not supported: it has no effect',
         'the setting "domain_restrictions" of "anon-user" is not supported: it has no effect',
         'the setting "metadata_fields" of "custom-function" is not supported: it has no effect',
-        'the authentication provider "oauth2-apple" is not supported: logging in with it is refused'
+        'the authentication provider "oauth2-apple" is not supported: logins with it are rejected'
       ])
     })
   )
@@ -456,7 +456,7 @@ describe("the settings of providers", () => {
       assert.deepStrictEqual(plain.report, [])
       const other = yield* load(token({ signingAlgorithm: "ES256" }))
       assert.strictEqual(other.providers.customToken?.keys._tag, "Broken")
-      assert.match(said(other, "auth_providers/my-tokens.json"), /"ES256" is not supported.*is refused$/)
+      assert.match(said(other, "auth_providers/my-tokens.json"), /"ES256" is not supported.*are rejected$/)
     })
   )
 })

@@ -49,7 +49,7 @@ describe("undeclared names in the functions of an exported application", () => {
         {
           file: "functions/f.js:1",
           message:
-            'neither a data source nor a service is named "mongodb-atlas": it is a data source of its own, without rules'
+            'neither a data source nor a service is named "mongodb-atlas": it is a separate data source without rules'
         }
       ])
     })
@@ -104,7 +104,7 @@ describe("what an exported application has and this server has not", () => {
         app.report.map(({ file, message }) => `${file}: ${message}`),
         [
           'realm_config.json: "allowed_request_origins" is not supported: pages of any origin may send requests',
-          'data_sources/lake/config.json: data sources of type "datalake" are not supported: "lake" is served as a database that begins empty',
+          'data_sources/lake/config.json: data sources of type "datalake" are not supported: "lake" is served as a database that starts empty',
           "data_sources/lake/d/c/schema.json: document schemas are not supported: documents of this collection are not validated",
           "graphql/custom_resolvers/query_total.json: GraphQL is not supported: the resolver of Query.total is never called",
           "hosting/config.json: static hosting is not supported: the files are not served",

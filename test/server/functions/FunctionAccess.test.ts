@@ -322,7 +322,7 @@ describe("a function of an exported application", () => {
       assert.lengthOf(said, 5)
       for (const [i, name] of closed.entries()) {
         assert.include(said[i], `"${name}"`)
-        assert.match(said[i] ?? "", /the function is closed to everybody$/)
+        assert.match(said[i] ?? "", /no client can call the function$/)
       }
       yield* Effect.gen(function* () {
         const ada = yield* user

@@ -90,7 +90,7 @@ describe("UserFile", () => {
         ['{"id": "secret', /^line 2: is not JSON/],
         ["null", /^line 2: Expected/],
         [[ada], /^line 2: /],
-        [{ ...ada, id: "secret" }, /^line 2: id: has to be an id of 24 hex digits$/],
+        [{ ...ada, id: "secret" }, /^line 2: id: expected an id of 24 hexadecimal digits$/],
         [{ ...ada, type: "secret" }, /^line 2: type: /],
         [{ ...ada, createdAt: "secret" }, /^line 2: createdAt: /],
         [{ ...ada, identities: [] }, /^line 2: identities/],
@@ -102,7 +102,7 @@ describe("UserFile", () => {
         ],
         [
           account({ passwordHash: "$2b$10$secret" }),
-          /^line 2: account\.passwordHash: is a hash by bcrypt, and only those by scrypt/
+          /^line 2: account\.passwordHash: is a hash by bcrypt: only hashes by scrypt/
         ],
         [account({ confirmed: "yes" }), /^line 2: account\.confirmed: /],
         [account({ id: id(9) }), /^line 2: account\.id: is not the id of the identity/],
@@ -115,11 +115,11 @@ describe("UserFile", () => {
           { ...ada, identities: [ada.identities[1], ada.identities[1]] },
           /^line 2: identities: must contain at most one/
         ],
-        [key({ digest: "secret" }), /^line 2: apiKeys\.0\.digest: has to be a SHA-256 in hex$/],
-        [key({ name: "a b" }), /^line 2: apiKeys\.0\.name: may hold/],
+        [key({ digest: "secret" }), /^line 2: apiKeys\.0\.digest: expected a SHA-256 digest of 64 hexadecimal digits$/],
+        [key({ name: "a b" }), /^line 2: apiKeys\.0\.name: expected only/],
         [
           { ...ada, apiKeys: [ada.apiKeys[0], { ...ada.apiKeys[0], id: id(8) }] },
-          /^line 2: apiKeys\.1\.name: is the name of an earlier key$/
+          /^line 2: apiKeys\.1\.name: is the name of another key of the user: give each its own$/
         ],
         [{ ...pending, account: { email: "a", confirmed: true } }, /^line 2: account\.id: is missing$/],
         [{ ...pending, id: id(9) }, /^line 2: id: /]

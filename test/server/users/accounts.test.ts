@@ -142,7 +142,7 @@ describe("a disabled user", () => {
       assert.match(unknown.message, /has no user unknown/)
       const elsewhere = yield* Effect.flip(admin.enableUser("other", "unknown"))
       assert.strictEqual(elsewhere._tag, "AppNotFound")
-      assert.strictEqual(elsewhere.message, 'there is no application "other", there is my-app')
+      assert.strictEqual(elsewhere.message, 'there is no application "other": the server hosts my-app')
     }).pipe(withApps(app))
   )
 })

@@ -37,7 +37,7 @@ const refusal = (jwt: string) => {
       assert.strictEqual(link?.split("co_id=")[1], ids[0])
       assert.strictEqual(lines.length, 1, lines.join("\n"))
       if (jwt.length > 8) assert.notInclude(lines[0], jwt)
-      const [, reason = ""] = /^custom-token: (?:a login was refused: )?(.*)$/.exec(lines[0] ?? "") ?? []
+      const [, reason = ""] = /^custom-token: (?:rejected a login: )?(.*)$/.exec(lines[0] ?? "") ?? []
       return reason
     })
   )
@@ -399,13 +399,16 @@ describe("the provider custom-token", () => {
     for (const [options, message] of [
       [{ algorithm: "HS256", keys: [] }, /one to three signing keys/],
       [{ algorithm: "HS256", keys: Array.from({ length: 4 }, () => secret) }, /one to three signing keys/],
-      [{ algorithm: "HS256", keys: ["k".repeat(31)] }, /signing key 1 needs 32 to 512 characters/],
-      [{ algorithm: "HS256", keys: [secret, "k".repeat(513)] }, /signing key 2 needs 32 to 512 characters/],
+      [{ algorithm: "HS256", keys: ["k".repeat(31)] }, /signing key 1 is invalid: expected 32 to 512 characters/],
+      [
+        { algorithm: "HS256", keys: [secret, "k".repeat(513)] },
+        /signing key 2 is invalid: expected 32 to 512 characters/
+      ],
       [{ algorithm: "RS256", keys: ["kkkkkkkkkkkk"] }, /signing key 1 is not an RSA public key/],
       [{ algorithm: "RS256", keys: [pem(small)] }, /signing key 1 is not an RSA public key/],
       [{ algorithm: "RS256", keys: [pem(curve)] }, /signing key 1 is not an RSA public key/],
-      [{ jwksUrl: "issuer.test/keys" }, /must begin with https/],
-      [{ jwksUrl: "file:///etc/passwd" }, /must begin with https/],
+      [{ jwksUrl: "issuer.test/keys" }, /expected an http or https URL/],
+      [{ jwksUrl: "file:///etc/passwd" }, /expected an http or https URL/],
       [{ jwksUrl: "https://x.test", metadataFields: [{ name: "" }] }, /metadata field ""/],
       [{ jwksUrl: "https://x.test", metadataFields: [{ name: "x".repeat(64) }] }, /1 to 63 characters/]
     ] as ReadonlyArray<[Provider, RegExp]>) {

@@ -72,7 +72,7 @@ const isKeySet = (u: unknown): u is JSONWebKeySet =>
 
 const demands = (algorithm: Algorithm, nowMillis: number) => ({
   algorithms: [algorithm],
-  // @effect-diagnostics-next-line globalDate:off -- the library takes nothing else
+  // @effect-diagnostics-next-line globalDate:off -- the library accepts nothing else
   currentDate: new Date(nowMillis),
   requiredClaims: ["exp", "sub"]
 })

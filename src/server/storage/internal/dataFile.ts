@@ -5,7 +5,7 @@ import { crc32 } from "node:zlib"
 import { createEmpty, files, inUse, type Open, sync } from "./files.ts"
 import { damaged, problem, sqlite, sqliteCode } from "./problems.ts"
 
-/** "EAS1": SQLite keeps it in the header of the file, for programs to tell their own files by. */
+/** "EAS1": SQLite stores it in the header of the file, for programs to recognize their own files. */
 const applicationId = 0x45415331
 
 /** The migrations of the format; the version of a file is the number of migrations it has. */
@@ -80,7 +80,7 @@ export const checkHeader = (path: string): void => {
   }
   if (header.toString("latin1", 0, 16) !== "SQLite format 3\0") throw damaged(path)
   if (header.readUInt32BE(68) !== applicationId) {
-    throw problem(path, "foreign", `holds a "${files.data}" of another program: name an empty or a new directory`)
+    throw problem(path, "foreign", `holds a "${files.data}" of another program: choose an empty or a new directory`)
   }
   checkVersion(path, header.readUInt32BE(60))
 }
@@ -91,7 +91,7 @@ const checkVersion = (path: string, version: number): void => {
     path,
     "newer",
     `was written by a later version of effect-app-services (format ${version}, this one knows ${migrations.length}): ` +
-      "use that one"
+      "use the later version"
   )
 }
 

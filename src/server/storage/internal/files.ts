@@ -32,13 +32,17 @@ export const prepare = (path: string, mayCreate: boolean): void => {
   if (stats === undefined) {
     if (!mayCreate) throw problem(path, "missing", "does not exist")
     makeDirectory(path)
-  } else if (!stats.isDirectory()) throw problem(path, "foreign", "is a file: name a directory")
+  } else if (!stats.isDirectory()) throw problem(path, "foreign", "is a file: choose a directory")
   const names = fs.readdirSync(path)
   for (const name of names) if (isOurs(name)) checkIsFile(path, name)
   if (!names.includes(files.data)) {
     const stranger = names.find((name) => !isBefore(name))
     if (stranger !== undefined) {
-      throw problem(path, "foreign", `holds other files ("${stranger}") and no data: name an empty or a new directory`)
+      throw problem(
+        path,
+        "foreign",
+        `holds other files ("${stranger}") and no data: choose an empty or a new directory`
+      )
     }
     if (!mayCreate) throw problem(path, "missing", "holds no data")
   } else if (held.has(identityOf(join(path, files.data)))) throw inUse(path)
@@ -141,7 +145,7 @@ export const lock = (path: string, open: Open): DatabaseSync => {
 export const inUse = (path: string): DataDirectoryError => {
   const pid = /^\d+$/.exec(readText(join(path, files.process)).trim())?.[0]
   const who = pid === undefined ? "another process" : `process ${pid}`
-  return problem(path, "inUse", `is in use by ${who}: stop it, or name another directory`)
+  return problem(path, "inUse", `is in use by ${who}: stop it, or choose another directory`)
 }
 
 /**

@@ -16,7 +16,7 @@ export const damaged = (path: string, what = `"data.sqlite"`) =>
 export const sqlite = { busy: 5, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 }
 
 /**
- * SQLite's primary result code; the bits above it tell kinds apart.
+ * SQLite's primary result code, without the bits of extended codes.
  *
  * @internal
  */

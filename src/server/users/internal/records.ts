@@ -46,7 +46,7 @@ interface Conflict {
   readonly twice: boolean
 }
 
-/** The records that can be added, or the first one that cannot. */
+/** The records that can be added, or the first conflict. */
 export const newRecords = (
   tables: AppTables,
   records: ReadonlyArray<UserRecord>,
