@@ -13,38 +13,39 @@ import { type Session, UserStore, type User } from "../users/UserStore.ts"
 import { sessionGone } from "../users/Sessions.ts"
 import { type AccessClaims, type TokenRejected, Tokens } from "../users/Tokens.ts"
 
+/** A user, authenticated by an access token. */
+export interface AuthenticatedUser {
+  readonly hosted: HostedApp
+  readonly user: User
+  readonly claims: AccessClaims
+}
+
 /** The user of the request's access token. */
-export class CurrentUser extends Context.Service<
-  CurrentUser,
-  {
-    readonly hosted: HostedApp
-    readonly user: User
-    readonly claims: AccessClaims
-  }
->()("effect-app-services/server/api/Authorization/CurrentUser") {}
+export class CurrentUser extends Context.Service<CurrentUser, AuthenticatedUser>()(
+  "effect-app-services/server/api/Authorization/CurrentUser"
+) {}
 
 /** The user of the request's access token, who has to belong to the application in the path. */
-export const currentUserOf = (hosted: HostedApp): Effect.Effect<CurrentUser["Service"], Forbidden, CurrentUser> =>
+export const currentUserOf = (hosted: HostedApp): Effect.Effect<AuthenticatedUser, Forbidden, CurrentUser> =>
   Effect.flatMap(CurrentUser, (current) => ofApp(current, hosted))
 
 /** Rejects a user of another application. */
-export const ofApp = (
-  current: CurrentUser["Service"],
-  hosted: HostedApp
-): Effect.Effect<CurrentUser["Service"], Forbidden> =>
+export const ofApp = (current: AuthenticatedUser, hosted: HostedApp): Effect.Effect<AuthenticatedUser, Forbidden> =>
   current.hosted === hosted
     ? Effect.succeed(current)
     : Effect.fail(new Forbidden(body("the token belongs to a user of another app", "UserAppDomainMismatch")))
 
+/** A session, authenticated by its refresh token. */
+export interface AuthenticatedSession {
+  readonly hosted: HostedApp
+  readonly user: User
+  readonly session: Session
+}
+
 /** The session of the request's refresh token. */
-export class CurrentSession extends Context.Service<
-  CurrentSession,
-  {
-    readonly hosted: HostedApp
-    readonly user: User
-    readonly session: Session
-  }
->()("effect-app-services/server/api/Authorization/CurrentSession") {}
+export class CurrentSession extends Context.Service<CurrentSession, AuthenticatedSession>()(
+  "effect-app-services/server/api/Authorization/CurrentSession"
+) {}
 
 /** Requires an access token, in the `Authorization` header or in the query (`baas_at`, formerly `stitch_at`). */
 export class AccessToken extends HttpApiMiddleware.Service<AccessToken, { provides: CurrentUser }>()(
@@ -69,7 +70,7 @@ export class AccessToken extends HttpApiMiddleware.Service<AccessToken, { provid
 export const authenticator = Effect.gen(function* () {
   const tokens = yield* Tokens
   const store = yield* UserStore
-  return (token: Redacted.Redacted | undefined): Effect.Effect<CurrentUser["Service"], Unauthorized | Forbidden> => {
+  return (token: Redacted.Redacted | undefined): Effect.Effect<AuthenticatedUser, Unauthorized | Forbidden> => {
     if (token === undefined) return Effect.fail(new Unauthorized(body("must authenticate first")))
     if (Redacted.value(token) === "") return Effect.fail(new Unauthorized(body("unauthorized")))
     return Effect.flatMap(Effect.mapError(tokens.verifyAccess(token), refused("access")), ({ claims, hosted }) =>
@@ -83,7 +84,7 @@ export const authenticator = Effect.gen(function* () {
   }
 })
 
-const known = (current: CurrentUser["Service"]): Effect.Effect<CurrentUser["Service"], Unauthorized | Forbidden> => {
+const known = (current: AuthenticatedUser): Effect.Effect<AuthenticatedUser, Unauthorized | Forbidden> => {
   const { hosted, user } = current
   const noted = CurrentRequest.about({ app: hosted.app.id, userId: user.id }, current)
   // not a 401, because a refresh cannot help

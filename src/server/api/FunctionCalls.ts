@@ -10,7 +10,7 @@ import * as MongoService from "./MongoService.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
 import { findApp, functionRequest } from "./Requests.ts"
 import * as Texts from "../data/Texts.ts"
-import { authenticator, type CurrentUser, ofApp, tokenOf } from "./Authorization.ts"
+import { type AuthenticatedUser, authenticator, ofApp, tokenOf } from "./Authorization.ts"
 import { tokenUser } from "../users/UserData.ts"
 import type { FunctionError } from "../model/FunctionContext.ts"
 import { type Caller, FunctionRuntime, type Sent } from "../functions/FunctionRuntime.ts"
@@ -23,7 +23,7 @@ export const answerer = Effect.gen(function* () {
   return Effect.fnUntraced(function* (
     appId: string,
     request: HttpServerRequest.HttpServerRequest,
-    current: CurrentUser["Service"]
+    current: AuthenticatedUser
   ): Effect.fn.Return<HttpServerResponse.HttpServerResponse, BadRequest | Forbidden | NotFound | TooLarge> {
     const caller = callerOf(yield* ofApp(current, yield* find(appId)), request)
     const { name, sent, service } = yield* callOf(yield* Body.text(request))
@@ -101,7 +101,7 @@ export const callOf = ({ json, text }: Body.Text): Effect.Effect<Call, BadReques
 
 /** The caller as functions see it. */
 export const callerOf = (
-  { claims, hosted, user }: CurrentUser["Service"],
+  { claims, hosted, user }: AuthenticatedUser,
   request: HttpServerRequest.HttpServerRequest
 ): Caller => ({ app: hosted.app, user: tokenUser(user, claims), request: functionRequest(request) })
 

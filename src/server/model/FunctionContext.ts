@@ -58,6 +58,29 @@ export type {
 export const systemUser: FunctionUser = { id: "", type: "system", data: {}, customData: {}, identities: [] }
 
 /**
+ * The shape of {@link FunctionContext}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service {
+  readonly appId: string
+  /** The caller. */
+  readonly user: FunctionUser
+  /** The HTTP request behind the call; `undefined` if the server itself calls. */
+  readonly request: FunctionRequest | undefined
+  /** Calls another function of the application under the same caller, also a private one. */
+  readonly execute: (name: string, ...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
+  /** A value of the application, `undefined` if the name is unknown. A secret is `Redacted`. */
+  readonly value: (name: string) => unknown
+  readonly environment: { readonly tag: string; readonly values: ReadonlyMap<string, unknown> }
+  /** Whether the function uses the database as the system, without rules. */
+  readonly runningAsSystem: boolean
+  /** A collection of the database. The default data source is `"mongodb-atlas"`. */
+  readonly collection: (database: string, collection: string, service?: string) => Collection
+}
+
+/**
  * The call that a function serves. The server provides it to every function written in code.
  *
  * @example
@@ -77,22 +100,6 @@ export const systemUser: FunctionUser = { id: "", type: "system", data: {}, cust
  * @category services
  * @since 0.1.0
  */
-export class FunctionContext extends Context.Service<
-  FunctionContext,
-  {
-    readonly appId: string
-    /** The caller. */
-    readonly user: FunctionUser
-    /** The HTTP request behind the call; `undefined` if the server itself calls. */
-    readonly request: FunctionRequest | undefined
-    /** Calls another function of the application under the same caller, also a private one. */
-    readonly execute: (name: string, ...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
-    /** A value of the application, `undefined` if the name is unknown. A secret is `Redacted`. */
-    readonly value: (name: string) => unknown
-    readonly environment: { readonly tag: string; readonly values: ReadonlyMap<string, unknown> }
-    /** Whether the function uses the database as the system, without rules. */
-    readonly runningAsSystem: boolean
-    /** A collection of the database. The default data source is `"mongodb-atlas"`. */
-    readonly collection: (database: string, collection: string, service?: string) => Collection
-  }
->()("effect-app-services/server/model/FunctionContext") {}
+export class FunctionContext extends Context.Service<FunctionContext, Service>()(
+  "effect-app-services/server/model/FunctionContext"
+) {}
