@@ -38,6 +38,7 @@ import * as AdminHandlers from "./api/AdminHandlers.ts"
 import { Api } from "./api/Api.ts"
 import { AccessToken, RefreshToken } from "./api/Authorization.ts"
 import * as Endpoints from "./api/Endpoints.ts"
+import * as Hosting from "./api/Hosting.ts"
 import * as FunctionCalls from "./api/FunctionCalls.ts"
 import * as Handlers from "./api/Handlers.ts"
 import * as HttpApp from "./api/HttpApp.ts"
@@ -208,9 +209,10 @@ export const make = (
       const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
       const call = yield* Effect.provide(FunctionCalls.shortcut, services)
       const endpoint = yield* Effect.provide(Endpoints.handler, services)
+      const file = Hosting.handler("id" in apps ? [apps] : apps)
       return {
         app: Proxies.forwarded(trusts)(
-          HttpApp.make((request) => call(request) ?? endpoint(request) ?? router, {
+          HttpApp.make((request) => call(request) ?? endpoint(request) ?? file(request) ?? router, {
             newId: Effect.provideContext(Ids.objectId, services),
             onRequest: options.onRequest
           })

@@ -23,6 +23,7 @@ import * as AppDirectoryAuth from "./AppDirectoryAuth.ts"
 import * as AppDirectoryData from "./AppDirectoryData.ts"
 import * as AppDirectoryEndpoints from "./AppDirectoryEndpoints.ts"
 import * as AppDirectoryFunctions from "./AppDirectoryFunctions.ts"
+import * as AppDirectoryHosting from "./AppDirectoryHosting.ts"
 import * as AppDirectoryTriggers from "./AppDirectoryTriggers.ts"
 import * as AppDirectorySecrets from "./AppDirectorySecrets.ts"
 import { reportReferences } from "./AppDirectoryReferences.ts"
@@ -165,6 +166,7 @@ export const load: (
       functions,
       endpoints,
       triggers,
+      hosting: yield* AppDirectoryHosting.load(files),
       dataSources,
       customUserData: custom.source,
       onUserCreation: custom.onUserCreation,

@@ -85,14 +85,6 @@ const rules: ReadonlyArray<Rule> = [
     }
   },
   {
-    file: /^hosting\/config\.json$/,
-    declares: (content) =>
-      when(
-        isRecord(content) && content["enabled"] === true,
-        "static hosting is not supported: the files are not served"
-      )
-  },
-  {
     file: /^(?:http_endpoints\/)?data_api_config\.json$/,
     declares: (content) =>
       when(isRecord(content) && content["disabled"] === false, "the Data API is not supported: its routes answer 404")

@@ -29,6 +29,7 @@ import type { DataSource } from "../data/DataAccess.ts"
 import type { AppFunction, Handler } from "./AppFunction.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import type { FunctionContext, FunctionUser } from "./FunctionContext.ts"
+import type { Hosting } from "./Hosting.ts"
 import type { Trigger } from "./Trigger.ts"
 
 export type {
@@ -255,6 +256,8 @@ export interface App {
   /** HTTPS endpoints and incoming webhooks, the first of those that name one route and method. */
   readonly endpoints: ReadonlyArray<Endpoint>
   readonly triggers: ReadonlyArray<Trigger>
+  /** Static files. */
+  readonly hosting: Hosting | undefined
   readonly customUserData: CustomUserData | undefined
   readonly onUserCreation: string | undefined
   readonly values: ReadonlyMap<string, unknown>
@@ -355,6 +358,7 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
     functions,
     endpoints: [],
     triggers: [],
+    hosting: undefined,
     customUserData: options.customUserData,
     onUserCreation: options.onUserCreation,
     values: new Map(Object.entries(options.values ?? {})),
