@@ -6,6 +6,7 @@ import * as HttpPlatform from "effect/http/HttpPlatform"
 import * as HttpStaticServer from "effect/http/HttpStaticServer"
 import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
+import type * as PlatformError from "effect/PlatformError"
 import * as Schema from "effect/Schema"
 import type { Hosting } from "../model/Hosting.ts"
 import type { AppFiles } from "./AppFiles.ts"
@@ -78,7 +79,7 @@ const list = (
   root: string,
   folder: string,
   above: ReadonlyArray<string>
-): Effect.Effect<ReadonlyArray<string>, unknown> =>
+): Effect.Effect<ReadonlyArray<string>, PlatformError.PlatformError> =>
   Effect.gen(function* () {
     const real = yield* fs.realPath(path.join(root, folder))
     const inside = yield* fs.realPath(root)

@@ -1,5 +1,6 @@
 /** The static files of an application. */
 import type * as Effect from "effect/Effect"
+import type * as HttpServerError from "effect/http/HttpServerError"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 
@@ -10,5 +11,9 @@ export interface Hosting {
   /** The file that is the answer to any other path, and its status. Without it the answer is a plain 404. */
   readonly errorPage: { readonly path: string; readonly status: number } | undefined
   /** Answers with the file of a path, with ranges and conditional requests. */
-  readonly serve: Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, HttpServerRequest.HttpServerRequest>
+  readonly serve: Effect.Effect<
+    HttpServerResponse.HttpServerResponse,
+    HttpServerError.HttpServerError,
+    HttpServerRequest.HttpServerRequest
+  >
 }

@@ -189,7 +189,7 @@ describe("AppDirectory.load", () => {
       assert.match(at("http_endpoints/config.json"), /calls the function "", which does not exist/)
       assert.match(at("data_sources/m/db/c/rules.json"), /closed to clients/)
       assert.match(at("sync/config.json"), /Device Sync/)
-      assert.match(at("hosting/config.json"), /not served/)
+      assert.match(at("hosting/config.json"), /there are no files in hosting\/files/)
       assert.strictEqual(at("graphql/config.json"), "")
       assert.strictEqual(app.report.length, 16)
     })
