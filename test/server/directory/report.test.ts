@@ -104,14 +104,14 @@ describe("what an exported application has and this server has not", () => {
         app.report.map(({ file, message }) => `${file}: ${message}`),
         [
           'realm_config.json: "allowed_request_origins" is not supported: pages of any origin may send requests',
-          "hosting/config.json: hosting is enabled, but there are no files in hosting/files",
           'data_sources/lake/config.json: data sources of type "datalake" are not supported: "lake" is served as a database that starts empty',
           "data_sources/lake/d/c/schema.json: document schemas are not supported: documents of this collection are not validated",
           "graphql/custom_resolvers/query_total.json: GraphQL is not supported: the resolver of Query.total is never called",
           "http_endpoints/data_api_config.json: the Data API is not supported: its routes answer 404",
           'log_forwarders/out.json: log forwarders are not supported: "out" forwards nothing',
           "services/db/config.json: Device Sync is not supported: devices cannot synchronise",
-          'services/sms/config.json: services of type "twilio" are not supported: functions that use "sms" fail'
+          'services/sms/config.json: services of type "twilio" are not supported: functions that use "sms" fail',
+          "hosting/config.json: hosting is enabled, but there are no files in hosting/files"
         ]
       )
     })
