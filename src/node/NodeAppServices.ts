@@ -32,7 +32,7 @@ export const layer = (options: AppServices.Options): Layer.Layer<AppServices.Ser
   AppServices.layer(options).pipe(Layer.provide(NodeHttpClient.layerUndici))
 
 /**
- * Like {@link layer}, with options from `Config`.
+ * Like {@link layer}, with options that may be `Config`s. Fails with a `ConfigError` if one cannot be read.
  *
  * @category layers
  * @since 0.1.0

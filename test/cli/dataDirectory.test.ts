@@ -142,6 +142,28 @@ describe("a data directory", () => {
   )
 
   it.live(
+    "says how many imported users cannot log in, and by which providers",
+    () =>
+      Effect.gen(function* () {
+        const user = (id: number, ...providers: ReadonlyArray<string>) =>
+          JSON.stringify({
+            id: String(id).padStart(24, "0"),
+            type: "normal",
+            createdAt: "2026-01-31T12:00:00.000Z",
+            identities: providers.map((providerType) => ({ id: `${providerType} ${id}`, providerType }))
+          })
+        const lines = [user(1, "oauth2-google"), user(2, "oauth2-google", "custom-token"), user(3, "oauth2-apple")]
+        const imported = yield* run(["users", "import", yield* directory({}), "--app", "my-app"], lines.join("\n"))
+        assert.strictEqual(imported.stdout, "3 users imported into my-app\n", imported.stderr)
+        assert.include(
+          imported.stderr,
+          "2 users have identities of unsupported providers only (oauth2-apple, oauth2-google) and cannot log in"
+        )
+      }),
+    180_000
+  )
+
+  it.live(
     "tells what is wrong with a directory, an application or a file, and changes nothing",
     () =>
       Effect.gen(function* () {

@@ -101,7 +101,7 @@ const WithEmail = Schema.Struct({ email: Schema.String })
 const WithPassword = Schema.Struct({ email: Schema.String, password: Secret })
 
 /**
- * The inbox, and the hosted applications.
+ * The routes of the server: its inbox, and the applications that it hosts.
  *
  * @category groups
  * @since 0.1.0

@@ -13,6 +13,7 @@ import { CurrentRequest, type Details } from "../model/CurrentRequest.ts"
  * @since 0.1.0
  */
 export interface Entry {
+  /** The HTTP method. */
   readonly method: string
   /** The path as the client sent it, without the query. */
   readonly path: string

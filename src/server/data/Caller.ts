@@ -20,11 +20,12 @@ export interface FunctionUser {
   readonly data: Readonly<Record<string, unknown>>
   /** The custom user data that the access token carries. */
   readonly customData: Readonly<Record<string, unknown>>
+  /** The providers that the user can log in with. */
   readonly identities: ReadonlyArray<{ readonly id: string; readonly providerType: string }>
 }
 
 /**
- * The HTTP request behind a call.
+ * The HTTP request behind a call, as functions read it from `context.request`.
  *
  * @category models
  * @since 0.1.0

@@ -78,7 +78,7 @@ const parts = [
 ]
 
 /**
- * How a directory is loaded.
+ * Settings that override those of the directory.
  *
  * @category options
  * @since 0.1.0

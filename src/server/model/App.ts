@@ -150,6 +150,7 @@ export interface CustomUserDataCollection {
   readonly service?: string | undefined
   readonly database: string
   readonly collection: string
+  /** The field with the user's id, as a string or an ObjectId. */
   readonly userIdField: string
 }
 
@@ -162,7 +163,7 @@ export interface CustomUserDataCollection {
 export type CustomUserData = CustomUserDataCollection | ((user: FunctionUser) => unknown)
 
 /**
- * Options of {@link make}.
+ * The definition that {@link make} takes: everything but the id is optional.
  *
  * @category options
  * @since 0.1.0
@@ -170,9 +171,11 @@ export type CustomUserData = CustomUserDataCollection | ((user: FunctionUser) =>
 export interface Options<Functions> {
   /** The application's id, by which clients name it. Not empty. */
   readonly id: string
+  /** How users can log in. All providers are off by default. */
   readonly providers?: ProviderOptions | undefined
   /** The functions by name, each with or without settings. */
   readonly functions?: Functions | undefined
+  /** The source of the custom data in a user's access token. By default there is none. */
   readonly customUserData?: CustomUserData | undefined
   /**
    * The data sources by name. In an `"open"` one every user can read and write every document; a `"closed"` one, like a data
@@ -236,9 +239,11 @@ export interface Notice {
  * @since 0.1.0
  */
 export interface App {
+  /** The id by which clients name the application. */
   readonly id: string
   /** The name that exported functions read as `context.app.name`. */
   readonly name: string
+  /** The authentication providers. `undefined` and `false` are off. */
   readonly providers: {
     readonly anonymous: boolean
     readonly emailPassword: EmailPassword | undefined
@@ -252,16 +257,22 @@ export interface App {
   readonly push: ReadonlySet<string>
   /** The types of all services except data sources, by name; functions can use those of type `http`. */
   readonly services: ReadonlyMap<string, string>
+  /** The functions by name, also those that no client can call. */
   readonly functions: ReadonlyMap<string, AppFunction>
   /** HTTPS endpoints and incoming webhooks, the first of those that name one route and method. */
   readonly endpoints: ReadonlyArray<Endpoint>
   readonly triggers: ReadonlyArray<Trigger>
   /** Static files. */
   readonly hosting: Hosting | undefined
+  /** The source of custom user data. */
   readonly customUserData: CustomUserData | undefined
+  /** The name of the function that is called with each new user. */
   readonly onUserCreation: string | undefined
+  /** The values that functions read, by name. A secret is `Redacted`. */
   readonly values: ReadonlyMap<string, unknown>
+  /** The environment that functions read. An application without one has the tag `""`. */
   readonly environment: { readonly tag: string; readonly values: ReadonlyMap<string, unknown> }
+  /** How long tokens are valid. */
   readonly tokens: {
     readonly accessTokenLifetime: Duration.Duration
     readonly refreshTokenLifetime: Duration.Duration
@@ -282,7 +293,7 @@ export interface App {
 }
 
 /**
- * A collection and its documents.
+ * The documents that a collection starts with.
  *
  * @category models
  * @since 0.1.0

@@ -40,13 +40,14 @@ export type RunAs =
   | { readonly _tag: "Chosen"; readonly body: FunctionBody }
 
 /**
- * A function of an application.
+ * A function of an application with its settings, written in code or exported.
  *
  * @category models
  * @since 0.1.0
  */
 export interface AppFunction {
   readonly name: string
+  /** Whether only other functions can call it. */
   readonly private: boolean
   /** Whether an unsupported setting guards the function, so that all calls are rejected. */
   readonly closed: boolean

@@ -64,6 +64,7 @@ export const systemUser: FunctionUser = { id: "", type: "system", data: {}, cust
  * @since 0.1.0
  */
 export interface Service {
+  /** The id of the application. */
   readonly appId: string
   /** The caller. */
   readonly user: FunctionUser
@@ -73,6 +74,7 @@ export interface Service {
   readonly execute: (name: string, ...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
   /** A value of the application, `undefined` if the name is unknown. A secret is `Redacted`. */
   readonly value: (name: string) => unknown
+  /** The application's environment: its tag, and values that depend on it. */
   readonly environment: { readonly tag: string; readonly values: ReadonlyMap<string, unknown> }
   /** Whether the function uses the database as the system, without rules. */
   readonly runningAsSystem: boolean

@@ -82,6 +82,7 @@ export interface Service {
    * All users in the order of their creation, or a page of them, ordered by id. Ids begin with the time of creation.
    */
   readonly users: (appId: string, page?: Page) => Effect.Effect<ReadonlyArray<User>, AppNotFound>
+  /** Everything about one user. */
   readonly user: (appId: string, userId: string) => Effect.Effect<UserDetails, NoUser>
   /**
    * Creates a user with a confirmed e-mail address. The application's creation function runs, as at a first login.
@@ -92,11 +93,13 @@ export interface Service {
   ) => Effect.Effect<User, AppNotFound | AccountInUse | InvalidRequest>
   /** Ends the user's sessions; logins and access tokens are rejected with `UserDisabled`. */
   readonly disableUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
+  /** Lets a disabled user log in again. */
   readonly enableUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
   /** Deletes a user with its accounts, sessions, API keys and push registrations. */
   readonly deleteUser: (appId: string, userId: string) => Effect.Effect<void, NoUser>
   /** Ends all sessions of a user. Access tokens stay valid until they expire, as on the original service. */
   readonly revokeSessions: (appId: string, userId: string) => Effect.Effect<void, NoUser>
+  /** Ends one session of a user. */
   readonly revokeSession: (
     appId: string,
     userId: string,
@@ -123,7 +126,7 @@ export interface Service {
 }
 
 /**
- * Administers the users of applications.
+ * Administers the users of applications. Errors name the application, user, session or account that does not exist.
  *
  * @see `AdminApi` for the same over HTTP
  * @category services

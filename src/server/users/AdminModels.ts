@@ -13,7 +13,7 @@ const Identity = Schema.Struct({
 })
 
 /**
- * A user in a list.
+ * A user in a list: its identities, and whether it is disabled.
  *
  * @category schemas
  * @since 0.1.0
@@ -66,7 +66,7 @@ const Session = Schema.Struct({
 })
 
 /**
- * Everything about a user.
+ * A user with its account, sessions, API keys, push registrations and custom data.
  *
  * @category schemas
  * @since 0.1.0
@@ -90,7 +90,7 @@ export const UserDetails = Schema.Struct({
 export type UserDetails = typeof UserDetails.Type
 
 /**
- * A page of a list.
+ * Selects a page of a list.
  *
  * @category models
  * @since 0.1.0
@@ -105,7 +105,7 @@ export interface Page {
 }
 
 /**
- * The server does not host the application.
+ * 404: the server does not host the application.
  *
  * @category errors
  * @since 0.1.0
@@ -117,7 +117,7 @@ export class AppNotFound extends Schema.TaggedError<AppNotFound>("effect-app-ser
 ) {}
 
 /**
- * Unknown user.
+ * 404: the application does not have the user.
  *
  * @category errors
  * @since 0.1.0
@@ -129,7 +129,7 @@ export class UserNotFound extends Schema.TaggedError<UserNotFound>("effect-app-s
 ) {}
 
 /**
- * Unknown session: it has ended, or belongs to another user.
+ * 404: the user does not have the session. It has ended, or belongs to another user.
  *
  * @category errors
  * @since 0.1.0
@@ -143,7 +143,7 @@ export class SessionNotFound extends Schema.TaggedError<SessionNotFound>(
 ) {}
 
 /**
- * The e-mail address is not registered. Addresses are compared case-sensitively.
+ * 404: the e-mail address is not registered. Addresses are compared case-sensitively.
  *
  * @category errors
  * @since 0.1.0
@@ -153,7 +153,7 @@ export class AccountNotFound extends Schema.TaggedError<AccountNotFound>(
 )("AccountNotFound", { message: Schema.String, appId: Schema.String, email: Schema.String }, { httpApiStatus: 404 }) {}
 
 /**
- * The account cannot be created or deleted: the address is registered already, or belongs to a user.
+ * 409: the account cannot be created or deleted: the address is registered already, or belongs to a user.
  *
  * @category errors
  * @since 0.1.0
@@ -165,7 +165,7 @@ export class AccountInUse extends Schema.TaggedError<AccountInUse>("effect-app-s
 ) {}
 
 /**
- * The request conflicts with the current state; `message` explains how.
+ * 400: the request is invalid. `message` says what was expected.
  *
  * @category errors
  * @since 0.1.0

@@ -29,18 +29,21 @@ import * as Stream from "effect/Stream"
 const Secret = Schema.RedactedFromValue(Schema.String)
 
 /**
- * An e-mail that was not sent.
+ * An e-mail that the server did not send: to confirm an address, or to reset a password.
  *
  * @category schemas
  * @since 0.1.0
  */
 export const Message = Schema.Struct({
+  /** The id of the application. */
   app: Schema.String,
+  /** The e-mail address. */
   to: Schema.String,
   kind: Schema.Literals(["confirmation", "reset"]),
   subject: Schema.String,
   /** The configured page, with the token and its id in the query. Absent if no page is configured. */
   url: Schema.optional(Secret),
+  /** The token that confirms or resets, with its id. It is valid once and for 30 minutes. */
   token: Secret,
   tokenId: Schema.String,
   at: Schema.DateTimeUtcFromString
