@@ -98,21 +98,23 @@ export class ApiKeysApi extends Context.Service<ApiKeysApi, Service>()("effect-a
   static readonly make: Effect.Effect<Service, never, ProtocolClient | Sessions> = Effect.gen(function* () {
     const { withRefreshToken } = Requests.make(yield* ProtocolClient, yield* Sessions)
 
+    /** The span covers the decoding of the answer: it ends with a redacted key. */
     const send = <Template extends string, A>(
       userId: string,
       member: keyof UserApiKeys,
       request: Pick<Requests.Request<Template, A>, "method" | "route" | "parameters" | "body" | "decode">
     ) => {
       const { id }: { readonly id?: string } = request.parameters
-      const operation = { name: `ApiKeysApi.${member}`, kind: "general", subject: id } as const
-      return withRefreshToken(userId, { ...request, operation, idempotent: request.method === "GET" })
+      const name = `ApiKeysApi.${member}`
+      const operation = { name, kind: "general", subject: id } as const
+      return withRefreshToken(userId, { ...request, operation, idempotent: request.method === "GET" }).pipe(
+        Effect.withSpan(name)
+      )
     }
 
     const change = (userId: string, member: "enable" | "disable" | "delete", id: string) => {
       const [method, route] = changes[member]
-      return send(userId, member, { method, route, parameters: { id }, decode: Requests.ignoreAnswer }).pipe(
-        Effect.withSpan(`ApiKeysApi.${member}`)
-      )
+      return send(userId, member, { method, route, parameters: { id }, decode: Requests.ignoreAnswer })
     }
 
     return {
@@ -124,16 +126,15 @@ export class ApiKeysApi extends Context.Service<ApiKeysApi, Service>()("effect-a
             parameters: {},
             body: { name },
             decode: decodeCreated
-          }).pipe(Effect.withSpan("ApiKeysApi.create")),
+          }),
         fetch: (id) =>
-          Effect.map(
-            send(userId, "fetch", { method: "GET", route: routes.apiKey, parameters: { id }, decode: decodeKey }),
-            listed
-          ).pipe(Effect.withSpan("ApiKeysApi.fetch")),
-        fetchAll: Effect.map(
-          send(userId, "fetchAll", { method: "GET", route: routes.apiKeys, parameters: {}, decode: decodeKeys }),
-          (keys) => keys.map(listed)
-        ).pipe(Effect.withSpan("ApiKeysApi.fetchAll")),
+          send(userId, "fetch", { method: "GET", route: routes.apiKey, parameters: { id }, decode: decodeListed }),
+        fetchAll: send(userId, "fetchAll", {
+          method: "GET",
+          route: routes.apiKeys,
+          parameters: {},
+          decode: decodeAllListed
+        }),
         enable: (id) => change(userId, "enable", id),
         disable: (id) => change(userId, "disable", id),
         delete: (id) => change(userId, "delete", id)
@@ -155,6 +156,10 @@ const decodeKey = decodeAnswer(Answers.ApiKey)
 const decodeKeys = decodeAnswer(Schema.Array(Answers.ApiKey))
 
 const listed = ({ _id, disabled, name }: typeof Answers.ApiKey.Type): ApiKey => ({ id: _id, name, disabled })
+
+const decodeListed = (operation: string, answer: string) => Effect.map(decodeKey(operation, answer), listed)
+const decodeAllListed = (operation: string, answer: string) =>
+  Effect.map(decodeKeys(operation, answer), (keys) => keys.map(listed))
 
 const decodeCreated = Effect.fnUntraced(function* (operation: string, answer: string) {
   const created = yield* decodeKey(operation, answer)

@@ -136,10 +136,11 @@ export class AuthApi extends Context.Service<AuthApi, Service>()("effect-app-ser
     }
     const { link, sessions, tokens } = services
     const handle = (userId: string): User => new UserHandle(services, userId)
-    const end = Effect.fnUntraced(function* (operation: string, userId: string, how: "log out" | "remove") {
-      yield* getUser(tokens, operation, userId)
-      yield* sessions.end(operation, userId, how)
-    })
+    const end = (operation: string, how: "log out" | "remove") =>
+      Effect.fn(operation)(function* (userId: string) {
+        yield* getUser(tokens, operation, userId)
+        yield* sessions.end(operation, userId, how)
+      })
 
     return {
       events: events.stream(undefined),
@@ -149,9 +150,9 @@ export class AuthApi extends Context.Service<AuthApi, Service>()("effect-app-ser
       logIn: Effect.fn("AuthApi.logIn")(function* (credentials) {
         return handle(yield* logIn(client, services, credentials))
       }),
-      logOut: Effect.fn("AuthApi.logOut")((userId) => end("AuthApi.logOut", userId, "log out")),
+      logOut: end("AuthApi.logOut", "log out"),
       linkCredentials: link,
-      removeUser: Effect.fn("AuthApi.removeUser")((userId) => end("AuthApi.removeUser", userId, "remove")),
+      removeUser: end("AuthApi.removeUser", "remove"),
       deleteUser: Effect.fn("AuthApi.deleteUser")((userId) => deleteUser(client, services, userId)),
       user: (userId) => Effect.map(getUser(tokens, "AuthApi.user", userId), ({ id }) => handle(id)),
       loggedInUser: (userId) => Effect.map(sessions.accessToken("AuthApi.loggedInUser", userId), () => handle(userId)),

@@ -214,7 +214,9 @@ export interface FindOneAndOptions<I> {
  */
 export interface UpdateResult {
   readonly matchedCount: number
+  /** Matched documents that the update changed: one that had the new values already is not counted. */
   readonly modifiedCount: number
+  /** The `_id` of the inserted document. */
   readonly upsertedId?: unknown
 }
 
@@ -227,6 +229,7 @@ export interface UpdateResult {
 export interface ChangeEvent<A> {
   /** The resume token: pass it as `resumeAfter` to continue after this change. */
   readonly _id: unknown
+  /** What happened to the document or the collection. */
   readonly operationType:
     | "insert"
     | "update"
@@ -237,14 +240,18 @@ export interface ChangeEvent<A> {
     | "dropDatabase"
     | "invalidate"
     | (string & {})
+  /** The database and the collection. */
   readonly ns?: { readonly db?: string; readonly coll?: string }
+  /** The `_id` of the document; absent for changes of the collection. */
   readonly documentKey?: { readonly _id: unknown }
   /** The document after the change; absent after its deletion. */
   readonly fullDocument?: A
+  /** For an update: the new values by path, and the paths that were removed. */
   readonly updateDescription?: {
     readonly updatedFields: PlainDocument
     readonly removedFields: ReadonlyArray<string>
   }
+  /** When the change was made, as a BSON `Timestamp`, if the host says so. */
   readonly clusterTime?: unknown
 }
 

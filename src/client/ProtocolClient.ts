@@ -99,6 +99,7 @@ export interface Options {
 export interface Operation {
   /** The name that errors carry, such as `AuthApi.logIn`. */
   readonly name: string
+  /** How a refusal is understood. `general` fits any operation without a kind of its own. */
   readonly kind: "general" | "login" | "link" | "session" | "function"
   /** The function name or API key id that an error names. */
   readonly subject?: string | undefined
@@ -111,6 +112,7 @@ export interface Operation {
  * @since 0.1.0
  */
 export interface ProtocolRequest {
+  /** For errors and for how a refusal is understood. */
   readonly operation: Operation
   readonly method: "GET" | "POST" | "PUT" | "DELETE"
   /** The path below the host, such as `/api/client/v2.0/auth/profile`. */

@@ -189,30 +189,32 @@ export class TokenRecords extends Context.Service<TokenRecords, Service>()("effe
           Effect.map(attempt(store.get(keyOf(appId, id))), (text) =>
             text === undefined ? Option.none() : Option.some({ text, revision: text })
           ),
-        replace: Effect.fnUntraced(
-          function* (appId, id, revision, text) {
-            const key = keyOf(appId, id)
-            if ((yield* attempt(store.get(key))) !== Option.getOrUndefined(revision)) return false
-            yield* attempt(Option.isSome(text) ? store.set(key, text.value) : store.remove(key))
-            return true
-          },
-          (effect, appId, id) => locked(keyOf(appId, id))(effect)
-        ),
+        replace: (appId, id, revision, text) => {
+          const key = keyOf(appId, id)
+          return locked(key)(
+            Effect.gen(function* () {
+              if ((yield* attempt(store.get(key))) !== Option.getOrUndefined(revision)) return false
+              yield* attempt(Option.isSome(text) ? store.set(key, text.value) : store.remove(key))
+              return true
+            })
+          )
+        },
         ids: (appId) =>
           Effect.map(attempt(store.keys), (keys) =>
             keys
               .filter((key) => key.startsWith(prefixOf(appId)))
               .map((key) => decodeURIComponent(key.slice(prefixOf(appId).length)))
           ),
-        setAside: Effect.fnUntraced(
-          function* (appId, id, revision) {
-            const key = keyOf(appId, id)
-            if ((yield* attempt(store.get(key))) !== revision) return
-            yield* attempt(store.set(key.replace("/users/", "/set-aside/"), revision))
-            yield* attempt(store.remove(key))
-          },
-          (effect, appId, id) => locked(keyOf(appId, id))(effect)
-        )
+        setAside: (appId, id, revision) => {
+          const key = keyOf(appId, id)
+          return locked(key)(
+            Effect.gen(function* () {
+              if ((yield* attempt(store.get(key))) !== revision) return
+              yield* attempt(store.set(key.replace("/users/", "/set-aside/"), revision))
+              yield* attempt(store.remove(key))
+            })
+          )
+        }
       })
     })
   )

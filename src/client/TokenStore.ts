@@ -129,6 +129,7 @@ export interface AppTokens {
   readonly userIds: Effect.Effect<ReadonlyArray<string>, TokenStoreError>
   /** The id that the host gave this device; `none` before the first login. */
   readonly deviceId: Effect.Effect<Option.Option<string>, TokenStoreError>
+  /** Keeps the id that the host gave this device. Never fails a login: a store may ignore its own failure. */
   readonly setDeviceId: (deviceId: string) => Effect.Effect<void, TokenStoreError>
   /** Present where several processes share the store. */
   readonly shared?: SharedUsers | undefined
@@ -168,6 +169,7 @@ export interface SharedUsers {
  */
 export interface SharedChange {
   readonly userId: string
+  /** In the order in which they happened; empty if the notice could not be read. */
   readonly events: ReadonlyArray<UserEventPayload>
 }
 

@@ -176,9 +176,25 @@ export interface KnownUser {
    * @default "logged in"
    */
   readonly state?: "logged in" | "logged out" | "expired" | undefined
+  /**
+   * The stored profile data.
+   *
+   * @default none: reading it is the defect `NotMocked`
+   */
   readonly profile?: Profile | undefined
+  /**
+   * The stored identities.
+   *
+   * @default none, if there is a `profile`
+   */
   readonly identities?: ReadonlyArray<Identity> | undefined
+  /**
+   * The custom user data in the access token.
+   *
+   * @default an empty document
+   */
   readonly customData?: Readonly<Record<string, unknown>> | undefined
+  /** The id of the device that the user logged in on. */
   readonly deviceId?: string | undefined
 }
 
