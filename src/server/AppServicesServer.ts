@@ -37,6 +37,7 @@ import * as Scope from "effect/Scope"
 import * as AdminHandlers from "./api/AdminHandlers.ts"
 import { Api } from "./api/Api.ts"
 import { AccessToken, RefreshToken } from "./api/Authorization.ts"
+import * as DataApi from "./api/DataApi.ts"
 import * as Endpoints from "./api/Endpoints.ts"
 import * as Hosting from "./api/Hosting.ts"
 import * as FunctionCalls from "./api/FunctionCalls.ts"
@@ -209,10 +210,11 @@ export const make = (
       const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
       const call = yield* Effect.provide(FunctionCalls.shortcut, services)
       const endpoint = yield* Effect.provide(Endpoints.handler, services)
+      const dataApi = yield* Effect.provide(DataApi.handler, services)
       const file = Hosting.handler("id" in apps ? [apps] : apps)
       return {
         app: Proxies.forwarded(trusts)(
-          HttpApp.make((request) => call(request) ?? endpoint(request) ?? file(request) ?? router, {
+          HttpApp.make((request) => call(request) ?? dataApi(request) ?? endpoint(request) ?? file(request) ?? router, {
             newId: Effect.provideContext(Ids.objectId, services),
             onRequest: options.onRequest
           })

@@ -12,7 +12,7 @@ import { BadRequest, body, Unauthorized } from "../model/ApiErrors.ts"
 import type { HostedApp } from "../model/Apps.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
 import type { Endpoint } from "../model/Endpoint.ts"
-import { type FunctionRequest, systemUser } from "../model/FunctionContext.ts"
+import { type FunctionRequest, type FunctionUser, systemUser } from "../model/FunctionContext.ts"
 import { Logins } from "../users/Logins.ts"
 import type { User } from "../users/UserStore.ts"
 import * as UserData from "../users/UserData.ts"
@@ -21,7 +21,7 @@ import { emailAccount, RateLimits } from "./RateLimits.ts"
 
 /** A request whose sender is asked for. */
 export interface Asked {
-  readonly endpoint: Endpoint
+  readonly endpoint: Pick<Endpoint, "createsUsers" | "fetchesCustomData">
   readonly hosted: HostedApp
   readonly request: HttpServerRequest.HttpServerRequest
   /** The request as functions see it. */
@@ -42,6 +42,12 @@ const isText = (u: unknown): u is string => typeof u === "string" && u !== ""
 
 /** Names of the credentials, in headers and in a body. */
 const names = ["email", "password", "apiKey", "api-key", "jwtTokenString"] as const
+
+/** Whether a body's field is meant as a credential. */
+export const isCredential = (name: string): boolean => names.some((it) => it === name)
+
+/** The user of requests that run under another identity than their sender's. */
+export const anyone: FunctionUser = { id: "", type: "normal", data: {}, customData: {}, identities: [] }
 
 const incomplete = new BadRequest(
   body(

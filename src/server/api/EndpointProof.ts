@@ -44,7 +44,7 @@ const refusal = new Unauthorized(
 
 /** Fails with 401 where a request does not prove what its endpoint asks for. */
 export const check = (
-  { validation }: Endpoint,
+  { validation }: Pick<Endpoint, "validation">,
   request: HttpServerRequest.HttpServerRequest,
   query: URLSearchParams,
   bytes: Uint8Array

@@ -12,7 +12,7 @@ const json = "application/json"
 
 /** The form of a function's result: what the request accepts, where that is one of the two forms alone. */
 export const encodingOf = (
-  { returnType }: Endpoint,
+  { returnType }: Pick<Endpoint, "returnType">,
   { headers }: HttpServerRequest.HttpServerRequest
 ): "JSON" | "EJSON" => {
   const accepted = (headers["accept"] ?? "").split(";")[0]?.trim().toLowerCase()

@@ -13,7 +13,7 @@ import type { HostedApp } from "../model/Apps.ts"
 import type { AppFunction } from "../model/AppFunction.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
 import type { Endpoint } from "../model/Endpoint.ts"
-import type { FunctionRequest, FunctionUser } from "../model/FunctionContext.ts"
+import type { FunctionRequest } from "../model/FunctionContext.ts"
 import { FunctionRuntime } from "../functions/FunctionRuntime.ts"
 import * as Body from "./Body.ts"
 import * as EndpointCaller from "./EndpointCaller.ts"
@@ -67,9 +67,6 @@ const notFound = ({ kind }: Place) =>
     ? new NotFound(body("endpoint not found"))
     : new NotFound(body("incoming webhook not found", "IncomingWebhookNotFound"))
 
-/** The user of a function that does not run as its caller, for which no login is needed. */
-const anyone: FunctionUser = { id: "", type: "normal", data: {}, customData: {}, identities: [] }
-
 /**
  * Makes what answers a request to an endpoint; `undefined` for any other request.
  *
@@ -91,7 +88,9 @@ export const handler = Effect.gen(function* () {
     yield* EndpointProof.check(endpoint, request, query, bytes)
     const seen = requestOf(endpoint, request)
     if (endpoint.validation._tag === "Secret") query.delete("secret")
-    const user = runsAsCaller(endpoint.fn) ? yield* callerOf({ endpoint, hosted, request, seen, bytes }) : anyone
+    const user = runsAsCaller(endpoint.fn)
+      ? yield* callerOf({ endpoint, hosted, request, seen, bytes })
+      : EndpointCaller.anyone
     const settings = {
       encoding: EndpointResponse.encodingOf(endpoint, request),
       usesResult: endpoint.respondsWithResult

@@ -165,6 +165,7 @@ export const load: (
       services: types,
       functions,
       endpoints,
+      dataApi: yield* AppDirectoryEndpoints.loadDataApi(files, findSecret),
       triggers,
       hosting: yield* AppDirectoryHosting.load(files),
       dataSources,

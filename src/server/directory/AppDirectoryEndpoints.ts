@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { AppFunction } from "../model/App.ts"
+import type { DataApi } from "../model/DataApi.ts"
 import { type Endpoint, methods, type Validation } from "../model/Endpoint.ts"
 import * as AppDirectoryFunctions from "./AppDirectoryFunctions.ts"
 import type * as AppDirectorySecrets from "./AppDirectorySecrets.ts"
@@ -222,4 +223,48 @@ const validationOf = Effect.fnUntraced(function* (
     message: `${title} refuses every request: "${name}" is not one of NO_VALIDATION, SECRET_AS_QUERY_PARAM, VERIFY_PAYLOAD`
   })
   return { _tag: "Secret", secret: undefined }
+})
+
+const DataApiConfig = Schema.Struct({
+  disabled: Flag,
+  versions: Schema.optional(Schema.NullOr(Schema.Array(Schema.String))),
+  return_type: Text,
+  validation_method: Text,
+  secret_name: Text,
+  create_user_on_auth: Flag,
+  fetch_custom_user_data: Flag,
+  run_as_system: Flag,
+  run_as_authed_user: Flag,
+  run_as_user_id: Text,
+  run_as_user_id_script_source: Text,
+  can_evaluate: Schema.optional(Schema.Unknown)
+})
+
+/**
+ * Loads the settings of the Data API, where it is enabled.
+ *
+ * @internal
+ */
+export const loadDataApi = Effect.fnUntraced(function* (files: AppFiles, findSecret: AppDirectorySecrets.Find) {
+  for (const file of [
+    "http_endpoints/data_api_config.json",
+    "https_endpoints/data_api_config.json",
+    "data_api_config.json"
+  ]) {
+    const config = yield* files.jsonOrReport(file, DataApiConfig, "the Data API is not served")
+    if (config === undefined || config.disabled !== false) continue
+    const title = "the Data API"
+    const dataApi: DataApi = {
+      versions: new Set(config.versions ?? ["v1"]),
+      returnType: config.return_type?.toUpperCase() === "EJSON" ? "EJSON" : "JSON",
+      validation: yield* validationOf(files, file, title, config.validation_method, () =>
+        secretOf(config.secret_name, file, title, findSecret)
+      ),
+      fetchesCustomData: config.fetch_custom_user_data ?? false,
+      createsUsers: config.create_user_on_auth ?? false,
+      access: AppDirectoryFunctions.access(files, { ...config, name: title }, file)
+    }
+    return dataApi
+  }
+  return undefined
 })

@@ -22,6 +22,26 @@ const FunctionConfigs = Schema.Array(FunctionConfig)
 const listFile = "functions/config.json"
 
 /**
+ * The rule about callers of a function, and the identity under which it runs.
+ *
+ * @internal
+ */
+export const access = (
+  files: AppFiles,
+  config: FunctionConfig,
+  configFile: string
+): Pick<AppFunction, "closed" | "gate" | "runAs"> => {
+  const runAs = runAsOf(files, config, configFile)
+  const { closed, gate } = gated(
+    files,
+    configFile,
+    { ...missing(config.name), closed: runAs === undefined },
+    config.can_evaluate
+  )
+  return { closed, gate, runAs: runAs ?? { _tag: "Caller" } }
+}
+
+/**
  * A function by its settings; `source` is the file of its source.
  *
  * @internal
@@ -32,16 +52,12 @@ export const of = Effect.fnUntraced(function* (
   configFile: string,
   source: string | undefined
 ): Effect.fn.Return<AppFunction, AppDirectoryError> {
-  const runAs = runAsOf(files, config, configFile)
-  const fn: AppFunction = {
+  return {
     name: config.name,
     private: config.private ?? false,
-    closed: runAs === undefined,
-    gate: undefined,
-    runAs: runAs ?? { _tag: "Caller" },
+    ...access(files, config, configFile),
     body: yield* read(files, config.name, source)
   }
-  return gated(files, configFile, fn, config.can_evaluate)
 })
 
 /**

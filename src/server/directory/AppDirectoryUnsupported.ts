@@ -85,11 +85,6 @@ const rules: ReadonlyArray<Rule> = [
     }
   },
   {
-    file: /^(?:http_endpoints\/)?data_api_config\.json$/,
-    declares: (content) =>
-      when(isRecord(content) && content["disabled"] === false, "the Data API is not supported: its routes answer 404")
-  },
-  {
     file: /^log_forwarders\/(.+)\.json$/,
     declares: (content, [name]) =>
       when(

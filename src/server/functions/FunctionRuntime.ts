@@ -90,6 +90,12 @@ export class FunctionRuntime extends Context.Service<
       request: unknown,
       settings: ResponseSettings
     ) => Effect.Effect<Responded, FunctionError>
+    /** The database as a function finds it that its own rule does not refuse to the caller. */
+    readonly databaseAs: (
+      caller: Caller,
+      fn: AppFunction,
+      args: ReadonlyArray<unknown>
+    ) => Effect.Effect<Database["Service"], FunctionError>
     /** The database as the caller may use it directly. */
     readonly databaseOf: (caller: Caller) => Database["Service"]
   }
@@ -319,9 +325,15 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
     return yield* Effect.orDie(readResponded(result.text))
   })
 
+  const databaseAs = Effect.fnUntraced(function* (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) {
+    if (fn.closed) return yield* notAllowed(fn.name)
+    yield* access.check(caller, fn, args)
+    return access.databaseOf(yield* access.actor(caller, fn, args), fn)
+  })
+
   const check = (caller: Caller, name: string, sent: Sent) => Effect.asVoid(open(caller, name, sent))
 
-  return FunctionRuntime.of({ call, stream, check, run, respond, databaseOf: access.databaseOfClient })
+  return FunctionRuntime.of({ call, stream, check, run, respond, databaseAs, databaseOf: access.databaseOfClient })
 })
 
 /** The process writes it. */

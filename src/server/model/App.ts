@@ -27,6 +27,7 @@ import type { ProviderType } from "../../protocol/Provider.ts"
 import * as CustomToken from "./CustomToken.ts"
 import type { DataSource } from "../data/DataAccess.ts"
 import type { AppFunction, Handler } from "./AppFunction.ts"
+import type { DataApi } from "./DataApi.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import type { FunctionContext, FunctionUser } from "./FunctionContext.ts"
 import type { Hosting } from "./Hosting.ts"
@@ -261,6 +262,7 @@ export interface App {
   readonly functions: ReadonlyMap<string, AppFunction>
   /** HTTPS endpoints and incoming webhooks, the first of those that name one route and method. */
   readonly endpoints: ReadonlyArray<Endpoint>
+  readonly dataApi: DataApi | undefined
   readonly triggers: ReadonlyArray<Trigger>
   /** Static files. */
   readonly hosting: Hosting | undefined
@@ -368,6 +370,7 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
     services: new Map(),
     functions,
     endpoints: [],
+    dataApi: undefined,
     triggers: [],
     hosting: undefined,
     customUserData: options.customUserData,

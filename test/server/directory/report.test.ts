@@ -89,7 +89,6 @@ describe("what an exported application has and this server has not", () => {
     Effect.gen(function* () {
       const app = yield* load({
         "realm_config.json": { app_id: "a", security: { allowed_request_origins: ["https://x"] } },
-        "http_endpoints/data_api_config.json": { disabled: false, versions: ["v1"] },
         "graphql/custom_resolvers/query_total.json": { on_type: "Query", field_name: "total" },
         "hosting/config.json": { enabled: true },
         "log_forwarders/out.json": { name: "out", disabled: false },
@@ -107,7 +106,6 @@ describe("what an exported application has and this server has not", () => {
           'data_sources/lake/config.json: data sources of type "datalake" are not supported: "lake" is served as a database that starts empty',
           "data_sources/lake/d/c/schema.json: document schemas are not supported: documents of this collection are not validated",
           "graphql/custom_resolvers/query_total.json: GraphQL is not supported: the resolver of Query.total is never called",
-          "http_endpoints/data_api_config.json: the Data API is not supported: its routes answer 404",
           'log_forwarders/out.json: log forwarders are not supported: "out" forwards nothing',
           "services/db/config.json: Device Sync is not supported: devices cannot synchronise",
           'services/sms/config.json: services of type "twilio" are not supported: functions that use "sms" fail',
@@ -138,7 +136,6 @@ describe("what an exported application has and this server has not", () => {
           [400, "authentication via 'oauth2-google' is unsupported"]
         )
         const routes = [
-          ["POST", "/app/app/endpoint/data/v1/action/findOne", "the Data API is not supported by this server"],
           ["POST", "/api/client/v2.0/app/app/graphql", "GraphQL is not supported by this server"],
           ["GET", "/api/client/v2.0/app/app/realm-sync", "Device Sync is not supported by this server"],
           ["GET", "/api/client/v2.0/auth/callback?code=c", "OAuth 2.0 by redirect is not supported"],

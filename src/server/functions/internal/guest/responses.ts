@@ -3,7 +3,7 @@
  * function's result in the form that the response needs.
  */
 import * as ejson from "../../../../protocol/internal/ejson.ts"
-import { isDate, isRegExp } from "node:util/types"
+import { base64Of, stringify } from "../../../../protocol/internal/plainJson.ts"
 import type { Responded, ResponseSettings } from "../messages.ts"
 
 /** The names of headers as functions look for them: `content-type` is `Content-Type`. */
@@ -31,54 +31,8 @@ const isHeaders = (u: unknown): u is Record<string, ReadonlyArray<string>> =>
 export const requestOf = (given: unknown): unknown =>
   isRecord(given) && isHeaders(given["headers"]) ? { ...given, headers: headersOf(given["headers"]) } : given
 
-/** The bytes of a BSON binary, in Base64. */
-const base64Of = (value: unknown): string | undefined =>
-  isRecord(value) && value["_bsontype"] === "Binary" && typeof value["toString"] === "function"
-    ? String(Reflect.apply(value["toString"], value, ["base64"]))
-    : undefined
-
-/** A number with every digit, which the library of types does not know yet. */
-const rawJson: (text: string) => unknown = Reflect.get(JSON, "rawJSON")
-
-/** What the method of a BSON value makes of it. */
-const textOf = (value: object): string => String(Reflect.apply(Reflect.get(value, "toString"), value, []))
-
-/** A value in plain JSON, or `undefined` where JSON's own form is meant. */
-const plain = (value: unknown): unknown => {
-  if (!isRecord(value)) return undefined
-  if (isRegExp(value)) return { Pattern: value.source, Options: value.flags }
-  if (isDate(value)) return Number.isNaN(value.getTime()) ? null : value.toISOString()
-  switch (value["_bsontype"]) {
-    case "ObjectId":
-    case "Decimal128":
-      return textOf(value)
-    case "Int32":
-    case "Double":
-      return Number(value)
-    case "Long":
-      return rawJson(textOf(value))
-    case "Binary":
-      return { Subtype: Number(value["sub_type"]), Data: base64Of(value) }
-    case "BSONRegExp":
-      return { Pattern: value["pattern"], Options: value["options"] }
-    case "Timestamp":
-      return { T: value["t"], I: value["i"] }
-    case "MinKey":
-    case "MaxKey":
-      return {}
-    default:
-      return undefined
-  }
-}
-
-const plainJson = (result: unknown): string =>
-  JSON.stringify(result, function (this: unknown, key: string, value: unknown) {
-    const raw: unknown = isRecord(this) ? this[key] : undefined
-    return plain(raw) ?? (typeof value === "bigint" ? rawJson(String(value)) : value)
-  }) ?? "null"
-
 const encoded = (result: unknown, { encoding }: ResponseSettings): string => {
-  if (encoding === "JSON") return plainJson(result)
+  if (encoding === "JSON") return stringify(result)
   return result === undefined ? '{"$undefined":true}' : ejson.stringify(result)
 }
 
