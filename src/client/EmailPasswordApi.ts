@@ -27,8 +27,8 @@ export interface EmailToken {
 }
 
 /**
- * The shape of {@link EmailPasswordApi}. What the host refuses for any reason not named here fails with `RequestRejected`,
- * whose `code` says which, or with `RateLimited`.
+ * The shape of {@link EmailPasswordApi}. A refusal for a reason that is not named here is `RequestRejected`, whose `code` says
+ * which, or `RateLimited`.
  *
  * @category models
  * @since 0.1.0

@@ -34,7 +34,7 @@ import { sharing, TokenRecords, TokenStoreError } from "./TokenRecords.ts"
 import type { SharingTimes } from "./TokenRecords.ts"
 
 /**
- * Where the records are, and how long processes wait.
+ * The keys of the records, and how long processes wait.
  *
  * @category options
  * @since 0.1.0

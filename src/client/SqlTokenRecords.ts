@@ -32,7 +32,7 @@ import { sharing, TokenRecords, TokenStoreError } from "./TokenRecords.ts"
 import type { Service, SharedTokenRecords, SharingTimes } from "./TokenRecords.ts"
 
 /**
- * Where the records are, how changes are heard, and how long processes wait.
+ * The tables of the records, the notification of changes, and how long processes wait.
  *
  * @category options
  * @since 0.1.0

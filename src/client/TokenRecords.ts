@@ -106,7 +106,7 @@ export interface Sharing {
 }
 
 /**
- * What an engine offers beyond records when several processes share them; `RedisTokenRecords` and `SqlTokenRecords` do.
+ * Leases and notices of an engine whose records several processes share, such as `RedisTokenRecords` and `SqlTokenRecords`.
  *
  * @category models
  * @since 0.1.0
@@ -221,8 +221,8 @@ export class TokenRecords extends Context.Service<TokenRecords, Service>()("effe
 }
 
 /**
- * What an engine whose records several processes share passes as `shared.sharing`: each process caches the users it reads,
- * one process at a time refreshes a user, and a change invalidates the caches of the others.
+ * The implementation of {@link Sharing}, for `shared.sharing` of a backend: each process caches the users it reads, one process
+ * at a time refreshes a user, and a change invalidates the caches of the others.
  *
  * @category constructors
  * @since 0.1.0

@@ -377,7 +377,7 @@ const rules: Record<string, Check> = {
       yield* database.insert(namespace, [{ _id: 3 }])
       yield* expectEqual("left", idsOf(yield* all(database, namespace)), [1, 3])
       const [first] = yield* Stream.runCollect(Stream.take(changes, 1))
-      yield* expectEqual("told", first?.["documentKey"], { _id: 3 })
+      yield* expectEqual("the first change", first?.["documentKey"], { _id: 3 })
     }
   ),
 

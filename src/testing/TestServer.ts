@@ -165,7 +165,7 @@ export interface Service {
 }
 
 /**
- * What a test does to the server and asks it, beside the server's own services `Admin`, `Inbox` and `Database`, which the
+ * Reads and changes the state of the server in a test, beside the server's own services `Admin`, `Inbox` and `Database`, which the
  * layer provides too.
  *
  * @category services
@@ -198,7 +198,7 @@ const wrong = (message: string) => Effect.die(new TestServerError({ message }))
 
 const baseUrl = "http://in-process.test"
 
-/** What an administrator and the owners of accounts have done, without the faults of the test's SDK. */
+/** The seeded users, and the SDK of their owners, whose requests have no faults. */
 class Owners extends Context.Service<
   Owners,
   {

@@ -111,7 +111,7 @@ const request = Effect.fnUntraced(function* <Template extends string, A>(
 })
 
 /**
- * Sends a request with a token at hand, or with none.
+ * Sends a request with the given token, or without a token.
  *
  * @internal
  */

@@ -32,7 +32,7 @@ type Stored = Option.Option<StoredUser>
 export interface SharedCache {
   /** The user as cached; read by `read` where there is no entry, or a stale one. */
   readonly get: (userId: string, read: Effect.Effect<Stored, TokenStoreError>) => Effect.Effect<Stored, TokenStoreError>
-  /** Runs a read or a write and caches the user that its result tells of, unless it was invalidated meanwhile. */
+  /** Runs a read or a write and caches the user in its result, unless it was invalidated meanwhile. */
   readonly caching: <A>(
     userId: string,
     operation: Effect.Effect<A, TokenStoreError>,
