@@ -49,6 +49,7 @@ for (const [module, platform] of [
   ["server/model/internal/jose", "neutral"],
   ["server/data/internal/mingo", "neutral"],
   ["server/directory/internal/jsonText", "neutral"],
+  ["server/language/internal/decimalJs", "neutral"],
   ["server/functions/internal/program", "node"]
 ] as const) {
   const file = `dist/${module}.js`

@@ -38,6 +38,7 @@ const triggers = "src/server/triggers/"
 const server = "src/server/"
 const node = "src/node/"
 const jose = "src/server/model/internal/jose.ts"
+const decimalJs = "src/server/language/internal/decimalJs.ts"
 const mingo = "src/server/data/internal/mingo.ts"
 const jsonText = "src/server/directory/internal/jsonText.ts"
 const manifest = "package.json"
@@ -50,7 +51,8 @@ export const rooms: ReadonlyArray<Room> = [
   { path: protocol, ours: [core], theirs: anywhere },
   { path: client, ours: [core, protocol], theirs: anywhere },
   // MongoDB's query and update language: pure, it knows neither Effect nor a server
-  { path: language, ours: [], theirs: ["bson", "decimal.js"] },
+  { path: decimalJs, ours: [], theirs: ["decimal.js"] },
+  { path: language, ours: [decimalJs], theirs: ["bson"] },
   { path: storage, ours: [], theirs: onServer },
   { path: mingo, ours: [], theirs: ["mingo"] },
   { path: data, ours: [core, protocol, language, storage, mingo], theirs: onServer },

@@ -1,0 +1,29 @@
+/** The whole outside world of the language: the clock, chance, new ids, other collections and the values of the caller. */
+import type { ObjectId } from "bson"
+import type { Document, Value } from "./Value.ts"
+
+/** A collection that a stage reads beside its own. */
+export interface CollectionTarget {
+  /** The database, where the stage names one; the operation's own otherwise. */
+  readonly database?: string | undefined
+  readonly collection: string
+}
+
+/**
+ * What an operation may ask from outside. The language itself has no clock, no randomness and no storage: an operation
+ * with the same environment and the same documents has the same result.
+ */
+export interface Environment {
+  /** The time of the operation: `$$NOW`, the same for all its documents. */
+  readonly now: Date
+  /** A number from 0 (inclusive) to 1 (exclusive): `$rand`, `$sampleRate`, `$sample`. */
+  random(): number
+  /** A new id: `_id` of an upserted document, `$createObjectId`. */
+  objectId(): ObjectId
+  /** The documents of another collection: `$lookup`, `$graphLookup`, `$unionWith`. */
+  collection(target: CollectionTarget): Iterable<Document>
+  /** The variables of the operation's own `let`, by name, with values that are already computed. */
+  readonly variables?: Document | undefined
+  /** The roles of the caller: `$$USER_ROLES`. */
+  readonly userRoles?: Value
+}
