@@ -1,0 +1,142 @@
+/** Filters: which documents an operation is about. */
+import type { Environment } from "./Environment.ts"
+import * as Expression from "./Expression.ts"
+import { isTrue } from "./expressions/booleans.ts"
+import { type CompileFilter, compileField } from "./filters/fields.ts"
+import { all, any, none, type Predicate, type Run } from "./filters/condition.ts"
+import { type Condition, conditionsOf } from "./filters/conditions.ts"
+import { codes, invalid, unsupported } from "./LanguageError.ts"
+import { type Document, isA, isDocument } from "./Value.ts"
+
+export type { Condition } from "./filters/conditions.ts"
+
+/** A compiled filter. */
+export interface Filter {
+  /** Whether a document is accepted. `$expr` sees the variables of the frame, or those of the environment. */
+  matches(document: Document, frame?: Expression.Frame): boolean
+  /**
+   * The index of the array element by which a document is accepted, which is what the positional `$` stands for; -1
+   * where no condition of an array says one, and `undefined` for a document that is not accepted.
+   */
+  matchedIndex(document: Document, frame?: Expression.Frame): number | undefined
+  /** Whether there is a regular expression in it: one may take longer than its steps tell. */
+  readonly usesRegex: boolean
+  /** What each accepted document fulfils, for the choice of an index: all of them, each by one of its values. */
+  readonly conditions: ReadonlyArray<Condition>
+}
+
+/** What expressions in a filter may use. */
+export interface Surroundings {
+  readonly environment?: Environment | undefined
+  /** The variables that are bound where the filter stands; by default those of the environment. */
+  readonly scope?: Expression.Scope | undefined
+}
+
+/** Compiles a filter; fails for a wrong one before any document is looked at. */
+export const compile = (filter: unknown, surroundings: Surroundings = {}): Filter => {
+  if (!isDocument(filter)) return invalid("a filter must be an object", codes.TypeMismatch)
+  const { environment, scope = Expression.scopeOf(environment) } = surroundings
+  const predicate = compileTop(filter, scope)
+  const own = environment === undefined ? detached() : Expression.frameOf(environment)
+  const quiet: Run = { frame: own, isRecording: false, index: -1 }
+  return {
+    matches: (document, frame) => {
+      if (frame !== undefined) quiet.frame = frame
+      return predicate(document, quiet)
+    },
+    matchedIndex: (document, frame = own) => {
+      const run: Run = { frame, isRecording: true, index: -1 }
+      return predicate(document, run) ? run.index : undefined
+    },
+    usesRegex: mentionsRegex(filter),
+    conditions: conditionsOf(filter)
+  }
+}
+
+/** What expressions are evaluated in where there is no world around. */
+const detached = (): Expression.Frame => ({
+  root: undefined,
+  slots: [],
+  get environment() {
+    return unsupported("an expression of the environment", "this filter has none")
+  }
+})
+
+/** Whether there is a regular expression, or an operator that takes one, anywhere in a filter. */
+const mentionsRegex = (value: unknown): boolean => {
+  if (Array.isArray(value)) return value.some(mentionsRegex)
+  if (!isDocument(value)) return isA(value, "BSONRegExp")
+  return Object.entries(value).some(([name, inner]) => name.startsWith("$regex") || mentionsRegex(inner))
+}
+
+const compileTop = (filter: Document, scope: Expression.Scope): Predicate =>
+  compileDocument(
+    filter,
+    (inner) => compileTop(inner, scope),
+    (spec) => compileExpression(spec, scope)
+  )
+
+/** Inside of `$elemMatch`, a document is a part of another one. */
+const compilePart: CompileFilter = (filter) =>
+  compileDocument(filter, compilePart, () => invalid("$expr can only be applied to the whole document"))
+
+type CompileExpression = (spec: unknown) => Predicate
+
+const compileDocument = (filter: Document, compileInner: CompileFilter, expression: CompileExpression): Predicate =>
+  all(
+    Object.entries(filter).flatMap(([name, condition]) =>
+      name.startsWith("$")
+        ? compileOperator(name, condition, compileInner, expression)
+        : [compileField(condition, compilePart).at(name)]
+    )
+  )
+
+const unsupportedOperators: Readonly<Record<string, string>> = {
+  $where: "it would run code",
+  $text: "there are no text indexes",
+  $jsonSchema: "documents are described by the schemas of an application",
+  $sampleRate: "use the stage $sample"
+}
+
+const compileOperator = (
+  name: string,
+  argument: unknown,
+  compileInner: CompileFilter,
+  expression: CompileExpression
+): ReadonlyArray<Predicate> => {
+  switch (name) {
+    case "$and":
+      return [all(branches(name, argument, compileInner))]
+    case "$or":
+      return [any(branches(name, argument, compileInner))]
+    case "$nor":
+      return [none(branches(name, argument, compileInner))]
+    case "$expr":
+      return [expression(argument)]
+    case "$comment":
+      return []
+    case "$alwaysTrue":
+      return []
+    case "$alwaysFalse":
+      return [() => false]
+    default:
+      return Object.hasOwn(unsupportedOperators, name)
+        ? unsupported(name, unsupportedOperators[name])
+        : invalid(`unknown top level operator: ${name}: behind a field's name an operator of fields is expected`)
+  }
+}
+
+const branches = (name: string, argument: unknown, compileInner: CompileFilter): ReadonlyArray<Predicate> => {
+  if (!Array.isArray(argument) || argument.length === 0) return invalid(`${name} needs a non-empty array of objects`)
+  return argument.map((branch: unknown) =>
+    isDocument(branch) ? compileInner(branch) : invalid(`${name} needs objects in its array`)
+  )
+}
+
+const compileExpression = (spec: unknown, scope: Expression.Scope): Predicate => {
+  const { evaluate } = Expression.compile(spec, scope)
+  return (document, { frame = detached() }) => {
+    frame.root = document
+    return isTrue(evaluate(frame))
+  }
+}

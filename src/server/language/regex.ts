@@ -1,0 +1,65 @@
+/**
+ * Regular expressions as MongoDB has them: those of PCRE, matched by those of JavaScript.
+ *
+ * A pattern is parsed as PCRE does, and written as JavaScript needs it to match the same. What JavaScript cannot match the
+ * same is refused by name.
+ */
+import { invalid, unsupported } from "./LanguageError.ts"
+import { type Emitted, emit } from "./regex/emit.ts"
+import { parse } from "./regex/parse.ts"
+
+/** What a regular expression found in a text. */
+export interface Found {
+  /** Where it begins, in UTF-16 units. */
+  readonly index: number
+  readonly text: string
+  /** What its groups captured; `undefined` where one captured nothing. */
+  readonly captures: ReadonlyArray<string | undefined>
+}
+
+/** A compiled regular expression. */
+export interface Regex {
+  /** Whether there is a match anywhere in a text. */
+  test(text: string): boolean
+  /** The first match from a place on, counted in UTF-16 units. */
+  find(text: string, from?: number): Found | undefined
+}
+
+const flagsOf = (options: string) => {
+  const unknown = /[^imsxu]/.exec(options)
+  if (unknown !== null) invalid(`invalid flag in regex options: ${unknown[0]}: those known are i, m, s and x`, 51108)
+  const has = (flag: string) => options.includes(flag)
+  return { i: has("i"), m: has("m"), s: has("s"), x: has("x") }
+}
+
+/** Compiles a pattern with its options, of `i`, `m`, `s`, `x` and `u`, which is always so. */
+export const compile = (pattern: string, options = ""): Regex => {
+  if (pattern.includes("\0")) invalid("a regular expression cannot contain a null byte", 51109)
+  const emitted = emit(parse(pattern, flagsOf(options)))
+  const regex = regExp(emitted)
+  let finder: RegExp | undefined
+  return {
+    test: (text) => regex.test(text),
+    find: (text, from = 0) => {
+      if (emitted.capturesDiffer) {
+        unsupported("to find what the groups of a repetition captured, where a round may leave some of them out,")
+      }
+      finder ??= new RegExp(regex.source, `${regex.flags}g`)
+      finder.lastIndex = from
+      const found = finder.exec(text)
+      if (found === null) return undefined
+      return { index: found.index, text: found[0], captures: emitted.groups.map((group) => found[group]) }
+    }
+  }
+}
+
+/** Compiles a pattern to the question whether it matches. */
+export const regexTest = (pattern: string, options = ""): ((text: string) => boolean) => compile(pattern, options).test
+
+const regExp = ({ flags, source }: Emitted): RegExp => {
+  try {
+    return new RegExp(source, flags)
+  } catch {
+    return unsupported("a regular expression that is as large or as unusual as this one")
+  }
+}
