@@ -193,7 +193,7 @@ const compileModifiers = (update: Document, options: Options, environment: Envir
     inserts: false,
     matched: () => {
       const index = filter?.matchedIndex(document)
-      return index === undefined
+      return index === undefined || index < 0
         ? failed("The positional operator did not find the match needed from the query.")
         : String(index)
     },

@@ -21,6 +21,12 @@ export interface Each {
 export interface All {
   readonly kind: "all"
   readonly run: (documents: Iterable<Document>, run: Run) => Iterable<Document>
+  /** Of `$limit`: how many documents are passed on at most. */
+  readonly limit?: number
+  /** Of `$skip`: how many documents are passed over. */
+  readonly skip?: number
+  /** Of `$sort`: the same stage, where only the first ones of the order are needed. */
+  readonly first?: (most: number) => All
 }
 
 export type Stage = Each | All

@@ -61,7 +61,7 @@ export const compile = (
     if (compiled.has(name)) {
       invalid(`Found multiple array filters with the same top-level field name ${name}`, codes.FailedToParse)
     }
-    compiled.set(name, Filter.compile(filter, environment))
+    compiled.set(name, Filter.compile(filter, { environment }))
   }
   return {
     names: new Set(compiled.keys()),

@@ -208,12 +208,12 @@ export const pull =
     const first = Object.keys(argument)[0]
     if (first !== undefined && ofElements.has(first)) return pullWhere({ element: argument }, environment)
     refuseWhole(argument)
-    const filter = Filter.compile(argument, environment)
+    const filter = Filter.compile(argument, { environment })
     return removing("$pull", (element) => isDocument(element) && filter.matches(element))
   }
 
 const pullWhere = (condition: Document, environment: Environment) => {
-  const filter = Filter.compile(condition, environment)
+  const filter = Filter.compile(condition, { environment })
   return removing("$pull", (element) => filter.matches({ element }))
 }
 

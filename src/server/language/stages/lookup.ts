@@ -1,0 +1,128 @@
+/** `$lookup`: the documents of another collection that belong to each document. */
+import { make } from "../budget.ts"
+import type { CollectionTarget } from "../Environment.ts"
+import * as Expression from "../Expression.ts"
+import type { Frame, Scope } from "../Expression.ts"
+import { invalid } from "../LanguageError.ts"
+import { isDocument, typeOf } from "../Value.ts"
+import type { Document, Value } from "../Value.ts"
+import { pathParts } from "./fields.ts"
+import { targetOf } from "./joined.ts"
+import { Index, valuesAt } from "./keys.ts"
+import { frameFor } from "./Stage.ts"
+import type { Compile, Inner, Place, Run } from "./Stage.ts"
+import { withPlain } from "./unwind.ts"
+
+const options = ["from", "localField", "foreignField", "let", "pipeline", "as"]
+
+const textOption = (argument: Document, name: string): string | undefined => {
+  const value = argument[name]
+  if (value === undefined) return undefined
+  if (typeof value !== "string") return invalid(`$lookup argument '${name}' must be a string, is type ${typeOf(value)}`, 9)
+  return value
+}
+
+interface Variables {
+  readonly names: ReadonlyArray<string>
+  readonly values: ReadonlyArray<(frame: Frame) => Value>
+}
+
+/** Compiles a `let`. */
+export const variablesOf = (spec: Value, stage: string, scope: Scope): Variables => {
+  if (spec === undefined) return { names: [], values: [] }
+  if (!isDocument(spec)) return invalid(`${stage} argument 'let' must be an object, is type ${typeOf(spec)}`, 9)
+  const names = Object.keys(spec)
+  names.forEach(Expression.checkVariableName)
+  return { names, values: names.map((name) => Expression.compile(spec[name], scope).evaluate) }
+}
+
+interface Join {
+  readonly target: CollectionTarget | undefined
+  readonly local: ReadonlyArray<string> | undefined
+  readonly foreign: string
+  readonly as: ReadonlyArray<string>
+  readonly variables: Variables
+  readonly inner: Inner | undefined
+  /** Whether the inner pipeline has the same result for each document. */
+  readonly isUncorrelated: boolean
+}
+
+const joinOf = (argument: Value, { scope, pipeline, reads }: Place): Join => {
+  if (!isDocument(argument)) return invalid("the $lookup specification must be an Object", 40319)
+  const unknown = Object.keys(argument).find((name) => !options.includes(name))
+  if (unknown !== undefined) invalid(`unknown argument to $lookup: ${unknown}`, 9)
+  const as = textOption(argument, "as")
+  if (as === undefined) return invalid("must specify 'as' field for a $lookup", 9)
+  const local = textOption(argument, "localField")
+  const foreign = textOption(argument, "foreignField")
+  const stages = argument["pipeline"]
+  if ((local === undefined) !== (foreign === undefined)) {
+    invalid("$lookup requires both or neither of 'localField' and 'foreignField' to be specified", 9)
+  }
+  if (stages === undefined && (local === undefined || argument["let"] !== undefined)) {
+    invalid("$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified, and 'let' with 'pipeline'", 9)
+  }
+  const target = argument["from"] === undefined ? undefined : targetOf(argument["from"], "$lookup", "from")
+  if (target !== undefined) reads(target)
+  const variables = variablesOf(argument["let"], "$lookup", scope)
+  const inner = stages === undefined ? undefined : pipeline(stages, "$lookup", Expression.bind(scope, variables.names))
+  if (target === undefined && inner?.isSource !== true) invalid("must specify 'from' field for a $lookup", 9)
+  return {
+    target,
+    local: local === undefined ? undefined : pathParts(local),
+    foreign: foreign === undefined ? "" : pathParts(foreign).join("."),
+    as: pathParts(as),
+    variables,
+    inner,
+    isUncorrelated: local === undefined && variables.names.length === 0 && !isRandom(stages)
+  }
+}
+
+/** Whether something in a pipeline has another result each time. */
+const isRandom = (stages: Value): boolean => {
+  if (Array.isArray(stages)) return stages.some(isRandom)
+  if (!isDocument(stages)) return false
+  return Object.entries(stages).some(
+    ([name, value]) => ["$sample", "$rand", "$sampleRate", "$createObjectId"].includes(name) || isRandom(value)
+  )
+}
+
+/** Prepares a run: what finds the documents that belong to one. */
+const finder = (join: Join, run: Run): ((document: Document, frame: Frame) => ReadonlyArray<Document>) => {
+  const { target, local, inner, variables } = join
+  let read: ReadonlyArray<Document> | undefined
+  const documents = (): ReadonlyArray<Document> =>
+    (read ??= target === undefined ? [] : [...run.environment.collection(target)])
+  let index: Index | undefined
+  const candidates = (document: Document): ReadonlyArray<Document> => {
+    if (local === undefined) return documents()
+    index ??= new Index(documents(), join.foreign)
+    const values = valuesAt(document, local)
+    return index.of(values.length === 0 ? [null] : values)
+  }
+  if (inner === undefined) return candidates
+  const found = (document: Document, frame: Frame): ReadonlyArray<Document> => {
+    const values = variables.values.map((evaluate) => evaluate(frame))
+    return [...inner.run(candidates(document), { ...run, added: [...run.added, ...values] })]
+  }
+  if (!join.isUncorrelated) return found
+  let same: ReadonlyArray<Document> | undefined
+  return (document, frame) => (same ??= found(document, frame))
+}
+
+export const lookup: Compile = (argument, place) => {
+  const join = joinOf(argument, place)
+  return {
+    kind: "each",
+    open: (run) => {
+      const frame = frameFor(run)
+      const find = finder(join, run)
+      return (document) => {
+        frame.root = document
+        const found = find(document, frame)
+        make(found.length)
+        return withPlain(document, join.as, found)
+      }
+    }
+  }
+}
