@@ -1,11 +1,11 @@
 /** Filters: which documents an operation is about. */
-import type { Environment } from "./Environment.ts"
 import * as Expression from "./Expression.ts"
 import { isTrue } from "./expressions/booleans.ts"
 import { type CompileFilter, compileField } from "./filters/fields.ts"
 import { all, any, none, type Predicate, type Run } from "./filters/condition.ts"
 import { type Condition, conditionsOf } from "./filters/conditions.ts"
 import { codes, invalid, unsupported } from "./LanguageError.ts"
+import { frameIn, scopeIn, type Surroundings } from "./surroundings.ts"
 import { type Document, isA, isDocument } from "./Value.ts"
 
 export type { Condition } from "./filters/conditions.ts"
@@ -21,27 +21,21 @@ export interface Filter {
   matchedIndex(document: Document, frame?: Expression.Frame): number | undefined
   /** Whether there is a regular expression in it: one may take longer than its steps tell. */
   readonly usesRegex: boolean
+  /** The paths of the fields that it asks for, but for those in `$expr`. */
+  readonly paths: ReadonlySet<string>
   /** What each accepted document fulfils, for the choice of an index: all of them, each by one of its values. */
   readonly conditions: ReadonlyArray<Condition>
-}
-
-/** What expressions in a filter may use. */
-export interface Surroundings {
-  readonly environment?: Environment | undefined
-  /** The variables that are bound where the filter stands; by default those of the environment. */
-  readonly scope?: Expression.Scope | undefined
 }
 
 /** Compiles a filter; fails for a wrong one before any document is looked at. */
 export const compile = (filter: unknown, surroundings: Surroundings = {}): Filter => {
   if (!isDocument(filter)) return invalid("a filter must be an object", codes.TypeMismatch)
-  const { environment, scope = Expression.scopeOf(environment) } = surroundings
-  const predicate = compileTop(filter, scope)
-  const own = environment === undefined ? detached() : Expression.frameOf(environment)
+  const predicate = compileTop(filter, scopeIn(surroundings))
+  const own = frameIn(surroundings)
   const quiet: Run = { frame: own, isRecording: false, index: -1 }
   return {
     matches: (document, frame) => {
-      if (frame !== undefined) quiet.frame = frame
+      quiet.frame = frame ?? own
       return predicate(document, quiet)
     },
     matchedIndex: (document, frame = own) => {
@@ -49,18 +43,10 @@ export const compile = (filter: unknown, surroundings: Surroundings = {}): Filte
       return predicate(document, run) ? run.index : undefined
     },
     usesRegex: mentionsRegex(filter),
+    paths: new Set(pathsOf(filter)),
     conditions: conditionsOf(filter)
   }
 }
-
-/** What expressions are evaluated in where there is no world around. */
-const detached = (): Expression.Frame => ({
-  root: undefined,
-  slots: [],
-  get environment() {
-    return unsupported("an expression of the environment", "this filter has none")
-  }
-})
 
 /** Whether there is a regular expression, or an operator that takes one, anywhere in a filter. */
 const mentionsRegex = (value: unknown): boolean => {
@@ -68,6 +54,12 @@ const mentionsRegex = (value: unknown): boolean => {
   if (!isDocument(value)) return isA(value, "BSONRegExp")
   return Object.entries(value).some(([name, inner]) => name.startsWith("$regex") || mentionsRegex(inner))
 }
+
+const pathsOf = (filter: Document): ReadonlyArray<string> =>
+  Object.entries(filter).flatMap(([name, condition]) => {
+    if (!name.startsWith("$")) return [name]
+    return Array.isArray(condition) ? condition.filter(isDocument).flatMap(pathsOf) : []
+  })
 
 const compileTop = (filter: Document, scope: Expression.Scope): Predicate =>
   compileDocument(
@@ -135,7 +127,7 @@ const branches = (name: string, argument: unknown, compileInner: CompileFilter):
 
 const compileExpression = (spec: unknown, scope: Expression.Scope): Predicate => {
   const { evaluate } = Expression.compile(spec, scope)
-  return (document, { frame = detached() }) => {
+  return (document, { frame = frameIn({}) }) => {
     frame.root = document
     return isTrue(evaluate(frame))
   }

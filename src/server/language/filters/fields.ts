@@ -100,7 +100,7 @@ const compileOperator = (name: string, argument: unknown, beside: Document, comp
 
 const always: FieldTest = { single: () => true, at: () => () => true }
 
-const exists: FieldTest = someValue((value) => value !== undefined, "whole")
+const exists: FieldTest = someValue((value) => value !== undefined)
 
 /** Any value but false, null and the zeros means yes. */
 const isTrue = (value: unknown): boolean =>

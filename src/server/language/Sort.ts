@@ -1,0 +1,255 @@
+/** Sort orders: by fields, through arrays by their smallest or largest elements. */
+import { spend } from "./budget.ts"
+import { codes, failed, invalid, unsupported } from "./LanguageError.ts"
+import { toWhole } from "./numbers.ts"
+import { fieldOf, getter, indexOf, parse, type Path } from "./paths.ts"
+import { compare, compareStrings, type Document, isDocument } from "./Value.ts"
+
+/** One field to sort by. */
+export interface SortField {
+  readonly path: string
+  readonly direction: 1 | -1
+}
+
+/** What a document is sorted by: the value of the only field, or those of several ones in their order. */
+export type SortKey = unknown
+
+/** A compiled sort order. */
+export interface Sort {
+  /** What it sorts by; none for `{}` and `{ $natural: 1 }`, which leave documents in their order. */
+  readonly fields: ReadonlyArray<SortField>
+  /** Whether the order that documents have is turned around: `{ $natural: -1 }`. */
+  readonly isReversed: boolean
+  /** Below zero where the first document stands before the second one, zero where none does. */
+  compare(a: Document, b: Document): number
+  /** What a document is sorted by, for those who keep it. */
+  keyOf(document: Document): SortKey
+  compareKeys(a: SortKey, b: SortKey): number
+  /** The documents in order, or as many of the first of them; those that are equal stay in the order they had. */
+  sorted(documents: ReadonlyArray<Document>, limit?: number): Array<Document>
+}
+
+/** As in MongoDB. */
+const mostFields = 32
+
+/** Compiles a sort order; fails for a wrong one. */
+export const compile = (spec: unknown): Sort => {
+  if (!isDocument(spec)) return invalid("a sort order must be an object", codes.TypeMismatch)
+  const names = Object.keys(spec)
+  if (names.length > mostFields) invalid(`a sort order has at most ${mostFields} fields`, 13103)
+  if (names.includes("$natural")) {
+    if (names.length > 1) invalid("$natural sort cannot be combined with other fields")
+    return ordering([], directionOf("$natural", spec["$natural"]) < 0)
+  }
+  return ordering(
+    names.map((path) => ({ path, names: parse(path), direction: directionOf(path, spec[path]) })),
+    false
+  )
+}
+
+const directionOf = (path: string, value: unknown): 1 | -1 => {
+  if (isDocument(value)) {
+    if (Object.hasOwn(value, "$meta")) unsupported("$meta in a sort order", "there is no text search")
+    invalid(`the direction of '${path}' must be 1 or -1, and no object`, 17312)
+  }
+  const number = toWhole(value)
+  if (number === 1) return 1
+  return number === -1 ? -1 : invalid(`the direction of '${path}' must be 1 (ascending) or -1 (descending)`, 15975)
+}
+
+interface Field extends SortField {
+  readonly names: Path
+}
+
+const ordering = (fields: ReadonlyArray<Field>, isReversed: boolean): Sort => {
+  const keyOf = keys(fields)
+  const compareKeys = comparing(fields)
+  return {
+    fields,
+    isReversed,
+    keyOf,
+    compareKeys,
+    compare: (a, b) => compareKeys(keyOf(a), keyOf(b)),
+    sorted: (documents, limit = documents.length) => {
+      if (fields.length === 0) return (isReversed ? documents.toReversed() : documents).slice(0, limit)
+      return sorted(documents, limit, keyOf, compareKeys)
+    }
+  }
+}
+
+type Compare = (a: SortKey, b: SortKey) => number
+
+const comparing = (fields: ReadonlyArray<Field>): Compare => {
+  const [only, ...others] = fields.map(({ direction }) => direction)
+  if (only !== undefined && others.length === 0) return only === 1 ? compare : (a, b) => compare(b, a)
+  const directions = fields.map(({ direction }) => direction)
+  return (a, b) => {
+    if (!Array.isArray(a) || !Array.isArray(b)) return 0
+    for (const [i, direction] of directions.entries()) {
+      const compared = compare(a[i], b[i])
+      if (compared !== 0) return compared * direction
+    }
+    return 0
+  }
+}
+
+// sorting
+
+interface Entry {
+  readonly document: Document
+  readonly key: SortKey
+}
+
+const sorted = (
+  documents: ReadonlyArray<Document>,
+  limit: number,
+  keyOf: (document: Document) => SortKey,
+  compareKeys: Compare
+): Array<Document> => {
+  const count = documents.length
+  spend(Math.ceil(count * Math.log2(count + 2)))
+  const entries = documents.map((document): Entry => ({ document, key: keyOf(document) }))
+  if (limit < count / 8) return firstOf(entries, limit, compareKeys)
+  const order = quick(entries, compareKeys)
+  entries.sort((a, b) => order(a.key, b.key))
+  return entries.slice(0, limit).map(({ document }) => document)
+}
+
+/** Among strings alone, or numbers alone, there are no types to compare. */
+const quick = (entries: ReadonlyArray<Entry>, compareKeys: Compare): Compare => {
+  const sign = Math.sign(compareKeys(1, 2))
+  if (sign === 0) return compareKeys
+  if (entries.every(({ key }) => typeof key === "number" && key === key)) {
+    return (a, b) => (Number(a) - Number(b)) * -sign
+  }
+  return entries.every(({ key }) => typeof key === "string")
+    ? (a, b) => compareStrings(String(a), String(b)) * -sign
+    : compareKeys
+}
+
+/** The first of many, without sorting the others: the best so far are kept in order. */
+const firstOf = (entries: ReadonlyArray<Entry>, limit: number, compareKeys: Compare): Array<Document> => {
+  const best: Array<Entry> = []
+  for (const entry of entries) {
+    const last = best.at(-1)
+    if (best.length === limit && (last === undefined || compareKeys(entry.key, last.key) >= 0)) continue
+    spend(Math.ceil(best.length / 32))
+    best.splice(placeOf(best, entry.key, compareKeys), 0, entry)
+    if (best.length > limit) best.pop()
+  }
+  return best.map(({ document }) => document)
+}
+
+/** Behind all that are not greater. */
+const placeOf = (best: ReadonlyArray<Entry>, key: SortKey, compareKeys: Compare): number => {
+  let from = 0
+  let to = best.length
+  while (from < to) {
+    const middle = (from + to) >> 1
+    if (compareKeys(key, best[middle]?.key) < 0) to = middle
+    else from = middle + 1
+  }
+  return from
+}
+
+// what documents are sorted by
+
+const keys = (fields: ReadonlyArray<Field>): ((document: Document) => SortKey) => {
+  const [only, ...others] = fields
+  if (only !== undefined && others.length === 0) return singleKey(only)
+  return (document) => {
+    const quickly = fields.map(({ names }) => plainValue(document, names))
+    return quickly.includes(inArray) ? compoundKey(document, fields) : quickly
+  }
+}
+
+/** Stands for a value that has an array on its path. */
+const inArray = Symbol("in an array")
+
+/** The value at a path without arrays: null where it is missing. */
+const plainValue = (document: Document, names: Path): unknown => {
+  let value: unknown = document
+  for (const name of names) {
+    if (Array.isArray(value)) return inArray
+    value = isDocument(value) ? fieldOf(value, name) : null
+  }
+  return Array.isArray(value) ? inArray : (value ?? null)
+}
+
+const singleKey = ({ direction, names }: Field): ((document: Document) => SortKey) => {
+  const [name, ...rest] = names
+  const read = getter(name)
+  if (rest.length === 0) {
+    return (document) => {
+      const value = read(document)
+      return Array.isArray(value) ? extreme(value, direction) : (value ?? null)
+    }
+  }
+  return (document) => {
+    const value = plainValue(document, names)
+    return value === inArray ? extreme(valuesAt(document, names), direction) : value
+  }
+}
+
+/** An array without elements stands before null. */
+const extreme = (values: ReadonlyArray<unknown>, direction: 1 | -1): unknown => {
+  spend(values.length)
+  const [first, ...others] = values
+  return others.reduce((best, value) => (compare(value, best) * direction < 0 ? value : best), first)
+}
+
+/** All values at a path through arrays: null for each element that has none, `undefined` for an empty array. */
+const valuesAt = (value: unknown, names: ReadonlyArray<string>): ReadonlyArray<unknown> =>
+  expand([{ value, names, isDone: false }]).map(([key]) => key)
+
+/** The least of the keys that the elements of an array give a document. */
+const compoundKey = (document: Document, fields: ReadonlyArray<Field>): SortKey => {
+  const order = comparing(fields)
+  const [first, ...others] = expand(fields.map(({ names }) => ({ value: document, names, isDone: false })))
+  return others.reduce<SortKey>((best, key) => (order(key, best) < 0 ? key : best), first)
+}
+
+/** How far a path has been walked. */
+interface Walked {
+  readonly value: unknown
+  /** The names that are left. */
+  readonly names: ReadonlyArray<string>
+  /** Whether the value is what is sorted by, even if it is an array. */
+  readonly isDone: boolean
+}
+
+/**
+ * The keys of a document: one for each element of the array on its paths, which has to be the same one for all paths, as
+ * in an index.
+ */
+const expand = (paths: ReadonlyArray<Walked>): ReadonlyArray<ReadonlyArray<unknown>> => {
+  const walked = paths.map(toArray)
+  const [array, ...others] = new Set(
+    walked.flatMap(({ isDone, value }) => (isDone || !Array.isArray(value) ? [] : [value]))
+  )
+  if (others.length > 0) failed("cannot sort with keys that are parallel arrays: sort by the fields of one array")
+  if (array === undefined) return [walked.map(({ value }) => value)]
+  spend(array.length * walked.length)
+  const enter = (item: unknown) => walked.map((path) => (path.isDone ? path : into(path, item)))
+  // an array without elements stands before null where it is sorted by itself
+  return array.length === 0 ? expand(enter(undefined)) : array.flatMap((item: unknown) => expand(enter(item)))
+}
+
+const into = ({ names }: Walked, item: unknown): Walked =>
+  names.length === 0
+    ? { value: item, names, isDone: true }
+    : { value: isDocument(item) ? item : null, names, isDone: false }
+
+/** Walks a path to its end, or to the array in which it goes on. */
+const toArray = (path: Walked): Walked => {
+  if (path.isDone) return path
+  let { value } = path
+  for (const [i, name] of path.names.entries()) {
+    if (Array.isArray(value)) {
+      const index = indexOf(name)
+      if (index < 0) return { value, names: path.names.slice(i), isDone: false }
+      value = value[index]
+    } else value = isDocument(value) ? fieldOf(value, name) : null
+  }
+  return Array.isArray(value) ? { value, names: [], isDone: false } : { value: value ?? null, names: [], isDone: true }
+}
