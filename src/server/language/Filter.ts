@@ -1,4 +1,5 @@
 /** Filters: which documents an operation is about. */
+import { spend } from "./budget.ts"
 import * as Expression from "./Expression.ts"
 import { isTrue } from "./expressions/booleans.ts"
 import { type CompileFilter, compileField } from "./filters/fields.ts"
@@ -32,13 +33,16 @@ export const compile = (filter: unknown, surroundings: Surroundings = {}): Filte
   if (!isDocument(filter)) return invalid("a filter must be an object", codes.TypeMismatch)
   const predicate = compileTop(filter, scopeIn(surroundings))
   const own = frameIn(surroundings)
+  const steps = stepsOf(filter)
   const quiet: Run = { frame: own, isRecording: false, index: -1 }
   return {
     matches: (document, frame) => {
+      spend(steps)
       quiet.frame = frame ?? own
       return predicate(document, quiet)
     },
     matchedIndex: (document, frame = own) => {
+      spend(steps)
       const run: Run = { frame, isRecording: true, index: -1 }
       return predicate(document, run) ? run.index : undefined
     },
@@ -53,6 +57,17 @@ const mentionsRegex = (value: unknown): boolean => {
   if (Array.isArray(value)) return value.some(mentionsRegex)
   if (!isDocument(value)) return isA(value, "BSONRegExp")
   return Object.entries(value).some(([name, inner]) => name.startsWith("$regex") || mentionsRegex(inner))
+}
+
+/** How many steps a filter takes for a document, besides those for its arrays: one for each of its parts. */
+const stepsOf = (value: unknown): number => {
+  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + stepsOf(item), 0)
+  if (!isDocument(value)) return 0
+  // a set of values is looked up at once
+  return Object.entries(value).reduce(
+    (sum, [name, inner]) => sum + 1 + (name === "$in" || name === "$nin" ? 0 : stepsOf(inner)),
+    0
+  )
 }
 
 const pathsOf = (filter: Document): ReadonlyArray<string> =>

@@ -207,6 +207,7 @@ export const compareStrings = (a: string, b: string): -1 | 0 | 1 => {
     const left = a.charCodeAt(i)
     const right = b.charCodeAt(i)
     if (left !== right) {
+      if (i > 64) spend(i >> 4)
       const areHigh = left >= 0xd800 && right >= 0xd800
       return areHigh ? order(behindAll(left), behindAll(right)) : left < right ? -1 : 1
     }

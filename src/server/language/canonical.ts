@@ -79,7 +79,10 @@ const isNothing = (value: unknown): boolean =>
 const canonicalObject = (value: object, walk: Walk): unknown => {
   make()
   if (isPlain(value)) return canonicalDocument(value, walk)
-  if (Array.isArray(value)) return inside(value, walk, () => Array.from(value, (item, i) => at(walk, i, item)))
+  if (Array.isArray(value)) {
+    make(value.length)
+    return inside(value, walk, () => Array.from(value, (item, i) => at(walk, i, item)))
+  }
   const tag = get(value, "_bsontype")
   if (typeof tag === "string") return canonicalBson(value, tag, walk)
   const toBson = get(value, "toBSON")

@@ -1,5 +1,6 @@
 /** Tests of one value against another one: equality, order and membership, each compiled for the value that is wanted. */
 import type { BSONRegExp } from "bson"
+import { spend } from "../budget.ts"
 import { compareNumbers } from "../numberOrder.ts"
 import { regexTest } from "../regex.ts"
 import { compare, compareStrings, equals, isA, isDate, isNumeric, keyOf, rank, typeOf } from "../Value.ts"
@@ -18,9 +19,9 @@ export const equalTo = (wanted: unknown): Single => {
       return (value) => value === wanted
     case "number":
     case "string":
-      // a value of a class may be the same number, or a symbol of the same text
-      return (value) =>
-        value === wanted || (typeof value !== typeof wanted && equals(value, wanted)) || bothNaN(value, wanted)
+      // an object may be a number of another type, or a symbol
+      if (wanted !== wanted) return (value) => equals(value, wanted)
+      return (value) => value === wanted || (typeof value === "object" && value !== null && equals(value, wanted))
   }
   if (isDate(wanted)) {
     const millis = wanted.getTime()
@@ -29,8 +30,6 @@ export const equalTo = (wanted: unknown): Single => {
   if (isA(wanted, "ObjectId")) return (value) => isA(value, "ObjectId") && value.equals(wanted)
   return (value) => typeof value !== "string" && equals(value, wanted)
 }
-
-const bothNaN = (value: unknown, wanted: unknown): boolean => value !== value && wanted !== wanted
 
 const accepts: Readonly<Record<Ordering, (compared: number) => boolean>> = {
   $gt: (compared) => compared > 0,
@@ -109,9 +108,13 @@ const inSet = (wanted: ReadonlyArray<unknown>): Single => {
 /** Whether a text matches, or a stored regular expression is the same one. */
 export const regexMatch = (regex: BSONRegExp): Single => {
   const test = regexTest(regex.pattern, regex.options)
+  const search = (text: string): boolean => {
+    spend(1 + (text.length >> 4))
+    return test(text)
+  }
   return (value) => {
-    if (typeof value === "string") return test(value)
-    if (isA(value, "BSONSymbol")) return test(value.value)
+    if (typeof value === "string") return search(value)
+    if (isA(value, "BSONSymbol")) return search(value.value)
     return isA(value, "BSONRegExp") && equals(value, regex)
   }
 }
