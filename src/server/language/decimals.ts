@@ -210,9 +210,7 @@ export const toInteger = (value: Decimal, rounding: Rounding, mostLength = 40): 
   if (value.digits !== 0n && length(value.digits) + value.exponent > mostLength) return undefined
   if (value.digits === 0n) return 0n
   const digits =
-    value.exponent >= 0
-      ? value.digits * powerOfTen(value.exponent)
-      : wholeDigits(value, -value.exponent, rounding)
+    value.exponent >= 0 ? value.digits * powerOfTen(value.exponent) : wholeDigits(value, -value.exponent, rounding)
   return value.negative ? -digits : digits
 }
 

@@ -6,15 +6,16 @@
 import { Decimal128, Double, Long, Timestamp } from "bson"
 import * as decimals from "./decimals.ts"
 import type { Decimal } from "./decimals.ts"
+import type { Numeric } from "./numberOrder.ts"
+import { double, isInt } from "./Value.ts"
+
+export { double, isInt }
 
 /** A BSON number in its canonical form. */
-export type NumberValue = number | Double | Long | Decimal128
+export type NumberValue = Numeric
 
 /** The name of a number's type. */
 export type NumberType = "int" | "long" | "double" | "decimal"
-
-/** Whether a JavaScript number stands for an int. */
-export const isInt = (value: number): boolean => (value | 0) === value && (value !== 0 || 1 / value > 0)
 
 /** Whether a value is a long; a timestamp has the same class as its base, and is none. */
 export const isLong = (value: unknown): value is Long => value instanceof Long && !(value instanceof Timestamp)
@@ -34,9 +35,6 @@ export const isNumber = (value: unknown): value is NumberValue =>
   (typeof value === "object" &&
     value !== null &&
     (value instanceof Double || isLong(value) || value instanceof Decimal128))
-
-/** A double in its canonical form. */
-export const double = (value: number): number | Double => (isInt(value) ? new Double(value) : value)
 
 const leastLong = -(2n ** 63n)
 const mostLong = 2n ** 63n - 1n
@@ -88,7 +86,9 @@ export const toBigInt = (value: NumberValue): bigint | undefined => {
   if (value instanceof Decimal128) {
     const read = decimals.read(value)
     const whole = decimals.toInteger(read, "trunc")
-    return whole === undefined || whole !== decimals.toInteger(read, "ceil") || whole !== decimals.toInteger(read, "floor")
+    return whole === undefined ||
+      whole !== decimals.toInteger(read, "ceil") ||
+      whole !== decimals.toInteger(read, "floor")
       ? undefined
       : whole
   }
@@ -253,7 +253,8 @@ export class Sum {
     const type = typeOf(value)
     if (type !== this.#type) this.#type = widest(type, this.#type)
     if (value instanceof Decimal128)
-      this.#decimal = this.#decimal === undefined ? decimals.read(value) : decimals.add(this.#decimal, decimals.read(value))
+      this.#decimal =
+        this.#decimal === undefined ? decimals.read(value) : decimals.add(this.#decimal, decimals.read(value))
     else if (value instanceof Long && safeLong(value) === undefined) {
       this.#double(value.high * two32)
       this.#double(value.low >>> 0)

@@ -1,7 +1,7 @@
 /** What an expression is compiled in (a scope) and evaluated in (a frame). */
 import type { Environment } from "../Environment.ts"
 import { invalid } from "../LanguageError.ts"
-import type { Document, Value } from "../Value.ts"
+import type { Value } from "../Value.ts"
 
 /**
  * What an expression sees while it is evaluated. A stage makes one frame and sets `root` for each document; the variables
@@ -38,6 +38,8 @@ export interface Context {
   readonly scope: Scope
   /** Compiles an operand. */
   compile(spec: unknown, scope?: Scope): Expression
+  /** Adds a variable to a scope, after a check of its name: where its value stands, and the scope that it is in. */
+  bind(name: unknown, operator: string, scope?: Scope): { readonly slot: number; readonly scope: Scope }
 }
 
 /** Compiles an operator from its argument. */
@@ -83,7 +85,10 @@ export const checkVariableName = (name: string): void => {
   if (name === "") invalid("empty variable names are not allowed", 16869)
   if (name === "CURRENT") return
   if (!/^[a-z\u0080-\uffff]/.test(name))
-    invalid(`'${name}' starts with an invalid character for a user variable name: a lowercase letter is expected`, 16867)
+    invalid(
+      `'${name}' starts with an invalid character for a user variable name: a lowercase letter is expected`,
+      16867
+    )
   if (!/^[a-zA-Z0-9_\u0080-\uffff]*$/.test(name))
     invalid(`'${name}' contains an invalid character for a variable name: letters, digits and _ are expected`, 16868)
 }
@@ -100,9 +105,13 @@ export const constantFrame: Frame = {
 /** An expression that is a value. */
 export const constant = (value: Value): Expression => ({ evaluate: () => value, isConstant: true })
 
-/** The documents of a `let`-like specification: names and expressions. */
-export const variableNames = (spec: Document): ReadonlyArray<string> => {
-  const names = Object.keys(spec)
-  names.forEach(checkVariableName)
-  return names
-}
+/** The context of a scope, with the function that compiles all expressions. */
+export const contextOf = (scope: Scope, compile: (spec: unknown, scope: Scope) => Expression): Context => ({
+  scope,
+  compile: (spec, inner = scope) => compile(spec, inner),
+  bind: (name, operator, outer = scope) => {
+    if (typeof name !== "string") return invalid(`the name of a variable of ${operator} is a string`, 16866)
+    checkVariableName(name)
+    return { slot: outer.depth, scope: bind(outer, [name]) }
+  }
+})

@@ -1,0 +1,81 @@
+/** Operators of arrays as sets: each value once, in no order that counts. */
+import { spend } from "../budget.ts"
+import { failed } from "../LanguageError.ts"
+import { keyOf, typeOf, type Value } from "../Value.ts"
+import { isList, type List, listOf, made } from "./arrays.ts"
+import { isTrue } from "./booleans.ts"
+import type { Operators } from "./Frame.ts"
+import { between, binary, isNullish, unary, variadic } from "./operands.ts"
+
+const setOf = (list: List): Map<string, Value> => {
+  spend(list.length)
+  const set = new Map<string, Value>()
+  for (const item of list) {
+    const key = keyOf(item)
+    if (!set.has(key)) set.set(key, item)
+  }
+  return set
+}
+
+const union = (values: List, name: string): Value => {
+  const set = new Map<string, Value>()
+  for (const value of values) {
+    if (isNullish(value)) return null
+    const list = listOf(value, name, 17043)
+    spend(list.length)
+    for (const item of list) {
+      const key = keyOf(item)
+      if (!set.has(key)) set.set(key, item)
+    }
+  }
+  return made([...set.values()])
+}
+
+const intersection = (values: List, name: string): Value => {
+  let set: Map<string, Value> | undefined
+  for (const value of values) {
+    if (isNullish(value)) return null
+    const other = setOf(listOf(value, name, 17047))
+    if (set === undefined) set = other
+    else for (const key of set.keys()) if (!other.has(key)) set.delete(key)
+  }
+  return made([...(set?.values() ?? [])])
+}
+
+const difference = (a: Value, b: Value, name: string): Value => {
+  if (isNullish(a) || isNullish(b)) return null
+  const set = setOf(listOf(a, name, 17048, "a first operand"))
+  for (const key of setOf(listOf(b, name, 17049, "a second operand")).keys()) set.delete(key)
+  return made([...set.values()])
+}
+
+const setEquals = (values: List, name: string): Value => {
+  const [first, ...others] = values.map((value) => setOf(listOf(value, name, 17044)))
+  return others.every((set) => set.size === first?.size && isWithin(set, first))
+}
+
+const isWithin = (set: Map<string, Value>, other: Map<string, Value>): boolean => {
+  for (const key of set.keys()) if (!other.has(key)) return false
+  return true
+}
+
+const isSubset = (a: Value, b: Value, name: string): Value =>
+  isWithin(setOf(listOf(a, name, 17046, "a first operand")), setOf(listOf(b, name, 17042, "a second operand")))
+
+/** What holds of the elements of a list; null and missing ones are false. */
+const ofElements = (code: number, holds: (list: List) => boolean) =>
+  unary((value, name) => {
+    if (!isList(value)) return failed(`${name} takes an array, and not a value of type ${typeOf(value)}`, code)
+    spend(value.length)
+    return holds(value)
+  })
+
+export const sets: Operators = {
+  $setUnion: variadic(union),
+  $setIntersection: variadic(intersection),
+  $setDifference: binary(difference),
+  $setEquals: between(2, Infinity, setEquals),
+  $setIsSubset: binary(isSubset),
+  $anyElementTrue: ofElements(17041, (list) => list.some(isTrue)),
+  $allElementsTrue: ofElements(17040, (list) => list.every(isTrue))
+}
