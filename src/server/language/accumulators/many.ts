@@ -94,9 +94,9 @@ class Extremes implements Gathering {
   }
 }
 
-/** What `$top` and its like get of one document: the document to compare, and what to keep. */
+/** What `$top` and its like get of one document: what to compare, and what to keep. */
 interface Ranked {
-  readonly document: Document
+  readonly key: Sort.SortKey
   readonly output: Value
 }
 
@@ -105,11 +105,13 @@ class Tops implements Gathering {
   readonly #isBottom: boolean
   readonly #isOne: boolean
   #age = 0
-  constructor(count: number, order: (a: Document, b: Document) => number, isBottom: boolean, isOne: boolean) {
+  constructor(count: number, order: Sort.Sort, isBottom: boolean, isOne: boolean) {
     // the last ones of an order are the first ones of the opposite order, and of equal ones the later
     this.#best = new Best(
       count,
-      isBottom ? (a, b) => order(b.document, a.document) || b.age - a.age : (a, b) => order(a.document, b.document)
+      isBottom
+        ? (a, b) => order.compareKeys(b.key, a.key) || b.age - a.age
+        : (a, b) => order.compareKeys(a.key, b.key)
     )
     this.#isBottom = isBottom
     this.#isOne = isOne
@@ -125,7 +127,7 @@ class Tops implements Gathering {
 }
 
 const isRanked = (value: Value): value is Ranked =>
-  isDocument(value) && isDocument(value["document"]) && "output" in value
+  isDocument(value) && "key" in value && "output" in value
 
 const known = (name: string, argument: Value, names: ReadonlyArray<string>): Document => {
   if (!isDocument(argument)) {
@@ -171,7 +173,7 @@ const compileTops = (name: string, argument: Value, scope: Scope): Accumulator =
   const output = Expression.compile(spec["output"], scope)
   const count = isOne ? () => 1 : counting(name, spec["n"], scope)
   return {
-    input: (frame) => ({ document: frame.root, output: output.evaluate(frame) }),
+    input: (frame) => ({ key: isDocument(frame.root) ? order.keyOf(frame.root) : null, output: output.evaluate(frame) }),
     start: (frame) => new Tops(count(frame), order, name.startsWith("$bottom"), isOne)
   }
 }

@@ -7,27 +7,23 @@ import type { Document } from "../Value.ts"
 import { all } from "./Stage.ts"
 import type { All, Compile, Stage } from "./Stage.ts"
 
-type Order = (a: Document, b: Document) => number
-
-const sorted = (documents: Iterable<Document>, order: Order): Array<Document> => {
-  const list = [...documents]
-  make(list.length)
-  return list.sort(order)
-}
-
-/** The first documents of an order, with no more than twice as many of them in memory. */
-const firstOf = (documents: Iterable<Document>, order: Order, most: number): Array<Document> => {
+/** The first documents of an order, with no more than about twice as many of them in memory. */
+const firstOf = (documents: Iterable<Document>, order: Sort.Sort, most: number): Array<Document> => {
   let list: Array<Document> = []
   for (const document of documents) {
     make()
     list.push(document)
-    if (list.length >= 2 * most + 64) list = list.sort(order).slice(0, most)
+    if (list.length >= 2 * most + 64) list = order.sorted(list, most)
   }
-  return list.sort(order).slice(0, most)
+  return order.sorted(list, most)
 }
 
-const stageOf = (order: Order): All => ({
-  ...all((documents) => sorted(documents, order)),
+const stageOf = (order: Sort.Sort): All => ({
+  ...all((documents) => {
+    const list = [...documents]
+    make(list.length)
+    return order.sorted(list)
+  }),
   first: (most) => all((documents) => firstOf(documents, order, most))
 })
 
