@@ -32,7 +32,7 @@ import { variables } from "./expressions/variables.ts"
 import { invalid, unsupported } from "./LanguageError.ts"
 import { isDocument } from "./Value.ts"
 
-export { bind, checkVariableName, frameOf, frameWithin, lazy, scopeOf } from "./expressions/Frame.ts"
+export { bind, checkVariableName, frameOf, frameWithin, scopeOf } from "./expressions/Frame.ts"
 export type { Expression, Frame, Scope } from "./expressions/Frame.ts"
 
 const families: ReadonlyArray<Operators> = [

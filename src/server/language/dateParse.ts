@@ -148,6 +148,7 @@ const dates: ReadonlyArray<RegExp> = [
   /(?<year>\d{4})(?<month>\d{2})(?<day>\d{2})/,
   /(?<year>\d{4})-?W(?<isoWeek>\d{2})(?:-?(?<isoWeekday>\d))?/,
   /(?<year>\d{4})-(?<dayOfYear>\d{3})/,
+  new RegExp(`(?<year>\\d{4})-(?<name>${monthNames})-(?<day>\\d{1,2})`),
   new RegExp(`(?:[a-z]{3,9},?[ ]+)?(?<day>\\d{1,2})(?:st|nd|rd|th)?[ -](?<name>${monthNames})[ ,-]+(?<year>\\d{4})`),
   new RegExp(
     `(?:[a-z]{3,9},?[ ]+)?(?<name>${monthNames})\\.?[ ]+(?<day>\\d{1,2})(?:st|nd|rd|th)?(?:,[ ]*|[ ]+)(?<year>\\d{4})`
@@ -157,7 +158,8 @@ const dates: ReadonlyArray<RegExp> = [
 const times: ReadonlyArray<RegExp> = [
   /(?:T|t|[ ]+)(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2})(?:[.,](?<fraction>\d{1,9}))?)?(?:[ ]?(?<half>[ap])\.?m\.?)?/,
   /(?:T|t)(?<hour>\d{2})(?<minute>\d{2})(?:(?<second>\d{2})(?:[.,](?<fraction>\d{1,9}))?)?/,
-  /[ ]+(?<hour>\d{1,2})[ ]?(?<half>[ap])\.?m\.?/
+  /[ ]+(?<hour>\d{1,2})[ ]?(?<half>[ap])\.?m\.?/,
+  /[ ]+(?<word>noon|midnight)/
 ]
 /** Names of zones that stand for an offset in hours. */
 const abbreviations: Readonly<Record<string, number>> = {
@@ -184,9 +186,10 @@ const abbreviations: Readonly<Record<string, number>> = {
 const zonePattern =
   /(?:[ ]*(?<offset>(?:GMT|UTC)?[+-]\d\d?(?::?\d\d)?)|[ ]*(?<abbreviation>[A-Z]{1,4})|[ ]+(?<place>[A-Z][A-Za-z_]+(?:\/[A-Z][A-Za-z_]+)+))/
 
-const timePattern = times.map((time) => `(?:${time.source.replace(/\?</g, "?<")})`)
 const patterns: ReadonlyArray<RegExp> = dates.flatMap((date) =>
-  [...timePattern, ""].map((time) => new RegExp(`^${date.source}${time}(?:${zonePattern.source})?$`, "i"))
+  [...times.map(({ source }) => source), ""].map(
+    (time) => new RegExp(`^${date.source}${time}(?:${zonePattern.source})?$`, "i")
+  )
 )
 
 type Groups = Readonly<Record<string, string | undefined>>
@@ -202,7 +205,8 @@ const zoneOfGroups = ({ offset, abbreviation, place }: Groups): TimeZone | undef
   return hours === undefined ? zoneOf(abbreviation) : { isUtc: hours === 0, offsetAt: () => hours * 3_600_000 }
 }
 
-const hourOf = ({ hour, half }: Groups): number => {
+const hourOf = ({ hour, half, word }: Groups): number => {
+  if (word !== undefined) return word.toLowerCase() === "noon" ? 12 : 0
   const number = Number(hour)
   if (half === undefined) return number
   return (number % 12) + (half.toLowerCase() === "p" ? 12 : 0)
@@ -210,7 +214,7 @@ const hourOf = ({ hour, half }: Groups): number => {
 
 const partsOfGroups = (groups: Groups): Parts => {
   const parts: Parts = {}
-  const { year, month, day, dayOfYear, isoWeek, isoWeekday, hour, minute, second, fraction: rest, name } = groups
+  const { year, month, day, dayOfYear, isoWeek, isoWeekday, hour, minute, second, fraction: rest, name, word } = groups
   if (isoWeek === undefined) parts.year = Number(year)
   else Object.assign(parts, { isoYear: Number(year), isoWeek: Number(isoWeek), isoWeekday: Number(isoWeekday ?? 1) })
   if (name !== undefined)
@@ -219,7 +223,7 @@ const partsOfGroups = (groups: Groups): Parts => {
   if (day !== undefined) parts.day = Number(day)
   else if (month !== undefined) parts.day = 1
   if (dayOfYear !== undefined) parts.dayOfYear = Number(dayOfYear)
-  if (hour !== undefined) parts.hour = hourOf(groups)
+  if ((hour ?? word) !== undefined) parts.hour = hourOf(groups)
   if (minute !== undefined) parts.minute = Number(minute)
   if (second !== undefined) parts.second = Number(second)
   if (rest !== undefined) parts.millisecond = fraction(rest)

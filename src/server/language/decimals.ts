@@ -184,15 +184,13 @@ export const isZero = (value: Decimal): boolean => value.kind === "finite" && va
 /** How a number is rounded to a digit: to the even one of two, towards 0, down or up. */
 export type Rounding = "even" | "trunc" | "floor" | "ceil"
 
-/** Rounds to a multiple of 10 to the power of `exponent`; where that takes more than 34 digits, the number is kept. */
+/** Rounds to a multiple of 10 to the power of `exponent`; as many digits are written as there is room for. */
 export const quantize = (value: Decimal, exponent: number, rounding: Rounding): Decimal => {
   if (value.kind !== "finite") return value
   if (value.exponent >= exponent) {
     const gap = value.exponent - exponent
-    if (gap === 0) return value
-    if (gap > precision && value.digits !== 0n) return value
-    const digits = value.digits === 0n ? 0n : value.digits * powerOfTen(gap)
-    return digits > mostDigits ? value : finite(value.negative, digits, exponent)
+    const room = value.digits === 0n ? gap : Math.max(0, Math.min(gap, precision - length(value.digits)))
+    return room === 0 ? value : finite(value.negative, value.digits * powerOfTen(room), value.exponent - room)
   }
   return finite(value.negative, wholeDigits(value, exponent - value.exponent, rounding), exponent)
 }

@@ -19,8 +19,6 @@ export interface Scope {
   readonly variables: ReadonlyMap<string, number>
   /** How many slots are taken. */
   readonly depth: number
-  /** Whether what is compiled may never be evaluated: a mistake of constants is then one only where it is reached. */
-  readonly isLazy: boolean
 }
 
 /** A compiled expression. */
@@ -54,14 +52,11 @@ export const bind = (scope: Scope, names: ReadonlyArray<string>): Scope => {
   return { ...scope, variables, depth: scope.depth + names.length }
 }
 
-const emptyScope: Scope = { variables: new Map(), depth: 0, isLazy: false }
+const emptyScope: Scope = { variables: new Map(), depth: 0 }
 
 /** The scope of an operation: the variables of its `let`. */
 export const scopeOf = (environment?: Environment): Scope =>
   environment?.variables === undefined ? emptyScope : bind(emptyScope, Object.keys(environment.variables))
-
-/** A scope whose expressions may never be evaluated. */
-export const lazy = (scope: Scope): Scope => (scope.isLazy ? scope : { ...scope, isLazy: true })
 
 /**
  * A frame of `scopeOf(environment)`, or of a scope made from it: then with the values of the variables that were added, in

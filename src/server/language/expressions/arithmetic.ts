@@ -4,7 +4,7 @@ import * as decimals from "../decimals.ts"
 import { codes, failed } from "../LanguageError.ts"
 import * as numbers from "../numbers.ts"
 import type { NumberValue } from "../numbers.ts"
-import { typeOf, type Value } from "../Value.ts"
+import { isA, typeOf, type Value } from "../Value.ts"
 import * as functions from "./decimalFunctions.ts"
 import type { Operators } from "./Frame.ts"
 import { between, binary, isNullish, unary, variadic } from "./operands.ts"
@@ -64,8 +64,9 @@ const mod = (a: Value, b: Value, name: string): Value => {
   return notNumeric(name, numbers.isNumber(a) ? b : a, 16611)
 }
 
-/** A whole double counts as a long beside an integer, and a double without a fraction beside another one is no exception. */
-const remainder = (a: NumberValue, b: NumberValue): Value => numbers.remainder(a, b)
+/** A divisor that is a double of the value of an int counts as an int. */
+const remainder = (a: NumberValue, b: NumberValue): Value =>
+  isA(b, "Double") && typeOfNumber(a) !== "double" ? numbers.remainder(a, b.value) : numbers.remainder(a, b)
 
 const abs = (value: Value, name: string): Value => {
   if (isNullish(value)) return null
@@ -110,7 +111,7 @@ const functionOf = ({ doubles, decimals: ofDecimal, check }: OfNumber) =>
     if (isNullish(value)) return null
     if (!numbers.isNumber(value)) return notNumeric(name, value, 28765)
     check?.(value, name)
-    return numbers.numberType(value) === "decimal"
+    return isDecimal(value)
       ? numbers.decimal(ofDecimal(numbers.toDecimal(value)))
       : numbers.double(doubles(numbers.toDouble(value)))
   })
@@ -123,6 +124,17 @@ const positive =
     if (!isAboveZero(value)) failed(`${name} takes a positive number, and not ${String(value)}`, code)
   }
 
+/** A logarithm: of a decimal that is NaN it is a double. */
+const logarithm = (doubles: (value: number) => number, ofDecimal: (value: Decimal) => Decimal, code: number) =>
+  unary((value, name) => {
+    if (isNullish(value)) return null
+    if (!numbers.isNumber(value)) return notNumeric(name, value, 28765)
+    positive(code)(value, name)
+    return isDecimal(value) && !numbers.isNaN(value)
+      ? numbers.decimal(ofDecimal(numbers.toDecimal(value)))
+      : numbers.double(doubles(numbers.toDouble(value)))
+  })
+
 const log = (value: Value, base: Value, name: string): Value => {
   if (isNullish(value) || isNullish(base)) return null
   if (!numbers.isNumber(value)) return notNumeric(name, value, 28756)
@@ -130,7 +142,7 @@ const log = (value: Value, base: Value, name: string): Value => {
   positive(28758)(value, name)
   if (!isAboveZero(base) || numbers.toDouble(base) === 1)
     failed(`the base of ${name} is positive and not 1, and not ${String(base)}`, 28759)
-  return isDecimal(value) || isDecimal(base)
+  return (isDecimal(value) || isDecimal(base)) && !numbers.isNaN(value) && !numbers.isNaN(base)
     ? numbers.decimal(functions.log(numbers.toDecimal(value), numbers.toDecimal(base)))
     : numbers.double(Math.log(numbers.toDouble(value)) / Math.log(numbers.toDouble(base)))
 }
@@ -180,8 +192,8 @@ export const arithmetic: Operators = {
   $round: rounded("even"),
   $trunc: rounded("trunc"),
   $exp: functionOf({ doubles: Math.exp, decimals: functions.exp }),
-  $ln: functionOf({ doubles: Math.log, decimals: functions.ln, check: positive(28766) }),
-  $log10: functionOf({ doubles: Math.log10, decimals: functions.log10, check: positive(28761) }),
+  $ln: logarithm(Math.log, functions.ln, 28766),
+  $log10: logarithm(Math.log10, functions.log10, 28761),
   $log: binary(log),
   $pow: binary(pow),
   $sqrt: functionOf({

@@ -4,7 +4,7 @@ import { exceeded, codes, failed } from "../LanguageError.ts"
 import { isNumber, toWhole } from "../numbers.ts"
 import { compare, equals, typeOf, type Value } from "../Value.ts"
 import { isTrue } from "./booleans.ts"
-import { type Context, type Expression, lazy, type Operators } from "./Frame.ts"
+import { type Context, type Expression, type Operators } from "./Frame.ts"
 import { argumentsOf, between, binary, computed, isNullish, named, unary, variadic } from "./operands.ts"
 
 export type List = ReadonlyArray<Value>
@@ -79,8 +79,8 @@ const indexOfArray = (values: List, name: string): Value => {
   return -1
 }
 
-/** What a list of this many elements would take in memory is refused from here on: 100 MB. */
-const mostElements = 104_857_600 / 16
+/** What a list of this many elements would take in memory is refused from here on: 64 MB. */
+const mostElements = 67_108_864 / 16
 
 const range = (values: List, name: string): Value => {
   const start = intOf(values[0], name, "a start", 34444)
@@ -156,9 +156,9 @@ const filter = (argument: unknown, context: Context, name: string): Expression =
   const specs = argumentsOf(argument, name, ["input", "cond"], ["as", "limit"])
   const input = context.compile(specs["input"])
   const { slot, scope } = context.bind(Object.hasOwn(specs, "as") ? specs["as"] : "this", name)
-  const cond = context.compile(specs["cond"], lazy(scope))
+  const cond = context.compile(specs["cond"], scope)
   const limit = Object.hasOwn(specs, "limit") ? context.compile(specs["limit"]) : undefined
-  return computed(context, [input, cond, limit], (frame) => {
+  return computed([input, cond, limit], (frame) => {
     const value = input.evaluate(frame)
     const most = limit?.evaluate(frame)
     if (isNullish(value)) return null
@@ -180,8 +180,8 @@ const map = (argument: unknown, context: Context, name: string): Expression => {
   const specs = argumentsOf(argument, name, ["input", "in"], ["as"])
   const input = context.compile(specs["input"])
   const { slot, scope } = context.bind(Object.hasOwn(specs, "as") ? specs["as"] : "this", name)
-  const each = context.compile(specs["in"], lazy(scope))
-  return computed(context, [input, each], (frame) => {
+  const each = context.compile(specs["in"], scope)
+  return computed([input, each], (frame) => {
     const value = input.evaluate(frame)
     if (isNullish(value)) return null
     const list = listOf(value, name, 16883, "an 'input'")
@@ -201,8 +201,8 @@ const reduce = (argument: unknown, context: Context, name: string): Expression =
   const initial = context.compile(specs["initialValue"])
   const item = context.bind("this", name)
   const total = context.bind("value", name, item.scope)
-  const each = context.compile(specs["in"], lazy(total.scope))
-  return computed(context, [input, initial, each], (frame) => {
+  const each = context.compile(specs["in"], total.scope)
+  return computed([input, initial, each], (frame) => {
     const value = input.evaluate(frame)
     if (isNullish(value)) return null
     const list = listOf(value, name, 40080, "an 'input'")

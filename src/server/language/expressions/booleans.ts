@@ -1,7 +1,7 @@
 /** `$and`, `$or` and `$not`: null, a missing value, false and 0 are false. */
 import { isNumber, isZero } from "../numbers.ts"
 import type { Value } from "../Value.ts"
-import { type Context, type Expression, type Frame, lazy, type Operators } from "./Frame.ts"
+import { type Context, type Expression, type Frame, type Operators } from "./Frame.ts"
 import { computed, operandsOf, unary } from "./operands.ts"
 
 /** Whether a value counts as true. */
@@ -15,14 +15,13 @@ export const isTrue = (value: Value): boolean => {
 const deciding =
   (decisive: boolean) =>
   (argument: unknown, context: Context): Expression => {
-    const branch = lazy(context.scope)
-    const operands = operandsOf(argument).map((spec, i) => context.compile(spec, i === 0 ? context.scope : branch))
+    const operands = operandsOf(argument).map((spec) => context.compile(spec))
     const evaluates = operands.map(({ evaluate }) => evaluate)
     const evaluate = (frame: Frame): boolean => {
       for (const operand of evaluates) if (isTrue(operand(frame)) === decisive) return decisive
       return !decisive
     }
-    return computed(context, operands, evaluate)
+    return computed(operands, evaluate)
   }
 
 export const booleans: Operators = {

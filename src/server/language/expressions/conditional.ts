@@ -2,18 +2,16 @@
 import { failed, invalid } from "../LanguageError.ts"
 import { isDocument } from "../Value.ts"
 import { isTrue } from "./booleans.ts"
-import { type Context, type Expression, lazy, type Operators } from "./Frame.ts"
+import { type Context, type Expression, type Operators } from "./Frame.ts"
 import { argumentsOf, computed, isNullish, operandsOf } from "./operands.ts"
-
-const branch = (spec: unknown, context: Context): Expression => context.compile(spec, lazy(context.scope))
 
 const cond = (argument: unknown, context: Context, name: string): Expression => {
   const specs = isDocument(argument) ? condArguments(argument, name) : operandsOf(argument)
   if (specs.length !== 3) invalid(`${name} takes 3 operands, but ${specs.length} were given`, 16020)
   const test = context.compile(specs[0])
-  const yes = branch(specs[1], context)
-  const no = branch(specs[2], context)
-  return computed(context, [test, yes, no], (frame) => (isTrue(test.evaluate(frame)) ? yes : no).evaluate(frame))
+  const yes = context.compile(specs[1])
+  const no = context.compile(specs[2])
+  return computed([test, yes, no], (frame) => (isTrue(test.evaluate(frame)) ? yes : no).evaluate(frame))
 }
 
 const condArguments = (argument: Record<string, unknown>, name: string): ReadonlyArray<unknown> => {
@@ -24,10 +22,10 @@ const condArguments = (argument: Record<string, unknown>, name: string): Readonl
 const ifNull = (argument: unknown, context: Context, name: string): Expression => {
   const specs = operandsOf(argument)
   if (specs.length < 2) invalid(`${name} takes at least 2 operands, but ${specs.length} was given`, 1257300)
-  const operands = specs.map((spec, i) => (i === 0 ? context.compile(spec) : branch(spec, context)))
+  const operands = specs.map((spec) => context.compile(spec))
   const evaluates = operands.map(({ evaluate }) => evaluate)
   const last = evaluates.length - 1
-  return computed(context, operands, (frame) => {
+  return computed(operands, (frame) => {
     for (let i = 0; i < last; i++) {
       const value = evaluates[i]?.(frame)
       if (!isNullish(value)) return value
@@ -47,13 +45,13 @@ const switchBranches = (spec: unknown, name: string): ReadonlyArray<Record<strin
 
 const switchOperator = (argument: unknown, context: Context, name: string): Expression => {
   const specs = argumentsOf(argument, name, ["branches"], ["default"])
-  const branches = switchBranches(specs["branches"], name).map(({ case: test, then }, i) => ({
-    test: i === 0 ? context.compile(test) : branch(test, context),
-    then: branch(then, context)
+  const branches = switchBranches(specs["branches"], name).map(({ case: test, then }) => ({
+    test: context.compile(test),
+    then: context.compile(then)
   }))
-  const otherwise = Object.hasOwn(specs, "default") ? branch(specs["default"], context) : undefined
+  const otherwise = Object.hasOwn(specs, "default") ? context.compile(specs["default"]) : undefined
   const operands = [...branches.flatMap(({ test, then }) => [test, then]), otherwise]
-  return computed(context, operands, (frame) => {
+  return computed(operands, (frame) => {
     for (const { test, then } of branches) if (isTrue(test.evaluate(frame))) return then.evaluate(frame)
     return otherwise === undefined
       ? failed(`${name} could not find a matching branch for an input, and no default was specified`, 40066)

@@ -7,7 +7,7 @@ import * as numbers from "../numbers.ts"
 import { bytesOf, isA, isDate, isDocument, type TypeName, typeNumbers, typeOf, type Value } from "../Value.ts"
 import { isTrue } from "./booleans.ts"
 import { fromText, type Format, formatOf, toText } from "./binaryText.ts"
-import { constantFrame, type Context, type Expression, lazy, type Operator, type Operators } from "./Frame.ts"
+import { constantFrame, type Context, type Expression, type Operator, type Operators } from "./Frame.ts"
 import { dateOf, instantOf } from "./instants.ts"
 import { argumentsOf, computed, isNullish, unary } from "./operands.ts"
 import { dateText, numberText } from "./texts.ts"
@@ -189,7 +189,7 @@ const compileTarget = (
 }
 
 const optional = (specs: Record<string, unknown>, key: string, context: Context): Expression | undefined =>
-  Object.hasOwn(specs, key) ? context.compile(specs[key], lazy(context.scope)) : undefined
+  Object.hasOwn(specs, key) ? context.compile(specs[key]) : undefined
 
 const convertOperator: Operator = (argument, context, name) => {
   const optionals = ["onError", "onNull", "format", "byteOrder", "base"]
@@ -202,7 +202,7 @@ const convertOperator: Operator = (argument, context, name) => {
   const onError = optional(specs, "onError", context)
   const onNull = optional(specs, "onNull", context)
   if (type.isConstant) checkConstant(type)
-  return computed(context, [input, type, subtype, format, onError, onNull], (frame) => {
+  return computed([input, type, subtype, format, onError, onNull], (frame) => {
     const value = input.evaluate(frame)
     const typeValue = type.evaluate(frame)
     const target = isNullish(typeValue) ? undefined : typeOfTarget(typeValue)

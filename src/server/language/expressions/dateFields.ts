@@ -27,12 +27,12 @@ const reading =
       : { date: only(argument, name) }
     const date = context.compile(specs["date"])
     if (!Object.hasOwn(specs, "timezone"))
-      return computed(context, [date], (frame) => {
+      return computed([date], (frame) => {
         const value = date.evaluate(frame)
         return isNullish(value) ? null : read(requireInstant(value, name))
       })
     const timezone = context.compile(specs["timezone"])
-    return computed(context, [date, timezone], (frame) => {
+    return computed([date, timezone], (frame) => {
       const value = date.evaluate(frame)
       const zone = timezone.evaluate(frame)
       if (isNullish(zone)) return null

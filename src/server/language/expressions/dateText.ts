@@ -5,7 +5,7 @@ import { failed, LanguageError } from "../LanguageError.ts"
 import { utc } from "../timeZones.ts"
 import { typeOf, type Value } from "../Value.ts"
 import { zoneOfValue } from "./dateFields.ts"
-import { constantFrame, type Context, type Expression, lazy, type Operators } from "./Frame.ts"
+import { constantFrame, type Context, type Expression, type Operators } from "./Frame.ts"
 import { dateOf, requireInstant } from "./instants.ts"
 import { argumentsOf, computed, isNullish } from "./operands.ts"
 
@@ -17,22 +17,17 @@ const formatOf = (value: Value, name: string): string =>
     ? value
     : failed(`${name} takes a 'format' that is a string, and not ${typeOf(value)}`, 18533)
 
-const optional = (
-  specs: Record<string, unknown>,
-  key: string,
-  context: Context,
-  isLazy = false
-): Expression | undefined =>
-  Object.hasOwn(specs, key) ? context.compile(specs[key], isLazy ? lazy(context.scope) : context.scope) : undefined
+const optional = (specs: Record<string, unknown>, key: string, context: Context): Expression | undefined =>
+  Object.hasOwn(specs, key) ? context.compile(specs[key]) : undefined
 
 const dateToString = (argument: unknown, context: Context, name: string): Expression => {
   const specs = argumentsOf(argument, name, ["date"], ["format", "timezone", "onNull"])
   const date = context.compile(specs["date"])
   const format = optional(specs, "format", context)
   const timezone = optional(specs, "timezone", context)
-  const onNull = optional(specs, "onNull", context, true)
+  const onNull = optional(specs, "onNull", context)
   if (format?.isConstant === true) checkConstant(format, name)
-  return computed(context, [date, format, timezone, onNull], (frame) => {
+  return computed([date, format, timezone, onNull], (frame) => {
     const value = date.evaluate(frame)
     const text = format?.evaluate(frame)
     const zoneName = timezone?.evaluate(frame)
@@ -59,9 +54,9 @@ const dateFromString = (argument: unknown, context: Context, name: string): Expr
   const dateString = context.compile(specs["dateString"])
   const format = optional(specs, "format", context)
   const timezone = optional(specs, "timezone", context)
-  const onError = optional(specs, "onError", context, true)
-  const onNull = optional(specs, "onNull", context, true)
-  return computed(context, [dateString, format, timezone, onError, onNull], (frame) => {
+  const onError = optional(specs, "onError", context)
+  const onNull = optional(specs, "onNull", context)
+  return computed([dateString, format, timezone, onError, onNull], (frame) => {
     const text = dateString.evaluate(frame)
     const formatText = format?.evaluate(frame)
     const zoneName = timezone?.evaluate(frame)

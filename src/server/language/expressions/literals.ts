@@ -20,7 +20,7 @@ export const compileDocument = (spec: Document, context: Context): Expression =>
   names.forEach(checkName)
   const operands = names.map((name) => context.compile(spec[name]))
   const evaluates = operands.map(({ evaluate }) => evaluate)
-  return computed(context, operands, (frame) => {
+  return computed(operands, (frame) => {
     make(names.length + 1)
     const document: Document = {}
     for (let i = 0; i < names.length; i++) {
@@ -35,7 +35,7 @@ export const compileDocument = (spec: Document, context: Context): Expression =>
 export const compileList = (specs: ReadonlyArray<unknown>, context: Context): Expression => {
   const operands = specs.map((spec) => context.compile(spec))
   const evaluates = operands.map(({ evaluate }) => evaluate)
-  return computed(context, operands, (frame) => {
+  return computed(operands, (frame) => {
     make(evaluates.length + 1)
     return evaluates.map((evaluate): Value => evaluate(frame) ?? null)
   })

@@ -81,7 +81,7 @@ const getField = (argument: unknown, context: Context, name: string): Expression
   const field = context.compile(specs["field"])
   const input = context.compile(Object.hasOwn(specs, "input") ? specs["input"] : "$$CURRENT")
   if (field.isConstant) nameOf(field.evaluate(constantFrame), name)
-  return computed(context, [field, input], (frame) => {
+  return computed([field, input], (frame) => {
     const key = nameOf(field.evaluate(frame), name)
     const value = input.evaluate(frame)
     if (value === null) return null
@@ -114,7 +114,7 @@ const setField = (argument: unknown, context: Context, name: string): Expression
   const field = constantField(specs["field"], context, name)
   const input = context.compile(specs["input"])
   const value = context.compile(specs["value"])
-  return computed(context, [input, value], (frame) => {
+  return computed([input, value], (frame) => {
     const document = input.evaluate(frame)
     if (isNullish(document)) return null
     return withField(objectOf(document, name), field, value.evaluate(frame))
@@ -125,7 +125,7 @@ const unsetField = (argument: unknown, context: Context, name: string): Expressi
   const specs = argumentsOf(argument, name, ["field", "input"])
   const field = constantField(specs["field"], context, name)
   const input = context.compile(specs["input"])
-  return computed(context, [input], (frame) => {
+  return computed([input], (frame) => {
     const document = input.evaluate(frame)
     return isNullish(document) ? null : withField(objectOf(document, name), field, undefined)
   })

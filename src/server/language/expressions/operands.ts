@@ -1,5 +1,5 @@
 /** How operators take their operands: how many, under which names, and what is computed at once since it is constant. */
-import { invalid, LanguageError } from "../LanguageError.ts"
+import { invalid } from "../LanguageError.ts"
 import { isDocument, type Document, type Value } from "../Value.ts"
 import { constant, constantFrame, type Context, type Expression, type Frame, type Operator } from "./Frame.ts"
 
@@ -7,22 +7,17 @@ import { constant, constantFrame, type Context, type Expression, type Frame, typ
 export const operandsOf = (argument: unknown): ReadonlyArray<unknown> =>
   Array.isArray(argument) ? argument : [argument]
 
-/** An expression of operands: a constant where they all are. */
+/**
+ * An expression of operands: a constant where they all are. What constants cannot be computed with is refused at once,
+ * also in a branch that is never taken.
+ */
 export const computed = (
-  context: Context,
   operands: ReadonlyArray<Expression | undefined>,
   evaluate: (frame: Frame) => Value
-): Expression => {
-  if (operands.some((operand) => operand !== undefined && !operand.isConstant)) return { evaluate, isConstant: false }
-  try {
-    return constant(evaluate(constantFrame))
-  } catch (error) {
-    // a branch that is never taken must not fail for what stands in it
-    if (context.scope.isLazy && error instanceof LanguageError && error.kind !== "limit")
-      return { evaluate, isConstant: false }
-    throw error
-  }
-}
+): Expression =>
+  operands.every((operand) => operand === undefined || operand.isConstant)
+    ? constant(evaluate(constantFrame))
+    : { evaluate, isConstant: false }
 
 const plural = (count: number): string => (count === 1 ? "1 operand" : `${count} operands`)
 const wrongCount = (name: string, expected: string, given: number): never =>
@@ -36,7 +31,7 @@ export const unary =
     if (specs.length !== 1) wrongCount(name, plural(1), specs.length)
     const operand = context.compile(specs[0])
     const { evaluate } = operand
-    return computed(context, [operand], (frame) => compute(evaluate(frame), name))
+    return computed([operand], (frame) => compute(evaluate(frame), name))
   }
 
 /** An operator of two operands. */
@@ -49,7 +44,7 @@ export const binary =
     const b = context.compile(specs[1])
     const left = a.evaluate
     const right = b.evaluate
-    return computed(context, [a, b], (frame) => compute(left(frame), right(frame), name))
+    return computed([a, b], (frame) => compute(left(frame), right(frame), name))
   }
 
 /** An operator of `least` to `most` operands; one that is not given is undefined. */
@@ -76,7 +71,7 @@ const variadicOf = (
 ): Expression => {
   const operands = specs.map((spec) => context.compile(spec))
   const evaluates = operands.map(({ evaluate }) => evaluate)
-  return computed(context, operands, (frame) =>
+  return computed(operands, (frame) =>
     compute(
       evaluates.map((evaluate) => evaluate(frame)),
       name
@@ -124,7 +119,7 @@ export const named =
     const operands = keys.map((key) => context.compile(specs[key]))
     const evaluates = operands.map(({ evaluate }) => evaluate)
     const has = (key: string): boolean => Object.hasOwn(specs, key)
-    return computed(context, operands, (frame) => {
+    return computed(operands, (frame) => {
       const values: Record<string, Value> = {}
       for (let i = 0; i < keys.length; i++) values[keys[i] ?? ""] = evaluates[i]?.(frame)
       return compute(values, name, has)

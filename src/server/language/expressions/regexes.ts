@@ -68,7 +68,7 @@ const searching =
     const constant = isConstant
       ? regexOf(regex.evaluate(constantFrame), options.evaluate(constantFrame), name)
       : undefined
-    return computed(context, [input, regex, options], (frame) => {
+    return computed([input, regex, options], (frame) => {
       const text = input.evaluate(frame)
       const found = isConstant ? constant : regexOf(regex.evaluate(frame), options.evaluate(frame), name)
       if (isNullish(text)) return none()

@@ -40,7 +40,7 @@ const sortArray = (argument: unknown, context: Context, name: string): Expressio
   const specs = argumentsOf(argument, name, ["input", "sortBy"])
   const input = context.compile(specs["input"])
   const order = orderOf(specs["sortBy"], name)
-  return computed(context, [input], (frame) => {
+  return computed([input], (frame) => {
     const value = input.evaluate(frame)
     if (isNullish(value)) return null
     const list = listOf(value, name, 2942504, "an 'input'")

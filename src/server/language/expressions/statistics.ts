@@ -14,11 +14,11 @@ const over =
     const operands = operandsOf(argument).map((spec) => context.compile(spec))
     const [only] = operands
     if (operands.length === 1 && only !== undefined)
-      return computed(context, operands, (frame) => {
+      return computed(operands, (frame) => {
         const value = only.evaluate(frame)
         return compute(isList(value) ? value : [value])
       })
-    return computed(context, operands, (frame) => compute(operands.map(({ evaluate }) => evaluate(frame))))
+    return computed(operands, (frame) => compute(operands.map(({ evaluate }) => evaluate(frame))))
   }
 
 const summed = (values: List): Sum => {
@@ -82,7 +82,7 @@ const ranked =
       return invalid(`${name} takes an array of numbers in 'p', and not ${typeOf(list)}`, 7750301)
     const parts = list.map((part) => probabilityOf(part, name))
     const input = context.compile(specs["input"])
-    return computed(context, [input], (frame) => {
+    return computed([input], (frame) => {
       const found = percentiles(input.evaluate(frame), parts)
       return isMedian ? found[0] : found
     })

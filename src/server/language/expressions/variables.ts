@@ -12,7 +12,7 @@ const letOperator = (argument: unknown, context: Context, name: string): Express
   const values = names.map((key) => context.compile(vars[key]))
   const inner = context.compile(body, bind(context.scope, names))
   const start = context.scope.depth
-  return computed(context, [...values, inner], (frame) => {
+  return computed([...values, inner], (frame) => {
     // the slots above are free until the body is evaluated: what computes a variable may only use those beyond them
     const computedValues = values.map(({ evaluate }) => evaluate(frame))
     for (let i = 0; i < computedValues.length; i++) frame.slots[start + i] = computedValues[i]
