@@ -32,13 +32,16 @@ export interface Sort {
 /** As in MongoDB. */
 const mostFields = 32
 
-/** Compiles a sort order; fails for a wrong one. */
-export const compile = (spec: unknown): Sort => {
+/**
+ * Compiles a sort order; fails for a wrong one. `$natural`, the order that documents have, is one for `find` alone: ask
+ * for it to be allowed.
+ */
+export const compile = (spec: unknown, allowed: { readonly natural?: boolean } = {}): Sort => {
   if (!isDocument(spec)) return invalid("a sort order must be an object", codes.TypeMismatch)
   const names = Object.keys(spec)
   if (names.length > mostFields) invalid(`a sort order has at most ${mostFields} fields`, 13103)
   if (names.includes("$natural")) {
-    if (names.length > 1) invalid("$natural sort cannot be combined with other fields")
+    if (names.length > 1 || allowed.natural !== true) invalid("$natural sorts in find, and alone")
     return ordering([], directionOf("$natural", spec["$natural"]) < 0)
   }
   return ordering(

@@ -25,16 +25,21 @@ export interface Regex {
   find(text: string, from?: number): Found | undefined
 }
 
-const flagsOf = (options: string) => {
+/** Throws for a NUL in a pattern, and for options that are unknown. */
+export const check = (pattern: string, options: string): void => {
   const unknown = /[^imsxu]/.exec(options)
   if (unknown !== null) invalid(`invalid flag in regex options: ${unknown[0]}: those known are i, m, s and x`, 51108)
+  if (pattern.includes("\0")) invalid("a regular expression cannot contain a null byte", 51109)
+}
+
+const flagsOf = (options: string) => {
   const has = (flag: string) => options.includes(flag)
   return { i: has("i"), m: has("m"), s: has("s"), x: has("x") }
 }
 
 /** Compiles a pattern with its options, of `i`, `m`, `s`, `x` and `u`, which is always so. */
 export const compile = (pattern: string, options = ""): Regex => {
-  if (pattern.includes("\0")) invalid("a regular expression cannot contain a null byte", 51109)
+  check(pattern, options)
   const emitted = emit(parse(pattern, flagsOf(options)))
   const regex = regExp(emitted)
   let finder: RegExp | undefined

@@ -4,6 +4,7 @@ import { spend } from "../budget.ts"
 import { codes, invalid, unsupported } from "../LanguageError.ts"
 import { toWhole } from "../numbers.ts"
 import { fieldOf } from "../paths.ts"
+import { check } from "../regex.ts"
 import { type Document, isA, isDocument, isNumeric, type TypeName, typeNumbers, typeOf } from "../Value.ts"
 import { equalTo, oneOf, ordered, type Ordering, regexMatch } from "./comparisons.ts"
 import { every, type FieldTest, never, not, type Predicate, type Run, someArray, someValue } from "./condition.ts"
@@ -152,10 +153,15 @@ const typeNamed = (type: unknown): string => {
 const regexOf = (argument: unknown, beside: Document): BSONRegExp => {
   const options = fieldOf(beside, "$options")
   if (options !== undefined && typeof options !== "string") invalid("$options has to be a string")
-  if (typeof argument === "string") return new BSONRegExp(argument, typeof options === "string" ? options : "")
+  const given = typeof options === "string" ? options : ""
+  if (typeof argument === "string") {
+    check(argument, given)
+    return new BSONRegExp(argument, given)
+  }
   if (!isA(argument, "BSONRegExp")) return invalid("$regex has to be a string or a regular expression")
   if (typeof options !== "string") return argument
   if (argument.options !== "") invalid("options are set both in $regex and in $options", 51075)
+  check(argument.pattern, options)
   return new BSONRegExp(argument.pattern, options)
 }
 
