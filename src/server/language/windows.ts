@@ -90,7 +90,11 @@ const whole32 = (bound: Bound): Bound => {
 
 const documentWindow = (spec: Value, sorting: Sorting): Window => {
   const [lower, upper] = boundsOf(spec, "documents", "an integer").map(whole32)
-  if (!sorting.isSorted && !(lower === "unbounded" && upper === "unbounded") && !(lower === "current" && upper === "current")) {
+  if (
+    !sorting.isSorted &&
+    !(lower === "unbounded" && upper === "unbounded") &&
+    !(lower === "current" && upper === "current")
+  ) {
     invalid("Document-based bounds require a sortBy", 5339901)
   }
   const before = lower === undefined ? 0 : distance(lower, -Infinity)
@@ -106,7 +110,10 @@ const documentWindow = (spec: Value, sorting: Sorting): Window => {
 
 const unitOf = (unit: Value): Unit | undefined => {
   if (unit === undefined) return undefined
-  return units.find((it) => it === unit) ?? invalid(`unknown time unit value: ${shown(unit)}: ${units.join(", ")} are known`, 9)
+  return (
+    units.find((it) => it === unit) ??
+    invalid(`unknown time unit value: ${shown(unit)}: ${units.join(", ")} are known`, 9)
+  )
 }
 
 const rangeWindow = (spec: Value, unitSpec: Value, sorting: Sorting): Window => {
@@ -126,16 +133,20 @@ const rangeWindow = (spec: Value, unitSpec: Value, sorting: Sorting): Window => 
 
 const checkSortValue = (value: Value, unit: Unit | undefined): void => {
   if (unit !== undefined) {
-    if (!isDate(value)) failed(`Invalid range: Expected the sortBy field to be a Date, but it was ${typeOf(value)}`, 5429513)
+    if (!isDate(value))
+      failed(`Invalid range: Expected the sortBy field to be a Date, but it was ${typeOf(value)}`, 5429513)
     return
   }
-  if (isDate(value)) failed("Invalid range: For windows that involve date or time ranges, a unit must be provided.", 5429513)
-  if (!isNumber(value)) failed(`Invalid range: Expected the sortBy field to be a number, but it was ${typeOf(value)}`, 5429414)
+  if (isDate(value))
+    failed("Invalid range: For windows that involve date or time ranges, a unit must be provided.", 5429513)
+  if (!isNumber(value))
+    failed(`Invalid range: Expected the sortBy field to be a number, but it was ${typeOf(value)}`, 5429414)
 }
 
 const moved = (value: Value, bound: Bound, unit: Unit | undefined): Value => {
   if (typeof bound === "string") return value
-  if (isDate(value) && unit !== undefined) return dateOf(addUnits(value.getTime(), unit, toDouble(bound), utc), "a window")
+  if (isDate(value) && unit !== undefined)
+    return dateOf(addUnits(value.getTime(), unit, toDouble(bound), utc), "a window")
   return isNumber(value) ? add(value, bound) : value
 }
 

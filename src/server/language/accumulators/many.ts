@@ -16,14 +16,21 @@ const most = 2 ** 31 - 1
 /** How many values are kept. */
 export const countOf = (name: string, value: Value): number => {
   if (!isNumber(value)) {
-    return failed(`Value for 'n' must be of integral type, but found ${shown(value)}: ${name} expects a positive integer`, 5787902)
+    return failed(
+      `Value for 'n' must be of integral type, but found ${shown(value)}: ${name} expects a positive integer`,
+      5787902
+    )
   }
   const count = toWhole(value)
   if (count === undefined && Number.isInteger(Number(value.toString()))) return tooMany(name, value)
   if (count === undefined) {
-    return failed(`Value for 'n' must be of integral type, but found ${shown(value)}: ${name} expects a positive integer`, 5787903)
+    return failed(
+      `Value for 'n' must be of integral type, but found ${shown(value)}: ${name} expects a positive integer`,
+      5787903
+    )
   }
-  if (count <= 0) return failed(`'n' must be greater than 0, found ${shown(value)}: ${name} expects a positive integer`, 5787908)
+  if (count <= 0)
+    return failed(`'n' must be greater than 0, found ${shown(value)}: ${name} expects a positive integer`, 5787908)
   return count > most ? tooMany(name, value) : count
 }
 
@@ -100,24 +107,19 @@ interface Ranked {
   readonly output: Value
 }
 
+/** Of documents that are equal in the order, the ones that came first are kept. */
 class Tops implements Gathering {
-  readonly #best: Best<Ranked & { readonly age: number }>
+  readonly #best: Best<Ranked>
   readonly #isBottom: boolean
   readonly #isOne: boolean
-  #age = 0
   constructor(count: number, order: Sort.Sort, isBottom: boolean, isOne: boolean) {
-    // the last ones of an order are the first ones of the opposite order, and of equal ones the later
-    this.#best = new Best(
-      count,
-      isBottom
-        ? (a, b) => order.compareKeys(b.key, a.key) || b.age - a.age
-        : (a, b) => order.compareKeys(a.key, b.key)
-    )
+    // the last ones of an order are the first ones of the opposite order
+    this.#best = new Best(count, (a, b) => order.compareKeys(isBottom ? b.key : a.key, isBottom ? a.key : b.key))
     this.#isBottom = isBottom
     this.#isOne = isOne
   }
   add(value: Value): void {
-    if (isRanked(value)) this.#best.add({ ...value, age: this.#age++ })
+    if (isRanked(value)) this.#best.add(value)
   }
   result(): Value {
     const values = this.#best.sorted().map((it) => (it.output === undefined ? null : it.output))
@@ -126,12 +128,14 @@ class Tops implements Gathering {
   }
 }
 
-const isRanked = (value: Value): value is Ranked =>
-  isDocument(value) && "key" in value && "output" in value
+const isRanked = (value: Value): value is Ranked => isDocument(value) && "key" in value && "output" in value
 
 const known = (name: string, argument: Value, names: ReadonlyArray<string>): Document => {
   if (!isDocument(argument)) {
-    return invalid(`specification must be an object; found ${name}: ${shown(argument)} of type ${typeOf(argument)}`, 5787900)
+    return invalid(
+      `specification must be an object; found ${name}: ${shown(argument)} of type ${typeOf(argument)}`,
+      5787900
+    )
   }
   for (const key of Object.keys(argument)) {
     if (!names.includes(key)) invalid(`Unknown argument to ${name}: '${key}': ${names.join(", ")} are known`, 5787901)
@@ -167,13 +171,19 @@ const compileTops = (name: string, argument: Value, scope: Scope): Accumulator =
   const spec = known(name, argument, isOne ? ["output", "sortBy"] : ["n", "output", "sortBy"])
   const sortBy = spec["sortBy"]
   if (!isDocument(sortBy)) {
-    return invalid(`expected 'sortBy' to already be an object in the arguments to ${name}, found ${typeOf(sortBy)}`, 5788604)
+    return invalid(
+      `expected 'sortBy' to already be an object in the arguments to ${name}, found ${typeOf(sortBy)}`,
+      5788604
+    )
   }
   const order = Sort.compile(sortBy)
   const output = Expression.compile(spec["output"], scope)
   const count = isOne ? () => 1 : counting(name, spec["n"], scope)
   return {
-    input: (frame) => ({ key: isDocument(frame.root) ? order.keyOf(frame.root) : null, output: output.evaluate(frame) }),
+    input: (frame) => ({
+      key: isDocument(frame.root) ? order.keyOf(frame.root) : null,
+      output: output.evaluate(frame)
+    }),
     start: (frame) => new Tops(count(frame), order, name.startsWith("$bottom"), isOne)
   }
 }

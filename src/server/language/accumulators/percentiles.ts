@@ -47,7 +47,8 @@ const partsOf = (value: Value): ReadonlyArray<number> => {
 
 /** Reads the arguments of `$percentile` and `$median`, and gives the parts. */
 export const compilePercentile = (name: string, argument: Value, scope: Scope): Accumulator => {
-  if (!isDocument(argument)) return invalid(`${name} specification must be an object; found ${typeOf(argument)}`, 7429703)
+  if (!isDocument(argument))
+    return invalid(`${name} specification must be an object; found ${typeOf(argument)}`, 7429703)
   const names = name === "$median" ? ["input", "method"] : ["input", "p", "method"]
   for (const key of Object.keys(argument)) {
     if (!names.includes(key)) invalid(`BSON field '${name}.${key}' is an unknown field.`, 40415)

@@ -114,7 +114,10 @@ export const redact: Compile = (argument, { scope }) => {
   if (expression.isConstant) {
     const decision = expression.evaluate(constantFrame)
     if (decision !== "$$DESCEND" && decision !== "$$PRUNE" && decision !== "$$KEEP") {
-      invalid(`$redact's expression should not return anything aside from the variables $$KEEP, $$DESCEND, and $$PRUNE, but returned ${shown(decision)}`, 17053)
+      invalid(
+        `$redact's expression should not return anything aside from the variables $$KEEP, $$DESCEND, and $$PRUNE, but returned ${shown(decision)}`,
+        17053
+      )
     }
   }
   const redacted = (document: Document, frame: Frame): Document | undefined => {

@@ -20,14 +20,18 @@ export const constantOf = (spec: Value, scope: Scope, message: string, code: num
 
 /** The argument of a stage of groups: what it may have, and that an expression to group by is one. */
 export const groupOptions = (stage: string, argument: Value, known: ReadonlyArray<string>, code: number): Document => {
-  if (!isDocument(argument)) return invalid(`Argument to ${stage} stage must be an object, but found type: ${typeOf(argument)}.`, code)
+  if (!isDocument(argument))
+    return invalid(`Argument to ${stage} stage must be an object, but found type: ${typeOf(argument)}.`, code)
   const unknown = Object.keys(argument).find((name) => !known.includes(name))
   if (unknown !== undefined) invalid(`Unrecognized option to ${stage}: ${unknown}.`, code + 36)
   const by = argument["groupBy"]
   const isExpression =
     (typeof by === "string" && by.startsWith("$")) || (isDocument(by) && Object.keys(by)[0]?.startsWith("$") === true)
   if (by !== undefined && !isExpression) {
-    invalid(`The ${stage} 'groupBy' field must be defined as a $-prefixed path or an expression, but found: ${shown(by)}.`, 40202)
+    invalid(
+      `The ${stage} 'groupBy' field must be defined as a $-prefixed path or an expression, but found: ${shown(by)}.`,
+      40202
+    )
   }
   const output = argument["output"]
   if (output !== undefined && !isDocument(output)) {
@@ -46,7 +50,10 @@ const boundariesOf = (spec: Value, scope: Scope): ReadonlyArray<Value> => {
   if (values.length < 2) invalid("The $bucket 'boundaries' field must have at least 2 values", 40192)
   for (let i = 1; i < values.length; i++) {
     if (rank(values[i - 1]) !== rank(values[i])) {
-      invalid(`All values in the 'boundaries' option to $bucket must have the same type. Found conflicting types ${typeOf(values[i - 1])} and ${typeOf(values[i])}.`, 40193)
+      invalid(
+        `All values in the 'boundaries' option to $bucket must have the same type. Found conflicting types ${typeOf(values[i - 1])} and ${typeOf(values[i])}.`,
+        40193
+      )
     }
     if (compare(values[i - 1], values[i]) >= 0) {
       invalid("The 'boundaries' option to $bucket must be sorted in ascending order", 40194)
@@ -55,11 +62,18 @@ const boundariesOf = (spec: Value, scope: Scope): ReadonlyArray<Value> => {
   return values
 }
 
-const fallbackOf = (argument: Document, scope: Scope, boundaries: ReadonlyArray<Value>): { readonly key: Value } | undefined => {
+const fallbackOf = (
+  argument: Document,
+  scope: Scope,
+  boundaries: ReadonlyArray<Value>
+): { readonly key: Value } | undefined => {
   if (!Object.hasOwn(argument, "default")) return undefined
   const key = constantOf(argument["default"], scope, "The $bucket 'default' field must be a constant expression", 40195)
   if (compare(key, boundaries[0]) >= 0 && compare(key, boundaries.at(-1)) < 0) {
-    invalid("The $bucket 'default' field must be less than the lowest boundary or greater than or equal to the highest boundary.", 40199)
+    invalid(
+      "The $bucket 'default' field must be less than the lowest boundary or greater than or equal to the highest boundary.",
+      40199
+    )
   }
   return { key: key === undefined ? null : key }
 }

@@ -28,16 +28,27 @@ interface Bucket {
 
 const checkRoundable = (value: Value): void => {
   if (!isNumber(value)) {
-    failed(`$bucketAuto can specify a 'granularity' with numeric boundaries only, but found a value with type: ${typeOf(value)}`, 40258)
+    failed(
+      `$bucketAuto can specify a 'granularity' with numeric boundaries only, but found a value with type: ${typeOf(value)}`,
+      40258
+    )
     return
   }
   const number = toDouble(value)
-  if (Number.isNaN(number)) failed("$bucketAuto can specify a 'granularity' with numeric boundaries only, but found a NaN", 40259)
-  if (number < 0) failed(`$bucketAuto can specify a 'granularity' with non-negative numbers only, but found ${shown(value)}`, 40260)
+  if (Number.isNaN(number))
+    failed("$bucketAuto can specify a 'granularity' with numeric boundaries only, but found a NaN", 40259)
+  if (number < 0)
+    failed(`$bucketAuto can specify a 'granularity' with non-negative numbers only, but found ${shown(value)}`, 40260)
 }
 
 /** Fills one bucket from where the rows stand; returns where the next one begins. */
-const fill = (bucket: Bucket, rows: ReadonlyArray<Row>, from: number, size: number, granularity?: Granularity): number => {
+const fill = (
+  bucket: Bucket,
+  rows: ReadonlyArray<Row>,
+  from: number,
+  size: number,
+  granularity?: Granularity
+): number => {
   let next = from
   const take = (): void => {
     const row = rows[next++]
@@ -61,7 +72,8 @@ const fill = (bucket: Bucket, rows: ReadonlyArray<Row>, from: number, size: numb
 const isZero = (value: Value): boolean => isNumber(value) && toDouble(value) === 0
 
 const bucketsOf = (rows: ReadonlyArray<Row>, count: number, granularity?: Granularity): ReadonlyArray<Bucket> => {
-  const size = Math.max(1, Math.round(rows.length / count))
+  const size = Math.max(1, Math.floor(rows.length / count))
+  const larger = rows.length > count ? rows.length % count : 0
   const buckets: Array<Bucket> = []
   let next = 0
   while (next < rows.length && buckets.length < count) {
@@ -70,7 +82,13 @@ const bucketsOf = (rows: ReadonlyArray<Row>, count: number, granularity?: Granul
     const min = granularity === undefined ? first : before === undefined ? granularity.down(first) : before.max
     const bucket: Bucket = { min, max: first, rows: [] }
     buckets.push(bucket)
-    next = fill(bucket, rows, next, buckets.length === count ? rows.length : size, granularity)
+    next = fill(
+      bucket,
+      rows,
+      next,
+      buckets.length === count ? rows.length : size + (buckets.length <= larger ? 1 : 0),
+      granularity
+    )
   }
   return buckets
 }
@@ -89,7 +107,10 @@ const gathered = (bucket: Bucket, outputs: Outputs, frame: Frame): Document => {
 const countOf = (value: Value): number => {
   const count = isNumber(value) ? toWhole(value) : undefined
   if (count === undefined || count >= 2 ** 31) {
-    return invalid(`The $bucketAuto 'buckets' field must be representable as a 32-bit integer, but found ${shown(value)}`, 40242)
+    return invalid(
+      `The $bucketAuto 'buckets' field must be representable as a 32-bit integer, but found ${shown(value)}`,
+      40242
+    )
   }
   if (count <= 0) invalid(`The $bucketAuto 'buckets' field must be greater than 0, but found: ${count}`, 40243)
   return count

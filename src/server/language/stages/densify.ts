@@ -30,7 +30,8 @@ interface Spec {
 }
 
 const unknownField = (name: string): never => invalid(`BSON field '$densify.${name}' is an unknown field.`, 40415)
-const missingField = (name: string): never => invalid(`BSON field '$densify.${name}' is missing but a required field`, 40414)
+const missingField = (name: string): never =>
+  invalid(`BSON field '$densify.${name}' is missing but a required field`, 40414)
 const wrongType = (name: string, value: Value, expected: string): never =>
   invalid(`BSON field '$densify.${name}' is the wrong type '${typeOf(value)}', expected type ${expected}`, 14)
 
@@ -45,10 +46,14 @@ const boundsOf = (bounds: Value, step: NumberValue, unit: Unit | undefined): Spe
   if (bounds === undefined) return missingField("range.bounds")
   if (bounds === "full" || bounds === "partition") return bounds
   if (!Array.isArray(bounds)) {
-    return invalid("$densify's 'range.bounds' is 'full', 'partition' or an ascending array of two numbers or two dates", 5733402)
+    return invalid(
+      "$densify's 'range.bounds' is 'full', 'partition' or an ascending array of two numbers or two dates",
+      5733402
+    )
   }
   const [from, to] = bounds
-  if (bounds.length !== 2) invalid("$densify: a bounding array in a range statement must have exactly two elements", 5733403)
+  if (bounds.length !== 2)
+    invalid("$densify: a bounding array in a range statement must have exactly two elements", 5733403)
   const areDates = isDate(from) && isDate(to)
   const areNumbers = isNumber(from) && isNumber(to)
   if (!areDates && !areNumbers) {
@@ -64,8 +69,10 @@ const boundsOf = (bounds: Value, step: NumberValue, unit: Unit | undefined): Spe
 }
 
 const specOf = (argument: Value): Spec => {
-  if (!isDocument(argument)) return invalid(`The $densify stage specification must be an object, found ${typeOf(argument)}`, 5733401)
-  for (const name of Object.keys(argument)) if (!["field", "partitionByFields", "range"].includes(name)) unknownField(name)
+  if (!isDocument(argument))
+    return invalid(`The $densify stage specification must be an object, found ${typeOf(argument)}`, 5733401)
+  for (const name of Object.keys(argument))
+    if (!["field", "partitionByFields", "range"].includes(name)) unknownField(name)
   const { field, partitionByFields = [], range } = argument
   if (field === undefined) return missingField("field")
   if (typeof field !== "string") return wrongType("field", field, "'string'")
@@ -75,16 +82,21 @@ const specOf = (argument: Value): Spec => {
   if (range["step"] === undefined) return missingField("range.step")
   const { step } = range
   if (!isNumber(step)) return wrongType("range.step", step, "one of [int, decimal, double, long]")
-  if (!(toDouble(step) > 0)) invalid("the step parameter in a range statement must be a strictly positive numeric value", 5733401)
+  if (!(toDouble(step) > 0))
+    invalid("the step parameter in a range statement must be a strictly positive numeric value", 5733401)
   const unit = unitOf(range["unit"], "$densify")
-  if (unit !== undefined && !Number.isInteger(toDouble(step))) invalid("the step parameter in a range statement must be a whole number when densifying a date range", 6586400)
+  if (unit !== undefined && !Number.isInteger(toDouble(step)))
+    invalid("the step parameter in a range statement must be a whole number when densifying a date range", 6586400)
   if (!Array.isArray(partitionByFields)) return wrongType("partitionByFields", partitionByFields, "'array'")
   const partitions = partitionByFields.map((name) =>
     typeof name === "string" ? name : wrongType("partitionByFields", name, "'string'")
   )
   const bounds = boundsOf(range["bounds"], step, unit)
   if (bounds === "partition" && partitions.length === 0) {
-    invalid("one may not specify the bounds as 'partition' without specifying a non-empty array of partitionByFields. You may have meant to specify 'full' bounds.", 5733408)
+    invalid(
+      "one may not specify the bounds as 'partition' without specifying a non-empty array of partitionByFields. You may have meant to specify 'full' bounds.",
+      5733408
+    )
   }
   if (partitions.includes(field)) invalid("$densify: the field may not be one of partitionByFields", 8993000)
   return { field: pathParts(field), partitions, bounds, step, unit }
@@ -126,7 +138,8 @@ class Densifier {
     if (value === undefined || value === null) return undefined
     if (this.#spec.unit !== undefined) {
       if (!isDate(value)) failed("$densify with a 'unit' requires that the field is a date", 6053600)
-    } else if (!isNumber(value)) failed("$densify requires that the field is a number, or a date with a 'unit'", 5733201)
+    } else if (!isNumber(value))
+      failed("$densify requires that the field is a number, or a date with a 'unit'", 5733201)
     return value
   }
 
@@ -141,7 +154,10 @@ class Densifier {
     this.#made++
     make()
     if (this.#made > most) {
-      exceeded(`Generated ${this.#made} documents in $densify, which is over the limit of ${most}. Consider a larger step.`, 5897900)
+      exceeded(
+        `Generated ${this.#made} documents in $densify, which is over the limit of ${most}. Consider a larger step.`,
+        5897900
+      )
     }
     return withPlain(partition, this.#spec.field, value)
   }
@@ -240,4 +256,3 @@ export const densify: Compile = (argument) => {
   const spec = specOf(argument)
   return all((documents) => new Densifier(spec).run(documents))
 }
-

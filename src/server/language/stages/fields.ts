@@ -85,8 +85,7 @@ const setComputed = (node: Tree, made: Document, frame: Frame): ReadonlyArray<st
     const expression = node.computed.get(name)
     const child = node.children.get(name)
     const before = child !== undefined && Object.hasOwn(made, name) ? made[name] : undefined
-    const value =
-      expression !== undefined ? expression.evaluate(frame) : child && computedValue(child, before, frame)
+    const value = expression !== undefined ? expression.evaluate(frame) : child && computedValue(child, before, frame)
     if (value !== undefined) define(made, name, value)
     else if (Object.hasOwn(made, name)) missing.push(name)
   }
@@ -136,7 +135,9 @@ const keptField = (node: Tree, name: string, value: Value): Value => {
 const keptValue = (node: Tree, value: Value): Value => {
   if (Array.isArray(value)) {
     make(value.length)
-    return value.map((element) => keptValue(node, element)).filter((element) => element !== undefined)
+    const elements = value.map((element) => keptValue(node, element))
+    // fields that are computed in elements are so in those, too, of which nothing is kept
+    return node.order.length > 0 ? elements : elements.filter((element) => element !== undefined)
   }
   return isDocument(value) ? kept(node, value) : undefined
 }
@@ -194,7 +195,10 @@ const entriesOf = (spec: Document, before: ReadonlyArray<string>): ReadonlyArray
   Object.entries(spec).flatMap(([path, value]) => {
     const parts = [...before, ...pathParts(path)]
     if (isDocument(value) && Object.keys(value).length === 0) {
-      return invalid(`Invalid $project :: caused by :: An empty sub-projection is not a valid value. Found empty object at path ${parts.join(".")}`, 51270)
+      return invalid(
+        `Invalid $project :: caused by :: An empty sub-projection is not a valid value. Found empty object at path ${parts.join(".")}`,
+        51270
+      )
     }
     return isFields(value) ? entriesOf(value, parts) : [{ parts, value }]
   })
@@ -202,7 +206,8 @@ const entriesOf = (spec: Document, before: ReadonlyArray<string>): ReadonlyArray
 /** Compiles the argument of `$project`. */
 export const compileProjection = (spec: Document, scope: Scope): ((document: Document, frame: Frame) => Document) => {
   const entries = entriesOf(spec, [])
-  if (entries.length === 0) invalid("Invalid $project :: caused by :: projection specification must have at least one field", 51272)
+  if (entries.length === 0)
+    invalid("Invalid $project :: caused by :: projection specification must have at least one field", 51272)
   const isId = (entry: Entry) => entry.parts.length === 1 && entry.parts[0] === "_id"
   const others = entries.filter((entry) => !isId(entry))
   const deciding = others.length > 0 ? others : entries

@@ -80,7 +80,10 @@ export const granularityOf = (name: Value): Granularity => {
   if (name === "POWERSOF2") return { up: onNumbers(powersOfTwo.up), down: onNumbers(powersOfTwo.down) }
   const list = Object.hasOwn(series, name) ? series[name] : undefined
   if (list === undefined) {
-    return invalid(`Unknown rounding granularity '${name}': ${Object.keys(series).join(", ")} and POWERSOF2 are known`, 40257)
+    return invalid(
+      `Unknown rounding granularity '${name}': ${Object.keys(series).join(", ")} and POWERSOF2 are known`,
+      40257
+    )
   }
   return { up: onNumbers((number) => roundUp(list, number)), down: onNumbers((number) => roundDown(list, number)) }
 }

@@ -59,7 +59,10 @@ const graphOf = (argument: Value, { scope, environment, reads }: Place): Graph =
   if (unknown !== undefined) invalid(`Unknown argument to $graphLookup: ${unknown}`, 40104)
   for (const name of options.slice(0, 5)) {
     if (!Object.hasOwn(argument, name)) {
-      invalid(`$graphLookup requires 'from', 'as', 'startWith', 'connectFromField', and 'connectToField' to be specified: '${name}' is missing`, 40105)
+      invalid(
+        `$graphLookup requires 'from', 'as', 'startWith', 'connectFromField', and 'connectToField' to be specified: '${name}' is missing`,
+        40105
+      )
     }
   }
   const restriction = argument["restrictSearchWithMatch"]

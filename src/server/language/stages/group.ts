@@ -119,12 +119,10 @@ export const sortByCount: Compile = (argument, place) => {
   if (typeof argument === "string" && !isPath) {
     invalid("the sortByCount field must be defined as a $-prefixed path or an expression inside an object", 40148)
   }
-  if (isDocument(argument) && !isExpression) invalid("the sortByCount field must be defined as a $-prefixed path or an expression inside an object", 40147)
+  if (isDocument(argument) && !isExpression)
+    invalid("the sortByCount field must be defined as a $-prefixed path or an expression inside an object", 40147)
   if (!isPath && !isExpression) {
     invalid(`the sortByCount field must be specified as a string or as an object, not ${typeOf(argument)}`, 40149)
   }
-  return [
-    group({ _id: argument, count: { $sum: 1 } }, place, "$group"),
-    sort({ count: -1 }, place, "$sort")
-  ].flat()
+  return [group({ _id: argument, count: { $sum: 1 } }, place, "$group"), sort({ count: -1 }, place, "$sort")].flat()
 }

@@ -14,9 +14,13 @@ export const facet: Compile = (argument, { pipeline, scope }) => {
   }
   const parts = Object.entries(argument).map(([name, stages]) => {
     if (name === "" || name.startsWith("$") || name.includes(".")) {
-      invalid(`invalid field path in $facet: '${name}': the names of facets have no '$' at the beginning and no '.'`, 16410)
+      invalid(
+        `invalid field path in $facet: '${name}': the names of facets have no '$' at the beginning and no '.'`,
+        16410
+      )
     }
-    if (!Array.isArray(stages)) return invalid(`arguments to $facet must be arrays, ${name} is type ${typeOf(stages)}`, 40170)
+    if (!Array.isArray(stages))
+      return invalid(`arguments to $facet must be arrays, ${name} is type ${typeOf(stages)}`, 40170)
     return { name, inner: pipeline(stages, "$facet", scope) }
   })
   return all((documents, run) => {
@@ -34,7 +38,8 @@ export const targetOf = (from: Value, stage: string, option: string): Collection
     return from === "" ? invalid(`the collection of ${stage} has an empty name`, 73) : { collection: from }
   }
   const known = isDocument(from) && Object.keys(from).every((name) => name === "db" || name === "coll")
-  if (!isDocument(from) || !known) return invalid(`${stage} argument '${option}' must be a string, is type ${typeOf(from)}`, 9)
+  if (!isDocument(from) || !known)
+    return invalid(`${stage} argument '${option}' must be a string, is type ${typeOf(from)}`, 9)
   const { db, coll } = from
   if (typeof db !== "string" || typeof coll !== "string" || coll === "") {
     return invalid(`${stage} argument '${option}' must have the strings 'db' and 'coll'`, 9)
@@ -87,7 +92,9 @@ export const documents: Compile = (argument, { scope }) => {
     const list = expression.evaluate(frameFor(run))
     if (!Array.isArray(list)) return invalid(`an array is expected by $documents, but got ${typeOf(list)}`, 5858203)
     return list.map((document) =>
-      isDocument(document) ? document : invalid(`$documents must be an array of objects, but found ${typeOf(document)}`, 40228)
+      isDocument(document)
+        ? document
+        : invalid(`$documents must be an array of objects, but found ${typeOf(document)}`, 40228)
     )
   })
 }

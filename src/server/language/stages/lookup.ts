@@ -18,7 +18,8 @@ const options = ["from", "localField", "foreignField", "let", "pipeline", "as"]
 const textOption = (argument: Document, name: string): string | undefined => {
   const value = argument[name]
   if (value === undefined) return undefined
-  if (typeof value !== "string") return invalid(`$lookup argument '${name}' must be a string, is type ${typeOf(value)}`, 9)
+  if (typeof value !== "string")
+    return invalid(`$lookup argument '${name}' must be a string, is type ${typeOf(value)}`, 9)
   return value
 }
 
@@ -42,6 +43,8 @@ interface Join {
   readonly foreign: string
   readonly as: ReadonlyArray<string>
   readonly variables: Variables
+  /** What makes the documents to join with, where that is a `$documents` and no collection. */
+  readonly source: Inner | undefined
   readonly inner: Inner | undefined
   /** Whether the inner pipeline has the same result for each document. */
   readonly isUncorrelated: boolean
@@ -60,19 +63,28 @@ const joinOf = (argument: Value, { scope, pipeline, reads }: Place): Join => {
     invalid("$lookup requires both or neither of 'localField' and 'foreignField' to be specified", 9)
   }
   if (stages === undefined && (local === undefined || argument["let"] !== undefined)) {
-    invalid("$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified, and 'let' with 'pipeline'", 9)
+    invalid(
+      "$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified, and 'let' with 'pipeline'",
+      9
+    )
   }
   const target = argument["from"] === undefined ? undefined : targetOf(argument["from"], "$lookup", "from")
   if (target !== undefined) reads(target)
   const variables = variablesOf(argument["let"], "$lookup", scope)
-  const inner = stages === undefined ? undefined : pipeline(stages, "$lookup", Expression.bind(scope, variables.names))
-  if (target === undefined && inner?.isSource !== true) invalid("must specify 'from' field for a $lookup", 9)
+  const whole = stages === undefined ? undefined : pipeline(stages, "$lookup", Expression.bind(scope, variables.names))
+  const isSource = whole?.isSource === true && Array.isArray(stages)
+  if (target === undefined && !isSource) invalid("must specify 'from' field for a $lookup", 9)
+  // with a field to join by, the documents are made first, then joined, and the rest of the pipeline comes last
+  const isSplit = isSource && local !== undefined
+  const source = isSplit ? pipeline(stages.slice(0, 1), "$lookup", scope) : undefined
+  const inner = isSplit ? pipeline(stages.slice(1), "$lookup", Expression.bind(scope, variables.names)) : whole
   return {
     target,
     local: local === undefined ? undefined : pathParts(local),
     foreign: foreign === undefined ? "" : pathParts(foreign).join("."),
     as: pathParts(as),
     variables,
+    source,
     inner,
     isUncorrelated: local === undefined && variables.names.length === 0 && !isRandom(stages)
   }
@@ -89,10 +101,10 @@ const isRandom = (stages: Value): boolean => {
 
 /** Prepares a run: what finds the documents that belong to one. */
 const finder = (join: Join, run: Run): ((document: Document, frame: Frame) => ReadonlyArray<Document>) => {
-  const { target, local, inner, variables } = join
+  const { target, local, source, inner, variables } = join
   let read: ReadonlyArray<Document> | undefined
-  const documents = (): ReadonlyArray<Document> =>
-    (read ??= target === undefined ? [] : [...run.environment.collection(target)])
+  const from = target === undefined ? [] : run.environment.collection(target)
+  const documents = (): ReadonlyArray<Document> => (read ??= [...(source === undefined ? from : source.run(from, run))])
   let index: Index | undefined
   const candidates = (document: Document): ReadonlyArray<Document> => {
     if (local === undefined) return documents()

@@ -13,7 +13,8 @@ import { compileTransform } from "./transforms.ts"
 const passOn = () => all((documents) => documents)
 
 const checkName = (stage: string, name: Value): string => {
-  if (typeof name !== "string" || name === "") return invalid(`Invalid ${stage} target namespace: a collection's name is expected`, 73)
+  if (typeof name !== "string" || name === "")
+    return invalid(`Invalid ${stage} target namespace: a collection's name is expected`, 73)
   if (name.startsWith("system.")) invalid(`${stage} cannot write to the collection '${name}'`, 17385)
   return name
 }
@@ -21,7 +22,8 @@ const checkName = (stage: string, name: Value): string => {
 const targetOf = (stage: string, into: Value): CollectionTarget => {
   if (!isDocument(into)) return { collection: checkName(stage, into) }
   const unknown = Object.keys(into).find((name) => name !== "db" && name !== "coll")
-  if (unknown !== undefined) invalid(`${stage} target has an unknown field '${unknown}': 'db' and 'coll' are known`, 16994)
+  if (unknown !== undefined)
+    invalid(`${stage} target has an unknown field '${unknown}': 'db' and 'coll' are known`, 16994)
   const database = into["db"]
   if (database !== undefined && (typeof database !== "string" || database === "")) {
     return invalid(`${stage} target 'db' must be a string, is type ${typeOf(database)}`, 16994)
@@ -50,7 +52,9 @@ const onOf = (on: Value): ReadonlyArray<string> => {
   const names = Array.isArray(on) ? on : [on]
   if (names.length === 0) invalid("if explicitly specifying $merge 'on', must include at least one field", 51187)
   const checked = names.map((name) =>
-    typeof name === "string" && name !== "" ? name : invalid(`$merge 'on' must be either a string or an array of strings, but found ${typeOf(name)}`, 51186)
+    typeof name === "string" && name !== ""
+      ? name
+      : invalid(`$merge 'on' must be either a string or an array of strings, but found ${typeOf(name)}`, 51186)
   )
   if (new Set(checked).size < checked.length) invalid("Found a duplicate field in $merge 'on'", 31465)
   return checked
@@ -79,9 +83,13 @@ const whenMatchedOf = (value: Value, argument: Document, place: Place): Output["
     case "keepExisting":
       return () => undefined
     case "fail":
-      return (existing) => failed(`$merge found a matching document in the target collection: { _id: ${String(existing["_id"])} }`, 11000)
+      return (existing) =>
+        failed(`$merge found a matching document in the target collection: { _id: ${String(existing["_id"])} }`, 11000)
   }
-  return invalid(`$merge 'whenMatched' is merge, replace, keepExisting, fail or a pipeline, not ${String(value)}`, 51191)
+  return invalid(
+    `$merge 'whenMatched' is merge, replace, keepExisting, fail or a pipeline, not ${String(value)}`,
+    51191
+  )
 }
 
 const whenMatchedPipeline = (

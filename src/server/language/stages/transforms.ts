@@ -35,7 +35,8 @@ const unset = (argument: Value): Each => {
   if (paths.length === 0) invalid("$unset specification must be a string or an array with at least one field", 31119)
   const root = tree()
   for (const path of paths) {
-    if (typeof path !== "string") return invalid("$unset specification must be a string or an array containing only string values", 31120)
+    if (typeof path !== "string")
+      return invalid("$unset specification must be a string or an array containing only string values", 31120)
     if (path.startsWith("$")) invalid(`FieldPath field names may not start with '$': '${path}'`, 16410)
     list(root, pathParts(path))
   }
@@ -111,4 +112,3 @@ export const compileTransform = (
   const { open } = compile(argument, scope)
   return (document, added = []) => open({ environment, added })(document) ?? document
 }
-

@@ -15,7 +15,8 @@ interface Options {
 }
 
 const pathOf = (path: Value): ReadonlyArray<string> => {
-  if (typeof path !== "string") return invalid(`expected a string as the path for $unwind stage, got ${typeOf(path)}`, 28808)
+  if (typeof path !== "string")
+    return invalid(`expected a string as the path for $unwind stage, got ${typeOf(path)}`, 28808)
   if (path === "") invalid("no path specified to $unwind stage", 28812)
   if (!path.startsWith("$")) invalid(`path option to $unwind stage should be prefixed with a '$': ${path}`, 28818)
   return pathParts(path.slice(1))
@@ -26,14 +27,18 @@ const indexOf = (name: Value): ReadonlyArray<string> | undefined => {
   if (typeof name !== "string" || name === "") {
     return invalid("expected a non-empty string for the includeArrayIndex option to $unwind stage", 28810)
   }
-  if (name.startsWith("$")) invalid(`includeArrayIndex option to $unwind stage should not be prefixed with a '$': ${name}`, 28822)
+  if (name.startsWith("$"))
+    invalid(`includeArrayIndex option to $unwind stage should not be prefixed with a '$': ${name}`, 28822)
   return pathParts(name)
 }
 
 const optionsOf = (argument: Value): Options => {
   if (typeof argument === "string") return { path: pathOf(argument), index: undefined, keepsAll: false }
   if (!isDocument(argument)) {
-    return invalid(`expected either a string or an object as specification for $unwind stage, got ${typeOf(argument)}`, 15981)
+    return invalid(
+      `expected either a string or an object as specification for $unwind stage, got ${typeOf(argument)}`,
+      15981
+    )
   }
   const unknown = Object.keys(argument).find(
     (name) => !["path", "includeArrayIndex", "preserveNullAndEmptyArrays"].includes(name)

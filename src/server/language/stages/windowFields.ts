@@ -16,7 +16,8 @@ import { Groups } from "./group.ts"
 import { all, frameFor } from "./Stage.ts"
 import type { All, Compile, Place } from "./Stage.ts"
 
-const unknownField = (name: string): never => invalid(`BSON field '$setWindowFields.${name}' is an unknown field.`, 40415)
+const unknownField = (name: string): never =>
+  invalid(`BSON field '$setWindowFields.${name}' is an unknown field.`, 40415)
 
 const wrongType = (name: string, value: Value): never =>
   invalid(`BSON field '$setWindowFields.${name}' is the wrong type '${typeOf(value)}', expected type 'object'`, 14)
@@ -70,7 +71,8 @@ const sortingOf = (sort: Sort.Sort | undefined): Sorting => ({
 export const windowStage = (spec: Document, place: Place): All => {
   const { partitionBy, sortBy, output } = spec
   if (sortBy !== undefined && !isDocument(sortBy)) return wrongType("sortBy", sortBy)
-  if (output === undefined) return invalid("BSON field '$setWindowFields.output' is missing but a required field", 40414)
+  if (output === undefined)
+    return invalid("BSON field '$setWindowFields.output' is missing but a required field", 40414)
   if (!isDocument(output)) return wrongType("output", output)
   const sort = sortBy === undefined ? undefined : Sort.compile(sortBy)
   const key = partitionBy === undefined ? undefined : Expression.compile(partitionBy, place.scope)
@@ -96,7 +98,8 @@ export const windowStage = (spec: Document, place: Place): All => {
 }
 
 export const setWindowFields: Compile = (argument, place) => {
-  if (!isDocument(argument)) return invalid(`the $setWindowFields stage specification must be an object, found ${typeOf(argument)}`, 9)
+  if (!isDocument(argument))
+    return invalid(`the $setWindowFields stage specification must be an object, found ${typeOf(argument)}`, 9)
   for (const name of Object.keys(argument)) if (!["partitionBy", "sortBy", "output"].includes(name)) unknownField(name)
   return windowStage(argument, place)
 }

@@ -220,7 +220,8 @@ const pullWhere = (condition: Document, environment: Environment) => {
 /** Refuses conditions that are of a whole document of the collection, and of no element. */
 const refuseWhole = (condition: Document): void => {
   for (const [name, value] of Object.entries(condition)) {
-    if (name === "$expr") invalid("$expr can only be applied to the top-level document: $pull selects elements", codes.BadValue)
+    if (name === "$expr")
+      invalid("$expr can only be applied to the top-level document: $pull selects elements", codes.BadValue)
     if (name === "$where" || name === "$text") unsupported(`${name} in $pull`)
     if (name.startsWith("$") && Array.isArray(value)) value.filter(isDocument).forEach(refuseWhole)
   }

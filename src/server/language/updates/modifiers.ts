@@ -76,9 +76,7 @@ const inc: Modifier = (argument, path) => {
 const mul: Modifier = (argument, path) => {
   const by = operand("$mul", "multiply", argument, path)
   return creating((value, context) =>
-    value === undefined
-      ? zeroLike(by)
-      : arithmetic("$mul", multiply, onNumber("$mul", value, context), by, context)
+    value === undefined ? zeroLike(by) : arithmetic("$mul", multiply, onNumber("$mul", value, context), by, context)
   )
 }
 
@@ -120,7 +118,9 @@ const currentDateType = (argument: Value, path: string): "date" | "timestamp" =>
   if (unknown !== undefined) invalid(`Unrecognized $currentDate option: ${unknown}`)
   const type = argument["$type"]
   if (type === "date" || type === "timestamp") return type
-  return invalid("The '$type' string field is required to be 'date' or 'timestamp': {$currentDate: {field : {$type: 'date'}}}")
+  return invalid(
+    "The '$type' string field is required to be 'date' or 'timestamp': {$currentDate: {field : {$type: 'date'}}}"
+  )
 }
 
 interface BitStep {
@@ -147,15 +147,20 @@ const bitSteps = (argument: Value, path: string): ReadonlyArray<BitStep> => {
   const steps = Object.entries(argument).map(([name, by]) => {
     const compute = bitwise.get(name)
     if (compute === undefined) {
-      return invalid(`The $bit modifier only supports 'and', 'or', and 'xor', not '${name}' which is an unknown operator: {${path}: ${shown(argument)}}`)
+      return invalid(
+        `The $bit modifier only supports 'and', 'or', and 'xor', not '${name}' which is an unknown operator: {${path}: ${shown(argument)}}`
+      )
     }
     const bits = integral(by)
     if (bits === undefined || !isNumber(by)) {
-      return invalid(`The $bit modifier field must be an Integer(32/64 bit); a '${typeOf(by)}' is not supported here: {${path}: ${shown(argument)}}`)
+      return invalid(
+        `The $bit modifier field must be an Integer(32/64 bit); a '${typeOf(by)}' is not supported here: {${path}: ${shown(argument)}}`
+      )
     }
     return { compute, by, bits }
   })
-  if (steps.length === 0) invalid("You must pass in at least one bitwise operation. The format is: {$bit: {field: {and/or/xor: #}}}")
+  if (steps.length === 0)
+    invalid("You must pass in at least one bitwise operation. The format is: {$bit: {field: {and/or/xor: #}}}")
   return steps
 }
 

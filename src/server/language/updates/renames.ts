@@ -70,7 +70,11 @@ export const renamed = (document: Document, { from, to }: Rename, context: Conte
   if (value === undefined) return document
   valueAt(document, partsOf(to), "destination", context)
   const target = fields()
-  insert(target, to, creating(() => value))
+  insert(
+    target,
+    to,
+    creating(() => value)
+  )
   const set = changed(arranged(target), document, context)
   context.changed?.(from, value, undefined)
   return withoutAt(isDocument(set) ? set : document, from)

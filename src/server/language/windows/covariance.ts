@@ -19,10 +19,15 @@ class Covariance {
     const [x, y] = Array.isArray(pair) && pair.length === 2 ? pair : []
     if (!isNumber(x) || !isNumber(y)) return
     this.#count++
-    const deltaX = subtract(x, this.#meanX)
-    this.#meanX = add(this.#meanX, divide(deltaX, this.#count))
-    this.#meanY = add(this.#meanY, divide(subtract(y, this.#meanY), this.#count))
-    this.#sum = add(this.#sum, multiply(deltaX, subtract(y, this.#meanY)))
+    if (this.#count === 1) {
+      this.#meanX = x
+      this.#meanY = y
+      return
+    }
+    const deltaY = subtract(y, this.#meanY)
+    this.#meanX = add(this.#meanX, divide(subtract(x, this.#meanX), this.#count))
+    this.#meanY = add(this.#meanY, divide(deltaY, this.#count))
+    this.#sum = add(this.#sum, multiply(subtract(x, this.#meanX), deltaY))
   }
 
   result(lost: number): Value {

@@ -24,17 +24,22 @@ export const locf: CompileFunction = (argument, context) => {
 
 const numberOf = (value: Value): NumberValue | undefined => {
   if (value === undefined || value === null) return undefined
-  return isNumber(value) ? value : failed(`Value to be filled must be numeric or nullish, but found ${typeOf(value)}`, 6050201)
+  return isNumber(value)
+    ? value
+    : failed(`Value to be filled must be numeric or nullish, but found ${typeOf(value)}`, 6050201)
 }
 
 /** What the rows are sorted by, as numbers: all different, or between two values there is no line. */
 const positions = ({ sortValues }: Rows): ReadonlyArray<NumberValue> => {
   const numbers = sortValues.map((value) => {
     if (isDate(value)) return value.getTime()
-    return isNumber(value) ? value : failed(`Only numbers and dates are allowed in the sortBy of $linearFill, but found ${typeOf(value)}`, 6050106)
+    return isNumber(value)
+      ? value
+      : failed(`Only numbers and dates are allowed in the sortBy of $linearFill, but found ${typeOf(value)}`, 6050106)
   })
   numbers.forEach((value, i) => {
-    if (i > 0 && compare(value, numbers[i - 1]) === 0) failed("There can be no repeated values in the sort field of $linearFill", 6050106)
+    if (i > 0 && compare(value, numbers[i - 1]) === 0)
+      failed("There can be no repeated values in the sort field of $linearFill", 6050106)
   })
   return numbers
 }
@@ -42,7 +47,8 @@ const positions = ({ sortValues }: Rows): ReadonlyArray<NumberValue> => {
 /** The values on the straight line between the ones before and behind. */
 export const linearFill: CompileFunction = (argument, context) => {
   refuseWindow(context)
-  if (!context.sorting.isSingle) invalid("$linearFill must be specified with a top level sortBy expression with exactly one element", 605001)
+  if (!context.sorting.isSingle)
+    invalid("$linearFill must be specified with a top level sortBy expression with exactly one element", 605001)
   const expression = Expression.compile(argument, context.scope)
   return (rows, frame) => {
     const at = positions(rows)
@@ -67,7 +73,6 @@ const fillBetween = (filled: Array<Value>, at: ReadonlyArray<NumberValue>, left:
   for (let i = left + 1; i < right; i++) {
     const x = at[i]
     if (x === undefined) continue
-    const share = divide(subtract(x, x1), subtract(x2, x1))
-    filled[i] = add(y1, multiply(subtract(y2, y1), share))
+    filled[i] = add(y1, divide(multiply(subtract(y2, y1), subtract(x, x1)), subtract(x2, x1)))
   }
 }

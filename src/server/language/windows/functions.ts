@@ -93,8 +93,10 @@ const isEmptyDocument = (value: Value): boolean => isDocument(value) && Object.k
 const ranking =
   (rank: (rows: Rows) => ReadonlyArray<Value>): CompileFunction =>
   (argument, { name, sorting, window }) => {
-    if (window !== undefined) invalid(`Rank style window functions take no other arguments: ${name} has a 'window'`, 5371601)
-    if (!isEmptyDocument(argument)) invalid(`(None) must be specified with '{}' as the value: ${name} takes no arguments`, 5371603)
+    if (window !== undefined)
+      invalid(`Rank style window functions take no other arguments: ${name} has a 'window'`, 5371601)
+    if (!isEmptyDocument(argument))
+      invalid(`(None) must be specified with '{}' as the value: ${name} takes no arguments`, 5371603)
     if (!sorting.isSingle) {
       invalid(`${name} must be specified with a top level sortBy expression with exactly one element`, 5371602)
     }
@@ -171,11 +173,14 @@ export const compileFunction = (field: string, spec: Value, scope: Scope, sortin
   const names = Object.keys(spec)
   const name = names.find((key) => key.startsWith("$"))
   const others = names.filter((key) => key !== name && key !== "window")
-  if (name === undefined) return invalid(`Expected a $-prefixed window function${names[0] === undefined ? "" : `, ${names[0]}`} in '${field}'`, 9)
+  if (name === undefined)
+    return invalid(
+      `Expected a $-prefixed window function${names[0] === undefined ? "" : `, ${names[0]}`} in '${field}'`,
+      9
+    )
   if (others.length > 0) invalid(`Window function found an unknown argument: ${others[0] ?? ""}`, 9)
   const context: Context = { name, scope, sorting, window: spec["window"] }
   const compile = Object.hasOwn(functions, name) ? functions[name] : isAccumulator(name) ? accumulated : undefined
   if (compile === undefined) return invalid(`Unrecognized window function, ${name}`, 9)
   return compile(spec[name], context)
 }
-
