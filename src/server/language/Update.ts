@@ -21,6 +21,7 @@ import type { Rename } from "./updates/renames.ts"
 import { arranged, fields, insert } from "./updates/tree.ts"
 import type { Node } from "./updates/tree.ts"
 import { documentOf, equalities } from "./updates/upsert.ts"
+import { isOfOperators } from "./specifications.ts"
 import { isDocument, typeOf } from "./Value.ts"
 import type { Document, Value } from "./Value.ts"
 import { scopeOf } from "./Expression.ts"
@@ -63,7 +64,7 @@ export const compile = (update: Value, options: Options, environment: Environmen
   if (!isDocument(update)) {
     return invalid(`An update is a document or a pipeline, and not of type ${typeOf(update)}`, codes.FailedToParse)
   }
-  const isModifiers = Object.keys(update)[0]?.startsWith("$") === true
+  const isModifiers = isOfOperators(update)
   if (isModifiers && options.kind !== "replacement") return compileModifiers(update, options, environment)
   if (options.kind === "update") {
     return invalid("An update must contain update operators: replace the document instead", codes.FailedToParse)

@@ -1,28 +1,13 @@
 /** What `$group`, `$bucket`, `$bucketAuto` and windows make of many values: sums, lists, first and last ones. */
 import { invalid, unsupported } from "./LanguageError.ts"
 import * as Expression from "./Expression.ts"
-import type { Frame, Scope } from "./Expression.ts"
+import type { Scope } from "./Expression.ts"
 import { Average, Count, Extreme, First, Last, Merge, Push, Set, Spread, Total } from "./accumulators/simple.ts"
 import { compileMany } from "./accumulators/many.ts"
 import { compilePercentile } from "./accumulators/percentiles.ts"
+import type { Accumulator, Gathering } from "./accumulators/Accumulator.ts"
 import { isDocument } from "./Value.ts"
 import type { Value } from "./Value.ts"
-
-/** What gathers the values of one group or window. */
-export interface Gathering {
-  /** Takes the value of one document; undefined where it has none. */
-  add(value: Value): void
-  /** What was made of the values so far; undefined where nothing was. */
-  result(): Value
-}
-
-/** A compiled accumulator. */
-export interface Accumulator {
-  /** The value of a document. */
-  readonly input: (frame: Frame) => Value
-  /** Begins to gather; the frame's root is the key of the group, for an `n` that depends on it. */
-  readonly start: (frame: Frame) => Gathering
-}
 
 const simple: Readonly<Record<string, () => Gathering>> = {
   $sum: () => new Total(),

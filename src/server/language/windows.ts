@@ -9,7 +9,7 @@ import type { NumberValue } from "./numbers.ts"
 import { utc } from "./timeZones.ts"
 import { compare, isDate, isDocument, typeOf } from "./Value.ts"
 import type { Document, Value } from "./Value.ts"
-import { shown } from "./updates/context.ts"
+import { shown } from "./messages.ts"
 
 /** The rows of a partition in their order. */
 export interface Rows {

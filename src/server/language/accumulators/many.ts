@@ -1,5 +1,5 @@
 /** The accumulators that keep several values: `$firstN`, `$maxN`, `$topN` and their like, with `$top` and `$bottom`. */
-import type { Accumulator, Gathering } from "../accumulators.ts"
+import type { Accumulator, Gathering } from "./Accumulator.ts"
 import { make, spend } from "../budget.ts"
 import * as Expression from "../Expression.ts"
 import { constantFrame } from "../expressions/Frame.ts"
@@ -9,7 +9,7 @@ import { isNumber, toWhole } from "../numbers.ts"
 import * as Sort from "../Sort.ts"
 import { compare, isDocument, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
-import { shown } from "../updates/context.ts"
+import { shown } from "../messages.ts"
 
 const most = 2 ** 31 - 1
 

@@ -1,5 +1,5 @@
 /** The accumulators `$percentile` and `$median`. */
-import type { Accumulator, Gathering } from "../accumulators.ts"
+import type { Accumulator, Gathering } from "./Accumulator.ts"
 import { make } from "../budget.ts"
 import * as Expression from "../Expression.ts"
 import type { Scope } from "../Expression.ts"
@@ -26,7 +26,7 @@ class Percentiles implements Gathering {
   }
   result(): Value {
     make(this.#numbers.length)
-    const sorted = Float64Array.from(this.#numbers).sort()
+    const sorted = Float64Array.from(this.#numbers).toSorted()
     const at = (part: number): Value => {
       const value = sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)]
       return value === undefined ? null : double(value)

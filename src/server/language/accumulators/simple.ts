@@ -1,6 +1,7 @@
 /** The accumulators that take one value of each document. */
 import { make, spend } from "../budget.ts"
 import { failed } from "../LanguageError.ts"
+import { shown } from "../messages.ts"
 import { double, isNumber, Sum, toDouble } from "../numbers.ts"
 import { compare, define, isDocument, keyOf, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
@@ -114,7 +115,7 @@ export class Merge {
   add(value: Value): void {
     if (value === undefined || value === null) return
     if (!isDocument(value)) {
-      failed(`$mergeObjects requires object inputs, but input ${String(value)} is of type ${typeOf(value)}`, 40400)
+      failed(`$mergeObjects requires object inputs, but input ${shown(value)} is of type ${typeOf(value)}`, 40400)
       return
     }
     for (const name of Object.keys(value)) {

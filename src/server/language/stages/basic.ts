@@ -8,7 +8,7 @@ import { failed, invalid } from "../LanguageError.ts"
 import { intOrLong, isNumber, toWhole } from "../numbers.ts"
 import { define, isDocument, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
-import { shown } from "../updates/context.ts"
+import { shown } from "../messages.ts"
 import { all, each, frameFor } from "./Stage.ts"
 import type { Compile } from "./Stage.ts"
 

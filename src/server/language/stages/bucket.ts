@@ -1,13 +1,14 @@
 /** `$bucket`: groups by the boundaries that a value is between. */
-import type { Gathering } from "../accumulators.ts"
+import type { Gathering } from "../accumulators/Accumulator.ts"
 import { spend } from "../budget.ts"
 import * as Expression from "../Expression.ts"
 import { constantFrame } from "../expressions/Frame.ts"
 import type { Scope } from "../Expression.ts"
 import { failed, invalid } from "../LanguageError.ts"
+import { isOfOperators } from "../specifications.ts"
 import { compare, isDocument, rank, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
-import { shown } from "../updates/context.ts"
+import { shown } from "../messages.ts"
 import { compileOutputs, finished, startGroup } from "./group.ts"
 import { all, frameFor } from "./Stage.ts"
 import type { Compile } from "./Stage.ts"
@@ -25,8 +26,7 @@ export const groupOptions = (stage: string, argument: Value, known: ReadonlyArra
   const unknown = Object.keys(argument).find((name) => !known.includes(name))
   if (unknown !== undefined) invalid(`Unrecognized option to ${stage}: ${unknown}.`, code + 36)
   const by = argument["groupBy"]
-  const isExpression =
-    (typeof by === "string" && by.startsWith("$")) || (isDocument(by) && Object.keys(by)[0]?.startsWith("$") === true)
+  const isExpression = (typeof by === "string" && by.startsWith("$")) || isOfOperators(by)
   if (by !== undefined && !isExpression) {
     invalid(
       `The ${stage} 'groupBy' field must be defined as a $-prefixed path or an expression, but found: ${shown(by)}.`,
@@ -116,7 +116,9 @@ export const bucket: Compile = (argument, { scope }) => {
       }
       outputs.accumulators.forEach((accumulator, i) => gatherings[i]?.add(accumulator.input(frame)))
     }
-    return [...groups].sort(([a], [b]) => compare(a, b)).map(([key, gatherings]) => finished(outputs, key, gatherings))
+    return [...groups]
+      .toSorted(([a], [b]) => compare(a, b))
+      .map(([key, gatherings]) => finished(outputs, key, gatherings))
   })
 }
 

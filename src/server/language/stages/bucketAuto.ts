@@ -6,7 +6,7 @@ import { failed, invalid } from "../LanguageError.ts"
 import { isNumber, toDouble, toWhole } from "../numbers.ts"
 import { compare, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
-import { shown } from "../updates/context.ts"
+import { shown } from "../messages.ts"
 import { groupOptions, outputOf } from "./bucket.ts"
 import { granularityOf } from "./granularity.ts"
 import type { Granularity } from "./granularity.ts"
@@ -21,9 +21,11 @@ interface Row {
 }
 
 interface Bucket {
-  min: Value
-  max: Value
-  readonly rows: Array<Row>
+  readonly min: Value
+  readonly max: Value
+  /** The rows, from the first to before the last. */
+  readonly from: number
+  readonly to: number
 }
 
 const checkRoundable = (value: Value): void => {
@@ -41,62 +43,52 @@ const checkRoundable = (value: Value): void => {
     failed(`$bucketAuto can specify a 'granularity' with non-negative numbers only, but found ${shown(value)}`, 40260)
 }
 
-/** Fills one bucket from where the rows stand; returns where the next one begins. */
-const fill = (
-  bucket: Bucket,
+/** Where a bucket of about so many rows ends: no value is on both sides of its end. */
+const endOf = (
   rows: ReadonlyArray<Row>,
-  from: number,
-  size: number,
-  granularity?: Granularity
-): number => {
-  let next = from
-  const take = (): void => {
-    const row = rows[next++]
-    if (row === undefined) return
-    bucket.rows.push(row)
-    bucket.max = row.key
-  }
-  while (next < rows.length && next < from + size) take()
+  least: number,
+  granularity: Granularity | undefined
+): { readonly to: number; readonly max: Value } => {
+  let to = Math.min(rows.length, least)
+  const last = rows[to - 1]?.key
   if (granularity === undefined) {
-    while (next < rows.length && compare(rows[next]?.key, bucket.max) === 0) take()
-    if (next < rows.length) bucket.max = rows[next]?.key
-    return next
+    while (to < rows.length && compare(rows[to]?.key, last) === 0) to++
+    return { to, max: to < rows.length ? rows[to]?.key : last }
   }
-  const boundary = granularity.up(bucket.max)
-  while (next < rows.length && compare(boundary, rows[next]?.key) > 0) take()
+  const boundary = granularity.up(last)
+  while (to < rows.length && compare(boundary, rows[to]?.key) > 0) to++
   // nothing rounds 0 up: the bucket then ends where the next one begins
-  bucket.max = isZero(boundary) && next < rows.length ? granularity.down(rows[next]?.key) : boundary
-  return next
+  return { to, max: isZero(boundary) && to < rows.length ? granularity.down(rows[to]?.key) : boundary }
 }
 
 const isZero = (value: Value): boolean => isNumber(value) && toDouble(value) === 0
 
-const bucketsOf = (rows: ReadonlyArray<Row>, count: number, granularity?: Granularity): ReadonlyArray<Bucket> => {
+/** The first buckets get one row more where the rows do not divide evenly. */
+const bucketsOf = (
+  rows: ReadonlyArray<Row>,
+  count: number,
+  granularity: Granularity | undefined
+): ReadonlyArray<Bucket> => {
   const size = Math.max(1, Math.floor(rows.length / count))
   const larger = rows.length > count ? rows.length % count : 0
   const buckets: Array<Bucket> = []
-  let next = 0
-  while (next < rows.length && buckets.length < count) {
-    const first = rows[next]?.key
-    const before = buckets.at(-1)
-    const min = granularity === undefined ? first : before === undefined ? granularity.down(first) : before.max
-    const bucket: Bucket = { min, max: first, rows: [] }
-    buckets.push(bucket)
-    next = fill(
-      bucket,
-      rows,
-      next,
-      buckets.length === count ? rows.length : size + (buckets.length <= larger ? 1 : 0),
-      granularity
-    )
+  let from = 0
+  while (from < rows.length && buckets.length < count) {
+    spend()
+    const first = rows[from]?.key
+    const min = granularity === undefined ? first : (buckets.at(-1)?.max ?? granularity.down(first))
+    const isLast = buckets.length === count - 1
+    const { to, max } = endOf(rows, isLast ? rows.length : from + size + (buckets.length < larger ? 1 : 0), granularity)
+    buckets.push({ min, max, from, to })
+    from = to
   }
   return buckets
 }
 
-const gathered = (bucket: Bucket, outputs: Outputs, frame: Frame): Document => {
+const gathered = (rows: ReadonlyArray<Row>, bucket: Bucket, outputs: Outputs, frame: Frame): Document => {
   const key = { min: bucket.min, max: bucket.max }
   const gatherings = startGroup(outputs, frame, {})
-  for (const { document } of bucket.rows) {
+  for (const { document } of rows.slice(bucket.from, bucket.to)) {
     spend(1 + outputs.accumulators.length)
     frame.root = document
     outputs.accumulators.forEach((accumulator, i) => gatherings[i]?.add(accumulator.input(frame)))
@@ -137,6 +129,6 @@ export const bucketAuto: Compile = (argument, { scope }) => {
       rows.push({ key, document })
     }
     rows.sort((a, b) => compare(a.key, b.key))
-    return bucketsOf(rows, count, granularity).map((bucket) => gathered(bucket, outputs, frame))
+    return bucketsOf(rows, count, granularity).map((bucket) => gathered(rows, bucket, outputs, frame))
   })
 }

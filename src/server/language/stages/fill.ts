@@ -1,5 +1,6 @@
 /** `$fill`: values for fields that are null or missing. */
 import { invalid } from "../LanguageError.ts"
+import { shown } from "../messages.ts"
 import { isDocument, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 import { addComputed, tree, withComputed } from "./fields.ts"
@@ -70,7 +71,7 @@ const outputsOf = (output: Document): Outputs => {
     const { method } = spec
     const operator = typeof method === "string" && Object.hasOwn(methods, method) ? methods[method] : undefined
     if (operator === undefined)
-      return invalid(`Method must be either 'linear' or 'locf', not ${String(method)}`, 6050202)
+      return invalid(`Method must be either 'linear' or 'locf', not ${shown(method)}`, 6050202)
     windows.push([field, { [operator]: `$${field}` }])
   }
   return { windows: Object.fromEntries(windows), values: Object.fromEntries(values) }

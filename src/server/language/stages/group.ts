@@ -1,11 +1,12 @@
 /** `$group` and `$sortByCount`. */
 import { compileField } from "../accumulators.ts"
-import type { Accumulator, Gathering } from "../accumulators.ts"
+import type { Accumulator, Gathering } from "../accumulators/Accumulator.ts"
 import { make, spend } from "../budget.ts"
 import * as Expression from "../Expression.ts"
 import type { Frame, Scope } from "../Expression.ts"
 import { invalid } from "../LanguageError.ts"
 import { isNumber, toWhole } from "../numbers.ts"
+import { isOfOperators } from "../specifications.ts"
 import { define, isDocument, keyOf, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 import { sort } from "./order.ts"
@@ -115,7 +116,7 @@ export const group: Compile = (argument, { scope }) => {
 
 export const sortByCount: Compile = (argument, place) => {
   const isPath = typeof argument === "string" && argument.startsWith("$")
-  const isExpression = isDocument(argument) && Object.keys(argument)[0]?.startsWith("$") === true
+  const isExpression = isOfOperators(argument)
   if (typeof argument === "string" && !isPath) {
     invalid("the sortByCount field must be defined as a $-prefixed path or an expression inside an object", 40148)
   }

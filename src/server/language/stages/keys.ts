@@ -32,7 +32,7 @@ export class Index {
     if (values.length === 1) return this.#found.get(keyOf(only)) ?? []
     const all = new Set<Document>()
     for (const value of values) for (const document of this.#found.get(keyOf(value)) ?? []) all.add(document)
-    return [...all].sort((a, b) => (this.#order.get(a) ?? 0) - (this.#order.get(b) ?? 0))
+    return [...all].toSorted((a, b) => (this.#order.get(a) ?? 0) - (this.#order.get(b) ?? 0))
   }
 }
 

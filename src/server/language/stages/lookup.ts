@@ -13,7 +13,7 @@ import { frameFor } from "./Stage.ts"
 import type { Compile, Inner, Place, Run } from "./Stage.ts"
 import { withPlain } from "./unwind.ts"
 
-const options = ["from", "localField", "foreignField", "let", "pipeline", "as"]
+const options = new Set(["from", "localField", "foreignField", "let", "pipeline", "as"])
 
 const textOption = (argument: Document, name: string): string | undefined => {
   const value = argument[name]
@@ -52,7 +52,7 @@ interface Join {
 
 const joinOf = (argument: Value, { scope, pipeline, reads }: Place): Join => {
   if (!isDocument(argument)) return invalid("the $lookup specification must be an Object", 40319)
-  const unknown = Object.keys(argument).find((name) => !options.includes(name))
+  const unknown = Object.keys(argument).find((name) => !options.has(name))
   if (unknown !== undefined) invalid(`unknown argument to $lookup: ${unknown}`, 9)
   const as = textOption(argument, "as")
   if (as === undefined) return invalid("must specify 'as' field for a $lookup", 9)

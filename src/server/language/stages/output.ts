@@ -4,6 +4,7 @@ import * as Expression from "../Expression.ts"
 import { failed, invalid } from "../LanguageError.ts"
 import { define, isDocument, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
+import { shown } from "../messages.ts"
 import { keepingId } from "../updates/ids.ts"
 import { variablesOf } from "./lookup.ts"
 import { all, frameFor } from "./Stage.ts"
@@ -45,7 +46,7 @@ export const out: Compile = (argument, { writes }) => {
   return passOn()
 }
 
-const options = ["into", "on", "let", "whenMatched", "whenNotMatched"]
+const options = new Set(["into", "on", "let", "whenMatched", "whenNotMatched"])
 
 const onOf = (on: Value): ReadonlyArray<string> => {
   if (on === undefined) return ["_id"]
@@ -63,7 +64,7 @@ const onOf = (on: Value): ReadonlyArray<string> => {
 const whenNotMatchedOf = (value: Value): Output["whenNotMatched"] => {
   if (value === undefined) return "insert"
   if (value === "insert" || value === "discard" || value === "fail") return value
-  return invalid(`$merge 'whenNotMatched' is insert, discard or fail, not ${String(value)}`, 2)
+  return invalid(`$merge 'whenNotMatched' is insert, discard or fail, not ${shown(value)}`, 2)
 }
 
 const merged = (existing: Document, added: Document): Document => {
@@ -84,12 +85,9 @@ const whenMatchedOf = (value: Value, argument: Document, place: Place): Output["
       return () => undefined
     case "fail":
       return (existing) =>
-        failed(`$merge found a matching document in the target collection: { _id: ${String(existing["_id"])} }`, 11000)
+        failed(`$merge found a matching document in the target collection: { _id: ${shown(existing["_id"])} }`, 11000)
   }
-  return invalid(
-    `$merge 'whenMatched' is merge, replace, keepExisting, fail or a pipeline, not ${String(value)}`,
-    51191
-  )
+  return invalid(`$merge 'whenMatched' is merge, replace, keepExisting, fail or a pipeline, not ${shown(value)}`, 51191)
 }
 
 const whenMatchedPipeline = (
@@ -118,7 +116,7 @@ export const merge: Compile = (argument, place) => {
     return invalid(`$merge requires a string or object argument, but found ${typeOf(argument)}`, 51182)
   }
   const spec: Document = typeof argument === "string" ? { into: argument } : argument
-  const unknown = Object.keys(spec).find((name) => !options.includes(name))
+  const unknown = Object.keys(spec).find((name) => !options.has(name))
   if (unknown !== undefined) invalid(`BSON field '$merge.${unknown}' is an unknown field.`, 40415)
   if (!Object.hasOwn(spec, "into")) invalid("BSON field '$merge.into' is missing but a required field", 40414)
   place.writes({

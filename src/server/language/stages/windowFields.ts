@@ -9,7 +9,7 @@ import { compare, isDocument, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 import type { Rows, Sorting } from "../windows.ts"
 import { compileFunction } from "../windows/functions.ts"
-import type { WindowFunction } from "../windows/functions.ts"
+import type { WindowFunction } from "../windows/WindowFunction.ts"
 import { computeField, pathParts, tree, withComputed } from "./fields.ts"
 import type { Tree } from "./fields.ts"
 import { Groups } from "./group.ts"
@@ -43,7 +43,7 @@ export const partitionsOf = (
       found.push({ key: value, documents: made })
     }
   }
-  return found.sort((a, b) => compare(a.key, b.key)).map((group) => group.documents)
+  return found.toSorted((a, b) => compare(a.key, b.key)).map((group) => group.documents)
 }
 
 interface Output {

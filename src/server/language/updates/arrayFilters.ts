@@ -4,7 +4,7 @@ import * as Filter from "../Filter.ts"
 import { codes, invalid } from "../LanguageError.ts"
 import { isDocument } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
-import { shown } from "./context.ts"
+import { shown } from "../messages.ts"
 import { identifierOf } from "./tree.ts"
 import type { Node } from "./tree.ts"
 

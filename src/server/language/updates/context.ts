@@ -1,6 +1,6 @@
 /** What the modifiers of an update share while one document is changed. */
-import { EJSON } from "bson"
 import { codes, failed, LanguageError } from "../LanguageError.ts"
+import { shown } from "../messages.ts"
 import type { Document, Value } from "../Value.ts"
 
 /** What a modifier may need to know beside the value it changes. */
@@ -19,15 +19,6 @@ export interface Context {
   readonly path: Array<string>
   /** Told of every change that was made. */
   readonly changed: ((path: ReadonlyArray<string>, before: Value, after: Value) => void) | undefined
-}
-
-const longest = 300
-
-/** A value as text for a message, cut where it is long. */
-export const shown = (value: Value): string => {
-  if (value === undefined) return "missing"
-  const text = EJSON.stringify(value, { relaxed: true })
-  return text.length > longest ? `${text.slice(0, longest)}…` : text
 }
 
 /** The document's id for a message. */

@@ -122,7 +122,7 @@ export const arranged = (node: Node): Node => {
   if (node.kind === "elements") {
     return { kind: "elements", children: new Map([...node.children].map(([name, child]) => [name, arranged(child)])) }
   }
-  const children = [...node.children].sort(([a], [b]) => byName(a, b))
+  const children = [...node.children].toSorted(([a], [b]) => byName(a, b))
   return {
     kind: "fields",
     children: new Map(children.map(([name, child]) => [name, arranged(child)])),

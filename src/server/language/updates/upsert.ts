@@ -1,5 +1,6 @@
 /** What an upsert takes over from the filter that found nothing: the fields that the filter says are equal to a value. */
 import { invalid } from "../LanguageError.ts"
+import { isOfOperators } from "../specifications.ts"
 import { define, isA, isDocument } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 
@@ -32,7 +33,7 @@ const collect = (filter: Document, found: Map<string, Value>): void => {
 }
 
 const collectField = (path: string, condition: Value, found: Map<string, Value>): void => {
-  if (!isDocument(condition) || Object.keys(condition)[0]?.startsWith("$") !== true) {
+  if (!isOfOperators(condition)) {
     if (!isA(condition, "BSONRegExp")) add(path, condition, found)
     return
   }

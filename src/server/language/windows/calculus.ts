@@ -7,11 +7,11 @@ import { add, divide, double, isNumber, multiply, subtract } from "../numbers.ts
 import type { NumberValue } from "../numbers.ts"
 import { compare, isDate, isDocument, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
-import { shown } from "../updates/context.ts"
+import { shown } from "../messages.ts"
 import { compileWindow } from "../windows.ts"
 import type { Span } from "../windows.ts"
-import { valuesOf } from "./functions.ts"
-import type { CompileFunction } from "./functions.ts"
+import { valuesOf } from "./WindowFunction.ts"
+import type { CompileFunction } from "./WindowFunction.ts"
 
 /** A value and where it is, both as numbers. */
 interface Point {

@@ -5,8 +5,8 @@ import { add, divide, isNumber, multiply, subtract } from "../numbers.ts"
 import type { NumberValue } from "../numbers.ts"
 import type { Value } from "../Value.ts"
 import { compileWindow } from "../windows.ts"
-import { valuesOf } from "./functions.ts"
-import type { CompileFunction } from "./functions.ts"
+import { valuesOf } from "./WindowFunction.ts"
+import type { CompileFunction } from "./WindowFunction.ts"
 
 /** The covariance of the pairs so far. */
 class Covariance {

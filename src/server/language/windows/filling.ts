@@ -5,8 +5,8 @@ import { add, divide, isNumber, multiply, subtract } from "../numbers.ts"
 import type { NumberValue } from "../numbers.ts"
 import { compare, isDate, typeOf } from "../Value.ts"
 import type { Value } from "../Value.ts"
-import { refuseWindow, valuesOf } from "./functions.ts"
-import type { CompileFunction } from "./functions.ts"
+import { refuseWindow, valuesOf } from "./WindowFunction.ts"
+import type { CompileFunction } from "./WindowFunction.ts"
 import type { Rows } from "../windows.ts"
 
 /** The last value that was there. */

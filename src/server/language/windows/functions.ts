@@ -1,49 +1,23 @@
 /** The functions of `$setWindowFields`, by name. */
 import { compileNamed, isAccumulator } from "../accumulators.ts"
-import type { Gathering } from "../accumulators.ts"
-import { make, spend } from "../budget.ts"
+import type { Gathering } from "../accumulators/Accumulator.ts"
+import { spend } from "../budget.ts"
 import { constantFrame } from "../expressions/Frame.ts"
 import * as Expression from "../Expression.ts"
-import type { Frame, Scope } from "../Expression.ts"
+import type { Scope } from "../Expression.ts"
 import { invalid } from "../LanguageError.ts"
 import { isNumber, toWhole } from "../numbers.ts"
 import { compare, isDocument } from "../Value.ts"
 import type { Value } from "../Value.ts"
-import { shown } from "../updates/context.ts"
+import { shown } from "../messages.ts"
 import { compileWindow } from "../windows.ts"
 import type { Rows, Sorting, Span } from "../windows.ts"
 import { calculus } from "./calculus.ts"
 import { covariance } from "./covariance.ts"
 import { linearFill, locf } from "./filling.ts"
 import { movingAverage } from "./movingAverage.ts"
-
-/** Computes a value for each row of a partition; undefined where there is none. */
-export type WindowFunction = (rows: Rows, frame: Frame) => ReadonlyArray<Value>
-
-/** What a function is compiled with. */
-export interface Context {
-  readonly name: string
-  readonly scope: Scope
-  readonly sorting: Sorting
-  /** What is given as `window`; undefined where nothing is. */
-  readonly window: Value
-}
-
-export type CompileFunction = (argument: Value, context: Context) => WindowFunction
-
-/** The values of an expression in each row. */
-export const valuesOf = (expression: Expression.Expression, rows: Rows, frame: Frame): ReadonlyArray<Value> => {
-  make(rows.documents.length)
-  return rows.documents.map((document) => {
-    frame.root = document
-    return expression.evaluate(frame)
-  })
-}
-
-/** Throws for a `window` of a function that has none. */
-export const refuseWindow = ({ name, window }: Context): void => {
-  if (window !== undefined) invalid(`'window' field is not allowed in ${name}`, 5371601)
-}
+import { refuseWindow, valuesOf } from "./WindowFunction.ts"
+import type { CompileFunction, Context, WindowFunction } from "./WindowFunction.ts"
 
 // accumulators
 

@@ -6,9 +6,9 @@ import { add, decimal, divide, double, isNumber, multiply, subtract, toDecimal, 
 import type { NumberValue } from "../numbers.ts"
 import { isDocument } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
-import { shown } from "../updates/context.ts"
-import { refuseWindow, valuesOf } from "./functions.ts"
-import type { CompileFunction } from "./functions.ts"
+import { shown } from "../messages.ts"
+import { refuseWindow, valuesOf } from "./WindowFunction.ts"
+import type { CompileFunction } from "./WindowFunction.ts"
 
 const expected =
   "$expMovingAvg sub object must have exactly two fields: An 'input' field, and either an 'N' field or an 'alpha' field"
