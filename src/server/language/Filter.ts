@@ -14,12 +14,12 @@ export type { Condition } from "./filters/conditions.ts"
 /** A compiled filter. */
 export interface Filter {
   /** Whether a document is accepted. `$expr` sees the variables of the frame, or those of the environment. */
-  matches(document: Document, frame?: Expression.Frame): boolean
+  readonly matches: (document: Document, frame?: Expression.Frame) => boolean
   /**
    * The index of the array element by which a document is accepted, which is what the positional `$` stands for; -1
    * where no condition of an array says one, and `undefined` for a document that is not accepted.
    */
-  matchedIndex(document: Document, frame?: Expression.Frame): number | undefined
+  readonly matchedIndex: (document: Document, frame?: Expression.Frame) => number | undefined
   /** Whether there is a regular expression in it: one may take longer than its steps tell. */
   readonly usesRegex: boolean
   /** The paths of the fields that it asks for, but for those in `$expr`. */

@@ -12,7 +12,7 @@ import { type Document, isDocument, isNumeric } from "./Value.ts"
 /** A compiled projection. */
 export interface Projection {
   /** The document as it is given; expressions see the variables of the frame, or those of the environment. */
-  apply(document: Document, frame?: Expression.Frame): Document
+  readonly apply: (document: Document, frame?: Expression.Frame) => Document
 }
 
 /** What a projection is compiled in. */

@@ -2,8 +2,9 @@
 import { spend } from "./budget.ts"
 import { codes, failed, invalid, unsupported } from "./LanguageError.ts"
 import { toWhole } from "./numbers.ts"
-import { fieldOf, getter, indexOf, parse, type Path } from "./paths.ts"
-import { compare, compareStrings, type Document, isDocument } from "./Value.ts"
+import { fieldOf, type Getter, getter, indexOf, parse, type Path } from "./paths.ts"
+import { type Column, orderOf } from "./sorts/columns.ts"
+import { compare, type Document, isDocument } from "./Value.ts"
 
 /** One field to sort by. */
 export interface SortField {
@@ -21,12 +22,12 @@ export interface Sort {
   /** Whether the order that documents have is turned around: `{ $natural: -1 }`. */
   readonly isReversed: boolean
   /** Below zero where the first document stands before the second one, zero where none does. */
-  compare(a: Document, b: Document): number
+  readonly compare: (a: Document, b: Document) => number
   /** What a document is sorted by, for those who keep it. */
-  keyOf(document: Document): SortKey
-  compareKeys(a: SortKey, b: SortKey): number
+  readonly keyOf: (document: Document) => SortKey
+  readonly compareKeys: (a: SortKey, b: SortKey) => number
   /** The documents in order, or as many of the first of them; those that are equal stay in the order they had. */
-  sorted(documents: ReadonlyArray<Document>, limit?: number): Array<Document>
+  readonly sorted: (documents: ReadonlyArray<Document>, limit?: number) => Array<Document>
 }
 
 /** As in MongoDB. */
@@ -75,7 +76,7 @@ const ordering = (fields: ReadonlyArray<Field>, isReversed: boolean): Sort => {
     compare: (a, b) => compareKeys(keyOf(a), keyOf(b)),
     sorted: (documents, limit = documents.length) => {
       if (fields.length === 0) return (isReversed ? documents.toReversed() : documents).slice(0, limit)
-      return sorted(documents, limit, keyOf, compareKeys)
+      return sorted(documents, limit, fields)
     }
   }
 }
@@ -98,42 +99,52 @@ const comparing = (fields: ReadonlyArray<Field>): Compare => {
 
 // sorting
 
+const sorted = (documents: ReadonlyArray<Document>, limit: number, fields: ReadonlyArray<Field>): Array<Document> => {
+  const count = documents.length
+  spend(Math.ceil(count * Math.log2(count + 2)))
+  if (limit < count / 8) return firstOf(documents, limit, keys(fields), comparing(fields))
+  const order = orderOf(columnsOf(documents, fields), count)
+  return Array.from(order.subarray(0, limit), (i) => documents[i])
+}
+
+const columnsOf = (documents: ReadonlyArray<Document>, fields: ReadonlyArray<Field>): ReadonlyArray<Column> => {
+  const [only, ...others] = fields
+  if (only !== undefined && others.length === 0) {
+    return [{ values: documents.map(singleKey(only)), direction: only.direction }]
+  }
+  const columns = fields.map(({ direction, names }) => ({ values: documents.map(plainReader(names)), direction }))
+  if (columns.some(({ values }) => values.includes(inArray))) useCompoundKeys(columns, documents, fields)
+  return columns
+}
+
+/** Replaces the values of the documents that have an array on one of the paths. */
+const useCompoundKeys = (
+  columns: ReadonlyArray<{ readonly values: Array<unknown> }>,
+  documents: ReadonlyArray<Document>,
+  fields: ReadonlyArray<Field>
+): void => {
+  for (const [row, document] of documents.entries()) {
+    if (!columns.some(({ values }) => values[row] === inArray)) continue
+    const key = compoundKey(document, fields)
+    for (const [i, { values }] of columns.entries()) values[row] = key[i]
+  }
+}
+
 interface Entry {
   readonly document: Document
   readonly key: SortKey
 }
 
-const sorted = (
+/** The first of many, without sorting the others: the best so far are kept in order. */
+const firstOf = (
   documents: ReadonlyArray<Document>,
   limit: number,
   keyOf: (document: Document) => SortKey,
   compareKeys: Compare
 ): Array<Document> => {
-  const count = documents.length
-  spend(Math.ceil(count * Math.log2(count + 2)))
-  const entries = documents.map((document): Entry => ({ document, key: keyOf(document) }))
-  if (limit < count / 8) return firstOf(entries, limit, compareKeys)
-  const order = quick(entries, compareKeys)
-  entries.sort((a, b) => order(a.key, b.key))
-  return entries.slice(0, limit).map(({ document }) => document)
-}
-
-/** Among strings alone, or numbers alone, there are no types to compare. */
-const quick = (entries: ReadonlyArray<Entry>, compareKeys: Compare): Compare => {
-  const sign = Math.sign(compareKeys(1, 2))
-  if (sign === 0) return compareKeys
-  if (entries.every(({ key }) => typeof key === "number" && key === key)) {
-    return (a, b) => (Number(a) - Number(b)) * -sign
-  }
-  return entries.every(({ key }) => typeof key === "string")
-    ? (a, b) => compareStrings(String(a), String(b)) * -sign
-    : compareKeys
-}
-
-/** The first of many, without sorting the others: the best so far are kept in order. */
-const firstOf = (entries: ReadonlyArray<Entry>, limit: number, compareKeys: Compare): Array<Document> => {
   const best: Array<Entry> = []
-  for (const entry of entries) {
+  for (const document of documents) {
+    const entry: Entry = { document, key: keyOf(document) }
     const last = best.at(-1)
     if (best.length === limit && (last === undefined || compareKeys(entry.key, last.key) >= 0)) continue
     spend(Math.ceil(best.length / 32))
@@ -160,8 +171,9 @@ const placeOf = (best: ReadonlyArray<Entry>, key: SortKey, compareKeys: Compare)
 const keys = (fields: ReadonlyArray<Field>): ((document: Document) => SortKey) => {
   const [only, ...others] = fields
   if (only !== undefined && others.length === 0) return singleKey(only)
+  const readers = fields.map(({ names }) => plainReader(names))
   return (document) => {
-    const quickly = fields.map(({ names }) => plainValue(document, names))
+    const quickly = readers.map((read) => read(document))
     return quickly.includes(inArray) ? compoundKey(document, fields) : quickly
   }
 }
@@ -169,47 +181,60 @@ const keys = (fields: ReadonlyArray<Field>): ((document: Document) => SortKey) =
 /** Stands for a value that has an array on its path. */
 const inArray = Symbol("in an array")
 
-/** The value at a path without arrays: null where it is missing. */
-const plainValue = (document: Document, names: Path): unknown => {
-  let value: unknown = document
-  for (const name of names) {
-    if (Array.isArray(value)) return inArray
-    value = isDocument(value) ? fieldOf(value, name) : null
+/** Reads a path without arrays: null where it is missing. */
+const plainReader = ([name, next, ...others]: Path): Getter => {
+  const read = getter(name)
+  if (next === undefined) {
+    return (document) => {
+      const value = read(document)
+      return Array.isArray(value) ? inArray : (value ?? null)
+    }
   }
-  return Array.isArray(value) ? inArray : (value ?? null)
+  const within = plainReader([next, ...others])
+  return (document) => {
+    const value = read(document)
+    if (isDocument(value)) return within(value)
+    return Array.isArray(value) ? inArray : null
+  }
 }
 
 const singleKey = ({ direction, names }: Field): ((document: Document) => SortKey) => {
-  const [name, ...rest] = names
-  const read = getter(name)
-  if (rest.length === 0) {
-    return (document) => {
-      const value = read(document)
-      return Array.isArray(value) ? extreme(value, direction) : (value ?? null)
-    }
-  }
+  const read = plainReader(names)
   return (document) => {
-    const value = plainValue(document, names)
-    return value === inArray ? extreme(valuesAt(document, names), direction) : value
+    const value = read(document)
+    return value === inArray ? extremeAt(document, names, direction, 0) : value
   }
 }
 
-/** An array without elements stands before null. */
+/** The least or greatest value at a path. An array without elements at its end stands before null, as `undefined`. */
+const extremeAt = (value: unknown, names: Path, direction: 1 | -1, at: number): unknown => {
+  const name = names[at]
+  if (name === undefined) return Array.isArray(value) ? extreme(value, direction) : (value ?? null)
+  if (isDocument(value)) return extremeAt(fieldOf(value, name), names, direction, at + 1)
+  if (!Array.isArray(value)) return null
+  const index = indexOf(name)
+  if (index >= 0) return extremeAt(value[index], names, direction, at + 1)
+  spend(value.length)
+  let best: unknown = null
+  for (const [i, item] of value.entries()) {
+    const inner = isDocument(item) ? extremeAt(item, names, direction, at) : null
+    if (i === 0 || compare(inner, best) * direction < 0) best = inner
+  }
+  return best
+}
+
 const extreme = (values: ReadonlyArray<unknown>, direction: 1 | -1): unknown => {
   spend(values.length)
-  const [first, ...others] = values
-  return others.reduce((best, value) => (compare(value, best) * direction < 0 ? value : best), first)
+  let best: unknown = values[0]
+  for (const value of values) if (compare(value, best) * direction < 0) best = value
+  return best
 }
 
-/** All values at a path through arrays: null for each element that has none, `undefined` for an empty array. */
-const valuesAt = (value: unknown, names: ReadonlyArray<string>): ReadonlyArray<unknown> =>
-  expand([{ value, names, isDone: false }]).map(([key]) => key)
-
 /** The least of the keys that the elements of an array give a document. */
-const compoundKey = (document: Document, fields: ReadonlyArray<Field>): SortKey => {
+const compoundKey = (document: Document, fields: ReadonlyArray<Field>): ReadonlyArray<unknown> => {
   const order = comparing(fields)
   const [first, ...others] = expand(fields.map(({ names }) => ({ value: document, names, isDone: false })))
-  return others.reduce<SortKey>((best, key) => (order(key, best) < 0 ? key : best), first)
+  return others.reduce((best, key) => (order(key, best) < 0 ? key : best), first ?? [])
 }
 
 /** How far a path has been walked. */

@@ -177,6 +177,8 @@ const get = (value: object, key: string): unknown => Reflect.get(value, key)
 /** A member of a value that may be of any version of `bson`: older ones end some of their names in a low line. */
 const int32 = (value: object, name: string): number => Number(get(value, name) ?? get(value, `${name}_`)) | 0
 
+const textOf = (value: unknown): string => (typeof value === "string" ? value : "")
+
 const signed = (value: object): Long => new Long(int32(value, "low"), int32(value, "high"))
 
 const canonicalBson = (value: object, tag: string, walk: Walk): unknown => {
@@ -199,7 +201,7 @@ const canonicalBson = (value: object, tag: string, walk: Walk): unknown => {
     case "Binary":
       return canonicalBinary(value, walk)
     case "BSONRegExp":
-      return canonicalRegex(String(get(value, "pattern")), String(get(value, "options") ?? ""), walk)
+      return canonicalRegex(String(get(value, "pattern")), textOf(get(value, "options")), walk)
     case "BSONSymbol":
     case "Symbol":
       return new BSONSymbol(wellFormed(String(get(value, "value"))))

@@ -20,9 +20,9 @@ export interface Found {
 /** A compiled regular expression. */
 export interface Regex {
   /** Whether there is a match anywhere in a text. */
-  test(text: string): boolean
+  readonly test: (text: string) => boolean
   /** The first match from a place on, counted in UTF-16 units. */
-  find(text: string, from?: number): Found | undefined
+  readonly find: (text: string, from?: number) => Found | undefined
 }
 
 /** Throws for a NUL in a pattern, and for options that are unknown. */

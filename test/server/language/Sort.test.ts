@@ -9,7 +9,7 @@ import { refusal } from "./support.ts"
 const sorted = (spec: Document, documents: Readonly<Record<string, Document>>, limit?: number) =>
   compile(spec)
     .sorted(
-      Object.entries(documents).map(([name, document]) => ({ name, ...document })),
+      Object.entries(documents).map(([name, document]) => Object.assign({ name }, document)),
       limit
     )
     .map(({ name }) => name)

@@ -20,7 +20,7 @@ export type Predicate = (document: Document, run: Run) => boolean
 /** A condition of a field: of the values at its path, or of one value alone, as inside of `$elemMatch`. */
 export interface FieldTest {
   readonly single: Single
-  at(path: string): Predicate
+  readonly at: (path: string) => Predicate
 }
 
 /** Asks one value after the other, and is content with one. */

@@ -17,7 +17,7 @@ export type CompileFilter = (filter: Document) => Predicate
 export const isOperators = (value: unknown): value is Document => {
   if (!isDocument(value)) return false
   const [first] = Object.keys(value)
-  return first?.startsWith("$") === true && !isReference(value)
+  return first !== undefined && first.startsWith("$") && !isReference(value)
 }
 
 const isReference = (value: Document): boolean =>
@@ -216,7 +216,7 @@ const elemMatch = (argument: unknown, compile: CompileFilter): FieldTest => {
       values.findIndex((value) => {
         if (isDocument(value)) return matches(value, run)
         // to an array, its indexes are the names of its fields
-        return Array.isArray(value) && matches({ ...value }, run)
+        return Array.isArray(value) && matches(Object.fromEntries(value.entries()), run)
       })
     )
   })

@@ -73,7 +73,7 @@ const variantsOf = (code: number): ReadonlyArray<number> => {
   const small = text.toLowerCase()
   const all = new Set([text, small, text.toUpperCase(), small.toUpperCase()])
   if (Object.hasOwn(folded, small)) all.add(folded[small] ?? "")
-  const codes = [...all].map((variant) => [...variant].map((character) => character.codePointAt(0) ?? 0))
+  const codes = [...all].map((variant) => Array.from(variant, (character) => character.codePointAt(0) ?? 0))
   return codes.flatMap((variant) => (variant.length === 1 ? variant : []))
 }
 
@@ -121,7 +121,7 @@ class Emitter {
     const variants = expands ? variantsOf(code) : [code]
     if (variants.length > 1) return `[${variants.map(escapedCode).join("")}]`
     const text = String.fromCodePoint(code)
-    return /[\^$\\.*+?()[\]{}|/]/.test(text) ? `\\${text}` : /[\0-\x1f]/.test(text) ? escapedCode(code) : text
+    return /[\^$\\.*+?()[\]{}|/]/.test(text) ? `\\${text}` : code < 32 ? escapedCode(code) : text
   }
 
   /** What follows may refer to the groups of what it follows. */
