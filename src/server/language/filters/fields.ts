@@ -178,10 +178,10 @@ const allOf = (argument: unknown, compile: CompileFilter): FieldTest => {
   const isElemMatch = (value: unknown) => isDocument(value) && Object.keys(value)[0] === "$elemMatch"
   if (isElemMatch(argument[0])) {
     if (!argument.every(isElemMatch)) invalid("$all takes either values or $elemMatch alone")
-    return every(argument.map((value: unknown) => compileField(value, compile)))
-  }
-  if (argument.some(isOperators)) invalid("$all takes values, or $elemMatch in each of its elements")
-  return every(argument.map((value: unknown) => compileField(value, compile)))
+  } else if (argument.some(isOperators)) invalid("$all takes values, or $elemMatch in each of its elements")
+  const tests = argument.map((value: unknown) => compileField(value, compile))
+  // the positional `$` is the element of the first one, and that of the last test that is asked
+  return every(tests.toReversed())
 }
 
 const treeOperators = new Set([
