@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Decimal128, Double, Long, MaxKey, MinKey, ObjectId } from "bson"
 import { distinct } from "../../../src/server/language/distinct.ts"
 import { compile } from "../../../src/server/language/Sort.ts"
-import type { Document } from "../../../src/server/language/Value.ts"
-import { refusal } from "./support.ts"
+import { type Document, isDocument as isObject } from "../../../src/server/language/Value.ts"
+import { anyValue, chance, refusal } from "./support.ts"
 
 /** The names of documents in the order of a sort. */
 const sorted = (spec: Document, documents: Readonly<Record<string, Document>>, limit?: number) =>
@@ -78,6 +78,23 @@ describe("sort orders", () => {
     for (const spec of [{ x: 1 }, { x: -1 }, { s: 1 }, { s: -1, x: 1 }]) {
       const all = sorted(spec, documents)
       for (const limit of [0, 1, 5, 7, 30, 100]) assert.strictEqual(sorted(spec, documents, limit), all.slice(0, limit))
+    }
+  })
+
+  it("are the same by places as by comparisons, whatever the values", () => {
+    const random = chance(3)
+    const orders = [{ x: 1 }, { x: -1 }, { "x.a": 1, y: -1 }, { "x.a": -1, "x.b": 1 }, { y: 1, "x.a.b": 1 }].map(
+      (spec) => compile(spec)
+    )
+    const hasParallelArrays = (document: Document) =>
+      isObject(document["x"]) && Array.isArray(document["x"]["a"]) && Array.isArray(document["x"]["b"])
+    for (let round = 0; round < 40; round++) {
+      const made = Array.from({ length: 50 }, () => {
+        const y = anyValue(random, 0)
+        return y === undefined ? { x: anyValue(random, 3) } : { x: anyValue(random, 3), y }
+      })
+      const documents = made.filter((document) => !hasParallelArrays(document))
+      for (const order of orders) assert.deepStrictEqual(order.sorted(documents), documents.toSorted(order.compare))
     }
   })
 

@@ -30,7 +30,7 @@ import {
   withField,
   withoutField
 } from "../../../src/server/language/Value.ts"
-import { refusal } from "./support.ts"
+import { anyValue, chance, refusal } from "./support.ts"
 
 const id = new ObjectId("64b7abdecf2160b649ab6085")
 const other = new ObjectId("64b7abdecf2160b649ab6086")
@@ -145,44 +145,6 @@ describe("the order of values", () => {
     }
   })
 })
-
-/** Numbers from 0 to 1 that are the same for the same seed. */
-const chance = (seed: number) => {
-  let state = seed
-  return () => {
-    state = (state * 1_103_515_245 + 12_345) % 2 ** 31
-    return state / 2 ** 31
-  }
-}
-
-const anyValue = (random: () => number, depth: number): unknown => {
-  const pick = Math.floor(random() * (depth === 0 ? 8 : 10))
-  const small = Math.floor(random() * 5) - 2
-  switch (pick) {
-    case 0:
-      return small
-    case 1:
-      return small + 0.5
-    case 2:
-      return new Double(small)
-    case 3:
-      return Long.fromNumber(small * 2 ** 52)
-    case 4:
-      return decimal(`${small}.${small === 0 ? "00" : "5"}`)
-    case 5:
-      return ["", "a", "ab", "\u{1F600}", "\uFFFD"][small + 2]
-    case 6:
-      return [null, true, false, undefined, id][small + 2]
-    case 7:
-      return new Date(small)
-    case 8:
-      return Array.from({ length: small + 2 }, () => anyValue(random, depth - 1) ?? null)
-    default:
-      return Object.fromEntries(
-        Array.from({ length: small + 2 }, () => [random() < 0.5 ? "a" : "b", anyValue(random, depth - 1) ?? null])
-      )
-  }
-}
 
 describe("canonical values", () => {
   it("tell an int from a double as BSON does", () => {
