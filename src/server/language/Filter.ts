@@ -2,10 +2,11 @@
 import { spend } from "./budget.ts"
 import * as Expression from "./Expression.ts"
 import { isTrue } from "./expressions/booleans.ts"
-import { type CompileFilter, compileField } from "./filters/fields.ts"
+import { type CompileFilter, compileField, isOperators, referenceFields } from "./filters/fields.ts"
 import { all, any, none, type Predicate, type Run } from "./filters/condition.ts"
 import { type Condition, conditionsOf } from "./filters/conditions.ts"
 import { codes, invalid, unsupported } from "./LanguageError.ts"
+import { toWhole } from "./numbers.ts"
 import { frameIn, scopeIn, type Surroundings } from "./surroundings.ts"
 import { type Document, isA, isDocument } from "./Value.ts"
 
@@ -72,7 +73,7 @@ const stepsOf = (value: unknown): number => {
 
 const pathsOf = (filter: Document): ReadonlyArray<string> =>
   Object.entries(filter).flatMap(([name, condition]) => {
-    if (!name.startsWith("$")) return [name]
+    if (!name.startsWith("$") || referenceFields.has(name)) return [name]
     return Array.isArray(condition) ? condition.filter(isDocument).flatMap(pathsOf) : []
   })
 
@@ -92,7 +93,7 @@ type CompileExpression = (spec: unknown) => Predicate
 const compileDocument = (filter: Document, compileInner: CompileFilter, expression: CompileExpression): Predicate =>
   all(
     Object.entries(filter).flatMap(([name, condition]) =>
-      name.startsWith("$")
+      name.startsWith("$") && !referenceFields.has(name)
         ? compileOperator(name, condition, compileInner, expression)
         : [compileField(condition, compilePart).at(name)]
     )
@@ -115,7 +116,7 @@ const compileOperator = (
     case "$and":
       return [all(branches(name, argument, compileInner))]
     case "$or":
-      return [any(branches(name, argument, compileInner))]
+      return [alternatives(argument, compileInner) ?? any(branches(name, argument, compileInner))]
     case "$nor":
       return [none(branches(name, argument, compileInner))]
     case "$expr":
@@ -123,14 +124,32 @@ const compileOperator = (
     case "$comment":
       return []
     case "$alwaysTrue":
-      return []
     case "$alwaysFalse":
-      return [() => false]
+      if (toWhole(argument) !== 1) invalid(`${name} must be 1`, codes.FailedToParse)
+      return name === "$alwaysTrue" ? [] : [() => false]
     default:
       return Object.hasOwn(unsupportedOperators, name)
         ? unsupported(name, unsupportedOperators[name])
         : invalid(`unknown top level operator: ${name}: behind a field's name an operator of fields is expected`)
   }
+}
+
+/** Branches that name values of the same field are one condition: that the field has one of them. */
+const alternatives = (argument: unknown, compileInner: CompileFilter): Predicate | undefined => {
+  if (!Array.isArray(argument)) return undefined
+  const wanted = argument.map(valueWanted)
+  const path = wanted[0]?.path
+  if (path === undefined || wanted.some((it) => it?.path !== path)) return undefined
+  return compileInner({ [path]: { $in: wanted.map((it) => it?.value) } })
+}
+
+const valueWanted = (branch: unknown): { readonly path: string; readonly value: unknown } | undefined => {
+  const [field, ...others] = isDocument(branch) ? Object.entries(branch) : []
+  if (field === undefined || others.length > 0 || field[0].startsWith("$")) return undefined
+  const [path, condition] = field
+  if (!isOperators(condition)) return { path, value: condition }
+  const isEquality = Object.keys(condition).length === 1 && "$eq" in condition && !isA(condition["$eq"], "BSONRegExp")
+  return isEquality ? { path, value: condition["$eq"] } : undefined
 }
 
 const branches = (name: string, argument: unknown, compileInner: CompileFilter): ReadonlyArray<Predicate> => {

@@ -3,9 +3,9 @@ import * as Expression from "./Expression.ts"
 import * as Filter from "./Filter.ts"
 import { failed, invalid } from "./LanguageError.ts"
 import { isZero, toDouble } from "./numbers.ts"
-import { fieldOf } from "./paths.ts"
+import { fieldOf, parse } from "./paths.ts"
 import { idFirst, type Post, positional, type Slice, sliced } from "./projections/after.ts"
-import { computeField, kept, list, pathParts, type Tree, tree, withComputed, without } from "./stages/fields.ts"
+import { computeField, kept, list, type Tree, tree, withComputed, without } from "./stages/fields.ts"
 import { frameIn, scopeIn, type Surroundings } from "./surroundings.ts"
 import { type Document, isDocument, isNumeric } from "./Value.ts"
 
@@ -35,6 +35,7 @@ type Entry =
 export const compile = (spec: unknown, options: Options = {}): Projection => {
   if (!isDocument(spec)) return invalid("a projection must be an object")
   const entries = entriesOf(spec, [])
+  checkPositional(entries)
   const isInclusion = includes(entries)
   const root = tree()
   const after: Array<Post> = []
@@ -72,7 +73,7 @@ const excluding = (root: Tree): Made =>
 const entriesOf = (spec: Document, before: Parts): ReadonlyArray<Entry> =>
   Object.entries(spec).flatMap(([name, value]): ReadonlyArray<Entry> => {
     if (/(?:^|\.)\$(?:\.|$)/.test(name)) return [positionalEntry(name, value, before)]
-    const parts = [...before, ...pathParts(name)]
+    const parts = [...before, ...parse(name)]
     const isKept = switchOf(value)
     if (isKept !== undefined) return [{ kind: isKept ? "include" : "exclude", parts }]
     return isDocument(value) ? objectEntries(value, parts) : [{ kind: "compute", parts, spec: value }]
@@ -91,7 +92,7 @@ const positionalEntry = (name: string, value: unknown, before: Parts): Entry => 
   }
   const [path = "", rest] = name.split(/\.\$(?:\.|$)/)
   if (rest !== "" || name.endsWith(".")) invalid(`the positional '$' ends its path once: '${name}'`, 31287)
-  return { kind: "positional", parts: [...before, ...pathParts(path)] }
+  return { kind: "positional", parts: [...before, ...parse(path)] }
 }
 
 const objectEntries = (value: Document, parts: Parts): ReadonlyArray<Entry> => {
@@ -144,6 +145,15 @@ const includes = (entries: ReadonlyArray<Entry>): boolean => {
   return entries.some((entry) => isId(entry) && entry.kind === "include")
 }
 
+/** There is one element that the filter matched, and one way to ask for elements. */
+const checkPositional = (entries: ReadonlyArray<Entry>): void => {
+  const count = entries.filter(({ kind }) => kind === "positional").length
+  if (count > 1) invalid("a projection has at most one positional '$'", 31276)
+  if (count > 0 && entries.some(({ kind }) => kind === "elemMatch")) {
+    invalid("a projection has either a positional '$' or $elemMatch, and not both", 31255)
+  }
+}
+
 // what is done
 
 const add = (root: Tree, after: Array<Post>, entry: Entry, isInclusion: boolean, options: Options): void => {
@@ -186,9 +196,6 @@ const elementOf = (name: string, condition: Document): Expression.Expression => 
 const matchedBy = (parts: Parts, filter: Filter.Filter | undefined) => {
   const path = parts.join(".")
   if (filter === undefined) return invalid(`the positional projection '${path}.$' needs a filter`, 51050)
-  if (![...filter.paths].some((asked) => asked.split(".")[0] === parts[0])) {
-    invalid(`the positional projection '${path}.$' does not match the filter: it asks nothing of '${parts[0]}'`, 31277)
-  }
   return (document: Document, frame: Expression.Frame): number => {
     const index = filter.matchedIndex(document, frame) ?? -1
     return index >= 0 ? index : failed(`the positional '$' of '${path}.$' found no element that matched`, 51246)

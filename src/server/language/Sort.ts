@@ -213,6 +213,8 @@ const extremeAt = (value: unknown, names: Path, direction: 1 | -1, at: number): 
   if (isDocument(value)) return extremeAt(fieldOf(value, name), names, direction, at + 1)
   if (!Array.isArray(value)) return null
   const index = indexOf(name)
+  // an element that the path names is not looked into
+  if (index >= 0 && at === names.length - 1) return value[index] ?? null
   if (index >= 0) return extremeAt(value[index], names, direction, at + 1)
   spend(value.length)
   let best: unknown = null
@@ -276,6 +278,7 @@ const toArray = (path: Walked): Walked => {
     if (Array.isArray(value)) {
       const index = indexOf(name)
       if (index < 0) return { value, names: path.names.slice(i), isDone: false }
+      if (i === path.names.length - 1) return { value: value[index] ?? null, names: [], isDone: true }
       value = value[index]
     } else value = isDocument(value) ? fieldOf(value, name) : null
   }

@@ -26,7 +26,7 @@ export const namesOf = (path: string): Path => {
 
 /**
  * The names of a path as projections, expressions and stages take it. Fails where a name is empty, and where one begins
- * with `$`.
+ * with `$` and is none of those that references have.
  */
 export const parse = (path: string): Path => {
   const names = namesOf(path)
@@ -34,7 +34,9 @@ export const parse = (path: string): Path => {
   if (path.endsWith(".")) invalid(`the path '${path}' ends with a dot: give the name of a field behind it`, 40353)
   for (const name of names) {
     if (name === "") invalid(`the path '${path}' has an empty name between its dots`, 15998)
-    if (name.startsWith("$")) invalid(`the name '${name}' of the path '${path}' begins with '$'`, 16410)
+    if (name.startsWith("$") && !/^\$(?:id|ref|db)$/.test(name)) {
+      invalid(`the name '${name}' of the path '${path}' begins with '$'`, 16410)
+    }
     if (name.includes("\0")) invalid("a path has a NUL in it", 16411)
   }
   return names

@@ -37,9 +37,15 @@ const flagsOf = (options: string) => {
   return { i: has("i"), m: has("m"), s: has("s"), x: has("x") }
 }
 
+/** As in MongoDB, in bytes. */
+const longest = 32_764
+
 /** Compiles a pattern with its options, of `i`, `m`, `s`, `x` and `u`, which is always so. */
 export const compile = (pattern: string, options = ""): Regex => {
   check(pattern, options)
+  if (Buffer.byteLength(pattern) > longest) {
+    invalid(`Regular expression is invalid: it is longer than ${longest} bytes`, 51091)
+  }
   const emitted = emit(parse(pattern, flagsOf(options)))
   const regex = regExp(emitted)
   let finder: RegExp | undefined

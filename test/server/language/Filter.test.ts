@@ -50,6 +50,7 @@ describe("equality", () => {
       [{ a: {} }, [{ a: {} }], [{ a: { b: 1 } }, {}]],
       // what does not begin with an operator is no list of operators
       [{ a: { y: 23, $lt: 10 } }, [], [{ a: 5 }, { a: { y: 23 } }]],
+      [{ "a.$id": 1 }, [{ a: { $ref: "c", $id: 1 } }], [{ a: { $ref: "c", $id: 2 } }]],
       [{ a: { $ref: "c", $id: 1 } }, [{ a: { $ref: "c", $id: 1 } }], [{ a: { $ref: "c", $id: 2 } }]]
     ]))
 
@@ -112,7 +113,8 @@ describe("arrays", () => {
       [{ l: { $elemMatch: { $elemMatch: { $gt: 5 } } } }, [{ l: [[1, 6]] }], [{ l: [6] }]],
       [{ l: { $elemMatch: { $not: { $gt: 5 } } } }, [{ l: [6, 1] }], [{ l: [6] }, { l: [] }]],
       [{ l: { $elemMatch: { $nin: [1, 2] } } }, [{ l: [1, 3] }], [{ l: [1, 2] }]],
-      [{ l: { $elemMatch: {} } }, [{ l: [{}] }], [{ l: [1] }]]
+      [{ l: { $elemMatch: {} } }, [{ l: [{}] }, { l: [[]] }], [{ l: [1] }]],
+      [{ l: { $elemMatch: { $id: 1 } } }, [{ l: [{ $ref: "c", $id: 1 }] }], [{ l: [{ $ref: "c", $id: 2 }] }]]
     ]))
 
   it("have all of some values, or one element for each of some conditions", () =>
@@ -277,13 +279,17 @@ describe("the element that matched", () => {
       [{ "a.l": { $elemMatch: { $gt: 1 } } }, { a: [{ l: [1] }, { l: [1, 1, 2] }] }, 1],
       [{ a: 1, l: 2 }, { a: [0, 0, 1], l: [1, 2] }, 1],
       [{ $and: [{ _id: 1 }, { "a.i": 1 }] }, { _id: 1, a: [{ i: 0 }, { i: 1 }] }, 1],
-      [{ l: { $all: [6, 5] } }, { l: [4, 5, 6] }, 2],
+      [{ l: { $all: [6, 5] } }, { l: [4, 5, 6] }, 1],
+      [{ $and: [{ l: 6 }, { l: 4 }] }, { l: [4, 5, 6] }, 0],
       [{ l: { $exists: true } }, { l: [7] }, 0],
       [{ l: [4, 5] }, { l: [4, 5] }, -1],
       [{ l: { $size: 1 } }, { l: [1] }, -1],
       [{ l: { $ne: 1 } }, { l: [2] }, -1],
       [{ $nor: [{ l: 1 }] }, { l: [2] }, -1],
-      [{ $or: [{ l: 1 }, { l: 2 }] }, { l: [2] }, -1],
+      [{ $or: [{ l: 1 }, { l: { $gt: 1 } }] }, { l: [2] }, -1],
+      [{ $or: [{ l: 1 }, { m: 2 }] }, { l: [1], m: [2] }, -1],
+      // one of several values of one field
+      [{ $or: [{ l: 3 }, { l: { $eq: 2 } }] }, { l: [1, 2] }, 1],
       [{ $or: [{ l: 2 }] }, { l: [1, 2] }, 1],
       [{ l: 1, a: 5 }, { l: [1], a: 4 }, undefined]
     ]
@@ -303,6 +309,7 @@ describe("wrong filters", () => {
       [{ $and: [] }, /\$and needs a non-empty array/],
       [{ $or: [1] }, /\$or needs objects/],
       [{ $nor: {} }, /\$nor needs/],
+      [{ $alwaysTrue: 2 }, /must be 1/],
       [{ a: { $in: 1 } }, /\$in needs an array/],
       [{ a: { $in: [{ $gt: 1 }] } }, /\$in takes values/],
       [{ a: { $ne: regex("a") } }, /\$ne takes no regular expression/],

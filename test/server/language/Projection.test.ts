@@ -52,6 +52,7 @@ describe("projections", () => {
     gives([
       [{ "a.b": 1 }, { _id: 1, a: [{ b: 1, c: 2 }, 5, {}, [{ b: 2 }]] }, { _id: 1, a: [{ b: 1 }, {}, [{ b: 2 }]] }],
       [{ "a.b": 1 }, { _id: 1, a: 5 }, { _id: 1 }],
+      [{ "_id.a": 1 }, { _id: { a: 1, b: 2 }, c: 1 }, { _id: { a: 1 } }],
       [{ a: { c: 1, b: 1 } }, { _id: 1, a: { b: 1, c: 2, d: 3 } }, { _id: 1, a: { b: 1, c: 2 } }],
       [{ "values.0": 1 }, { _id: 1, values: [1, { x: 2 }] }, { _id: 1, values: [{}] }],
       [{ "values.0.x": 1 }, { _id: 1, values: [{ 0: { x: 2, y: 3 } }] }, { _id: 1, values: [{ 0: { x: 2 } }] }]
@@ -133,7 +134,11 @@ describe("projections", () => {
       [{ l: { $gt: 1 } }, { "l.$": 1 }, { _id: 1, l: [1, 2, 3], x: 1 }, { _id: 1, l: [2] }],
       [{ "l.a": 2 }, { "l.$": 1, x: 1 }, { _id: 1, l: [{ a: 1 }, { a: 2 }], x: 1 }, { _id: 1, l: [{ a: 2 }], x: 1 }],
       [{ "a.l": 2 }, { "a.l.$": 1 }, { _id: 1, a: { l: [1, 2], b: 1 } }, { _id: 1, a: { l: [2] } }],
-      [{ l: 5 }, { "l.$": 1 }, { _id: 1, l: 5 }, { _id: 1, l: 5 }]
+      [{ l: 5 }, { "l.$": 1 }, { _id: 1, l: 5 }, { _id: 1, l: 5 }],
+      [{ l: 2 }, { "m.$": 1 }, { _id: 1, l: [1, 2], m: [3, 4] }, { _id: 1, m: [4] }],
+      [{ l: 2 }, { "m.n.$": 1 }, { _id: 1, l: [1, 2], m: { n: [3, 4], o: 1 } }, { _id: 1, m: { n: [4] } }],
+      [{ l: 2 }, { "m.n.$": 1 }, { _id: 1, l: [1, 2], m: [{ n: 3, o: 1 }, { n: [4] }] }, { _id: 1, m: [{ n: [4] }] }],
+      [{ l: 2 }, { "m.$": 1, n: { $slice: 1 } }, { _id: 1, l: 2, n: [1, 2] }, { _id: 1, n: [1] }]
     ]
     for (const [filter, projection, document, given] of cases) {
       assert.deepStrictEqual(compile(projection, { filter: Filter.compile(filter) }).apply(document), given)
@@ -183,7 +188,8 @@ describe("projections", () => {
       [{ "a.b": { $elemMatch: {} } }, /nested field/],
       [{ "a.$": 0 }, /takes 1 or true/],
       [{ "a.$.b": 1 }, /ends its path/],
-      [{ "a.$": 1 }, /does not match the filter/]
+      [{ "a.$": 1, "b.$": 1 }, /at most one positional/],
+      [{ "a.$": 1, b: { $elemMatch: { x: 1 } } }, /and not both/]
     ]
     for (const [projection, message] of cases) {
       const error = refusal(() => compile(projection, { filter }))

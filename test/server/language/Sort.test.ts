@@ -44,6 +44,9 @@ describe("sort orders", () => {
     assert.strictEqual(sorted({ "x.y": 1 }, nested), "cdab")
     assert.strictEqual(sorted({ "x.y": -1 }, nested), "cabd")
     assert.strictEqual(sorted({ "x.1": 1 }, { a: { x: [1, 5] }, b: { x: [9, 2] } }), "ba")
+    // an element that the path names is not looked into
+    assert.strictEqual(sorted({ "x.0": -1, name: 1 }, { a: { x: [7] }, b: { x: [[1]] }, c: { x: 9 } }), "bac")
+    assert.strictEqual(sorted({ "x.0.y": 1 }, { a: { x: [{ y: [5, 3] }] }, b: { x: [{ y: 4 }] } }), "ab")
   })
 
   it("of several fields of one array take the least pair of one element", () => {

@@ -172,7 +172,8 @@ describe("regular expressions of PCRE", () => {
       ["(?<n>a)(?<n>b)", /two groups have the name/],
       ["(?<=a+)b", /fixed number/],
       ["(?q)a", /option is unknown/],
-      ["(?", /unrecognized character after/]
+      ["(?", /unrecognized character after/],
+      ["a".repeat(32_765), /longer than 32764 bytes/]
     ]
     for (const [pattern, message] of cases) {
       const error = refusal(() => compile(pattern))

@@ -20,8 +20,10 @@ export const isOperators = (value: unknown): value is Document => {
   return first !== undefined && first.startsWith("$") && !isReference(value)
 }
 
-const isReference = (value: Document): boolean =>
-  typeof fieldOf(value, "$ref") === "string" && Object.hasOwn(value, "$id")
+const isReference = (value: Document): boolean => Object.hasOwn(value, "$ref") && Object.hasOwn(value, "$id")
+
+/** The names that the fields of references have: no operators, though they look like them. */
+export const referenceFields: ReadonlySet<string> = new Set(["$ref", "$id", "$db"])
 
 /** Compiles what stands behind the name of a field. */
 export const compileField = (condition: unknown, compile: CompileFilter): FieldTest => {
@@ -179,9 +181,7 @@ const allOf = (argument: unknown, compile: CompileFilter): FieldTest => {
   if (isElemMatch(argument[0])) {
     if (!argument.every(isElemMatch)) invalid("$all takes either values or $elemMatch alone")
   } else if (argument.some(isOperators)) invalid("$all takes values, or $elemMatch in each of its elements")
-  const tests = argument.map((value: unknown) => compileField(value, compile))
-  // the positional `$` is the element of the first one, and that of the last test that is asked
-  return every(tests.toReversed())
+  return every(argument.map((value: unknown) => compileField(value, compile)))
 }
 
 const treeOperators = new Set([
@@ -201,7 +201,7 @@ const treeOperators = new Set([
 const elemMatch = (argument: unknown, compile: CompileFilter): FieldTest => {
   if (!isDocument(argument)) return invalid("$elemMatch needs an object")
   const [first] = Object.keys(argument)
-  if (isOperators(argument) && first !== undefined && !treeOperators.has(first)) {
+  if (isOperators(argument) && first !== undefined && !treeOperators.has(first) && !referenceFields.has(first)) {
     const { single } = compileOperators(argument, compile)
     return someArray((values) => {
       spend(values.length)
