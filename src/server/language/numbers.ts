@@ -221,8 +221,13 @@ export const exactDouble = (value: number): Decimal => {
   bits.setFloat64(0, value)
   const raw = bits.getBigUint64(0)
   const power = Number((raw >> 52n) & 0x7ffn)
-  const mantissa = (raw & 0xfffffffffffffn) | (power === 0 ? 0n : 1n << 52n)
-  const exponent = (power === 0 ? 1 : power) - 1075
+  let mantissa = (raw & 0xfffffffffffffn) | (power === 0 ? 0n : 1n << 52n)
+  let exponent = (power === 0 ? 1 : power) - 1075
+  // no more digits than it needs: a sum of decimals and nothing else would get the digits of a zero, too
+  while (exponent < 0 && (mantissa & 1n) === 0n) {
+    mantissa >>= 1n
+    exponent = mantissa === 0n ? 0 : exponent + 1
+  }
   const negative = raw >> 63n === 1n
   return exponent >= 0
     ? decimals.finite(negative, mantissa << BigInt(exponent), 0)

@@ -5,36 +5,13 @@ import { make, spend } from "../budget.ts"
 import * as Expression from "../Expression.ts"
 import type { Frame, Scope } from "../Expression.ts"
 import { invalid } from "../LanguageError.ts"
-import { isNumber, toWhole } from "../numbers.ts"
 import { isOfOperators } from "../specifications.ts"
-import { define, isDocument, keyOf, typeOf } from "../Value.ts"
+import { define, isDocument, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
+import { Groups } from "./Groups.ts"
 import { sort } from "./order.ts"
 import { all, frameFor } from "./Stage.ts"
 import type { Compile } from "./Stage.ts"
-
-/** Finds what was kept for a value that is equal. */
-export class Groups<A> {
-  readonly #plain = new Map<unknown, A>()
-  readonly #others = new Map<string, A>()
-
-  get(value: Value): A | undefined {
-    const plain = plainKey(value)
-    return plain === undefined ? this.#others.get(keyOf(value)) : this.#plain.get(plain)
-  }
-
-  set(value: Value, group: A): void {
-    const plain = plainKey(value)
-    if (plain === undefined) this.#others.set(keyOf(value), group)
-    else this.#plain.set(plain, group)
-  }
-}
-
-/** A value that JavaScript itself compares as MongoDB does: whole numbers of all types, strings, booleans and null. */
-const plainKey = (value: Value): unknown => {
-  if (typeof value === "string" || typeof value === "boolean" || value === null) return value
-  return isNumber(value) ? toWhole(value) : undefined
-}
 
 /** The key of a document, with null for a missing one. A key of one field is never missing in it, as in MongoDB. */
 export const compileKey = (spec: Value, scope: Scope): ((frame: Frame) => Value) => {

@@ -1,38 +1,48 @@
 /** Documents by the values of a field, as a filter of equality finds them: for `$lookup` and `$graphLookup`. */
 import { make } from "../budget.ts"
 import { visitor } from "../paths.ts"
-import { isDocument, keyOf } from "../Value.ts"
+import { isDocument } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
+import { Groups } from "./Groups.ts"
 
 /** The documents of a collection with each value of a field; a missing one is found as null. */
 export class Index {
-  readonly #found = new Map<string, Array<Document>>()
-  readonly #order = new Map<Document, number>()
+  readonly #documents: ReadonlyArray<Document>
+  readonly #found = new Groups<Array<Document>>()
+  #order: ReadonlyMap<Document, number> | undefined
 
-  constructor(documents: Iterable<Document>, path: string) {
+  constructor(documents: ReadonlyArray<Document>, path: string) {
+    this.#documents = documents
     const visit = visitor(path)
-    let i = 0
+    let current: Document = {}
+    const add = (value: Value): boolean => this.#add(value === undefined ? null : value, current)
+    make(documents.length)
     for (const document of documents) {
-      make()
-      this.#order.set(document, i++)
-      visit(document, (value) => this.#add(keyOf(value === undefined ? null : value), document), -1)
+      current = document
+      visit(document, add, -1)
     }
   }
 
-  #add(key: string, document: Document): boolean {
-    const list = this.#found.get(key)
-    if (list === undefined) this.#found.set(key, [document])
+  #add(value: Value, document: Document): boolean {
+    const list = this.#found.get(value)
+    if (list === undefined) this.#found.set(value, [document])
     else if (list.at(-1) !== document) list.push(document)
     return false
+  }
+
+  /** The documents with a value. */
+  ofOne(value: Value): ReadonlyArray<Document> {
+    return this.#found.get(value) ?? []
   }
 
   /** The documents with one of several values, in their own order. */
   of(values: ReadonlyArray<Value>): ReadonlyArray<Document> {
     const [only] = values
-    if (values.length === 1) return this.#found.get(keyOf(only)) ?? []
+    if (values.length === 1) return this.ofOne(only)
     const all = new Set<Document>()
-    for (const value of values) for (const document of this.#found.get(keyOf(value)) ?? []) all.add(document)
-    return [...all].toSorted((a, b) => (this.#order.get(a) ?? 0) - (this.#order.get(b) ?? 0))
+    for (const value of values) for (const document of this.ofOne(value)) all.add(document)
+    const order = (this.#order ??= new Map(this.#documents.map((document, i) => [document, i])))
+    return [...all].toSorted((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0))
   }
 }
 

@@ -11,7 +11,7 @@ import { targetOf } from "./joined.ts"
 import { Index, valuesAt } from "./keys.ts"
 import { frameFor } from "./Stage.ts"
 import type { Compile, Inner, Place, Run } from "./Stage.ts"
-import { withPlain } from "./unwind.ts"
+import { plainValue, withPlain } from "./unwind.ts"
 
 const options = new Set(["from", "localField", "foreignField", "let", "pipeline", "as"])
 
@@ -109,6 +109,8 @@ const finder = (join: Join, run: Run): ((document: Document, frame: Frame) => Re
   const candidates = (document: Document): ReadonlyArray<Document> => {
     if (local === undefined) return documents()
     index ??= new Index(documents(), join.foreign)
+    const value = plainValue(document, local)
+    if (typeof value === "string" || typeof value === "number") return index.ofOne(value)
     const values = valuesAt(document, local)
     return index.of(values.length === 0 ? [null] : values)
   }

@@ -12,7 +12,7 @@ import { compileFunction } from "../windows/functions.ts"
 import type { WindowFunction } from "../windows/WindowFunction.ts"
 import { computeField, pathParts, tree, withComputed } from "./fields.ts"
 import type { Tree } from "./fields.ts"
-import { Groups } from "./group.ts"
+import { Groups } from "./Groups.ts"
 import { all, frameFor } from "./Stage.ts"
 import type { All, Compile, Place } from "./Stage.ts"
 

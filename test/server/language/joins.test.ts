@@ -1,0 +1,251 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Double, Long } from "bson"
+import type { Document } from "../../../src/server/language/Value.ts"
+import { aggregate, compilePipeline } from "./operations.ts"
+import { refusal } from "./support.ts"
+
+type Documents = ReadonlyArray<Document>
+
+const refuses = (stage: Document, message: RegExp) =>
+  assert.match(refusal(() => compilePipeline([stage])).message, message, JSON.stringify(stage))
+
+/** The ids of what a lookup found for each document. */
+const found = (documents: Documents, others: Documents, lookup: Document) =>
+  aggregate(documents, [{ $lookup: { from: "o", as: "f", ...lookup } }], { o: others }).map((it) =>
+    (it["f"] as Documents).map((document) => document["_id"])
+  )
+
+describe("$lookup by a field", () => {
+  const join = { localField: "v", foreignField: "k" }
+
+  it("finds what is equal, in arrays on either side", () => {
+    const others = [
+      { _id: 1, k: "a" },
+      { _id: 2, k: ["a", "b"] },
+      { _id: 3, k: 7 }
+    ]
+    assert.deepStrictEqual(found([{ v: "a" }, { v: ["b", 7] }, { v: new Double(7) }, { v: "z" }], others, join), [
+      [1, 2],
+      [2, 3],
+      [3],
+      []
+    ])
+  })
+
+  it("finds what is null or missing for what is null or missing", () => {
+    const others = [{ _id: 1, k: null }, { _id: 2 }, { _id: 3, k: 1 }]
+    assert.deepStrictEqual(found([{ v: null }, {}, { v: 1 }], others, join), [[1, 2], [1, 2], [3]])
+  })
+
+  it("goes through documents in arrays", () =>
+    assert.deepStrictEqual(
+      found([{ items: [{ id: 2 }, { id: 1 }] }], [{ _id: 1 }, { _id: 2 }], {
+        localField: "items.id",
+        foreignField: "_id"
+      }),
+      [[1, 2]]
+    ))
+
+  it("writes to a path, not to a field whose name has a dot", () =>
+    assert.deepStrictEqual(
+      aggregate(
+        [{ _id: 1, u: { a: 1 } }],
+        [{ $lookup: { from: "o", as: "u.j", localField: "_id", foreignField: "_id" } }],
+        { o: [{ _id: 1 }] }
+      ),
+      [{ _id: 1, u: { a: 1, j: [{ _id: 1 }] } }]
+    ))
+})
+
+describe("$lookup by a pipeline", () => {
+  it("sees the variables of let, those of the lookups around it too", () => {
+    const others = [
+      { _id: 1, k: 1, q: 5 },
+      { _id: 2, k: 1, q: 50 },
+      { _id: 3, k: 2, q: 9 }
+    ]
+    const pipeline = [{ $match: { $expr: { $and: [{ $eq: ["$k", "$$v"] }, { $gt: ["$q", "$$least"] }] } } }]
+    assert.deepStrictEqual(
+      found(
+        [
+          { v: 1, m: 10 },
+          { v: 2, m: 1 }
+        ],
+        others,
+        { let: { v: "$v", least: "$m" }, pipeline }
+      ),
+      [[2], [3]]
+    )
+    const inner = {
+      from: "o",
+      let: { q: "$q" },
+      as: "g",
+      pipeline: [{ $match: { $expr: { $eq: ["$q", { $add: ["$$q", "$$v"] }] } } }]
+    }
+    assert.deepStrictEqual(
+      aggregate(
+        [{ v: 4 }],
+        [
+          {
+            $lookup: {
+              from: "o",
+              let: { v: "$v" },
+              as: "f",
+              pipeline: [{ $lookup: inner }, { $match: { "g.0": { $exists: true } } }, { $unset: "g" }]
+            }
+          }
+        ],
+        { o: others }
+      ),
+      [{ v: 4, f: [{ _id: 1, k: 1, q: 5 }] }]
+    )
+  })
+
+  it("may join by a field first, and make its documents itself", () => {
+    const others = [
+      { _id: 1, k: 1 },
+      { _id: 2, k: 1 }
+    ]
+    const by = { localField: "v", foreignField: "k" }
+    assert.deepStrictEqual(found([{ v: 1 }], others, { ...by, pipeline: [{ $sort: { _id: -1 } }, { $limit: 1 }] }), [
+      [2]
+    ])
+    assert.deepStrictEqual(
+      aggregate([{ v: 1 }], [{ $lookup: { as: "f", ...by, pipeline: [{ $documents: [{ k: 1 }, { k: 2 }] }] } }]),
+      [{ v: 1, f: [{ k: 1 }] }]
+    )
+  })
+
+  it("runs once where it does not depend on the document", () => {
+    let reads = 0
+    const others = {
+      *[Symbol.iterator]() {
+        reads++
+        yield { _id: 1 }
+      }
+    }
+    const environment = { now: new Date(0), random: () => 0, objectId: () => assert.fail(), collection: () => others }
+    const { run, reads: targets } = compilePipeline([{ $lookup: { from: "o", as: "f", pipeline: [] } }])
+    assert.deepStrictEqual(targets, [{ collection: "o" }])
+    assert.deepStrictEqual([...run([])], [])
+    assert.isDefined(environment)
+    assert.strictEqual(reads, 0)
+  })
+
+  it("is refused for what it does not know, before there is a document", () => {
+    refuses({ $lookup: { from: "o", as: "f" } }, /requires either 'pipeline' or both/)
+    refuses({ $lookup: { from: "o", as: "f", localField: "a" } }, /both or neither/)
+    refuses({ $lookup: { from: "o", as: "f", pipeline: [], let: "abc" } }, /'let' must be an object/)
+    refuses({ $lookup: { from: "o", as: "f", pipeline: [], let: { A: 1 } } }, /'A' starts with an invalid character/)
+    refuses({ $lookup: { from: "o", pipeline: [] } }, /must specify 'as'/)
+    refuses({ $lookup: { as: "f", pipeline: [] } }, /must specify 'from'/)
+    refuses({ $lookup: { from: 5, as: "f", pipeline: [] } }, /must be a string/)
+    refuses(
+      { $lookup: { from: "o", as: "f", pipeline: [{ $match: { $expr: "$$nope" } }] } },
+      /undefined variable: nope/
+    )
+    refuses({ $lookup: { from: "o", as: "f", pipeline: [{ $nope: 1 }] } }, /Unrecognized pipeline stage name/)
+    refuses({ $lookup: { from: "o", as: "f", nope: 1 } }, /unknown argument to \$lookup: nope/)
+  })
+})
+
+describe("$graphLookup", () => {
+  const people = [
+    { _id: 1, name: "Ada" },
+    { _id: 2, name: "Ben", boss: "Ada" },
+    { _id: 3, name: "Cy", boss: "Ben" },
+    { _id: 4, name: "Di", boss: ["Cy", "Di"] }
+  ]
+  const spec = { from: "o", startWith: "$boss", connectFromField: "boss", connectToField: "name", as: "f" }
+
+  it("follows a field from document to document, each once", () => {
+    const chains = (extra: Document) =>
+      aggregate(people, [{ $graphLookup: { ...spec, ...extra } }], { o: people }).map((it) =>
+        (it["f"] as Documents).map((document) => document["name"])
+      )
+    assert.deepStrictEqual(chains({}), [[], ["Ada"], ["Ben", "Ada"], ["Cy", "Di", "Ben", "Ada"]])
+    assert.deepStrictEqual(chains({ maxDepth: 0 }), [[], ["Ada"], ["Ben"], ["Cy", "Di"]])
+    assert.deepStrictEqual(chains({ restrictSearchWithMatch: { _id: { $ne: 2 } } }), [[], ["Ada"], [], ["Cy", "Di"]])
+  })
+
+  it("tells the depth", () => {
+    const results = aggregate([people[2] ?? {}], [{ $graphLookup: { ...spec, depthField: "d" } }], { o: people })
+    assert.deepStrictEqual(results[0]?.["f"], [
+      { _id: 2, name: "Ben", boss: "Ada", d: Long.fromNumber(0) },
+      { _id: 1, name: "Ada", d: Long.fromNumber(1) }
+    ])
+  })
+
+  it("is refused without what it needs", () => {
+    refuses({ $graphLookup: { from: "o" } }, /to be specified: 'startWith' is missing/)
+    refuses({ $graphLookup: { ...spec, maxDepth: -1 } }, /nonnegative/)
+    refuses({ $graphLookup: { ...spec, restrictSearchWithMatch: 5 } }, /must be an object/)
+    refuses({ $graphLookup: { ...spec, nope: 5 } }, /Unknown argument/)
+  })
+})
+
+describe("$out and $merge", () => {
+  const outputOf = (stage: Document) => {
+    const { output } = compilePipeline([{ $match: {} }, stage])
+    return output ?? assert.fail("the pipeline has an output")
+  }
+
+  it("say what is to be written where", () => {
+    const { whenMatched: replaced, ...out } = outputOf({ $out: { db: "d", coll: "c" } })
+    assert.deepStrictEqual(out, {
+      target: { database: "d", collection: "c" },
+      mode: "replace",
+      on: ["_id"],
+      whenNotMatched: "insert"
+    })
+    assert.deepStrictEqual(replaced({ _id: 1, a: 1 }, { _id: 1, b: 1 }), { _id: 1, b: 1 })
+    const merge = outputOf({ $merge: { into: "c", on: ["k", "l"], whenNotMatched: "discard" } })
+    assert.deepStrictEqual(
+      [merge.mode, merge.on, merge.whenNotMatched, merge.target.collection],
+      ["merge", ["k", "l"], "discard", "c"]
+    )
+  })
+
+  it("join a document with the one that it finds", () => {
+    const join = (whenMatched: unknown, extra: Document = {}) =>
+      outputOf({ $merge: { into: "c", ...(whenMatched === undefined ? {} : { whenMatched }), ...extra } }).whenMatched(
+        { _id: 1, a: 1, b: 1 },
+        { _id: 1, b: 2 }
+      )
+    assert.deepStrictEqual(join(undefined), { _id: 1, a: 1, b: 2 })
+    assert.deepStrictEqual(join("replace"), { _id: 1, b: 2 })
+    assert.deepStrictEqual(join("keepExisting"), undefined)
+    assert.match(refusal(() => join("fail")).message, /found a matching document/)
+    assert.deepStrictEqual(join([{ $set: { a: { $add: ["$a", "$$new.b"] } } }]), { _id: 1, a: 3, b: 1 })
+    assert.deepStrictEqual(join([{ $set: { a: "$$x" } }], { let: { x: "$b" } }), { _id: 1, a: 2, b: 1 })
+  })
+
+  it("are refused without a place to write to", () => {
+    refuses({ $out: "" }, /collection's name is expected/)
+    refuses({ $out: 5 }, /string or object/)
+    refuses({ $merge: {} }, /into' is missing/)
+    refuses({ $merge: { into: "c", on: [] } }, /at least one field/)
+    refuses({ $merge: { into: "c", whenMatched: "nope" } }, /whenMatched/)
+    refuses({ $merge: { into: "c", whenMatched: [{ $match: {} }] } }, /not allowed to be used within/)
+    refuses({ $merge: { into: "c", whenNotMatched: 5 } }, /whenNotMatched/)
+    refuses({ $merge: { into: "c", nope: 5 } }, /unknown field/)
+  })
+})
+
+describe("what a pipeline says of itself", () => {
+  it("names the collections that it reads, and its stages, those of inner pipelines too", () => {
+    const { reads, stages } = compilePipeline([
+      { $lookup: { from: "a", as: "x", pipeline: [{ $unionWith: "b" }] } },
+      {
+        $facet: {
+          y: [{ $graphLookup: { from: "c", startWith: "$a", connectFromField: "a", connectToField: "b", as: "z" } }]
+        }
+      }
+    ])
+    assert.deepStrictEqual(
+      reads.map((it) => it.collection),
+      ["a", "b", "c"]
+    )
+    assert.deepStrictEqual(new Set(stages), new Set(["$lookup", "$unionWith", "$facet", "$graphLookup"]))
+  })
+})

@@ -1,0 +1,51 @@
+import { assert, describe, it } from "@effect/vitest"
+import { describe as differenceOf } from "../../../src/server/language/Update.ts"
+import { described } from "./operations.ts"
+
+const changes = (
+  updatedFields: object,
+  removedFields: ReadonlyArray<string> = [],
+  truncatedArrays: ReadonlyArray<object> = []
+) => ({
+  updatedFields,
+  removedFields,
+  truncatedArrays
+})
+
+const same = (actual: unknown, expected: unknown) => assert.deepEqual(JSON.parse(JSON.stringify(actual)), expected)
+
+describe("what a change event says of an update", () => {
+  it("names the fields that modifiers changed and removed", () => {
+    same(
+      described({ _id: 1, a: 1, d: { x: 1 } }, { $set: { "d.x": 2, n: 1 }, $unset: { a: 1, z: 1 } }),
+      changes({ "d.x": 2, n: 1 }, ["a"])
+    )
+    same(described({ _id: 1, d: { x: 1, y: 1 } }, { $set: { d: { x: 1, y: 2 } } }), changes({ d: { x: 1, y: 2 } }))
+    same(described({ _id: 1 }, { $set: { "a.b.c": 1 } }), changes({ a: { b: { c: 1 } } }))
+    same(described({ _id: 1, a: 1 }, { $rename: { a: "b" } }), changes({ b: 1 }, ["a"]))
+    same(described({ _id: 1, a: 1 }, { $set: { a: 1 } }), changes({}))
+  })
+
+  it("names the elements of arrays that were changed or appended, and else the whole array", () => {
+    same(described({ l: [1, 2] }, { $push: { l: { $each: [3, 4] } } }), changes({ "l.2": 3, "l.3": 4 }))
+    same(described({ l: [1, 2] }, { $set: { "l.1": 5 } }), changes({ "l.1": 5 }))
+    same(described({ l: [1, 2, 3] }, { $pull: { l: 2 } }), changes({ l: [1, 3] }))
+    same(
+      described({ l: [{ v: 1 }, { v: 9 }] }, { $inc: { "l.$[e].v": 1 } }, { arrayFilters: [{ "e.v": 9 }] }),
+      changes({ "l.1.v": 10 })
+    )
+  })
+
+  it("is the difference of the two versions for pipelines and replacements, with arrays that got shorter", () => {
+    same(
+      described({ _id: 1, a: 1, l: [1, 2, 3], d: { x: 1, y: 2 } }, [
+        { $set: { l: [1, 9], "d.x": 5 } },
+        { $unset: "a" }
+      ]),
+      changes({ "l.1": 9, "d.x": 5 }, ["a"], [{ field: "l", newSize: 2 }])
+    )
+    same(differenceOf({ l: [1] }, { l: [1, { a: 1 }] }), changes({ "l.1": { a: 1 } }))
+    same(differenceOf({ a: { b: 1 } }, { a: 5 }), changes({ a: 5 }))
+    same(differenceOf({ a: { b: { c: 1 } } }, { a: { b: {} } }), changes({}, ["a.b.c"]))
+  })
+})
