@@ -3,6 +3,7 @@
  * to the nearest even. Exponents are kept as IEEE 754-2008 prefers them, so that `1.10 + 2` is `3.10`.
  */
 import { Decimal128 } from "bson"
+import { spend } from "./budget.ts"
 
 /** A decimal number taken apart. */
 export interface Decimal {
@@ -162,11 +163,12 @@ export const divide = (a: Decimal, b: Decimal): Decimal => {
   let digits = numerator / b.digits
   let exponent = ideal - shift
   const isExact = numerator % b.digits === 0n
-  while (isExact && exponent < ideal && digits % 10n === 0n) {
+  if (!isExact) return rounded(finite(negative, digits, exponent), false)
+  while (exponent < ideal && digits % 10n === 0n) {
     digits /= 10n
     exponent++
   }
-  return rounded(finite(negative, digits, exponent), isExact)
+  return rounded(finite(negative, digits, exponent))
 }
 
 /** What is left of a after whole multiples of b, with the sign of a. */
@@ -174,6 +176,7 @@ export const remainder = (a: Decimal, b: Decimal): Decimal => {
   if (a.kind !== "finite" || b.kind === "nan" || isZero(b)) return nan
   if (b.kind === "infinity") return a
   const exponent = Math.min(a.exponent, b.exponent)
+  spend(Math.abs(a.exponent - b.exponent) >> 2)
   const divisor = b.digits * powerOfTen(b.exponent - exponent)
   return rounded(finite(a.negative, (a.digits * powerOfTen(a.exponent - exponent)) % divisor, exponent))
 }

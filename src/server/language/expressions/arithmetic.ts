@@ -1,6 +1,6 @@
 /** `$add`, `$subtract`, `$multiply`, `$divide`, `$mod`, roots, powers, logarithms and rounding. */
 import type { Decimal } from "../decimals.ts"
-import * as decimals from "../decimals.ts"
+import type * as decimals from "../decimals.ts"
 import { codes, failed } from "../LanguageError.ts"
 import * as numbers from "../numbers.ts"
 import type { NumberValue } from "../numbers.ts"

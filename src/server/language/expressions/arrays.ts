@@ -61,7 +61,8 @@ const concatArrays = (values: List, name: string): Value => {
     if (isNullish(value)) return null
     lists.push(listOf(value, name, 28664))
   }
-  return made(lists.flat())
+  make(lists.reduce((length, list) => length + list.length, 1))
+  return lists.flat()
 }
 
 const indexOfArray = (values: List, name: string): Value => {

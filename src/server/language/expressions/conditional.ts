@@ -47,12 +47,12 @@ const switchOperator = (argument: unknown, context: Context, name: string): Expr
   const specs = argumentsOf(argument, name, ["branches"], ["default"])
   const branches = switchBranches(specs["branches"], name).map(({ case: test, then }) => ({
     test: context.compile(test),
-    then: context.compile(then)
+    value: context.compile(then)
   }))
   const otherwise = Object.hasOwn(specs, "default") ? context.compile(specs["default"]) : undefined
-  const operands = [...branches.flatMap(({ test, then }) => [test, then]), otherwise]
+  const operands = [...branches.flatMap(({ test, value }) => [test, value]), otherwise]
   return computed(operands, (frame) => {
-    for (const { test, then } of branches) if (isTrue(test.evaluate(frame))) return then.evaluate(frame)
+    for (const { test, value } of branches) if (isTrue(test.evaluate(frame))) return value.evaluate(frame)
     return otherwise === undefined
       ? failed(`${name} could not find a matching branch for an input, and no default was specified`, 40066)
       : otherwise.evaluate(frame)

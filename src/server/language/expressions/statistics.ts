@@ -62,7 +62,7 @@ const percentiles = (value: Value, parts: ReadonlyArray<number>): List => {
     .map(toDouble)
     .filter((it) => !Number.isNaN(it))
   make(numbers.length)
-  const sorted = Float64Array.from(numbers).sort()
+  const sorted = Float64Array.from(numbers).toSorted()
   return parts.map((part) => {
     const found = sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)]
     return found === undefined ? null : double(found)

@@ -1,11 +1,19 @@
 /** Operators of strings. Upper and lower case are those of ASCII, as in MongoDB. */
 import { make, spend } from "../budget.ts"
-import { failed } from "../LanguageError.ts"
+import { codes, exceeded, failed } from "../LanguageError.ts"
 import { isNumber, toDouble, toWhole } from "../numbers.ts"
 import { compareStrings, typeOf, type Value } from "../Value.ts"
 import type { Operators } from "./Frame.ts"
 import { between, binary, isNullish, named, unary, variadic } from "./operands.ts"
 import { textOf } from "./texts.ts"
+
+/** As large as a document may be: strings that expressions make may not grow beyond it. */
+const mostCharacters = 16 * 1024 * 1024
+
+const checkLength = (length: number, name: string): void => {
+  spend(length >> 6)
+  if (length > mostCharacters) exceeded(`${name} would make a string of more than 16 MB`, codes.BSONObjectTooLarge)
+}
 
 const concat = (values: ReadonlyArray<Value>, name: string): Value => {
   let text = ""
@@ -14,7 +22,7 @@ const concat = (values: ReadonlyArray<Value>, name: string): Value => {
     else
       return isNullish(value) ? null : failed(`${name} takes strings, and not a value of type ${typeOf(value)}`, 16702)
   }
-  spend(text.length >> 6)
+  checkLength(text.length, name)
   return text
 }
 
@@ -152,29 +160,32 @@ const trimming = (atStart: boolean, atEnd: boolean) =>
     const set = new Set(has("chars") ? requireString(chars, name, "'chars'", 50700) : whitespace)
     const points = Array.from(text)
     spend(points.length)
-    let from = 0
-    let to = points.length
-    while (atStart && from < to && set.has(points[from] ?? "")) from++
-    while (atEnd && to > from && set.has(points[to - 1] ?? "")) to--
-    return points.slice(from, to).join("")
+    const isKept = (point: string): boolean => !set.has(point)
+    const first = points.findIndex(isKept)
+    if (first < 0) return ""
+    return points.slice(atStart ? first : 0, atEnd ? points.findLastIndex(isKept) + 1 : undefined).join("")
   })
 
-const replacing = (replace: (text: string, wanted: string, other: string) => string) =>
+const replacing = (replace: (text: string, wanted: string, other: string, name: string) => string) =>
   named(["input", "find", "replacement"], [], ({ input, find, replacement }, name) => {
     const text = isNullish(input) ? null : requireString(input, name, "an 'input'", 51746)
     const wanted = isNullish(find) ? null : requireString(find, name, "a 'find'", 51745)
     const other = isNullish(replacement) ? null : requireString(replacement, name, "a 'replacement'", 51744)
     if (text === null || wanted === null || other === null) return null
-    const result = replace(text, wanted, other)
-    spend((text.length + result.length) >> 4)
-    return result
+    return replace(text, wanted, other, name)
   })
 
+const replaceOne = (text: string, wanted: string, other: string, name: string): string => {
+  checkLength(text.length + other.length, name)
+  return text.replace(wanted, () => other)
+}
+
 /** Empty text stands before and after each character. */
-const replaceAll = (text: string, wanted: string, other: string): string =>
-  wanted === ""
-    ? `${other}${Array.from(text, (point) => point + other).join("")}`
-    : text.replaceAll(wanted, () => other)
+const replaceAll = (text: string, wanted: string, other: string, name: string): string => {
+  const parts = wanted === "" ? ["", ...text, ""] : text.split(wanted)
+  checkLength(text.length + (parts.length - 1) * Math.max(0, other.length - wanted.length), name)
+  return parts.join(other)
+}
 
 export const strings: Operators = {
   $concat: variadic(concat),
@@ -192,6 +203,6 @@ export const strings: Operators = {
   $trim: trimming(true, true),
   $ltrim: trimming(true, false),
   $rtrim: trimming(false, true),
-  $replaceOne: replacing((text, wanted, other) => text.replace(wanted, () => other)),
+  $replaceOne: replacing(replaceOne),
   $replaceAll: replacing(replaceAll)
 }
