@@ -6,9 +6,9 @@ import { type CompileFilter, compileField, isOperators, referenceFields } from "
 import { all, any, none, type Predicate, type Run } from "./filters/condition.ts"
 import { type Condition, conditionsOf } from "./filters/conditions.ts"
 import { codes, invalid, unsupported } from "./LanguageError.ts"
-import { toWhole } from "./numbers.ts"
+import { toDouble, toWhole } from "./numbers.ts"
 import { frameIn, scopeIn, type Surroundings } from "./surroundings.ts"
-import { type Document, isA, isDocument } from "./Value.ts"
+import { type Document, isA, isDocument, isNumeric } from "./Value.ts"
 
 export type { Condition } from "./filters/conditions.ts"
 
@@ -102,8 +102,7 @@ const compileDocument = (filter: Document, compileInner: CompileFilter, expressi
 const unsupportedOperators: Readonly<Record<string, string>> = {
   $where: "it would run code",
   $text: "there are no text indexes",
-  $jsonSchema: "documents are described by the schemas of an application",
-  $sampleRate: "use the stage $sample"
+  $jsonSchema: "documents are described by the schemas of an application"
 }
 
 const compileOperator = (
@@ -121,6 +120,8 @@ const compileOperator = (
       return [none(branches(name, argument, compileInner))]
     case "$expr":
       return [expression(argument)]
+    case "$sampleRate":
+      return [sample(argument)]
     case "$comment":
       return []
     case "$alwaysTrue":
@@ -157,6 +158,13 @@ const branches = (name: string, argument: unknown, compileInner: CompileFilter):
   return argument.map((branch: unknown) =>
     isDocument(branch) ? compileInner(branch) : invalid(`${name} needs objects in its array`)
   )
+}
+
+/** Accepts a part of all documents, by chance. */
+const sample = (argument: unknown): Predicate => {
+  const rate = isNumeric(argument) ? toDouble(argument) : Number.NaN
+  if (!(rate >= 0 && rate <= 1)) invalid("$sampleRate takes a number from 0 to 1")
+  return (_, { frame = frameIn({}) }) => frame.environment.random() < rate
 }
 
 const compileExpression = (spec: unknown, scope: Expression.Scope): Predicate => {

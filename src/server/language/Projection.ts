@@ -79,7 +79,7 @@ const entriesOf = (spec: Document, before: Parts): ReadonlyArray<Entry> =>
     return isDocument(value) ? objectEntries(value, parts) : [{ kind: "compute", parts, spec: value }]
   })
 
-/** Whether a field is included; `undefined` for what is no number and no boolean. */
+/** Whether a field is included; `undefined` for what is neither a number nor a boolean. */
 const switchOf = (value: unknown): boolean | undefined =>
   typeof value === "boolean" ? value : isNumeric(value) ? !isZero(value) : undefined
 

@@ -26,7 +26,7 @@ export const namesOf = (path: string): Path => {
 
 /**
  * The names of a path as projections, expressions and stages take it. Fails where a name is empty, and where one begins
- * with `$` and is none of those that references have.
+ * with `$`, unless it is a field of references: `$ref`, `$id` or `$db`.
  */
 export const parse = (path: string): Path => {
   const names = namesOf(path)
@@ -51,7 +51,7 @@ export const indexOf = (name: string): number => (/^(0|[1-9]\d{0,9})$/.test(name
 /** Reads a field of a document by its name. */
 export type Getter = (document: Document) => unknown
 
-/** What JavaScript objects inherit is no field. */
+/** What JavaScript objects inherit does not count as a field. */
 export const getter = (name: string): Getter =>
   name in Object.prototype
     ? (document) => (Object.hasOwn(document, name) ? document[name] : undefined)

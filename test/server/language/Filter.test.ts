@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Binary, BSONRegExp, BSONSymbol, Decimal128, Double, Long, MaxKey, MinKey, ObjectId, Timestamp } from "bson"
 import { within } from "../../../src/server/language/budget.ts"
 import type { Environment } from "../../../src/server/language/Environment.ts"
+import { bind, frameOf, scopeOf } from "../../../src/server/language/Expression.ts"
 import { compile } from "../../../src/server/language/Filter.ts"
 import type { Document } from "../../../src/server/language/Value.ts"
 import { refusal } from "./support.ts"
@@ -48,7 +49,7 @@ describe("equality", () => {
         [{ a: { y: 2, x: 1 } }, { a: { x: 1 } }]
       ],
       [{ a: {} }, [{ a: {} }], [{ a: { b: 1 } }, {}]],
-      // what does not begin with an operator is no list of operators
+      // a document whose first field is not an operator is a value
       [{ a: { y: 23, $lt: 10 } }, [], [{ a: 5 }, { a: { y: 23 } }]],
       [{ "a.$id": 1 }, [{ a: { $ref: "c", $id: 1 } }], [{ a: { $ref: "c", $id: 2 } }]],
       [{ a: { $ref: "c", $id: 1 } }, [{ a: { $ref: "c", $id: 1 } }], [{ a: { $ref: "c", $id: 2 } }]]
@@ -258,6 +259,33 @@ describe("expressions in filters", () => {
     assert.isTrue(limited.matches({ a: 2 }))
     assert.isTrue(limited.matches({ a: 4, at: new Date(5) }))
     assert.isFalse(limited.matches({ a: 4 }))
+  })
+
+  it("see the variables that are bound where the filter stands", () => {
+    const scope = bind(scopeOf(environment), ["least"])
+    const { matches } = compile(
+      { $expr: { $and: [{ $gte: ["$a", "$$least"] }, { $lt: ["$a", "$$most"] }] } },
+      { scope }
+    )
+    const frame = frameOf(environment, undefined, [2])
+    assert.deepStrictEqual(
+      [1, 2, 3].map((a) => matches({ a }, frame)),
+      [false, true, false]
+    )
+  })
+
+  it("take a part of all documents by chance, where the environment has it", () => {
+    let next = 0
+    const { matches } = compile(
+      { $sampleRate: 0.5 },
+      { environment: { ...environment, random: () => (next += 0.3) % 1 } }
+    )
+    assert.deepStrictEqual(
+      [1, 2, 3, 4].map(() => matches({})),
+      [true, false, false, true]
+    )
+    assert.match(refusal(() => compile({ $sampleRate: 2 })).message, /from 0 to 1/)
+    assert.strictEqual(refusal(() => compile({ $sampleRate: 1 }).matches({})).kind, "unsupported")
   })
 
   it("are refused inside of a document, and where a variable is unknown", () => {

@@ -226,7 +226,7 @@ describe("canonical values", () => {
     assert.match(refusal(() => canonical(nested(201))).message, /200 levels/)
   })
 
-  it("leave out what is no value, or take it for null in what is asked", () => {
+  it("leave out functions, symbols and undefined, or take them for null in what is asked", () => {
     const given = { a: undefined, b: () => 1, c: Symbol("c"), d: [undefined] }
     assert.deepStrictEqual(canonical(given), { d: [null] })
     assert.deepStrictEqual(canonical(given, "null"), { a: null, b: null, c: null, d: [null] })
