@@ -268,11 +268,10 @@ export class Sum {
 
   #double(value: number): void {
     this.#plain += value
-    const small = value + this.#rest
-    const lost = twoSumError(value, this.#rest, small)
-    const sum = this.#sum + small
-    this.#rest = lost + twoSumError(this.#sum, small, sum)
-    this.#sum = sum
+    const sum = this.#sum + value
+    const rest = this.#rest + twoSumError(this.#sum, value, sum)
+    this.#sum = sum + rest
+    this.#rest = rest - (this.#sum - sum)
   }
 
   #toDouble(): number {
