@@ -10,7 +10,7 @@ import { toDouble, toWhole } from "./numbers.ts"
 import { frameIn, scopeIn, type Surroundings } from "./surroundings.ts"
 import { type Document, isA, isDocument, isNumeric } from "./Value.ts"
 
-export type { Condition } from "./filters/conditions.ts"
+export { type Condition, indexedValues } from "./filters/conditions.ts"
 
 /** A compiled filter. */
 export interface Filter {

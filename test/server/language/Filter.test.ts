@@ -3,9 +3,9 @@ import { Binary, BSONRegExp, BSONSymbol, Decimal128, Double, Long, MaxKey, MinKe
 import { within } from "../../../src/server/language/budget.ts"
 import type { Environment } from "../../../src/server/language/Environment.ts"
 import { bind, frameOf, scopeOf } from "../../../src/server/language/Expression.ts"
-import { compile } from "../../../src/server/language/Filter.ts"
-import type { Document } from "../../../src/server/language/Value.ts"
-import { refusal } from "./support.ts"
+import { compile, type Condition, indexedValues } from "../../../src/server/language/Filter.ts"
+import { compare, type Document, equals, rank } from "../../../src/server/language/Value.ts"
+import { anyValue, chance, refusal } from "./support.ts"
 
 const regex = (pattern: string, options = "") => new BSONRegExp(pattern, options)
 const long = (text: string) => Long.fromString(text)
@@ -393,6 +393,17 @@ describe("wrong filters", () => {
   })
 })
 
+/** Whether a value is one that a condition describes. */
+const fulfils = (condition: Condition, value: unknown): boolean => {
+  if (condition.kind === "in") return condition.values.some((wanted) => equals(wanted, value))
+  const compared = compare(value, condition.value)
+  return (
+    rank(value) === rank(condition.value) &&
+    ((condition.operator.startsWith("$g") ? compared > 0 : compared < 0) ||
+      (condition.operator.endsWith("e") && compared === 0))
+  )
+}
+
 describe("what is known of a filter", () => {
   it("are conditions that an index can find, of all documents that it accepts", () => {
     const { conditions, paths } = compile({
@@ -413,6 +424,37 @@ describe("what is known of a filter", () => {
       { kind: "in", path: "i", values: [2] }
     ])
     assert.deepStrictEqual([...paths], ["a", "b.c", "d", "e", "f", "g", "h", "i", "j"])
+  })
+
+  it("holds for the values that an index has of each document that it accepts", () => {
+    const random = chance(11)
+    const pick = <A>(values: ReadonlyArray<A>) => values[Math.floor(random() * values.length)]
+    const scalar = () => anyValue(random, 0) ?? null
+    const condition = () =>
+      pick([
+        scalar(),
+        { $in: [scalar(), scalar()] },
+        { $gt: scalar() },
+        { $lte: scalar(), $exists: true },
+        { $all: [scalar()] },
+        { $gte: scalar(), $lt: scalar() }
+      ])
+    let accepted = 0
+    for (let round = 0; round < 4000; round++) {
+      const path = pick(["a", "a.b", "a.0", "b"]) ?? "a"
+      const { conditions, matches } = compile({ $and: [{ [path]: condition() }] })
+      const document = { a: anyValue(random, 3) ?? null, b: anyValue(random, 1) ?? null }
+      if (!matches(document)) continue
+      accepted++
+      for (const it of conditions) {
+        const values = indexedValues(it.path)(document)
+        assert.isTrue(
+          values.some((value) => fulfils(it, value)),
+          text([it, document])
+        )
+      }
+    }
+    assert.isAbove(accepted, 100)
   })
 
   it("is whether there is a regular expression in it", () => {

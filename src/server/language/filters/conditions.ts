@@ -1,6 +1,7 @@
 /** What can be known of a filter's documents without looking at them: what an index can find. */
 import { type Document, isA, isDocument, rank } from "../Value.ts"
 import { isOperators } from "./fields.ts"
+import { visitor } from "../paths.ts"
 import type { Ordering } from "./comparisons.ts"
 
 /**
@@ -18,6 +19,23 @@ export const conditionsOf = (filter: Document): ReadonlyArray<Condition> =>
     if (name === "$and") return Array.isArray(condition) ? condition.filter(isDocument).flatMap(conditionsOf) : []
     return name.startsWith("$") ? [] : ofField(name, condition)
   })
+
+/**
+ * The values by which an index of a path finds a document: those that filters ask there, with null for a missing one. A
+ * document that fulfils a condition of the path fulfils it by one of them.
+ */
+export const indexedValues = (path: string): ((document: Document) => Array<unknown>) => {
+  const visit = visitor(path)
+  return (document) => {
+    const values: Array<unknown> = []
+    const collect = (value: unknown): boolean => {
+      values.push(value ?? null)
+      return false
+    }
+    visit(document, collect, -1)
+    return values
+  }
+}
 
 const ofField = (path: string, condition: unknown): ReadonlyArray<Condition> => {
   if (!isOperators(condition)) return isIn(path, [condition])
