@@ -53,7 +53,7 @@ export interface Update {
 /** What an update may be compiled with. */
 export interface Options {
   /** Which elements `$[name]` stands for. */
-  readonly arrayFilters?: ReadonlyArray<Value> | undefined
+  readonly arrayFilters?: Value
   /** Which kinds of updates are taken: all, by default. */
   readonly kind?: "update" | "replacement" | undefined
 }
@@ -117,7 +117,8 @@ const describing =
 
 const compilePipeline = (stages: ReadonlyArray<Value>, options: Options, environment: Environment): Update => {
   if (options.kind === "replacement") invalid("A replacement is a document, and no pipeline", codes.FailedToParse)
-  if (options.arrayFilters !== undefined && options.arrayFilters.length > 0) {
+  const { arrayFilters } = options
+  if (arrayFilters !== undefined && !(Array.isArray(arrayFilters) && arrayFilters.length === 0)) {
     invalid("arrayFilters may not be specified for pipeline-style updates", codes.FailedToParse)
   }
   const scope = scopeOf(environment)

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Double, Long } from "bson"
 import type { Document } from "../../../src/server/language/Value.ts"
-import { aggregate, compilePipeline } from "./operations.ts"
+import { within } from "../../../src/server/language/budget.ts"
+import * as Pipeline from "../../../src/server/language/Pipeline.ts"
+import { aggregate, compilePipeline, madeId, now } from "./operations.ts"
 import { refusal } from "./support.ts"
 
 type Documents = ReadonlyArray<Document>
@@ -117,19 +119,41 @@ describe("$lookup by a pipeline", () => {
   })
 
   it("runs once where it does not depend on the document", () => {
-    let reads = 0
-    const others = {
-      *[Symbol.iterator]() {
-        reads++
-        yield { _id: 1 }
-      }
-    }
-    const environment = { now: new Date(0), random: () => 0, objectId: () => assert.fail(), collection: () => others }
-    const { run, reads: targets } = compilePipeline([{ $lookup: { from: "o", as: "f", pipeline: [] } }])
-    assert.deepStrictEqual(targets, [{ collection: "o" }])
-    assert.deepStrictEqual([...run([])], [])
-    assert.isDefined(environment)
-    assert.strictEqual(reads, 0)
+    let steps = 0
+    const collection = () => [{ _id: 1 }]
+    const random = () => 0.5
+    const counted = { now, random, objectId: () => madeId, collection: () => (steps++, collection()), variables: {} }
+    const run = (pipeline: Documents) =>
+      [...Pipeline.compile([{ $lookup: { from: "o", as: "f", pipeline } }], counted).run([{}, {}, {}])].map(
+        (it) => it["f"]
+      )
+    const [first, second] = run([{ $set: { a: 1 } }])
+    assert.deepStrictEqual(first, [{ _id: 1, a: 1 }])
+    assert.strictEqual(first, second)
+    assert.strictEqual(steps, 1)
+    const [one, other] = run([{ $set: { a: { $rand: {} } } }])
+    assert.notStrictEqual(one, other)
+  })
+
+  it("looks up what it begins to compare with a variable, whatever the values are", () => {
+    const values = [1, new Double(1), "1", null, [1], { a: 1 }, true]
+    const others: Documents = [...values.map((k, i) => ({ _id: i, k })), { _id: 7 }]
+    const documents: Documents = [...values.map((v) => ({ v })), {}]
+    const quick = { let: { v: "$v" }, pipeline: [{ $match: { $expr: { $eq: ["$$v", "$k"] } } }] }
+    const slow = { let: { v: "$v" }, pipeline: [{ $match: {} }, { $match: { $expr: { $eq: ["$$v", "$k"] } } }] }
+    assert.deepStrictEqual(found(documents, others, quick), found(documents, others, slow))
+    assert.deepStrictEqual(found(documents, others, quick), [[0, 1], [0, 1], [2], [3], [4], [5], [6], [7]])
+    const many = Array.from({ length: 3000 }, (_, i) => ({ _id: i, k: i }))
+    const all = { $and: [{ $gte: ["$_id", 0] }, { $eq: ["$k", "$$v"] }] }
+    const pipeline = [{ $match: { $expr: all } }]
+    within({ steps: 200_000, values: 200_000 }, () => {
+      const results = found(
+        many.map(({ k }) => ({ v: k })),
+        many,
+        { let: { v: "$v" }, pipeline }
+      )
+      assert.deepStrictEqual(results[2999], [2999])
+    })
   })
 
   it("is refused for what it does not know, before there is a document", () => {

@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { describe as differenceOf } from "../../../src/server/language/Update.ts"
-import { described } from "./operations.ts"
+import { equals, isDocument } from "../../../src/server/language/Value.ts"
+import type { Document } from "../../../src/server/language/Value.ts"
+import { compileUpdate, described } from "./operations.ts"
+import { anyValue, chance } from "./support.ts"
 
 const changes = (
   updatedFields: object,
@@ -48,4 +51,35 @@ describe("what a change event says of an update", () => {
     same(differenceOf({ a: { b: 1 } }, { a: 5 }), changes({ a: 5 }))
     same(differenceOf({ a: { b: { c: 1 } } }, { a: { b: {} } }), changes({}, ["a.b.c"]))
   })
+
+  it("made again on the old version, gives the new one", () => {
+    const random = chance(29)
+    let compared = 0
+    while (compared < 500) {
+      const before = anyValue(random, 4)
+      const after = anyValue(random, 4)
+      if (!isDocument(before) || !isDocument(after)) continue
+      compared++
+      const { updatedFields, removedFields, truncatedArrays } = differenceOf(before, after)
+      const shorter = truncatedArrays.map(({ field, newSize }) => [field, { $each: [], $slice: newSize }])
+      const steps = [
+        { $push: Object.fromEntries(shorter) },
+        { $set: updatedFields },
+        { $unset: Object.fromEntries(removedFields.map((field) => [field, ""])) }
+      ]
+      const made = steps.reduce<Document>((document, step) => compileUpdate(step).apply(document), before)
+      assert.isTrue(equals(sorted(made), sorted(after)), `${JSON.stringify(before)} to ${JSON.stringify(after)}`)
+    }
+  })
 })
+
+/** Documents with their fields in the order of the names: an update adds fields at the end. */
+const sorted = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (!isDocument(value)) return value
+  return Object.fromEntries(
+    Object.keys(value)
+      .toSorted()
+      .map((name) => [name, sorted(value[name])])
+  )
+}

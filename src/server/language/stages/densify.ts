@@ -89,7 +89,7 @@ const specOf = (argument: Value): Spec => {
     invalid("the step parameter in a range statement must be a whole number when densifying a date range", 6586400)
   if (!Array.isArray(partitionByFields)) return wrongType("partitionByFields", partitionByFields, "'array'")
   const partitions = partitionByFields.map((name) =>
-    typeof name === "string" ? name : wrongType("partitionByFields", name, "'string'")
+    typeof name === "string" ? pathParts(name).join(".") : wrongType("partitionByFields", name, "'string'")
   )
   const bounds = boundsOf(range["bounds"], step, unit)
   if (bounds === "partition" && partitions.length === 0) {

@@ -6,6 +6,8 @@ import type { Frame, Scope } from "../Expression.ts"
 import { invalid } from "../LanguageError.ts"
 import { isDocument, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
+import { Candidates, leadingEquality } from "./equalities.ts"
+import type { Equality } from "./equalities.ts"
 import { pathParts } from "./fields.ts"
 import { targetOf } from "./joined.ts"
 import { Index, valuesAt } from "./keys.ts"
@@ -46,6 +48,7 @@ interface Join {
   /** What makes the documents to join with, where that is a `$documents` and no collection. */
   readonly source: Inner | undefined
   readonly inner: Inner | undefined
+  readonly equality: Equality | undefined
   /** Whether the inner pipeline has the same result for each document. */
   readonly isUncorrelated: boolean
 }
@@ -86,6 +89,10 @@ const joinOf = (argument: Value, { scope, pipeline, reads }: Place): Join => {
     variables,
     source,
     inner,
+    equality:
+      target === undefined || local !== undefined
+        ? undefined
+        : leadingEquality(stages, variables.names, Expression.bind(scope, variables.names)),
     isUncorrelated: local === undefined && variables.names.length === 0 && !isRandom(stages)
   }
 }
@@ -115,9 +122,17 @@ const finder = (join: Join, run: Run): ((document: Document, frame: Frame) => Re
     return index.of(values.length === 0 ? [null] : values)
   }
   if (inner === undefined) return candidates
+  let equal: Candidates | undefined
+  const { equality } = join
+  const likely = (document: Document, within: Run): ReadonlyArray<Document> => {
+    if (equality === undefined) return candidates(document)
+    equal ??= new Candidates(documents(), equality, within)
+    return equal.of(equality.wanted.evaluate(frameFor(within)))
+  }
   const found = (document: Document, frame: Frame): ReadonlyArray<Document> => {
     const values = variables.values.map((evaluate) => evaluate(frame))
-    return [...inner.run(candidates(document), { ...run, added: [...run.added, ...values] })]
+    const within = { ...run, added: [...run.added, ...values] }
+    return [...inner.run(likely(document, within), within)]
   }
   if (!join.isUncorrelated) return found
   let same: ReadonlyArray<Document> | undefined

@@ -51,10 +51,12 @@ const nameOf = (filter: Document): string => {
 
 /** Compiles array filters. */
 export const compile = (
-  filters: ReadonlyArray<Value>,
+  filters: Value,
   environment: Environment
 ): { readonly names: ReadonlySet<string>; readonly selects: Selects } => {
   const compiled = new Map<string, Filter.Filter>()
+  if (!Array.isArray(filters))
+    return invalid(`arrayFilters is an array of filters, not ${shown(filters)}`, codes.TypeMismatch)
   for (const filter of filters) {
     if (!isDocument(filter)) return invalid(`Array filters are documents, not ${shown(filter)}`, codes.TypeMismatch)
     const name = nameOf(filter)

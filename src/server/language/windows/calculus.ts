@@ -69,9 +69,8 @@ const area: Compute = ({ from, to }, point, unit) => {
   for (let i = from + 1; i < to; i++) {
     spend()
     const next = point(i)
-    const width = subtract(next.x, before.x)
-    const height = divide(add(next.y, before.y), 2)
-    sum = add(sum, multiply(unit === 1 ? width : divide(width, unit), height))
+    const area = divide(multiply(subtract(next.x, before.x), add(next.y, before.y)), 2)
+    sum = add(sum, unit === 1 ? area : divide(area, unit))
     before = next
   }
   return sum

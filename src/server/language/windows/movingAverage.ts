@@ -51,8 +51,9 @@ export const movingAverage: CompileFunction = (argument, context) => {
         average = value
         return value
       }
-      average = add(multiply(value, alpha), multiply(average, rest))
-      return isDecimal ? average : double(toDouble(average))
+      const next = add(multiply(value, alpha), multiply(average, rest))
+      average = isDecimal ? next : double(toDouble(next))
+      return average
     })
   }
 }
