@@ -13,7 +13,7 @@ export const madeId = new ObjectId("64b7abdecf2160b649ab6085")
 export const now = new Date("2024-02-29T10:20:30.456Z")
 
 /** A world of some collections, in which chance is always the same. */
-export const environmentOf = (
+const environmentOf = (
   collections: Record<string, ReadonlyArray<Document>> = {},
   variables: Document = {}
 ): Environment => ({
