@@ -1,3 +1,4 @@
+/* oxlint-disable unicorn/no-thenable -- a branch of an expression is called `then` */
 import { assert, describe, it } from "@effect/vitest"
 import { Binary, BSONRegExp, ObjectId, Timestamp, UUID } from "bson"
 import { within } from "../../../src/server/language/budget.ts"

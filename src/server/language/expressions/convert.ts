@@ -127,8 +127,9 @@ const toString = (value: Value, { format }: Target): Value => {
 const toBinary = (value: Value, { subtype, format }: Target): Value => {
   if (isA(value, "Binary")) return binary(bytesOf(value), subtype)
   if (typeof value !== "string") {
-    if (numbers.isNumber(value) && typeof value === "object") return unsupported("the conversion of numbers to binData")
-    return unsupportedPair(value, "binData")
+    return numbers.isNumber(value) && !isA(value, "Decimal128")
+      ? unsupported(`the conversion of ${typeOf(value)} to binData`)
+      : unsupportedPair(value, "binData")
   }
   if (format === undefined) return invalid("$convert takes a 'format' between string and binData", 4341107)
   const bytes = (format === "uuid") === (subtype === Binary.SUBTYPE_UUID) ? fromText(value, format) : undefined

@@ -182,7 +182,7 @@ const replaceOne = (text: string, wanted: string, other: string, name: string): 
 
 /** Empty text stands before and after each character. */
 const replaceAll = (text: string, wanted: string, other: string, name: string): string => {
-  const parts = wanted === "" ? ["", ...text, ""] : text.split(wanted)
+  const parts = wanted === "" ? ["", ...Array.from(text), ""] : text.split(wanted)
   checkLength(text.length + (parts.length - 1) * Math.max(0, other.length - wanted.length), name)
   return parts.join(other)
 }
