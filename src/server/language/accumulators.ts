@@ -2,7 +2,7 @@
 import { invalid, unsupported } from "./LanguageError.ts"
 import * as Expression from "./Expression.ts"
 import type { Scope } from "./Expression.ts"
-import { Average, Count, Extreme, First, Last, Merge, Push, Set, Spread, Total } from "./accumulators/simple.ts"
+import { Average, Count, Extreme, First, Last, Merge, Push, Spread, ToSet, Total } from "./accumulators/simple.ts"
 import { compileMany } from "./accumulators/many.ts"
 import { compilePercentile } from "./accumulators/percentiles.ts"
 import type { Accumulator, Gathering } from "./accumulators/Accumulator.ts"
@@ -17,7 +17,7 @@ const simple: Readonly<Record<string, () => Gathering>> = {
   $first: () => new First(),
   $last: () => new Last(),
   $push: () => new Push(),
-  $addToSet: () => new Set(),
+  $addToSet: () => new ToSet(),
   $mergeObjects: () => new Merge(),
   $stdDevPop: () => new Spread(0),
   $stdDevSamp: () => new Spread(1)
@@ -28,17 +28,21 @@ export const isAccumulator = (name: string): boolean =>
   Object.hasOwn(simple, name) ||
   /^\$(?:count|percentile|median|(?:first|last|min|max|top|bottom)N|top|bottom)$/.test(name)
 
-const compileSimple = (start: () => Gathering, argument: Value, scope: Scope): Accumulator => {
+/** What depends on the order of the values. */
+const ordered = new Set(["$first", "$last", "$push", "$mergeObjects"])
+
+const compileSimple = (start: () => Gathering, argument: Value, scope: Scope, isUnordered: boolean): Accumulator => {
   const expression = Expression.compile(argument, scope)
-  return { input: expression.evaluate, start }
+  return { input: expression.evaluate, start, isUnordered }
 }
 
 /** Compiles an accumulator by its name. */
 export const compileNamed = (name: string, argument: Value, scope: Scope): Accumulator => {
   const start = Object.hasOwn(simple, name) ? simple[name] : undefined
-  if (start !== undefined) return compileSimple(start, argument, scope)
+  if (start !== undefined) return compileSimple(start, argument, scope, !ordered.has(name))
   if (name === "$count") {
-    if (isDocument(argument) && Object.keys(argument).length === 0) return { input: () => 1, start: () => new Count() }
+    if (isDocument(argument) && Object.keys(argument).length === 0)
+      return { input: () => 1, start: () => new Count(), isUnordered: true }
     return invalid("$count takes no arguments, i.e. $count:{}", 40235)
   }
   if (name === "$percentile" || name === "$median") return compilePercentile(name, argument, scope)

@@ -154,7 +154,7 @@ describe("modifiers of arrays", () => {
       [{ a: 1 }, { $pop: { l: 1 }, $pull: { m: 1 }, $pullAll: { n: [1] } }, { a: 1 }]
     ]))
 
-  it("are refused on what is no array", () => {
+  it("are refused on other values than arrays", () => {
     fails({ l: 5 }, { $push: { l: 1 } }, /must be an array but is of type int/)
     fails({ l: null }, { $push: { l: 1 } }, /must be an array but is of type null/)
     fails({ l: "x" }, { $addToSet: { l: 1 } }, /non-array type string/)
@@ -285,7 +285,7 @@ describe("positional operators", () => {
     )
   })
 
-  it("are refused on what is no array, without a match, and where they meet in one element", () => {
+  it("are refused on other values than arrays, without a match, and where they meet in one element", () => {
     fails({ a: 5 }, { $set: { "a.$[]": 1 } }, /non-array element a: 5/)
     fails({}, { $set: { "a.$[]": 1 } }, /The path 'a' must exist/)
     fails({ a: [1] }, { $set: { "a.$": 1 } }, /did not find the match needed/)

@@ -315,7 +315,7 @@ describe("$bucket and $bucketAuto", () => {
     ])
   })
 
-  it("are refused for boundaries that are none", () => {
+  it("are refused for boundaries that do not ascend", () => {
     const groupBy = "$v"
     refuses({ $bucket: { groupBy, boundaries: [1] } }, /at least 2 values/)
     refuses({ $bucket: { groupBy, boundaries: [1, 1] } }, /ascending order/)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Decimal128, Double } from "bson"
+import { within } from "../../../src/server/language/budget.ts"
 import type { Document } from "../../../src/server/language/Value.ts"
 import { aggregate, compilePipeline } from "./operations.ts"
 import { refusal } from "./support.ts"
@@ -200,5 +201,23 @@ describe("window functions", () => {
     fails([minute(1, 1)], { $sum: "$v", window: { range: [-1, 1] } }, /a unit must be provided/, { at: 1 })
     const partitionBy = { $literal: [1] }
     assert.match(refusal(() => column([{ i: 1 }], { $sum: 1 }, { partitionBy })).message, /value of type array/)
+  })
+})
+
+describe("the cost of windows", () => {
+  it("grows with the rows alone where a window grows, shrinks or stays", () => {
+    const documents = Array.from({ length: 5000 }, (_, i) => ({ i, v: i % 17 }))
+    for (const window of [
+      ["unbounded", "current"],
+      ["current", "unbounded"],
+      ["unbounded", "unbounded"]
+    ]) {
+      within({ steps: 500_000, values: 500_000 }, () => {
+        const sums = column(documents, { $sum: "$v", window: { documents: window } })
+        assert.strictEqual(sums.length, 5000)
+        const expected = documents.reduce((sum, { v }) => sum + v, 0)
+        assert.strictEqual(sums[window[0] === "current" ? 0 : 4999], expected)
+      })
+    }
   })
 })

@@ -16,4 +16,6 @@ export interface Accumulator {
   readonly input: (frame: Frame) => Value
   /** Begins to gather; the frame's root is the key of the group, for an `n` that depends on it. */
   readonly start: (frame: Frame) => Gathering
+  /** Whether the result does not depend on the order of the values. */
+  readonly isUnordered: boolean
 }

@@ -161,9 +161,9 @@ export const compileMany = (name: string, argument: Value, scope: Scope): Accumu
   const input = Expression.compile(spec["input"], scope).evaluate
   const count = counting(name, spec["n"], scope)
   if (name === "$firstN" || name === "$lastN") {
-    return { input, start: (frame) => new Ends(count(frame), name === "$lastN") }
+    return { input, start: (frame) => new Ends(count(frame), name === "$lastN"), isUnordered: false }
   }
-  return { input, start: (frame) => new Extremes(count(frame), name === "$maxN" ? -1 : 1) }
+  return { input, start: (frame) => new Extremes(count(frame), name === "$maxN" ? -1 : 1), isUnordered: true }
 }
 
 const compileTops = (name: string, argument: Value, scope: Scope): Accumulator => {
@@ -184,6 +184,7 @@ const compileTops = (name: string, argument: Value, scope: Scope): Accumulator =
       key: isDocument(frame.root) ? order.keyOf(frame.root) : null,
       output: output.evaluate(frame)
     }),
-    start: (frame) => new Tops(count(frame), order, name.startsWith("$bottom"), isOne)
+    start: (frame) => new Tops(count(frame), order, name.startsWith("$bottom"), isOne),
+    isUnordered: false
   }
 }

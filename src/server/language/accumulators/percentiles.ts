@@ -62,6 +62,7 @@ export const compilePercentile = (name: string, argument: Value, scope: Scope): 
   const parts = name === "$median" ? [0.5] : partsOf(argument["p"])
   return {
     input: Expression.compile(argument["input"], scope).evaluate,
-    start: () => new Percentiles(parts, name === "$median")
+    start: () => new Percentiles(parts, name === "$median"),
+    isUnordered: true
   }
 }

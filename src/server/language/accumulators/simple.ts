@@ -95,7 +95,7 @@ export class Push {
 }
 
 /** `$addToSet`; missing values are passed over. */
-export class Set {
+export class ToSet {
   readonly #values = new Map<string, Value>()
   add(value: Value): void {
     if (value === undefined) return

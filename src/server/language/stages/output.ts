@@ -75,7 +75,7 @@ const merged = (existing: Document, added: Document): Document => {
 
 const whenMatchedOf = (value: Value, argument: Document, place: Place): Output["whenMatched"] => {
   if (Array.isArray(value)) return whenMatchedPipeline(value, argument["let"], place)
-  if (argument["let"] !== undefined) invalid("Cannot use 'let' variables with 'whenMatched' that is no pipeline", 51199)
+  if (argument["let"] !== undefined) invalid("Cannot use 'let' variables unless 'whenMatched' is a pipeline", 51199)
   switch (value ?? "merge") {
     case "merge":
       return (existing, added) => keepingId(existing, merged(existing, added), true)

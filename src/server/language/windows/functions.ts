@@ -30,9 +30,22 @@ const accumulated: CompileFunction = (argument, { name, scope, sorting, window }
       return accumulator.input(frame)
     })
     frame.root = {}
-    return gather(inputs, spansOf(rows), () => accumulator.start(frame))
+    const start = () => accumulator.start(frame)
+    const spans = spansOf(rows)
+    if (!accumulator.isUnordered || !isShrinking(spans)) return gather(inputs, spans, start)
+    // what only shrinks from its beginning grows when it is looked at from the end
+    const count = inputs.length
+    const turned = spans.map(({ from, to }) => ({ from: count - to, to: count - from }))
+    return gather(inputs.toReversed(), turned.toReversed(), start).toReversed()
   }
 }
+
+/** Whether all windows end at the same row, and none begins before the one in front of it. */
+const isShrinking = (spans: ReadonlyArray<Span>): boolean =>
+  spans.every(({ from, to }, i) => {
+    const before = spans[i - 1]
+    return before === undefined || (to === before.to && from >= before.from)
+  })
 
 /** A window that only grew is gathered further; any other one from its beginning. */
 const gather = (
