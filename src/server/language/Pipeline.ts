@@ -6,6 +6,7 @@ import { spend } from "./budget.ts"
 import type { CollectionTarget, Environment } from "./Environment.ts"
 import type { Scope } from "./Expression.ts"
 import { scopeOf } from "./Expression.ts"
+import { checkDepth } from "./depth.ts"
 import * as Filter from "./Filter.ts"
 import { codes, invalid, unsupported } from "./LanguageError.ts"
 import { isUnsupportedStage, stages } from "./stages/all.ts"
@@ -40,6 +41,12 @@ const mostNested = 20
 const first = new Set(["$documents"])
 const last = new Set(["$out", "$merge"])
 
+/** Stages that pass on documents as they are. */
+const choosing = new Set(["$match", "$limit", "$skip", "$sort", "$sample", "$count", "$out", "$merge", "$unionWith"])
+
+/** As in MongoDB. */
+const mostStages = 1000
+
 interface Notes {
   readonly reads: Array<CollectionTarget>
   readonly stages: Array<string>
@@ -50,8 +57,10 @@ interface Notes {
 export const compile = (pipeline: Value, environment: Environment): Pipeline => {
   const notes: Notes = { reads: [], stages: [], output: undefined }
   const compiled = compileStages(pipeline, environment, scopeOf(environment), [], notes)
+  const makesNothing = notes.stages.every((name) => choosing.has(name))
+  const run = (documents: Iterable<Document>) => runStages(compiled.stages, documents, { environment, added: [] })
   return {
-    run: (documents) => runStages(compiled.stages, documents, { environment, added: [] }),
+    run: makesNothing ? run : (documents) => stepping(run(documents), [checkDepth]),
     reads: notes.reads,
     stages: notes.stages,
     output: notes.output,
@@ -83,6 +92,7 @@ const compileStages = (
   notes: Notes
 ): Compiled => {
   if (!Array.isArray(pipeline)) return invalid("A pipeline is an array of stages", codes.TypeMismatch)
+  if (pipeline.length > mostStages) invalid(`Pipeline length must be no longer than ${mostStages} stages`, 7749501)
   if (within.length > mostNested) invalid(`Pipelines are nested too deeply: at most ${mostNested} in one another`, 55)
   const place: Place = {
     environment,

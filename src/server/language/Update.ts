@@ -2,6 +2,7 @@
  * Compiles updates: modifiers, a replacement, or a pipeline. Whatever is wrong with an update itself is refused when it
  * is compiled, before there is a document; what the data does not allow is refused when it is applied.
  */
+import { checkDepth } from "./depth.ts"
 import type { Environment } from "./Environment.ts"
 import type { Filter } from "./Filter.ts"
 import { codes, failed, invalid, unsupported } from "./LanguageError.ts"
@@ -123,7 +124,7 @@ const compilePipeline = (stages: ReadonlyArray<Value>, options: Options, environ
   }
   const scope = scopeOf(environment)
   const steps = stages.map((stage) => compileTransform(stage, scope, environment, "an update"))
-  const run = (document: Document): Document => steps.reduce((it, step) => step(it), document)
+  const run = (document: Document): Document => checkDepth(steps.reduce((it, step) => step(it), document))
   const apply = (document: Document): Document => {
     const after = keepingId(document, run(document), true)
     return identical(document, after) ? document : after
@@ -183,7 +184,8 @@ const compileModifiers = (update: Document, options: Options, environment: Envir
   const { selects } = ArrayFilters.compile(options.arrayFilters ?? [], environment)
   const run = (document: Document, context: Context): Document => {
     const set = changed(root, document, context)
-    return renames.reduce((it, rename) => renamed(it, rename, context), isDocument(set) ? set : document)
+    const made = isDocument(set) ? set : document
+    return renames.length === 0 ? made : checkDepth(renames.reduce((it, rename) => renamed(it, rename, context), made))
   }
   const contextOf = (
     document: Document,

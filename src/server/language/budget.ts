@@ -43,6 +43,9 @@ export const within = <A>(budget: Budget, run: () => A): A => {
   values = most.values
   try {
     return run()
+  } catch (error) {
+    if (isOutOfStack(error)) return exceeded("operation nests values too deeply", codes.Overflow)
+    throw error
   } finally {
     const spent = { steps: most.steps - steps, values: most.values - values }
     budget.steps = left(budget.steps, spent.steps)
@@ -51,6 +54,9 @@ export const within = <A>(budget: Budget, run: () => A): A => {
     values = left(outer.values, spent.values)
   }
 }
+
+/** What is nested too deeply for the functions that walk through it. */
+const isOutOfStack = (error: unknown): boolean => error instanceof RangeError && error.message.includes("call stack")
 
 /** Infinity without Infinity would be NaN, which no limit would ever stop. */
 const left = (had: number, spent: number): number => (had === Infinity ? Infinity : had - spent)

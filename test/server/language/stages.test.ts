@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Decimal128, Double, Long } from "bson"
 import { within } from "../../../src/server/language/budget.ts"
 import type { Document } from "../../../src/server/language/Value.ts"
-import { aggregate, compilePipeline } from "./operations.ts"
+import { aggregate, compilePipeline, updated } from "./operations.ts"
 import { refusal } from "./support.ts"
 
 type Documents = ReadonlyArray<Document>
@@ -460,4 +460,26 @@ describe("numbers in stages", () => {
         [{ d: Decimal128.fromString("1.10"), s: long(6) }]
       ]
     ]))
+})
+
+describe("values that are nested too deeply", () => {
+  const nested = (levels: number) => ({
+    $set: { x: { $reduce: { input: { $range: [0, levels] }, initialValue: null, in: { a: "$$value" } } } }
+  })
+
+  it("are refused, however deep they are", () => {
+    for (const levels of [300, 30_000]) {
+      for (const pipeline of [[nested(levels)], [nested(levels), { $sort: { x: 1 } }]]) {
+        const run = () => within({ steps: 1e9, values: 1e9 }, () => aggregate([{ _id: 1 }, { _id: 2 }], pipeline))
+        assert.match(refusal(run).message, /nested more than 200 levels|nests values too deeply/)
+      }
+    }
+    assert.strictEqual(aggregate([{ _id: 1 }], [nested(150)]).length, 1)
+  })
+
+  it("are refused in updates", () => {
+    assert.match(refusal(() => updated({ _id: 1 }, [nested(300)])).message, /nested more than 200 levels/)
+    const path = Array.from({ length: 101 }, () => "a").join(".")
+    assert.match(refusal(() => updated({ _id: 1 }, { $set: { [path]: 1 } })).message, /more than 100 parts/)
+  })
 })

@@ -33,6 +33,8 @@ describe("what a change event says of an update", () => {
     same(described({ l: [1, 2] }, { $push: { l: { $each: [3, 4] } } }), changes({ "l.2": 3, "l.3": 4 }))
     same(described({ l: [1, 2] }, { $set: { "l.1": 5 } }), changes({ "l.1": 5 }))
     same(described({ l: [1, 2, 3] }, { $pull: { l: 2 } }), changes({ l: [1, 3] }))
+    same(described({ l: [1, 2] }, { $unset: { "l.0": 1 } }), changes({ "l.0": null }))
+    same(described({ l: [1, 2] }, { $unset: { "l.$[]": 1, "m.7": 1 } }), changes({ "l.0": null, "l.1": null }))
     same(
       described({ l: [{ v: 1 }, { v: 9 }] }, { $inc: { "l.$[e].v": 1 } }, { arrayFilters: [{ "e.v": 9 }] }),
       changes({ "l.1.v": 10 })

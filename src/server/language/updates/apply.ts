@@ -26,9 +26,11 @@ const changedLeaf = (leaf: Leaf, value: Value, context: Context): Value => {
 }
 
 /** The change of a place inside of another one; it is told only where the place around it was there. */
-const changedAt = (node: Node, name: string, value: Value, context: Context): Value => {
+const changedAt = (node: Node, name: string, value: Value, context: Context, isElement = false): Value => {
   context.path.push(name)
-  const after = changed(node, value, context)
+  const made = changed(node, value, context)
+  // an element that goes leaves null in its place
+  const after = isElement && made === undefined && value !== undefined ? null : made
   if (after !== value && (node.kind === "leaf" || value === undefined)) context.changed?.(context.path, value, after)
   context.path.pop()
   return after
@@ -103,11 +105,10 @@ const changedList = (
     }
     const index = Number(name)
     const before = (made ?? value)[index]
-    const after = changedAt(child, name, before, context)
+    const after = changedAt(child, name, before, context, true)
     if (after === before) continue
     made ??= [...value]
-    if (after === undefined) made[index] = null
-    else put(made, index, after)
+    put(made, index, after)
   }
   return made ?? value
 }
@@ -144,10 +145,10 @@ const changedElements = (node: Elements, value: Value, context: Context): Value 
   for (const [index, element] of value.entries()) {
     const child = childFor(node, element, index, context, cache)
     if (child === undefined) continue
-    const after = changedAt(child, String(index), element, context)
+    const after = changedAt(child, String(index), element, context, true)
     if (after === element) continue
     made ??= [...value]
-    made[index] = after === undefined ? null : after
+    made[index] = after
   }
   return made ?? value
 }

@@ -40,6 +40,9 @@ export type Node = Leaf | Fields | Elements
 export const fields = (): Fields => ({ kind: "fields", children: new Map(), positional: undefined })
 const elements = (): Elements => ({ kind: "elements", children: new Map() })
 
+/** What it makes must not be nested too deeply. */
+const mostParts = 100
+
 /** The names of a path of an update. Throws for a path that names no place. */
 export const partsOf = (path: string): ReadonlyArray<string> => {
   if (path === "") invalid("An empty update path is not valid.", codes.EmptyFieldName)
@@ -47,6 +50,8 @@ export const partsOf = (path: string): ReadonlyArray<string> => {
   if (parts.includes("")) {
     invalid(`The update path '${path}' contains an empty field name, which is not allowed.`, codes.EmptyFieldName)
   }
+  if (parts.length > mostParts)
+    invalid(`The update path '${path.slice(0, 50)}…' has more than ${mostParts} parts`, codes.Overflow)
   const first = parts[0] ?? ""
   if (first === "$") {
     invalid(`Cannot have positional (i.e. '$') element in the first position in path '${path}'`)
