@@ -5,6 +5,7 @@ import { isTrue } from "./expressions/booleans.ts"
 import { type CompileFilter, compileField, isOperators, referenceFields } from "./filters/fields.ts"
 import { all, any, none, type Predicate, type Run } from "./filters/condition.ts"
 import { type Condition, conditionsOf } from "./filters/conditions.ts"
+import * as JsonSchema from "./JsonSchema.ts"
 import { codes, invalid, unsupported } from "./LanguageError.ts"
 import { toDouble, toWhole } from "./numbers.ts"
 import { frameIn, scopeIn, type Surroundings } from "./surroundings.ts"
@@ -53,11 +54,14 @@ export const compile = (filter: unknown, surroundings: Surroundings = {}): Filte
   }
 }
 
+/** The operators, and the keywords of schemas, that take regular expressions. */
+const takesRegex = /^(?:\$regex|pattern)/
+
 /** Whether there is a regular expression, or an operator that takes one, anywhere in a filter. */
 const mentionsRegex = (value: unknown): boolean => {
   if (Array.isArray(value)) return value.some(mentionsRegex)
   if (!isDocument(value)) return isA(value, "BSONRegExp")
-  return Object.entries(value).some(([name, inner]) => name.startsWith("$regex") || mentionsRegex(inner))
+  return Object.entries(value).some(([name, inner]) => takesRegex.test(name) || mentionsRegex(inner))
 }
 
 /** How many steps a filter takes for a document, besides those for its arrays: one for each of its parts. */
@@ -101,8 +105,7 @@ const compileDocument = (filter: Document, compileInner: CompileFilter, expressi
 
 const unsupportedOperators: Readonly<Record<string, string>> = {
   $where: "it would run code",
-  $text: "there are no text indexes",
-  $jsonSchema: "documents are described by the schemas of an application"
+  $text: "there are no text indexes"
 }
 
 const compileOperator = (
@@ -120,6 +123,8 @@ const compileOperator = (
       return [none(branches(name, argument, compileInner))]
     case "$expr":
       return [expression(argument)]
+    case "$jsonSchema":
+      return [schema(argument)]
     case "$sampleRate":
       return [sample(argument)]
     case "$comment":
@@ -158,6 +163,11 @@ const branches = (name: string, argument: unknown, compileInner: CompileFilter):
   return argument.map((branch: unknown) =>
     isDocument(branch) ? compileInner(branch) : invalid(`${name} needs objects in its array`)
   )
+}
+
+const schema = (argument: unknown): Predicate => {
+  const { violation } = JsonSchema.compile(argument)
+  return (document) => violation(document) === undefined
 }
 
 /** Accepts a part of all documents, by chance. */
