@@ -81,21 +81,25 @@ export const compile = (spec: unknown, scope: Scope = scopeOf()): Expression => 
   return operator === undefined ? unknownOperator(name) : operator(spec[name], context, name)
 }
 
-/** Operators of MongoDB that need what is not here: a server's own state, or code. */
-const unsupportedOperators: Readonly<Record<string, string>> = {
-  $function: "code in a pipeline",
-  $accumulator: "code in a pipeline",
-  $meta: "there is no text search",
-  $toHashedIndexKey: "there are no hashed indexes",
-  $encStrContains: "there is no encrypted text",
-  $encStrEndsWith: "there is no encrypted text",
-  $encStrNormalizedEq: "there is no encrypted text",
-  $encStrStartsWith: "there is no encrypted text"
-}
+/** Operators that MongoDB has in some version, and why there is none here. */
+const unsupportedOperators: ReadonlyArray<readonly [names: ReadonlyArray<string>, why: string]> = [
+  [["$function", "$accumulator"], "a pipeline runs no code"],
+  [["$meta"], "there is no text search"],
+  [["$toHashedIndexKey"], "there are no hashed indexes"],
+  [
+    ["$encStrContains", "$encStrEndsWith", "$encStrNormalizedEq", "$encStrStartsWith"],
+    "there is no encryption of fields"
+  ],
+  [
+    ["$toArray", "$toObject", "$sigmoid", "$hash", "$hexHash", "$serializeEJSON", "$deserializeEJSON"],
+    "it is of a newer version of MongoDB"
+  ],
+  [["$similarityCosine", "$similarityDotProduct", "$similarityEuclidean"], "there is no vector search"]
+]
 
 const unknownOperator = (name: string): Expression => {
-  const why = Object.hasOwn(unsupportedOperators, name) ? unsupportedOperators[name] : undefined
-  return why === undefined
+  const found = unsupportedOperators.find(([names]) => names.includes(name))
+  return found === undefined
     ? invalid(`Unrecognized expression '${name}'`, 168)
-    : unsupported(`the operator '${name}'`, why)
+    : unsupported(`the operator '${name}'`, found[1])
 }

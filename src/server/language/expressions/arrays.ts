@@ -107,8 +107,8 @@ const zip = named(["inputs"], ["useLongestLength", "defaults"], ({ inputs, useLo
     failed(`${name} takes as many 'defaults' as there are 'inputs'`, 34467)
   if (lists.some(isNullish)) return null
   const columns = lists.map((list) => listOf(list, name, 34468, "'inputs'"))
-  const lengths = columns.map((column) => column.length)
-  const length = isLongest ? Math.max(...lengths) : Math.min(...lengths)
+  const pick = isLongest ? Math.max : Math.min
+  const length = columns.reduce((size, column) => pick(size, column.length), isLongest ? 0 : Infinity)
   make(length * (columns.length + 1))
   return Array.from({ length }, (_, i) =>
     columns.map((column, j) => (i < column.length ? column[i] : (fill?.[j] ?? null)))
