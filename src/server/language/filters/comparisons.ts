@@ -11,8 +11,16 @@ export type Single = (value: unknown) => boolean
 /** The operators that compare. */
 export type Ordering = "$gt" | "$gte" | "$lt" | "$lte"
 
+/** A number as a plain one, where that is equal to it: it is compared at once with other plain ones. */
+const plain = (wanted: unknown): unknown => {
+  if (typeof wanted !== "object" || !isNumeric(wanted)) return wanted
+  const nearest = Number(wanted.toString())
+  return compareNumbers(nearest, wanted) === 0 ? nearest : wanted
+}
+
 /** Equality; null is equal to a missing value too. */
-export const equalTo = (wanted: unknown): Single => {
+export const equalTo = (value: unknown): Single => {
+  const wanted = plain(value)
   if (wanted === null) return (value) => value === null || value === undefined
   switch (typeof wanted) {
     case "boolean":
@@ -42,12 +50,17 @@ const accepts: Readonly<Record<Ordering, (compared: number) => boolean>> = {
  * Order, among values of the same rank only: nothing but the smallest and the largest key is compared with a value of
  * another one.
  */
-export const ordered = (operator: Ordering, wanted: unknown): Single => {
+export const ordered = (operator: Ordering, value: unknown): Single => {
+  const wanted = plain(value)
   const accept = accepts[operator]
   const includes = operator === "$gte" || operator === "$lte"
   if (wanted === null) return includes ? (value) => value === null || value === undefined : () => false
   if (typeof wanted === "string") return orderedStrings(operator, wanted)
   if (isNumeric(wanted)) return orderedNumbers(operator, wanted)
+  if (isDate(wanted)) {
+    const millis = wanted.getTime()
+    return (value) => value instanceof Date && accept(value.getTime() - millis)
+  }
   const place = rank(wanted)
   const type = typeOf(wanted)
   if (type === "minKey") return (value) => (rank(value) === place ? includes : operator[1] === "g")
