@@ -2,7 +2,7 @@
 import * as calendar from "./calendar.ts"
 import { codes, failed } from "./LanguageError.ts"
 import { months, type Piece } from "./dateFormat.ts"
-import { fromLocal, millisOf, type TimeZone, utc, zoneOf } from "./timeZones.ts"
+import { fixed, fromLocal, millisOf, type TimeZone, utc, zoneOf } from "./timeZones.ts"
 
 /** What was read of a date; what was not stays undefined. */
 export interface Parts {
@@ -26,7 +26,7 @@ const problem = (text: string, what: string): never =>
 
 /** The milliseconds of what was read; `zone` is the zone that was asked for beside the text. */
 export const millisOfParts = (parts: Parts, text: string, zone: TimeZone | undefined): number => {
-  if (parts.zone !== undefined && zone !== undefined)
+  if (parts.zone !== undefined && zone !== undefined && !zone.isUtc)
     problem(text, "a text with an offset or a time zone allows no 'timezone' beside it")
   const { hour = 0, minute = 0, second = 0, millisecond = 0 } = parts
   if (hour > 24 || minute > 59 || second > 59) problem(text, "the time is out of range")
@@ -97,7 +97,7 @@ const minutesOffset: Reader = (text, at, parts) => {
   const match = /^([+-])(\d{1,4})/.exec(text.slice(at))
   if (match === null) return undefined
   const shift = Number(match[2]) * 60_000 * (match[1] === "-" ? -1 : 1)
-  parts.zone = { isUtc: shift === 0, offsetAt: () => shift }
+  parts.zone = fixed(shift)
   return at + match[0].length
 }
 
@@ -183,8 +183,7 @@ const abbreviations: Readonly<Record<string, number>> = {
   PST: -8,
   PDT: -7
 }
-const zonePattern =
-  /(?:[ ]*(?<offset>(?:GMT|UTC)?[+-]\d\d?(?::?\d\d)?)|[ ]*(?<abbreviation>[A-Z]{1,4})|[ ]+(?<place>[A-Z][A-Za-z_]+(?:\/[A-Z][A-Za-z_]+)+))/
+const zonePattern = /(?:[ ]*(?<offset>(?:GMT|UTC)?[+-]\d\d?(?::?\d\d)?)|[ ]*(?<abbreviation>[A-Z]{1,4}))/
 
 const patterns: ReadonlyArray<RegExp> = dates.flatMap((date) =>
   [...times.map(({ source }) => source), ""].map(
@@ -194,15 +193,15 @@ const patterns: ReadonlyArray<RegExp> = dates.flatMap((date) =>
 
 type Groups = Readonly<Record<string, string | undefined>>
 
-const zoneOfGroups = ({ offset, abbreviation, place }: Groups): TimeZone | undefined => {
+const zoneOfGroups = ({ offset, abbreviation }: Groups): TimeZone | undefined => {
   if (offset !== undefined) {
     const [, sign = "+", hours = "0", minutes = "00"] = /([+-])(\d\d?):?(\d\d)?$/.exec(offset) ?? []
     return zoneOf(`${sign}${hours.padStart(2, "0")}${minutes}`)
   }
-  if (place !== undefined) return zoneOf(place)
   if (abbreviation === undefined) return undefined
-  const hours = abbreviations[abbreviation.toUpperCase()]
-  return hours === undefined ? zoneOf(abbreviation) : { isUtc: hours === 0, offsetAt: () => hours * 3_600_000 }
+  const name = abbreviation.toUpperCase()
+  const hours = Object.hasOwn(abbreviations, name) ? abbreviations[name] : undefined
+  return hours === undefined ? problem(abbreviation, "it names no time zone that is known") : fixed(hours * 3_600_000)
 }
 
 const hourOf = ({ hour, half, word }: Groups): number => {

@@ -11,7 +11,8 @@ export interface TimeZone {
   offsetAt(millis: number): number
 }
 
-const fixed = (offset: number): TimeZone => ({ isUtc: offset === 0, offsetAt: () => offset })
+/** A zone of one offset, in milliseconds. */
+export const fixed = (offset: number): TimeZone => ({ isUtc: offset === 0, offsetAt: () => offset })
 /** Universal time. */
 export const utc: TimeZone = fixed(0)
 

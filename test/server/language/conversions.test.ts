@@ -82,7 +82,7 @@ const pairs: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 const targets = ["double", "string", "binData", "objectId", "bool", "date", "int", "long", "decimal"]
 /** The pairs that depend on what the string says, or on more arguments. */
 const others = new Set(["string objectId", "string date", "string binData"])
-const unsupported = new Set(["double binData", "int binData", "long binData"])
+const unsupported = new Set(["double", "int", "long"].flatMap((type) => [`${type} binData`, `binData ${type}`]))
 
 describe("$convert", () => {
   it("converts all pairs of types that have a conversion, and no others", () => {
@@ -125,7 +125,9 @@ describe("$convert", () => {
       [{ $toDouble: "-Infinity" }, -Infinity],
       [{ $toDecimal: "1.50" }, decimal("1.50")],
       [{ $toDecimal: long("9007199254740993") }, decimal("9007199254740993")],
-      [{ $toString: 1e21 }, "1e+21"],
+      [{ $toString: 1e16 }, "1e+16"],
+      [{ $toString: -1.5e-7 }, "-1.5e-07"],
+      [{ $toString: 123456789.5 }, "123456789.5"],
       [{ $toString: double(5) }, "5"],
       [{ $toString: decimal("1E+3") }, "1E+3"],
       [{ $toBool: "" }, true],
@@ -148,6 +150,7 @@ describe("$convert", () => {
       { $toDouble: "1e400" },
       { $toDouble: "1 " },
       { $toDouble: decimal("1E+400") },
+      { $toDouble: decimal("1E-400") },
       { $toDecimal: "1e7000" },
       { $toDecimal: "x" },
       { $toObjectId: "64b7" },
@@ -184,6 +187,7 @@ describe("$convert", () => {
       [toText("rot13"), /no format rot13/],
       [toBytes("aGk", "base64"), /no binData in the format base64/],
       [toBytes("6869", "hex", 4), /no binData/],
+      [{ $convert: { input: bytes, to: { type: "binData", subtype: 5 } } }, /between subtypes/],
       [toBytes("hi", "utf8", 77), /'subtype'/],
       [{ $toUUID: "nope" }, /no binData in the format uuid/]
     ])

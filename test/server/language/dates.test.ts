@@ -180,7 +180,8 @@ describe("dates as text", () => {
       [read("January 2nd, 2024 3pm"), date("2024-01-02T15:00:00Z")],
       [read("2024-Jan-02 noon"), date("2024-01-02T12:00:00Z")],
       [read("2024-01-01T10:00:00", { timezone: "Europe/Rome" }), date("2024-01-01T09:00:00Z")],
-      [read("2024-01-01 10:00 America/New_York"), date("2024-01-01T15:00:00Z")]
+      [read("2024-01-01 10:00 EST"), date("2024-01-01T15:00:00Z")],
+      [read("2024-01-01T10:00:00Z", { timezone: "UTC" }), date("2024-01-01T10:00:00Z")]
     ])
   })
 
@@ -207,7 +208,9 @@ describe("dates as text", () => {
       ["2024 W01", "%Y W%V"],
       ["2024-13-01"],
       ["nonsense"],
-      ["2024-01-01T25:00:00Z"]
+      ["2024-01-01T25:00:00Z"],
+      ["2024-01-01 10:00 America/New_York"],
+      ["2024-01-01 10:00 XYZ"]
     ]
     for (const [dateString, format] of wrong) {
       const spec = format === undefined ? { dateString } : { dateString, format }

@@ -56,7 +56,7 @@ describe("types of numbers", () => {
       [{ $mod: [17, 5] }, 2],
       [{ $mod: [-17, 5] }, -2],
       [{ $mod: [long(17), 5] }, long(2)],
-      [{ $mod: [17, double(5)] }, 2],
+      [{ $mod: [17, double(5)] }, double(2)],
       [{ $mod: [17.5, 5] }, 2.5],
       [{ $mod: [17, 2.5] }, double(2)],
       [{ $mod: [decimal("17.5"), 5] }, decimal("2.5")]

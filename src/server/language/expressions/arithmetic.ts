@@ -4,7 +4,7 @@ import type * as decimals from "../decimals.ts"
 import { codes, failed } from "../LanguageError.ts"
 import * as numbers from "../numbers.ts"
 import type { NumberValue } from "../numbers.ts"
-import { isA, typeOf, type Value } from "../Value.ts"
+import { typeOf, type Value } from "../Value.ts"
 import * as functions from "./decimalFunctions.ts"
 import type { Operators } from "./Frame.ts"
 import { between, binary, isNullish, unary, variadic } from "./operands.ts"
@@ -59,14 +59,10 @@ const divide = (a: Value, b: Value, name: string): Value => {
 
 const mod = (a: Value, b: Value, name: string): Value => {
   if (numbers.isNumber(a) && numbers.isNumber(b))
-    return numbers.isZero(b) ? failed(`can't ${name} by zero`, 16610) : remainder(a, b)
+    return numbers.isZero(b) ? failed(`can't ${name} by zero`, 16610) : numbers.remainder(a, b)
   if (isNullish(a) || isNullish(b)) return null
   return notNumeric(name, numbers.isNumber(a) ? b : a, 16611)
 }
-
-/** A divisor that is a double of the value of an int counts as an int. */
-const remainder = (a: NumberValue, b: NumberValue): Value =>
-  isA(b, "Double") && typeOfNumber(a) !== "double" ? numbers.remainder(a, b.value) : numbers.remainder(a, b)
 
 const abs = (value: Value, name: string): Value => {
   if (isNullish(value)) return null

@@ -4,7 +4,7 @@ import * as dateParse from "../dateParse.ts"
 import * as decimals from "../decimals.ts"
 import { codes, failed, invalid, LanguageError, unsupported } from "../LanguageError.ts"
 import * as numbers from "../numbers.ts"
-import { bytesOf, isA, isDate, isDocument, type TypeName, typeNumbers, typeOf, type Value } from "../Value.ts"
+import { isA, isDate, isDocument, type TypeName, typeNumbers, typeOf, type Value } from "../Value.ts"
 import { isTrue } from "./booleans.ts"
 import { fromText, type Format, formatOf, toText } from "./binaryText.ts"
 import { constantFrame, type Context, type Expression, type Operator, type Operators } from "./Frame.ts"
@@ -22,8 +22,15 @@ interface Target {
 const problem = (message: string): never =>
   failed(`${message}, in $convert with no onError value`, codes.ConversionFailure)
 
-const unsupportedPair = (value: Value, type: string): never =>
-  problem(`there is no conversion from ${typeOf(value)} to ${type}`)
+const unsupportedPair = (value: Value, type: TypeName): never =>
+  isBinaryNumber(typeOf(value), type)
+    ? unsupported(`the conversion of ${typeOf(value)} to ${type}`)
+    : problem(`there is no conversion from ${typeOf(value)} to ${type}`)
+
+/** Pairs that newer versions of MongoDB convert by the order of the bytes. */
+const isBinaryNumber = (from: TypeName, to: TypeName): boolean =>
+  (from === "binData" && isWidth(to)) || (to === "binData" && isWidth(from))
+const isWidth = (type: TypeName): boolean => type === "int" || type === "long" || type === "double"
 
 /** The number that text says: no white space, no other base than ten. */
 const matching = (text: string, pattern: RegExp, what: string): string =>
@@ -76,15 +83,23 @@ const doubleOfText = (text: string): number => {
   return Number.isFinite(number) ? number : problem(`the number '${text}' overflows`)
 }
 
+/** The least double that has all its digits. */
+const leastNormal = 2 ** -1022
+
+const doubleOfDecimal = (value: decimals.Decimal): number => {
+  const number = decimals.toDouble(value)
+  const isInRange = Number.isFinite(number) && Math.abs(number) >= leastNormal
+  return value.kind !== "finite" || decimals.isZero(value) || isInRange
+    ? number
+    : problem(`${decimals.toText(value)} overflows double`)
+}
+
 const toDouble = (value: Value): Value => {
   if (typeof value === "boolean") return numbers.double(value ? 1 : 0)
   if (typeof value === "string") return numbers.double(doubleOfText(value))
   if (isDate(value)) return numbers.double(value.getTime())
   if (!numbers.isNumber(value)) return unsupportedPair(value, "double")
-  const number = numbers.toDouble(value)
-  if (!Number.isFinite(number) && isA(value, "Decimal128") && decimals.read(value).kind === "finite")
-    problem(`${String(value)} overflows double`)
-  return numbers.double(number)
+  return numbers.double(isA(value, "Decimal128") ? doubleOfDecimal(decimals.read(value)) : numbers.toDouble(value))
 }
 
 const decimalOfText = (text: string): decimals.Decimal => {
@@ -125,11 +140,10 @@ const toString = (value: Value, { format }: Target): Value => {
 }
 
 const toBinary = (value: Value, { subtype, format }: Target): Value => {
-  if (isA(value, "Binary")) return binary(bytesOf(value), subtype)
+  if (isA(value, "Binary"))
+    return value.sub_type === subtype ? value : problem("there is no conversion between subtypes")
   if (typeof value !== "string") {
-    return numbers.isNumber(value) && !isA(value, "Decimal128")
-      ? unsupported(`the conversion of ${typeOf(value)} to binData`)
-      : unsupportedPair(value, "binData")
+    return unsupportedPair(value, "binData")
   }
   if (format === undefined) return invalid("$convert takes a 'format' between string and binData", 4341107)
   const bytes = (format === "uuid") === (subtype === Binary.SUBTYPE_UUID) ? fromText(value, format) : undefined

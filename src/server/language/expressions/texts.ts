@@ -10,8 +10,14 @@ import { isNullish } from "./operands.ts"
 export const dateText = (value: Date): string =>
   write(value.getTime(), checkFormat("%Y-%m-%dT%H:%M:%S.%LZ", "$toString"), utc)
 
-/** A double, with the digits that tell it from its neighbours. */
-export const doubleText = (value: number): string => (Object.is(value, -0) ? "-0" : String(value))
+/** A double, with the digits that tell it from its neighbours, and an exponent from 1e16 on and below 1e-4. */
+export const doubleText = (value: number): string => {
+  if (Object.is(value, -0)) return "-0"
+  const magnitude = Math.abs(value)
+  if (!Number.isFinite(value) || value === 0 || (magnitude >= 1e-4 && magnitude < 1e16)) return String(value)
+  // an exponent has at least two digits
+  return value.toExponential().replace(/e([+-])(\d)$/, "e$10$2")
+}
 
 /** A number as text; undefined for a value of another kind. */
 export const numberText = (value: Value): string | undefined => {
