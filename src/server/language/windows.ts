@@ -2,9 +2,10 @@
 import { spend } from "./budget.ts"
 import { add as addUnits, units } from "./calendar.ts"
 import type { Unit } from "./calendar.ts"
+import * as decimals from "./decimals.ts"
 import { dateOf } from "./expressions/instants.ts"
 import { failed, invalid } from "./LanguageError.ts"
-import { add, isNumber, toDouble, toWhole } from "./numbers.ts"
+import { add, decimal, isNumber, toDecimal, toDouble, toWhole } from "./numbers.ts"
 import type { NumberValue } from "./numbers.ts"
 import { utc } from "./timeZones.ts"
 import { compare, isDate, isDocument, typeOf } from "./Value.ts"
@@ -143,25 +144,29 @@ const checkSortValue = (value: Value, unit: Unit | undefined): void => {
     failed(`Invalid range: Expected the sortBy field to be a number, but it was ${typeOf(value)}`, 5429414)
 }
 
-const moved = (value: Value, bound: Bound, unit: Unit | undefined): Value => {
-  if (typeof bound === "string") return value
+const moved = (value: Value, bound: NumberValue, unit: Unit | undefined): Value => {
   if (isDate(value) && unit !== undefined)
     return dateOf(addUnits(value.getTime(), unit, toDouble(bound), utc), "a window")
-  return isNumber(value) ? add(value, bound) : value
+  if (!isNumber(value)) return value
+  // as decimals, so that 0.1 and 0.2 are as far as 0.3
+  const isWhole = toWhole(value) !== undefined && toWhole(bound) !== undefined
+  return isWhole ? add(value, bound) : decimal(decimals.add(toDecimal(value), toDecimal(bound)))
 }
 
-/** Both ends only ever move on, so that each row is passed twice at most. */
+/** Both ends only ever move on, so that each row is passed twice at most. `current` is the row itself, without equals. */
 const rangeSpans = ({ sortValues }: Rows, lower: Bound, upper: Bound, unit: Unit | undefined): ReadonlyArray<Span> => {
   let from = 0
   let to = 0
-  return sortValues.map((value) => {
+  return sortValues.map((value, i) => {
     spend()
     checkSortValue(value, unit)
-    if (lower !== "unbounded") {
+    if (lower === "current") from = i
+    else if (lower !== "unbounded") {
       const least = moved(value, lower, unit)
       while (from < sortValues.length && compare(sortValues[from], least) < 0) from++
     }
     if (upper === "unbounded") to = sortValues.length
+    else if (upper === "current") to = i + 1
     else {
       const greatest = moved(value, upper, unit)
       while (to < sortValues.length && compare(sortValues[to], greatest) <= 0) to++

@@ -90,6 +90,7 @@ describe("modifiers of fields", () => {
     fails({ a: [1] }, { $set: { "a.b": 1 } }, /Cannot create field 'b' in element \{a: \[1\]\}/)
     fails({ a: [1] }, { $pull: { "a.b": 1 } }, /Cannot use the part \(b\) of \(a\.b\)/)
     fails({ a: [{ b: 1 }] }, { $rename: { "a.b": "c" } }, /cannot be an array element/)
+    fails({ a: 5 }, { $rename: { "a.b": "c" } }, /Cannot use the part \(b\) of \(a\.b\)/)
     fails({ a: [] }, { $set: { "a.2000000": 1 } }, /can't backfill more than/)
     fails({ _id: 1 }, { $set: { _id: 2 } }, /immutable field '_id'/)
     fails({ _id: 1 }, { $unset: { _id: 1 } }, /immutable field '_id'/)

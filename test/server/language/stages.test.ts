@@ -276,8 +276,7 @@ describe("$bucket and $bucketAuto", () => {
         [
           { _id: { min: 1, max: 10 }, count: 2 },
           { _id: { min: 10, max: 20 }, count: 2 },
-          { _id: { min: 20, max: 25 }, count: 1 },
-          { _id: { min: 25, max: 25 }, count: 1 }
+          { _id: { min: 20, max: 25 }, count: 2 }
         ]
       ],
       [
@@ -392,7 +391,7 @@ describe("$densify and $fill", () => {
         [
           { at: new Date(Date.UTC(2024, 0, 31)) },
           { at: new Date(Date.UTC(2024, 1, 29)) },
-          { at: new Date(Date.UTC(2024, 2, 31)) }
+          { at: new Date(Date.UTC(2024, 2, 29)) }
         ]
       ]
     ])

@@ -68,6 +68,12 @@ describe("windows of documents", () => {
     const range = (range: ReadonlyArray<unknown>) => column(documents, { $sum: "$v", window: { range } })
     assert.deepStrictEqual(range([-2, 0]), [1, 2, 2, 1])
     assert.deepStrictEqual(range(["current", "unbounded"]), [4, 3, 2, 1])
+    // the current row is where the window ends, and not what is equal to it
+    const equal = [1, 2, 2, 2].map((v, i) => ({ i, v }))
+    const running = { $sum: "$v", window: { range: ["unbounded", "current"] } }
+    assert.deepStrictEqual(column(equal, running, { sortBy: { v: 1 } }), [1, 3, 5, 7])
+    const near = { $sum: 1, window: { range: [0, 0] } }
+    assert.deepStrictEqual(column(equal, near, { sortBy: { v: 1 } }), [1, 3, 3, 3])
     const dates = [0, 1, 5].map((i) => minute(i, 1))
     const spec = { sortBy: { at: 1 } }
     assert.deepStrictEqual(column(dates, { $sum: "$v", window: { range: [-2, 0], unit: "minute" } }, spec), [1, 2, 1])
@@ -111,9 +117,9 @@ describe("window functions", () => {
   it("average with a weight that fades", () => {
     const documents = [8, 4, "x", 2].map((v, i) => ({ i, v }))
     assert.deepStrictEqual(column(documents, { $expMovingAvg: { input: "$v", alpha: 0.5 } }), [
-      8,
+      new Double(8),
       new Double(6),
-      null,
+      new Double(6),
       new Double(4)
     ])
     assert.deepStrictEqual(column(documents, { $expMovingAvg: { input: "$v", N: 3 } })[1], new Double(6))

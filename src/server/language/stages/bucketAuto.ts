@@ -56,21 +56,20 @@ const endOf = (
     return { to, max: to < rows.length ? rows[to]?.key : last }
   }
   const boundary = granularity.up(last)
-  while (to < rows.length && compare(boundary, rows[to]?.key) > 0) to++
+  while (to < rows.length && (compare(boundary, rows[to]?.key) > 0 || compare(last, rows[to]?.key) === 0)) to++
   // nothing rounds 0 up: the bucket then ends where the next one begins
   return { to, max: isZero(boundary) && to < rows.length ? granularity.down(rows[to]?.key) : boundary }
 }
 
 const isZero = (value: Value): boolean => isNumber(value) && toDouble(value) === 0
 
-/** The first buckets get one row more where the rows do not divide evenly. */
+/** As many rows to each as are the rounded part of all; the last one gets what is left. */
 const bucketsOf = (
   rows: ReadonlyArray<Row>,
   count: number,
   granularity: Granularity | undefined
 ): ReadonlyArray<Bucket> => {
-  const size = Math.max(1, Math.floor(rows.length / count))
-  const larger = rows.length > count ? rows.length % count : 0
+  const size = Math.max(1, Math.round(rows.length / count))
   const buckets: Array<Bucket> = []
   let from = 0
   while (from < rows.length && buckets.length < count) {
@@ -78,7 +77,7 @@ const bucketsOf = (
     const first = rows[from]?.key
     const min = granularity === undefined ? first : (buckets.at(-1)?.max ?? granularity.down(first))
     const isLast = buckets.length === count - 1
-    const { to, max } = endOf(rows, isLast ? rows.length : from + size + (buckets.length < larger ? 1 : 0), granularity)
+    const { to, max } = endOf(rows, isLast ? rows.length : from + size, granularity)
     buckets.push({ min, max, from, to })
     from = to
   }

@@ -4,7 +4,7 @@ import { add as addUnits, units } from "../calendar.ts"
 import type { Unit } from "../calendar.ts"
 import { dateOf } from "../expressions/instants.ts"
 import { exceeded, failed, invalid } from "../LanguageError.ts"
-import { add, isNumber, multiply, numberType, toDouble } from "../numbers.ts"
+import { add, isNumber, numberType, toDouble } from "../numbers.ts"
 import type { NumberValue } from "../numbers.ts"
 import { reader } from "../paths.ts"
 import * as Sort from "../Sort.ts"
@@ -102,19 +102,16 @@ const specOf = (argument: Value): Spec => {
   return { field: pathParts(field), partitions, bounds, step, unit }
 }
 
-/** The values of the sequence: where it begins, and so many steps later. */
-const sequence = ({ step, unit }: Spec, start: Value): ((steps: number) => Value) => {
-  if (isDate(start)) {
-    return (steps) => dateOf(addUnits(start.getTime(), unit ?? "millisecond", steps * toDouble(step), utc), "$densify")
-  }
-  return (steps) => (isNumber(start) ? add(start, multiply(step, steps)) : start)
+/** The value one step later; a month after the last day of a short month is that day of the next one. */
+const nextOf = ({ step, unit }: Spec, value: Value): Value => {
+  if (isDate(value)) return dateOf(addUnits(value.getTime(), unit ?? "millisecond", toDouble(step), utc), "$densify")
+  return isNumber(value) ? add(value, step) : value
 }
 
-/** One partition: the sequence it is on, and how far it is. */
+/** One partition: the value of the sequence that comes next. */
 interface Track {
   readonly partition: Document
-  readonly at: (steps: number) => Value
-  steps: number
+  next: Value
 }
 
 class Densifier {
@@ -162,13 +159,18 @@ class Densifier {
     return withPlain(partition, this.#spec.field, value)
   }
 
+  /** A document that stands where the sequence goes on takes the place of the one that would be made. */
+  #pass(track: Track, value: Value): void {
+    if (compare(track.next, value) === 0) track.next = nextOf(this.#spec, value)
+  }
+
   /** Fills a track up to a value, which itself is not made. */
   *#fillTo(track: Track, end: Value): Iterable<Document> {
     for (;;) {
       spend()
-      const value = track.at(track.steps)
+      const value = track.next
       if (compare(value, end) >= 0) return
-      track.steps++
+      track.next = nextOf(this.#spec, value)
       yield this.#fill(track, value)
     }
   }
@@ -192,7 +194,7 @@ class Densifier {
         const partition = this.#partitionOf(document)
         const track = this.#trackOf(tracks, partition, value)
         yield* this.#fillTo(track, value)
-        if (compare(track.at(track.steps), value) === 0) track.steps++
+        this.#pass(track, value)
       }
       yield document
     }
@@ -201,7 +203,7 @@ class Densifier {
   #trackOf(tracks: Groups<Track>, partition: Document, start: Value): Track {
     const known = tracks.get(partition)
     if (known !== undefined) return known
-    const track = { partition, at: sequence(this.#spec, start), steps: 0 }
+    const track = { partition, next: start }
     tracks.set(partition, track)
     return track
   }
@@ -231,12 +233,12 @@ class Densifier {
       last = track ?? last
       if (track !== undefined) {
         yield* isDone(value) ? this.#finish(track, isDone) : this.#fillTo(track, value)
-        if (compare(track.at(track.steps), value) === 0) track.steps++
+        this.#pass(track, value)
       }
       yield document
     }
     if (all.length === 0 && this.#spec.partitions.length === 0 && from !== undefined) {
-      all.push({ partition: {}, at: sequence(this.#spec, from), steps: 0 })
+      all.push({ partition: {}, next: from })
     }
     for (const track of all) yield* this.#finish(track, isDone)
   }
@@ -244,9 +246,9 @@ class Densifier {
   *#finish(track: Track, isDone: (value: Value) => boolean): Iterable<Document> {
     for (;;) {
       spend()
-      const value = track.at(track.steps)
+      const value = track.next
       if (isDone(value)) return
-      track.steps++
+      track.next = nextOf(this.#spec, value)
       yield this.#fill(track, value)
     }
   }

@@ -80,4 +80,4 @@ export const recorder = () => {
 }
 
 const isAppended = (before: ReadonlyArray<Value>, after: ReadonlyArray<Value>): boolean =>
-  after.length > before.length && before.every((value, i) => value === after[i])
+  before.length > 0 && after.length > before.length && before.every((value, i) => value === after[i])

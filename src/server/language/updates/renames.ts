@@ -3,7 +3,7 @@ import { failed, invalid } from "../LanguageError.ts"
 import { define, isDocument, typeOf, withoutField } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 import { changed } from "./apply.ts"
-import { idShown } from "./context.ts"
+import { idShown, notViable } from "./context.ts"
 import { shown } from "../messages.ts"
 import type { Context } from "./context.ts"
 import { creating, existing } from "./modifiers.ts"
@@ -49,8 +49,11 @@ const valueAt = (document: Document, parts: ReadonlyArray<string>, side: string,
   let value: Value = document
   for (const [i, part] of parts.entries()) {
     if (Array.isArray(value)) return throughArray(side, parts.join("."), parts[i - 1] ?? "", context)
-    if (!isDocument(value) || !Object.hasOwn(value, part)) return undefined
-    value = value[part]
+    if (!isDocument(value)) {
+      const around = { ...context, path: parts.slice(0, i) }
+      return value === undefined ? undefined : notViable(around, part, value, false)
+    }
+    value = Object.hasOwn(value, part) ? value[part] : undefined
   }
   return value
 }

@@ -44,8 +44,9 @@ const pointOf = (name: string, sortValue: Value, value: Value, unit: number | un
       `${name} (with no 'unit') expects the sortBy field to be numeric, but found ${typeOf(sortValue)}`,
       5624902
     )
-  if (!isNumber(value)) return failed(`The input value of ${name} must be numeric, but found ${typeOf(value)}`, 5624903)
-  return { x, y: value }
+  const y = isDate(value) && name === "$derivative" ? value.getTime() : value
+  if (!isNumber(y)) return failed(`The input value of ${name} must be numeric, but found ${typeOf(value)}`, 5624903)
+  return { x, y }
 }
 
 /** Dates are in milliseconds, and `unit` says how many of them are one unit. */

@@ -31,7 +31,7 @@ const alphaOf = (argument: Document): NumberValue => {
   return divide(new Decimal128("2"), whole + 1)
 }
 
-/** The average in which a value weighs less the longer ago it was. */
+/** The average in which a value weighs less the longer ago it was; a value of another kind changes nothing. */
 export const movingAverage: CompileFunction = (argument, context) => {
   refuseWindow(context)
   if (!context.sorting.isSorted) invalid("$expMovingAvg requires an explicit 'sortBy'", 9)
@@ -45,15 +45,13 @@ export const movingAverage: CompileFunction = (argument, context) => {
     let average: NumberValue | undefined
     let isDecimal = false
     return valuesOf(input, rows, frame).map((value): Value => {
-      if (!isNumber(value)) return null
-      isDecimal ||= value instanceof Decimal128
-      if (average === undefined) {
-        average = value
-        return value
+      if (isNumber(value)) {
+        isDecimal ||= value instanceof Decimal128
+        const exact = decimal(toDecimal(value))
+        average = average === undefined ? exact : add(multiply(exact, alpha), multiply(average, rest))
       }
-      const next = add(multiply(value, alpha), multiply(average, rest))
-      average = isDecimal ? next : double(toDouble(next))
-      return average
+      if (average === undefined) return null
+      return isDecimal ? average : double(toDouble(average))
     })
   }
 }
