@@ -192,6 +192,17 @@ describe("$graphLookup", () => {
     assert.deepStrictEqual(chains({ restrictSearchWithMatch: { _id: { $ne: 2 } } }), [[], ["Ada"], [], ["Cy", "Di"]])
   })
 
+  it("takes null for a value, and finds no document without the field by it", () => {
+    const nodes = [{ _id: 1, to: null }, { _id: 2 }, { _id: 3, to: 5 }]
+    const start = (startWith: unknown) =>
+      aggregate([{ v: null }], [{ $graphLookup: { ...spec, startWith, connectToField: "to" } }], { o: nodes }).map(
+        (it) => (it["f"] as Documents).map((node) => node["_id"])
+      )
+    assert.deepStrictEqual(start("$v"), [[1]])
+    assert.deepStrictEqual(start("$missing"), [[]])
+    assert.deepStrictEqual(start([5, null]), [[1, 3]])
+  })
+
   it("tells the depth", () => {
     const results = aggregate([people[2] ?? {}], [{ $graphLookup: { ...spec, depthField: "d" } }], { o: people })
     assert.deepStrictEqual(results[0]?.["f"], [

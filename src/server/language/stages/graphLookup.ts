@@ -112,7 +112,11 @@ const indexOf = (graph: Graph, run: Run): Index => {
   const frame = frameFor(run)
   const documents = [...run.environment.collection(graph.target)]
   const { filter } = graph
-  return new Index(filter === undefined ? documents : documents.filter((it) => filter.matches(it, frame)), graph.to)
+  return new Index(
+    filter === undefined ? documents : documents.filter((it) => filter.matches(it, frame)),
+    graph.to,
+    false
+  )
 }
 
 export const graphLookup: Compile = (argument, place) => {

@@ -5,17 +5,22 @@ import { isDocument } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 import { Groups } from "./Groups.ts"
 
-/** The documents of a collection with each value of a field; a missing one is found as null. */
+/** The documents of a collection with each value of a field. */
 export class Index {
   readonly #documents: ReadonlyArray<Document>
   readonly #found = new Groups<Array<Document>>()
   #order: ReadonlyMap<Document, number> | undefined
 
-  constructor(documents: ReadonlyArray<Document>, path: string) {
+  /** @param isMissingNull whether a field that is missing is found as null */
+  constructor(documents: ReadonlyArray<Document>, path: string, isMissingNull: boolean) {
     this.#documents = documents
     const visit = visitor(path)
     let current: Document = {}
-    const add = (value: Value): boolean => this.#add(value === undefined ? null : value, current)
+    const add = (value: Value): boolean => {
+      if (value !== undefined) this.#add(value, current)
+      else if (isMissingNull) this.#add(null, current)
+      return false
+    }
     make(documents.length)
     for (const document of documents) {
       current = document
@@ -23,11 +28,10 @@ export class Index {
     }
   }
 
-  #add(value: Value, document: Document): boolean {
+  #add(value: Value, document: Document): void {
     const list = this.#found.get(value)
     if (list === undefined) this.#found.set(value, [document])
     else if (list.at(-1) !== document) list.push(document)
-    return false
   }
 
   /** The documents with a value. */

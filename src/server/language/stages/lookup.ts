@@ -115,7 +115,7 @@ const finder = (join: Join, run: Run): ((document: Document, frame: Frame) => Re
   let index: Index | undefined
   const candidates = (document: Document): ReadonlyArray<Document> => {
     if (local === undefined) return documents()
-    index ??= new Index(documents(), join.foreign)
+    index ??= new Index(documents(), join.foreign, true)
     const value = plainValue(document, local)
     if (typeof value === "string" || typeof value === "number") return index.ofOne(value)
     const values = valuesAt(document, local)
