@@ -37,15 +37,25 @@ export const between = (before: Document, after: Document): UpdateDescription =>
   return changes
 }
 
+/** A field that has moved behind others is told as one that was set, as MongoDB does. */
 const compareDocuments = (before: Document, after: Document, path: string, changes: Changes): void => {
-  for (const name of Object.keys(before)) {
+  const names = Object.keys(before)
+  const others = Object.keys(after)
+  const gone = new Set<string>()
+  let at = 0
+  for (const name of names) {
     spend()
-    if (!Object.hasOwn(after, name)) changes.field(`${path}${name}`, undefined)
+    if (at < others.length && name === others[at]) {
+      compareValues(before[name], after[name], `${path}${name}`, changes)
+      at++
+    } else gone.add(name)
   }
-  for (const name of Object.keys(after)) {
+  for (const name of others.slice(at)) {
     spend()
-    compareValues(Object.hasOwn(before, name) ? before[name] : undefined, after[name], `${path}${name}`, changes)
+    gone.delete(name)
+    changes.field(`${path}${name}`, after[name])
   }
+  for (const name of gone) changes.field(`${path}${name}`, undefined)
 }
 
 const compareValues = (before: Value, after: Value, path: string, changes: Changes): void => {
