@@ -6,7 +6,7 @@ import { spend } from "./budget.ts"
 import type { CollectionTarget, Environment } from "./Environment.ts"
 import type { Scope } from "./Expression.ts"
 import { scopeOf } from "./Expression.ts"
-import { checkDepth } from "./depth.ts"
+import { checkDepth, mayNest } from "./depth.ts"
 import * as Filter from "./Filter.ts"
 import { codes, invalid, unsupported } from "./LanguageError.ts"
 import { isUnsupportedStage, stages } from "./stages/all.ts"
@@ -41,9 +41,6 @@ const mostNested = 20
 const first = new Set(["$documents"])
 const last = new Set(["$out", "$merge"])
 
-/** Stages that pass on documents as they are. */
-const choosing = new Set(["$match", "$limit", "$skip", "$sort", "$sample", "$count", "$out", "$merge", "$unionWith"])
-
 /** As in MongoDB. */
 const mostStages = 1000
 
@@ -57,10 +54,9 @@ interface Notes {
 export const compile = (pipeline: Value, environment: Environment): Pipeline => {
   const notes: Notes = { reads: [], stages: [], output: undefined }
   const compiled = compileStages(pipeline, environment, scopeOf(environment), [], notes)
-  const makesNothing = notes.stages.every((name) => choosing.has(name))
   const run = (documents: Iterable<Document>) => runStages(compiled.stages, documents, { environment, added: [] })
   return {
-    run: makesNothing ? run : (documents) => stepping(run(documents), [checkDepth]),
+    run: mayNest(pipeline) ? (documents) => stepping(run(documents), [checkDepth]) : run,
     reads: notes.reads,
     stages: notes.stages,
     output: notes.output,

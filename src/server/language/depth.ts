@@ -26,3 +26,20 @@ const isDeeper = (value: Value, levels: number): boolean => {
   for (const name of Object.keys(value)) if (isDeeper(value[name], levels - 1)) return true
   return false
 }
+
+/** How many documents and lists a specification may have without being able to nest values too deeply. */
+const mostSafe = 200
+
+/**
+ * Whether documents that go through a pipeline have to be looked at: each document and each list in a specification puts
+ * one level around a value at most, but `$reduce` may put as many as a list has elements.
+ */
+export const mayNest = (pipeline: Value): boolean => countNests(pipeline, 0) > mostSafe
+
+const countNests = (spec: Value, before: number): number => {
+  if (before > mostSafe) return before
+  if (Array.isArray(spec)) return spec.reduce<number>((count, inner) => countNests(inner, count), before + 1)
+  if (!isDocument(spec)) return before
+  if (Object.hasOwn(spec, "$reduce")) return mostSafe + 1
+  return Object.values(spec).reduce<number>((count, inner) => countNests(inner, count), before + 1)
+}
