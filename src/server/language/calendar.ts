@@ -1,5 +1,5 @@
 /** The calendar: fields of a local time, ISO weeks, and arithmetic in days, weeks, months and years. */
-import { fromLocal, millisOf, type TimeZone, toLocal } from "./timeZones.ts"
+import { fromLocal, millisOf, mostMillis, type TimeZone, toLocal } from "./timeZones.ts"
 
 const second = 1000
 const minute = 60 * second
@@ -23,8 +23,16 @@ const floorMod = (a: number, b: number): number => ((a % b) + b) % b
 const dayNumber = (local: number): number => Math.floor(local / day)
 const weekdayOf = (local: number): number => floorMod(dayNumber(local) + 4, 7)
 
-/** The fields of a local time. */
+/** 400 years, after which the calendar begins again. */
+const cycle = 146_097 * day
+
+/** The fields of a local time, also of one a little beyond what a `Date` can hold. */
 export const fieldsOf = (local: number): Fields => {
+  if (Math.abs(local) > mostMillis) {
+    const cycles = Math.floor(local / cycle)
+    const fields = fieldsOf(local - cycles * cycle)
+    return { ...fields, year: fields.year + cycles * 400 }
+  }
   // @effect-diagnostics-next-line globalDate:off -- no clock: the calendar of a given time
   const date = new Date(local)
   return {

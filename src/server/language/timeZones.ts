@@ -17,6 +17,8 @@ export const fixed = (offset: number): TimeZone => ({ isUtc: offset === 0, offse
 export const utc: TimeZone = fixed(0)
 
 const minute = 60_000
+/** The last instant that a `Date` can hold, and the first one without its sign; BSON could go further. */
+export const mostMillis = 8_640_000_000_000_000
 const day = 86_400_000
 const known = new Map<string, TimeZone>([
   ["UTC", utc],
@@ -62,7 +64,10 @@ const place = (text: string): TimeZone | undefined => {
       minute: "numeric",
       second: "numeric"
     })
-    return remembering((millis) => localOf(format, millis) - millis)
+    return remembering((millis) => {
+      const known = Math.max(-mostMillis, Math.min(mostMillis, millis))
+      return localOf(format, known) - known
+    })
   } catch {
     return undefined
   }
@@ -130,7 +135,9 @@ export const fromLocal = (zone: TimeZone, local: number): number => {
 
 /** The milliseconds of midnight of a day; months and days beyond their range are carried over. */
 export const millisOf = (year: number, month: number, date: number): number => {
-  // `Date.UTC` takes the years 0 to 99 for those of the last century; 400 years have the same days
-  const cycles = Math.floor((year + Math.floor((month - 1) / 12)) / 400)
-  return Date.UTC(year - cycles * 400 + 2000, month - 1, date) + (cycles - 5) * 146_097 * day
+  const years = year + Math.floor((month - 1) / 12)
+  // `Date.UTC` takes the years 0 to 99 for those of the last century, and knows few: 400 years have the same days
+  const cycles = Math.floor(years / 400)
+  const within = Date.UTC(2000 + years - cycles * 400, (((month - 1) % 12) + 12) % 12, date)
+  return within + (cycles - 5) * 146_097 * day
 }

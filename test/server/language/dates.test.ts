@@ -246,6 +246,7 @@ describe("dates", () => {
       [added("2024-01-01T00:00:00Z", "day", 1.5), /integer for 'amount'/],
       [added("2024-01-01T00:00:00Z", "year", long("9007199254740993")), /out of range/],
       [added("2024-01-01T00:00:00Z", "year", 300000), /beyond the year 275760/],
+      [added("+275760-09-13T00:00:00Z", "year", 3, "Europe/Rome"), /beyond the year 275760/],
       [{ $dateTrunc: { date: date("2024-01-01T00:00:00Z"), unit: "day", binSize: 0 } }, /above 0/]
     ])
     failsFor({ tz: 5, z: "+8" }, [

@@ -3,10 +3,8 @@ import type { ObjectId, Timestamp } from "bson"
 import * as decimals from "../decimals.ts"
 import { codes, failed, unsupported } from "../LanguageError.ts"
 import { longToBigInt, type NumberValue, toDecimal, toDouble } from "../numbers.ts"
+import { mostMillis } from "../timeZones.ts"
 import { isA, isDate, typeOf, type Value } from "../Value.ts"
-
-/** What JavaScript can say of a date; BSON could go further. */
-const mostMillis = 8_640_000_000_000_000
 
 /** A date, refused beyond what a JavaScript `Date` can hold. */
 export const dateOf = (millis: number, name: string): Date =>
