@@ -7,13 +7,12 @@ import type { CollectionTarget, Environment } from "./Environment.ts"
 import type { Scope } from "./Expression.ts"
 import { scopeOf } from "./Expression.ts"
 import { checkDepth, mayNest } from "./depth.ts"
-import * as Filter from "./Filter.ts"
+import type { Condition } from "./Filter.ts"
 import { codes, invalid, unsupported } from "./LanguageError.ts"
 import { isUnsupportedStage, stages } from "./stages/all.ts"
 import { withLimit } from "./stages/order.ts"
 import type { Inner, Output, Place, Run, Stage } from "./stages/Stage.ts"
 import { partsOf } from "./stages/transforms.ts"
-import { isDocument } from "./Value.ts"
 import type { Document, Value } from "./Value.ts"
 
 export type { Output } from "./stages/Stage.ts"
@@ -31,7 +30,7 @@ export interface Pipeline {
   /** Whether the pipeline makes its documents itself, with `$documents`. */
   readonly isSource: boolean
   /** What each document that the pipeline needs fulfils, for the choice of an index. */
-  readonly conditions: ReadonlyArray<Filter.Condition>
+  readonly conditions: ReadonlyArray<Condition>
 }
 
 /** How deep pipelines may stand in one another. */
@@ -61,16 +60,16 @@ export const compile = (pipeline: Value, environment: Environment): Pipeline => 
     stages: notes.stages,
     output: notes.output,
     isSource: compiled.isSource,
-    conditions: leadingConditions(pipeline)
+    conditions: leadingConditions(compiled.stages)
   }
 }
 
 /** The conditions of the filters at the beginning. */
-const leadingConditions = (pipeline: Value): ReadonlyArray<Filter.Condition> => {
-  const found: Array<Filter.Condition> = []
-  for (const stage of Array.isArray(pipeline) ? pipeline : []) {
-    if (!isDocument(stage) || !Object.hasOwn(stage, "$match")) break
-    found.push(...Filter.compile(stage["$match"]).conditions)
+const leadingConditions = (stages: ReadonlyArray<Stage>): ReadonlyArray<Condition> => {
+  const found: Array<Condition> = []
+  for (const stage of stages) {
+    if (stage.kind !== "each" || stage.conditions === undefined) break
+    found.push(...stage.conditions)
   }
   return found
 }

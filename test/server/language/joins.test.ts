@@ -283,4 +283,24 @@ describe("what a pipeline says of itself", () => {
     )
     assert.deepStrictEqual(new Set(stages), new Set(["$lookup", "$unionWith", "$facet", "$graphLookup"]))
   })
+
+  it("tells what its first filters ask for, and sees the variables of the operation in them", () => {
+    const environment = { now, random: () => 0, objectId: () => madeId, collection: () => [], variables: { v: 2 } }
+    const pipeline = [
+      { $match: { a: 1, $expr: { $eq: ["$b", "$$v"] } } },
+      { $match: { c: 5 } },
+      { $limit: 1 },
+      { $match: { d: 1 } }
+    ]
+    const { conditions, run } = Pipeline.compile(pipeline, environment)
+    assert.deepStrictEqual(
+      conditions.map((it) => it.path),
+      ["a", "c"]
+    )
+    const documents = [
+      { a: 1, b: 1, c: 5, d: 1 },
+      { a: 1, b: 2, c: 5, d: 1 }
+    ]
+    assert.deepStrictEqual([...run(documents)], documents.slice(1))
+  })
 })

@@ -2,6 +2,7 @@
 import type { CollectionTarget, Environment } from "../Environment.ts"
 import { frameOf } from "../Expression.ts"
 import type { Frame, Scope } from "../Expression.ts"
+import type { Condition } from "../Filter.ts"
 import type { Document, Value } from "../Value.ts"
 
 /** What a pipeline runs with: the environment, and the values of the variables that the pipelines around it added. */
@@ -15,6 +16,8 @@ export interface Each {
   readonly kind: "each"
   /** Prepares a run; what it returns answers undefined where a document is dropped. */
   readonly open: (run: Run) => (document: Document) => Document | undefined
+  /** Of `$match`: what each document that is passed on fulfils. */
+  readonly conditions?: ReadonlyArray<Condition>
 }
 
 /** A stage that sees all documents. */

@@ -15,7 +15,10 @@ import type { Compile } from "./Stage.ts"
 export const match: Compile = (argument, { environment, scope }) => {
   if (!isDocument(argument)) return invalid("the match filter must be an expression in an object", 15959)
   const filter = Filter.compile(argument, { environment, scope })
-  return each((document, frame) => (filter.matches(document, frame) ? document : undefined))
+  return {
+    ...each((document, frame) => (filter.matches(document, frame) ? document : undefined)),
+    conditions: filter.conditions
+  }
 }
 
 const wholeArgument = (stage: string, argument: Value, least: number, code: number): number => {
