@@ -48,28 +48,42 @@ export const compile = (pattern: string, options = ""): Regex => {
   }
   const emitted = emit(parse(pattern, flagsOf(options)))
   const regex = regExp(emitted)
-  let finder: RegExp | undefined
+  const search = (text: string, from: number): RegExpExecArray | undefined => {
+    regex.lastIndex = from
+    for (;;) {
+      const found = regex.exec(text)
+      // JavaScript finds nothing between the halves of a surrogate pair, where there is no place
+      if (found === null || found[0] !== "" || !isInPair(text, found.index)) return found ?? undefined
+      regex.lastIndex = found.index + 1
+    }
+  }
   return {
-    test: (text) => regex.test(text),
+    test: (text) => {
+      if (emitted.mayBeEmpty) return search(text, 0) !== undefined
+      regex.lastIndex = 0
+      return regex.test(text)
+    },
     find: (text, from = 0) => {
       if (emitted.capturesDiffer) {
         unsupported("to find what the groups of a repetition captured, where a round may leave some of them out,")
       }
-      finder ??= new RegExp(regex.source, `${regex.flags}g`)
-      finder.lastIndex = from
-      const found = finder.exec(text)
-      if (found === null) return undefined
+      const found = search(text, from)
+      if (found === undefined) return undefined
       return { index: found.index, text: found[0], captures: emitted.groups.map((group) => found[group]) }
     }
   }
 }
+
+const isInPair = (text: string, index: number): boolean =>
+  /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(Math.max(0, index - 1), index + 1))
 
 /** Compiles a pattern to the question whether it matches. */
 export const regexTest = (pattern: string, options = ""): ((text: string) => boolean) => compile(pattern, options).test
 
 const regExp = ({ flags, source }: Emitted): RegExp => {
   try {
-    return new RegExp(source, flags)
+    // only a global one never begins between the halves of a surrogate pair
+    return new RegExp(source, `g${flags}`)
   } catch {
     return unsupported("a regular expression that is as large or as unusual as this one")
   }

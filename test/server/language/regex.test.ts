@@ -33,7 +33,9 @@ describe("regular expressions of PCRE", () => {
       ["^.$", "", ["\u{1F600}", "é"], ["ab"]],
       ["^[\u{1F600}-\u{1F64F}]$", "", ["\u{1F601}"], ["\ud83d"]],
       ["^[^a]$", "", ["\u{1F600}"], ["a"]],
-      ["\\x{1F600}", "", ["\u{1F600}"], ["x"]]
+      ["\\x{1F600}", "", ["\u{1F600}"], ["x"]],
+      // between the halves of a surrogate pair, there is no place
+      ["a\\B|(?<!a)(?!.)(?!$)", "s", [], ["a\u{1F600}"]]
     ]))
 
   it("have options in the pattern: for what follows, and for a group", () =>
@@ -56,7 +58,9 @@ describe("regular expressions of PCRE", () => {
       ["a b", "x", ["ab"], ["a b"]],
       ["a [ ]b\\ c", "x", ["a b c"], ["abc"]],
       ["a #x\n +", "x", ["aa"], ["#"]],
-      ["a(?#why)b", "", ["ab"], []]
+      ["a(?#why)b", "", ["ab"], []],
+      ["^a + + b {2}$", "x", ["aabb"], ["aab"]],
+      ["^a\\E+\\Q\\E$", "", ["aa"], []]
     ]))
 
   it("fold cases as Unicode does", () =>
@@ -64,7 +68,13 @@ describe("regular expressions of PCRE", () => {
       ["straße", "i", ["STRAßE"], ["STRASSE"]],
       ["k", "i", ["\u212a"], []],
       ["a(?i)s", "", ["a\u017f"], ["As"]],
-      ["[^a]", "i", ["b"], ["A"]]
+      ["[^a]", "i", ["b"], ["A"]],
+      // what is named by a class is not folded
+      ["^\\W$", "i", ["\u017f", "\u212a", "-"], ["s", "K"]],
+      ["^\\w$", "i", ["s"], ["\u017f"]],
+      ["^\\p{Lu}$", "i", ["A"], ["a"]],
+      ["^[[:upper:]]$", "i", ["a", "A"], ["1"]],
+      ["k\\b", "i", ["K\u017f"], ["Ks"]]
     ]))
 
   it("never go back into atomic groups and possessive quantifiers", () =>
@@ -89,7 +99,8 @@ describe("regular expressions of PCRE", () => {
       ["^[]a]$", "", ["]", "a"], ["b"]],
       ["^[^]a]$", "", ["b"], ["]"]],
       ["^[\\w.-]+$", "", ["a.b-c"], [" "]],
-      ["^[a-\\d]$", "", ["a", "-", "5"], ["b"]],
+      ["^[\\d-]$", "", ["-", "5"], ["b"]],
+      ["^[b-d-z]$", "", ["c", "-", "z"], ["y"]],
       ["^[\\b]$", "", ["\b"], ["b"]],
       ["^[&&~~!!]$", "", ["&", "!"], ["a"]],
       ["^[(){}/|]+$", "", ["({/|})"], ["\\"]]
@@ -118,7 +129,7 @@ describe("regular expressions of PCRE", () => {
 
   it("repeat, with braces that may be characters", () =>
     holds([
-      ["^a{2}{2}$", "", ["aaaa"], ["aaa"]],
+      ["^(?:a{2}){2}$", "", ["aaaa"], ["aaa"]],
       ["^a{,2}$", "", ["a{,2}"], ["aa"]],
       ["^a{x}$", "", ["a{x}"], []],
       ["^a{2,}?$", "", ["aaa"], ["a"]],
@@ -161,6 +172,14 @@ describe("regular expressions of PCRE", () => {
       ["[a", /missing terminating \]/],
       ["*a", /nothing to repeat/],
       ["a{3,1}", /out of order/],
+      ["a**", /nothing to repeat/],
+      ["a{2}{2}", /nothing to repeat/],
+      ["^*", /nothing to repeat/],
+      ["\\b+", /nothing to repeat/],
+      ["[a-\\d]", /begins or ends no range/],
+      ["[[:alpha:]-z]", /begins or ends no range/],
+      ["[:alpha:]", /inside of a class alone/],
+      ["\\N{DASH}", /names of characters/],
       ["a{70000}", /too big/],
       ["[z-a]", /out of order/],
       ["[[:foo:]]", /unknown POSIX class name/],
@@ -196,7 +215,10 @@ describe("regular expressions of PCRE", () => {
       ["(?U)a", /\(\?U\)/],
       ["\\p{Nonsense}", /\\p\{Nonsense\}/],
       ["(a)?\\1", /reference to the group 1/],
-      ["(?i)\\p{Lu}", /property of case/]
+      ["(?i)(a)b\\1\\w", /ignores case in a part/],
+      ["[\\W[:alpha:]]", /class of characters with one such as/],
+      ["(?:a??)*b", /repetition of what may match nothing first/],
+      ["(?<=(a)\\1)b", /in a lookbehind/]
     ]
     for (const [pattern, message] of cases) {
       const error = refusal(() => compile(pattern))

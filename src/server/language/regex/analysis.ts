@@ -16,6 +16,7 @@ export const lengthOf = (node: Node): number | undefined => {
     case "atomic":
       return lengthOf(node.body)
     case "repeat": {
+      if (node.body.kind === "look" && !node.body.isBehind) return 0
       const length = lengthOf(node.body)
       return length !== undefined && node.least === node.most ? length * node.least : undefined
     }
@@ -50,6 +51,58 @@ export const mayBeEmpty = (node: Node): boolean => {
       return node.items.every(mayBeEmpty)
     case "alternatives":
       return node.branches.some(mayBeEmpty)
+  }
+}
+
+/** Whether something may match nothing before it tries to match more. */
+export const mayPreferNothing = (node: Node): boolean => {
+  switch (node.kind) {
+    case "group":
+    case "atomic":
+      return mayPreferNothing(node.body)
+    case "repeat":
+      return (node.mode === "lazy" && node.least < node.most) || mayPreferNothing(node.body)
+    case "sequence":
+      return node.items.some(mayPreferNothing)
+    case "alternatives":
+      return node.branches.slice(0, -1).some(mayBeEmpty) || node.branches.some(mayPreferNothing)
+    default:
+      return false
+  }
+}
+
+/** Whether there is a reference to a group. */
+export const refers = (node: Node): boolean => {
+  switch (node.kind) {
+    case "reference":
+      return true
+    case "group":
+    case "atomic":
+    case "look":
+    case "repeat":
+      return refers(node.body)
+    case "sequence":
+      return node.items.some(refers)
+    case "alternatives":
+      return node.branches.some(refers)
+    default:
+      return false
+  }
+}
+
+/** Whether something matches nothing wherever all else that it matches leads nowhere. */
+export const neverFails = (node: Node): boolean => {
+  switch (node.kind) {
+    case "group":
+      return neverFails(node.body)
+    case "repeat":
+      return node.mode !== "possessive" && (node.least === 0 || neverFails(node.body))
+    case "sequence":
+      return node.items.every(neverFails)
+    case "alternatives":
+      return node.branches.some(neverFails)
+    default:
+      return false
   }
 }
 
@@ -102,9 +155,10 @@ const groupsIn = (node: Node): ReadonlyArray<number> => {
  * Whether a repetition makes the groups in it capture something else in JavaScript than in PCRE: JavaScript forgets at
  * each round what was captured in the round before, and does not count a round that matched nothing.
  */
-export const capturesDiffer = ({ body, most }: Repeat): boolean => {
+export const capturesDiffer = ({ body, least, most }: Repeat): boolean => {
   const groups = groupsIn(body)
-  if (groups.length === 0 || most < 2) return false
+  if (groups.length === 0) return false
+  if (mayBeEmpty(body)) return least === 0 || most > 1
   const captured = capturedBy(body)
-  return mayBeEmpty(body) || groups.some((group) => !captured.has(group))
+  return most > 1 && groups.some((group) => !captured.has(group))
 }

@@ -1,6 +1,6 @@
 /** Writes a parsed regular expression as one of JavaScript, of the flag `v`. */
 import { invalid, unsupported } from "../LanguageError.ts"
-import { capturedBy, capturesDiffer, lengthOf, mayBeEmpty } from "./analysis.ts"
+import { capturedBy, capturesDiffer, lengthOf, mayBeEmpty, mayPreferNothing, neverFails, refers } from "./analysis.ts"
 import type { CharacterSet, Node, Parsed, Range, Repeat } from "./syntax.ts"
 
 /** What is made of a pattern. */
@@ -11,6 +11,8 @@ export interface Emitted {
   readonly groups: ReadonlyArray<number>
   /** Whether what groups capture may differ. */
   readonly capturesDiffer: boolean
+  /** Whether it may match nothing. */
+  readonly mayBeEmpty: boolean
 }
 
 /** Writes a pattern. */
@@ -23,7 +25,8 @@ export const emit = (parsed: Parsed): Emitted => {
     source,
     flags: isInsensitive ? "iv" : "v",
     groups: Array.from({ length: parsed.groups }, (_, i) => emitter.groups.get(i + 1) ?? 0),
-    capturesDiffer: emitter.capturesDiffer
+    capturesDiffer: emitter.capturesDiffer,
+    mayBeEmpty: mayBeEmpty(parsed.root)
   }
 }
 
@@ -38,7 +41,10 @@ const casesOf = (node: Node): ReadonlySet<Case> => {
     case "character":
       return isCased(node.code) ? one(node.isInsensitive) : new Set()
     case "set":
-      return isAnything(node.set) ? new Set() : one(node.set.isInsensitive)
+      return new Set([
+        ...(node.set.ranges.some(hasCased) ? one(node.set.isInsensitive) : []),
+        ...(node.set.others.length > 0 || hasOneCase(node.set.exact) ? one(false) : [])
+      ])
     case "reference":
       return one(node.isInsensitive)
     case "sequence":
@@ -51,17 +57,30 @@ const casesOf = (node: Node): ReadonlySet<Case> => {
     case "repeat":
       return casesOf(node.body)
     case "assertion":
-      return new Set()
+      // with its flag for it, JavaScript takes more characters for those of words
+      return node.isOfWords === true ? one(false) : new Set()
   }
 }
 
-/** Whether a set is the same in every case: a dot, a class of digits or of spaces. */
-const isAnything = ({ others, ranges }: CharacterSet): boolean =>
-  others.length === 0 && ranges.every((range) => range[1] - range[0] > 0x10000 || !hasCased(range))
+/** Where Unicode has cases: beyond, there are none. */
+const lastCased = 0x1e943
 
 const hasCased = ([from, to]: Range): boolean => {
-  for (let code = from; code <= to; code++) if (isCased(code)) return true
+  for (let code = from; code <= Math.min(to, lastCased); code++) if (isCased(code)) return true
   return false
+}
+
+/** Whether a character is in ranges without all of its cases. */
+const hasOneCase = (ranges: ReadonlyArray<Range>): boolean => {
+  const has = (code: number) => ranges.some(([from, to]) => from <= code && code <= to)
+  return casedCodes().some((code) => has(code) && !variantsOf(code).every(has))
+}
+
+let cased: ReadonlyArray<number> | undefined
+
+const casedCodes = (): ReadonlyArray<number> => {
+  cased ??= Array.from({ length: lastCased + 1 }, (_, code) => code).filter(isCased)
+  return cased
 }
 
 /** What Unicode folds to the same character, and is not found by making it large and small. */
@@ -155,6 +174,7 @@ class Emitter {
     const before = this.#isBehind
     if (isBehind) {
       const branches = body.kind === "alternatives" ? body.branches : [body]
+      if (refers(body)) unsupported("a reference to a group in a lookbehind of a regular expression")
       if (branches.some((branch) => lengthOf(branch) === undefined)) {
         invalid("Regular expression is invalid: a lookbehind must match a fixed number of characters", 51091)
       }
@@ -171,7 +191,7 @@ class Emitter {
     if (number === undefined || number < 1 || number > this.#parsed.groups) {
       return invalid(`Regular expression is invalid: there is no group ${to} to refer to`, 51091)
     }
-    if (!this.#captured.has(number) || this.#isBehind) {
+    if (!this.#captured.has(number)) {
       unsupported(`a reference to the group ${to} of a regular expression, which may have captured nothing,`)
     }
     if (isInsensitive && !this.#isInsensitive) {
@@ -184,8 +204,12 @@ class Emitter {
     const { body, least, mode, most } = node
     if (mode === "possessive") return this.#atomic({ ...node, mode: "greedy" })
     // PCRE tries what may match nothing, and JavaScript does not: what it would capture is lost
-    if (least === 0 && most === 1 && mode === "greedy" && mayBeEmpty(body)) return this.#aside(body)
-    this.capturesDiffer ||= capturesDiffer(node) || (least === 0 && mayBeEmpty(body) && capturedBy(body).size > 0)
+    if (least === 0 && most === 1 && mode === "greedy" && neverFails(body)) return this.#aside(body)
+    // PCRE ends a repetition at a round that matched nothing, and JavaScript lets that round match something else
+    if (most > 1 && mayBeEmpty(body) && mayPreferNothing(body)) {
+      unsupported("the repetition of what may match nothing first in a regular expression")
+    }
+    this.capturesDiffer ||= capturesDiffer(node)
     const written = this.#aside(body)
     const isOne = body.kind === "character" || body.kind === "set" || body.kind === "group"
     return `${isOne ? written : `(?:${written})`}${countOf(least, most)}${mode === "lazy" ? "?" : ""}`
@@ -203,10 +227,7 @@ const escapedCode = (code: number): string =>
     : `\\u{${code.toString(16)}}`
 
 const writeSet = (set: CharacterSet, expands: boolean): string => {
-  if (set.isInsensitive && set.others.some((other) => /\{L[ult]\}/.test(other))) {
-    unsupported("a property of case in a regular expression that ignores case")
-  }
-  const ranges = expands ? [...set.ranges, ...set.ranges.flatMap(otherCases)] : set.ranges
+  const ranges = [...set.ranges, ...(expands ? set.ranges.flatMap(otherCases) : []), ...set.exact]
   const inner = [
     ...ranges.map(([from, to]) => (from === to ? escapedCode(from) : `${escapedCode(from)}-${escapedCode(to)}`)),
     ...set.others
@@ -215,8 +236,7 @@ const writeSet = (set: CharacterSet, expands: boolean): string => {
 }
 
 const otherCases = ([from, to]: Range): ReadonlyArray<Range> => {
-  // what is as large has both cases of nearly all that it has
-  if (to - from > 0x10000) return []
-  const codes = Array.from({ length: to - from + 1 }, (_, i) => variantsOf(from + i)).flat()
+  const count = Math.max(0, Math.min(to, lastCased) - from + 1)
+  const codes = Array.from({ length: count }, (_, i) => variantsOf(from + i)).flat()
   return [...new Set(codes)].filter((code) => code < from || code > to).map((code): Range => [code, code])
 }

@@ -60,7 +60,7 @@ export class Reader {
 export type Escape =
   | { readonly kind: "character"; readonly code: number }
   | { readonly kind: "set"; readonly ranges: ReadonlyArray<Range>; readonly others: ReadonlyArray<string> }
-  | { readonly kind: "assertion"; readonly source: string }
+  | { readonly kind: "assertion"; readonly source: string; readonly isOfWords?: boolean }
   | { readonly kind: "reference"; readonly to: number | string; readonly relative: boolean }
   | { readonly kind: "newline" }
 
@@ -73,12 +73,8 @@ const octal = (digits: string): Escape => character(Number.parseInt(digits, 8))
 
 /** Reads an escape outside of a class, where there are at most `mostGroups` groups to refer to. */
 export const readEscape = (reader: Reader, mostGroups: number): Escape => {
-  const decimal = reader.match(/\\([1-9]\d*)/y)
-  if (decimal?.[1] !== undefined) {
-    const number = Number(decimal[1])
-    if (number < 10 || number <= mostGroups) return { kind: "reference", to: number, relative: false }
-    return octalOf(decimal[1], reader)
-  }
+  const decimal = reader.match(/\\(?=([1-9]\d*))/y)
+  if (decimal?.[1] !== undefined) return readDecimal(decimal[1], reader, mostGroups)
   const named = reader.match(/\\(?:k(?:<(\w+)>|'(\w+)'|\{(\w+)\})|g\{([A-Za-z_]\w*)\})/y)
   if (named !== undefined) {
     return { kind: "reference", to: named[1] ?? named[2] ?? named[3] ?? named[4] ?? "", relative: false }
@@ -89,15 +85,25 @@ export const readEscape = (reader: Reader, mostGroups: number): Escape => {
     return { kind: "reference", to: Math.abs(number), relative: number < 0 }
   }
   const assertion = reader.match(/\\([AzZbB])/y)
-  if (assertion?.[1] !== undefined) return { kind: "assertion", source: assertions[assertion[1]] ?? "" }
+  if (assertion?.[1] !== undefined) {
+    const [, name] = assertion
+    return { kind: "assertion", source: assertions[name] ?? "", isOfWords: name === "b" || name === "B" }
+  }
   if (reader.take("\\R")) return { kind: "newline" }
   const foreign = reader.match(/\\[GKXCg]/y)
   return foreign === undefined ? readCommonEscape(reader) : unsupported(`${foreign[0]} in a regular expression`)
 }
 
-/** More digits than there are groups: a character in octal digits, as far as they are octal. */
-const octalOf = (digits: string, reader: Reader): Escape =>
-  /^[0-7]{1,3}$/.test(digits) ? octal(digits) : reader.fail(`there is no group ${digits}`)
+/** A reference, or where there are fewer groups a character in octal digits. */
+const readDecimal = (digits: string, reader: Reader, mostGroups: number): Escape => {
+  const number = Number(digits)
+  if (number < 10 || number <= mostGroups) {
+    reader.take(digits)
+    return { kind: "reference", to: number, relative: false }
+  }
+  const octals = reader.match(/[0-7]{1,3}/y)?.[0]
+  return octals === undefined ? reader.fail(`there is no group ${digits}`) : octal(octals)
+}
 
 /** Reads an escape that means the same in a class and outside of one. */
 export const readCommonEscape = (reader: Reader): Escape => {
@@ -113,6 +119,7 @@ export const readCommonEscape = (reader: Reader): Escape => {
     const isNegated = (property[1] === "P") !== (property[2] === "^")
     return { kind: "set", ranges: [], others: [propertyOf(property[3] ?? property[4] ?? "", isNegated)] }
   }
+  if (reader.match(/\\N\{(?!\d+(?:,\d*)?\})/y) !== undefined) reader.fail("names of characters are not supported")
   reader.take("\\")
   const letter = reader.next()
   const ranges = Object.hasOwn(escapedSets, letter) ? escapedSets[letter] : undefined

@@ -67,9 +67,10 @@ class Parser {
     return only !== undefined && items.length === 1 ? only : { kind: "sequence", items }
   }
 
-  /** In extended patterns, spaces and comments mean nothing. */
+  /** What means nothing: comments, quotes of nothing, and in extended patterns spaces. */
   #skip(): void {
     for (;;) {
+      if (this.#in.take("\\E") || this.#in.take("\\Q\\E")) continue
       if (this.#in.take("(?#")) this.#in.until(")")
       else if (!this.#flags.x || !(this.#in.match(/[\t-\r ]+/y) ?? this.#in.match(/#[^\n]*\n?/y))) return
     }
@@ -78,11 +79,11 @@ class Parser {
   /** One item, or none for a setting of options, or the characters of a quoted text. */
   #atoms(): Array<Node> {
     if (this.#in.take("\\Q")) return Array.from(this.#in.until("\\E", true), (text) => this.#character(text))
-    if (this.#in.take("\\E")) return []
     if (this.#in.sees("\\")) return [this.#escaped(readEscape(this.#in, this.#most))]
     if (this.#in.sees("[")) {
-      const set = readClass(this.#in, this.#flags.i)
-      if (set !== undefined) return [{ kind: "set", set }]
+      if (this.#in.match(/\[([:.=])(?:\\[\]\\]|[^\]])*?\1\]/y))
+        this.#in.fail("a POSIX class stands inside of a class alone")
+      return [{ kind: "set", set: readClass(this.#in, this.#flags.i) }]
     }
     if (this.#in.take("(")) return this.#parenthesis()
     if (this.#in.take(".")) return [dot(this.#flags.s)]
@@ -104,7 +105,7 @@ class Parser {
       case "set":
         return {
           kind: "set",
-          set: { isNegated: false, ranges: escape.ranges, others: escape.others, isInsensitive }
+          set: { isNegated: false, ranges: [], exact: escape.ranges, others: escape.others, isInsensitive }
         }
       case "assertion":
         return escape
@@ -120,18 +121,18 @@ class Parser {
   }
 
   #quantified(item: Node): Node {
-    let node = item
-    for (;;) {
-      this.#skip()
-      const found = this.#in.match(/([*+?]|\{(\d+)(,(\d*))?\})([+?]?)/y)
-      if (found === undefined) return node
-      const [, sign = "", least, comma, most, suffix] = found
-      node = {
-        kind: "repeat",
-        body: node,
-        ...this.#bounds(sign, least, comma, most),
-        mode: modes[suffix ?? ""] ?? "greedy"
-      }
+    this.#skip()
+    const found = this.#in.match(/([*+?]|\{(\d+)(,(\d*))?\})/y)
+    if (found === undefined) return item
+    const [, sign = "", least, comma, most] = found
+    this.#skip()
+    const suffix = this.#in.match(/[+?]/y)?.[0]
+    if (item.kind === "assertion") this.#in.fail("a quantifier has nothing to repeat")
+    return {
+      kind: "repeat",
+      body: item,
+      ...this.#bounds(sign, least, comma, most),
+      mode: modes[suffix ?? ""] ?? "greedy"
     }
   }
 

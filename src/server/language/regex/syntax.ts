@@ -3,8 +3,11 @@
 /** Characters by their code points. */
 export interface CharacterSet {
   readonly isNegated: boolean
+  /** Those that are written, which may ignore case. */
   readonly ranges: ReadonlyArray<Range>
-  /** What ranges cannot say, as JavaScript writes it inside of a class. */
+  /** Those of `\w` and `[:alpha:]`, which never ignore it. */
+  readonly exact: ReadonlyArray<Range>
+  /** What ranges cannot say, as JavaScript writes it inside of a class: it never ignores case. */
   readonly others: ReadonlyArray<string>
   readonly isInsensitive: boolean
 }
@@ -22,7 +25,7 @@ export type Node =
   | { readonly kind: "atomic"; readonly body: Node }
   | { readonly kind: "look"; readonly isBehind: boolean; readonly isNegative: boolean; readonly body: Node }
   /** What matches no character, as JavaScript writes it. */
-  | { readonly kind: "assertion"; readonly source: string }
+  | { readonly kind: "assertion"; readonly source: string; readonly isOfWords?: boolean }
   | { readonly kind: "reference"; readonly to: number | string; readonly isInsensitive: boolean }
   | Repeat
 
@@ -103,5 +106,11 @@ export const posixSets: Readonly<Record<string, ReadonlyArray<Range>>> = {
 /** Every character but the end of a line, or every character. */
 export const dot = (all: boolean): Node => ({
   kind: "set",
-  set: { isNegated: false, ranges: all ? [[0, last]] : complement(ranges("a")), others: [], isInsensitive: false }
+  set: {
+    isNegated: false,
+    ranges: [],
+    exact: all ? [[0, last]] : complement(ranges("a")),
+    others: [],
+    isInsensitive: false
+  }
 })
