@@ -32,7 +32,7 @@ import { variables } from "./expressions/variables.ts"
 import { invalid, unsupported } from "./LanguageError.ts"
 import { isDocument } from "./Value.ts"
 
-export { bind, checkVariableName, frameOf, frameWithin, scopeOf } from "./expressions/Frame.ts"
+export { bind, checkVariableName, frameOf, scopeOf } from "./expressions/Frame.ts"
 export type { Expression, Frame, Scope } from "./expressions/Frame.ts"
 
 const families: ReadonlyArray<Operators> = [
@@ -59,9 +59,6 @@ const families: ReadonlyArray<Operators> = [
 ]
 
 const operators: ReadonlyMap<string, Operator> = new Map(families.flatMap((family) => Object.entries(family)))
-
-/** Whether there is an operator of this name, with its `$`. */
-export const isOperator = (name: string): boolean => operators.has(name)
 
 /**
  * Compiles an expression. A mistake of its own (an unknown operator or variable, a wrong number of operands) is refused

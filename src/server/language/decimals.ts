@@ -34,7 +34,7 @@ export const ofInteger = (value: bigint): Decimal => finite(value < 0n, value < 
 
 const powers: Array<bigint> = []
 /** 10 to the power of `n`. */
-export const powerOfTen = (n: number): bigint => {
+const powerOfTen = (n: number): bigint => {
   if (n > 200) return 10n ** BigInt(n)
   return (powers[n] ??= 10n ** BigInt(n))
 }

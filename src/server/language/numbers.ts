@@ -57,7 +57,7 @@ export const decimal = (value: Decimal): Decimal128 => decimals.write(value)
 
 const two32 = 4294967296
 /** A long as an exact JavaScript number, or undefined beyond 2^53. */
-export const safeLong = (value: Long): number | undefined => {
+const safeLong = (value: Long): number | undefined => {
   const number = value.high * two32 + (value.low >>> 0)
   return Number.isSafeInteger(number) ? number : undefined
 }
@@ -217,7 +217,7 @@ const roundWhole = (value: number, rounding: decimals.Rounding): number => {
 
 const bits = new DataView(new ArrayBuffer(8))
 /** A finite double as the decimal it is, digit by digit. */
-export const exactDouble = (value: number): Decimal => {
+const exactDouble = (value: number): Decimal => {
   bits.setFloat64(0, value)
   const raw = bits.getBigUint64(0)
   const power = Number((raw >> 52n) & 0x7ffn)

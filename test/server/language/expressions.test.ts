@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Binary, BSONRegExp, ObjectId, Timestamp, UUID } from "bson"
 import { within } from "../../../src/server/language/budget.ts"
-import { bind, compile, frameOf, frameWithin, scopeOf } from "../../../src/server/language/Expression.ts"
+import { bind, compile, frameOf, scopeOf } from "../../../src/server/language/Expression.ts"
 import {
   date,
   decimal,
@@ -69,10 +69,6 @@ describe("paths and variables", () => {
     const scope = bind(scopeOf(world), ["outer"])
     const expression = compile({ $add: ["$$n", "$$outer", "$a"] }, scope)
     assert.strictEqual(expression.evaluate(frameOf(world, { a: 1 }, [10])), 16)
-    const inner = bind(scope, ["inner"])
-    const frame = frameWithin(frameOf(world, {}, [10]), scope.depth, [100])
-    frame.root = { a: 1 }
-    assert.strictEqual(compile({ $add: ["$$n", "$$outer", "$$inner", "$a"] }, inner).evaluate(frame), 116)
   })
 
   it("are refused at once where they are wrong (kind 22)", () =>

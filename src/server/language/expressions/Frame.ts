@@ -68,13 +68,6 @@ export const frameOf = (environment: Environment, root?: Value, added: ReadonlyA
   environment
 })
 
-/** A frame within another one: the variables that stand in it, and those that `scope` adds from slot `depth` on. */
-export const frameWithin = (frame: Frame, depth: number, added: ReadonlyArray<Value>): Frame => ({
-  root: undefined,
-  slots: [...frame.slots.slice(0, depth), ...added],
-  environment: frame.environment
-})
-
 /** Refuses a name that a user's variable may not have: names with a capital are the language's own, but for CURRENT. */
 export const checkVariableName = (name: string): void => {
   if (name === "") invalid("empty variable names are not allowed", 16869)

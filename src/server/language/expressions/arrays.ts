@@ -25,7 +25,7 @@ export const made = (list: List): List => {
 }
 
 /** An integer of 32 bits; anything else fails. */
-export const intOf = (value: Value, name: string, what: string, code: number): number => {
+const intOf = (value: Value, name: string, what: string, code: number): number => {
   const whole = toWhole(value)
   return whole !== undefined && whole >= -2147483648 && whole <= 2147483647
     ? whole

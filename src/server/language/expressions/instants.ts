@@ -40,9 +40,9 @@ export const instantOf = (value: Value): number | undefined => {
 }
 
 /** The milliseconds of a timestamp: its seconds. */
-export const timestampMillis = (value: Timestamp): number => value.t * 1000
+const timestampMillis = (value: Timestamp): number => value.t * 1000
 /** The milliseconds of an id: the seconds it was made at. */
-export const objectIdMillis = (value: ObjectId): number => parseInt(value.toHexString().slice(0, 8), 16) * 1000
+const objectIdMillis = (value: ObjectId): number => parseInt(value.toHexString().slice(0, 8), 16) * 1000
 
 /** The milliseconds of a value that has to stand for a date. */
 export const requireInstant = (value: Value, name: string, argument = "a date"): number =>

@@ -11,7 +11,7 @@ export const dateText = (value: Date): string =>
   write(value.getTime(), checkFormat("%Y-%m-%dT%H:%M:%S.%LZ", "$toString"), utc)
 
 /** A double, with the digits that tell it from its neighbours, and an exponent from 1e16 on and below 1e-4. */
-export const doubleText = (value: number): string => {
+const doubleText = (value: number): string => {
   if (Object.is(value, -0)) return "-0"
   const magnitude = Math.abs(value)
   if (!Number.isFinite(value) || value === 0 || (magnitude >= 1e-4 && magnitude < 1e16)) return String(value)
