@@ -17,7 +17,7 @@ export interface Emitted {
 
 /** Writes a pattern. */
 export const emit = (parsed: Parsed): Emitted => {
-  const cases = casesOf(parsed.root)
+  const cases = parsed.ignoresCase ? casesOf(parsed.root) : new Set<Case>()
   const isInsensitive = cases.size === 1 && cases.has("insensitive")
   const emitter = new Emitter(parsed, isInsensitive)
   const source = emitter.write(parsed.root)
@@ -70,17 +70,18 @@ const hasCased = ([from, to]: Range): boolean => {
   return false
 }
 
-/** Whether a character is in ranges without all of its cases. */
+/** The characters that classes named by a letter or a word may have without all of their cases. */
+const candidates: ReadonlyArray<number> = [
+  ...Array.from({ length: 0x250 }, (_, code) => code),
+  // the signs of Kelvin and of Ångström
+  0x212a,
+  0x212b
+]
+
+/** Whether there is a character in the ranges without all of its cases. */
 const hasOneCase = (ranges: ReadonlyArray<Range>): boolean => {
   const has = (code: number) => ranges.some(([from, to]) => from <= code && code <= to)
-  return casedCodes().some((code) => has(code) && !variantsOf(code).every(has))
-}
-
-let cased: ReadonlyArray<number> | undefined
-
-const casedCodes = (): ReadonlyArray<number> => {
-  cased ??= Array.from({ length: lastCased + 1 }, (_, code) => code).filter(isCased)
-  return cased
+  return candidates.some((code) => has(code) && !variantsOf(code).every(has))
 }
 
 /** What Unicode folds to the same character, and is not found by making it large and small. */

@@ -27,19 +27,21 @@ class Parser {
   readonly #names = new Map<string, number>()
   #flags: Flags
   #groups = 0
+  #ignoresCase: boolean
   #depth = 0
 
   constructor(pattern: string, flags: Flags, mostGroups: number) {
     // the text is always Unicode
     this.#in = new Reader(pattern.replace(/^(?:\(\*UTF8?\))+/, ""))
     this.#flags = flags
+    this.#ignoresCase = flags.i
     this.#most = mostGroups
   }
 
   parse(): Parsed {
     const root = this.#alternatives()
     if (!this.#in.isAtEnd) this.#in.fail("unmatched closing parenthesis")
-    return { root, groups: this.#groups, names: this.#names }
+    return { root, groups: this.#groups, ignoresCase: this.#ignoresCase, names: this.#names }
   }
 
   #alternatives(): Node {
@@ -194,6 +196,7 @@ class Parser {
     const base = reset === "^" ? { i: false, m: false, s: false, x: false } : before
     const holds = (flag: keyof Flags) => (base[flag] || on.includes(flag)) && !off.includes(flag)
     this.#flags = { i: holds("i"), m: holds("m"), s: holds("s"), x: holds("x") }
+    this.#ignoresCase ||= this.#flags.i
     if (end === ")") return []
     const group = this.#closed((body) => ({ kind: "group", number: undefined, body }))
     this.#flags = before

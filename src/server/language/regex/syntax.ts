@@ -41,6 +41,8 @@ export interface Repeat {
 export interface Parsed {
   readonly root: Node
   readonly groups: number
+  /** Whether case is ignored anywhere in it. */
+  readonly ignoresCase: boolean
   readonly names: ReadonlyMap<string, number>
 }
 
