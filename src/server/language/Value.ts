@@ -44,7 +44,7 @@ export type TypeName =
   | "missing"
 
 /** The classes of `bson` that values are of. */
-export type BsonClass =
+type BsonClass =
   | Binary
   | BSONRegExp
   | BSONSymbol

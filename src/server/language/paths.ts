@@ -62,13 +62,13 @@ export const fieldOf = (document: Document, name: string): unknown =>
   Object.hasOwn(document, name) ? document[name] : undefined
 
 /** Is asked of each value that a path reaches, until it answers true. `index` is that of the outermost array passed. */
-export type Test = (value: unknown, index: number) => boolean
+type Test = (value: unknown, index: number) => boolean
 
 /**
  * Asks for the values that a path reaches, and answers whether one of them was accepted. `outer` is the index of an
  * element of which the document is a part, or -1.
  */
-export type Visitor = (document: Document, test: Test, outer: number) => boolean
+type Visitor = (document: Document, test: Test, outer: number) => boolean
 
 /**
  * What is asked at the end of a path that is an array: each of its elements and then the array itself, or the array

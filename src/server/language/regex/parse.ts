@@ -1,11 +1,11 @@
 /** Reads a regular expression as PCRE does, and refuses by name what JavaScript cannot match. */
-import { invalid, unsupported } from "../LanguageError.ts"
+import { unsupported } from "../LanguageError.ts"
 import { readClass } from "./classes.ts"
 import { type Escape, readEscape, Reader } from "./escapes.ts"
 import { dot, type Node, type Parsed, type Repeat } from "./syntax.ts"
 
 /** The options that hold where something is read. */
-export interface Flags {
+interface Flags {
   readonly i: boolean
   readonly m: boolean
   readonly s: boolean
@@ -214,6 +214,3 @@ class Parser {
 }
 
 const modes: Readonly<Record<string, Repeat["mode"]>> = { "": "greedy", "?": "lazy", "+": "possessive" }
-
-/** Throws for a pattern that PCRE refuses too. */
-export const invalidRegex = (why: string): never => invalid(`Regular expression is invalid: ${why}`, 51091)
