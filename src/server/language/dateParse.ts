@@ -29,7 +29,7 @@ export const millisOfParts = (parts: Parts, text: string, zone: TimeZone | undef
   if (parts.zone !== undefined && zone !== undefined && !zone.isUtc)
     problem(text, "a text with an offset or a time zone allows no 'timezone' beside it")
   const { hour = 0, minute = 0, second = 0, millisecond = 0 } = parts
-  if (hour > 24 || minute > 59 || second > 59) problem(text, "the time is out of range")
+  if (hour > 23 || minute > 59 || second > 59) problem(text, "the time is out of range")
   const local = midnightOf(parts, text) + ((hour * 60 + minute) * 60 + second) * 1000 + millisecond
   return fromLocal(parts.zone ?? zone ?? utc, local)
 }

@@ -1,10 +1,10 @@
 /** Operators of arrays. */
 import { make, spend } from "../budget.ts"
 import { exceeded, codes, failed } from "../LanguageError.ts"
-import { isNumber, toWhole } from "../numbers.ts"
+import { fitsLong, isNumber, toBigInt, toWhole } from "../numbers.ts"
 import { compare, equals, typeOf, type Value } from "../Value.ts"
 import { isTrue } from "./booleans.ts"
-import { type Context, type Expression, type Operators } from "./Frame.ts"
+import type { Context, Expression, Operators } from "./Frame.ts"
 import { argumentsOf, between, binary, computed, isNullish, named, unary, variadic } from "./operands.ts"
 
 export type List = ReadonlyArray<Value>
@@ -115,23 +115,12 @@ const zip = named(["inputs"], ["useLongestLength", "defaults"], ({ inputs, useLo
   )
 })
 
-/** How many elements: a positive integer. */
+/** How many elements: a positive integer of 64 bits. */
 const countOf = (value: Value, name: string): number => {
-  const count = toWholeLong(value)
-  if (count === undefined) return failed(`${name} takes an 'n' that is an integer, and not ${shown(value)}`, 5787903)
-  return count > 0 ? count : failed(`${name} takes an 'n' above 0, and not ${count}`, 5787908)
-}
-
-/** A whole number of 64 bits: any above 2^53 is as large as a list can be. */
-const toWholeLong = (value: Value): number | undefined => {
-  const whole = toWhole(value)
-  if (whole !== undefined || !isNumber(value)) return whole
-  const large = Number(String(value))
-  return Math.abs(large) <= 9223372036854775000 || String(value) === "9223372036854775807"
-    ? Number.isInteger(large)
-      ? large
-      : undefined
-    : undefined
+  const count = isNumber(value) ? toBigInt(value) : undefined
+  if (count === undefined || !fitsLong(count))
+    return failed(`${name} takes an 'n' that is an integer, and not ${shown(value)}`, 5787903)
+  return count > 0n ? Number(count) : failed(`${name} takes an 'n' above 0, and not ${count}`, 5787908)
 }
 
 const someOf = (pick: (list: List, count: number) => List) =>

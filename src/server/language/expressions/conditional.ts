@@ -2,7 +2,7 @@
 import { failed, invalid } from "../LanguageError.ts"
 import { isDocument } from "../Value.ts"
 import { isTrue } from "./booleans.ts"
-import { type Context, type Expression, type Operators } from "./Frame.ts"
+import type { Context, Expression, Operators } from "./Frame.ts"
 import { argumentsOf, computed, isNullish, operandsOf } from "./operands.ts"
 
 const cond = (argument: unknown, context: Context, name: string): Expression => {
