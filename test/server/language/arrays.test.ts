@@ -108,17 +108,26 @@ describe("sets", () => {
       [
         {
           $setUnion: [
-            [1, 2],
-            [double(2), 3]
+            [3, "a", 2],
+            [double(2), 1]
           ]
         },
-        [1, 2, 3]
+        [1, 2, 3, "a"]
       ],
       [{ $setUnion: ["$missing", [1]] }, null],
       [
         {
           $setIntersection: [
-            [1, 2, 2, 3],
+            [3, 1, 2, 2, 5],
+            [long(2), 4, 3]
+          ]
+        },
+        [long(2), 3]
+      ],
+      [
+        {
+          $setIntersection: [
+            [3, 2],
             [long(2), 4, 3]
           ]
         },

@@ -85,6 +85,9 @@ describe("calendar arithmetic", () => {
       [{ $dateFromParts: { year: 2024, month: "$missing" } }, null],
       [{ $dateToString: { date: "$missing" } }, null],
       [{ $dateToString: { date: null, onNull: "none" } }, "none"],
+      [{ $dateToString: { date: null, timezone: "$missing", onNull: "none" } }, "none"],
+      [{ $dateFromString: { dateString: "2024-01-01", timezone: null } }, null],
+      [{ $dateFromString: { dateString: "2024-01-01", format: "$missing" } }, null],
       [{ $dateFromString: { dateString: null } }, null],
       [{ $dateFromString: { dateString: "$missing", onNull: 7 } }, 7]
     ]))

@@ -32,9 +32,9 @@ const dateToString = (argument: unknown, context: Context, name: string): Expres
     const text = format?.evaluate(frame)
     const zoneName = timezone?.evaluate(frame)
     const pieces = isNullish(text) ? undefined : checkFormat(formatOf(text, name), name)
-    if (timezone !== undefined && isNullish(zoneName)) return null
-    const zone = timezone === undefined ? utc : zoneOfValue(zoneName, name)
+    const zone = timezone === undefined ? utc : isNullish(zoneName) ? undefined : zoneOfValue(zoneName, name)
     if (isNullish(value)) return onNull === undefined ? null : onNull.evaluate(frame)
+    if (zone === undefined) return null
     if (format !== undefined && pieces === undefined) return null
     return write(
       requireInstant(value, name),
@@ -61,13 +61,12 @@ const dateFromString = (argument: unknown, context: Context, name: string): Expr
     const formatText = format?.evaluate(frame)
     const zoneName = timezone?.evaluate(frame)
     const pieces = isNullish(formatText) ? undefined : piecesOf(formatOf(formatText, name), dateParse.read, name)
+    const zone = isNullish(zoneName) ? undefined : zoneOfValue(zoneName, name)
     if (isNullish(text)) return onNull === undefined ? null : onNull.evaluate(frame)
-    if (format !== undefined && pieces === undefined) return null
-    if (timezone !== undefined && isNullish(zoneName)) return null
-    const zone = timezone === undefined ? undefined : zoneOfValue(zoneName, name)
     try {
       if (typeof text !== "string")
         return failed(`${name} takes a 'dateString' that is a string, and not ${typeOf(text)}`, 241)
+      if ((format !== undefined && pieces === undefined) || (timezone !== undefined && zone === undefined)) return null
       const parts = pieces === undefined ? dateParse.parseText(text) : dateParse.parseFormat(text, pieces)
       return dateOf(dateParse.millisOfParts(parts, text, zone), name)
     } catch (error) {

@@ -1,7 +1,7 @@
-/** Operators of arrays as sets: each value once, in no order that counts. */
+/** Operators of arrays as sets: each value once. Unions and intersections are in the order of their values. */
 import { spend } from "../budget.ts"
 import { failed } from "../LanguageError.ts"
-import { keyOf, typeOf, type Value } from "../Value.ts"
+import { compare, keyOf, typeOf, type Value } from "../Value.ts"
 import { isList, type List, listOf, made } from "./arrays.ts"
 import { isTrue } from "./booleans.ts"
 import type { Operators } from "./Frame.ts"
@@ -28,7 +28,13 @@ const union = (values: List, name: string): Value => {
       if (!set.has(key)) set.set(key, item)
     }
   }
-  return made([...set.values()])
+  return sorted(set)
+}
+
+/** The values of a set, in order. */
+const sorted = (set: ReadonlyMap<string, Value>): List => {
+  spend(set.size * Math.ceil(Math.log2(set.size + 1)))
+  return made([...set.values()].toSorted(compare))
 }
 
 const intersection = (values: List, name: string): Value => {
@@ -36,10 +42,16 @@ const intersection = (values: List, name: string): Value => {
   for (const value of values) {
     if (isNullish(value)) return null
     const other = setOf(listOf(value, name, 17047))
-    if (set === undefined) set = other
-    else for (const key of set.keys()) if (!other.has(key)) set.delete(key)
+    set = set === undefined ? other : common(set, other)
   }
-  return made([...(set?.values() ?? [])])
+  return sorted(set ?? new Map())
+}
+
+/** What two sets share, as the smaller one has it: numbers may be equal and of other types. */
+const common = (a: Map<string, Value>, b: Map<string, Value>): Map<string, Value> => {
+  const [smaller, other] = a.size > b.size ? [b, a] : [a, b]
+  for (const key of smaller.keys()) if (!other.has(key)) smaller.delete(key)
+  return smaller
 }
 
 const difference = (a: Value, b: Value, name: string): Value => {
