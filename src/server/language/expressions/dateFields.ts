@@ -35,9 +35,8 @@ const reading =
     return computed([date, timezone], (frame) => {
       const value = date.evaluate(frame)
       const zone = timezone.evaluate(frame)
-      if (isNullish(zone)) return null
-      const found = zoneOfValue(zone, name)
-      return isNullish(value) ? null : read(toLocal(found, requireInstant(value, name)))
+      if (isNullish(value) || isNullish(zone)) return null
+      return read(toLocal(zoneOfValue(zone, name), requireInstant(value, name)))
     })
   }
 
