@@ -45,9 +45,7 @@ writeLicenses("dist/bin.js", bundle)
  * only the command is installed.
  */
 for (const [module, platform] of [
-  // with the condition "node", mingo resolves to its CommonJS modules, which are three times the size
   ["server/model/internal/jose", "neutral"],
-  ["server/data/internal/mingo", "neutral"],
   ["server/directory/internal/jsonText", "neutral"],
   ["server/language/internal/decimalJs", "neutral"],
   ["server/functions/internal/program", "node"]

@@ -39,7 +39,6 @@ const server = "src/server/"
 const node = "src/node/"
 const jose = "src/server/model/internal/jose.ts"
 const decimalJs = "src/server/language/internal/decimalJs.ts"
-const mingo = "src/server/data/internal/mingo.ts"
 const jsonText = "src/server/directory/internal/jsonText.ts"
 const manifest = "package.json"
 
@@ -54,8 +53,7 @@ export const rooms: ReadonlyArray<Room> = [
   { path: decimalJs, ours: [], theirs: ["decimal.js"] },
   { path: language, ours: [decimalJs], theirs: ["bson"] },
   { path: storage, ours: [], theirs: onServer },
-  { path: mingo, ours: [], theirs: ["mingo"] },
-  { path: data, ours: [core, protocol, language, storage, mingo], theirs: onServer },
+  { path: data, ours: [core, protocol, language, storage], theirs: onServer },
   // what every room above speaks of: applications, the context of functions, errors by status
   { path: jose, ours: [], theirs: ["node:", "jose"] },
   { path: model, ours: [core, protocol, data, jose], theirs: onServer },

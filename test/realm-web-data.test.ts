@@ -149,7 +149,11 @@ layer(Server, { excludeTestServices: true })("realm-web's data", (it) => {
         await widgets.updateOne({ color: "blue" }, { $set: { n: 1 } })
         const second = await events.next()
         assert.strictEqual(second.value.operationType, "update")
-        assert.deepEqual(second.value.updateDescription, { updatedFields: { n: 1 }, removedFields: [] })
+        assert.deepEqual(second.value.updateDescription, {
+          updatedFields: { n: 1 },
+          removedFields: [],
+          truncatedArrays: []
+        })
         await events.return(undefined)
       })
     })

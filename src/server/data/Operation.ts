@@ -145,17 +145,25 @@ export interface Viewed {
   readonly view?: View | undefined
 }
 
+/**
+ * Options of an aggregation.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Aggregate extends Viewed {
+  readonly pipeline: ReadonlyArray<Document>
+  /** What the pipeline sees of the collections that it joins, by {@link nameOf}: all of them, by default. */
+  readonly joins?: ReadonlyMap<string, View> | undefined
+}
+
 /** What each operation takes, beside its namespace. */
 interface Options {
   readonly Insert: { readonly documents: ReadonlyArray<Document> }
   readonly Find: Find & Viewed
   readonly Count: Omit<Find, "projection"> & Viewed
   readonly Distinct: { readonly field: string; readonly filter: Document } & Viewed
-  readonly Aggregate: Viewed & {
-    readonly pipeline: ReadonlyArray<Document>
-    /** What the pipeline sees of the collections that it joins, by {@link nameOf}: all of them, by default. */
-    readonly joins?: ReadonlyMap<string, View> | undefined
-  }
+  readonly Aggregate: Aggregate
   readonly Update: Update
   readonly Delete: Delete
   readonly FindOneAnd: FindOneAnd

@@ -11,7 +11,8 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { DatabaseError } from "./Database.ts"
 import type { Footprint } from "./internal/changes.ts"
-import * as View from "./View.ts"
+import * as Views from "./internal/views.ts"
+import type * as View from "./View.ts"
 import type { Condition } from "./View.ts"
 import * as Fields from "./rules/fieldPermissions.ts"
 import * as Conditions from "./rules/conditions.ts"
@@ -356,7 +357,7 @@ const accessBy = (
     computed: computedByRules,
     calls: asksOfDocuments,
     readsAll: whole === true,
-    partial: computedByRules || !View.isWhole(cases),
+    partial: computedByRules || !Views.isWhole(cases),
     prepare: Effect.fnUntraced(function* (asked) {
       if (!asksOfDocuments) return
       if (asked._tag === "Changed") return yield* prepare(asked.after, asked.before, false)
@@ -372,7 +373,7 @@ const accessBy = (
     shown: (document) => {
       const allowed = readsOf(document)
       if (allowed === undefined) return undefined
-      return View.masked(document, [allowed])
+      return Views.masked(document, [allowed])
     },
     showsAll: (document) => Fields.readsAll(readsOf(document) ?? Fields.nothing),
     hides: (document, paths) => {

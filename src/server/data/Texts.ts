@@ -14,7 +14,7 @@ import * as Weights from "./internal/weights.ts"
 const failure = (cause: unknown) => new EjsonError({ message: ejson.describe(cause) })
 
 const step = <A>(units: number, compute: () => A): Effect.Effect<A, EjsonError> =>
-  Steps.step({ cost: units, units, compute, finish: identity, failure })
+  Steps.step({ cost: units, units, timed: !Steps.isCheap(units), compute, finish: identity, failure })
 
 /** The units of a text: about the fewest characters of a value. */
 const unitsOf = (text: string): number => text.length / 16
@@ -44,6 +44,6 @@ export const revive = (json: ReadonlyArray<unknown>, text: string): Effect.Effec
  * @since 0.1.0
  */
 export const write = (value: unknown): Effect.Effect<string, EjsonError> =>
-  Effect.flatMap(Effect.try({ try: () => Weights.ofValue(value).units, catch: failure }), (units) =>
+  Effect.flatMap(Effect.try({ try: () => Weights.of(value).units, catch: failure }), (units) =>
     step(units, () => ejson.stringify(value))
   )

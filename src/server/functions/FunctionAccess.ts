@@ -13,6 +13,7 @@ import { bounded, type Database, DatabaseError, type Namespace } from "../data/D
 import { copy } from "../data/internal/bson.ts"
 import { forbiddenCode } from "../data/DatabaseError.ts"
 import type { Gate, Given } from "../data/Rules.ts"
+import * as PlainNumbers from "../data/PlainNumbers.ts"
 import * as UserDatabase from "../data/UserDatabase.ts"
 import type { UserStore } from "../users/UserStore.ts"
 import * as UserData from "../users/UserData.ts"
@@ -169,14 +170,18 @@ export const make = (
     })
   }
 
+  const plain = PlainNumbers.make(database)
+
   return {
     actor,
     check,
     databaseOf: ({ caller, isSystem }, fn) =>
       isSystem
-        ? database
-        : UserDatabase.make(database, caller.app.dataSources, givenOf(caller), (error, namespace) =>
-            explained(error, namespace, fn)
+        ? plain
+        : PlainNumbers.make(
+            UserDatabase.make(database, caller.app.dataSources, givenOf(caller), (error, namespace) =>
+              explained(error, namespace, fn)
+            )
           ),
     databaseOfClient: (caller) => UserDatabase.make(database, caller.app.dataSources, givenOf(caller))
   }

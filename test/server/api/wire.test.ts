@@ -236,7 +236,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
           [`{"name":"echo","arguments":{}}`, /'arguments' must be an array/],
           [`{"name":"echo","arguments":[{"$oid":"x"}]}`, /^invalid request body: \$oid/],
           [`{"name":"echo","arguments":[{"$date":"x"}]}`, /^invalid request body: \$date/],
-          [`{"name":"echo","arguments":[${deep}]}`, /nested too deeply/],
+          [`{"name":"echo","arguments":[${deep}]}`, /nests values too deeply/],
           [`{"name":"find","service":"mongodb-atlas"}`, /^service not found: 'mongodb-atlas'/]
         ]
         for (const [body, error] of bodies) {

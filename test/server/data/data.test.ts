@@ -291,6 +291,7 @@ describe("a call of the MongoDB service", () => {
         ["find", { query: null, project: null, sort: null, limit: null }],
         ["findOne", { query, ...found }],
         ["findOneAndUpdate", { filter, update: set, ...one }],
+        ["updateMany", { query, update: { $set: { l: [1] } } }],
         ["findOneAndUpdate", { filter, update: { $set: { "l.$[e]": 1 } }, arrayFilters: [{ e: 1 }], upsert: true }],
         ["findOneAndReplace", { filter, update: { name: "z" }, ...one }],
         ["findOneAndReplace", { filter, sort: { _id: 1 }, projection: { name: 1 } }],

@@ -112,6 +112,45 @@ const settings: Readonly<Record<string, Setting>> = {
     },
     hidesDotted: true
   },
+  // the second role compares fields of the document, so that no filter says which one decides
+  "by the last of three roles, and by a condition of a field": {
+    rule: {
+      roles: [
+        { apply_when: { open: true }, ...all },
+        { apply_when: { name: "%%root.owner" }, ...all },
+        {
+          fields: {
+            owner: { read: true },
+            name: { read: true },
+            n: { write: true },
+            list: { write: true },
+            secret: { read: { open: true } },
+            items: { fields: { x: { read: true }, secret: { read: { open: true } } } },
+            pub: { read: true },
+            scores: { fields: { open: { write: true }, 2024: { read: { n: { $gt: 100 } } } } }
+          }
+        }
+      ]
+    },
+    hidesDotted: true
+  },
+  "by the second role, and by a condition of a field": {
+    rule: {
+      roles: [
+        { apply_when: { open: true }, ...all },
+        {
+          fields: {
+            secret: { read: { open: true } },
+            2024: hidden,
+            items: { fields: { secret: { read: { open: true } } }, additional_fields: { read: true } },
+            scores: { fields: { 2024: hidden, 2023: hidden }, additional_fields: { write: true } }
+          },
+          additional_fields: { write: true }
+        }
+      ]
+    },
+    hidesDotted: false
+  },
   "with their documents": {
     rule: { roles: [{ apply_when: { owner: "%%user.id" }, ...all }] },
     hidesDotted: true

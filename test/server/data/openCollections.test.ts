@@ -49,7 +49,7 @@ const refused = Effect.fnUntraced(function* (
   for (const database of [mine, transaction]) {
     const error = yield* Effect.flip(database.aggregate(at(from), pipeline))
     assert.strictEqual(error.code, forbiddenCode, JSON.stringify(pipeline))
-    assert.match(error.message, /^aggregate not permitted: \$/)
+    assert.match(error.message, /^aggregate not permitted: /)
     assert.notInclude(error.message, "hidden")
   }
   assert.deepStrictEqual(yield* Effect.forEach(reads, (it) => whole.find(it, { filter: {} })), before)
@@ -162,9 +162,9 @@ describe("a stage that is unknown", () => {
       const { mine, transaction } = yield* made
       for (const from of ["pub", "everything", "owned", "partial", "filtered"]) {
         for (const database of [mine, transaction]) {
-          for (const stages of [[{ $who: 1 }], [{ $facet: { x: [{ $who: 1 }] } }], [{ $out: "closed" }, { $who: 1 }]]) {
+          for (const stages of [[{ $who: 1 }], [{ $facet: { x: [{ $who: 1 }] } }], [{ $match: {} }, { $who: 1 }]]) {
             const { code, message } = yield* Effect.flip(database.aggregate(at(from), stages))
-            assert.deepStrictEqual([code, message], [undefined, "Unrecognized pipeline stage name: '$who'"])
+            assert.deepStrictEqual([code, message], [40_324, "Unrecognized pipeline stage name: '$who'"])
           }
         }
       }

@@ -111,7 +111,7 @@ layer(documents, { excludeTestServices: true })("a database trigger", (it) => {
       assert.notProperty(update, "fullDocument")
       assert.notProperty(update, "fullDocumentBeforeChange")
       assert.deepInclude(update, {
-        updateDescription: { updatedFields: { state: "paid" }, removedFields: ["n"] }
+        updateDescription: { updatedFields: { state: "paid" }, removedFields: ["n"], truncatedArrays: [] }
       })
     })
   )

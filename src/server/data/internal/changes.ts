@@ -6,14 +6,8 @@ import type { Change, Document } from "../Operation.ts"
 export type Update = Document | ReadonlyArray<Document>
 
 /** Whether an update is a document to put in place of another, and neither operators nor a pipeline. */
-export const isReplacement = (update: Update): update is Document =>
+const isReplacement = (update: Update): update is Document =>
   Bson.isDocument(update) && !Object.keys(update).some((name) => name.startsWith("$"))
-
-/** The document that a change puts in the place of another, if it does. */
-export const replacementOf = (change: Change): Document | undefined => {
-  if (change._tag === "Replace") return change.document
-  return isReplacement(change.update) ? change.update : undefined
-}
 
 /**
  * An update as one of many documents. MongoDB takes no plain document for those; App Services did, and it sets its

@@ -1,105 +1,137 @@
-/** What the store and the rules evaluate of MongoDB's language: pure functions of documents, which throw what they refuse. */
-import type { Change, Document } from "../Operation.ts"
+/**
+ * The language as the store and the rules use it. What callers give is brought into its canonical form here, compiled, and
+ * refused before any document is looked at.
+ */
+import { Double, ObjectId } from "bson"
+import { spend } from "../../language/budget.ts"
+import type { Environment } from "../../language/Environment.ts"
+import * as Filter from "../../language/Filter.ts"
+import { codes, invalid, unsupported } from "../../language/LanguageError.ts"
+import * as Pipeline from "../../language/Pipeline.ts"
+import * as Projection from "../../language/Projection.ts"
+import * as Sort from "../../language/Sort.ts"
+import * as Update from "../../language/Update.ts"
+import { canonical, isDocument, sizeOf, typeOf } from "../../language/Value.ts"
+import type { Change, Document, Find } from "../Operation.ts"
 import * as Bson from "./bson.ts"
-import * as Changes from "./changes.ts"
-import * as Language from "./mongoLanguage.ts"
-import * as Projections from "./projections.ts"
-import * as Updates from "./updates.ts"
 
-/** What expressions may ask for besides the document. */
-export interface Environment {
+/** The clock and the randomness of an operation. */
+export interface Moment {
   readonly now: Date
-  /** A number from 0 to 1, without 1. */
+  /** A number from 0 (inclusive) to 1 (exclusive). */
   readonly random: () => number
-  /** Whether a document holds a number that no JavaScript number is. */
-  readonly wide: boolean
 }
 
-export const documentOf = (value: unknown, what: string): Document => {
-  if (Bson.isDocument(value)) return value
-  throw new Error(`${what} must be a document`)
-}
+/** What expressions may ask for, with other collections where there are any. */
+export const environmentOf = (moment: Moment, collection: Environment["collection"] = noCollection): Environment => ({
+  ...moment,
+  objectId: () => new ObjectId(),
+  collection
+})
 
-export const criteria = (value: unknown, what: string): Document => documentOf(Bson.criteria(value), what)
+const noCollection: Environment["collection"] = () => unsupported("to read another collection here")
+
+const documentOf = (value: unknown, what: string): Document =>
+  isDocument(value)
+    ? value
+    : invalid(`${what} must be a document, and not of type ${typeOf(value)}`, codes.TypeMismatch)
 
 /** A copy that is the caller's own. */
-const own = (document: Document): Document => documentOf(Bson.copy(document), "a result")
+export const ownValue = (value: unknown): unknown => Bson.copy(value, ownNumber)
 
-export const plain = (document: Document): Document => documentOf(Bson.narrow(document), "a result")
+export const own = (document: Document): Document => {
+  const copy = ownValue(document)
+  return isDocument(copy) ? copy : document
+}
+
+/** A whole number beyond 2^53 is a double, and `bson` would take it for a 64-bit integer. */
+const ownNumber = (value: number): unknown =>
+  Number.isInteger(value) && !Number.isSafeInteger(value) ? new Double(value) : value
+
+/** The most bytes of a document. */
+const largest = 16 * 1024 * 1024
 
 /** A document as it is stored. */
-export const stored = (value: unknown, what: string): Document => documentOf(Bson.stored(value), what)
+export const stored = (value: unknown, what = "a document"): Document => documentOf(canonical(value), what)
 
-const isEmpty = (document: Document | undefined): document is undefined =>
-  document === undefined || Object.keys(document).length === 0
+/** Refuses a document that is too large, or answers with its size in bytes. */
+export const checkSize = (document: Document): number => {
+  const size = sizeOf(document)
+  return size <= largest
+    ? size
+    : invalid(`the document has ${size} bytes: at most ${largest} can be stored`, codes.BSONObjectTooLarge)
+}
 
-/** Documents in the order that is asked for. */
-export const sorted = (documents: ReadonlyArray<Document>, sort: Document | undefined): ReadonlyArray<Document> =>
-  isEmpty(sort) ? documents : Language.sort(documents, plain(criteria(sort, "a sort order")))
+/** Compiles a filter. A field that is asked to be `undefined` is asked to be null: it must not ask for everything. */
+export const filterOf = (filter: unknown, environment?: Environment): Filter.Filter =>
+  Filter.compile(canonical(filter, "null"), { environment })
 
-/** What a projection makes of documents; the filter tells the element that `$` stands for. */
-export const project = (
-  documents: ReadonlyArray<Document>,
+/** Compiles the sort order of a query. */
+export const sortOf = (sort: unknown): Sort.Sort | undefined =>
+  sort === undefined ? undefined : Sort.compile(canonical(sort, "null"), { natural: true })
+
+/** Compiles a projection; the filter tells the element that `$` stands for. */
+export const projectionOf = (
   projection: Document | undefined,
-  filter: Document,
+  filter: Filter.Filter,
   environment: Environment
+): ((document: Document) => Document) => {
+  if (projection === undefined || Object.keys(projection).length === 0) return own
+  const { apply } = Projection.compile(canonical(projection, "null"), { filter, environment })
+  return (document) => own(apply(document))
+}
+
+/** How many documents are passed over, and how many are asked for at most. */
+export const rangeOf = ({ limit, skip }: Pick<Find, "limit" | "skip">): readonly [skip: number, limit: number] => [
+  whole(skip, "skip"),
+  // as in MongoDB, zero is no limit, and a negative one is as large
+  whole(limit === undefined ? undefined : Math.abs(limit), "limit") || Infinity
+]
+
+const whole = (value: number | undefined, what: string): number => {
+  if (value === undefined) return 0
+  return Number.isSafeInteger(value) && value >= 0
+    ? value
+    : invalid(`${what} must be a whole number, and not negative`, codes.BadValue)
+}
+
+/** The documents that a filter finds, in order. */
+export const select = (
+  documents: Iterable<Document>,
+  filter: Filter.Filter,
+  sort: Sort.Sort | undefined,
+  [skip, limit]: readonly [skip: number, limit: number]
 ): ReadonlyArray<Document> => {
-  const copies = documents.map(own)
-  if (isEmpty(projection)) return copies
-  const fields: Document = {}
-  for (const [field, value] of Object.entries(criteria(projection, "a projection"))) {
-    if (field.endsWith(".$")) Projections.positional(copies, field.slice(0, -2), criteria(filter, "a filter"))
-    Bson.define(fields, field.endsWith(".$") ? field.slice(0, -2) : field, value)
+  const found: Array<Document> = []
+  for (const document of documents) {
+    spend()
+    if (!filter.matches(document)) continue
+    found.push(document)
+    if (sort === undefined && found.length === skip + limit) break
   }
-  return Language.aggregate(copies, Projections.stagesOf(plain(fields)), environment)
-}
-
-/** Refuses a change that no document could be changed by. */
-export const checkChange = (change: Change, many = false): void => {
-  Updates.check(change)
-  if (many && change._tag === "Update" && Changes.isReplacement(change.update)) {
-    throw new Error("multi update is not supported for replacement-style update")
-  }
-}
-
-const updated = (
-  document: Document,
-  { arrayFilters = [], update }: Extract<Change, { readonly _tag: "Update" }>,
-  options: { readonly filter: Document; readonly now: Date; readonly inserting: boolean }
-): Document => {
-  const operators = Bson.isDocument(update)
-    ? Bson.criteria(update, Bson.stored)
-    : Bson.narrow(Bson.criteria(update, Bson.stored))
-  const changed = Updates.apply(
-    own(document),
-    Array.isArray(operators)
-      ? operators.map((stage) => documentOf(stage, "a stage"))
-      : documentOf(operators, "an update"),
-    { ...options, arrayFilters: arrayFilters.map((it) => criteria(it, "an array filter")) }
+  return (sort === undefined ? found : sort.sorted(found, Math.min(found.length, skip + limit))).slice(
+    skip,
+    skip + limit
   )
-  return stored(changed, "what an update makes")
 }
 
-const replaced = (document: Document, by: Document): Document => {
-  const replacement = stored(by, "a replacement")
-  const id = document["_id"]
-  if (id !== undefined && "_id" in replacement && !Bson.equals(replacement["_id"], id)) {
-    throw new Error("the (immutable) field '_id' was found to have been altered")
+/** Compiles a change. */
+export const changeOf = (change: Change, environment: Environment, many = false): Update.Update => {
+  if (change._tag === "Replace") {
+    return Update.compile(canonical(change.document), { kind: "replacement" }, environment)
   }
-  return id === undefined ? replacement : { ...replacement, _id: id }
+  const arrayFilters = change.arrayFilters?.map((filter) => canonical(filter, "null"))
+  const compiled = Update.compile(canonical(change.update), { arrayFilters }, environment)
+  if (many && compiled.kind === "replacement") {
+    invalid("multi update is not supported for replacement-style update", codes.FailedToParse)
+  }
+  return compiled
 }
 
-/** A document after a change; the filter that found it tells the element that `$` stands for. */
-export const applyChange = (document: Document, change: Change, filter: Document, now: Date): Document => {
-  const by = Changes.replacementOf(change)
-  if (by !== undefined) return replaced(document, by)
-  return change._tag === "Update" ? updated(document, change, { filter, now, inserting: false }) : document
-}
+/** The document that an upsert inserts. */
+export const upsertOf = (change: Update.Update, filter: Document): Document =>
+  change.upserted(documentOf(canonical(filter, "null"), "a filter"))
 
-/** The document that an upsert inserts; without an `_id` where nothing tells one. */
-export const upsertOf = (filter: Document, change: Change, now: Date): Document => {
-  const seed = Updates.seedOf(criteria(filter, "a filter"))
-  const by = Changes.replacementOf(change)
-  if (by !== undefined) return replaced("_id" in seed ? { _id: seed["_id"] } : {}, by)
-  return change._tag === "Update" ? updated(seed, change, { filter: {}, now, inserting: true }) : seed
-}
+/** Compiles a pipeline. */
+export const pipelineOf = (pipeline: ReadonlyArray<Document>, environment: Environment): Pipeline.Pipeline =>
+  Pipeline.compile(canonical(pipeline, "null"), environment)

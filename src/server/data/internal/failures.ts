@@ -1,6 +1,7 @@
 /** What can go wrong below a database, and how its callers are told. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { LanguageError } from "../../language/LanguageError.ts"
 import { RowStoreError } from "../../storage/RowStore.ts"
 import { DatabaseError, transientLabel } from "../DatabaseError.ts"
 import * as Steps from "./steps.ts"
@@ -26,23 +27,21 @@ const messageOf = (cause: unknown): string =>
         ? cause.message
         : String(cause)
 
+const detailsOf = (cause: unknown): Pick<DatabaseError, "code" | "labels"> => {
+  if (cause instanceof LanguageError) return { code: cause.code }
+  if (cause instanceof DuplicateKey) return { code: 11_000 }
+  if (cause instanceof WriteConflict) return { code: 112, labels: [transientLabel] }
+  if (cause instanceof NoTransaction) return { code: 251 }
+  return cause instanceof Steps.TimeLimitExceeded ? { code: 50 } : {}
+}
+
 /** Any failure as the error of an operation, with MongoDB's code where it has one. */
 export const asError = (cause: unknown): DatabaseError =>
-  cause instanceof DatabaseError
-    ? cause
-    : new DatabaseError({
-        message: messageOf(cause),
-        ...(cause instanceof DuplicateKey && { code: 11_000 }),
-        ...(cause instanceof WriteConflict && { code: 112, labels: [transientLabel] }),
-        ...(cause instanceof NoTransaction && { code: 251 }),
-        ...(cause instanceof Steps.TimeLimitExceeded && { code: 50 })
-      })
+  cause instanceof DatabaseError ? cause : new DatabaseError({ message: messageOf(cause), ...detailsOf(cause) })
 
-/**
- * Does something that takes several operations in the time of one.
- *
- * @category combinators
- * @since 0.1.0
- */
+/** Does something that takes several operations, in the limits of one. */
 export const bounded = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | DatabaseError, R> =>
-  Effect.catchTag(Steps.operation(effect), "TimeLimitExceeded", (error) => Effect.fail(asError(error)))
+  Effect.catchDefect(
+    Effect.catchTag(Steps.operation(effect), "TimeLimitExceeded", (error) => Effect.fail(asError(error))),
+    (defect) => (defect instanceof LanguageError ? Effect.fail(asError(defect)) : Effect.die(defect))
+  )

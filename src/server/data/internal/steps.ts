@@ -1,9 +1,10 @@
 /**
  * What keeps one client from taking the server away from all the others: everything that computes over documents runs on
- * the one thread that answers everybody, so it runs as a step, whose cost is estimated first.
+ * the one thread that answers everybody, so it runs as a step, within the budget of its operation.
  *
- * A cheap step runs as it is. Any other runs under a time limit, when it is its turn: between two of them, what else
- * there is to do is done. What the language of queries is evaluated for outside of a step is a step of its own.
+ * The language counts what it computes, so a budget is the same on every machine. Only a regular expression may take
+ * longer than any count tells: what has one runs under a time limit as well. A step that is estimated to be costly waits
+ * for its turn: between two of them, everything else that there is to do is done.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -12,6 +13,7 @@ import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as vm from "node:vm"
+import { type Budget, within as withinBudget } from "../../language/budget.ts"
 import type { Weight } from "./weights.ts"
 
 /** The operation took too long, and was given up before it changed anything. */
@@ -21,28 +23,37 @@ export class TimeLimitExceeded extends Schema.TaggedError<TimeLimitExceeded>()("
 
 const exceeded = () => new TimeLimitExceeded({ message: "operation exceeded time limit" })
 
-/** How long one operation may compute. */
-export const TimeLimit = Context.Reference<Duration.Duration>("effect-app-services/server/data/internal/TimeLimit", {
-  defaultValue: () => Duration.seconds(3)
+/** How much one operation may compute: steps and values of the language and, where they tell too little, time. */
+export interface Limits extends Readonly<Budget> {
+  readonly time: Duration.Duration
+}
+
+/** Some seconds of computing, and some hundred megabytes. */
+export const Limits = Context.Reference<Limits>("effect-app-services/server/data/internal/Limits", {
+  defaultValue: () => ({ steps: 30_000_000, values: 20_000_000, time: Duration.seconds(3) })
 })
 
-/** What is left of the time of an operation, or of something that gains time while it lasts. */
+/** What is left of the limits of an operation, or of something that gains time while it lasts. */
 class Allowance {
+  /** Counted down by the language. */
+  readonly budget: Budget
+  /** Of the time that passes, as much is gained; an operation gains none. */
+  readonly share: number
   readonly #most: number
-  readonly #share: number
   #left: number
   #since = performance.now()
 
-  constructor(limit: Duration.Duration, share: number) {
-    this.#most = Duration.toMillis(limit)
-    this.#share = share
+  constructor({ steps, time, values }: Limits, share: number) {
+    this.budget = { steps, values }
+    this.share = share
+    this.#most = Duration.toMillis(time)
     this.#left = this.#most
   }
 
   /** In milliseconds. */
   get left(): number {
     const now = performance.now()
-    this.#left = Math.min(this.#most, this.#left + (now - this.#since) * this.#share)
+    this.#left = Math.min(this.#most, this.#left + (now - this.#since) * this.share)
     this.#since = now
     return this.#left
   }
@@ -57,20 +68,18 @@ const Allowed = Context.Reference<Allowance | undefined>("effect-app-services/se
   defaultValue: () => undefined
 })
 
-/** The most units of a step that needs no limit: some tens of milliseconds at worst, in which a limit costs 0.1. */
+/** The most units of a step that needs no turn: some tens of milliseconds at worst. */
 const mostCheap = 100_000
 
-/** Whether a step of this cost runs as it is, at once. */
+/** Whether a step of this cost runs at once. */
 export const isCheap = (cost: number): boolean => cost <= mostCheap
 
 /** What it costs to ask this of documents of so many units. Some of it is asked of itself. */
-export const costOf = ({ bounded, units }: Weight, reach: number): number =>
-  bounded ? units * (units + reach) : Infinity
+export const costOf = ({ units }: Pick<Weight, "units">, reach: number): number => units * (units + reach)
 
 interface Running {
-  /** Absent for a cheap step that is an operation: a clock would cost as much. */
-  readonly allowance: Allowance | undefined
-  readonly limited: boolean
+  readonly allowance: Allowance
+  readonly timed: boolean
   /** Since when its time is not accounted for. */
   since: number
 }
@@ -78,13 +87,10 @@ interface Running {
 /** The step that runs now. */
 let running: Running | undefined
 
-const cheap: Running = { allowance: undefined, limited: false, since: 0 }
-
 /** How long steps have computed since everything else had its turn, in milliseconds. */
 let computed = 0
 
 const account = (step: Running): void => {
-  if (step.allowance === undefined) return
   const now = performance.now()
   step.allowance.spend(now - step.since)
   computed += now - step.since
@@ -120,46 +126,31 @@ const timeLimited = <A>(millis: number, run: () => A): A => {
 
 /** An allowance of its own, with a share of the time that passes. */
 export const allowance = (share = 0): Allowance =>
-  new Allowance(Fiber.getCurrent()?.getRef(TimeLimit) ?? TimeLimit.defaultValue(), share)
+  new Allowance(Fiber.getCurrent()?.getRef(Limits) ?? Limits.defaultValue(), share)
 
 const allowedNow = (): Allowance | undefined => running?.allowance ?? Fiber.getCurrent()?.getRef(Allowed)
 
-const within = <A>(limited: boolean, run: () => A): A => {
+const within = <A>(timed: boolean, run: () => A): A => {
   const outer = running
-  const allowed = allowedNow()
+  if (outer !== undefined) account(outer)
+  const inner: Running = (running = { allowance: allowedNow() ?? allowance(), timed, since: performance.now() })
   try {
-    if (!limited && allowed === undefined) {
-      running = cheap
-      return run()
-    }
-    if (outer !== undefined) account(outer)
-    const inner: Running = (running = { allowance: allowed ?? allowance(), limited, since: performance.now() })
-    try {
-      return metered(inner, run)
-    } finally {
-      account(inner)
-      if (outer !== undefined) outer.since = inner.since
-    }
+    return limited(inner, run)
   } finally {
+    account(inner)
+    if (outer !== undefined) outer.since = inner.since
     running = outer
   }
 }
 
-const metered = <A>({ allowance, limited }: Running, run: () => A): A => {
-  const left = allowance?.left ?? 0
-  if (left <= 0) throw exceeded()
-  return limited ? timeLimited(Math.ceil(left), run) : run()
+const limited = <A>({ allowance: { budget, left, share }, timed }: Running, run: () => A): A => {
+  if ((timed || share > 0) && left <= 0) throw exceeded()
+  return withinBudget(budget, timed ? () => timeLimited(Math.ceil(left), run) : run)
 }
 
-/** Whether the step that runs allows for this: it is one, and not a cheap one where this is not. */
-export const covers = ({ bounded }: Weight): boolean => running !== undefined && (running.limited || bounded)
-
-/** Evaluates the language of queries in the step that runs or, where that does not cover it, in one of its own. */
-export const evaluate = <A>(asked: Weight, reach: () => number, run: () => A): A =>
-  covers(asked) ? run() : within(!isCheap(costOf(asked, reach())), run)
-
-/** Evaluates what a step has been made for already; outside of any, it is limited. */
-export const inside = <A>(run: () => A): A => (running === undefined ? within(true, run) : run())
+/** Evaluates the language in the step that runs or, where there is none or it has no time limit, in one of its own. */
+export const evaluate = <A>(regex: boolean, run: () => A): A =>
+  running !== undefined && (running.timed || !regex) ? run() : within(regex, run)
 
 /** How long steps may compute, in milliseconds, before everything else has its turn: that takes a while itself. */
 const mostAtOnce = 10
@@ -198,6 +189,8 @@ export interface Step<A, B, E> {
   readonly cost: number
   /** The weight of what is kept in memory until then. */
   readonly units: number
+  /** Whether it may take longer than the language counts. */
+  readonly timed: boolean
   /** May be given up at any place. */
   readonly compute: () => A
   /** Follows at once, and is not limited: all of it happens. */
@@ -205,13 +198,12 @@ export interface Step<A, B, E> {
   readonly failure: (cause: unknown) => E
 }
 
-export const step = <A, B, E>({ compute, cost, failure, finish, units }: Step<A, B, E>): Effect.Effect<B, E> => {
-  const limited = !isCheap(cost)
-  const run = Effect.try({ try: () => finish(within(limited, compute)), catch: failure })
-  return limited ? inTurn(units, run) : run
+export const step = <A, B, E>({ compute, cost, failure, finish, timed, units }: Step<A, B, E>): Effect.Effect<B, E> => {
+  const run = Effect.try({ try: () => finish(within(timed, compute)), catch: failure })
+  return isCheap(cost) && !timed ? run : inTurn(units, run)
 }
 
-/** Does something that takes several steps, in the time of one operation. */
+/** Does something that takes several steps, in the limits of one operation. */
 export const operation = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | TimeLimitExceeded, R> =>
   Effect.suspend(() =>
     // what is evaluated outside of a step throws

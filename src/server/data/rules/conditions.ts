@@ -3,9 +3,11 @@
  * stands as values.
  */
 import * as Result from "effect/Result"
+import { compile as compileRegex } from "../../language/regex.ts"
+import { canonical } from "../../language/Value.ts"
 import * as Bson from "../internal/bson.ts"
 import type { Document } from "../internal/bson.ts"
-import * as View from "../View.ts"
+import * as Views from "../internal/views.ts"
 import type { Condition } from "../View.ts"
 import {
   before,
@@ -46,7 +48,7 @@ export const not = (condition: Condition): Condition =>
 export const holds =
   (condition: Condition): ((document: Document) => boolean) =>
   (document) =>
-    View.holds(condition, document)
+    Views.holds(condition, document)
 
 /** A condition as a filter. */
 export const filterOf = (condition: Condition): Document =>
@@ -129,7 +131,8 @@ const turnedOperators: ReadonlyMap<Operator, Operator> = new Map([
 const slot = "value"
 
 /** What a value that is known, or is found in a document, is compared with. */
-const decides = (found: unknown, condition: Condition): boolean => holds(condition)({ [slot]: found ?? null })
+const decides = (found: unknown, condition: Condition): boolean =>
+  holds(condition)({ [slot]: canonical(found ?? null) })
 
 /** A condition on an operand, by the path that it is found at. */
 const on = (left: Operand, place: string, test: (path: string, known: Known) => Condition): Expression => {
@@ -243,7 +246,7 @@ const pattern = (left: Operand, { $options = "", $regex }: Document, place: stri
   if (typeof $regex !== "string" || typeof $options !== "string" || !/^[ims]*$/.test($options)) {
     return refuse(`${place}.$regex`, "a pattern that is not written as a text with the options i, m and s")
   }
-  const valid = Result.try(() => new RegExp($regex, $options))
+  const valid = Result.try(() => compileRegex($regex, $options))
   if (Result.isFailure(valid)) return refuse(`${place}.$regex`, "a pattern that cannot be read")
   return on(left, place, (path) => ({ [path]: { $regex, $options } }))
 }

@@ -5,8 +5,8 @@ import type { Driver } from "../Driver.ts"
 import { asError, bounded } from "../internal/failures.ts"
 import type { Document } from "../Operation.ts"
 import type { Access } from "../Rules.ts"
-import * as Bson from "../internal/bson.ts"
-import { difference } from "../store/changeLog.ts"
+import { describe } from "../../language/Update.ts"
+import { equals, isDocument } from "../../language/Value.ts"
 import * as EventFilters from "../store/eventFilters.ts"
 import { visible } from "./rewrite.ts"
 
@@ -21,7 +21,7 @@ export const watching = (watch: Watch, access: Access): Watch => {
   if (access.everything) return watch
 
   const seen = Effect.fnUntraced(function* (document: unknown) {
-    if (!Bson.isDocument(document)) return undefined
+    if (!isDocument(document)) return undefined
     access.forget()
     return (yield* visible(access, [document]))[0]
   })
@@ -31,13 +31,13 @@ export const watching = (watch: Watch, access: Access): Watch => {
     // of a document that is gone, nothing says what was shown of it
     if (told["fullDocument"] === undefined) return access.readsAll ? [told] : []
     const [was, is] = [yield* seen(old), yield* seen(told["fullDocument"])]
-    if (is === undefined || Bson.equals(was, is)) return []
+    if (is === undefined || equals(was, is)) return []
     const { _id } = is
     return [
       {
         ...told,
         fullDocument: is,
-        ...(told["updateDescription"] !== undefined && { updateDescription: difference(was ?? { _id }, is) }),
+        ...(told["updateDescription"] !== undefined && { updateDescription: { ...describe(was ?? { _id }, is) } }),
         ...(wantsBefore && was !== undefined && { fullDocumentBeforeChange: was })
       }
     ]

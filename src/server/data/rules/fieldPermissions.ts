@@ -1,4 +1,5 @@
 /** Which fields of a document may be read and written: a tree, whose leaves answer for all that is below them. */
+import { identical } from "../../language/updates/identical.ts"
 import * as Bson from "../internal/bson.ts"
 import type { Document } from "../internal/bson.ts"
 import type { Condition, Mask } from "../View.ts"
@@ -216,7 +217,7 @@ export const writesAll = ({ _id, ...document }: Document, allowed: Permission): 
 
 /** Whether what differs between two documents may be written. */
 export const writesDifference = (before: unknown, after: unknown, allowed: Permission): boolean => {
-  if (Bson.key(before) === Bson.key(after) && (before === undefined) === (after === undefined)) return true
+  if (identical(before, after)) return true
   if (allowed.below === undefined) return allowed.write
   const { fields, others } = allowed.below
   const [old, made] = [before ?? {}, after ?? {}]

@@ -1,11 +1,13 @@
 /** The collections that a pipeline reads and writes besides its own, as the rules of each leave them. */
 import * as Effect from "effect/Effect"
 import { DatabaseError, forbiddenCode } from "../DatabaseError.ts"
+import type { CollectionTarget } from "../../language/Environment.ts"
+import type { Pipeline } from "../../language/Pipeline.ts"
+import { environmentOf, pipelineOf } from "../internal/evaluate.ts"
 import { asError } from "../internal/failures.ts"
-import { nameOf, type Namespace, type Operation } from "../Operation.ts"
+import { type Document, nameOf, type Namespace, type Operation } from "../Operation.ts"
 import type { Access } from "../Rules.ts"
 import type { View } from "../View.ts"
-import * as PipelineReach from "./pipelineReach.ts"
 
 /** What the rules of another collection allow; nothing where it is closed. */
 export type Others = (namespace: Namespace) => Effect.Effect<Access | undefined, DatabaseError>
@@ -24,17 +26,31 @@ export const joinsOf = Effect.fnUntraced(function* (
   access: Access,
   others: Others
 ): Effect.fn.Return<ReadonlyMap<string, View>, DatabaseError> {
-  const { targets, unlisted } = yield* Effect.try({ try: () => PipelineReach.of(pipeline), catch: asError })
-  if (unlisted !== undefined && !access.everything) return yield* refuse(unlisted)
-  const joins = new Map<string, View>()
-  for (const { collection, database, stage, writes } of targets) {
-    const other = { ...namespace, database: database ?? namespace.database, collection }
+  const isStats = Object.hasOwn(pipeline[0] ?? {}, "$indexStats")
+  if (isStats && !access.everything) return yield* refuse("$indexStats tells of more than its documents")
+  const { output, reads } = yield* reachOf(isStats ? pipeline.slice(1) : pipeline)
+  const rulesOf = Effect.fnUntraced(function* ({ collection, database = namespace.database }: CollectionTarget) {
+    const other = { ...namespace, database, collection }
     const rules = yield* others(other)
-    if (rules === undefined) return yield* refuse(`${stage} of "${collection}", which is not open to the user`)
-    if (rules.everything) continue
-    if (writes) return yield* refuse(`${stage} to "${collection}", of which the user may not change everything`)
-    if (rules.computed) return yield* refuse(`${stage} of "${collection}", whose rules are computed for each document`)
-    joins.set(nameOf(other), rules.view)
+    return rules === undefined
+      ? yield* refuse(`it reaches "${collection}", which is not open to the user`)
+      : { rules, name: nameOf(other) }
+  })
+  const joins = new Map<string, View>()
+  for (const target of reads) {
+    const { name, rules } = yield* rulesOf(target)
+    if (rules.computed) return yield* refuse(`the rules of "${target.collection}" are computed for each document`)
+    if (!rules.everything) joins.set(name, rules.view)
+  }
+  if (output !== undefined && !(yield* rulesOf(output.target)).rules.everything) {
+    return yield* refuse(`it writes to "${output.target.collection}", of which the user may not change everything`)
   }
   return joins
 })
+
+/** What a pipeline reaches: it is compiled where there is no document. */
+const reachOf = (pipeline: ReadonlyArray<Document>): Effect.Effect<Pipeline, DatabaseError> =>
+  Effect.try({ try: () => pipelineOf(pipeline, nowhere), catch: asError })
+
+// @effect-diagnostics-next-line globalDate:off -- nothing is computed
+const nowhere = environmentOf({ now: new Date(0), random: () => 0 })

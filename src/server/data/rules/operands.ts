@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import * as Ejson from "../../../protocol/Ejson.ts"
 import type { FunctionRequest, FunctionUser } from "../Caller.ts"
 import type { DatabaseError } from "../Database.ts"
+import { canonical, keyOf as keyOfValue, typeOf } from "../../language/Value.ts"
 import * as Bson from "../internal/bson.ts"
 import type { Document } from "../internal/bson.ts"
 
@@ -89,7 +90,7 @@ export const subject = (
     if (value === undefined) continue
     const [place = "", name = ""] = key.split(".")
     const at = seen[place]
-    if (Bson.isDocument(at)) at[name] = value
+    if (Bson.isDocument(at)) at[name] = canonical(value)
   }
   return seen
 }
@@ -117,11 +118,16 @@ export type Operand =
 
 const scalars = new Set(["string", "bool", "int", "long", "double", "decimal", "objectId", "date", "binData"])
 
-const isScalar = (value: unknown): boolean => scalars.has(Bson.typeName(value))
+/** A value that may be compared, in its canonical form; nothing for any other. */
+const scalarOf = (value: unknown): unknown => {
+  if (typeof value === "object" && (value === null || Array.isArray(value) || Bson.isDocument(value))) return undefined
+  const scalar = canonical(value)
+  return scalars.has(typeOf(scalar)) ? scalar : undefined
+}
 
 /** What may be compared: not a pattern, which would match more than itself, nor a document. */
 export const comparable = (value: unknown): unknown =>
-  Array.isArray(value) ? value.filter(isScalar) : isScalar(value) ? value : undefined
+  Array.isArray(value) ? value.map(scalarOf).filter((it) => it !== undefined) : scalarOf(value)
 
 const walk = (value: unknown, path: ReadonlyArray<string>): unknown => {
   const [name, ...rest] = path
@@ -290,8 +296,8 @@ export const operand = (value: unknown, place: string, scope: Scope): Operand =>
   if (!Bson.isDocument(value)) return refuse(place, "an array as the value of a comparison")
   const [name = "", ...others] = Object.keys(value)
   if (others.length === 0 && typed.has(name)) {
-    const literal = Result.getOrUndefined(Ejson.fromJson(value))
-    return isScalar(literal) ? { _tag: "Literal", value: literal } : refuse(place, `the value of "${name}"`)
+    const literal = scalarOf(Result.getOrUndefined(Ejson.fromJson(value)))
+    return literal === undefined ? refuse(place, `the value of "${name}"`) : { _tag: "Literal", value: literal }
   }
   if (others.length === 0 && name === "%function") return call(value[name], `${place}.${name}`, scope)
   const convert = others.length === 0 && Object.hasOwn(conversions, name) ? conversions[name] : undefined
@@ -340,7 +346,7 @@ const argument = (
 
 /** Under what the answer to a call is remembered. */
 export const keyOf = (name: string, args: ReadonlyArray<unknown>): string =>
-  JSON.stringify([name, args.map((arg) => (arg === undefined ? "" : Bson.key(arg)))])
+  JSON.stringify([name, args.map((arg) => (arg === undefined ? "" : keyOfValue(canonical(arg))))])
 
 const call = (value: unknown, place: string, scope: Scope): Operand => {
   const known = Bson.isDocument(value) ? value : refuse(place, "what is no document")

@@ -21,7 +21,8 @@ import type { Run } from "../Driver.ts"
 import * as Bson from "../internal/bson.ts"
 import type { Document, Operation } from "../Operation.ts"
 import type { Access } from "../Rules.ts"
-import * as View from "../View.ts"
+import * as Views from "../internal/views.ts"
+import type * as View from "../View.ts"
 
 /** The kinds of operations that only read, but for what a pipeline writes at its end. */
 export type Reading = "Find" | "Count" | "Distinct" | "Aggregate"
@@ -83,7 +84,7 @@ const splitFor = ({ calls, computed, partial, view }: Access, filter: Document):
     ? split(filter, isOfId)
     : !partial
       ? { before: filter, behind: {} }
-      : split(filter, (condition) => names(condition, (path) => View.leavesField(view.cases, path)))
+      : split(filter, (condition) => names(condition, (path) => Views.leavesField(view.cases, path)))
 
 /** What is shown of documents, in their order: of some, nothing. */
 export const visible = Effect.fnUntraced(function* (access: Access, documents: ReadonlyArray<Document>) {
@@ -113,7 +114,7 @@ const narrow = Effect.fnUntraced(function* (
   if (!access.partial) return { filter: all }
   if (!access.computed) {
     const { cases } = access.view
-    const seesNoMore = isEmpty(behind) && reads?.every((path) => View.leavesField(cases, path)) === true
+    const seesNoMore = isEmpty(behind) && reads?.every((path) => Views.leavesField(cases, path)) === true
     return seesNoMore ? { filter: all } : { filter: behind, view: { ...access.view, filter: all } }
   }
   const found = yield* run({ _tag: "Find", namespace, filter: all })

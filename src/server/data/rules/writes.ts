@@ -5,17 +5,21 @@
  * is asked for the change only when every document is allowed it. A document that is shown in part is changed only where
  * the change itself, before anything is computed, is seen to depend on nothing hidden: see `Access.mayChange`.
  */
-import { ObjectId } from "bson"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import type * as Filter from "../../language/Filter.ts"
+import { identical } from "../../language/updates/identical.ts"
+import type * as Update from "../../language/Update.ts"
+import { keyOf } from "../../language/Value.ts"
 import { operations as operationsOf, type Operations } from "../Database.ts"
 import { DatabaseError, forbiddenCode } from "../DatabaseError.ts"
 import type { Run } from "../Driver.ts"
-import * as Bson from "../internal/bson.ts"
 import * as Changes from "../internal/changes.ts"
 import * as Evaluate from "../internal/evaluate.ts"
 import { asError } from "../internal/failures.ts"
+import * as Steps from "../internal/steps.ts"
+import * as Weights from "../internal/weights.ts"
 import type { Answer, Change, Document, Namespace, Operation } from "../Operation.ts"
 import type { Access } from "../Rules.ts"
 import { rewrite, visible } from "./rewrite.ts"
@@ -43,30 +47,44 @@ const targets = Effect.fnUntraced(function* (
   if (!access.partial || found.length === 0) return found
   const ids = found.map(({ _id }) => _id)
   const whole = yield* database.find(namespace, { filter: { _id: { $in: ids } } })
-  const byId = new Map(whole.map((document) => [Bson.key(document["_id"]), document]))
-  return ids.map((id) => byId.get(Bson.key(id))).filter((it) => it !== undefined)
+  const byId = new Map(whole.map((document) => [keyOf(document["_id"]), document]))
+  return ids.map((id) => byId.get(keyOf(id))).filter((it) => it !== undefined)
 })
 
-/** A filter for one document, as long as it may be read. The fields of the query are what `$` in a path refers to. */
-const exactly = (access: Access, filter: Document, document: Document): Document => {
-  const { $and: given, _id: asked, ...rest } = isPart(access, document) ? {} : filter
-  const conditions = [
-    ...(asked === undefined ? [] : [{ _id: asked }]),
-    access.view.filter,
-    ...(Array.isArray(given) ? given.filter(Bson.isDocument) : [])
-  ]
-  return { $and: conditions, ...rest, _id: { $eq: document["_id"] } }
+/**
+ * The filter of one document, which was found in the same transaction. The conditions of the query are what `$` in a path
+ * refers to; those of the rules must not be.
+ */
+const exactly = (access: Access, filter: Document, document: Document): Document =>
+  isPart(access, document) ? { _id: { $eq: document["_id"] } } : { $and: [{ _id: { $eq: document["_id"] } }, filter] }
+
+/** A change that is compiled, and the filter that tells the element that `$` stands for. */
+interface Compiled {
+  readonly change: Change
+  readonly update: Update.Update
+  readonly filter: Filter.Filter
+  readonly regex: boolean
 }
 
-const evaluated = <A>(evaluate: () => A): Effect.Effect<A, DatabaseError> =>
-  Effect.try({ try: evaluate, catch: asError })
+/** Evaluates the language in the limits of the operation. */
+const evaluated = <A>(regex: boolean, evaluate: () => A): Effect.Effect<A, DatabaseError> =>
+  Effect.try({ try: () => Steps.evaluate(regex, evaluate), catch: asError })
 
-// @effect-diagnostics-next-line globalDate:off -- BSON dates are JavaScript dates
-const currentDate = Effect.map(Clock.currentTimeMillis, (now) => new Date(now))
+const environment = Effect.map(Effect.zip(Clock.currentTimeMillis, Random.Random), ([now, random]) =>
+  // @effect-diagnostics-next-line globalDate:off -- BSON dates are JavaScript dates
+  Evaluate.environmentOf({ now: new Date(now), random: () => random.nextDoubleUnsafe() })
+)
 
-/** What a change makes of a document. */
-const applied = (document: Document, filter: Document, change: Change): Effect.Effect<Document, DatabaseError> =>
-  Effect.flatMap(currentDate, (now) => evaluated(() => Evaluate.applyChange(document, change, filter, now)))
+const compiled = Effect.fnUntraced(function* (change: Change, query: Document, many = false) {
+  const world = yield* environment
+  const regex = Weights.of(change, query).regex
+  return yield* evaluated(regex, (): Compiled => ({
+    change,
+    update: Evaluate.changeOf(change, world, many),
+    filter: Evaluate.filterOf(query, world),
+    regex
+  }))
+})
 
 /**
  * What a document that is shown in part becomes, and whether the user is told that it was modified: if its change makes
@@ -74,27 +92,31 @@ const applied = (document: Document, filter: Document, change: Change): Effect.E
  */
 const appliedInPart = Effect.fnUntraced(function* (
   access: Access,
-  change: Change,
+  { regex, update }: Compiled,
   before: Document,
   paths: ReadonlyArray<string>
 ) {
   const shown = access.shown(before) ?? {}
-  const becomes = yield* applied(shown, {}, change)
-  const after = yield* Effect.mapError(applied(before, {}, change), () => forbidden("update"))
-  return { after, modified: access.hides(before, paths) || !Bson.equals(shown, becomes) }
+  const becomes = yield* evaluated(regex, () => update.apply(shown))
+  const after = yield* Effect.mapError(
+    evaluated(regex, () => update.apply(before)),
+    () => forbidden("update")
+  )
+  return { after, modified: access.hides(before, paths) || !identical(shown, becomes) }
 })
 
 /** Refuses a change, or says whether the user is told that it modified the document. */
-const allowUpdate = Effect.fnUntraced(function* (access: Access, filter: Document, change: Change, before: Document) {
-  const footprint = Changes.footprint(change)
+const allowUpdate = Effect.fnUntraced(function* (access: Access, compiled: Compiled, before: Document) {
+  const footprint = Changes.footprint(compiled.change)
   yield* access.prepare({ _tag: "Changing", documents: [before] })
   if (!access.mayChange(before, footprint)) return yield* forbidden("update")
+  const { filter, regex, update } = compiled
   const { after, modified } = isPart(access, before)
-    ? yield* appliedInPart(access, change, before, footprint.changes)
-    : { after: yield* applied(before, filter, change), modified: undefined }
+    ? yield* appliedInPart(access, compiled, before, footprint.changes)
+    : { after: yield* evaluated(regex, () => update.apply(before, filter)), modified: undefined }
   yield* access.prepare({ _tag: "Changed", before, after })
   if (!access.mayUpdate(before, after, footprint)) return yield* forbidden("update")
-  return modified ?? !Bson.equals(before, after)
+  return modified ?? !identical(before, after)
 })
 
 const allowDelete = Effect.fnUntraced(function* (access: Access, documents: ReadonlyArray<Document>) {
@@ -102,54 +124,53 @@ const allowDelete = Effect.fnUntraced(function* (access: Access, documents: Read
   if (!documents.every(access.mayDelete)) return yield* forbidden("delete")
 })
 
-const inserted = Effect.fnUntraced(function* (
-  { access, database, namespace }: Place,
-  documents: ReadonlyArray<Document>
-) {
+/** Inserts documents as they are stored: that is what the rules are asked about. */
+const inserted = Effect.fnUntraced(function* ({ access, database, namespace }: Place, given: ReadonlyArray<Document>) {
+  const documents = yield* evaluated(false, () => given.map((document) => Evaluate.stored(document)))
   yield* access.prepare({ _tag: "New", documents })
   return documents.every(access.mayInsert) ? yield* database.insert(namespace, documents) : yield* forbidden("insert")
 })
 
 /** Inserts what an upsert makes; a document of the same `_id` that is hidden makes it fail, and stays as it is. */
-const upserted = Effect.fnUntraced(function* (place: Place, filter: Document, change: Change) {
-  const now = yield* currentDate
-  const made = yield* evaluated(() => Evaluate.upsertOf(filter, change, now))
-  const document = made["_id"] === undefined ? { _id: new ObjectId(), ...made } : made
+const upserted = Effect.fnUntraced(function* (place: Place, query: Document, { regex, update }: Compiled) {
+  const document = yield* evaluated(regex, () => Evaluate.upsertOf(update, query))
   yield* inserted(place, [document])
   return document
 })
 
 const updated = Effect.fnUntraced(function* (
   place: Place,
-  { change, filter, many, upsert }: Operation<"Update">
+  { change, filter, many = false, upsert }: Operation<"Update">
 ): Effect.fn.Return<Answer<"Update">, DatabaseError> {
   const { access, database, namespace } = place
-  yield* evaluated(() => Evaluate.checkChange(change, many))
-  const found = yield* targets(place, { filter, limit: many === true ? 0 : 1 })
+  const update = yield* compiled(change, filter, many)
+  const found = yield* targets(place, { filter, limit: many ? 0 : 1 })
   if (found.length === 0 && upsert === true) {
-    return { matchedCount: 0, modifiedCount: 0, upsertedId: (yield* upserted(place, filter, change))["_id"] }
+    return { matchedCount: 0, modifiedCount: 0, upsertedId: (yield* upserted(place, filter, update))["_id"] }
   }
   let modifiedCount = 0
-  for (const before of found) if (yield* allowUpdate(access, filter, change, before)) modifiedCount++
+  for (const before of found) if (yield* allowUpdate(access, update, before)) modifiedCount++
   for (const before of found) yield* database.update(namespace, { filter: exactly(access, filter, before), change })
   return { matchedCount: found.length, modifiedCount }
 })
 
-const deleted = Effect.fnUntraced(function* (place: Place, { filter, many }: Operation<"Delete">) {
+const deleted = Effect.fnUntraced(function* (place: Place, { filter, many = false }: Operation<"Delete">) {
   const { access, database, namespace } = place
-  const found = yield* targets(place, { filter, limit: many === true ? 0 : 1 })
+  const found = yield* targets(place, { filter, limit: many ? 0 : 1 })
   yield* allowDelete(access, found)
   let count = 0
   for (const before of found) count += yield* database.delete(namespace, { filter: exactly(access, filter, before) })
   return count
 })
 
-/** What a user is told of a document that an operation found or changed. */
+/** What a user is shown of a document that an operation found or changed. */
 const redacted = Effect.fnUntraced(function* (access: Access, document: Document, projection: Document | undefined) {
-  const shown = yield* visible(access, [document])
-  const [now, random] = [yield* currentDate, yield* Random.Random]
-  const environment = { now, random: () => random.nextDoubleUnsafe(), wide: Bson.hasWide(document) }
-  return (yield* evaluated(() => Evaluate.project(shown, projection, {}, environment)))[0]
+  const [shown] = yield* visible(access, [document])
+  const world = yield* environment
+  return yield* evaluated(Weights.of(projection).regex, () => {
+    const project = Evaluate.projectionOf(projection, Evaluate.filterOf({}), world)
+    return shown && project(shown)
+  })
 })
 
 const foundAnd = Effect.fnUntraced(function* (
@@ -157,22 +178,20 @@ const foundAnd = Effect.fnUntraced(function* (
   { change, filter, projection, returnNew = false, sort, upsert }: Operation<"FindOneAnd">
 ) {
   const { access, database, namespace } = place
-  if (change._tag !== "Delete") yield* evaluated(() => Evaluate.checkChange(change))
+  const update = change._tag === "Delete" ? undefined : yield* compiled(change, filter)
   const [before] = yield* targets(place, { filter, sort, limit: 1 })
   if (before === undefined) {
-    if (upsert !== true || change._tag === "Delete") return undefined
-    const made = yield* upserted(place, filter, change)
+    if (upsert !== true || update === undefined) return undefined
+    const made = yield* upserted(place, filter, update)
     return returnNew ? yield* redacted(access, made, projection) : undefined
   }
   // a projection that is refused must not leave a change behind
   const old = yield* redacted(access, before, projection)
-  if (change._tag === "Delete") yield* allowDelete(access, [before])
-  else yield* allowUpdate(access, filter, change, before)
+  if (update === undefined) yield* allowDelete(access, [before])
+  else yield* allowUpdate(access, update, before)
   const asked = { filter: exactly(access, filter, before), change, returnNew }
   const after = yield* database.findOneAnd(namespace, asked)
-  return !returnNew || change._tag === "Delete" || after === undefined
-    ? old
-    : yield* redacted(access, after, projection)
+  return !returnNew || update === undefined || after === undefined ? old : yield* redacted(access, after, projection)
 })
 
 /** The kinds of operations that change documents. */

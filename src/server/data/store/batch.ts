@@ -1,7 +1,8 @@
 /** Writes of one operation or transaction, before they are committed. */
-import type { Document } from "../internal/bson.ts"
+import type { Condition } from "../../language/Filter.ts"
+import { checkSize } from "../internal/evaluate.ts"
 import { WriteConflict } from "../internal/failures.ts"
-import * as Weights from "../internal/weights.ts"
+import type { Document } from "../Operation.ts"
 import type { Change } from "./changeLog.ts"
 import type { Collection } from "./documents.ts"
 
@@ -23,10 +24,8 @@ export class Batch {
   readonly past = new Map<Collection, Documents>()
   readonly writes = new Map<Collection, Documents>()
   readonly changes: Array<readonly [collection: Collection, change: Change]> = []
-  /** Whether a document of it holds a number that no JavaScript number is. */
-  wide = false
-  /** The weight of what is written. */
-  units = 0
+  /** The bytes of what is written. */
+  size = 0
 
   get(collection: Collection, key: string): Document | undefined {
     const written = this.writes.get(collection)
@@ -35,10 +34,10 @@ export class Batch {
     return past?.has(key) === true ? past.get(key) : collection.data.documents.get(key)
   }
 
-  /** The documents that may match a filter, as few as the indexes tell. */
-  *candidates(collection: Collection, filter: Document): Iterable<Document> {
+  /** The documents that may fulfil all conditions, as few as the indexes tell. */
+  *candidates(collection: Collection, conditions: ReadonlyArray<Condition>): Iterable<Document> {
     const { documents } = collection.data
-    const candidates = collection.data.candidates(filter)
+    const candidates = collection.data.candidates(conditions)
     const layered = candidates?.areIds === true ? new Set<string>() : this.#layered(collection)
     if (candidates === undefined && layered.size === 0) {
       for (const document of documents.values()) yield document
@@ -55,13 +54,13 @@ export class Batch {
     }
   }
 
-  /** The weight of the documents that may match a filter. */
-  reach(collection: Collection, filter: Document): number {
-    const candidates = collection.data.candidates(filter)
-    const of = (sum: number, key: string) => sum + Weights.ofValue(this.get(collection, key)).units
-    if (candidates?.areIds === true) return candidates.keys.reduce(of, 0)
-    const committed = candidates === undefined ? collection.data.units : candidates.keys.reduce(of, 0)
-    return [...this.#layered(collection)].reduce(of, committed)
+  /** About how many bytes the documents have that may fulfil all conditions. */
+  reach(collection: Collection, conditions: ReadonlyArray<Condition>): number {
+    const { data } = collection
+    const candidates = data.candidates(conditions)
+    const written = (this.writes.get(collection)?.size ?? 0) + (this.past.get(collection)?.size ?? 0)
+    const count = candidates === undefined ? data.documents.size : candidates.keys.length
+    return (count + written) * data.averageSize + this.size
   }
 
   /** What is another document here than the one that is committed. */
@@ -71,11 +70,10 @@ export class Batch {
 
   write(collection: Collection, key: string, document: Document | undefined, change: Change): void {
     if (this.past.get(collection)?.has(key) === true) throw conflict()
+    // what is refused is not written
+    if (document !== undefined) this.size += checkSize(document)
     entryOf(this.writes, collection, () => new Map()).set(key, document)
     this.changes.push([collection, change])
-    const { units, wide } = Weights.ofValue(document)
-    this.units += units
-    this.wide ||= wide
   }
 
   conflicts(): boolean {

@@ -4,8 +4,9 @@ import { Timestamp } from "bson"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as Bson from "../internal/bson.ts"
-import type { Document } from "../internal/bson.ts"
+import type { UpdateDescription } from "../../language/Update.ts"
+import { equals } from "../../language/Value.ts"
+import type { Document } from "../Operation.ts"
 
 /** How many changes a watcher may lag behind. */
 const kept = 1_000
@@ -14,10 +15,17 @@ const kept = 1_000
 export type Change =
   | { readonly operationType: "insert"; readonly id: unknown; readonly document: Document }
   | {
-      readonly operationType: "update" | "replace"
+      readonly operationType: "replace"
       readonly id: unknown
       readonly document: Document
       readonly before: Document
+    }
+  | {
+      readonly operationType: "update"
+      readonly id: unknown
+      readonly document: Document
+      readonly before: Document
+      readonly description: UpdateDescription
     }
   | { readonly operationType: "delete"; readonly id: unknown }
 
@@ -49,7 +57,7 @@ export class ChangeLog {
       ns: this.#ns,
       documentKey: { _id: id },
       ...("before" in change ? { fullDocumentBeforeChange: change.before } : undefined),
-      ...(operationType === "update" ? { updateDescription: difference(change.before, change.document) } : undefined)
+      ...("description" in change ? { updateDescription: { ...change.description } } : undefined)
     })
     if (this.#events.length > 2 * kept) this.#events = this.#events.slice(-kept)
     const waiting = this.#waiting
@@ -60,7 +68,7 @@ export class ChangeLog {
   /** Where a watcher starts: after the change of a token, or at the next one. */
   start(resumeAfter: unknown): number {
     if (resumeAfter === undefined) return this.#next
-    const place = this.#events.findIndex(({ _id }) => Bson.equals(_id, resumeAfter))
+    const place = this.#events.findIndex(({ _id }) => equals(_id, resumeAfter))
     if (place !== -1) return this.#next - this.#events.length + place + 1
     throw new HistoryLost({
       message: "the resume token was not found: its change is too long ago, or the server has started again since"
@@ -96,22 +104,4 @@ export class ChangeLog {
       })
     })
   }
-}
-
-/** Which fields an update changed, by paths into documents; arrays count as a whole. */
-export const difference = (before: Document, after: Document): Document => {
-  const updatedFields: Document = {}
-  const removedFields: Array<string> = []
-  const walk = (a: Document, b: Document, prefix: string): void => {
-    for (const name of Object.keys(a)) if (!Object.hasOwn(b, name)) removedFields.push(prefix + name)
-    for (const [name, value] of Object.entries(b)) {
-      const old = Object.hasOwn(a, name) ? a[name] : undefined
-      if (Bson.isDocument(old) && Bson.isDocument(value)) walk(old, value, `${prefix}${name}.`)
-      else if (!Object.hasOwn(a, name) || Bson.key(old) !== Bson.key(value)) {
-        Bson.define(updatedFields, prefix + name, value)
-      }
-    }
-  }
-  walk(before, after, "")
-  return { updatedFields, removedFields }
 }

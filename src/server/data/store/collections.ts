@@ -1,4 +1,5 @@
 /** Every collection as it is committed. */
+import { keyOf } from "../../language/Value.ts"
 import type * as RowStore from "../../storage/RowStore.ts"
 import type { Namespace } from "../Operation.ts"
 import { Batch, conflict, type Documents, entryOf } from "./batch.ts"
@@ -23,15 +24,24 @@ export class Collections {
       if (appId === undefined || service === undefined || database === undefined || collection === undefined) {
         throw new Error(`${table} is no table of documents`)
       }
-      const { data } = this.open({ appId, service, database, collection })
-      for (const { key, value } of rowStore.rows(table)) {
-        try {
-          data.put(key, Rows.decode(value))
-        } catch (cause) {
-          throw new Error(`a document of ${database}.${collection} cannot be read: ${String(cause)}`, { cause })
-        }
+      this.#read(this.open({ appId, service, database, collection }))
+    }
+  }
+
+  /** Reads the documents of a collection. Rows of another key than that of their `_id`, as in 0.1, are given it. */
+  #read({ data, name, table }: Collection): void {
+    const moved: Array<RowStore.RowWrite> = []
+    for (const { key, value } of this.#rowStore.rows(table)) {
+      try {
+        const document = Rows.decode(value)
+        const id = keyOf(document["_id"])
+        data.put(id, document)
+        if (id !== key) moved.push({ table, key, value: undefined }, { table, key: id, value })
+      } catch (cause) {
+        throw new Error(`a document of ${name} cannot be read: ${String(cause)}`, { cause })
       }
     }
+    if (moved.length > 0) this.#rowStore.commit(moved)
   }
 
   open(namespace: Namespace): Collection {
@@ -60,11 +70,6 @@ export class Collections {
       .filter(({ data, table }) => table.startsWith(start) && data.documents.size > 0)
       .map(({ table }) => decodeURIComponent(table.slice(start.length, table.indexOf("/", start.length))))
     return [...new Set(names)].toSorted()
-  }
-
-  /** Whether any document ever held a number that no JavaScript number is. */
-  get wide(): boolean {
-    return Array.from(this.#collections.values()).some(({ data }) => data.wide)
   }
 
   begin(): Batch {

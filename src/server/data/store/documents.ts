@@ -1,8 +1,8 @@
 /** One collection in memory: its documents by `_id` in the order of insertion, and its indexes. */
-import * as Bson from "../internal/bson.ts"
-import type { Document } from "../internal/bson.ts"
-import * as Language from "../internal/mongoLanguage.ts"
-import * as Weights from "../internal/weights.ts"
+import type { Condition } from "../../language/Filter.ts"
+import { visitor } from "../../language/paths.ts"
+import { keyOf, sizeOf } from "../../language/Value.ts"
+import type { Document } from "../Operation.ts"
 import type { ChangeLog } from "./changeLog.ts"
 
 /** A collection of a namespace: its documents and its change log. */
@@ -22,10 +22,7 @@ export interface Candidates {
 /** Documents that are stored are never changed: an update puts another one in their place. */
 export class MemoryCollection {
   readonly documents = new Map<string, Document>()
-  /** Whether any document ever held a number that no JavaScript number is. */
-  wide = false
-  /** The weight of all documents. */
-  units = 0
+  #size = 0
   readonly #indexes = new Map<string, Map<string, Set<string>>>()
 
   /** Keeps an index of a field, so that a search for a value of it looks at the documents that have it, and no others. */
@@ -42,9 +39,7 @@ export class MemoryCollection {
       this.#addTo(field, key, document)
     }
     this.documents.set(key, document)
-    const { units, wide } = Weights.ofValue(document)
-    this.units += units - (old === undefined ? 0 : Weights.ofValue(old).units)
-    this.wide ||= wide
+    this.#size += sizeOf(document) - (old === undefined ? 0 : sizeOf(old))
   }
 
   delete(key: string): void {
@@ -52,19 +47,24 @@ export class MemoryCollection {
     if (old === undefined) return
     for (const field of this.#indexes.keys()) this.#removeFrom(field, key, old)
     this.documents.delete(key)
-    this.units -= Weights.ofValue(old).units
+    this.#size -= sizeOf(old)
   }
 
-  /** The documents that may match a filter, as few as the indexes tell; nothing where they tell nothing. */
-  candidates(filter: Document): Candidates | undefined {
+  /** The bytes of a document, on average. */
+  get averageSize(): number {
+    return this.documents.size === 0 ? 0 : this.#size / this.documents.size
+  }
+
+  /** The documents that may fulfil all conditions, as few as the indexes tell; nothing where they tell nothing. */
+  candidates(conditions: ReadonlyArray<Condition>): Candidates | undefined {
     let fewest: ReadonlyArray<ReadonlySet<string>> | undefined
     let size = Infinity
     let areIds = false
-    for (const [field, condition] of conditionsOf(filter)) {
-      const index = this.#indexes.get(field)
-      if (field !== "_id" && index === undefined) continue
-      const asked = keysAsked(condition)
-      if (asked === undefined) continue
+    for (const condition of conditions) {
+      if (condition.kind !== "in") continue
+      const index = this.#indexes.get(condition.path)
+      if (condition.path !== "_id" && index === undefined) continue
+      const asked = new Set(condition.values.map(keyOf))
       const found = index === undefined ? [asked] : Array.from(asked, (key) => index.get(key) ?? none)
       const count = found.reduce((sum, keys) => sum + keys.size, 0)
       if (count >= size) continue
@@ -101,23 +101,16 @@ export class MemoryCollection {
 
 const none: ReadonlySet<string> = new Set()
 
-/** What a search for a value compares it with. */
-const indexed = (document: Document, field: string): ReadonlySet<string> =>
-  new Set(Language.candidates(document, field).map(Bson.key))
-
-/** The conditions that all have to hold, by field. */
-const conditionsOf = (filter: Document): ReadonlyArray<readonly [field: string, condition: unknown]> =>
-  Object.entries(filter).flatMap(([name, value]) =>
-    name === "$and" && Array.isArray(value) ? value.filter(Bson.isDocument).flatMap(conditionsOf) : [[name, value]]
+/** The keys of the values that a condition of a field compares: those of its elements too, and null for a missing one. */
+const indexed = (document: Document, field: string): ReadonlySet<string> => {
+  const keys = new Set<string>()
+  visitor(field)(
+    document,
+    (value) => {
+      keys.add(keyOf(value ?? null))
+      return false
+    },
+    -1
   )
-
-/** The keys of the values that a condition asks a field to equal; nothing where it asks for anything else. */
-const keysAsked = (condition: unknown): ReadonlySet<string> | undefined => {
-  if (condition === undefined || condition instanceof RegExp) return undefined
-  if (!Bson.isDocument(condition)) return new Set([Bson.key(condition)])
-  if (!Object.keys(condition).some((name) => name.startsWith("$"))) return new Set([Bson.key(condition)])
-  if ("$eq" in condition) return new Set([Bson.key(condition["$eq"])])
-  const wanted = condition["$in"]
-  if (!Array.isArray(wanted) || wanted.some((it) => it instanceof RegExp)) return undefined
-  return new Set(wanted.map(Bson.key))
+  return keys
 }

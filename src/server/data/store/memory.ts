@@ -3,23 +3,24 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Random from "effect/Random"
+import type { Condition } from "../../language/Filter.ts"
+import { conditionsOf } from "../../language/filters/conditions.ts"
+import { canonical, isDocument } from "../../language/Value.ts"
 import type { RowStore } from "../../storage/RowStore.ts"
 import type { DatabaseError } from "../DatabaseError.ts"
 import type { Driver, DriverTransaction, Run } from "../Driver.ts"
+import type * as Evaluate from "../internal/evaluate.ts"
 import { asError, ended } from "../internal/failures.ts"
 import * as Steps from "../internal/steps.ts"
 import * as Weights from "../internal/weights.ts"
-import type { Document, FindOneAnd, Kind, Namespace, Operation, Update } from "../Operation.ts"
+import type { Document, Kind, Namespace, Operation } from "../Operation.ts"
 import type { View } from "../View.ts"
 import { Batch } from "./batch.ts"
 import { Collections } from "./collections.ts"
-import { execute, type Place } from "./statement.ts"
+import { execute } from "./statement.ts"
 import { watch } from "./watch.ts"
 
-/** The clock and the randomness of one operation. */
-type Moment = Pick<Place, "now" | "random">
-
-const withMoment = <A, E>(use: (moment: Moment) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+const withMoment = <A, E>(use: (moment: Evaluate.Moment) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.flatMap(Random.Random, (random) =>
       // @effect-diagnostics-next-line globalDate:off -- BSON dates are JavaScript dates
@@ -29,46 +30,26 @@ const withMoment = <A, E>(use: (moment: Moment) => Effect.Effect<A, E>): Effect.
 
 const attempt = <A>(run: () => A): Effect.Effect<A, DatabaseError> => Effect.try({ try: run, catch: asError })
 
-/** How much an operation computes, and the filter that tells for how many documents; without one, for none. */
-interface Load {
-  readonly weight: Weights.Weight
+/** What of an operation tells how much it computes. */
+interface Asked {
   readonly filter?: Document
+  readonly pipeline?: ReadonlyArray<Document>
+  readonly view?: View | undefined
 }
 
-/** The load of an operation behind a view: the documents that the view asks for, and what is asked of each. */
-const seen = (load: Load, view: View | undefined): Load => {
-  if (view === undefined) return load
-  const { bounded, units } = load.weight
-  if (view._tag === "Documents") {
-    return { weight: { units: units + Weights.ofValue(view.documents).units, bounded: false } }
-  }
-  const asked = Weights.ofFilters(view.filter)
-  return { weight: { units: units + asked.units, bounded: bounded && asked.bounded }, filter: view.filter }
+const askedOf = ({ namespace: _, ...asked }: { readonly namespace: Namespace } & Asked): Asked => asked
+
+/** About the bytes that a unit of weight looks at. */
+const bytesOfUnit = 16
+
+/** The conditions that the documents of an operation fulfil; nothing where it looks at none. */
+const conditionsOfAsked = ({ filter, pipeline, view }: Asked): ReadonlyArray<Condition> | undefined => {
+  if (view?._tag === "Documents") return undefined
+  const given = view?.filter ?? filter ?? pipeline?.[0]?.["$match"]
+  if (given === undefined) return pipeline && []
+  const asked = canonical(given, "null")
+  return isDocument(asked) ? conditionsOf(asked) : []
 }
-
-const reading = (filter: Document, ...rest: ReadonlyArray<unknown>): Load => ({
-  weight: Weights.ofFilters(filter, ...rest),
-  filter
-})
-
-const changing = ({ change, filter }: Update | FindOneAnd, ...rest: ReadonlyArray<unknown>): Load => {
-  if (change._tag === "Delete") return reading(filter, ...rest)
-  const [update, arrayFilters] = change._tag === "Update" ? [change.update, change.arrayFilters] : [change.document]
-  return { weight: Weights.ofChange(update, arrayFilters, filter, ...rest), filter }
-}
-
-const loads: { readonly [K in Kind]: (operation: Operation<K>) => Load } = {
-  Insert: ({ documents }) => ({ weight: { units: Weights.ofValue(documents).units, bounded: true } }),
-  Find: ({ filter, projection, sort, view }) => seen(reading(filter, projection, sort), view),
-  Count: ({ filter, sort, view }) => seen(reading(filter, sort), view),
-  Distinct: ({ field, filter, view }) => seen(reading(filter, { [field]: 1 }), view),
-  Aggregate: ({ pipeline }) => ({ weight: Weights.ofPipeline(pipeline) }),
-  Update: (update) => changing(update),
-  Delete: ({ filter }) => reading(filter),
-  FindOneAnd: (find) => changing(find, find.projection, find.sort)
-}
-
-const loadOf = <K extends Kind>(operation: Operation<K>): Load => loads[operation._tag](operation)
 
 const noRowStore: RowStore["Service"] = { keeps: false, tables: () => [], rows: () => [], commit: () => {} }
 
@@ -80,15 +61,18 @@ export const make = (rowStore: RowStore["Service"] = noRowStore): Driver => {
   const stepOf = <A, B>(
     batch: Batch,
     namespace: Namespace,
-    load: () => Load,
+    asked: Asked,
     step: Pick<Steps.Step<A, B, DatabaseError>, "compute" | "finish" | "failure">
   ): Effect.Effect<B, DatabaseError> => {
     try {
-      const { filter, weight } = load()
-      const reach = filter === undefined ? 0 : batch.reach(collections.open(namespace), filter)
-      // what asks nothing is only copied
-      const cost = filter === undefined && weight.bounded ? weight.units : Steps.costOf(weight, reach)
-      return Steps.step({ cost, units: weight.units, ...step })
+      const { regex, units } = Weights.of(asked)
+      const conditions = conditionsOfAsked(asked)
+      // what looks at no document is only copied
+      const cost =
+        conditions === undefined
+          ? units
+          : Steps.costOf({ units }, batch.reach(collections.open(namespace), conditions) / bytesOfUnit)
+      return Steps.step({ cost, units, timed: regex && conditions !== undefined, ...step })
     } catch (cause) {
       return Effect.fail(step.failure(cause))
     }
@@ -96,9 +80,10 @@ export const make = (rowStore: RowStore["Service"] = noRowStore): Driver => {
 
   const run: Run = <K extends Kind>(operation: Operation<K>) => {
     const { namespace } = operation
+    const asked = askedOf(operation)
     return withMoment((moment) => {
       const batch = new Batch()
-      return stepOf(batch, namespace, () => loadOf(operation), {
+      return stepOf(batch, namespace, asked, {
         compute: () => {
           const outcome = execute({ ...moment, collections, batch, inTransaction: false }, operation)
           return [outcome, collections.rows(batch)] as const
@@ -135,7 +120,7 @@ export const make = (rowStore: RowStore["Service"] = noRowStore): Driver => {
     return {
       run: <K extends Kind>(operation: Operation<K>) =>
         withMoment((moment) =>
-          stepOf(batch, operation.namespace, () => loadOf(operation), {
+          stepOf(batch, operation.namespace, askedOf(operation), {
             compute: () =>
               whileOpen(() => execute({ ...moment, collections, batch, inTransaction: true }, operation).answer),
             finish: identity,
@@ -144,8 +129,9 @@ export const make = (rowStore: RowStore["Service"] = noRowStore): Driver => {
         ),
       commit: withMoment(({ now }) =>
         Steps.step({
-          cost: batch.units,
+          cost: batch.size / bytesOfUnit,
           units: 0,
+          timed: false,
           compute: () => whileOpen(() => collections.rows(batch)),
           finish: (rows) => {
             collections.commit(batch, rows, now.getTime())
@@ -165,16 +151,16 @@ export const make = (rowStore: RowStore["Service"] = noRowStore): Driver => {
     databases: (source) => attempt(() => collections.databases(source)),
     index: (namespace, field) => attempt(() => collections.open(namespace).data.index(field)),
     watch: (namespace, options) =>
-      Effect.flatMap(
-        attempt(() => Weights.ofFilters(options.filter)),
-        (weight) =>
-          Steps.step({
-            cost: Steps.costOf(weight, 0),
-            units: weight.units,
-            compute: () => watch(collections.open(namespace), options),
-            finish: identity,
-            failure: asError
-          })
-      )
+      Effect.suspend(() => {
+        const { regex, units } = Weights.of(options.filter)
+        return Steps.step({
+          cost: Steps.costOf({ units }, 0),
+          units,
+          timed: regex,
+          compute: () => watch(collections.open(namespace), options),
+          finish: identity,
+          failure: asError
+        })
+      })
   }
 }

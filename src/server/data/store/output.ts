@@ -1,124 +1,51 @@
-/** `$out` and `$merge`: where the results of a pipeline are written. */
-import * as Bson from "../internal/bson.ts"
-import type { Document } from "../internal/bson.ts"
-import * as Language from "../internal/mongoLanguage.ts"
+/** `$out` and `$merge`: writes the results of a pipeline. */
+import { failed } from "../../language/LanguageError.ts"
+import type { Output } from "../../language/Pipeline.ts"
+import { shown } from "../../language/messages.ts"
+import type { Document } from "../Operation.ts"
 
 /** The collection that is written. */
 interface Target {
   readonly matching: (find: { readonly filter: Document; readonly limit?: number }) => ReadonlyArray<Document>
-  readonly insert: (documents: ReadonlyArray<Document>) => { readonly failure?: unknown }
-  readonly update: (update: {
-    readonly filter: Document
-    readonly change: { readonly _tag: "Replace"; readonly document: Document }
-  }) => unknown
+  readonly add: (document: Document) => unknown
+  readonly replace: (before: Document, document: Document) => void
   readonly delete: (deletion: { readonly filter: Document; readonly many: boolean }) => unknown
 }
 
-export interface Output {
-  readonly database: string | undefined
-  readonly collection: string
-  readonly write: (
-    results: ReadonlyArray<Document>,
-    target: Target,
-    options: { readonly now: Date; readonly random: () => number; readonly wide: boolean }
-  ) => void
-}
-
-/** Where a pipeline whose last stage says so writes. */
-export const of = (pipeline: ReadonlyArray<Document>): Output | undefined => {
-  const last = pipeline.at(-1)
-  if (last !== undefined && "$out" in last) return { ...placeOf("$out", last["$out"]), write: replaceAll }
-  return last !== undefined && "$merge" in last ? merge(last["$merge"]) : undefined
-}
-
-/** The collection that `$out` or `$merge` writes to. */
-export const placeOf = (stage: "$out" | "$merge", given: unknown): Pick<Output, "database" | "collection"> => {
-  const value = stage === "$merge" && Bson.isDocument(given) ? given["into"] : given
-  if (typeof value === "string") return { database: undefined, collection: value }
-  const { coll, db } = Bson.isDocument(value) ? value : {}
-  if (typeof coll !== "string" || (db !== undefined && typeof db !== "string") || hasTimeSeries(value)) {
-    throw new Error(`${stage} needs the name of a collection, or { db, coll }`)
+/** Writes the results of a pipeline where its last stage says. */
+export const writeOutput = (output: Output, results: ReadonlyArray<Document>, target: Target): void => {
+  if (output.mode === "merge") for (const result of results) merge(output, result, target)
+  else {
+    target.delete({ filter: {}, many: true })
+    for (const result of results) target.add(result)
   }
-  return { database: db, collection: coll }
 }
 
-const hasTimeSeries = (value: unknown) => Bson.isDocument(value) && value["timeseries"] !== undefined
-
-const insert = (target: Target, documents: ReadonlyArray<Document>): void => {
-  const { failure } = target.insert(documents)
-  if (failure !== undefined) throw failure
+/** The filter of the document that a result is merged with; nothing where the result has no `_id` yet. */
+const filterOf = ({ on }: Output, result: Document): Document | undefined => {
+  if (on.includes("_id") && result["_id"] === undefined) return undefined
+  return Object.fromEntries(
+    on.map((field) => {
+      const value = Object.hasOwn(result, field) ? result[field] : undefined
+      return value === undefined || value === null
+        ? failed(`$merge write error: 'on' field '${field}' cannot be missing, null or undefined`, 51132)
+        : [field, { $eq: value }]
+    })
+  )
 }
 
-const replaceAll: Output["write"] = (results, target) => {
-  target.delete({ filter: {}, many: true })
-  insert(target, results)
+const merge = (output: Output, result: Document, target: Target): void => {
+  const filter = filterOf(output, result)
+  const [present, other] = filter === undefined ? [] : target.matching({ filter, limit: 2 })
+  if (other !== undefined) failed(`$merge found several documents of one ${output.on.join(", ")}`)
+  if (present === undefined) return insert(output, result, target)
+  const document = output.whenMatched(present, result)
+  if (document !== undefined && document !== present) target.replace(present, document)
 }
 
-const oneOf = (options: Document, name: string, allowed: ReadonlyArray<string>): string => {
-  const value = options[name] ?? allowed[0]
-  if (typeof value === "string" && allowed.includes(value)) return value
-  throw new Error(`$merge needs as ${name} one of ${allowed.join(", ")}`)
-}
-
-const merge = (value: unknown): Output => {
-  const options = Bson.isDocument(value) ? value : { into: value }
-  const on = options["on"] ?? "_id"
-  const fields: ReadonlyArray<unknown> = Array.isArray(on) ? on : [on]
-  const whenNotMatched = oneOf(options, "whenNotMatched", ["insert", "discard", "fail"])
-  const pipeline: unknown = options["whenMatched"]
-  const stages = Array.isArray(pipeline) ? pipeline.filter(Bson.isDocument) : undefined
-  const whenMatched = stages ?? oneOf(options, "whenMatched", ["merge", "replace", "keepExisting", "fail"])
-  const variables = options["let"] ?? { new: "$$ROOT" }
-
-  const filterOf = (result: Document): Document => {
-    const filter: Document = {}
-    for (const field of fields) {
-      const wanted = typeof field === "string" ? result[field] : undefined
-      if (wanted === undefined || wanted === null) throw new Error(`$merge needs a value of "${String(field)}"`)
-      filter[String(field)] = { $eq: wanted }
-    }
-    return filter
-  }
-
-  const changed = (
-    present: Document,
-    result: Document,
-    context: Parameters<Output["write"]>[2]
-  ): Document | undefined => {
-    if (typeof whenMatched !== "string") {
-      const own = Language.evaluate(result, variables)
-      return Language.update(present, whenMatched, { ...context, filter: {}, arrayFilters: [], variables: own })
-    }
-    switch (whenMatched) {
-      case "merge":
-        return { ...present, ...result, _id: present["_id"] }
-      case "replace":
-        return { ...result, _id: present["_id"] }
-      case "keepExisting":
-        return undefined
-    }
-    throw new Error("$merge found a document that is there already, and whenMatched is fail")
-  }
-
-  return {
-    ...placeOf("$merge", value),
-    write: (results, target, context) => {
-      for (const result of results) {
-        const isNew = fields.includes("_id") && result["_id"] === undefined
-        const found = isNew ? [] : target.matching({ filter: filterOf(result), limit: 2 })
-        const [present] = found
-        if (found.length > 1) throw new Error(`$merge found several documents of one ${fields.join(", ")}`)
-        if (present !== undefined) {
-          const own = Bson.copy(present)
-          const document = Bson.isDocument(own) ? changed(own, result, context) : undefined
-          if (document !== undefined) {
-            target.update({ filter: { _id: { $eq: present["_id"] } }, change: { _tag: "Replace", document } })
-          }
-        } else if (whenNotMatched === "insert") insert(target, [result])
-        else if (whenNotMatched === "fail") {
-          throw new Error("$merge found a document that is not there, and whenNotMatched is fail")
-        }
-      }
-    }
+const insert = ({ whenNotMatched }: Output, result: Document, target: Target): void => {
+  if (whenNotMatched === "insert") target.add(result)
+  if (whenNotMatched === "fail") {
+    failed(`$merge could not find a matching document in the target collection for ${shown(result)}`, 13113)
   }
 }

@@ -1,49 +1,44 @@
 /** What one operation reads and writes in the collections of a database in memory. Every method throws what it refuses. */
-import { ObjectId } from "bson"
-import * as Bson from "../internal/bson.ts"
-import * as Changes from "../internal/changes.ts"
+import { spend } from "../../language/budget.ts"
+import type { Environment } from "../../language/Environment.ts"
+import type { Condition, Filter } from "../../language/Filter.ts"
+import { shown } from "../../language/messages.ts"
+import { distinct } from "../../language/distinct.ts"
+import type { Output } from "../../language/Pipeline.ts"
+import { codes, invalid, LanguageError } from "../../language/LanguageError.ts"
+import * as Update from "../../language/Update.ts"
+import { keyOf } from "../../language/Value.ts"
 import * as Evaluate from "../internal/evaluate.ts"
-import { criteria, documentOf, plain } from "../internal/evaluate.ts"
 import { DuplicateKey } from "../internal/failures.ts"
-import * as Language from "../internal/mongoLanguage.ts"
-import * as Stages from "../internal/stages.ts"
 import {
   type Answer,
-  type Change,
   type Delete,
   type Document,
-  type Find,
   type FindOneAnd,
   type Kind,
   nameOf,
   type Namespace,
   type Operation,
-  type Update,
   type UpdateResult
 } from "../Operation.ts"
-import * as View from "../View.ts"
+import type * as Options from "../Operation.ts"
+import * as Views from "../internal/views.ts"
+import type * as View from "../View.ts"
 import type { Batch } from "./batch.ts"
 import type { Collections } from "./collections.ts"
 import type { Collection } from "./documents.ts"
-import * as Output from "./output.ts"
-
-const whole = (value: number | undefined, what: string): number => {
-  if (value === undefined) return 0
-  if (Number.isSafeInteger(value) && value >= 0) return value
-  throw new Error(`${what} must be a whole number, and not negative`)
-}
+import { writeOutput } from "./output.ts"
 
 /** Where statements read and write. */
-export interface Place {
+export interface Place extends Evaluate.Moment {
   readonly collections: Collections
   readonly batch: Batch
   readonly inTransaction: boolean
-  readonly now: Date
-  /** A number from 0 to 1, without 1. */
-  readonly random: () => number
 }
 
-type Query = Find & Pick<Operation<"Find">, "view">
+const isLimit = (failure: unknown): boolean => failure instanceof LanguageError && failure.kind === "limit"
+
+type Query = Options.Find & Options.Viewed
 
 /** What is done with one collection in one step. */
 class Statement {
@@ -61,110 +56,119 @@ class Statement {
     return this.#place.batch
   }
 
-  get #wide(): boolean {
-    return this.#batch.wide || this.#place.collections.wide
+  /** What expressions may ask for; `joins` are the views of other collections. */
+  #environment(joins?: ReadonlyMap<string, View.View>): Environment {
+    return Evaluate.environmentOf(this.#place, ({ collection, database = this.#namespace.database }) => {
+      const other = { ...this.#namespace, database, collection }
+      return new Statement(this.#place, other).#source([], joins?.get(nameOf(other)))
+    })
   }
 
-  /** Inserts in order, up to the first document that cannot be: why, is the failure. */
+  /** Inserts in order, up to the first document that is refused: why, is the failure. */
   insert(documents: ReadonlyArray<Document>): { readonly ids: ReadonlyArray<unknown>; readonly failure?: unknown } {
     const ids: Array<unknown> = []
     try {
-      for (const input of documents) {
-        const document = Evaluate.stored(input, "what is inserted")
-        ids.push(Bson.copy(this.#add(document)["_id"]))
-      }
+      for (const input of documents) ids.push(Evaluate.ownValue(this.add(Evaluate.stored(input))["_id"]))
       return { ids }
     } catch (failure) {
-      // what a transaction began it does not leave half done
-      if (this.#place.inTransaction) throw failure
+      // what a transaction began it does not leave half done, and what computes too much changes nothing
+      if (this.#place.inTransaction || isLimit(failure)) throw failure
       return { ids, failure }
     }
   }
 
-  #add(document: Document): Document {
-    const id = document["_id"] ?? new ObjectId()
-    const type = Bson.typeName(id)
-    if (type === "array" || type === "regex") throw new Error(`The '_id' value cannot be of type ${type}`)
-    const key = Bson.key(id)
+  /** Inserts a document in its canonical form; answers with what is stored. */
+  add(input: Document): Document {
+    const document = Update.withId(input, this.#environment())
+    const id = document["_id"]
+    const key = keyOf(id)
     if (this.#batch.get(this.#collection, key) !== undefined) {
       throw new DuplicateKey({
-        message: `Duplicate key error: E11000 duplicate key error collection: ${this.#collection.name} index: _id_ dup key: { _id: ${key} }`
+        message: `Duplicate key error: E11000 duplicate key error collection: ${this.#collection.name} index: _id_ dup key: { _id: ${shown(id)} }`
       })
     }
-    const withId = { _id: id, ...document, ...(document["_id"] === null ? { _id: id } : undefined) }
-    this.#batch.write(this.#collection, key, withId, { operationType: "insert", id, document: withId })
-    return withId
+    this.#batch.write(this.#collection, key, document, { operationType: "insert", id, document })
+    return document
   }
 
-  get #environment(): Evaluate.Environment {
-    const { now, random } = this.#place
-    return { now, random, wide: this.#wide }
+  /** The documents that may fulfil all conditions; or those that a view shows, of which none is made before it is asked for. */
+  #source(conditions: ReadonlyArray<Condition>, view: View.View | undefined): Iterable<Document> {
+    return view === undefined ? this.#batch.candidates(this.#collection, conditions) : this.#seen(view)
   }
 
-  /** The documents that match, as they are stored or as a view shows them. */
-  matching({ filter, limit, skip, sort, view }: Query): ReadonlyArray<Document> {
-    const wanted = criteria(filter, "a filter")
-    const matches = Language.matcher(wanted)
-    const from = whole(skip, "skip")
-    // as in MongoDB, no limit
-    const most = whole(limit, "limit") || Infinity
-    const found: Array<Document> = []
-    for (const document of view === undefined ? this.#candidates(wanted) : this.#seen(view)) {
-      if (!matches(document)) continue
-      found.push(document)
-      if (sort === undefined && found.length === from + most) break
-    }
-    return Evaluate.sorted(found, sort).slice(from, from + most)
-  }
-
-  #candidates(filter: Document): Iterable<Document> {
-    return this.#batch.candidates(this.#collection, filter)
-  }
-
-  /** The documents that a view shows, one after the other: those that are not asked for are not made. */
   *#seen(view: View.View): Iterable<Document> {
     if (view._tag === "Documents") return yield* view.documents
-    const filter = criteria(view.filter, "a filter")
-    const matches = Language.matcher(filter)
-    for (const document of this.#candidates(filter)) {
-      const shown = matches(document) ? View.shown(view.cases, document) : undefined
+    const filter = Evaluate.filterOf(view.filter, this.#environment())
+    const show = Views.compile(view.cases)
+    for (const document of this.#batch.candidates(this.#collection, filter.conditions)) {
+      spend()
+      const shown = filter.matches(document) ? show(document) : undefined
       if (shown !== undefined) yield shown
     }
   }
 
-  find(find: Query): ReadonlyArray<Document> {
-    return Evaluate.project(this.matching(find), find.projection, find.filter, this.#environment)
+  /** Compiles a query; what it answers finds the documents, as they are stored or as a view shows them. */
+  #query(query: Query): { readonly filter: Filter; readonly find: () => ReadonlyArray<Document> } {
+    const filter = Evaluate.filterOf(query.filter, this.#environment())
+    const sort = Evaluate.sortOf(query.sort)
+    const range = Evaluate.rangeOf(query)
+    return {
+      filter,
+      find: () => Evaluate.select(this.#source(filter.conditions, query.view), filter, sort, range)
+    }
   }
 
-  /** Puts a changed document in the place of another; answers with whether it differs. */
-  #write(before: Document, after: Document, change: Change): boolean {
+  matching(query: Query): ReadonlyArray<Document> {
+    return this.#query(query).find()
+  }
+
+  find(query: Query): ReadonlyArray<Document> {
+    const { filter, find } = this.#query(query)
+    const project = Evaluate.projectionOf(query.projection, filter, this.#environment())
+    return find().map(project)
+  }
+
+  distinct({ field, ...query }: { readonly field: string } & Query): ReadonlyArray<unknown> {
+    return distinct(this.matching(query), field).map(Evaluate.ownValue)
+  }
+
+  /** Puts a changed document in the place of another; answers with what is there then. */
+  #change(before: Document, update: Update.Update, filter: Filter): Document {
+    const { description, document } = update.change(before, filter)
+    return document === before
+      ? before
+      : this.#put(before, document, update.kind === "replacement" ? undefined : description)
+  }
+
+  #put(before: Document, document: Document, description: Update.UpdateDescription | undefined): Document {
     const id = before["_id"]
-    if (Bson.key(before) === Bson.key(after)) return false
-    this.#batch.write(this.#collection, Bson.key(id), after, {
-      operationType: Changes.replacementOf(change) !== undefined ? "replace" : "update",
-      id,
-      document: after,
-      before
-    })
-    return true
+    const change = { id, document, before }
+    this.#batch.write(
+      this.#collection,
+      keyOf(id),
+      document,
+      description === undefined
+        ? { ...change, operationType: "replace" }
+        : { ...change, operationType: "update", description }
+    )
+    return document
   }
 
-  #upsert(filter: Document, change: Change): Document {
-    return this.#add(Evaluate.upsertOf(filter, change, this.#place.now))
+  /** Replaces a document of the collection. */
+  replace(before: Document, document: Document): void {
+    this.#put(before, document, undefined)
   }
 
-  update({ change, filter: input, many = false, upsert = false }: Update): UpdateResult {
-    const filter = criteria(input, "a filter")
-    Evaluate.checkChange(change, many)
-    const found = this.matching({ filter: input, ...(many ? undefined : { limit: 1 }) })
+  update({ change, many = false, upsert = false, ...query }: Options.Update): UpdateResult {
+    const update = Evaluate.changeOf(change, this.#environment(), many)
+    const { filter, find } = this.#query({ ...query, ...(many ? undefined : { limit: 1 }) })
+    const found = find()
     if (found.length === 0 && upsert) {
-      return { matchedCount: 0, modifiedCount: 0, upsertedId: Bson.copy(this.#upsert(filter, change)["_id"]) }
+      const { _id } = this.add(Evaluate.upsertOf(update, query.filter))
+      return { matchedCount: 0, modifiedCount: 0, upsertedId: Evaluate.ownValue(_id) }
     }
-    let modifiedCount = 0
-    for (const before of found) {
-      if (this.#write(before, Evaluate.applyChange(before, change, filter, this.#place.now), change)) modifiedCount++
-    }
-    return { matchedCount: found.length, modifiedCount }
+    const modified = found.filter((before) => this.#change(before, update, filter) !== before)
+    return { matchedCount: found.length, modifiedCount: modified.length }
   }
 
   delete({ filter, many = false }: Delete): number {
@@ -175,64 +179,45 @@ class Statement {
 
   #remove(document: Document): void {
     const id = document["_id"]
-    this.#batch.write(this.#collection, Bson.key(id), undefined, { operationType: "delete", id })
+    this.#batch.write(this.#collection, keyOf(id), undefined, { operationType: "delete", id })
   }
 
-  findOneAnd(find: FindOneAnd): Document | undefined {
-    const { change, projection, returnNew, sort, upsert } = find
-    const filter = criteria(find.filter, "a filter")
-    if (change._tag !== "Delete") Evaluate.checkChange(change)
-    const before = this.matching({ filter: find.filter, sort, limit: 1 })[0]
-    const shown = (document: Document) => Evaluate.project([document], projection, find.filter, this.#environment)[0]
-    if (change._tag === "Delete") {
-      if (before === undefined) return undefined
+  findOneAnd({ change, projection, returnNew = false, upsert = false, ...query }: FindOneAnd): Document | undefined {
+    const update = change._tag === "Delete" ? undefined : Evaluate.changeOf(change, this.#environment())
+    const { filter, find } = this.#query({ ...query, limit: 1 })
+    const project = Evaluate.projectionOf(projection, filter, this.#environment())
+    const [before] = find()
+    if (before === undefined) {
+      if (update === undefined || !upsert) return undefined
+      const inserted = this.add(Evaluate.upsertOf(update, query.filter))
+      return returnNew ? project(inserted) : undefined
+    }
+    if (update === undefined) {
       this.#remove(before)
-      return shown(before)
+      return project(before)
     }
-    if (before !== undefined) {
-      const after = Evaluate.applyChange(before, change, filter, this.#place.now)
-      this.#write(before, after, change)
-      return shown(returnNew === true ? after : before)
-    }
-    if (upsert !== true) return undefined
-    const inserted = this.#upsert(filter, change)
-    return returnNew === true ? shown(inserted) : undefined
+    // the positional `$` of the projection is that of the document as the filter found it
+    const old = project(before)
+    const after = this.#change(before, update, filter)
+    return returnNew ? project(after) : old
   }
 
-  aggregate({
-    joins,
-    pipeline: input,
-    view
-  }: Omit<Operation<"Aggregate">, "_tag" | "namespace">): ReadonlyArray<Document> {
-    const pipeline = input.map((stage) => plain(criteria(stage, "a stage of a pipeline")))
-    Stages.check(pipeline)
-    const output = Output.of(pipeline)
-    const { found, stages } = this.#opening(output === undefined ? pipeline : pipeline.slice(0, -1), view)
-    const resolver = (collection: string) => {
-      const other = { ...this.#namespace, collection }
-      return new Statement(this.#place, other).matching({ filter: {}, view: joins?.get(nameOf(other)) }).map(plain)
+  aggregate({ joins, pipeline: stages, view }: Options.Aggregate): ReadonlyArray<Document> {
+    const [first, ...rest] = stages
+    const isStats = first !== undefined && Object.hasOwn(first, "$indexStats")
+    const pipeline = Evaluate.pipelineOf(isStats ? rest : stages, this.#environment(joins))
+    if (pipeline.output !== undefined && this.#place.inTransaction) {
+      return invalid("$out and $merge are not allowed in a transaction", codes.CommandNotSupported)
     }
-    const results = Language.aggregate(found.map(plain), stages, { ...this.#environment, resolver }).map((result) =>
-      Evaluate.stored(result, "a result")
-    )
-    if (output === undefined) return results
-    if (this.#place.inTransaction) throw new Error("$out and $merge are not allowed in a transaction")
-    const { collection, database = this.#namespace.database } = output
-    output.write(results, new Statement(this.#place, { ...this.#namespace, database, collection }), this.#environment)
+    const source = isStats ? this.#indexStats() : pipeline.isSource ? [] : this.#source(pipeline.conditions, view)
+    const results = Array.from(pipeline.run(source))
+    if (pipeline.output === undefined) return results.map(Evaluate.own)
+    writeOutput(pipeline.output, results, this.#target(pipeline.output))
     return []
   }
 
-  /** What a pipeline begins with, and the stages behind that: a first `$match` finds by the indexes. */
-  #opening(
-    pipeline: ReadonlyArray<Document>,
-    view: View.View | undefined
-  ): { readonly found: ReadonlyArray<Document>; readonly stages: ReadonlyArray<Document> } {
-    const [first, ...rest] = pipeline
-    if (first !== undefined && "$indexStats" in first) return { found: this.#indexStats(), stages: rest }
-    const match = first !== undefined && Object.keys(first).length === 1 ? first["$match"] : undefined
-    return match === undefined
-      ? { found: this.matching({ filter: {}, view }), stages: pipeline }
-      : { found: this.matching({ filter: documentOf(match, "$match"), view }), stages: rest }
+  #target({ target: { collection, database = this.#namespace.database } }: Output): Statement {
+    return new Statement(this.#place, { ...this.#namespace, database, collection })
   }
 
   #indexStats(): ReadonlyArray<Document> {
@@ -240,17 +225,6 @@ class Statement {
       name: `${field}_${field === "_id" ? "" : "1"}`,
       key: { [field]: 1 }
     }))
-  }
-
-  distinct({ field, ...query }: { readonly field: string } & Query): ReadonlyArray<unknown> {
-    const values = new Map<string, unknown>()
-    for (const document of this.matching(query)) {
-      for (const value of Language.valuesAt(document, field)) {
-        const key = Bson.key(value)
-        if (!values.has(key)) values.set(key, Bson.copy(value))
-      }
-    }
-    return [...values.values()]
   }
 }
 

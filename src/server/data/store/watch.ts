@@ -2,18 +2,13 @@
 import { identity } from "effect/Function"
 import * as Stream from "effect/Stream"
 import type { DatabaseError } from "../DatabaseError.ts"
-import * as Bson from "../internal/bson.ts"
+import { own } from "../internal/evaluate.ts"
 import { asError } from "../internal/failures.ts"
 import * as Steps from "../internal/steps.ts"
 import * as Weights from "../internal/weights.ts"
 import type { Document, Watch } from "../Operation.ts"
 import type { Collection } from "./documents.ts"
 import * as EventFilters from "./eventFilters.ts"
-
-const own = (document: Document): Document => {
-  const copy = Bson.copy(document)
-  return Bson.isDocument(copy) ? copy : document
-}
 
 /** Opens the changes of a collection that match. Each event is copied for each stream, one after the other. */
 export const watch = (
@@ -27,7 +22,7 @@ export const watch = (
     ),
     Stream.filterEffect(EventFilters.make(filter, asError)),
     Stream.mapEffect((event) => {
-      const cost = Weights.ofValue(event).units
-      return Steps.step({ cost, units: 0, compute: () => own(event), finish: identity, failure: asError })
+      const cost = Weights.of(event).units
+      return Steps.step({ cost, units: 0, timed: false, compute: () => own(event), finish: identity, failure: asError })
     })
   )
