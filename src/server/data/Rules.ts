@@ -13,9 +13,9 @@ import type { DatabaseError } from "./Database.ts"
 import type { Footprint } from "./internal/changes.ts"
 import * as Views from "./internal/views.ts"
 import type * as View from "./View.ts"
-import type { Condition } from "./View.ts"
 import * as Fields from "./rules/fieldPermissions.ts"
 import * as Conditions from "./rules/conditions.ts"
+import { type Applied, apply, areComputed, casesOf, readableBy } from "./rules/roles.ts"
 import * as RuleDocuments from "./rules/ruleDocuments.ts"
 import * as Operands from "./rules/operands.ts"
 
@@ -183,93 +183,6 @@ const answer = Effect.fnUntraced(function* (
     if (!known.answers.has(key)) known.answers.set(key, yield* known.call(name, given))
   }
 })
-
-/** What a role says of documents, as they are seen. */
-interface Says {
-  readonly applies: (seen: Document) => boolean
-  readonly inserts: (seen: Document) => boolean
-  readonly deletes: (seen: Document) => boolean
-  /** What of the document's fields may be read and written, once its document may be. */
-  readonly readsOf: (seen: Document) => Fields.Permission
-  readonly writesOf: (seen: Document) => Fields.Permission
-}
-
-/** A role as it is for who asks. */
-interface Applied extends Says {
-  readonly condition: Condition
-  readonly read: Condition
-  readonly fields: Fields.Bound
-  readonly visible: Condition
-  readonly isVisible: (seen: Document) => boolean
-  /** Whether the role allows everything, to every document. */
-  readonly everything: boolean
-  /** What the role says of a document that a change is for, as far as that does not depend on the change. */
-  readonly ofOld: Says
-  readonly role: RuleDocuments.Role
-}
-
-const apply = (
-  role: RuleDocuments.Role,
-  condition: Condition,
-  known: Operands.Known,
-  asksOfChanges: boolean
-): Applied => {
-  const [read, write] = [role.read(known), role.write(known)]
-  const [filterRead, filterWrite] = [role.filterRead(known), role.filterWrite(known)]
-  const [inserts, deletes] = [role.insert(known), role.delete(known)]
-  const fields = Fields.bind(role.fields, known)
-  const visible = Conditions.and([filterRead, Conditions.or([read, Fields.readsAny(fields)])])
-  const saying = (change: (condition: Condition) => Condition): Says => {
-    const holds = (condition: Condition) => Conditions.holds(change(condition))
-    const [readsWhole, writesWhole, passes] = [holds(read), holds(write), holds(filterWrite)]
-    const fieldsOf = Fields.resolver(fields, change)
-    return {
-      applies: holds(condition),
-      inserts: holds(inserts),
-      deletes: holds(deletes),
-      readsOf: (seen) => (readsWhole(seen) ? Fields.everything : fieldsOf(seen)),
-      writesOf: (seen) => (!passes(seen) ? Fields.nothing : writesWhole(seen) ? Fields.everything : fieldsOf(seen))
-    }
-  }
-  const says = saying((it) => it)
-  return {
-    ...says,
-    condition,
-    read,
-    fields,
-    visible,
-    isVisible: Conditions.holds(visible),
-    everything: Conditions.and([condition, read, write, filterRead, filterWrite, inserts, deletes]) === true,
-    ofOld: asksOfChanges ? saying(Conditions.ofOld) : says,
-    role
-  }
-}
-
-/** A role decides where none before it does. */
-const readableBy = (roles: ReadonlyArray<Applied>): Condition =>
-  Conditions.or(
-    roles.map(({ condition, visible }, i) =>
-      Conditions.and([...roles.slice(0, i).map((it) => Conditions.not(it.condition)), condition, visible])
-    )
-  )
-
-/** What is shown of the documents that may be read, by the role that decides. */
-const casesOf = (roles: ReadonlyArray<Applied>, masks: ReadonlyArray<View.Mask>): ReadonlyArray<View.Case> => {
-  const cases = roles.flatMap(({ condition, fields, read }) => {
-    const when = Conditions.unchanged(condition)
-    const whole = { when: Conditions.and([when, Conditions.unchanged(read)]), shows: masks }
-    return Fields.readsAny(fields) === false ? [whole] : [whole, { when, shows: [Fields.maskOf(fields), ...masks] }]
-  })
-  const last = cases.findIndex(({ when }) => when === true)
-  return cases.slice(0, last === -1 ? undefined : last + 1).filter(({ when }) => when !== false)
-}
-
-/** Whether cases ask for what is computed from a document. */
-const areComputed = (cases: ReadonlyArray<View.Case>): boolean =>
-  cases.some(
-    ({ shows, when }) =>
-      Conditions.mentions(when, Operands.isComputed) || shows.some((mask) => Fields.masksBy(mask, Operands.isComputed))
-  )
 
 const ofRequest = (calls: ReadonlyArray<Operands.Call>) => calls.filter(({ ofDocument }) => !ofDocument)
 
