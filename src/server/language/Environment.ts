@@ -17,11 +17,11 @@ export interface Environment {
   /** The time of the operation: `$$NOW`, the same for all its documents. */
   readonly now: Date
   /** A number from 0 (inclusive) to 1 (exclusive): `$rand`, `$sampleRate`, `$sample`. */
-  random(): number
+  readonly random: () => number
   /** A new id: `_id` of an upserted document, `$createObjectId`. */
-  objectId(): ObjectId
+  readonly objectId: () => ObjectId
   /** The documents of another collection: `$lookup`, `$graphLookup`, `$unionWith`. */
-  collection(target: CollectionTarget): Iterable<Document>
+  readonly collection: (target: CollectionTarget) => Iterable<Document>
   /** The variables of the operation's own `let`, by name, with values that are already computed. */
   readonly variables?: Document | undefined
   /** The roles of the caller: `$$USER_ROLES`. */

@@ -104,7 +104,12 @@ const sorted = (documents: ReadonlyArray<Document>, limit: number, fields: Reado
   spend(Math.ceil(count * Math.log2(count + 2)))
   if (limit < count / 8) return firstOf(documents, limit, keys(fields), comparing(fields))
   const order = orderOf(columnsOf(documents, fields), count)
-  return Array.from(order.subarray(0, limit), (i) => documents[i])
+  const first: Array<Document> = []
+  for (const i of order.subarray(0, limit)) {
+    const document = documents[i]
+    if (document !== undefined) first.push(document)
+  }
+  return first
 }
 
 const columnsOf = (documents: ReadonlyArray<Document>, fields: ReadonlyArray<Field>): ReadonlyArray<Column> => {

@@ -27,9 +27,9 @@ import { isDocument, typeOf } from "./Value.ts"
 import type { Document, Value } from "./Value.ts"
 import { scopeOf } from "./Expression.ts"
 
-export { checkId, withId } from "./updates/ids.ts"
+export { withId } from "./updates/ids.ts"
 export { between as describe } from "./updates/description.ts"
-export type { TruncatedArray, UpdateDescription } from "./updates/description.ts"
+export type { UpdateDescription } from "./updates/description.ts"
 
 /** A document after an update, and what the update changed. */
 export interface Changed {
@@ -44,11 +44,11 @@ export interface Update {
   /** Whether it has the positional `$`, and so needs the filter that found the document. */
   readonly usesMatch: boolean
   /** The document after the update: the same object where nothing changes. */
-  apply(document: Document, filter?: Pick<Filter, "matchedIndex">): Document
+  readonly apply: (document: Document, filter?: Pick<Filter, "matchedIndex">) => Document
   /** As `apply`, with what changed. */
-  change(document: Document, filter?: Pick<Filter, "matchedIndex">): Changed
+  readonly change: (document: Document, filter?: Pick<Filter, "matchedIndex">) => Changed
   /** The document that an upsert inserts: with an `_id`, as its first field. */
-  upserted(query: Document): Document
+  readonly upserted: (query: Document) => Document
 }
 
 /** What an update may be compiled with. */

@@ -12,7 +12,7 @@ import { type Decimal128, Double, type Long } from "bson"
 import { make, spend } from "./budget.ts"
 import { compareNumbers, numberKey, type Numeric } from "./numberOrder.ts"
 
-export { canonical, type Nothing } from "./canonical.ts"
+export { canonical } from "./canonical.ts"
 
 /** A value of a document; `undefined` where it is missing. */
 export type Value = unknown

@@ -42,9 +42,6 @@ export const parse = (path: string): Path => {
   return names
 }
 
-/** Whether a name may be the index of an element: digits alone. */
-export const isIndex = (name: string): boolean => /^\d+$/.test(name)
-
 /** The index that a name is, as arrays count: `-1` for any other name, such as `01`. */
 export const indexOf = (name: string): number => (/^(0|[1-9]\d{0,9})$/.test(name) ? Number(name) : -1)
 
@@ -156,17 +153,6 @@ export const readIn = (value: unknown, within: Getter): unknown => {
   for (const item of value) {
     const inner = isDocument(item) ? within(item) : undefined
     if (inner !== undefined) found.push(inner)
-  }
-  return found
-}
-
-/** The value at a path as updates see it: a name is a field of a document or the index of an array. */
-export const valueAt = (value: unknown, path: ReadonlyArray<string>): unknown => {
-  let found = value
-  for (const name of path) {
-    if (Array.isArray(found)) found = found[indexOf(name)]
-    else if (isDocument(found)) found = fieldOf(found, name)
-    else return undefined
   }
   return found
 }

@@ -8,7 +8,7 @@ import { failed } from "./LanguageError.ts"
 export interface TimeZone {
   readonly isUtc: boolean
   /** The offset from UTC at an instant, in milliseconds: local time less UTC. */
-  offsetAt(millis: number): number
+  readonly offsetAt: (millis: number) => number
 }
 
 /** A zone of one offset, in milliseconds. */

@@ -5,9 +5,9 @@ import type { Value } from "../Value.ts"
 /** What gathers the values of one group or window. */
 export interface Gathering {
   /** Takes the value of one document; undefined where it has none. */
-  add(value: Value): void
+  readonly add: (value: Value) => void
   /** What was made of the values so far; undefined where nothing was. */
-  result(): Value
+  readonly result: () => Value
 }
 
 /** A compiled accumulator. */

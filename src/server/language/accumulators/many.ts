@@ -14,7 +14,7 @@ import { shown } from "../messages.ts"
 const most = 2 ** 31 - 1
 
 /** How many values are kept. */
-export const countOf = (name: string, value: Value): number => {
+const countOf = (name: string, value: Value): number => {
   if (!isNumber(value)) {
     return failed(
       `Value for 'n' must be of integral type, but found ${shown(value)}: ${name} expects a positive integer`,

@@ -35,9 +35,9 @@ export interface Expression {
 export interface Context {
   readonly scope: Scope
   /** Compiles an operand. */
-  compile(spec: unknown, scope?: Scope): Expression
+  readonly compile: (spec: unknown, scope?: Scope) => Expression
   /** Adds a variable to a scope, after a check of its name: where its value stands, and the scope that it is in. */
-  bind(name: unknown, operator: string, scope?: Scope): { readonly slot: number; readonly scope: Scope }
+  readonly bind: (name: unknown, operator: string, scope?: Scope) => { readonly slot: number; readonly scope: Scope }
 }
 
 /** Compiles an operator from its argument. */

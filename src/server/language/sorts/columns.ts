@@ -28,10 +28,15 @@ interface Places {
 /** A counting sort: it leaves rows of the same place in their order. */
 const putByPlaces = (order: Uint32Array, { count, of }: Places): Uint32Array => {
   const next = new Uint32Array(count + 1)
-  for (const place of of) next[place + 1]++
-  for (let place = 1; place <= count; place++) next[place] += next[place - 1]
+  for (const place of of) next[place + 1] = (next[place + 1] ?? 0) + 1
+  for (let place = 1; place <= count; place++) next[place] = (next[place] ?? 0) + (next[place - 1] ?? 0)
   const out = new Uint32Array(order.length)
-  for (const row of order) out[next[of[row]]++] = row
+  for (const row of order) {
+    const place = of[row] ?? 0
+    const at = next[place] ?? 0
+    out[at] = row
+    next[place] = at + 1
+  }
   return out
 }
 
@@ -75,6 +80,6 @@ const places = <Key extends string | number>(
   const place = new Map<string | number, number>()
   for (const key of sorted([...new Set(keys)])) place.set(key, place.size)
   const of = new Uint32Array(keys.length)
-  for (let i = 0; i < keys.length; i++) of[i] = place.get(keys[i]) ?? 0
+  for (const [i, key] of keys.entries()) of[i] = place.get(key) ?? 0
   return { of, count: place.size }
 }

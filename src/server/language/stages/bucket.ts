@@ -14,7 +14,7 @@ import { all, frameFor } from "./Stage.ts"
 import type { Compile } from "./Stage.ts"
 
 /** A value that has to be the same for all documents. */
-export const constantOf = (spec: Value, scope: Scope, message: string, code: number): Value => {
+const constantOf = (spec: Value, scope: Scope, message: string, code: number): Value => {
   const expression = Expression.compile(spec, scope)
   return expression.isConstant ? expression.evaluate(constantFrame) : invalid(message, code)
 }

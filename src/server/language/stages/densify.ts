@@ -36,7 +36,7 @@ const wrongType = (name: string, value: Value, expected: string): never =>
   invalid(`BSON field '$densify.${name}' is the wrong type '${typeOf(value)}', expected type ${expected}`, 14)
 
 /** Reads the name of a unit of time. */
-export const unitOf = (value: Value, name: string): Unit | undefined => {
+const unitOf = (value: Value, name: string): Unit | undefined => {
   if (value === undefined) return undefined
   const unit = units.find((it) => it === value)
   return unit ?? invalid(`unknown time unit value in ${name}: ${shown(value)}: ${units.join(", ")} are known`, 9)

@@ -14,7 +14,7 @@ import { all, frameFor } from "./Stage.ts"
 import type { Compile } from "./Stage.ts"
 
 /** The key of a document, with null for a missing one. A key of one field is never missing in it, as in MongoDB. */
-export const compileKey = (spec: Value, scope: Scope): ((frame: Frame) => Value) => {
+const compileKey = (spec: Value, scope: Scope): ((frame: Frame) => Value) => {
   const expression = Expression.compile(spec, scope)
   const names = isDocument(spec) ? Object.keys(spec) : []
   const [only, other] = names

@@ -23,7 +23,7 @@ const wrongType = (name: string, value: Value): never =>
   invalid(`BSON field '$setWindowFields.${name}' is the wrong type '${typeOf(value)}', expected type 'object'`, 14)
 
 /** The documents that belong together, in the order of their keys. */
-export const partitionsOf = (
+const partitionsOf = (
   documents: Iterable<Document>,
   key: ((frame: Frame) => Value) | undefined,
   frame: Frame

@@ -8,7 +8,7 @@ import { immutableId } from "./context.ts"
 const invalidIdField = 53
 
 /** Throws for a value that no `_id` may have. */
-export const checkId = (id: Value): void => {
+const checkId = (id: Value): void => {
   if (Array.isArray(id) || isA(id, "BSONRegExp")) {
     invalid(`The '_id' value cannot be of type ${typeOf(id)}`, invalidIdField)
   }

@@ -76,7 +76,7 @@ export const isDynamic = (part: string): boolean => part === "$" || identifierOf
 export const isIndex = (part: string): boolean => /^(?:0|[1-9]\d{0,8})$/.test(part)
 
 /** Throws where two modifiers change the same place. */
-export const conflict = (path: string, at: string): never =>
+const conflict = (path: string, at: string): never =>
   invalid(`Updating the path '${path}' would create a conflict at '${at}'`, codes.ConflictingUpdateOperators)
 
 const childOf = (parent: Fields | Elements, part: string): Node | undefined =>
