@@ -203,11 +203,11 @@ const expand = (expansion: string): Operand | undefined => {
 
 const plain = (value: unknown): unknown => (Redacted.isRedacted(value) ? Redacted.value(value) : value)
 
-/** What JavaScript finds in every object would be a field of every document. */
-const isOfEveryObject = (name: string): boolean => name in Object.prototype
+/** Names that no field has here: what JavaScript finds in every object, the mark of `bson`, and what BSON cannot say. */
+const isImpossible = (name: string): boolean => name in Object.prototype || name === "_bsontype" || name.includes("\0")
 
 const pathAt = (parts: ReadonlyArray<string>, name: string, place: string): string =>
-  parts.some((part) => part === "" || part.startsWith("$") || part.startsWith("%") || isOfEveryObject(part))
+  parts.some((part) => part === "" || part.startsWith("$") || part.startsWith("%") || isImpossible(part))
     ? refuse(place, `the field name "${name}"`)
     : parts.join(".")
 
