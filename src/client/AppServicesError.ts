@@ -32,11 +32,7 @@ const answer = {
   link: Schema.optionalKey(Schema.String)
 }
 
-interface Answer {
-  readonly status: number
-  readonly code?: string
-  readonly serverMessage?: string
-}
+type Answer = { readonly status: number; readonly code?: string; readonly serverMessage?: string }
 
 const said = (answer: Answer): string =>
   `${answer.serverMessage ?? "no message"} (status ${answer.status}${answer.code === undefined ? "" : `, ${answer.code}`})`
@@ -207,8 +203,7 @@ export class NotLoggedIn extends Schema.TaggedError<NotLoggedIn>()("NotLoggedIn"
 }
 
 /**
- * The user is not in the token store: it never logged in here, or was removed. Sessions in memory end with the layer, and
- * each build of the layer has its own.
+ * The user is not in the token store: it never logged in here, was removed, or the layer with its sessions in memory has ended.
  *
  * @category reasons
  * @since 0.1.0
@@ -305,9 +300,8 @@ export class FunctionNotFound extends Schema.TaggedError<FunctionNotFound>()("Fu
 }
 
 /**
- * The function was called and threw, or this user may not call it. `serverMessage` is the message of what it threw.
- *
- * A function declared with `errors` in a `FunctionContract` fails with the declared value instead, if it threw one.
+ * The function threw, or this user may not call it. `serverMessage` is the message of what it threw; if that is an error which
+ * a `FunctionContract` declares, the typed function fails with the declared error instead.
  *
  * @category reasons
  * @since 0.1.0
