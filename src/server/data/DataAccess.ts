@@ -1,6 +1,6 @@
 /**
- * What users may reach of an application's data sources: everything, nothing, or what rules let them. What the system
- * does reaches everything.
+ * Users' access to an application's data sources: everything, nothing, or what rules allow. The system has access to
+ * everything.
  *
  * @since 0.1.0
  */
@@ -15,21 +15,21 @@ import type { Rules } from "./Rules.ts"
 export type Access = boolean | Rules
 
 /**
- * What users may reach of one data source.
+ * Users' access to one data source.
  *
  * @category models
  * @since 0.1.0
  */
 export interface DataSource {
-  /** What holds for a collection that is not listed. */
+  /** The access to collections that are not listed. */
   readonly open: Access
-  /** What holds for a collection, by `database.collection`. */
+  /** The access to a collection, by `database.collection`. */
   readonly collections: ReadonlyMap<string, Access>
 }
 
 /**
- * What holds for a collection. A database whose name has a dot is closed, as MongoDB has none: the rules of
- * `app.old.notes` are those of the collection `old.notes`, and not of `notes` in a database `app.old`.
+ * The access to a collection. A database whose name has a dot is closed, since MongoDB does not allow such names: the
+ * rules of `app.old.notes` are those of the collection `old.notes`, and not of `notes` in a database `app.old`.
  *
  * @category accessors
  * @since 0.1.0

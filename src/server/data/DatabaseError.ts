@@ -1,13 +1,12 @@
 /**
- * Why a database refused an operation.
+ * The error of a database operation.
  *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 
 /**
- * Why the database refused: `message` in the words of MongoDB where it has any, `code` its number, `labels` what it says
- * about trying again.
+ * A rejected operation: `message` and `code` are MongoDB's if it has the error, `labels` tell whether to retry.
  *
  * @category errors
  * @since 0.1.0
@@ -22,7 +21,7 @@ export class DatabaseError extends Schema.TaggedError<DatabaseError>("effect-app
 ) {}
 
 /**
- * The label of an error after which the whole transaction may be tried again.
+ * The label of errors after which the whole transaction can be retried.
  *
  * @category constants
  * @since 0.1.0
@@ -30,7 +29,7 @@ export class DatabaseError extends Schema.TaggedError<DatabaseError>("effect-app
 export const transientLabel = "TransientTransactionError"
 
 /**
- * The code of an error that rules made, as MongoDB numbers what is unauthorized.
+ * The code of operations that rules deny, MongoDB's `Unauthorized`.
  *
  * @category constants
  * @since 0.1.0

@@ -11,7 +11,8 @@
  *   the same whatever a field holds, every other operator and every element that is looked for needs all of its field to
  *   be shown, and `$rename`, pipelines and replacements need the whole document. Errors are those of the change applied
  *   to what is shown. A document counts as modified if that differs then, or if what is hidden was written to.
- * - **Events** are made of what is shown of a document before and after a change, and there is no event if that is the same.
+ * - **Events** are made of what is shown of a document before and after a change, and there is no event if that is the
+ * same.
  *
  * What a user is told even so is what rules are there to tell: whether a change is allowed, by conditions on whatever
  * fields they name; that an `_id` is taken; and that a field has no room for one below it that may be written, since it
@@ -33,7 +34,7 @@ import type { Access } from "./Rules.ts"
 
 interface Lock {
   readonly semaphore: Semaphore.Semaphore
-  /** How many changes hold it or wait for it. */
+  /** The number of changes that hold it or wait for it. */
   users: number
 }
 
@@ -43,8 +44,8 @@ const lockKey = ({ appId, collection, database, service }: Namespace): string =>
   JSON.stringify([appId, service, database, collection])
 
 /**
- * Makes changes of a collection one after the other: one is allowed for what a document is, so no other change of a
- * client may come between. The function of a rule may take its time, so that other collections must not wait for it.
+ * Serialises changes of a collection: a change is allowed for the current document, so no other change may come
+ * between. There is a lock per collection, since functions of rules may be slow.
  */
 const exclusively =
   (database: Pick<Driver, "run">) =>
@@ -62,13 +63,13 @@ const exclusively =
       return Effect.ensuring(lock.semaphore.withPermit(effect), leave)
     })
 
-/** The kinds of operations that change what is there: they take several steps, which belong together. */
+/** The kinds of operations that change documents, which take several steps. */
 const changes: ReadonlySet<Kind> = new Set<Kind>(["Update", "Delete", "FindOneAnd"])
 
 /**
- * Executes operations under the rules of their one collection; `others` tells of those that a pipeline reaches.
+ * Executes operations under the rules of their collection; `others` are the rules of collections that a pipeline reaches.
  *
- * A change is checked and made in one transaction, one change after the other.
+ * A change is checked and made in one transaction.
  *
  * @category constructors
  * @since 0.1.0
@@ -86,7 +87,7 @@ export const run = (database: Pick<Driver, "run" | "transaction">, access: Acces
 }
 
 /**
- * A database whose one collection obeys rules.
+ * A database whose collection is under rules.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,5 @@
 /**
- * The database as one user of an application may use it: every collection by its own rules, and nothing of those that
- * have none.
+ * The database as one user of an application may use it: every collection under its rules, and no collection without rules.
  *
  * @since 0.1.0
  */
@@ -16,14 +15,14 @@ import * as RuledDatabase from "./RuledDatabase.ts"
 import { watching } from "./rules/events.ts"
 import * as Rules from "./Rules.ts"
 
-/** The rules of an open collection: it is a ruled one, so that its pipelines reach no more than those of others. */
+/** The rules of an open collection: it has rules too, so that its pipelines are restricted like those of others. */
 const openRules = Result.getOrThrow(Rules.compile({ roles: [{ read: true, write: true, insert: true, delete: true }] }))
 
 const refused = (message: string) => new DatabaseError({ message, code: forbiddenCode })
 
 /**
- * Makes a user's database of the whole one. An operation that no rule allows fails with the code `forbiddenCode`;
- * `explain` may say more of any failure.
+ * Creates a user's database from the whole one. An operation that the rules deny fails with the code `forbiddenCode`;
+ * `explain` may add to any error.
  *
  * @category constructors
  * @since 0.1.0
@@ -44,7 +43,7 @@ export const make = (
     const access = DataAccess.accessTo(source, database, collection)
     return access === false ? Effect.undefined : (access === true ? openRules : access).accessOf(given)
   }
-  /** What the rules of a collection allow, and those of others. */
+  /** The access to a collection, and to others. */
   const rulesOf = Effect.fnUntraced(function* (namespace: Namespace) {
     const { collection, database, service } = namespace
     const source = yield* sourceOf(service)
@@ -56,7 +55,7 @@ export const make = (
   })
 
   type Ruled = Effect.Success<ReturnType<typeof rulesOf>>
-  /** Does something with a collection as its rules allow, in the time of one operation. */
+  /** Uses a collection under its rules, within the limits of one operation. */
   const ruled = <A>(namespace: Namespace, use: (rules: Ruled) => Effect.Effect<A, DatabaseError>) =>
     Effect.mapError(bounded(Effect.flatMap(rulesOf(namespace), use)), (error) => explain(error, namespace))
 
@@ -72,7 +71,7 @@ export const make = (
           RuledDatabase.runIn(transaction.run, access, others)(operation)
         )
     })),
-    // a name is no document: a user of any part of a data source may know what there is
+    // names of collections are not documents: users of a data source may list them
     collections: (name) => Effect.andThen(sourceOf(name.service), whole.collections(name)),
     databases: (source) => Effect.andThen(sourceOf(source.service), whole.databases(source)),
     index: (namespace, field) => ruled(namespace, () => whole.index(namespace, field)),

@@ -55,7 +55,7 @@ describe("an expression", () => {
     [{ team: { $in: "%%user.custom_data.teams" } }, { team: "blue" }, true, false],
     [{ team: { $nin: "%%user.custom_data.teams" } }, { team: "blue" }, false, true],
     [{ team: { $in: ["%%user.custom_data.team", "all"] } }, { team: "red" }, true, false],
-    // what a user has not equals nothing, not even a field that is not there, and a pattern is no value
+    // a missing property of a user equals nothing, not even a missing field, and a pattern is not a value
     [{ team: "%%user.custom_data.nothing" }, {}, false, false],
     [{ team: "%%user.custom_data.pattern" }, { team: "x" }, false, false],
     [{ $or: [{ owner: "%%user.id" }, { n: { $gte: 2 } }] }, { n: 2 }, true, true],
@@ -80,7 +80,7 @@ describe("a rule is not understood", () => {
   it.each<readonly [unknown, place: string, message: RegExp]>([
     [undefined, "", /document/],
     [{ roles: [] }, "roles", /role/],
-    [{ roles: {} }, "roles", /list/],
+    [{ roles: {} }, "roles", /array/],
     [{ roles: [{}], rules: 1 }, "rules", /"rules"/],
     [{ roles: [{ writes: true }] }, "roles[0].writes", /"writes"/],
     [
@@ -99,9 +99,9 @@ describe("a rule is not understood", () => {
       /"\$where"/
     ],
     [
-      { roles: [{ apply_when: { "%function": { name: "f", arguments: ["%%nobody"] } } }] },
+      { roles: [{ apply_when: { "%function": { name: "f", arguments: ["%%unknown"] } } }] },
       "roles[0].apply_when.%function.arguments[0]",
-      /"%%nobody"/
+      /"%%unknown"/
     ],
     [{ roles: [{ apply_when: { "%%values": 1 } }] }, "roles[0].apply_when.%%values", /"%%values"/],
     [{ roles: [{ apply_when: { "%%args.0": 1 } }] }, "roles[0].apply_when.%%args.0", /"%%args.0"/],
@@ -109,7 +109,7 @@ describe("a rule is not understood", () => {
     [{ roles: [{ apply_when: { "%%request.service": 1 } }] }, "roles[0].apply_when.%%request.service", /request/],
     [{ roles: [{ apply_when: { "%%partition": "x" } }] }, "roles[0].apply_when.%%partition", /"%%partition"/],
     [{ roles: [{ apply_when: { "%%root": "x" } }] }, "roles[0].apply_when.%%root", /whole document/],
-    // what JavaScript finds in any object is no field
+    // inherited properties of JavaScript objects are not fields
     [{ roles: [{ apply_when: { constructor: { $exists: true } } }] }, "roles[0].apply_when.constructor", /field name/],
     [{ roles: [{ apply_when: { "a.toString": 1 } }] }, "roles[0].apply_when.a.toString", /field name/],
     [{ roles: [{ apply_when: { a: "%%root.__proto__.b" } }] }, "roles[0].apply_when.a", /field name/],
@@ -211,7 +211,7 @@ describe("a role", () => {
     )
   })
 
-  it("lets nobody give a document away", () => {
+  it("does not allow giving a document away", () => {
     for (const role of [
       { ...all, apply_when: { owner: "%%user.id" } },
       { ...all, document_filters: { read: true, write: { owner: "%%user.id" } } }

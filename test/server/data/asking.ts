@@ -6,7 +6,7 @@ import type { FunctionUser } from "../../../src/server/model/FunctionContext.ts"
 
 export const nobody: FunctionUser = { id: "0", type: "normal", data: {}, customData: {}, identities: [] }
 
-/** Who asks, with nothing known but the user, unless told otherwise. */
+/** A caller; by default only its user is known. */
 export const given = (user: FunctionUser = nobody, more: Partial<Rules.Given> = {}): Rules.Given => ({
   user,
   request: undefined,
@@ -28,6 +28,6 @@ export const mayUpdate = (
   return access.mayChange(before, footprint) && access.mayUpdate(before, after, footprint)
 }
 
-/** What rules come to for who asks. */
+/** The access of a caller under rules. */
 export const accessOf = (rule: unknown, who: Rules.Given) =>
   Effect.runSync(Result.getOrThrow(Rules.compile(rule)).accessOf(who))

@@ -28,7 +28,7 @@ describe("compact change events", () => {
     }
   })
 
-  it("have the document of an insertion and a replacement, its version and its hash", () => {
+  it("contains the document of an insertion or a replacement, its version and its hash", () => {
     const fullDocument = { _id, __stitch_sync_version: version, hello: "world" }
     for (const operationType of ["insert", "replace"]) {
       assert.deepStrictEqual(compact({ ...base, operationType, fullDocument }), {
@@ -41,7 +41,7 @@ describe("compact change events", () => {
     }
   })
 
-  it("have what an update changed instead of the document", () => {
+  it("contains the changes of an update instead of the document", () => {
     const updateDescription = {
       updatedFields: { hello: "universe" },
       removedFields: ["greetings"],
@@ -62,7 +62,7 @@ describe("compact change events", () => {
     assert.instanceOf(event["sdh"], Long)
   })
 
-  it("have nothing but the key of a document that is deleted", () => {
+  it("contains only the key of a deleted document", () => {
     assert.deepStrictEqual(compact({ ...base, operationType: "delete" }), { ot: "delete", dk: { _id } })
   })
 })

@@ -1,4 +1,4 @@
-/** The expressions of rules: what they know of who asks, of a change, and of what functions answer. */
+/** The expressions of rules: about the caller, a change, and the results of functions. */
 import { assert, describe, it } from "@effect/vitest"
 import { ObjectId, UUID } from "bson"
 import { Effect, Redacted, Result, Schema } from "effect"
@@ -77,7 +77,7 @@ describe("an expression about", () => {
     [{ u: { "%uuidToString": "%%user.custom_data.uuid" } }, { u: uuid }, true],
     [{ text: { "%oidToString": "%%root._id" } }, { _id: new ObjectId(id), text: id }, true],
     [{ text: { "%oidToString": "%%root._id" } }, { _id: id, text: id }, false],
-    // a text is no object id
+    // a string is not an object id
     [{ owner: "%%user.id" }, { owner: new ObjectId(id) }, false],
     [{ a: "%%root.b" }, { a: 1, b: 1 }, true],
     [{ a: "%%root.b" }, { a: 1, b: 2 }, false],
@@ -87,7 +87,7 @@ describe("an expression about", () => {
     [{ "%%root.a": { $in: "%%root.b" } }, { a: 2, b: [1, 2] }, true],
     [{ a: null }, {}, true],
     [{ a: { $ne: null } }, {}, false],
-    // names that only the server uses are nobody's fields
+    // names that the server uses internally are not fields of documents
     [{ "%%prevRoot.owner": "x" }, { "%%prevRoot": { owner: "x" } }, false],
     [{ a: "%%root.b" }, { "%%computed": { c0: true } }, false],
     [{ "%%root": { "%exists": true } }, {}, true]
@@ -96,7 +96,7 @@ describe("an expression about", () => {
     assert.strictEqual(reads({ "%not": expression }, document), !expected)
   })
 
-  it("what nobody has matches nothing, wherever it stands", () => {
+  it("a missing property matches nothing, on either side", () => {
     const missing = [
       "%%user.custom_data.none",
       "%%user.data.none.deeper",
@@ -190,7 +190,7 @@ describe("a change", () => {
     assert.isFalse(update({ write: { "%%prevRoot.owner": "%%root.owner" } }, { owner: "x" }, ["owner"]))
   })
 
-  it("of who a document belonged to, or of a new one", () => {
+  it("is checked by the owner before it, and as a new document", () => {
     const write = { "%or": [{ "%%prevRoot.owner": "%%user.id" }, { "%%prevRoot": { "%exists": false } }] }
     const access = accessOf({ roles: [{ read: true, write }] }, asked)
     assert.isTrue(access.mayInsert({ owner: "x" }))
@@ -208,7 +208,7 @@ describe("a change", () => {
     assert.isFalse(update({ write: { "%%prev.status": "final" } }, { status: "final" }))
   })
 
-  it("of a field, by what the field was and becomes", () => {
+  it("is checked by a field by its value before and after", () => {
     const fields = {
       status: { write: { "%%prev": "draft", "%%this": { $in: ["draft", "final"] } } },
       counter: { fields: { n: { write: { "%%this": { $gt: "%%prev" } } } } }
@@ -223,7 +223,7 @@ describe("a change", () => {
     assert.isFalse(to({ owner: "x" }, "owner"))
   })
 
-  it("of fields that only some documents show", () => {
+  it("is checked for fields that are visible in some documents", () => {
     const fields = { phone: { read: { public: true } }, note: { read: { "%%user.type": "normal" } } }
     const access = accessOf({ roles: [{ fields }] }, asked)
     assert.deepStrictEqual(access.shown({ public: true, phone: 1, note: 2 }), { phone: 1, note: 2 })
@@ -231,7 +231,7 @@ describe("a change", () => {
     assert.deepStrictEqual(access.shown({ phone: 1 }), {})
   })
 
-  it("of rules that insert and delete by expression", () => {
+  it("is checked by expressions for insert and delete", () => {
     const access = accessOf({ roles: [{ ...all, insert: { owner: "%%user.id" }, delete: { status: "draft" } }] }, asked)
     assert.isTrue(access.mayInsert(mine))
     assert.isFalse(access.mayInsert({ owner: "x" }))
@@ -255,7 +255,7 @@ describe("a function of a rule", () => {
   }
   const fn = (name: string, ...args: ReadonlyArray<unknown>) => ({ "%function": { name, arguments: args } })
 
-  it("is called once for who asks, and only where it decides", () => {
+  it("is called once per caller, and only if it decides", () => {
     const rule = {
       roles: [
         { apply_when: { "%%true": fn("isAdmin", "%%user.id", { at: ["%%user.custom_data.team", 1] }) }, ...all },
@@ -323,7 +323,7 @@ describe("a function of a rule", () => {
     }
   })
 
-  it.effect("that fails lets nobody in", () =>
+  it.effect("denies access if it fails", () =>
     Effect.gen(function* () {
       const failing = given(ada, { call: () => Effect.fail(new DatabaseError({ message: "no", code: 13 })) })
       const ofUser = Result.getOrThrow(Rules.compile({ roles: [{ apply_when: { "%not": fn("f") } }] }))

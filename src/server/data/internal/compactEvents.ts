@@ -1,20 +1,20 @@
-/** Change events as Stitch SDKs ask for them (`watchCompact`): short names, and no document where an update says enough. */
+/** Compact change events of Stitch SDKs (`watchCompact`): short names, and no document for updates. */
 import { Long, serialize } from "bson"
 import * as Bson from "./bson.ts"
 import type { Document } from "./bson.ts"
 
-/** Where clients of Stitch's mobile sync kept the version of a document. */
+/** The field of Stitch's mobile sync with the version of a document. */
 const versionField = "__stitch_sync_version"
 
 /**
  * The compact form of a change event:
  *
- * - `ot`: the type of the operation
+ * - `ot`: the operation type
  * - `dk`: the key of the document
  * - `fd`: the document, after an insertion or a replacement
  * - `ud`: what an update changed
- * - `sdv`: the version that sync wrote into the document, where there is one
- * - `sdh`: the hash of the document without that version; of one that is deleted there is none
+ * - `sdv`: the version that sync wrote into the document, if there is one
+ * - `sdh`: the hash of the document without that version; absent for a deletion
  */
 export const compact = ({ documentKey, fullDocument, operationType, updateDescription }: Document): Document => {
   const event: Document = { ot: operationType, dk: documentKey }

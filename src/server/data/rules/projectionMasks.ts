@@ -1,9 +1,9 @@
-/** What the projection of a filter leaves of every document, as field permissions. */
+/** The projections of filters as field permissions. */
 import type { Document } from "../internal/bson.ts"
 import * as Fields from "./fieldPermissions.ts"
 import { refuse } from "./operands.ts"
 
-/** The fields that a projection names, by what is below them; one with nothing below is the end of a path. */
+/** The named fields of a projection, as a tree; a leaf is the end of a path. */
 interface Names extends Map<string, Names> {}
 
 const add = (names: Names, path: ReadonlyArray<string>): boolean => {
@@ -16,12 +16,12 @@ const add = (names: Names, path: ReadonlyArray<string>): boolean => {
   return add(inner, rest)
 }
 
-/** A projection that includes hides what it does not name, one that excludes shows it. */
+/** An inclusion hides what it does not name, an exclusion shows it. */
 const permission = (names: Names, includes: boolean): Fields.Permission =>
   names.size === 0
     ? readable(includes)
     : {
-        // on the way to a field that is included there is nothing else to see
+        // parents of an included field show nothing else
         ...readable(!includes),
         below: {
           fields: new Map(Array.from(names, ([name, inner]) => [name, permission(inner, includes)])),

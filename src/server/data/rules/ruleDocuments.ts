@@ -1,4 +1,4 @@
-/** Rule documents as they are written: which keys they have, and what stands there when a key is missing. */
+/** Parses rule documents: their keys and the defaults of missing ones. */
 import * as Bson from "../internal/bson.ts"
 import type { Document } from "../internal/bson.ts"
 import * as Fields from "./fieldPermissions.ts"
@@ -6,13 +6,13 @@ import * as Masks from "./projectionMasks.ts"
 import * as Conditions from "./conditions.ts"
 import { type Call, refuse, type Scope } from "./operands.ts"
 
-/** A rule document that is understood. */
+/** A parsed rule document. */
 export interface RuleDocument {
   readonly roles: ReadonlyArray<Role>
   readonly filters: ReadonlyArray<Filter>
 }
 
-/** What a role says, for who asks. */
+/** A role as a function of the caller. */
 export interface Role {
   readonly applies: Conditions.Expression
   readonly filterRead: Conditions.Expression
@@ -22,7 +22,7 @@ export interface Role {
   readonly insert: Conditions.Expression
   readonly delete: Conditions.Expression
   readonly fields: Fields.Permissions
-  /** The functions that tell whether the role applies, and those that tell what it allows. */
+  /** The functions that decide whether the role applies, and those that decide what it allows. */
   readonly callsToApply: ReadonlyArray<Call>
   readonly calls: ReadonlyArray<Call>
 }
@@ -33,7 +33,7 @@ const onlyKeys = (value: Document, known: ReadonlyArray<string>, place: string):
 }
 
 const documentAt = (value: unknown, place: string): Document =>
-  Bson.isDocument(value) ? value : refuse(place, "what is no document")
+  Bson.isDocument(value) ? value : refuse(place, "a value other than a document")
 
 export const optional = (
   value: unknown,
@@ -55,7 +55,7 @@ const role = (input: unknown, place: string, whole: Scope): Role => {
     ? undefined
     : documentAt(value["document_filters"], `${place}.document_filters`)
   if (filters !== undefined) onlyKeys(filters, ["read", "write"], `${place}.document_filters`)
-  // of a pair of which one is missing, nothing may be written; and what may be written may be read
+  // if one of a pair is missing, nothing is writable; permission to write implies permission to read
   const filterWrite =
     filters === undefined ? always : optional(filters["write"], `${place}.document_filters.write`, scope, never)
   const filterRead =
@@ -91,7 +91,7 @@ const roleKeys = [
   "additional_fields"
 ]
 
-/** What narrows the documents that are found, and what it leaves of them. */
+/** A filter: restricts the documents that are found, and their fields. */
 export interface Filter {
   readonly applies: Conditions.Expression
   readonly query: Conditions.Expression
@@ -103,7 +103,7 @@ export interface Filter {
 const filter = (input: unknown, place: string, whole: Scope): Filter => {
   const value = documentAt(input, place)
   onlyKeys(value, ["_id", "id", "name", "apply_when", "query", "projection", "project"], place)
-  // a filter applies to a request, before there is any document
+  // a filter applies to a request, without a document
   const toApply: Scope = { ...whole, calls: [], about: "request" }
   const scope: Scope = { ...whole, calls: [] }
   // documentation and exports name it differently
@@ -122,11 +122,15 @@ const filter = (input: unknown, place: string, whole: Scope): Filter => {
 }
 
 const list = (value: unknown, place: string): ReadonlyArray<unknown> =>
-  value === undefined || value === null ? [] : Array.isArray(value) ? value : refuse(place, "what is no list")
+  value === undefined || value === null
+    ? []
+    : Array.isArray(value)
+      ? value
+      : refuse(place, "a value other than an array")
 
 const ruleKeys = ["_id", "id", "database", "collection", "roles", "filters", "schema", "relationships"]
 
-/** Reads a rule document; throws for the first thing in it that is not understood. */
+/** Parses a rule document; throws for its first unsupported part. */
 export const rule = (input: unknown, scope: Scope): RuleDocument => {
   const value = documentAt(input, "")
   onlyKeys(value, ruleKeys, "")
