@@ -17,6 +17,7 @@ import * as Redacted from "effect/Redacted"
 import { EjsonError } from "../../protocol/Ejson.ts"
 import type { App, AppFunction } from "../model/App.ts"
 import { idOf } from "../model/Apps.ts"
+import * as CurrentRequest from "../model/CurrentRequest.ts"
 import { type Actor, isSystem } from "./FunctionAccess.ts"
 import { FunctionError } from "../model/FunctionContext.ts"
 import type { FunctionHost } from "./FunctionHost.ts"
@@ -280,6 +281,16 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
     Effect.runForkWith(services ?? Context.empty())(Effect.annotateLogs(log, annotations))
   }
 
+  /** Logs the failure of a call: the error that the client gets has the id of the request in the log. */
+  const report = ({ caller, fn, services, since }: Job, outcome: Outcome): void => {
+    const why = failureOf(outcome)
+    if (why === undefined || closed) return
+    const took = Math.round(performance.now() - since)
+    const line = Effect.logError(`the function "${fn.name}" failed after ${took} ms: ${why}`)
+    const user = caller.user.id === "" ? {} : { user: caller.user.id }
+    tell(services, CurrentRequest.annotated(Effect.annotateLogs(line, user)), fn.name)
+  }
+
   /** Ends a call at its time limit, by the clock of its caller. */
   const expire = (job: Job): void => {
     if (job.until === undefined || job.until.clock.currentTimeMillisUnsafe() < job.until.millis) return
@@ -305,7 +316,8 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
     return { clock, millis: clock.currentTimeMillisUnsafe() + timeLimitMillis }
   }
 
-  const streamOf = ({ place, services, sessions }: Job): OpenStream => {
+  const streamOf = (job: Job): OpenStream => {
+    const { place, services, sessions } = job
     const touch = () => clearTimeout(untouched)
     const close = Effect.suspend(() => {
       touch()
@@ -326,6 +338,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
           if (place === undefined || place.process.ended) return resume(Effect.fail(stopped(gone)))
           const { id: call, process } = place
           const settle = (outcome: Outcome) => {
+            report(job, outcome)
             if (outcome._tag === "Done") return resume(Effect.succeed(outcome.text))
             process.streams.delete(call)
             resume(outcome._tag === "End" ? Effect.undefined : failed(outcome))
@@ -366,7 +379,8 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
             since: performance.now(),
             until: deadline === undefined ? untilOf(services) : undefined,
             place: undefined,
-            settle: (outcome) =>
+            settle: (outcome) => {
+              report(job, outcome)
               resume(
                 outcome._tag === "Done"
                   ? Effect.succeed(outcome)
@@ -374,6 +388,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
                     ? Effect.succeed(streamOf(job))
                     : failed(outcome)
               )
+            }
           }
           place(job)
           return Effect.sync(() => {
@@ -451,6 +466,20 @@ const together: Outcome = {
 const gone = "the process of the function has ended"
 
 const stopped = (message: string): FunctionError => new FunctionError({ code: "FunctionExecutionError", message })
+
+/** What the log says of a failure; an error in the client's arguments is not one of the function. */
+const failureOf = (outcome: Outcome): string | undefined => {
+  switch (outcome._tag) {
+    case "Failed":
+      return outcome.trace === undefined ? outcome.message : `${outcome.message}\n${outcome.trace}`
+    case "Stopped":
+      return outcome.why
+    case "TimedOut":
+      return timedOut.message
+    default:
+      return undefined
+  }
+}
 
 const failed = (outcome: Outcome): Effect.Effect<never, FunctionError | EjsonError> => {
   switch (outcome._tag) {

@@ -16,6 +16,10 @@ const changes: ReadonlyArray<readonly [what: string, source: string]> = [
     "a getter in place of a method, through a proxy",
     "Object.defineProperty(new Proxy(Array.prototype, {}), 'map', { get: () => () => 'mine' })"
   ],
+  [
+    "a getter that throws in place of a method",
+    "Object.defineProperty(Array.prototype, 'map', { get: () => { throw new Error('mine') } })"
+  ],
   ["a getter of the older kind", "Array.prototype.__defineGetter__('map', () => () => 'mine')"],
   ["a method that shows in loops", "Object.defineProperty(Array.prototype, 'map', { enumerable: true })"],
   ["a method that cannot be changed", "Object.defineProperty(Array.prototype, 'map', { writable: false })"],

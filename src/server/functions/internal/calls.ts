@@ -77,17 +77,17 @@ export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
 
   /** The messages of a realm. */
   const portOf = (placeOf: () => Place | undefined): Port => ({
-    answer: (id, tag, text) => {
+    answer: (id, tag, text, trace) => {
       const place = runningOf(id)
       if (place?.call === undefined || place !== placeOf()) return
-      const result = answerOf(tag, text)
+      const result = answerOf(tag, text, trace)
       tell({ _tag: "Answer", id: place.call.id, answer: result })
       if (result._tag === "Streaming") place.isStreaming = true
       else finish(place.call.id)
     },
-    step: (call, id, tag, text) => {
+    step: (call, id, tag, text, trace) => {
       if (typeof id !== "number") return
-      const result = answerOf(tag, text)
+      const result = answerOf(tag, text, trace)
       tell({ _tag: "Answer", id, answer: result })
       const place = runningOf(call)
       if (place?.call === undefined || place !== placeOf()) return
@@ -234,7 +234,7 @@ export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
   }
 }
 
-const answerOf = (tag: unknown, text: unknown): Answer => {
+const answerOf = (tag: unknown, text: unknown, trace: unknown): Answer => {
   if (typeof text !== "string") return { _tag: "Failed", message: noText }
   switch (tag) {
     case "Done":
@@ -245,6 +245,6 @@ const answerOf = (tag: unknown, text: unknown): Answer => {
     case "Unreadable":
       return { _tag: "Unreadable", message: text }
     default:
-      return { _tag: "Failed", message: text }
+      return { _tag: "Failed", message: text, trace: typeof trace === "string" ? trace : undefined }
   }
 }

@@ -15,6 +15,21 @@ export const describe = (cause: unknown): string => {
   }
 }
 
+/** Places in a stack that the application cannot do anything about. */
+const notOwn =
+  /\((?:node:|guest\.js|<anonymous>)|^\s+at (?:node:|guest\.js|<anonymous>|(?:async )?(?:run|invoke|Promise\.\w+)\b)/
+
+/** Where an exception was thrown: the lines of its stack that are the application's own or of its packages. */
+export const traceOf = (cause: unknown): string | undefined => {
+  try {
+    const stack = cause instanceof Error ? String(cause.stack) : ""
+    const own = stack.split("\n").filter((line) => /^\s+at /.test(line) && !notOwn.test(line))
+    return own.length === 0 ? undefined : own.join("\n")
+  } catch {
+    return undefined
+  }
+}
+
 export const noText = "the function threw a value that cannot be converted to text"
 
 export const notSendable = (message: string): string => `the function's result cannot be sent: ${message}`

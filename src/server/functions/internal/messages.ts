@@ -183,7 +183,8 @@ export type Answer =
   | { readonly _tag: "Done"; readonly text: string }
   | { readonly _tag: "Streaming" }
   | { readonly _tag: "End" }
-  | { readonly _tag: "Failed"; readonly message: string }
+  /** `trace` is where the function threw, in the application's own lines. */
+  | { readonly _tag: "Failed"; readonly message: string; readonly trace?: string | undefined }
   /** The client's arguments are not Extended JSON. */
   | { readonly _tag: "Unreadable"; readonly message: string }
 

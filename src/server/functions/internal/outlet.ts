@@ -104,6 +104,7 @@ const limited = (answer: Answer): Answer => {
     case "Done":
       return answer.text.length > largestText ? { _tag: "Failed", message: notSendable(tooLarge(largestText)) } : answer
     case "Failed":
+      return { ...answer, message: cut(answer.message), trace: answer.trace && cut(answer.trace) }
     case "Unreadable":
       return { ...answer, message: cut(answer.message) }
     default:

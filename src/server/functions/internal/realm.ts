@@ -167,7 +167,7 @@ export const make = (setup: Setup, sharing: Sharing, scopes: AsyncLocalStorage<S
         if (guest.isSpent() || guest.pending() > 0) return false
         const closely = isLookedAtClosely()
         const same = guest.isSuspect() ? snapshot.isEqual() : snapshot.isUnchanged(closely)
-        guest.reset()
+        if (same) guest.reset()
         return same
       }
     }

@@ -33,6 +33,15 @@ export interface Realms<R> {
   readonly prepare: () => void
 }
 
+/** The look may run what a call has put in the place of a property, and that may throw. */
+const isPristine = ({ realm }: HasRealm): boolean => {
+  try {
+    return realm.isPristine()
+  } catch {
+    return false
+  }
+}
+
 export const make = <R extends HasRealm>(makeRealm: () => R): Realms<R> => {
   const idle: Array<R> = []
   /** Realms of finished calls that are not checked yet. */
@@ -44,7 +53,7 @@ export const make = <R extends HasRealm>(makeRealm: () => R): Realms<R> => {
   const look = (it: R): void => {
     if (it.realm.pending() > 0) {
       if (waiting.size < kept) waiting.add(it)
-    } else if (idle.length < kept && it.realm.isPristine()) idle.push(it)
+    } else if (idle.length < kept && isPristine(it)) idle.push(it)
   }
   const lookAtAll = (): void => {
     for (const it of released.splice(0)) look(it)

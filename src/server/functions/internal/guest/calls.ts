@@ -2,7 +2,7 @@
 import * as ejson from "../../../../protocol/internal/ejson.ts"
 import { isDocument } from "../../../data/internal/bson.ts"
 import * as SourceContext from "../../SourceContext.ts"
-import { aStream, describe, notFound, notSendable } from "../failures.ts"
+import { aStream, describe, notFound, notSendable, traceOf } from "../failures.ts"
 import { type AnyIterator, isIterable, isIterator, isThenable, iteratorOf, noIterator, stepOf } from "../iterators.ts"
 import type { Call, Reply, ResponseSettings, Source } from "../messages.ts"
 import { epilogue, parameters } from "../sources.ts"
@@ -176,7 +176,7 @@ const run = async (call: Call): Promise<void> => {
     else if (kind === "Text") answer(...textOf(result))
     else answer(...open(call, result))
   } catch (cause) {
-    answer("Failed", describe(cause))
+    host.port.answer(id, "Failed", describe(cause), traceOf(cause))
   }
 }
 
@@ -199,10 +199,14 @@ const step = async (call: Call, id: number): Promise<void> => {
     const { done, value } = stepOf(await iterator?.next())
     return done ? ["End", ""] : textOf(value)
   }
-  const failed = (cause: unknown): Answer => ["Failed", describe(cause)]
+  let trace: string | undefined
+  const failed = (cause: unknown): Answer => {
+    trace = traceOf(cause)
+    return ["Failed", describe(cause)]
+  }
   const [tag, text] = await taken().catch(failed)
   if (tag === "Failed") cancel()
-  host.port.step(call.id, id, tag, text)
+  host.port.step(call.id, id, tag, text, trace)
 }
 
 const cancel = (): void => {

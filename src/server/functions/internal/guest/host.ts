@@ -14,9 +14,9 @@ export type AnswerTag = "Done" | "Streaming" | "End" | "Failed" | "Unreadable"
  */
 export interface Port {
   /** Answers a call: its id, an `AnswerTag`, a text. */
-  readonly answer: (call: unknown, tag: unknown, text: unknown) => void
+  readonly answer: (call: unknown, tag: unknown, text: unknown, trace?: unknown) => void
   /** Answers a step of the call's stream: the id of the call and of the step, an `AnswerTag`, a text. */
-  readonly step: (call: unknown, step: unknown, tag: unknown, text: unknown) => void
+  readonly step: (call: unknown, step: unknown, tag: unknown, text: unknown, trace?: unknown) => void
   /** Makes a host call: an id, the calling function, the method, its encoded arguments. */
   readonly ask: (
     ask: unknown,
