@@ -1,9 +1,9 @@
 /**
- * A database as JavaScript code uses it: numbers are plain ones.
+ * A database that returns plain numbers.
  *
- * A database keeps four types of numbers apart. A double that is whole comes as a `Double`, and a 64-bit integer as a
- * `Long`: code that computes with a `number` would get them wrong. As in MongoDB's driver for Node.js, a `number` takes
- * their place wherever it has the same value.
+ * A database distinguishes four types of numbers. A whole double is returned as `Double`, and a 64-bit integer as
+ * `Long`, with which JavaScript code cannot compute. As in MongoDB's driver for Node.js, a `number` replaces them if it
+ * has the same value.
  *
  * @since 0.1.0
  */
@@ -23,7 +23,7 @@ const plainLeaf = (value: object): unknown => {
   return Number.isSafeInteger(number) ? number : value
 }
 
-/** The same value where there is no such number in it. */
+/** Returns the same value if it contains no such number. */
 const plain = (value: unknown): unknown => {
   if (typeof value !== "object" || value === null) return value
   if (Array.isArray(value)) {
@@ -59,7 +59,7 @@ const plainly =
     Effect.map(run(operation), (answer) => answers[operation._tag](answer))
 
 /**
- * Makes a database whose answers and events have plain numbers.
+ * Creates a database whose results and events have plain numbers.
  *
  * @category constructors
  * @since 0.1.0

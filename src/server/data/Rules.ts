@@ -1,9 +1,9 @@
 /**
- * The rules of a collection: which documents who asks may read, write, insert and delete, and which of their fields.
+ * The rules of a collection: which documents a caller may read, write, insert and delete, and which of their fields.
  *
- * Pure but for the functions that rules call: {@link compile} turns a rule document into {@link Rules}, which turn who
- * asks into {@link Access}. The first role whose `apply_when` holds for the user and the document decides. A rule that is
- * not wholly understood is none.
+ * {@link compile} turns a rule document into {@link Rules}, a function from the caller to {@link Access}, which is pure
+ * except for the functions that rules call. The first role whose `apply_when` holds for the user and the document
+ * decides. Unsupported rules deny access.
  *
  * @since 0.1.0
  */
@@ -22,47 +22,47 @@ import * as Operands from "./rules/operands.ts"
 type Document = Record<string, unknown>
 
 /**
- * What one user may do with the documents of one collection.
+ * The access of one caller to one collection.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Access {
-  /** Whether the user may do everything, to every document. */
+  /** Whether the caller may do everything with every document. */
   readonly everything: boolean
-  /** What an operation may see. Its filter may show more than the rules where they are {@link computed}. */
+  /** The view of operations. Its filter shows more than the rules if they are {@link computed}. */
   readonly view: Extract<View.View, { readonly _tag: "Masked" }>
-  /** Whether no filter says what is shown, so that each document has to be asked for it: by {@link shown}. */
+  /** Whether a filter cannot express what is shown, so that each document has to be checked by {@link shown}. */
   readonly computed: boolean
-  /** Whether functions are called for each document that may be shown. */
+  /** Whether functions are called for each candidate document. */
   readonly calls: boolean
   /** Whether the user may read every document. */
   readonly readsAll: boolean
-  /** Whether some of the documents are shown in part. */
+  /** Whether documents may be shown in part. */
   readonly partial: boolean
-  /** What of a document may be read, the projections of filters included; `undefined` when nothing may. */
+  /** The readable part of a document, after the projections of filters; `undefined` if nothing is readable. */
   readonly shown: (document: Document) => Document | undefined
-  /** Whether all of a document is shown. */
+  /** Whether the whole document is readable. */
   readonly showsAll: (document: Document) => boolean
-  /** Whether anything of one of these fields is not shown. */
+  /** Whether a part of these fields is hidden. */
   readonly hides: (document: Document, paths: ReadonlyArray<string>) => boolean
-  /** Calls the functions that the rules ask about documents. What follows must be prepared, and so must {@link shown}. */
+  /** Calls the functions of the rules for documents. Required before {@link shown} and the members below. */
   readonly prepare: (asked: Asked) => Effect.Effect<void, DatabaseError>
-  /** Forgets what functions said of documents, so that they are asked anew. */
+  /** Discards the results of functions about documents, so that they are called again. */
   readonly forget: () => void
   readonly mayInsert: (document: Document) => boolean
   readonly mayDelete: (document: Document) => boolean
   /**
-   * Whether a document may be changed by what reads and writes these fields. It comes before anything is computed from
-   * the document: nothing that is not shown may decide what comes of a change.
+   * Whether a change that reads and writes these fields is allowed. It is checked before anything is computed from the
+   * document: hidden fields must not influence the result.
    */
   readonly mayChange: (document: Document, change: Footprint) => boolean
-  /** Whether what a change that {@link mayChange} allows makes of a document is allowed. */
+  /** Whether the result of a change that {@link mayChange} allows is allowed. */
   readonly mayUpdate: (before: Document, after: Document, change: Footprint) => boolean
 }
 
 /**
- * What is about to be asked: of documents as they are, of those that are new or about to change, or of a change.
+ * The documents to prepare for: stored ones, new ones, ones about to change, or a change.
  *
  * @category models
  * @since 0.1.0
@@ -72,7 +72,7 @@ export type Asked =
   | { readonly _tag: "Changed"; readonly before: Document; readonly after: Document }
 
 /**
- * Who asks, of which application, in which request, and how the functions of rules are called.
+ * The caller, its application and request, and how to call the functions of rules.
  *
  * @category models
  * @since 0.1.0
@@ -92,7 +92,7 @@ export interface Rules {
 }
 
 /**
- * A rule about who asks alone, such as who may call a function.
+ * A rule about the caller only, such as who may call a function.
  *
  * @category models
  * @since 0.1.0
@@ -104,7 +104,7 @@ export interface Gate {
 }
 
 /**
- * What of a rule is not understood, and where it stands.
+ * The unsupported part of a rule, and its position.
  *
  * @category errors
  * @since 0.1.0
@@ -128,7 +128,7 @@ const scopeOf = (about: Operands.Scope["about"]): Operands.Scope => ({
 })
 
 /**
- * Compiles a rule document, or tells the first thing in it that is not understood.
+ * Compiles a rule document, or fails with its first unsupported part.
  *
  * @category constructors
  * @since 0.1.0
@@ -140,7 +140,7 @@ export const compile = (input: unknown): Result.Result<Rules, NotUnderstood> =>
   })
 
 /**
- * Compiles a rule about who may call a function; it may ask for the arguments as `%%args`.
+ * Compiles a rule about who may call a function; `%%args` are its arguments.
  *
  * @category constructors
  * @since 0.1.0
@@ -160,7 +160,7 @@ export const compileGate = (input: unknown): Result.Result<Gate, NotUnderstood> 
   })
 
 /**
- * A gate that allows what both of two gates allow.
+ * The conjunction of two gates.
  *
  * @internal
  */
@@ -225,7 +225,7 @@ const accessBy = (
   const queries = Conditions.and(inForce.map(({ query }) => query(known)))
   const whole = Conditions.unchanged(Conditions.and([readableBy(considered), queries]))
   const cases = casesOf(considered, masks)
-  // no filter of a database knows what is computed from a document
+  // a filter cannot contain what is computed from a document
   const computedByRules = Conditions.mentions(whole, Operands.isComputed) || areComputed(cases)
   const readable = Conditions.weakened(whole, Operands.isComputed)
   const isSeenAsIs = computed.length === 0 && !marks.change
@@ -235,12 +235,12 @@ const accessBy = (
   const passes = Conditions.holds(queries)
   const roleOf = (seen: Document) => considered.find(({ applies }) => applies(seen))
   const isShown = (seen: Document) => roleOf(seen)?.isVisible(seen) === true
-  /** The role that decides about a document that is about to change, if who asks sees it. */
+  /** The role that decides about a document to change, if the caller can see it. */
   const roleOfOld = (document: Document) => {
     const seen = stored(document)
     return isShown(seen) ? considered.find(({ ofOld }) => ofOld.applies(seen)) : undefined
   }
-  /** What of a document's fields may be read; `undefined` when nothing may, not even what it is called by. */
+  /** The readable fields of a document; `undefined` if nothing is readable, not even its `_id`. */
   const readsOf = (document: Document): Fields.Permission | undefined => {
     const seen = stored(document)
     const decides = roleOf(seen)
@@ -317,7 +317,7 @@ const accessBy = (
       const [was, becomes] = [stored(old), seenAs(made, old)]
       const [decides, after] = [roleOfOld(old), roleOf(becomes)]
       if (decides === undefined || after === undefined) return false
-      // a document must not be given away: the role of what it becomes must let it be written as well
+      // a user must not give a document away: the role of the result must allow writing it as well
       return [decides.ofOld.writesOf(was), after.writesOf(becomes)].every(
         (allowed) => Fields.writesDifference(old, made, allowed) && mayName(allowed, change, old)
       )
@@ -325,12 +325,12 @@ const accessBy = (
   }
 }
 
-/** Whether a change names fields that may be written, and no others. */
+/** Whether a change names writable fields only. */
 const mayName = (allowed: Fields.Permission, { writes }: Footprint, document: Document): boolean =>
   allowed === Fields.everything ||
   (writes !== undefined && writes.length > 0 && writes.every((path) => Fields.writesAt(allowed, path, document)))
 
-/** Whether nothing that is hidden decides what comes of a change. */
+/** Whether the result of a change is independent of hidden fields. */
 const shows = (allowed: Fields.Permission, { reads, writes }: Footprint, document: Document): boolean =>
   Fields.readsAll(allowed) ||
   (reads !== undefined &&

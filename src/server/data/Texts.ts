@@ -1,6 +1,5 @@
 /**
- * Reads and writes the Extended JSON of clients. What is large is read when others have had their turn, and what takes
- * too long fails.
+ * Decodes and encodes the Extended JSON of clients. Large texts wait for their turn, and exceeding the time limit fails.
  *
  * @since 0.1.0
  */
@@ -16,11 +15,11 @@ const failure = (cause: unknown) => new EjsonError({ message: ejson.describe(cau
 const step = <A>(units: number, compute: () => A): Effect.Effect<A, EjsonError> =>
   Steps.step({ cost: units, units, timed: !Steps.isCheap(units), compute, finish: identity, failure })
 
-/** The units of a text: about the fewest characters of a value. */
+/** The characters per unit: about the minimum of a value. */
 const unitsOf = (text: string): number => text.length / 16
 
 /**
- * Reads JSON, whose wrappers {@link revive} reads then.
+ * Parses JSON, whose wrappers {@link revive} decodes.
  *
  * @category decoding
  * @since 0.1.0
@@ -29,7 +28,7 @@ export const read = (text: string): Effect.Effect<unknown, EjsonError> =>
   Effect.suspend(() => step(unitsOf(text), () => ejson.read(text)))
 
 /**
- * Reads the wrappers of Extended JSON, in place.
+ * Decodes the wrappers of Extended JSON, in place.
  *
  * @category decoding
  * @since 0.1.0
@@ -38,7 +37,7 @@ export const revive = (json: ReadonlyArray<unknown>, text: string): Effect.Effec
   Effect.suspend(() => step(unitsOf(text), () => json.map(ejson.revive)))
 
 /**
- * Writes canonical Extended JSON.
+ * Encodes canonical Extended JSON.
  *
  * @category encoding
  * @since 0.1.0

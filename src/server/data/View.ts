@@ -1,9 +1,9 @@
 /**
- * What an operation sees of a collection: a filter and, for each document, which fields are left of it.
+ * The view of an operation on a collection: a filter and, for each document, the visible fields.
  *
- * A view is a value that comes with an operation. It stands before everything that the operation itself says, its filter
- * and its sort order included, as if the collection held nothing else. It says in MongoDB's terms what a database can
- * execute: `filter` is a `$match`, each case another one with the projection of its fields behind it.
+ * A view is a value of an operation. It applies before everything else of the operation, including its filter and sort
+ * order, as if the collection contained nothing else. It is expressed in MongoDB's terms: `filter` is a `$match`, and
+ * each case a `$match` with a projection.
  *
  * @since 0.1.0
  */
@@ -18,20 +18,20 @@ import type { Document } from "./internal/bson.ts"
 export type Condition = boolean | Document
 
 /**
- * What is left of a value: a tree, whose leaves decide about all that is below them.
+ * The visible part of a value: a tree whose leaves decide about everything below them.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Mask {
-  /** Whether it is kept; where there are masks below, whether a value is that has no fields. */
+  /** Whether it is visible; with masks below, whether a value without fields is. */
   readonly read: Condition
-  /** What is left of the fields of a document, and of the documents in an array. */
+  /** The masks of the fields of a document, and of the documents in an array. */
   readonly below: { readonly fields: ReadonlyMap<string, Mask>; readonly others: Mask } | undefined
 }
 
 /**
- * What is left of the documents that fulfil a condition. All of the masks have to keep a value; none hides the `_id`.
+ * The masks of the documents that fulfil a condition. A value is visible if all masks keep it; the `_id` always is.
  *
  * @category models
  * @since 0.1.0
@@ -42,8 +42,8 @@ export interface Case {
 }
 
 /**
- * A view of a collection: of the documents that match the filter, what the first case leaves that applies. Or documents
- * in place of those of the collection.
+ * A view of a collection: the documents that match the filter, with the masks of the first case that applies. Or
+ * documents that replace those of the collection.
  *
  * @category models
  * @since 0.1.0

@@ -78,7 +78,7 @@ export const compile = (spec: unknown, scope: Scope = scopeOf()): Expression => 
   return operator === undefined ? unknownOperator(name) : operator(spec[name], context, name)
 }
 
-/** Operators that MongoDB has in some version, and why there is none here. */
+/** Operators of MongoDB that are not supported, with the reason. */
 const unsupportedOperators: ReadonlyArray<readonly [names: ReadonlyArray<string>, why: string]> = [
   [["$function", "$accumulator"], "a pipeline runs no code"],
   [["$meta"], "there is no text search"],

@@ -220,7 +220,7 @@ export const toText = (value: Decimal): string => write(value).toString()
 
 const pattern = /^([+-]?)(?:(\d+)\.?(\d*)|\.(\d+))(?:[eE]([+-]?\d+))?$/
 
-/** Reads decimal text, rounded to 34 digits; undefined for text that is no number. */
+/** Parses a decimal, rounded to 34 digits; undefined for text that is not a number. */
 export const parse = (text: string): Decimal | undefined => {
   const special = /^([+-]?)(inf(?:inity)?|nan)$/i.exec(text)
   if (special !== null) return special[2]?.toLowerCase() === "nan" ? nan : infinity(special[1] === "-")

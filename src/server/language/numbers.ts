@@ -17,7 +17,7 @@ export type NumberValue = Numeric
 /** The name of a number's type. */
 export type NumberType = "int" | "long" | "double" | "decimal"
 
-/** Whether a value is a long; a timestamp has the same class as its base, and is none. */
+/** Whether a value is a long, and not a timestamp, which has the same base class. */
 export const isLong = (value: unknown): value is Long => value instanceof Long && !(value instanceof Timestamp)
 
 /** The type of a number; undefined for a value of another kind. */
@@ -131,7 +131,7 @@ const binary =
     if (typeof a === "number" && typeof b === "number") {
       const result = doubles(a, b)
       if (!isInt(a) || !isInt(b)) return isInt(result) ? new Double(result) : result
-      // -0 is the result of integers that is none
+      // -0 is not an integer result
       if (Number.isSafeInteger(result)) return intOrLong(result + 0)
       return integer(integers(BigInt(a), BigInt(b)))
     }
@@ -223,7 +223,7 @@ const exactDouble = (value: number): Decimal => {
   const power = Number((raw >> 52n) & 0x7ffn)
   let mantissa = (raw & 0xfffffffffffffn) | (power === 0 ? 0n : 1n << 52n)
   let exponent = (power === 0 ? 1 : power) - 1075
-  // no more digits than it needs: a sum of decimals and nothing else would get the digits of a zero, too
+  // only the needed digits: a sum of decimals only would get the digits of a zero, too
   while (exponent < 0 && (mantissa & 1n) === 0n) {
     mantissa >>= 1n
     exponent = mantissa === 0n ? 0 : exponent + 1

@@ -74,7 +74,7 @@ describe("documents in memory", () => {
 })
 
 describe("filters in memory", () => {
-  test("that ask for the impossible are refused", (database) =>
+  test("rejects invalid filters", (database) =>
     Effect.gen(function* () {
       yield* database.insert(namespace, [{ a: 1 }])
       for (const [filter, words] of [
@@ -172,14 +172,14 @@ describe("aggregation in memory", () => {
 })
 
 describe("changes in memory", () => {
-  test("that are not kept any more end a watch", (database) =>
+  test("ends a watch whose next changes are no longer kept", (database) =>
     Effect.gen(function* () {
       const changes = yield* database.watch(namespace, {})
       yield* database.insert(
         namespace,
         Array.from({ length: 5_000 }, (_, i) => ({ _id: i }))
       )
-      assert.include(yield* refused(Stream.runDrain(changes)), "not kept any more")
+      assert.include(yield* refused(Stream.runDrain(changes)), "no longer available")
       const foreign = database.watch(namespace, { resumeAfter: { _data: "0123" } })
       assert.include(yield* refused(foreign), "resume token")
     }))

@@ -4,7 +4,7 @@ import { Deferred, Effect, Fiber } from "effect"
 import { Database, type Document } from "effect-app-services/server/data/Database"
 import type { Run } from "../../../src/server/data/Driver.ts"
 import * as RuledDatabase from "../../../src/server/data/RuledDatabase.ts"
-import { accessOf, given, nobody } from "./asking.ts"
+import { accessOf, given, stranger } from "./asking.ts"
 
 const namespace = { appId: "a", service: "s", database: "d", collection: "c" }
 const all = { read: true, write: true, insert: true, delete: true }
@@ -32,7 +32,7 @@ const recorded = Effect.gen(function* () {
   })
   yield* whole.insert(
     namespace,
-    [1, 2, 3].map((_id) => ({ _id, owner: _id === 3 ? "x" : nobody.id, n: _id, hidden: 1 }))
+    [1, 2, 3].map((_id) => ({ _id, owner: _id === 3 ? "x" : stranger.id, n: _id, hidden: 1 }))
   )
   return { database, asked }
 })
@@ -147,7 +147,7 @@ describe("a change whose rule waits for a function", () => {
     Effect.gen(function* () {
       const database = yield* Database
       const [asked, answer] = [yield* Deferred.make<void>(), yield* Deferred.make<boolean>()]
-      const who = given(nobody, {
+      const who = given(stranger, {
         call: () => Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(answer))
       })
       const rule = { roles: [{ ...all, write: { "%function": { name: "f", arguments: ["%%root.n"] } } }] }

@@ -91,7 +91,7 @@ describe("a rule is not understood", () => {
     [
       { roles: [{ apply_when: { "%function": { name: "f", arguments: { a: 1 } } } }] },
       "roles[0].apply_when.%function.arguments",
-      /list/
+      /array/
     ],
     [
       { roles: [{ apply_when: { "%function": { name: "f", arguments: [{ $where: "x", b: 1 }] } } }] },
@@ -147,8 +147,8 @@ describe("a rule is not understood", () => {
     [{ roles: [{ apply_when: { a: { "%stringToDate": "%%user.id" } } }] }, "roles[0].apply_when.a", /%stringToDate/],
     [{ roles: [{ apply_when: { a: { "%stringToUuid": "x" } } }] }, "roles[0].apply_when.a", /%stringToUuid/],
     [{ roles: [{ apply_when: { $expr: {} } }] }, "roles[0].apply_when.$expr", /"\$expr"/],
-    [{ roles: [{ apply_when: "yes" }] }, "roles[0].apply_when", /neither/],
-    [{ roles: [{ insert: "yes" }] }, "roles[0].insert", /neither/],
+    [{ roles: [{ apply_when: "yes" }] }, "roles[0].apply_when", /other than true, false or a document/],
+    [{ roles: [{ insert: "yes" }] }, "roles[0].insert", /other than true, false or a document/],
     [{ roles: [{ document_filters: { search: true } }] }, "roles[0].document_filters.search", /"search"/],
     [{ roles: [{ fields: { a: { read: { x: {} } } } }] }, "roles[0].fields.a.read.x", /empty/],
     [

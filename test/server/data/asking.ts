@@ -4,10 +4,10 @@ import * as Changes from "../../../src/server/data/internal/changes.ts"
 import * as Rules from "../../../src/server/data/Rules.ts"
 import type { FunctionUser } from "../../../src/server/model/FunctionContext.ts"
 
-export const nobody: FunctionUser = { id: "0", type: "normal", data: {}, customData: {}, identities: [] }
+export const stranger: FunctionUser = { id: "0", type: "normal", data: {}, customData: {}, identities: [] }
 
 /** A caller; by default only its user is known. */
-export const given = (user: FunctionUser = nobody, more: Partial<Rules.Given> = {}): Rules.Given => ({
+export const given = (user: FunctionUser = stranger, more: Partial<Rules.Given> = {}): Rules.Given => ({
   user,
   request: undefined,
   values: new Map(),

@@ -137,7 +137,7 @@ describe("rules of an exported application", () => {
     Effect.map(find(service, collection), (found) => assert.strictEqual(found, answer))
   )
 
-  it.effect("that close a collection are reported with the reason", () =>
+  it.effect("reports why a rule closes a collection", () =>
     Effect.gen(function* () {
       const folder = yield* directory({ "realm_config.json": { app_id: "my-app" }, ...files })
       const { report } = yield* AppDirectory.load(folder)
@@ -417,7 +417,7 @@ describe("a stream", () => {
     }).pipe(withApps(app))
   )
 
-  it.effect("that cannot begin is refused as any other request", () =>
+  it.effect("fails like any other request if it cannot begin", () =>
     Effect.gen(function* () {
       const { access_token } = yield* anonymous()
       const base = path("my-app", "functions/call")

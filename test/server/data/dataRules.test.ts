@@ -94,7 +94,7 @@ const none = { matchedCount: 0, modifiedCount: 0 }
 const one = { matchedCount: 1, modifiedCount: 1 }
 
 describe("documents that only their owner may see", () => {
-  it.effect("are not there for anybody else, whatever is asked", () =>
+  it.effect("hides them from other users, in any operation", () =>
     Effect.gen(function* () {
       const [ada, bob] = yield* twoUsers
       const mine = { _id: 1, owner: ada.id, n: 1, tags: ["a"] }
@@ -198,7 +198,7 @@ describe("documents that only their owner may see", () => {
   )
 })
 
-describe("documents that everybody sees and their owner changes", () => {
+describe("documents that all users see and their owner changes", () => {
   it.effect("refuse others", () =>
     Effect.gen(function* () {
       const [ada, bob] = yield* twoUsers
@@ -219,7 +219,7 @@ describe("documents that everybody sees and their owner changes", () => {
 })
 
 describe("fields that are hidden", () => {
-  it.effect("are neither read nor told of", () =>
+  it.effect("hides and does not reveal them", () =>
     Effect.gen(function* () {
       const [ada, bob] = yield* twoUsers
       const document = { _id: 1, owner: ada.id, name: "Ada", secret: 7 }
@@ -260,7 +260,7 @@ describe("fields that are hidden", () => {
     }).pipe(Effect.provide(server))
   )
 
-  it.effect("by the projection of a filter, which narrows what is found", () =>
+  it.effect("hides fields by the projection of a filter, which also restricts what is found", () =>
     Effect.gen(function* () {
       const [ada, bob] = yield* twoUsers
       const documents = [ada, bob].map(({ id }, _id) => ({ _id, owner: id, secret: 1 }))
@@ -275,7 +275,7 @@ describe("fields that are hidden", () => {
 })
 
 describe("roles", () => {
-  it.effect("by custom data", () =>
+  it.effect("apply by custom data", () =>
     Effect.gen(function* () {
       const [lead, member] = yield* twoUsers
       const stranger = yield* user
@@ -300,7 +300,7 @@ describe("roles", () => {
     }).pipe(Effect.provide(server))
   )
 
-  it.effect("of the default rule where a collection has no rules, and of older exports", () =>
+  it.effect("uses the default rule for a collection without rules, also of older exports", () =>
     Effect.gen(function* () {
       const ada = yield* user
       yield* ada.sys("any", "insertOne", { _id: 1 })
@@ -314,7 +314,7 @@ describe("roles", () => {
     }).pipe(Effect.provide(server))
   )
 
-  it.effect("that are not understood are reported with the place", () =>
+  it.effect("reports unsupported rules with their position", () =>
     Effect.gen(function* () {
       const { report } = yield* AppDirectory.load(yield* directory(files))
       assert.deepStrictEqual(
@@ -364,7 +364,7 @@ describe("the changes of a collection", () => {
     return text
   })
 
-  it.effect("are those of documents and fields that the user may read", () =>
+  it.effect("shows only documents and fields that the user may read", () =>
     Effect.gen(function* () {
       const [ada, bob] = yield* twoUsers
       const owned = yield* watched(

@@ -115,7 +115,7 @@ describe("documents that last", () => {
     })
   )
 
-  it.effect("are written in one commit for each operation, before they count", () =>
+  it.effect("writes one commit per operation before it is acknowledged", () =>
     Effect.gen(function* () {
       const { service, state } = FakeJournal.make()
       yield* life(service, (database) =>
@@ -136,7 +136,7 @@ describe("documents that last", () => {
     })
   )
 
-  it.effect("do not change where they cannot be written", () =>
+  it.effect("changes nothing if the commit fails", () =>
     Effect.gen(function* () {
       const { service, state } = FakeJournal.make()
       const before = [
@@ -179,7 +179,7 @@ describe("documents that last", () => {
     })
   )
 
-  it.effect("that are too large, or nested too deeply, are refused and leave nothing", () =>
+  it.effect("rejects documents that are too large or nested too deeply, without a trace", () =>
     Effect.gen(function* () {
       const { service } = FakeJournal.make()
       let deep: Document = {}
@@ -200,7 +200,7 @@ describe("documents that last", () => {
     })
   )
 
-  it.effect("whose rows have the keys of an earlier version are read, and have new ones", () =>
+  it.effect("reads rows with the keys of an earlier version, and rewrites them", () =>
     Effect.gen(function* () {
       const { service, tables } = FakeJournal.make()
       yield* life(service, (database) => database.insert(namespace, [{ _id: "a" }, { _id: "b" }]))
@@ -217,7 +217,7 @@ describe("documents that last", () => {
     })
   )
 
-  it.effect("that cannot be read keep the server from starting, and are named", () =>
+  it.effect("does not start with an unreadable document, and names it", () =>
     Effect.gen(function* () {
       const { service, tables } = FakeJournal.make()
       yield* life(service, (database) => database.insert(namespace, [{ _id: 1 }]))
@@ -227,7 +227,7 @@ describe("documents that last", () => {
     })
   )
 
-  it.effect("are watched from the present life on", () =>
+  it.effect("watches changes since the start of the server only", () =>
     Effect.gen(function* () {
       const { service } = FakeJournal.make()
       const token = yield* life(service, (database) =>
@@ -242,7 +242,7 @@ describe("documents that last", () => {
       )
       assert.strictEqual(
         message,
-        "the resume token was not found: its change is too long ago, or the server has started again since"
+        "the resume token was not found: its change is too old, or the server was restarted since"
       )
     })
   )

@@ -7,7 +7,7 @@ import { Effect, Result, Stream } from "effect"
 import { type Change, type Database, type Document, makeMemory } from "effect-app-services/server/data/Database"
 import * as Rules from "../../../src/server/data/Rules.ts"
 import * as UserDatabase from "../../../src/server/data/UserDatabase.ts"
-import { given, nobody } from "./asking.ts"
+import { given, stranger } from "./asking.ts"
 
 const namespace = { appId: "a", service: "s", database: "d", collection: "c" }
 const all = { read: true, write: true, insert: true, delete: true }
@@ -17,7 +17,7 @@ const secrets: ReadonlyArray<unknown> = [undefined, 0, 7, "text", null, [1, 7], 
 
 const documentOf = (secret: unknown, dotted: unknown = secret): Document => ({
   _id: 1,
-  owner: nobody.id,
+  owner: stranger.id,
   name: "Ada",
   n: 1,
   list: [1, 2],
@@ -337,7 +337,7 @@ const asks: ReadonlyArray<readonly [string, Ask]> = [
   ["all values", (it) => it.find(namespace, { filter: {}, projection: { s: "$secret", t: { $type: "$2024" } } })],
   ["positional", (it) => it.find(namespace, { filter: { "items.secret": 7 }, projection: { "items.$": 1 } })],
   ["element", (it) => it.find(namespace, { filter: {}, projection: { items: { $elemMatch: { secret: 7 } } } })],
-  ["insert of a document that is there", (it) => it.insert(namespace, [{ _id: 1, owner: nobody.id, secret: 7 }])],
+  ["insert of a document that is there", (it) => it.insert(namespace, [{ _id: 1, owner: stranger.id, secret: 7 }])],
   ["deletes all", (it) => it.delete(namespace, { filter: {}, many: true })]
 ]
 
@@ -351,7 +351,7 @@ const toldIn = Effect.fnUntraced(function* (mine: Database["Service"], whole: Da
   const events = yield* mine.watch(namespace, {})
   const answer = yield* Effect.result(ask(mine))
   const found = yield* mine.find(namespace, { filter: {} })
-  yield* whole.insert(namespace, [{ _id: "end", owner: nobody.id, name: "end" }])
+  yield* whole.insert(namespace, [{ _id: "end", owner: stranger.id, name: "end" }])
   const changes = yield* Stream.runCollect(
     events.pipe(Stream.takeUntil(({ documentKey }) => (documentKey as Document)["_id"] === "end"))
   )

@@ -60,7 +60,7 @@ layer(inProcess(app))("a client", (it) => {
       })
     )
 
-    it.effect("cannot store what is nested so deeply that nobody can read it", () =>
+    it.effect("cannot store what is nested too deeply to be read", () =>
       Effect.gen(function* () {
         const { all, before, run } = yield* collection("deep")
         const deep = (levels: number) => JSON.parse(`${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`) as object
@@ -114,7 +114,7 @@ layer(inProcess(app))("a client", (it) => {
       })
     )
 
-    it.effect("may have fields of such names", () =>
+    it.effect("accepts fields with names that objects inherit", () =>
       Effect.gen(function* () {
         const { run } = yield* collection("names")
         const query = { _id: 1 }
@@ -127,7 +127,7 @@ layer(inProcess(app))("a client", (it) => {
     )
   })
 
-  it.effect("that brings code of its own is refused", () =>
+  it.effect("rejects a query with code", () =>
     Effect.gen(function* () {
       const { run } = yield* collection("code")
       const code = { body: "return 1", args: [], lang: "js" }

@@ -8,7 +8,7 @@ import * as UserDatabase from "../../../src/server/data/UserDatabase.ts"
 import { bounded } from "../../../src/server/data/Database.ts"
 import { Limits } from "../../../src/server/data/internal/steps.ts"
 import { anonymous, ask, inProcess, path } from "../support.ts"
-import { given, nobody } from "./asking.ts"
+import { given, stranger } from "./asking.ts"
 
 const times = <A>(n: number, make: (i: number) => A): Array<A> => Array.from({ length: n }, (_, i) => make(i))
 const fields = (n: number, value: unknown): Document => Object.fromEntries(times(n, (i) => [`f${i}`, value]))
@@ -48,8 +48,8 @@ const double = { $set: { list: { $concatArrays: ["$list", "$list"] } } }
 const wide = { $set: { many: { $range: [0, 1000] } } }
 
 const documents = [
-  ...times(1_000, (_id): Document => ({ _id, owner: nobody.id, text: "b", texts: [text], list: [_id] })),
-  { _id: -1, owner: nobody.id, text, texts: [text], list: times(3_000, (i) => i) }
+  ...times(1_000, (_id): Document => ({ _id, owner: stranger.id, text: "b", texts: [text], list: [_id] })),
+  { _id: -1, owner: stranger.id, text, texts: [text], list: times(3_000, (i) => i) }
 ]
 
 const namespace = { appId: "a", service: "s", database: "d", collection: "c" }
@@ -213,7 +213,7 @@ describe.each(kinds)("a database %s", (_, rule) => {
         isExceeded(yield* Effect.exit(impatient(ask(database, costly))), name)
         const inTransaction = Effect.scoped(
           Effect.flatMap(database.transaction, (transaction) => {
-            const insert = transaction.insert(namespace, [{ _id: "new", owner: nobody.id }])
+            const insert = transaction.insert(namespace, [{ _id: "new", owner: stranger.id }])
             return Effect.andThen(insert, Effect.tap(impatient(ask(transaction, costly)), transaction.commit))
           })
         )
@@ -226,7 +226,7 @@ describe.each(kinds)("a database %s", (_, rule) => {
   it.effect("gives up inserts that take too long", () =>
     Effect.gen(function* () {
       const { before, database, everything } = yield* open(rule, documents)
-      const many = times(100_000, (i) => ({ _id: 10_000 + i, owner: nobody.id, list: [1, 2, 3] }))
+      const many = times(100_000, (i) => ({ _id: 10_000 + i, owner: stranger.id, list: [1, 2, 3] }))
       isExceeded(yield* Effect.exit(impatient(database.insert(namespace, many))))
       assert.deepStrictEqual(yield* everything, before)
     }).pipe(Effect.provide(Database.layerMemory))
@@ -241,7 +241,7 @@ describe.each(kinds)("a database %s", (_, rule) => {
         )
       const hostile = yield* Effect.all(times(5, () => events({ "fullDocument.text": { $regex: "^(a+)+$" } })))
       const other = yield* events({ "fullDocument.text": text })
-      yield* database.insert(namespace, [{ _id: 1, owner: nobody.id, text }])
+      yield* database.insert(namespace, [{ _id: 1, owner: stranger.id, text }])
       for (const fiber of hostile) isExceeded(yield* Fiber.join(fiber))
       const exit = yield* Fiber.join(other)
       assert.isTrue(Exit.isSuccess(exit) && exit.value.length === 1)
@@ -252,7 +252,7 @@ describe.each(kinds)("a database %s", (_, rule) => {
 describe("what is cheap once", () => {
   it.effect("is given up where an operation under rules does it too often", () =>
     Effect.gen(function* () {
-      const many = times(3_000, (_id) => ({ _id, owner: nobody.id, text: "b" }))
+      const many = times(3_000, (_id) => ({ _id, owner: stranger.id, text: "b" }))
       const { before, database, everything } = yield* open({ roles: [{ apply_when: owned, ...all }] }, many)
       isExceeded(yield* Effect.exit(impatient(updateAll(database, {}))))
       assert.deepStrictEqual(yield* everything, before)
@@ -291,7 +291,7 @@ describe("a rule of the application", () => {
     }).pipe(Effect.provide(Database.layerMemory))
   )
 
-  it.effect("of who may call a function, too", () =>
+  it.effect("is limited also in deciding who may call a function", () =>
     Effect.gen(function* () {
       const gate = Result.getOrThrow(Rules.compileGate({ "%%args.0": { $regex: "^(a+)+$" } }))
       isExceeded(yield* Effect.exit(impatient(bounded(gate.allows({ ...given(), args: [text] })))))

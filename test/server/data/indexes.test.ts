@@ -52,7 +52,7 @@ describe("a search looks at as few documents as the indexes tell", () => {
     assert.strictEqual(looksAt(collection(), filter), documents)
   })
 
-  it("after changes too", () => {
+  it("uses them after changes too", () => {
     const all = collection()
     all.put(keyOf(ids[0]), { _id: ids[0], user: "u1" })
     assert.strictEqual(looksAt(all, { user: "u1" }), 2)
@@ -64,7 +64,7 @@ describe("a search looks at as few documents as the indexes tell", () => {
 })
 
 describe("changes under rules", () => {
-  it.effect("that come at once are all made, each on what the other left", () =>
+  it.effect("applies concurrent changes one after the other", () =>
     Effect.gen(function* () {
       const database = makeMemory()
       yield* database.insert(namespace, [{ _id: 1, kind: "k", n: 0 }])

@@ -6,7 +6,7 @@ import { Database, type Document } from "effect-app-services/server/data/Databas
 import { forbiddenCode } from "../../../src/server/data/DatabaseError.ts"
 import * as Rules from "../../../src/server/data/Rules.ts"
 import * as UserDatabase from "../../../src/server/data/UserDatabase.ts"
-import { given, nobody } from "./asking.ts"
+import { given, stranger } from "./asking.ts"
 
 const all = { read: true, write: true, insert: true, delete: true }
 const rules = (rule: unknown): Access => Result.getOrThrow(Rules.compile(rule))
@@ -34,7 +34,7 @@ const stored = { _id: 1, owner: "x", a: 1, secret: "hidden" }
 const made = Effect.gen(function* () {
   const whole = yield* Database
   for (const collection of [...ruled, "other"]) yield* whole.insert(at(collection), [stored])
-  yield* whole.insert(at("pub"), [{ _id: 7, owner: nobody.id }])
+  yield* whole.insert(at("pub"), [{ _id: 7, owner: stranger.id }])
   const mine = UserDatabase.make(whole, new Map([["s", source]]), given())
   return { whole, mine, transaction: yield* mine.transaction }
 })
@@ -121,7 +121,7 @@ describe("the pipeline of an open collection", () => {
       const databases = yield* made
       for (const other of ruled) {
         for (const place of [other, { db: "app", coll: other }]) {
-          yield* refused(databases, from, [{ $set: { owner: nobody.id } }, { $out: place }])
+          yield* refused(databases, from, [{ $set: { owner: stranger.id } }, { $out: place }])
           yield* refused(databases, from, [{ $project: { _id: "nB" } }, { $merge: { into: place } }])
         }
         yield* refused(databases, from, [{ $merge: other }])
@@ -136,9 +136,9 @@ describe("the pipeline of an open collection", () => {
     Effect.gen(function* () {
       const { mine, whole } = yield* made
       const lookup = { $lookup: { from: "other", pipeline: [{ $unionWith: "everything" }], as: "x" } }
-      assert.deepStrictEqual(yield* mine.aggregate(at("pub"), [lookup]), [{ _id: 7, owner: nobody.id, x: [stored] }])
+      assert.deepStrictEqual(yield* mine.aggregate(at("pub"), [lookup]), [{ _id: 7, owner: stranger.id, x: [stored] }])
       yield* mine.aggregate(at("pub"), [{ $out: { db: "otherdb", coll: "pub" } }])
-      assert.deepStrictEqual(yield* whole.find(at("pub", "otherdb"), { filter: {} }), [{ _id: 7, owner: nobody.id }])
+      assert.deepStrictEqual(yield* whole.find(at("pub", "otherdb"), { filter: {} }), [{ _id: 7, owner: stranger.id }])
       yield* mine.aggregate(at("pub"), [{ $merge: { into: "everything" } }])
       assert.strictEqual(yield* whole.count(at("everything"), { filter: {} }), 1)
     }).pipe(Effect.scoped, provided)
@@ -147,9 +147,9 @@ describe("the pipeline of an open collection", () => {
   it.effect("writes what its own rules show", () =>
     Effect.gen(function* () {
       const { mine, whole } = yield* made
-      yield* whole.insert(at("owned"), [{ _id: 2, owner: nobody.id }])
+      yield* whole.insert(at("owned"), [{ _id: 2, owner: stranger.id }])
       yield* mine.aggregate(at("owned"), [{ $out: "other" }])
-      assert.deepStrictEqual(yield* whole.find(at("other"), { filter: {} }), [{ _id: 2, owner: nobody.id }])
+      assert.deepStrictEqual(yield* whole.find(at("other"), { filter: {} }), [{ _id: 2, owner: stranger.id }])
       yield* mine.aggregate(at("partial"), [{ $out: "other" }])
       assert.deepStrictEqual(yield* whole.find(at("other"), { filter: {} }), [{ _id: 1, a: 1 }])
     }).pipe(Effect.scoped, provided)

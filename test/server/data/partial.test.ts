@@ -87,7 +87,7 @@ describe("a change of a field that is hidden", () => {
     })
   )
 
-  it.effect("may write it where the rules say so, and counts whatever it held", () =>
+  it.effect("writes it if the rules allow it, and always counts as a modification", () =>
     Effect.gen(function* () {
       for (const rule of [readsA, withoutSecret]) {
         const database = yield* opened(rule, { _id: 1, a: 1, secret: 7 })
@@ -356,7 +356,7 @@ describe("the changes of documents that are shown in part", () => {
     })
   )
 
-  it.effect("come with what was shown before, for who asks", () =>
+  it.effect("includes what was visible before, on request", () =>
     Effect.gen(function* () {
       const database = yield* opened(withoutSecret, { _id: 1, a: 1, secret: "TOP" })
       const change = set({ $set: { a: 2, secret: "TOP2" } })
@@ -367,7 +367,7 @@ describe("the changes of documents that are shown in part", () => {
     })
   )
 
-  it.effect("do not tell how many others there were", () =>
+  it.effect("does not reveal how many other changes there were", () =>
     Effect.gen(function* () {
       const stories = yield* Effect.forEach([0, 5], (hidden) =>
         Effect.gen(function* () {

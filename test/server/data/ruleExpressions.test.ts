@@ -5,7 +5,7 @@ import { Effect, Redacted, Result, Schema } from "effect"
 import { DatabaseError } from "effect-app-services/server/data/Database"
 import * as Rules from "../../../src/server/data/Rules.ts"
 import type { FunctionUser } from "../../../src/server/model/FunctionContext.ts"
-import { accessOf, given, mayUpdate, nobody } from "./asking.ts"
+import { accessOf, given, mayUpdate, stranger } from "./asking.ts"
 
 const id = "5f0000000000000000000001"
 const uuid = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
@@ -122,7 +122,7 @@ describe("an expression about", () => {
             { [expansion]: { [operator]: expansion } }
           ])
         ]) {
-          assert.isFalse(reads(expression, document, given(nobody)), JSON.stringify([expression, document]))
+          assert.isFalse(reads(expression, document, given(stranger)), JSON.stringify([expression, document]))
         }
       }
     }

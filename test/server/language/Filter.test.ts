@@ -41,7 +41,7 @@ describe("equality", () => {
       [{ a: new Binary(new Uint8Array([1])) }, [{ a: new Binary(new Uint8Array([1])) }], [{ a: "AQ==" }]]
     ]))
 
-  it("of documents asks for the same fields in the same order", () =>
+  it("compares documents by the same fields in the same order", () =>
     holds([
       [
         { a: { x: 1, y: 2 } },
@@ -55,7 +55,7 @@ describe("equality", () => {
       [{ a: { $ref: "c", $id: 1 } }, [{ a: { $ref: "c", $id: 1 } }], [{ a: { $ref: "c", $id: 2 } }]]
     ]))
 
-  it("of null is that of missing values too, one element without the field being enough", () =>
+  it("matches missing values with null, also one element without the field", () =>
     holds([
       [{ a: null }, [{ a: null }, {}, { a: [1, null] }], [{ a: 1 }, { a: [] }, { a: [1] }]],
       [{ "a.b": null }, [{}, { a: 4 }, { a: {} }, { a: { b: null } }, { a: [{ b: 3 }, {}] }], [{ a: { b: 1 } }]],
@@ -79,7 +79,7 @@ describe("equality", () => {
 })
 
 describe("arrays", () => {
-  it("are looked into one deep: an element, or the array itself", () =>
+  it("matches an element or the array itself, one level deep", () =>
     holds([
       [{ l: 1 }, [{ l: 1 }, { l: [2, 1] }], [{ l: [[1, 2]] }, { l: [[1]] }]],
       [{ l: [1, 2] }, [{ l: [1, 2] }, { l: [[1, 2]] }], [{ l: [2, 1] }, { l: [[[1, 2]]] }]],
@@ -118,7 +118,7 @@ describe("arrays", () => {
       [{ l: { $elemMatch: { $id: 1 } } }, [{ l: [{ $ref: "c", $id: 1 }] }], [{ l: [{ $ref: "c", $id: 2 }] }]]
     ]))
 
-  it("have all of some values, or one element for each of some conditions", () =>
+  it("matches $all of several values, or one element for each of several conditions", () =>
     holds([
       [{ l: { $all: [1, 2] } }, [{ l: [2, 1, 3] }], [{ l: [1] }]],
       [{ l: { $all: [1] } }, [{ l: 1 }], [{ l: 2 }]],
@@ -156,7 +156,7 @@ describe("order", () => {
 })
 
 describe("operators", () => {
-  it("of membership take values and regular expressions", () =>
+  it("accepts values and regular expressions for membership", () =>
     holds([
       [{ a: { $in: [1, "x", null] } }, [{ a: 1 }, { a: long("1") }, { a: "x" }, {}], [{ a: 2 }]],
       [{ a: { $in: [[1, 2], 3] } }, [{ a: [1, 2] }, { a: [3] }], [{ a: [1] }]],
@@ -165,7 +165,7 @@ describe("operators", () => {
       [{ a: { $nin: [1, 2] } }, [{ a: 3 }, {}, { a: [3] }], [{ a: [3, 1] }, { a: 2 }]]
     ]))
 
-  it("of types take names, numbers and lists of them", () =>
+  it("accepts names, numbers and lists of them for types", () =>
     holds([
       [{ a: { $type: "number" } }, [{ a: 1 }, { a: 1.5 }, { a: long("1") }, { a: decimal("1") }], [{ a: "1" }, {}]],
       [{ a: { $type: "double" } }, [{ a: 1.5 }, { a: new Double(1) }, { a: 2 ** 40 }], [{ a: 1 }, { a: long("1") }]],
@@ -176,7 +176,7 @@ describe("operators", () => {
       [{ a: { $type: "undefined" } }, [], [{ a: null }, {}]]
     ]))
 
-  it("of existence see missing values", () =>
+  it("matches missing values by existence", () =>
     holds([
       [{ a: { $exists: true } }, [{ a: null }, { a: [] }], [{}]],
       [{ a: { $exists: 0 } }, [{}], [{ a: null }]],
@@ -288,7 +288,7 @@ describe("expressions in filters", () => {
     assert.strictEqual(refusal(() => compile({ $sampleRate: 1 }).matches({})).kind, "unsupported")
   })
 
-  it("are refused inside of a document, and where a variable is unknown", () => {
+  it("rejects expressions inside of a document, and unknown variables", () => {
     assert.match(refusal(() => compile({ a: { $elemMatch: { $expr: true } } })).message, /whole document/)
     assert.match(refusal(() => compile({ $expr: "$$nope" })).message, /nope/)
   })
@@ -328,7 +328,7 @@ describe("the element that matched", () => {
 })
 
 describe("wrong filters", () => {
-  it("are refused before a document is looked at, whatever is wrong", () => {
+  it("rejects every mistake before a document is read", () => {
     const cases: ReadonlyArray<readonly [unknown, RegExp]> = [
       ["x", /filter must be an object/],
       [{ $foo: 1 }, /unknown top level operator: \$foo/],
@@ -377,7 +377,7 @@ describe("wrong filters", () => {
     }
   })
 
-  it("are refused by name where MongoDB would take them", () => {
+  it("rejects unsupported operators of MongoDB by name", () => {
     const cases: ReadonlyArray<readonly [Document, RegExp]> = [
       [{ $where: "true" }, /^\$where is not supported by this server/],
       [{ $text: { $search: "x" } }, /^\$text is not supported/],
@@ -404,7 +404,7 @@ const fulfils = (condition: Condition, value: unknown): boolean => {
 }
 
 describe("what is known of a filter", () => {
-  it("are conditions that an index can find, of all documents that it accepts", () => {
+  it("yields conditions for indexes that hold for all matching documents", () => {
     const { conditions, paths } = compile({
       a: 1,
       "b.c": { $gte: 2, $lt: 5, $ne: 3 },

@@ -81,7 +81,7 @@ describe("schemas of documents", () => {
       [{ dependencies: { x: { required: ["z"] } } }, [{}, { x: 1, z: 1 }], [{ x: 1 }]]
     ]))
 
-  it("are combined", () =>
+  it("combines schemas", () =>
     holds([
       [{ allOf: [{ minimum: 1 }, { maximum: 2 }] }, [1, 2], [3]],
       [{ anyOf: [{ bsonType: "int" }, { minLength: 2 }] }, [1, "ab"], ["a"]],
@@ -107,7 +107,7 @@ describe("schemas of documents", () => {
     assert.deepStrictEqual(violation({ lines: 1 })?.path, ["lines"])
   })
 
-  it("are conditions of filters", () => {
+  it("matches schemas in filters", () => {
     const { matches, usesRegex } = compileFilter({
       $jsonSchema: { required: ["a"], properties: { a: { pattern: "^x" } } }
     })
@@ -121,7 +121,7 @@ describe("schemas of documents", () => {
     assert.isTrue(compileFilter({ l: { $elemMatch: { $jsonSchema: { required: ["a"] } } } }).matches({ l: [{ a: 1 }] }))
   })
 
-  it("are refused where they are wrong", () => {
+  it("rejects invalid schemas", () => {
     const cases: ReadonlyArray<readonly [unknown, RegExp]> = [
       ["x", /must be an object/],
       [{ typo: 1 }, /unknown keyword 'typo'/],

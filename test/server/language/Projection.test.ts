@@ -169,7 +169,7 @@ describe("projections", () => {
     })
   })
 
-  it("are refused where they are wrong, before a document is looked at", () => {
+  it("rejects invalid projections before a document is read", () => {
     const filter = Filter.compile({ other: 1 })
     const cases: ReadonlyArray<readonly [unknown, RegExp]> = [
       ["a", /must be an object/],

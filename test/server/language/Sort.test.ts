@@ -49,7 +49,7 @@ describe("sort orders", () => {
     assert.strictEqual(sorted({ "x.0.y": 1 }, { a: { x: [{ y: [5, 3] }] }, b: { x: [{ y: 4 }] } }), "ab")
   })
 
-  it("of several fields of one array take the least pair of one element", () => {
+  it("uses the least pair of one element for several fields of one array", () => {
     const documents = {
       a: {
         x: [
@@ -84,7 +84,7 @@ describe("sort orders", () => {
     }
   })
 
-  it("are the same by places as by comparisons, whatever the values", () => {
+  it("sorts by keys as by comparisons, for any values", () => {
     const random = chance(3)
     const orders = [{ x: 1 }, { x: -1 }, { "x.a": 1, y: -1 }, { "x.a": -1, "x.b": 1 }, { y: 1, "x.a.b": 1 }].map(
       (spec) => compile(spec)
@@ -109,7 +109,7 @@ describe("sort orders", () => {
     assert.match(refusal(() => compile({ $natural: 1, a: 1 }, { natural: true })).message, /\$natural/)
   })
 
-  it("are refused where they are wrong", () => {
+  it("rejects invalid sort orders", () => {
     const cases: ReadonlyArray<readonly [unknown, RegExp]> = [
       ["a", /must be an object/],
       [{ a: 2 }, /must be 1/],
@@ -125,7 +125,7 @@ describe("sort orders", () => {
 })
 
 describe("distinct values", () => {
-  it("are those of fields and of the elements of arrays, each once, as they are met", () => {
+  it("returns the values of fields and of the elements of arrays, each once, in their order", () => {
     const id = new ObjectId("64b7abdecf2160b649ab6085")
     const documents = [
       { x: 1, y: { z: [1, 2] } },

@@ -81,7 +81,7 @@ describe("modifiers of fields", () => {
     assert.deepStrictEqual(updated({ n: 1 }, { $set: { n: new Double(1) } }), { n: new Double(1) })
   })
 
-  it("are refused where the data does not allow them", () => {
+  it("rejects modifiers that the data does not allow", () => {
     fails({ n: "x" }, { $inc: { n: 1 } }, /non-numeric type string/)
     fails({ n: null }, { $inc: { n: 1 } }, /non-numeric type null/)
     fails({ n: Long.MAX_VALUE }, { $inc: { n: 1 } }, /leaves 64 bits/)
@@ -97,7 +97,7 @@ describe("modifiers of fields", () => {
     assert.deepStrictEqual(updated({ _id: 1, a: 1 }, { $set: { _id: new Double(1), a: 2 } }), { _id: 1, a: 2 })
   })
 
-  it("may write a field that JavaScript objects inherit", () => {
+  it("writes fields with names that JavaScript objects inherit", () => {
     const result = updated({ _id: 1 }, { $set: { toString: 1, constructor: { x: 2 } } })
     assert.deepStrictEqual(Object.keys(result), ["_id", "constructor", "toString"])
     const field = ["__proto__", "polluted"].join(".")
@@ -121,7 +121,7 @@ describe("modifiers of arrays", () => {
       [{ l: [1] }, { $push: { l: { $position: 1 } } }, { l: [1, { $position: 1 }] }]
     ]))
 
-  it("sort pushed elements by fields, those that are no documents as if they had none", () =>
+  it("sort pushed elements by fields, other values than documents as if they had no fields", () =>
     holds([
       [
         { l: [{ f: 2 }, 7, { f: 1, g: 1 }, "x", { g: 2 }] },
@@ -155,7 +155,7 @@ describe("modifiers of arrays", () => {
       [{ a: 1 }, { $pop: { l: 1 }, $pull: { m: 1 }, $pullAll: { n: [1] } }, { a: 1 }]
     ]))
 
-  it("are refused on other values than arrays", () => {
+  it("rejects other values than arrays", () => {
     fails({ l: 5 }, { $push: { l: 1 } }, /must be an array but is of type int/)
     fails({ l: null }, { $push: { l: 1 } }, /must be an array but is of type null/)
     fails({ l: "x" }, { $addToSet: { l: 1 } }, /non-array type string/)
@@ -286,7 +286,7 @@ describe("positional operators", () => {
     )
   })
 
-  it("are refused on other values than arrays, without a match, and where they meet in one element", () => {
+  it("rejects other values than arrays, a missing match, and conflicts in one element", () => {
     fails({ a: 5 }, { $set: { "a.$[]": 1 } }, /non-array element a: 5/)
     fails({}, { $set: { "a.$[]": 1 } }, /The path 'a' must exist/)
     fails({ a: [1] }, { $set: { "a.$": 1 } }, /did not find the match needed/)
@@ -320,7 +320,7 @@ describe("replacements", () => {
       ]
     ]))
 
-  it("are refused with operators, or with another _id", () => {
+  it("rejects operators and another _id", () => {
     refuses({ a: 1, $set: { b: 1 } }, /prefixed field '\$set'/)
     refuses({ $set: { b: 1 } }, /not allowed in the context of an update's replacement/, { kind: "replacement" })
     refuses({ a: 1 }, /must contain update operators/, { kind: "update" })
@@ -345,7 +345,7 @@ describe("pipelines as updates", () => {
       ]
     ]))
 
-  it("may have the stages that make one document of one, and no others", () => {
+  it("accepts only stages that make one document of one", () => {
     refuses([{ $match: { a: 1 } }], /\$match is not allowed to be used within an update/)
     refuses([{ $set: { a: { $nope: 1 } } }], /\$nope/)
     refuses([{ $set: { a: 1 } }], /arrayFilters may not be specified/, { arrayFilters: [{ x: 1 }] })
@@ -386,7 +386,7 @@ describe("upserts", () => {
     assert.deepStrictEqual(Object.keys(upserted({ a: 1 }, { $set: { _id: 9 } })), ["_id", "a"])
   })
 
-  it("are refused for an _id that cannot be, and for fields that are matched twice", () => {
+  it("rejects an invalid _id, and fields that are matched twice", () => {
     assert.match(refusal(() => upserted({}, { $set: { _id: [1] } })).message, /'_id' value cannot be of type array/)
     assert.match(refusal(() => upserted({}, { _id: { $a: 1 } })).message, /may not contain '\$'-prefixed fields/)
     assert.match(refusal(() => upserted({ $and: [{ a: 1 }, { a: 2 }] }, { $set: { b: 1 } })).message, /matched twice/)
@@ -396,7 +396,7 @@ describe("upserts", () => {
 })
 
 describe("mistakes of an update", () => {
-  it("are refused before there is a document", () => {
+  it("rejects mistakes before a document is read", () => {
     refuses(5, /document or a pipeline/)
     refuses({ $nope: { a: 1 } }, /Unknown modifier: \$nope/)
     refuses({ $set: { a: 1 }, b: 1 }, /Unknown modifier: b/)
@@ -431,7 +431,7 @@ describe("mistakes of an update", () => {
     refuses({ $currentDate: { a: "now" } }, /not valid type for \$currentDate/)
   })
 
-  it("of array filters too", () => {
+  it("rejects mistakes of array filters", () => {
     refuses({ $set: { "a.$[x]": 1 } }, /No array filter found for identifier 'x'/)
     refuses({ $set: { a: 1 } }, /identifier 'x' was not used/, { arrayFilters: [{ x: 1 }] })
     refuses({ $set: { "a.$[x]": 1 } }, /found 'x' and 'y'/, { arrayFilters: [{ x: 1, y: 1 }] })

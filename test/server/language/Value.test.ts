@@ -167,7 +167,7 @@ describe("canonical values", () => {
     assert.strictEqual(canonical(new Int32(7)), 7)
   })
 
-  it("have the type that bson gives them", () => {
+  it("assigns the types that bson assigns", () => {
     const cases: ReadonlyArray<readonly [unknown, string]> = [
       ["x", "string"],
       [true, "bool"],
@@ -193,7 +193,7 @@ describe("canonical values", () => {
     assert.deepStrictEqual(canonical(new DBRef("c", id, "d")), { $ref: "c", $id: id, $db: "d" })
   })
 
-  it("are refused with their path where BSON has no form for them", () => {
+  it("rejects values without a BSON form, with their path", () => {
     const cycle: Record<string, unknown> = {}
     cycle["inner"] = [cycle]
     const cases: ReadonlyArray<readonly [unknown, RegExp]> = [
@@ -220,7 +220,7 @@ describe("canonical values", () => {
     }
   })
 
-  it("are refused beyond 200 levels, and taken up to there", () => {
+  it("accepts 200 levels and rejects more", () => {
     const nested = (levels: number) => Array.from({ length: levels }).reduce<unknown>((inner) => ({ inner }), 1)
     assert.strictEqual(typeOf(canonical(nested(200))), "object")
     assert.match(refusal(() => canonical(nested(201))).message, /200 levels/)
@@ -238,7 +238,7 @@ describe("canonical values", () => {
     assert.strictEqual(Object.getPrototypeOf(made), Object.prototype)
   })
 
-  it("are copies: what is changed later in what was given is not changed in them", () => {
+  it("copies values, so that later changes of the argument have no effect", () => {
     const given = { list: [1], at: new Date(1), bytes: new Uint8Array([1]) }
     const made = canonical(given)
     given.list.push(2)
@@ -247,14 +247,14 @@ describe("canonical values", () => {
     assert.deepStrictEqual(made, { list: [1], at: new Date(1), bytes: new Binary(new Uint8Array([1])) })
   })
 
-  it("are of this realm, whichever one they came from", () => {
+  it("converts values of any realm to this realm", () => {
     const foreign: unknown = vm.runInNewContext("({ at: new Date(5), list: [/x/i, { a: null }] })")
     const made = canonical(foreign)
     assert.deepStrictEqual(made, { at: new Date(5), list: [new BSONRegExp("x", "i"), { a: null }] })
     assert.match(refusal(() => canonical(vm.runInNewContext("[new Set()]"))).message, /Set has no form/)
   })
 
-  it("are read from the classes of other versions of bson", () => {
+  it("accepts classes of other versions of bson", () => {
     const tagged = (tag: string, members: object) => Object.assign(Object.create({ _bsontype: tag }), members)
     const cases: ReadonlyArray<readonly [unknown, unknown]> = [
       [tagged("ObjectID", { toHexString: () => id.toHexString() }), id],
@@ -308,7 +308,7 @@ describe("the size of values", () => {
 })
 
 describe("documents", () => {
-  it("are changed by making others that share what stays", () => {
+  it("changes documents by copies that share unchanged values", () => {
     const inner = { x: 1 }
     const document = Object.freeze({ a: inner, b: 2 })
     const changed = withField(document, "b", 3)

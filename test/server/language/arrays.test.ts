@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { date, decimal, double, failsFor, gives, literal, long, refusesAtOnce, valueOf } from "./expressionSupport.ts"
 
 describe("arrays", () => {
-  it("have elements, from the front and from behind", () =>
+  it("returns elements from the front and from the end", () =>
     gives([
       [{ $arrayElemAt: ["$l", 1] }, 20, { l: [10, 20, 30] }],
       [{ $arrayElemAt: ["$l", -1] }, 30, { l: [10, 20, 30] }],
@@ -18,7 +18,7 @@ describe("arrays", () => {
       [{ $indexOfArray: [["a", "b"], "b", 0, 1] }, -1]
     ]))
 
-  it("are sliced, joined, turned and counted out (kinds 18, C5)", () =>
+  it("slices, joins, reverses and ranges arrays", () =>
     gives([
       [{ $slice: [[1, 2, 3], 2] }, [1, 2]],
       [{ $slice: [[1, 2, 3], -2] }, [2, 3]],
@@ -42,7 +42,7 @@ describe("arrays", () => {
       ]
     ]))
 
-  it("are mapped, filtered and reduced", () =>
+  it("maps, filters and reduces arrays", () =>
     gives([
       [{ $map: { input: "$l", in: { $multiply: ["$$this", 2] } } }, [2, 4], { l: [1, 2] }],
       [{ $map: { input: "$l", as: "x", in: "$$x.a" } }, [1, null], { l: [{ a: 1 }, {}] }],
@@ -66,7 +66,7 @@ describe("arrays", () => {
       ]
     ]))
 
-  it("are sorted, by elements or by fields of them", () =>
+  it("sorts arrays by elements or by their fields", () =>
     gives([
       [{ $sortArray: { input: [3, "a", null, 1, { a: 1 }], sortBy: 1 } }, [null, 1, 3, "a", { a: 1 }]],
       [{ $sortArray: { input: [1, 3, 2], sortBy: -1 } }, [3, 2, 1]],
@@ -81,7 +81,7 @@ describe("arrays", () => {
       [{ $minN: { input: [2, "a", null, 1], n: 2 } }, [1, 2]]
     ]))
 
-  it("are refused where they are none, and where a place is no integer", () => {
+  it("rejects other values than arrays, and positions that are not integers", () => {
     refusesAtOnce([
       [{ $size: null }, /type null/],
       [{ $arrayElemAt: [[1], 1.5] }, /integer of 32 bits/],
@@ -103,7 +103,7 @@ describe("arrays", () => {
 })
 
 describe("sets", () => {
-  it("have each value once, by equality across the types of numbers", () =>
+  it("contains each value once, by equality across the types of numbers", () =>
     gives([
       [
         {
@@ -152,7 +152,7 @@ describe("sets", () => {
       [{ $allElementsTrue: literal([[]]) }, true]
     ]))
 
-  it("are refused where they are none", () =>
+  it("rejects other values than arrays", () =>
     refusesAtOnce([
       [{ $setEquals: [[1]] }, /2 to/],
       [{ $setEquals: [[1], null] }, /type null/],

@@ -183,13 +183,13 @@ describe("$convert", () => {
     ])
     refusesAtOnce([
       [{ $convert: { input: bytes, to: "string" } }, /takes a 'format'/],
-      [toText("uuid"), /no UUID/],
+      [toText("uuid"), /not a UUID/],
       [toText("rot13"), /no format rot13/],
-      [toBytes("aGk", "base64"), /no binData in the format base64/],
-      [toBytes("6869", "hex", 4), /no binData/],
+      [toBytes("aGk", "base64"), /not binData in the format base64/],
+      [toBytes("6869", "hex", 4), /not binData/],
       [{ $convert: { input: bytes, to: { type: "binData", subtype: 5 } } }, /between subtypes/],
       [toBytes("hi", "utf8", 77), /'subtype'/],
-      [{ $toUUID: "nope" }, /no binData in the format uuid/]
+      [{ $toUUID: "nope" }, /not binData in the format uuid/]
     ])
   })
 

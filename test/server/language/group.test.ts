@@ -22,7 +22,7 @@ describe("the key of $group", () => {
       { _id: 1, n: 1 }
     ]))
 
-  it("of one computed field is null where the field is missing, and of several ones has no such field", () => {
+  it("is null if its one computed field is missing, and omits a missing one of several", () => {
     assert.deepStrictEqual(aggregate([{ h: { p: null } }, {}], [{ $group: { _id: { p: "$h.p" }, n: { $sum: 1 } } }]), [
       { _id: { p: null }, n: 2 }
     ])
@@ -132,7 +132,7 @@ describe("accumulators", () => {
     assert.match(refusal(() => gathered(values(1), { $mergeObjects: "$v" })).message, /requires object inputs/)
   })
 
-  it("are refused before there is a document", () => {
+  it("rejects invalid accumulators before a document is read", () => {
     refuses({ "a.b": { $sum: 1 } }, /cannot contain '\.'/)
     refuses({ $a: { $sum: 1 } }, /cannot be an operator name/)
     refuses({ a: 5 }, /must be an accumulator object/)

@@ -103,7 +103,7 @@ describe("$lookup by a pipeline", () => {
     )
   })
 
-  it("may join by a field first, and make its documents itself", () => {
+  it("joins by a field first, and creates documents itself", () => {
     const others = [
       { _id: 1, k: 1 },
       { _id: 2, k: 1 }
@@ -255,7 +255,7 @@ describe("$out and $merge", () => {
     assert.deepStrictEqual(join([{ $set: { a: "$$x" } }], { let: { x: "$b" } }), { _id: 1, a: 2, b: 1 })
   })
 
-  it("are refused without a place to write to", () => {
+  it("rejects a missing target", () => {
     refuses({ $out: "" }, /collection's name is expected/)
     refuses({ $out: 5 }, /string or object/)
     refuses({ $merge: {} }, /into' is missing/)

@@ -14,7 +14,7 @@ const holds = (cases: ReadonlyArray<Case>) => {
 }
 
 describe("regular expressions of PCRE", () => {
-  it("have lines that end in a line feed alone, and an end before the last one", () =>
+  it("ends lines at a line feed only, and the text also before the last one", () =>
     holds([
       ["a.c", "", ["abc", "a\rc", "a\u2028c"], ["a\nc"]],
       ["a.c", "s", ["a\nc"], []],
@@ -38,7 +38,7 @@ describe("regular expressions of PCRE", () => {
       ["a\\B|(?<!a)(?!.)(?!$)", "s", [], ["a\u{1F600}"]]
     ]))
 
-  it("have options in the pattern: for what follows, and for a group", () =>
+  it("supports options in the pattern, for the rest and for a group", () =>
     holds([
       ["(?i)abc", "", ["ABC", "xaBc"], ["ab"]],
       ["a(?i)b", "", ["aB"], ["AB"]],
@@ -86,7 +86,7 @@ describe("regular expressions of PCRE", () => {
       ["^(?:ab|a){2}+$", "", ["aba"], ["aab b"]]
     ]))
 
-  it("have classes of ASCII, by letters and by POSIX names", () =>
+  it("supports ASCII classes, by letters and by POSIX names", () =>
     holds([
       ["^\\w+$", "", ["aZ_9"], ["é"]],
       ["^\\W$", "", ["é", " "], ["a"]],
@@ -106,7 +106,7 @@ describe("regular expressions of PCRE", () => {
       ["^[(){}/|]+$", "", ["({/|})"], ["\\"]]
     ]))
 
-  it("have properties of Unicode, categories and scripts", () =>
+  it("supports Unicode properties, categories and scripts", () =>
     holds([
       ["^\\p{L}+$", "", ["éα"], ["1"]],
       ["^\\pL\\PL$", "", ["a1"], ["aa"]],
@@ -118,7 +118,7 @@ describe("regular expressions of PCRE", () => {
       ["^\\p{L&}$", "", ["a"], ["中"]]
     ]))
 
-  it("have characters by number, by name and quoted", () =>
+  it("supports characters by number, by name and quoted", () =>
     holds([
       ["^\\x41\\101\\o{101}\\cA\\e\\a$", "", ["AAA\u0001\u001b\u0007"], []],
       ["^\\Qa.b*\\E+$", "", ["a.b*", "a.b**"], ["aXb"]],
@@ -165,7 +165,7 @@ describe("regular expressions of PCRE", () => {
     assert.strictEqual(compile("a").find("aba", 1)?.index, 2)
   })
 
-  it("are refused as invalid where PCRE refuses them too", () => {
+  it("rejects what PCRE rejects as invalid", () => {
     const cases: ReadonlyArray<readonly [string, RegExp]> = [
       ["(", /missing closing parenthesis/],
       ["a)", /unmatched closing parenthesis/],
@@ -202,7 +202,7 @@ describe("regular expressions of PCRE", () => {
     assert.match(refusal(() => compile("a", "g")).message, /invalid flag in regex options: g/)
   })
 
-  it("are refused by name where JavaScript cannot match the same", () => {
+  it("rejects by name what JavaScript cannot match", () => {
     const cases: ReadonlyArray<readonly [string, RegExp]> = [
       ["(?R)", /\(\?R\)/],
       ["(?1)(a)", /recursion/],

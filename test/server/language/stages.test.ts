@@ -84,7 +84,7 @@ describe("$addFields, $set and $unset", () => {
       [[{ a: { b: 1, c: 2 }, l: [{ b: 1 }, 3] }], [{ $unset: ["a.b", "l.b"] }], [{ a: { c: 2 }, l: [{}, 3] }]]
     ]))
 
-  it("are refused for what names no field", () => {
+  it("rejects what is not the name of a field", () => {
     refuses({ $unset: [123] }, /only string values/)
     refuses({ $unset: [] }, /at least one field/)
     refuses({ $unset: "$a" }, /may not start with '\$'/)
@@ -144,7 +144,7 @@ describe("$match, $limit, $skip, $sort, $count", () => {
     assert.isAtMost(read, 4)
   })
 
-  it("are refused for other arguments", () => {
+  it("rejects other arguments", () => {
     refuses({ $limit: "2" }, /positive integer/)
     refuses({ $limit: 0 }, /positive integer/)
     refuses({ $limit: 1.5 }, /positive integer/)
@@ -233,7 +233,7 @@ describe("$facet, $unionWith, $documents", () => {
       { other: [{ b: 1 }, { b: 2 }] }
     ))
 
-  it("are refused where they may not stand", () => {
+  it("rejects invalid positions", () => {
     refuses({ $facet: { a: [{ $facet: { b: [] } }] } }, /\$facet is not allowed to be used within a \$facet/)
     refuses({ $facet: { a: [{ $out: "x" }] } }, /\$out is not allowed to be used within a \$facet/)
     refuses({ $facet: { a: 5 } }, /must be arrays/)
@@ -314,7 +314,7 @@ describe("$bucket and $bucketAuto", () => {
     ])
   })
 
-  it("are refused for boundaries that do not ascend", () => {
+  it("rejects boundaries that do not ascend", () => {
     const groupBy = "$v"
     refuses({ $bucket: { groupBy, boundaries: [1] } }, /at least 2 values/)
     refuses({ $bucket: { groupBy, boundaries: [1, 1] } }, /ascending order/)
@@ -420,7 +420,7 @@ describe("$densify and $fill", () => {
       ]
     ]))
 
-  it("are refused for steps and bounds that lead nowhere", () => {
+  it("rejects invalid steps and bounds", () => {
     const of = (range: Document) => ({ $densify: { field: "v", range } })
     refuses(of({ bounds: "full", step: 0 }), /strictly positive/)
     refuses(of({ bounds: [1, 2], step: new Double(1) }), /same type/)
@@ -466,7 +466,7 @@ describe("values that are nested too deeply", () => {
     $set: { x: { $reduce: { input: { $range: [0, levels] }, initialValue: null, in: { a: "$$value" } } } }
   })
 
-  it("are refused, however deep they are", () => {
+  it("rejects any depth beyond the limit", () => {
     for (const levels of [300, 30_000]) {
       for (const pipeline of [[nested(levels)], [nested(levels), { $sort: { x: 1 } }]]) {
         const run = () => within({ steps: 1e9, values: 1e9 }, () => aggregate([{ _id: 1 }, { _id: 2 }], pipeline))
@@ -476,7 +476,7 @@ describe("values that are nested too deeply", () => {
     assert.strictEqual(aggregate([{ _id: 1 }], [nested(150)]).length, 1)
   })
 
-  it("are refused in updates", () => {
+  it("rejects them in updates", () => {
     assert.match(refusal(() => updated({ _id: 1 }, [nested(300)])).message, /nested more than 200 levels/)
     const path = Array.from({ length: 101 }, () => "a").join(".")
     assert.match(refusal(() => updated({ _id: 1 }, { $set: { [path]: 1 } })).message, /more than 100 parts/)

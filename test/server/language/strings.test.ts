@@ -5,7 +5,7 @@ import { date, decimal, failsFor, gives, literal, long, refusesAtOnce } from "./
 const smile = "\u{1F600}"
 
 describe("strings", () => {
-  it("are joined, and null where a part is", () =>
+  it("joins strings; null if a part is null", () =>
     gives([
       [{ $concat: ["a", "$b", "c"] }, "abc", { b: "b" }],
       [{ $concat: [] }, ""],
@@ -13,7 +13,7 @@ describe("strings", () => {
       [{ $concat: ["a", "$missing"] }, null]
     ]))
 
-  it("change the case of ASCII letters only, and are empty for null (kind 18)", () =>
+  it("change the case of ASCII letters only, and are empty for null", () =>
     gives([
       [{ $toUpper: "caf\u00e9" }, "CAF\u00e9"],
       [{ $toLower: "\u00c9COLE" }, "\u00c9cole"],
@@ -25,7 +25,7 @@ describe("strings", () => {
       [{ $strcasecmp: [null, ""] }, 0]
     ]))
 
-  it("have lengths and places in bytes and in code points (kinds 17, C5)", () =>
+  it("returns lengths and positions in bytes and in code points", () =>
     gives([
       [{ $strLenCP: `a${smile}` }, 2],
       [{ $strLenBytes: `a${smile}` }, 5],
@@ -40,7 +40,7 @@ describe("strings", () => {
       [{ $indexOfCP: ["$missing", "x"] }, null]
     ]))
 
-  it("are cut by bytes and by code points, numbers and dates too (kind 18)", () =>
+  it("returns substrings by bytes and by code points, of numbers and dates too", () =>
     gives([
       [{ $substrCP: [`${smile}abc`, 0, 2] }, `${smile}a`],
       [{ $substrBytes: [`${smile}abc`, 4, 2] }, "ab"],
@@ -54,7 +54,7 @@ describe("strings", () => {
       [{ $substr: ["$missing", 0, 1] }, ""]
     ]))
 
-  it("are split, trimmed and replaced", () =>
+  it("splits, trims and replaces strings", () =>
     gives([
       [{ $split: ["a-b--c", "-"] }, ["a", "b", "", "c"]],
       [{ $split: ["abc", "x"] }, ["abc"]],
@@ -70,7 +70,7 @@ describe("strings", () => {
       [{ $replaceAll: { input: "ab", find: "a", replacement: null } }, null]
     ]))
 
-  it("are refused where they are none", () => {
+  it("rejects other values than strings", () => {
     refusesAtOnce([
       [{ $concat: ["a", 1] }, /takes strings/],
       [{ $toUpper: true }, /type bool/],

@@ -31,7 +31,7 @@ const rows = [
 const minute = (i: number, v: unknown) => ({ i, at: new Date(Date.UTC(2024, 0, 1, 0, i)), v })
 
 describe("windows of documents", () => {
-  it("are all of a partition, or those around a row", () => {
+  it("selects a whole partition, or the documents around a row", () => {
     const sum = (window?: Document) => column(rows, { $sum: "$v", ...(window && { window }) })
     assert.deepStrictEqual(sum(), [95, 95, 95, 95, 95])
     assert.deepStrictEqual(sum({ documents: ["unbounded", "current"] }), [10, 30, 60, 90, 95])
@@ -63,7 +63,7 @@ describe("windows of documents", () => {
     )
   })
 
-  it("may be those within a distance of what is sorted by", () => {
+  it("selects the documents within a distance of the sort value", () => {
     const documents = [1, 2, 4, 8].map((i) => ({ i, v: 1 }))
     const range = (range: ReadonlyArray<unknown>) => column(documents, { $sum: "$v", window: { range } })
     assert.deepStrictEqual(range([-2, 0]), [1, 2, 2, 1])
@@ -172,7 +172,7 @@ describe("window functions", () => {
       [{ i: 1, a: [{ x: 1, n: 1 }], b: { y: 1, n: 1 } }]
     ))
 
-  it("are refused before there is a document", () => {
+  it("rejects invalid functions before a document is read", () => {
     const output = (r: unknown) => ({ sortBy: { i: 1 }, output: { r } })
     refuses({ output: { r: { $sum: 1, window: { documents: [0, 1] } } } }, /require a sortBy/)
     refuses({ sortBy: { a: 1, b: 1 }, output: { r: { $rank: {} } } }, /exactly one element/)
@@ -197,7 +197,7 @@ describe("window functions", () => {
     refuses(output({ $integral: { input: "$v", unit: "month" } }), /'week' or smaller/)
   })
 
-  it("are refused for data that has no such values", () => {
+  it("rejects data without the required values", () => {
     const fails = (documents: Documents, output: Document, message: RegExp, sortBy: Document = { i: 1 }) =>
       assert.match(refusal(() => column(documents, output, { sortBy })).message, message)
     fails([{ i: 1 }, { i: 1 }], { $linearFill: "$v" }, /no repeated values/)

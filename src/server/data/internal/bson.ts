@@ -1,4 +1,4 @@
-/** Documents of any JavaScript realm, as they are given and returned: what the language takes is made of them. */
+/** Documents of any JavaScript realm, as functions pass and receive them. */
 import { isDate, isRegExp } from "node:util/types"
 
 /** A document. */
@@ -12,7 +12,7 @@ export const define = (document: Document, key: string, value: unknown): void =>
 
 const isBson = (u: object): boolean => "_bsontype" in u && typeof u._bsontype === "string"
 
-/** Whether a value is an object with fields, and no value of another type that is an object to JavaScript. */
+/** Whether a value is a document, and not another value that is a JavaScript object. */
 export const isDocument = (u: unknown): u is Document =>
   typeof u === "object" &&
   u !== null &&
@@ -24,7 +24,7 @@ export const isDocument = (u: unknown): u is Document =>
 
 const identity = (value: number): unknown => value
 
-/** Copies what may be of another JavaScript realm into plain values of this one; BSON values are shared. */
+/** Copies values of another JavaScript realm to plain values of this one; BSON values are shared. */
 export const copy = (value: unknown, number = identity): unknown => {
   if (typeof value === "number") return number(value)
   if (typeof value !== "object" || value === null) return value

@@ -1,34 +1,34 @@
-/** What an update means before any document is looked at. */
+/** Analyses an update without documents. */
 import * as Bson from "./bson.ts"
 import type { Change, Document } from "../Operation.ts"
 
-/** An update of documents: operators, a pipeline, or a document to put in place of another. */
+/** An update: operators, a pipeline, or a replacement. */
 export type Update = Document | ReadonlyArray<Document>
 
-/** Whether an update is a document to put in place of another, and neither operators nor a pipeline. */
+/** Whether an update is a replacement. */
 const isReplacement = (update: Update): update is Document =>
   Bson.isDocument(update) && !Object.keys(update).some((name) => name.startsWith("$"))
 
 /**
- * An update as one of many documents. MongoDB takes no plain document for those; App Services did, and it sets its
- * fields: nothing else of the documents that match is lost, as it is where one document is replaced.
+ * An update of many documents. MongoDB rejects a plain document here; App Services sets its fields, and keeps all other
+ * fields of the matching documents.
  */
 export const ofMany = (update: Update): Update => (isReplacement(update) ? { $set: update } : update)
 
-/** Which fields of a document a change has to do with. */
+/** The fields of a document that a change involves. */
 export interface Footprint {
-  /** The fields that it names, an upsert's included; `undefined` where it may write any. */
+  /** The named fields, including those of an upsert; `undefined` if it may write any. */
   readonly writes: ReadonlyArray<string> | undefined
-  /** Those of them that it writes in a document that is there. */
+  /** The fields that it writes in an existing document. */
   readonly changes: ReadonlyArray<string>
-  /** The fields whose values decide what comes of it; `undefined` where any may. */
+  /** The fields that influence the result; `undefined` if any may. */
   readonly reads: ReadonlyArray<string> | undefined
 }
 
-/** Operators that write the same, whatever the field holds. */
+/** Operators whose result is independent of the field's value. */
 const blind = new Set(["$set", "$unset", "$currentDate", "$setOnInsert"])
 
-/** What a change reads and writes, from the change alone. */
+/** The fields that a change reads and writes, determined without a document. */
 export const footprint = (change: Change): Footprint => {
   const update = change._tag === "Replace" ? change.document : change.update
   if (change._tag === "Replace" || isReplacement(update)) {
@@ -42,7 +42,7 @@ export const footprint = (change: Change): Footprint => {
     Bson.isDocument(fields) ? Object.keys(fields).map((path) => ({ operator, path })) : []
   )
   const reads = named.flatMap(({ operator, path }) => {
-    // which elements `$` stands for depends on all that their list holds
+    // the element of `$` depends on the whole array
     const [whole, ...elements] = path.split(/(?:^|\.)\$/)
     return elements.length > 0 ? [whole ?? ""] : blind.has(operator) ? [] : [path]
   })

@@ -1,6 +1,6 @@
 /**
- * The language as the store and the rules use it. What callers give is brought into its canonical form here, compiled, and
- * refused before any document is looked at.
+ * The language as the store and the rules use it. Arguments of callers are converted to their canonical form, compiled,
+ * and rejected before any document is read.
  */
 import { Double, ObjectId } from "bson"
 import { spend } from "../../language/budget.ts"
@@ -22,7 +22,7 @@ export interface Moment {
   readonly random: () => number
 }
 
-/** What expressions may ask for, with other collections where there are any. */
+/** The environment of expressions, with other collections if there are any. */
 export const environmentOf = (moment: Moment, collection: Environment["collection"] = noCollection): Environment => ({
   ...moment,
   objectId: () => new ObjectId(),
@@ -36,7 +36,7 @@ const documentOf = (value: unknown, what: string): Document =>
     ? value
     : invalid(`${what} must be a document, and not of type ${typeOf(value)}`, codes.TypeMismatch)
 
-/** A copy that is the caller's own. */
+/** A copy for the caller. */
 export const ownValue = (value: unknown): unknown => Bson.copy(value, ownNumber)
 
 export const own = (document: Document): Document => {
@@ -62,7 +62,7 @@ export const checkSize = (document: Document): number => {
     : invalid(`the document has ${size} bytes: at most ${largest} can be stored`, codes.BSONObjectTooLarge)
 }
 
-/** Compiles a filter. A field that is asked to be `undefined` is asked to be null: it must not ask for everything. */
+/** Compiles a filter. A condition of `undefined` means null: it must not match everything. */
 export const filterOf = (filter: unknown, environment?: Environment): Filter.Filter =>
   Filter.compile(canonical(filter, "null"), { environment })
 
@@ -70,7 +70,7 @@ export const filterOf = (filter: unknown, environment?: Environment): Filter.Fil
 export const sortOf = (sort: unknown): Sort.Sort | undefined =>
   sort === undefined ? undefined : Sort.compile(canonical(sort, "null"), { natural: true })
 
-/** Compiles a projection; the filter tells the element that `$` stands for. */
+/** Compiles a projection; the filter determines the element of `$`. */
 export const projectionOf = (
   projection: Document | undefined,
   filter: Filter.Filter,
@@ -81,10 +81,10 @@ export const projectionOf = (
   return (document) => own(apply(document))
 }
 
-/** How many documents are passed over, and how many are asked for at most. */
+/** The number of documents to skip, and the maximum number to return. */
 export const rangeOf = ({ limit, skip }: Pick<Find, "limit" | "skip">): readonly [skip: number, limit: number] => [
   whole(skip, "skip"),
-  // as in MongoDB, zero is no limit, and a negative one is as large
+  // as in MongoDB, zero means no limit, and a negative one is as large
   whole(limit === undefined ? undefined : Math.abs(limit), "limit") || Infinity
 ]
 

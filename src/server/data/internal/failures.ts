@@ -1,4 +1,4 @@
-/** What can go wrong below a database, and how its callers are told. */
+/** The failures of the embedded database, and their errors. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { LanguageError } from "../../language/LanguageError.ts"
@@ -6,10 +6,10 @@ import { RowStoreError } from "../../storage/RowStore.ts"
 import { DatabaseError, transientLabel } from "../DatabaseError.ts"
 import * as Steps from "./steps.ts"
 
-/** Two documents with one `_id`. */
+/** A duplicate `_id`. */
 export class DuplicateKey extends Schema.TaggedError<DuplicateKey>()("DuplicateKey", { message: Schema.String }) {}
 
-/** Another writer changed a document since the transaction began that writes it. */
+/** A write conflict: another writer changed a document of the transaction since it began. */
 export class WriteConflict extends Schema.TaggedError<WriteConflict>()("WriteConflict", { message: Schema.String }) {}
 
 /** A transaction that has ended. */
@@ -35,12 +35,12 @@ const detailsOf = (cause: unknown): Pick<DatabaseError, "code" | "labels"> => {
   return cause instanceof Steps.TimeLimitExceeded ? { code: 50 } : {}
 }
 
-/** Any failure as the error of an operation, with MongoDB's code where it has one. */
+/** Converts any failure to the error of an operation, with MongoDB's code if it has one. */
 export const asError = (cause: unknown): DatabaseError =>
   cause instanceof DatabaseError ? cause : new DatabaseError({ message: messageOf(cause), ...detailsOf(cause) })
 
 /**
- * Does something that takes several operations, in the limits of one.
+ * Runs several operations within the limits of one.
  *
  * @category combinators
  * @since 0.1.0

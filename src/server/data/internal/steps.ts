@@ -1,10 +1,10 @@
 /**
- * What keeps one client from taking the server away from all the others: everything that computes over documents runs on
- * the one thread that answers everybody, so it runs as a step, within the budget of its operation.
+ * CPU budget of database operations: they run on the server's main thread, so each computation over documents is a step
+ * within the budget of its operation.
  *
- * The language counts what it computes, so a budget is the same on every machine. Only a regular expression may take
- * longer than any count tells: what has one runs under a time limit as well. A step that is estimated to be costly waits
- * for its turn: between two of them, everything else that there is to do is done.
+ * The language counts its computations, so the budget is the same on every machine. Only regular expressions can take
+ * longer than the count shows: steps with one have a time limit as well. A step with a high estimated cost waits for
+ * its turn: between two of them, the event loop runs everything else.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -16,14 +16,14 @@ import * as vm from "node:vm"
 import { type Budget, within as withinBudget } from "../../language/budget.ts"
 import type { Weight } from "./weights.ts"
 
-/** The operation took too long, and was given up before it changed anything. */
+/** The operation exceeded its limit and was aborted before it changed anything. */
 export class TimeLimitExceeded extends Schema.TaggedError<TimeLimitExceeded>()("TimeLimitExceeded", {
   message: Schema.String
 }) {}
 
 const exceeded = () => new TimeLimitExceeded({ message: "operation exceeded time limit" })
 
-/** How much one operation may compute: steps and values of the language and, where they tell too little, time. */
+/** The budget of one operation: steps and values of the language, and time for regular expressions. */
 export interface Limits extends Readonly<Budget> {
   readonly time: Duration.Duration
 }
@@ -33,11 +33,11 @@ export const Limits = Context.Reference<Limits>("effect-app-services/server/data
   defaultValue: () => ({ steps: 30_000_000, values: 20_000_000, time: Duration.seconds(3) })
 })
 
-/** What is left of the limits of an operation, or of something that gains time while it lasts. */
+/** The remaining budget of an operation, or of a stream, which gains budget over time. */
 class Allowance {
   /** Counted down by the language. */
   readonly budget: Budget
-  /** Of the time that passes, as much is gained; an operation gains none. */
+  /** The share of elapsed time that is gained; zero for an operation. */
   readonly share: number
   readonly #most: number
   #left: number
@@ -63,18 +63,18 @@ class Allowance {
   }
 }
 
-/** What the operation that a fiber runs is allowed; each step of one that has none is an operation. */
+/** The budget of the fiber's operation; without one each step is an operation. */
 const Allowed = Context.Reference<Allowance | undefined>("effect-app-services/server/data/internal/Allowed", {
   defaultValue: () => undefined
 })
 
-/** The most units of a step that needs no turn: some tens of milliseconds at worst. */
+/** The maximum units of a step that runs at once: some tens of milliseconds at worst. */
 const mostCheap = 100_000
 
 /** Whether a step of this cost runs at once. */
 export const isCheap = (cost: number): boolean => cost <= mostCheap
 
-/** What it costs to ask this of documents of so many units. Some of it is asked of itself. */
+/** The cost of evaluating this over documents with a number of units. */
 export const costOf = ({ units }: Pick<Weight, "units">, reach: number): number => units * (units + reach)
 
 interface Running {
@@ -87,7 +87,7 @@ interface Running {
 /** The step that runs now. */
 let running: Running | undefined
 
-/** How long steps have computed since everything else had its turn, in milliseconds. */
+/** The computing time of steps since the event loop ran, in milliseconds. */
 let computed = 0
 
 const account = (step: Running): void => {
@@ -102,8 +102,8 @@ const script = new vm.Script(`${slot}()`, { filename: "database" })
 let realm: vm.Context | undefined
 
 /**
- * Runs what must change nothing that outlives it, since it may be given up at any place. Nothing else can stop a regular
- * expression that backtracks without end.
+ * Runs a function with a time limit; it must not have side effects, since it can be aborted at any point. Nothing else
+ * can stop a regular expression that backtracks without end.
  */
 const timeLimited = <A>(millis: number, run: () => A): A => {
   const outcome: { value?: { readonly of: A } } = {}
@@ -114,7 +114,7 @@ const timeLimited = <A>(millis: number, run: () => A): A => {
   try {
     script.runInContext(realm, { timeout: millis })
   } catch (cause) {
-    // an error of the realm is no instance of this one's Error
+    // an error of another realm is not an instance of this realm's Error
     const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
     throw code === "ERR_SCRIPT_EXECUTION_TIMEOUT" ? exceeded() : cause
   } finally {
@@ -124,7 +124,7 @@ const timeLimited = <A>(millis: number, run: () => A): A => {
   return outcome.value.of
 }
 
-/** An allowance of its own, with a share of the time that passes. */
+/** A budget of its own, with a share of the elapsed time. */
 export const allowance = (share = 0): Allowance =>
   new Allowance(Fiber.getCurrent()?.getRef(Limits) ?? Limits.defaultValue(), share)
 
@@ -148,22 +148,22 @@ const limited = <A>({ allowance: { budget, left, share }, timed }: Running, run:
   return withinBudget(budget, timed ? () => timeLimited(Math.ceil(left), run) : run)
 }
 
-/** Evaluates the language in the step that runs or, where there is none or it has no time limit, in one of its own. */
+/** Evaluates the language in the current step, or in a step of its own if there is none or it has no time limit. */
 export const evaluate = <A>(regex: boolean, run: () => A): A =>
   running !== undefined && (running.timed || !regex) ? run() : within(regex, run)
 
-/** How long steps may compute, in milliseconds, before everything else has its turn: that takes a while itself. */
+/** How long steps may compute before the event loop runs, in milliseconds. */
 const mostAtOnce = 10
 
-/** Those who wait for everything else to have its turn, of whom one goes on at a time. */
+/** Steps that wait for the event loop; one continues at a time. */
 const turns = Semaphore.makeUnsafe(1)
 let waiting = 0
 
-/** The most units of what those who wait keep in memory: beyond it, the next goes first. */
+/** The maximum units that waiting steps keep in memory; beyond it the next one runs first. */
 const mostKept = 2_000_000
 let kept = 0
 
-/** Runs a costly step when others have had their turn. */
+/** Runs an expensive step after the event loop has run. */
 const inTurn = <A, E>(units: number, run: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.suspend(() => {
     if ((waiting === 0 && computed < mostAtOnce) || kept + units > mostKept) return run
@@ -184,16 +184,16 @@ const inTurn = <A, E>(units: number, run: Effect.Effect<A, E>): Effect.Effect<A,
     return Effect.ensuring(turns.withPermit(Effect.andThen(Effect.yieldNow, next)), Effect.sync(over))
   })
 
-/** What is computed, and what it costs. */
+/** A computation and its cost. */
 export interface Step<A, B, E> {
   readonly cost: number
-  /** The weight of what is kept in memory until then. */
+  /** The weight of what it keeps in memory while it waits. */
   readonly units: number
-  /** Whether it may take longer than the language counts. */
+  /** Whether it can take longer than the language counts. */
   readonly timed: boolean
-  /** May be given up at any place. */
+  /** Can be aborted at any point. */
   readonly compute: () => A
-  /** Follows at once, and is not limited: all of it happens. */
+  /** Follows at once, without a limit, and completes. */
   readonly finish: (computed: A) => B
   readonly failure: (cause: unknown) => E
 }
@@ -203,15 +203,15 @@ export const step = <A, B, E>({ compute, cost, failure, finish, timed, units }: 
   return isCheap(cost) && !timed ? run : inTurn(units, run)
 }
 
-/** Does something that takes several steps, in the limits of one operation. */
+/** Runs several steps within the limits of one operation. */
 export const operation = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | TimeLimitExceeded, R> =>
   Effect.suspend(() =>
-    // what is evaluated outside of a step throws
+    // evaluation outside of a step is an error
     Effect.catchDefect(allowed(allowedNow() ?? allowance(), effect), (defect) =>
       defect instanceof TimeLimitExceeded ? Effect.fail(defect) : Effect.die(defect)
     )
   )
 
-/** Does something in what is left of an allowance. */
+/** Runs within the remaining budget. */
 export const allowed = <A, E, R>(allowance: Allowance, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.provideService(effect, Allowed, allowance)

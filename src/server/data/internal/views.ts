@@ -1,4 +1,4 @@
-/** Evaluates views: which documents they show, and what of them. */
+/** Evaluates views: which documents they show, and which fields. */
 import type { Filter } from "../../language/Filter.ts"
 import { define, isDocument } from "../../language/Value.ts"
 import type { Document } from "../Operation.ts"
@@ -19,12 +19,12 @@ export const holds = (condition: Condition, document: Document): boolean => {
   return Steps.evaluate(usesRegex, () => matches(document))
 }
 
-/** Whether a mask keeps all of a value, whatever it is. */
+/** Whether a mask keeps any value completely. */
 const keepsAll = ({ below, read }: Mask): boolean => below === undefined && read === true
 
 const maskOf = (name: string, { fields, others }: NonNullable<Mask["below"]>): Mask => fields.get(name) ?? others
 
-/** What is left of a value of a document, or `undefined`. */
+/** The remaining part of a value, or `undefined`. */
 type Keep = (value: unknown, root: Document) => unknown
 
 const all: Keep = (value) => value
@@ -76,7 +76,7 @@ const compileMasks = (masks: ReadonlyArray<Mask>): ((document: Document) => Docu
 }
 
 /**
- * What masks leave of a document. Their conditions are about the document as it is stored.
+ * The part of a document that masks leave. Their conditions apply to the stored document.
  */
 export const masked = (document: Document, masks: ReadonlyArray<Mask>): Document => compileMasks(masks)(document)
 
@@ -97,7 +97,7 @@ export const compile = (cases: ReadonlyArray<Case>): ((document: Document) => Do
 export const isWhole = (cases: ReadonlyArray<Case>): boolean => cases.every(({ shows }) => shows.every(keepsAll))
 
 /**
- * Whether a field is left in all documents, and all of it, so that what is asked of it has the same answer before and
+ * Whether a field is completely visible in all documents, so that conditions on it have the same result before and
  * behind the view. The first name of a path decides: nothing below it is hidden then.
  */
 export const leavesField = (cases: ReadonlyArray<Case>, path: string): boolean => {

@@ -1,17 +1,17 @@
 /**
- * How much there is to compute, estimated before it is: what a request asks, and the documents that it is asked of. It
- * decides what has its turn at once; what is computed indeed is counted by the language.
+ * Estimates the cost of a computation: the size of the request and of the documents. It decides which steps run at
+ * once; the actual computation is counted by the language.
  */
 import * as Bson from "./bson.ts"
 
-/** How much is asked. */
+/** The weight of a request. */
 export interface Weight {
   readonly units: number
-  /** Whether there is a regular expression in it: one may backtrack without end, and no step of it is counted. */
+  /** Whether it contains a regular expression, which can backtrack without end and is not counted. */
   readonly regex: boolean
 }
 
-/** What is nested deeper is refused, and may have no end. */
+/** Deeper nesting is rejected; it may be cyclic. */
 const mostLevels = 200
 
 const isRegex = (value: object): boolean =>

@@ -1,6 +1,6 @@
 /**
- * The expressions of rules, compiled to conditions on documents: filters of MongoDB in which what is known of who asks
- * stands as values.
+ * Compiles the expressions of rules to conditions on documents: MongoDB filters in which everything about the caller is
+ * a value.
  */
 import * as Result from "effect/Result"
 import { compile as compileRegex } from "../../language/regex.ts"
@@ -26,7 +26,7 @@ import {
   valueOf
 } from "./operands.ts"
 
-/** An expression that waits for who asks. */
+/** An expression as a function of the caller. */
 export type Expression = (known: Known) => Condition
 
 export const and = (conditions: ReadonlyArray<Condition>): Condition => {
@@ -54,7 +54,7 @@ export const holds =
 export const filterOf = (condition: Condition): Document =>
   condition === true ? {} : condition === false ? { $nor: [{}] } : condition
 
-/** What a condition asks of the paths that are known: it holds wherever the condition does, and perhaps elsewhere. */
+/** The part of a condition about known paths. It holds wherever the condition holds, and possibly elsewhere. */
 export const weakened = (condition: Condition, isUnknown: (path: string) => boolean): Condition => {
   if (typeof condition === "boolean") return condition
   const { $and, $or } = condition
@@ -65,8 +65,8 @@ export const weakened = (condition: Condition, isUnknown: (path: string) => bool
 }
 
 /**
- * What a condition asks of a document that is about to be changed. What it says of a field before and after the change is
- * taken at its word; what it says of a field alone must hold before the change as well as after it.
+ * A condition for a document that is about to be changed. A comparison of a field before and after the change is
+ * evaluated as it is; a condition on a field alone must hold before and after the change.
  */
 export const ofOld = (condition: Condition): Condition => {
   const told = new Set<string>()
@@ -77,7 +77,7 @@ export const ofOld = (condition: Condition): Condition => {
   return weakened(condition, (path) => isOfChange(path) || told.has(path))
 }
 
-/** A condition for a document that nothing changes: what it was before is what it is. */
+/** A condition for an unchanged document: before is the same as after. */
 export const unchanged = (condition: Condition): Condition => {
   if (typeof condition === "boolean") return condition
   return and(
@@ -92,7 +92,7 @@ export const unchanged = (condition: Condition): Condition => {
   )
 }
 
-/** Whether a condition asks for any of these paths. */
+/** Whether a condition uses any of these paths. */
 export const mentions = (value: unknown, isUnknown: (path: string) => boolean): boolean =>
   Array.isArray(value)
     ? value.some((it) => mentions(it, isUnknown))
@@ -113,7 +113,7 @@ const operators: Readonly<Record<string, Operator>> = Object.fromEntries(
 
 const needsList = (operator: Operator): boolean => operator === "$in" || operator === "$nin" || operator === "$all"
 
-/** What compares with a value that is not there: it equals nothing, and differs from everything. */
+/** Comparison with a missing value: it equals nothing, and differs from everything. */
 const ofMissing = (operator: Operator): boolean => operator === "$ne" || operator === "$nin"
 
 const compared = (path: string, operator: Operator, value: unknown): Condition =>
@@ -130,11 +130,11 @@ const turnedOperators: ReadonlyMap<Operator, Operator> = new Map([
 
 const slot = "value"
 
-/** What a value that is known, or is found in a document, is compared with. */
+/** A comparison with a known value, or with a field. */
 const decides = (found: unknown, condition: Condition): boolean =>
   holds(condition)({ [slot]: canonical(found ?? null) })
 
-/** A condition on an operand, by the path that it is found at. */
+/** A condition on an operand, by its path. */
 const on = (left: Operand, place: string, test: (path: string, known: Known) => Condition): Expression => {
   switch (left._tag) {
     case "Field": {
@@ -155,7 +155,7 @@ const knownValue = (right: Operand, place: string): ((known: Known) => unknown) 
   return (known) => comparable(right.get(known))
 }
 
-/** Two fields are compared where both are there. */
+/** Two fields are compared if both exist. */
 const ofFields = (left: Operand, operator: Operator, right: Operand, place: string, scope: Scope): Expression => {
   if ([left, right].some((it) => it._tag === "Field" && it.path === "")) {
     return refuse(place, "a comparison of a whole document")
@@ -171,7 +171,7 @@ const ofFields = (left: Operand, operator: Operator, right: Operand, place: stri
 
 const compare = (left: Operand, operator: Operator, right: Operand, place: string, scope: Scope): Expression => {
   if (right._tag === "Field") {
-    // the other way round: what a field holds compares with what is known, and a list that holds it equals it
+    // with swapped sides: an array that contains the known value equals it
     const turned = turnedOperators.get(operator)
     if (left._tag === "Field" || turned === undefined) return ofFields(left, operator, right, place, scope)
     const value = knownValue(left, place)
@@ -181,11 +181,11 @@ const compare = (left: Operand, operator: Operator, right: Operand, place: strin
   return on(left, place, (path, known) => compared(path, operator, value(known)))
 }
 
-/** The right side of `$in`, `$nin` and `$all`: a list, whose missing values are left out, or something that is one. */
+/** The right side of `$in`, `$nin` and `$all`: an array, without missing values, or an operand that is one. */
 const listOperand = (value: unknown, place: string, scope: Scope): Operand => {
   if (!Array.isArray(value)) {
     const found = operand(value, place, scope)
-    return found._tag === "Literal" ? refuse(place, "a list that is none") : found
+    return found._tag === "Literal" ? refuse(place, "a value other than an array") : found
   }
   const items = value.map((item: unknown, i) => knownValue(operand(item, `${place}[${i}]`, scope), `${place}[${i}]`))
   return {
@@ -205,7 +205,7 @@ const exists = (left: Operand, value: unknown, place: string): Expression => {
           ? false
           : refuse(place, "a value other than a boolean")
   if (left._tag === "Field") {
-    // a document that is asked about is there
+    // the document exists
     return left.path === "" ? () => asked : () => ({ [left.path]: { $exists: asked } })
   }
   return (known) => {
@@ -214,9 +214,9 @@ const exists = (left: Operand, value: unknown, place: string): Expression => {
   }
 }
 
-/** What is asked of the elements of a list: of each as a document, or of each as a value. */
+/** Conditions on the elements of an array, as documents or as values. */
 const elements = (left: Operand, value: unknown, place: string, scope: Scope): Expression => {
-  if (!Bson.isDocument(value) || isEmpty(value)) return refuse(place, "what is no document of conditions")
+  if (!Bson.isDocument(value) || isEmpty(value)) return refuse(place, "a value other than a document of conditions")
   const inner: Scope = { ...scope, about: "element" }
   if (!Object.keys(value).some((name) => Object.hasOwn(operators, name))) {
     const test = expression(value, place, inner)
@@ -251,7 +251,7 @@ const pattern = (left: Operand, { $options = "", $regex }: Document, place: stri
   return on(left, place, (path) => ({ [path]: { $regex, $options } }))
 }
 
-/** What a key of a condition asks of an operand; `undefined` where it is no operator. */
+/** The condition of an operator on an operand; `undefined` if the key is not an operator. */
 const operation = (
   left: Operand,
   name: string,
@@ -264,7 +264,7 @@ const operation = (
   const each = () =>
     Array.isArray(value) && value.length > 0
       ? value.map((inner: unknown, i) => condition(left, inner, `${at}[${i}]`, scope))
-      : refuse(at, "what is no list of conditions")
+      : refuse(at, "a value other than an array of conditions")
   switch (name) {
     case "$exists":
     case "%exists":
@@ -272,7 +272,7 @@ const operation = (
     case "$size":
       return typeof value === "number" && Number.isInteger(value)
         ? on(left, at, (path) => ({ [path]: { $size: value } }))
-        : refuse(at, "a size that is no whole number")
+        : refuse(at, "a size that is not a whole number")
     case "$elemMatch":
       return elements(left, value, at, scope)
     case "$regex":
@@ -302,7 +302,7 @@ const joined = (name: string, all: ReadonlyArray<Expression>, known: Known): Con
   return name.endsWith("and") ? and(conditions) : name.endsWith("nor") ? not(or(conditions)) : or(conditions)
 }
 
-/** What one key asks of one operand. */
+/** The condition of one key on one operand. */
 const condition = (left: Operand, value: unknown, place: string, scope: Scope): Expression => {
   if (!Bson.isDocument(value)) return compare(left, "$eq", operand(value, place, scope), place, scope)
   const names = Object.keys(value)
@@ -320,7 +320,7 @@ const condition = (left: Operand, value: unknown, place: string, scope: Scope): 
   return (known) => and(all.map((it) => it(known)))
 }
 
-/** Whether a value is true, or false, itself: a list that holds `true` is not. */
+/** Whether a value is a boolean; an array that contains `true` is not. */
 const isExactly = (asked: boolean, value: unknown, place: string, scope: Scope): Expression => {
   const found = operand(value, place, scope)
   if (found._tag === "Field" && !isComputed(found.path)) return condition(found, asked, place, scope)
@@ -339,7 +339,8 @@ const keyed = (name: string, value: unknown, place: string, scope: Scope): Expre
     case "%and":
     case "$nor":
     case "%nor": {
-      if (!Array.isArray(value) || value.length === 0) return refuse(place, "what is no list of expressions")
+      if (!Array.isArray(value) || value.length === 0)
+        return refuse(place, "a value other than an array of expressions")
       const all = value.map((inner: unknown, i) => expression(inner, `${place}[${i}]`, scope))
       return (known) => joined(name, all, known)
     }
@@ -352,7 +353,7 @@ const keyed = (name: string, value: unknown, place: string, scope: Scope): Expre
     case "%%true":
     case "%%false": {
       if (isEmpty(value)) return refuse(place, "an empty document as value")
-      // a value is compared, anything else is an expression of its own
+      // a value is compared, anything else is a nested expression
       const isValue =
         (typeof value === "string" && value !== "%%true" && value !== "%%false") ||
         (Bson.isDocument(value) && Object.keys(value).length === 1 && Object.hasOwn(value, "%function"))
@@ -370,7 +371,7 @@ const keyed = (name: string, value: unknown, place: string, scope: Scope): Expre
 export const expression = (value: unknown, place: string, scope: Scope): Expression => {
   if (typeof value === "boolean") return () => value
   if (value === "%%true" || value === "%%false") return () => value === "%%true"
-  if (!Bson.isDocument(value)) return refuse(place, "what is neither true, false nor a document")
+  if (!Bson.isDocument(value)) return refuse(place, "a value other than true, false or a document")
   const all = Object.entries(value).map(([name, inner]) =>
     keyed(name, inner, place === "" ? name : `${place}.${name}`, scope)
   )

@@ -1,4 +1,4 @@
-/** The changes of a collection as one user sees them. */
+/** The change events of a collection for one user. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Driver } from "../Driver.ts"
@@ -13,9 +13,9 @@ import { visible } from "./rewrite.ts"
 type Watch = Driver["watch"]
 
 /**
- * Changes as far as their documents are shown. What an event says is made of what is shown of the document before the
- * change and after it, by what shows documents to queries: so it tells of no field that those do not, by whatever name,
- * and a change that makes no difference to what is shown is left out.
+ * Filters and rewrites change events. An event is computed from the visible parts of the document before and after the
+ * change, as queries see them, so it reveals no field that they do not. A change that makes no difference to them is
+ * omitted.
  */
 export const watching = (watch: Watch, access: Access): Watch => {
   if (access.everything) return watch
@@ -28,7 +28,7 @@ export const watching = (watch: Watch, access: Access): Watch => {
 
   const shown = Effect.fnUntraced(function* (event: Document, wantsBefore: boolean) {
     const { fullDocumentBeforeChange: old, ...told } = event
-    // of a document that is gone, nothing says what was shown of it
+    // the visible part of a deleted document is unknown
     if (told["fullDocument"] === undefined) return access.readsAll ? [told] : []
     const [was, is] = [yield* seen(old), yield* seen(told["fullDocument"])]
     if (is === undefined || equals(was, is)) return []
@@ -44,7 +44,7 @@ export const watching = (watch: Watch, access: Access): Watch => {
   })
 
   return Effect.fnUntraced(function* (namespace, { before = false, filter, resumeAfter }) {
-    // the filter sees what is shown
+    // the filter applies to the visible event
     const wanted = yield* Effect.try({
       try: () => EventFilters.make(filter, asError),
       catch: asError

@@ -1,4 +1,4 @@
-/** Which fields of a document may be read and written: a tree, whose leaves answer for all that is below them. */
+/** Field permissions: a tree whose leaves apply to everything below them. */
 import { identical } from "../../language/updates/identical.ts"
 import * as Bson from "../internal/bson.ts"
 import type { Document } from "../internal/bson.ts"
@@ -7,17 +7,17 @@ import * as Conditions from "./conditions.ts"
 import { type Known, refuse, type Scope } from "./operands.ts"
 
 export interface Permission {
-  /** Where anything differs below, what holds for a value that has no fields. */
+  /** With children, the permission of a value without fields. */
   readonly read: boolean
   readonly write: boolean
-  /** What differs below, and what holds for all that is not named. */
+  /** The permissions of named fields, and of all others. */
   readonly below: { readonly fields: ReadonlyMap<string, Permission>; readonly others: Permission } | undefined
 }
 
 export const everything: Permission = { read: true, write: true, below: undefined }
 export const nothing: Permission = { read: false, write: false, below: undefined }
 
-/** Permissions that wait for who asks, and for the document. */
+/** Permissions as a function of the caller and the document. */
 export interface Permissions {
   readonly read: Conditions.Expression
   readonly write: Conditions.Expression
@@ -29,9 +29,9 @@ const none: Permissions = { read: never, write: never, below: undefined }
 
 const isSet = (value: unknown): boolean => value !== undefined && value !== null
 
-/** What may be written may be read, unless that is refused. */
+/** Permission to write implies permission to read, unless that is denied. */
 const permissions = (value: unknown, place: string, scope: Scope): Permissions => {
-  if (!Bson.isDocument(value)) return refuse(place, "a field permission that is no document")
+  if (!Bson.isDocument(value)) return refuse(place, "a field permission that is not a document")
   const unknown = Object.keys(value).find((name) => !["read", "write", "fields", "additional_fields"].includes(name))
   if (unknown !== undefined) return refuse(`${place}.${unknown}`, `"${unknown}" in a field permission`)
   const expression = (name: string) =>
@@ -41,10 +41,10 @@ const permissions = (value: unknown, place: string, scope: Scope): Permissions =
   const write = given === undefined ? never : (known: Known) => Conditions.and([read(known), given(known)])
   const leaf: Permissions = { read, write, below: undefined }
   const isLeaf = Conditions.isEmpty(value["fields"]) && Conditions.isEmpty(value["additional_fields"])
-  // what may be written as a whole is so below
+  // a writable value is writable below
   if (isLeaf || (value["write"] === true && value["read"] !== false)) return leaf
   for (const name of ["read", "write"]) {
-    // all that may be read as a whole may be read below
+    // a readable value is readable below
     if (isSet(value[name]) && value[name] !== false && (name === "read" || typeof value[name] !== "boolean")) {
       return refuse(place, "a readable field with permissions below it")
     }
@@ -55,7 +55,7 @@ const permissions = (value: unknown, place: string, scope: Scope): Permissions =
 /** Compiles `fields` and `additional_fields`. */
 export const compile = (fields: unknown, additional: unknown, place: string, scope: Scope): Permissions => {
   if (!Conditions.isEmpty(fields) && !Bson.isDocument(fields)) {
-    return refuse(`${place}.fields`, "fields that are no document")
+    return refuse(`${place}.fields`, "fields that are not a document")
   }
   const named = new Map(
     Object.entries(Bson.isDocument(fields) ? fields : {}).map(([name, value]) =>
@@ -79,7 +79,7 @@ export const compile = (fields: unknown, additional: unknown, place: string, sco
 
 const pathBelow = (path: string | undefined, name: string): string => (path === undefined ? name : `${path}.${name}`)
 
-/** Permissions for a caller; what depends on the document is a condition of it. */
+/** Permissions for a caller, with conditions on the document. */
 export interface Bound {
   readonly read: Condition
   readonly write: Condition
@@ -95,7 +95,7 @@ export const bind = ({ below, read, write }: Permissions, known: Known): Bound =
   }
 })
 
-/** What permissions leave of a document that nothing changes. */
+/** The visible part of an unchanged document. */
 export const maskOf = ({ below, read }: Bound): Mask => ({
   read: Conditions.unchanged(read),
   below: below && {
@@ -104,17 +104,17 @@ export const maskOf = ({ below, read }: Bound): Mask => ({
   }
 })
 
-/** Whether a mask asks for a path. */
+/** Whether a mask uses a path. */
 export const masksBy = ({ below, read }: Mask, isUnknown: (path: string) => boolean): boolean =>
   Conditions.mentions(read, isUnknown) ||
   (below !== undefined &&
     (masksBy(below.others, isUnknown) || [...below.fields.values()].some((it) => masksBy(it, isUnknown))))
 
-/** Under which condition anything at all may be read. */
+/** The condition under which anything is readable. */
 export const readsAny = ({ below, read }: Bound): Condition =>
   below === undefined ? read : Conditions.or([readsAny(below.others), ...[...below.fields.values()].map(readsAny)])
 
-/** What the permissions are for a document; `change` is what a condition asks of it. */
+/** The permissions for a document; `change` evaluates conditions. */
 export const resolver = (
   bound: Bound,
   change: (condition: Condition) => Condition
@@ -137,14 +137,14 @@ export const resolver = (
   })
 }
 
-/** The permission of a field, from that of what it is in. */
+/** The permission of a field, from that of its parent. */
 const below = (allowed: Permission, name: string): Permission =>
   allowed.below === undefined ? allowed : (allowed.below.fields.get(name) ?? allowed.below.others)
 
-/** Whether all of a value may be read, whatever it is. */
+/** Whether any value is completely readable. */
 export const readsAll = ({ below, read }: Permission): boolean => below === undefined && read
 
-/** What may be read where two permissions have to allow it. Who may write is not asked of the second. */
+/** The intersection of two permissions to read; permission to write is the first one's. */
 export const both = (allowed: Permission, mask: Permission): Permission => {
   if (readsAll(mask)) return allowed
   if (readsAll(allowed)) return mask
@@ -164,8 +164,8 @@ const inside = (value: unknown, name: string): unknown =>
   (Array.isArray(value) || Bson.isDocument(value)) && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined
 
 /**
- * The permissions that a path of an update of a document may be under: all have to allow what is asked. Elements of lists
- * are under that of their list, by number or by what begins with `$`. Behind such, a number may be either.
+ * The permissions that may apply to a path of an update; all have to allow it. Elements of arrays are under the
+ * permission of their array, by number or by `$`. Behind such an element, a number may be a field or an index.
  */
 const at = (allowed: Permission, path: string, document: Document): ReadonlyArray<Permission> => {
   let found: ReadonlyArray<Permission> = [allowed]
@@ -193,11 +193,11 @@ const at = (allowed: Permission, path: string, document: Document): ReadonlyArra
 export const writesAt = (allowed: Permission, path: string, document: Document): boolean =>
   at(allowed, path, document).every(({ write }) => write)
 
-/** Whether all of a field is shown. All who see any of a document see its `_id`. */
+/** Whether a field is completely visible. The `_id` of a visible document always is. */
 export const readsAt = (allowed: Permission, path: string, document: Document): boolean =>
   /^_id(?:\.|$)/.test(path) || at(allowed, path, document).every(readsAll)
 
-/** Whether there is anything to see of what a field is in: if not, whether it can be set tells of what is hidden. */
+/** Whether a part of a field's parent is visible. If not, whether the field can be set would reveal hidden data. */
 export const opensAt = (allowed: Permission, path: string, document: Document): boolean =>
   at(allowed, path.slice(0, Math.max(0, path.lastIndexOf("."))), document).every(
     (it) => it.below !== undefined || it.read
@@ -215,7 +215,7 @@ const writes = (value: unknown, allowed: Permission): boolean => {
 /** Whether a whole document may be written; its `_id` comes with it. */
 export const writesAll = ({ _id, ...document }: Document, allowed: Permission): boolean => writes(document, allowed)
 
-/** Whether what differs between two documents may be written. */
+/** Whether the differences between two documents are writable. */
 export const writesDifference = (before: unknown, after: unknown, allowed: Permission): boolean => {
   if (identical(before, after)) return true
   if (allowed.below === undefined) return allowed.write

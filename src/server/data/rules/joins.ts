@@ -1,4 +1,4 @@
-/** The collections that a pipeline reads and writes besides its own, as the rules of each leave them. */
+/** The other collections of a pipeline, under the rules of each. */
 import * as Effect from "effect/Effect"
 import { DatabaseError, forbiddenCode } from "../DatabaseError.ts"
 import type { CollectionTarget } from "../../language/Environment.ts"
@@ -9,17 +9,16 @@ import { type Document, nameOf, type Namespace, type Operation } from "../Operat
 import type { Access } from "../Rules.ts"
 import type { View } from "../View.ts"
 
-/** What the rules of another collection allow; nothing where it is closed. */
+/** The access to another collection; `undefined` if it is closed. */
 export type Others = (namespace: Namespace) => Effect.Effect<Access | undefined, DatabaseError>
 
 const refuse = (why: string): Effect.Effect<never, DatabaseError> =>
   Effect.fail(new DatabaseError({ message: `aggregate not permitted: ${why}`, code: forbiddenCode }))
 
 /**
- * The views of the collections that a pipeline joins: `$lookup`, `$graphLookup` and `$unionWith` see what their rules
- * show, as a query of the same user would. Refuses what a view cannot stand before: collections that are closed, or whose
- * rules compute something from each document; stages that tell of the collection itself; and `$out` and `$merge` to
- * collections of which the rules do not allow everything.
+ * The views of the collections that a pipeline joins: `$lookup`, `$graphLookup` and `$unionWith` see what a query of
+ * the same user would. Rejects collections that are closed or whose rules compute something from each document, stages
+ * that reveal the collection itself, and `$out` and `$merge` to collections without full access.
  */
 export const joinsOf = Effect.fnUntraced(function* (
   { namespace, pipeline }: Operation<"Aggregate">,
@@ -27,7 +26,7 @@ export const joinsOf = Effect.fnUntraced(function* (
   others: Others
 ): Effect.fn.Return<ReadonlyMap<string, View>, DatabaseError> {
   const isStats = Object.hasOwn(pipeline[0] ?? {}, "$indexStats")
-  if (isStats && !access.everything) return yield* refuse("$indexStats tells of more than its documents")
+  if (isStats && !access.everything) return yield* refuse("$indexStats reveals more than its documents")
   const { output, reads } = yield* reachOf(isStats ? pipeline.slice(1) : pipeline)
   const rulesOf = Effect.fnUntraced(function* ({ collection, database = namespace.database }: CollectionTarget) {
     const other = { ...namespace, database, collection }
@@ -48,7 +47,7 @@ export const joinsOf = Effect.fnUntraced(function* (
   return joins
 })
 
-/** What a pipeline reaches: it is compiled where there is no document. */
+/** The other collections of a pipeline, found by compiling it. */
 const reachOf = (pipeline: ReadonlyArray<Document>): Effect.Effect<Pipeline, DatabaseError> =>
   Effect.try({ try: () => pipelineOf(pipeline, nowhere), catch: asError })
 

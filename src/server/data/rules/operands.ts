@@ -1,6 +1,6 @@
 /**
- * The values that the expressions of rules compare: of the rule itself, of who asks, of the document, and what functions
- * of the application make of them. What is not understood throws `NotUnderstood`, as a guess would open what should be
+ * The operands of rule expressions: literals, properties of the caller and the document, and results of the
+ * application's functions. Throws `NotUnderstood` for everything unsupported, because a guess could open what should be
  * closed.
  */
 import { Binary, ObjectId, UUID } from "bson"
@@ -15,24 +15,24 @@ import { canonical, keyOf as keyOfValue, typeOf } from "../../language/Value.ts"
 import * as Bson from "../internal/bson.ts"
 import type { Document } from "../internal/bson.ts"
 
-/** Who asks, of which application, and what is known of the request. */
+/** The caller, its application and its request. */
 export interface Given {
   readonly user: FunctionUser
   readonly request: FunctionRequest | undefined
   readonly values: ReadonlyMap<string, unknown>
   readonly environment: { readonly tag: string; readonly values: ReadonlyMap<string, unknown> }
-  /** The arguments of a function, where a rule asks who may call it. */
+  /** The arguments of a function, in a rule about who may call it. */
   readonly args?: ReadonlyArray<unknown> | undefined
   /** Calls a function of the application as the system. */
   readonly call: (name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, DatabaseError>
 }
 
-/** What is given, and what the functions that were called so far have answered. */
+/** The context, and the results of functions called so far. */
 export interface Known extends Given {
   readonly answers: Map<string, unknown>
 }
 
-/** What of a rule is not understood, and where it stands. */
+/** The unsupported part of a rule, and its position. */
 export class NotUnderstood extends Schema.TaggedError<NotUnderstood>("effect-app-services/server/data/NotUnderstood")(
   "NotUnderstood",
   { message: Schema.String, place: Schema.String }
@@ -42,11 +42,11 @@ export const refuse = (place: string, message: string): never => {
   throw new NotUnderstood({ place, message })
 }
 
-/** A call of a function that a rule makes. */
+/** A function call of a rule. */
 export interface Call {
   readonly name: string
   readonly args: (known: Known, subject: Document) => ReadonlyArray<unknown>
-  /** Whether an argument tells of the document, or of what it was before a change. */
+  /** Whether an argument depends on the document, or on the document before a change. */
   readonly ofDocument: boolean
   readonly ofChange: boolean
 }
@@ -57,26 +57,26 @@ export interface Computed {
   readonly get: (known: Known, subject: Document) => unknown
 }
 
-/** Where an expression stands, and what it needs to be known before it can be decided. */
+/** The scope of an expression, and what has to be known to evaluate it. */
 export interface Scope {
   readonly calls: Array<Call>
   readonly computed: Array<Computed>
-  /** Whether anything asks for what was before a change. */
+  /** Whether anything uses the document before a change. */
   readonly marks: { change: boolean }
-  /** What expressions are about: documents, elements of a list in one, the arguments of a function, or who asks alone. */
+  /** The subject of expressions: documents, elements of an array, the arguments of a function, or the caller only. */
   readonly about: "document" | "element" | "arguments" | "request"
-  /** The field whose permission this is; that of all other fields has no name. */
+  /** The field of the permission; absent for all other fields. */
   readonly field?: string | undefined
   /** Whether the expression is the permission of a field. */
   readonly isField?: boolean
 }
 
-/** The document before a change, and what was computed, beside the fields of the document itself. */
+/** The document before a change and computed values, next to the fields of the document. */
 export const before = "%%prevRoot"
 const computedAlways = "%%computed"
 const computedOfChange = "%%changed"
 
-/** A document with what expressions see beside its fields. Fields of these names are not the document's. */
+/** A document with additional fields for expressions. */
 export const subject = (
   document: Document,
   old: Document | undefined,
@@ -95,16 +95,16 @@ export const subject = (
   return seen
 }
 
-/** The document that a subject was made of. */
+/** The document of a subject. */
 const original = (seen: Document): Document => {
   const { [before]: _0, [computedAlways]: _1, [computedOfChange]: _2, ...document } = seen
   return document
 }
 
-/** Whether a path is one that the stored document does not have. */
+/** Whether a path belongs to the additional fields. */
 export const isComputed = (path: string): boolean => path.startsWith("%%")
 
-/** Whether a path tells of what was before a change. */
+/** Whether a path depends on the document before a change. */
 export const isOfChange = (path: string): boolean => {
   const [first] = path.split(".")
   return first === before || first === computedOfChange
@@ -118,14 +118,14 @@ export type Operand =
 
 const scalars = new Set(["string", "bool", "int", "long", "double", "decimal", "objectId", "date", "binData"])
 
-/** A value that may be compared, in its canonical form; nothing for any other. */
+/** A comparable value in canonical form; `undefined` for any other. */
 const scalarOf = (value: unknown): unknown => {
   if (typeof value === "object" && (value === null || Array.isArray(value) || Bson.isDocument(value))) return undefined
   const scalar = canonical(value)
   return scalars.has(typeOf(scalar)) ? scalar : undefined
 }
 
-/** What may be compared: not a pattern, which would match more than itself, nor a document. */
+/** Comparable values: not patterns, which would match more than themselves, nor documents. */
 export const comparable = (value: unknown): unknown =>
   Array.isArray(value) ? value.map(scalarOf).filter((it) => it !== undefined) : scalarOf(value)
 
@@ -143,7 +143,7 @@ const walk = (value: unknown, path: ReadonlyArray<string>): unknown => {
   return Bson.isDocument(value) && Object.hasOwn(value, name) ? walk(value[name], rest) : undefined
 }
 
-/** What an operand is, once everything is known. */
+/** The value of an operand. */
 export const valueOf = (operand: Operand, known: Known, seen: Document): unknown => {
   switch (operand._tag) {
     case "Literal":
@@ -165,7 +165,7 @@ const userOf = ({ user }: Known) => ({
   identities: user.identities.map(({ id, providerType }) => ({ id, providerType, provider_type: providerType }))
 })
 
-/** What is known of who asks: `undefined` where there is no such expansion. */
+/** An expansion about the caller; `undefined` if it is unknown. */
 const expand = (expansion: string): Operand | undefined => {
   const [root, name, ...path] = expansion.split(".")
   const isWhole = path.length === 0
@@ -220,7 +220,7 @@ export const expansion = (name: string, place: string, scope: Scope): Operand =>
   if (known !== undefined) return known
   const [root, ...parts] = name.split(".")
   if (root === "%%args" && scope.about === "arguments") {
-    // arguments have positions, and no names
+    // arguments have positions instead of names
     if (parts[0] !== undefined && !/^\d+$/.test(parts[0])) return unknown()
     return { _tag: "Known", get: ({ args }) => walk(args, parts), isWhole: parts.length === 0 }
   }
@@ -234,7 +234,7 @@ export const expansion = (name: string, place: string, scope: Scope): Operand =>
       return { _tag: "Field", path: prefixed(before, path) }
     case "%%this":
     case "%%prev": {
-      // those of a permission of the whole document are the document itself
+      // in a permission of the whole document it is the document itself
       if (scope.isField === true && scope.field === undefined) return unknown()
       const here = scope.field === undefined ? path : prefixed(scope.field, path)
       return { _tag: "Field", path: root === "%%this" ? here : prefixed(before, here) }
@@ -244,7 +244,7 @@ export const expansion = (name: string, place: string, scope: Scope): Operand =>
   }
 }
 
-/** The field that a key without a sign of its own names. */
+/** The field named by a key without prefix. */
 export const field = (name: string, place: string, scope: Scope): Operand =>
   scope.about === "document" || scope.about === "element"
     ? { _tag: "Field", path: pathAt(name.split("."), name, place) }
@@ -344,17 +344,18 @@ const argument = (
   }
 }
 
-/** Under what the answer to a call is remembered. */
+/** The cache key of a call. */
 export const keyOf = (name: string, args: ReadonlyArray<unknown>): string =>
   JSON.stringify([name, args.map((arg) => (arg === undefined ? "" : keyOfValue(canonical(arg))))])
 
 const call = (value: unknown, place: string, scope: Scope): Operand => {
-  const known = Bson.isDocument(value) ? value : refuse(place, "what is no document")
+  const known = Bson.isDocument(value) ? value : refuse(place, "a value other than a document")
   const unknown = Object.keys(known).find((key) => key !== "name" && key !== "arguments")
   if (unknown !== undefined) refuse(`${place}.${unknown}`, `the key "${unknown}"`)
   const { arguments: given = [], name } = known
-  if (typeof name !== "string" || name === "") return refuse(`${place}.name`, "what is no name of a function")
-  if (!Array.isArray(given)) return refuse(`${place}.arguments`, "what is no list")
+  if (typeof name !== "string" || name === "")
+    return refuse(`${place}.name`, "a value other than the name of a function")
+  if (!Array.isArray(given)) return refuse(`${place}.arguments`, "a value other than an array")
   const found: Array<Operand> = []
   const reads = given.map((it: unknown, i) => argument(it, `${place}.arguments[${i}]`, scope, found))
   const args = (known: Known, seen: Document) => reads.map((read) => read(known, seen))

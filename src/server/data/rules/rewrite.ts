@@ -1,9 +1,9 @@
 /**
- * Rewrites what a user reads into what the database is asked for: the same operation behind a view.
+ * Rewrites a user's read operation: the same operation behind a view.
  *
- * Nothing that is hidden decides what a user is told, because the caller's own filter, sort order, field, projection and
- * pipeline see the view and nothing else: whatever they compute, compare, count or fail with is a function of what is
- * shown. Two things stand before the view, and tell nothing either:
+ * Hidden data does not influence results, because the caller's filter, sort order, field, projection and pipeline apply
+ * to the view only: whatever they compute, compare, count or fail with is a function of what is visible. Two things
+ * apply before the view, and reveal nothing either:
  *
  * - **The rules' own filter** decides which documents are in the view. It is made of the rules alone.
  * - **Conditions of the caller** are asked there too where that is equal, so that indexes find the documents: those that
@@ -11,9 +11,9 @@
  *   condition on it neither computes anything nor fails. They stand behind the rules' filter. `$expr` is never moved: it
  *   may name the whole document, and it may fail.
  *
- * A view of rules that compute something from each document, or call functions for it, is no filter: these documents are
- * read by the filter that the rules come to without that, shown one by one, and handed back as the view. Where functions
- * are called, only an `_id` is asked for before: which documents they were called for would tell of the others.
+ * If rules compute something from each document, or call functions for it, a filter cannot express the view: the
+ * documents are read by the remaining filter of the rules, checked one by one, and become the view. If functions are
+ * called, only an `_id` is used before: which documents they were called for would reveal others.
  */
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../DatabaseError.ts"
@@ -24,18 +24,18 @@ import type { Access } from "../Rules.ts"
 import * as Views from "../internal/views.ts"
 import type * as View from "../View.ts"
 
-/** The kinds of operations that only read, but for what a pipeline writes at its end. */
+/** The kinds of operations that read; a pipeline may also write at its end. */
 export type Reading = "Find" | "Count" | "Distinct" | "Aggregate"
 
 const isEmpty = (filter: Document): boolean => Object.keys(filter).length === 0
 
-/** A filter behind another one, which is asked first: nothing is computed from what it hides. */
+/** A filter behind another one, which applies first: nothing is computed from what it hides. */
 const both = (first: Document, filter: Document): Document => {
   if (isEmpty(filter)) return first
   return isEmpty(first) ? filter : { $and: [first, filter] }
 }
 
-/** The conditions of a filter that all have to hold. */
+/** The conjuncts of a filter. */
 const conjuncts = (filter: Document): ReadonlyArray<Document> =>
   Object.entries(filter).flatMap(([name, value]) =>
     name === "$and" && Array.isArray(value) && value.length > 0 && value.every(Bson.isDocument)
@@ -45,7 +45,7 @@ const conjuncts = (filter: Document): ReadonlyArray<Document> =>
 
 const branches = new Set(["$and", "$or", "$nor"])
 
-/** Whether a filter names nothing but fields for which this holds. */
+/** Whether a predicate holds for all fields of a filter. */
 const names = (filter: Document, isNamed: (path: string) => boolean): boolean =>
   Object.entries(filter).every(([name, value]) =>
     branches.has(name)
@@ -53,7 +53,7 @@ const names = (filter: Document, isNamed: (path: string) => boolean): boolean =>
       : !name.startsWith("$") && isNamed(name)
   )
 
-/** A filter in two: what may be asked of the documents before the view, and the rest. */
+/** Splits a filter into the part that may apply before the view, and the rest. */
 interface Split {
   readonly before: Document
   readonly behind: Document
@@ -70,7 +70,7 @@ const split = (filter: Document, isBefore: (condition: Document) => boolean): Sp
   }
 }
 
-/** Whether a condition asks for an `_id` by its value, which is shown wherever any of its document is. */
+/** Whether a condition compares the `_id`, which is visible in every visible document. */
 const isOfId = (condition: Document): boolean => {
   const [name, ...others] = Object.keys(condition)
   const value = condition["_id"]
@@ -86,13 +86,13 @@ const splitFor = ({ calls, computed, partial, view }: Access, filter: Document):
       ? { before: filter, behind: {} }
       : split(filter, (condition) => names(condition, (path) => Views.leavesField(view.cases, path)))
 
-/** What is shown of documents, in their order: of some, nothing. */
+/** The visible parts of documents, in order; `undefined` for hidden ones. */
 export const visible = Effect.fnUntraced(function* (access: Access, documents: ReadonlyArray<Document>) {
   yield* access.prepare({ _tag: "Stored", documents })
   return documents.map(access.shown).filter((it) => it !== undefined)
 })
 
-/** What an operation sees, and what of its filter is asked behind that. */
+/** The view of an operation, and the part of its filter that applies behind the view. */
 interface Narrowed {
   readonly filter: Document
   readonly view?: View.View
@@ -110,7 +110,7 @@ const narrow = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Narrowed, DatabaseError> {
   const { before, behind } = splitFor(access, filter)
   const all = both(access.view.filter, before)
-  // documents that are shown as a whole or not at all: the view is no more than its filter
+  // documents are visible as a whole or not at all: the view is its filter
   if (!access.partial) return { filter: all }
   if (!access.computed) {
     const { cases } = access.view

@@ -1,4 +1,4 @@
-/** The roles of a collection as they are for a caller: which documents each decides about, and what it allows. */
+/** The roles of a collection for a caller: which documents each applies to, and what it allows. */
 import type { Condition } from "../View.ts"
 import type * as View from "../View.ts"
 import * as Conditions from "./conditions.ts"
@@ -8,26 +8,26 @@ import type * as RuleDocuments from "./ruleDocuments.ts"
 
 type Document = Record<string, unknown>
 
-/** What a role says of documents, as they are seen. */
+/** The conditions of a role. */
 interface Says {
   readonly applies: (seen: Document) => boolean
   readonly inserts: (seen: Document) => boolean
   readonly deletes: (seen: Document) => boolean
-  /** What of the document's fields may be read and written, once its document may be. */
+  /** The permissions of the fields, if the document is accessible. */
   readonly readsOf: (seen: Document) => Fields.Permission
   readonly writesOf: (seen: Document) => Fields.Permission
 }
 
-/** A role as it is for who asks. */
+/** A role for a caller. */
 export interface Applied extends Says {
   readonly condition: Condition
   readonly read: Condition
   readonly fields: Fields.Bound
   readonly visible: Condition
   readonly isVisible: (seen: Document) => boolean
-  /** Whether the role allows everything, to every document. */
+  /** Whether the role allows everything for every document. */
   readonly everything: boolean
-  /** What the role says of a document that a change is for, as far as that does not depend on the change. */
+  /** The part of the role about a document to change that does not depend on the change. */
   readonly ofOld: Says
   readonly role: RuleDocuments.Role
 }
@@ -69,7 +69,7 @@ export const apply = (
   }
 }
 
-/** A role decides where none before it does. */
+/** A role applies if no earlier one does. */
 export const readableBy = (roles: ReadonlyArray<Applied>): Condition =>
   Conditions.or(
     roles.map(({ condition, visible }, i) =>
@@ -77,7 +77,7 @@ export const readableBy = (roles: ReadonlyArray<Applied>): Condition =>
     )
   )
 
-/** What is shown of the documents that may be read, by the role that decides. */
+/** The visible parts of readable documents, by role. */
 export const casesOf = (roles: ReadonlyArray<Applied>, masks: ReadonlyArray<View.Mask>): ReadonlyArray<View.Case> => {
   const cases = roles.flatMap(({ condition, fields, read }) => {
     const when = Conditions.unchanged(condition)
@@ -88,7 +88,7 @@ export const casesOf = (roles: ReadonlyArray<Applied>, masks: ReadonlyArray<View
   return cases.slice(0, last === -1 ? undefined : last + 1).filter(({ when }) => when !== false)
 }
 
-/** Whether cases ask for what is computed from a document. */
+/** Whether cases use computed values. */
 export const areComputed = (cases: ReadonlyArray<View.Case>): boolean =>
   cases.some(
     ({ shows, when }) =>

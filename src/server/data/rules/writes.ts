@@ -1,9 +1,9 @@
 /**
- * What a user changes: each document is checked as it is and as it becomes, before anything is written.
+ * Changes of a user: each document is checked before and after the change, before anything is written.
  *
- * What a change makes of a document is computed here, by the function that the embedded database uses itself; the database
- * is asked for the change only when every document is allowed it. A document that is shown in part is changed only where
- * the change itself, before anything is computed, is seen to depend on nothing hidden: see `Access.mayChange`.
+ * The result of a change is computed here, by the same function as in the embedded database; the database executes the
+ * change only if it is allowed for every document. A partly visible document is changed only if the change does not
+ * depend on hidden data, which is decided before anything is computed: see `Access.mayChange`.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -27,7 +27,7 @@ import { rewrite, visible } from "./rewrite.ts"
 export const forbidden = (what: string): DatabaseError =>
   new DatabaseError({ message: `${what} not permitted`, code: forbiddenCode })
 
-/** Where a user changes documents: in a transaction, since that takes several operations. */
+/** The context of changes: a transaction, since they take several operations. */
 interface Place {
   readonly run: Run
   readonly database: Operations
@@ -35,10 +35,10 @@ interface Place {
   readonly namespace: Namespace
 }
 
-/** Whether a document is shown in part: nothing else of it may decide what its change comes to, or tells. */
+/** Whether a document is partly visible: hidden fields must not influence its change. */
 const isPart = (access: Access, document: Document): boolean => access.partial && !access.showsAll(document)
 
-/** The documents that a change is for, whole, in the order in which the user finds them. */
+/** The complete documents of a change, in the order in which the user finds them. */
 const targets = Effect.fnUntraced(function* (
   { access, database, namespace, run }: Place,
   options: { readonly filter: Document; readonly sort?: Document | undefined; readonly limit: number }
@@ -52,13 +52,13 @@ const targets = Effect.fnUntraced(function* (
 })
 
 /**
- * The filter of one document, which was found in the same transaction. The conditions of the query are what `$` in a path
- * refers to; those of the rules must not be.
+ * The filter of one document that was found in the same transaction. `$` in a path refers to the conditions of the
+ * query, and must not refer to those of the rules.
  */
 const exactly = (access: Access, filter: Document, document: Document): Document =>
   isPart(access, document) ? { _id: { $eq: document["_id"] } } : { $and: [{ _id: { $eq: document["_id"] } }, filter] }
 
-/** A change that is compiled, and the filter that tells the element that `$` stands for. */
+/** A compiled change, and the filter that determines the element of `$`. */
 interface Compiled {
   readonly change: Change
   readonly update: Update.Update
@@ -66,7 +66,7 @@ interface Compiled {
   readonly regex: boolean
 }
 
-/** Evaluates the language in the limits of the operation. */
+/** Evaluates the language within the limits of the operation. */
 const evaluated = <A>(regex: boolean, evaluate: () => A): Effect.Effect<A, DatabaseError> =>
   Effect.try({ try: () => Steps.evaluate(regex, evaluate), catch: asError })
 
@@ -87,8 +87,8 @@ const compiled = Effect.fnUntraced(function* (change: Change, query: Document, m
 })
 
 /**
- * What a document that is shown in part becomes, and whether the user is told that it was modified: if its change makes
- * a difference to what is shown, or writes what is not. What is wrong with a change is told of what is shown.
+ * The result of changing a partly visible document, and whether it counts as modified: if the visible part differs, or
+ * a hidden field is written. Errors are those of the visible part.
  */
 const appliedInPart = Effect.fnUntraced(function* (
   access: Access,
@@ -105,7 +105,7 @@ const appliedInPart = Effect.fnUntraced(function* (
   return { after, modified: access.hides(before, paths) || !identical(shown, becomes) }
 })
 
-/** Refuses a change, or says whether the user is told that it modified the document. */
+/** Rejects a change, or returns whether it counts as a modification. */
 const allowUpdate = Effect.fnUntraced(function* (access: Access, compiled: Compiled, before: Document) {
   const footprint = Changes.footprint(compiled.change)
   yield* access.prepare({ _tag: "Changing", documents: [before] })
@@ -124,14 +124,14 @@ const allowDelete = Effect.fnUntraced(function* (access: Access, documents: Read
   if (!documents.every(access.mayDelete)) return yield* forbidden("delete")
 })
 
-/** Inserts documents as they are stored: that is what the rules are asked about. */
+/** Inserts documents in their stored form, to which the rules apply. */
 const inserted = Effect.fnUntraced(function* ({ access, database, namespace }: Place, given: ReadonlyArray<Document>) {
   const documents = yield* evaluated(false, () => given.map((document) => Evaluate.stored(document)))
   yield* access.prepare({ _tag: "New", documents })
   return documents.every(access.mayInsert) ? yield* database.insert(namespace, documents) : yield* forbidden("insert")
 })
 
-/** Inserts what an upsert makes; a document of the same `_id` that is hidden makes it fail, and stays as it is. */
+/** Inserts the document of an upsert. Fails if a hidden document has the same `_id`, which stays unchanged. */
 const upserted = Effect.fnUntraced(function* (place: Place, query: Document, { regex, update }: Compiled) {
   const document = yield* evaluated(regex, () => Evaluate.upsertOf(update, query))
   yield* inserted(place, [document])
@@ -163,7 +163,7 @@ const deleted = Effect.fnUntraced(function* (place: Place, { filter, many = fals
   return count
 })
 
-/** What a user is shown of a document that an operation found or changed. */
+/** The visible part of a document that an operation found or changed. */
 const redacted = Effect.fnUntraced(function* (access: Access, document: Document, projection: Document | undefined) {
   const [shown] = yield* visible(access, [document])
   const world = yield* environment
@@ -185,7 +185,7 @@ const foundAnd = Effect.fnUntraced(function* (
     const made = yield* upserted(place, filter, update)
     return returnNew ? yield* redacted(access, made, projection) : undefined
   }
-  // a projection that is refused must not leave a change behind
+  // an invalid projection must not leave a change behind
   const old = yield* redacted(access, before, projection)
   if (update === undefined) yield* allowDelete(access, [before])
   else yield* allowUpdate(access, update, before)
@@ -199,7 +199,7 @@ export type Writing = "Insert" | "Update" | "Delete" | "FindOneAnd"
 
 type Write<K extends Writing> = (operation: Operation<K>) => Effect.Effect<Answer<K>, DatabaseError>
 
-/** Executes changes as the rules allow. */
+/** Executes changes under the rules. */
 export const writes = (run: Run, access: Access): { readonly [K in Writing]: Write<K> } => {
   const database = operationsOf(run)
   const at = ({ namespace }: Operation): Place => ({ run, database, access, namespace })

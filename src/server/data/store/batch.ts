@@ -16,15 +16,15 @@ export const entryOf = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
 }
 
 /**
- * Writes that are not committed yet, as one reader sees them: over what is committed now or, for a transaction, over what
- * was committed when it began.
+ * Uncommitted writes as one reader sees them: on top of the committed state or, in a transaction, of the snapshot at
+ * its beginning.
  */
 export class Batch {
-  /** What others have changed since, as it was before. */
+  /** Documents that others have changed since, in their earlier version. */
   readonly past = new Map<Collection, Documents>()
   readonly writes = new Map<Collection, Documents>()
   readonly changes: Array<readonly [collection: Collection, change: Change]> = []
-  /** The bytes of what is written. */
+  /** The bytes of the writes. */
   size = 0
 
   get(collection: Collection, key: string): Document | undefined {
@@ -34,7 +34,7 @@ export class Batch {
     return past?.has(key) === true ? past.get(key) : collection.data.documents.get(key)
   }
 
-  /** The documents that may fulfil all conditions, as few as the indexes tell. */
+  /** The candidate documents for all conditions, by the indexes. */
   *candidates(collection: Collection, conditions: ReadonlyArray<Condition>): Iterable<Document> {
     const { documents } = collection.data
     const candidates = collection.data.candidates(conditions)
@@ -54,7 +54,7 @@ export class Batch {
     }
   }
 
-  /** About how many bytes the documents have that may fulfil all conditions. */
+  /** The approximate size of the candidate documents, in bytes. */
   reach(collection: Collection, conditions: ReadonlyArray<Condition>): number {
     const { data } = collection
     const candidates = data.candidates(conditions)
@@ -63,14 +63,14 @@ export class Batch {
     return (count + written) * data.averageSize + this.size
   }
 
-  /** What is another document here than the one that is committed. */
+  /** The keys whose document differs from the committed one. */
   #layered(collection: Collection): Set<string> {
     return new Set([...(this.past.get(collection)?.keys() ?? []), ...(this.writes.get(collection)?.keys() ?? [])])
   }
 
   write(collection: Collection, key: string, document: Document | undefined, change: Change): void {
     if (this.past.get(collection)?.has(key) === true) throw conflict()
-    // what is refused is not written
+    // a rejected document is not written
     if (document !== undefined) this.size += checkSize(document)
     entryOf(this.writes, collection, () => new Map()).set(key, document)
     this.changes.push([collection, change])

@@ -1,4 +1,4 @@
-/** The changes of one collection, as many as are kept: whoever watches reads them at a pace of its own. */
+/** The newest changes of one collection; each watcher reads them at its own pace. */
 import { randomBytes } from "node:crypto"
 import { Timestamp } from "bson"
 import * as Effect from "effect/Effect"
@@ -8,10 +8,10 @@ import type { UpdateDescription } from "../../language/Update.ts"
 import { equals } from "../../language/Value.ts"
 import type { Document } from "../Operation.ts"
 
-/** How many changes a watcher may lag behind. */
+/** The number of changes that a watcher may lag behind. */
 const kept = 1_000
 
-/** A change before it has a place in the log. */
+/** A change without its position in the log. */
 export type Change =
   | { readonly operationType: "insert"; readonly id: unknown; readonly document: Document }
   | {
@@ -29,12 +29,12 @@ export type Change =
     }
   | { readonly operationType: "delete"; readonly id: unknown }
 
-/** Why a watcher cannot go on. */
+/** A watcher lags too far behind, or its resume token is unknown. */
 export class HistoryLost extends Schema.TaggedError<HistoryLost>()("HistoryLost", { message: Schema.String }) {}
 
 /**
- * An event says what one watcher may not know of the others': a token is random, and a time has milliseconds in place of
- * a count, so that neither tells how many changes there were between two that a watcher is shown.
+ * Events must not reveal the changes that a watcher does not see: resume tokens are random, and times have milliseconds
+ * in place of a counter, so that neither tells how many changes there were in between.
  */
 export class ChangeLog {
   readonly #ns: { readonly db: string; readonly coll: string }
@@ -65,17 +65,17 @@ export class ChangeLog {
     for (const wake of waiting) wake()
   }
 
-  /** Where a watcher starts: after the change of a token, or at the next one. */
+  /** The start of a watcher: after the change of a resume token, or at the next change. */
   start(resumeAfter: unknown): number {
     if (resumeAfter === undefined) return this.#next
     const place = this.#events.findIndex(({ _id }) => equals(_id, resumeAfter))
     if (place !== -1) return this.#next - this.#events.length + place + 1
     throw new HistoryLost({
-      message: "the resume token was not found: its change is too long ago, or the server has started again since"
+      message: "the resume token was not found: its change is too old, or the server was restarted since"
     })
   }
 
-  /** The changes from a place on, without end; a watcher that lags too far behind fails. */
+  /** The changes from a position on, without end; fails if the watcher lags too far behind. */
   from(start: number): Stream.Stream<Document, HistoryLost> {
     return Stream.unfold(start, (sequence) =>
       Effect.andThen(
@@ -85,7 +85,7 @@ export class ChangeLog {
           return event === undefined
             ? Effect.fail(
                 new HistoryLost({
-                  message: "the changes that come next are not kept any more: the watcher lags too far behind"
+                  message: "the next changes are no longer available: the watcher lags too far behind"
                 })
               )
             : Effect.succeed([event, sequence + 1] as const)

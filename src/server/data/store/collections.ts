@@ -1,4 +1,4 @@
-/** Every collection as it is committed. */
+/** The committed state of all collections. */
 import { keyOf } from "../../language/Value.ts"
 import type * as RowStore from "../../storage/RowStore.ts"
 import type { Namespace } from "../Operation.ts"
@@ -16,19 +16,19 @@ export class Collections {
   readonly #collections = new Map<string, Collection>()
   readonly #transactions = new Set<Batch>()
 
-  /** Reads back what is kept. */
+  /** Reads the row store. */
   constructor(rowStore: RowStore.RowStore["Service"]) {
     this.#rowStore = rowStore
     for (const table of rowStore.tables(prefix)) {
       const [appId, service, database, collection] = table.slice(prefix.length).split("/").map(decodeURIComponent)
       if (appId === undefined || service === undefined || database === undefined || collection === undefined) {
-        throw new Error(`${table} is no table of documents`)
+        throw new Error(`${table} is not a table of documents`)
       }
       this.#read(this.open({ appId, service, database, collection }))
     }
   }
 
-  /** Reads the documents of a collection. Rows of another key than that of their `_id`, as in 0.1, are given it. */
+  /** Reads the documents of a collection. Rows whose key is not that of their `_id`, as in 0.1, are rewritten. */
   #read({ data, name, table }: Collection): void {
     const moved: Array<RowStore.RowWrite> = []
     for (const { key, value } of this.#rowStore.rows(table)) {
@@ -54,7 +54,7 @@ export class Collections {
     }))
   }
 
-  /** The names of the collections of a database that have documents. */
+  /** The names of a database's collections with documents. */
   names(database: Omit<Namespace, "collection">): ReadonlyArray<string> {
     const start = tableOf({ ...database, collection: "" })
     return Array.from(this.#collections.values())
@@ -63,7 +63,7 @@ export class Collections {
       .toSorted()
   }
 
-  /** The names of the databases of a data source that have documents. */
+  /** The names of a data source's databases with documents. */
   databases({ appId, service }: Pick<Namespace, "appId" | "service">): ReadonlyArray<string> {
     const start = tableOf({ appId, service, database: "", collection: "" }).slice(0, -1)
     const names = Array.from(this.#collections.values())
@@ -82,12 +82,12 @@ export class Collections {
     this.#transactions.delete(batch)
   }
 
-  /** What a batch is to the row store; throws where it holds what cannot be kept. */
+  /** The rows of a batch; throws if a document cannot be stored. */
   rows(batch: Batch): ReadonlyArray<RowStore.RowWrite> {
     return this.#rowStore.keeps ? rowsOf(batch) : []
   }
 
-  /** Makes all of a batch true, or throws and changes nothing: first what is kept, then what is in memory. */
+  /** Commits a batch, or throws and changes nothing: first the row store, then the memory. */
   commit(batch: Batch, rows: ReadonlyArray<RowStore.RowWrite>, now: number): void {
     if (batch.changes.length === 0) return
     if (batch.conflicts()) throw conflict()

@@ -13,19 +13,19 @@ export interface Collection {
   readonly log: ChangeLog
 }
 
-/** Which documents may match a filter: those of some ids, or those that an index names, and no others. */
+/** The candidates of a filter: documents by id, or by an index. */
 export interface Candidates {
   readonly keys: ReadonlyArray<string>
   readonly areIds: boolean
 }
 
-/** Documents that are stored are never changed: an update puts another one in their place. */
+/** Stored documents are immutable: an update replaces them. */
 export class MemoryCollection {
   readonly documents = new Map<string, Document>()
   #size = 0
   readonly #indexes = new Map<string, Map<string, Set<string>>>()
 
-  /** Keeps an index of a field, so that a search for a value of it looks at the documents that have it, and no others. */
+  /** Creates an index of a field. */
   index(field: string): void {
     if (field === "_id" || this.#indexes.has(field)) return
     this.#indexes.set(field, new Map())
@@ -50,12 +50,12 @@ export class MemoryCollection {
     this.#size -= sizeOf(old)
   }
 
-  /** The bytes of a document, on average. */
+  /** The average size of a document, in bytes. */
   get averageSize(): number {
     return this.documents.size === 0 ? 0 : this.#size / this.documents.size
   }
 
-  /** The documents that may fulfil all conditions, as few as the indexes tell; nothing where they tell nothing. */
+  /** The candidate documents for all conditions, by the indexes; `undefined` if no index applies. */
   candidates(conditions: ReadonlyArray<Condition>): Candidates | undefined {
     let fewest: ReadonlyArray<ReadonlySet<string>> | undefined
     let size = Infinity
@@ -75,7 +75,7 @@ export class MemoryCollection {
     return fewest && { keys: [...new Set(fewest.flatMap((keys) => Array.from(keys)))], areIds }
   }
 
-  /** The fields that are indexed. */
+  /** The indexed fields. */
   get indexes(): ReadonlyArray<string> {
     return ["_id", ...this.#indexes.keys()]
   }
@@ -101,7 +101,7 @@ export class MemoryCollection {
 
 const none: ReadonlySet<string> = new Set()
 
-/** The keys of the values that a condition of a field compares: those of its elements too, and null for a missing one. */
+/** The index keys of a field: of its value and its elements, and null if it is missing. */
 const indexed = (document: Document, field: string): ReadonlySet<string> => {
   const keys = new Set<string>()
   visitor(field)(

@@ -1,4 +1,4 @@
-/** Filters of streams, which are asked of every event as long as the stream lasts. */
+/** Filters of change streams, which are evaluated for every event. */
 import type * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Evaluate from "../internal/evaluate.ts"
@@ -6,12 +6,12 @@ import * as Steps from "../internal/steps.ts"
 import * as Weights from "../internal/weights.ts"
 import type { Document } from "../Operation.ts"
 
-/** Of the time that passes, as much as a stream may compute with its filter. */
+/** The share of elapsed time that a stream may compute with its filter. */
 const share = 0.01
 
 /**
- * Asks whether an event matches; throws where the filter is wrong. What is costly about it has the limits of one operation,
- * and a share of the time that the stream lasts: a write wakes up every stream of its collection.
+ * Evaluates the filter for an event; throws if it is invalid. Expensive filters have the budget of one operation plus a
+ * share of the time that the stream is open: a write wakes up every stream of its collection.
  */
 export const make = <E>(
   filter: Document | undefined,

@@ -30,7 +30,7 @@ const withMoment = <A, E>(use: (moment: Evaluate.Moment) => Effect.Effect<A, E>)
 
 const attempt = <A>(run: () => A): Effect.Effect<A, DatabaseError> => Effect.try({ try: run, catch: asError })
 
-/** What of an operation tells how much it computes. */
+/** The parts of an operation that determine its cost. */
 interface Asked {
   readonly filter?: Document
   readonly pipeline?: ReadonlyArray<Document>
@@ -39,10 +39,10 @@ interface Asked {
 
 const askedOf = ({ namespace: _, ...asked }: { readonly namespace: Namespace } & Asked): Asked => asked
 
-/** About the bytes that a unit of weight looks at. */
+/** The approximate bytes per unit of weight. */
 const bytesOfUnit = 16
 
-/** The conditions that the documents of an operation fulfil; nothing where it looks at none. */
+/** The conditions of an operation's documents; `undefined` if it reads none. */
 const conditionsOfAsked = ({ filter, pipeline, view }: Asked): ReadonlyArray<Condition> | undefined => {
   if (view?._tag === "Documents") return undefined
   const given = view?.filter ?? filter ?? pipeline?.[0]?.["$match"]
@@ -53,11 +53,11 @@ const conditionsOfAsked = ({ filter, pipeline, view }: Asked): ReadonlyArray<Con
 
 const noRowStore: RowStore["Service"] = { keeps: false, tables: () => [], rows: () => [], commit: () => {} }
 
-/** Makes a database in memory that nothing else reaches. Throws where the row store holds what it cannot read. */
+/** Creates an in-memory database over a row store. Throws if the row store cannot be read. */
 export const make = (rowStore: RowStore["Service"] = noRowStore): Driver => {
   const collections = new Collections(rowStore)
 
-  /** A step of what an operation costs. */
+  /** The step of an operation. */
   const stepOf = <A, B>(
     batch: Batch,
     namespace: Namespace,
@@ -67,7 +67,7 @@ export const make = (rowStore: RowStore["Service"] = noRowStore): Driver => {
     try {
       const { regex, units } = Weights.of(asked)
       const conditions = conditionsOfAsked(asked)
-      // what looks at no document is only copied
+      // without reading documents, the cost is that of a copy
       const cost =
         conditions === undefined
           ? units

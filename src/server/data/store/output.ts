@@ -4,7 +4,7 @@ import type { Output } from "../../language/Pipeline.ts"
 import { shown } from "../../language/messages.ts"
 import type { Document } from "../Operation.ts"
 
-/** The collection that is written. */
+/** The target collection. */
 interface Target {
   readonly matching: (find: { readonly filter: Document; readonly limit?: number }) => ReadonlyArray<Document>
   readonly add: (document: Document) => unknown
@@ -12,7 +12,7 @@ interface Target {
   readonly delete: (deletion: { readonly filter: Document; readonly many: boolean }) => unknown
 }
 
-/** Writes the results of a pipeline where its last stage says. */
+/** Writes the results of a pipeline to the target of its last stage. */
 export const writeOutput = (output: Output, results: ReadonlyArray<Document>, target: Target): void => {
   if (output.mode === "merge") for (const result of results) merge(output, result, target)
   else {
@@ -21,7 +21,7 @@ export const writeOutput = (output: Output, results: ReadonlyArray<Document>, ta
   }
 }
 
-/** The filter of the document that a result is merged with; nothing where the result has no `_id` yet. */
+/** The filter of the document to merge a result with; `undefined` if the result has no `_id` yet. */
 const filterOf = ({ on }: Output, result: Document): Document | undefined => {
   if (on.includes("_id") && result["_id"] === undefined) return undefined
   return Object.fromEntries(

@@ -1,9 +1,9 @@
-/** Documents as the bytes of a row, and back as they were. */
+/** Encodes documents as rows, losslessly. */
 import { deserialize, serialize } from "bson"
 import { canonical, define, isDocument } from "../../language/Value.ts"
 import type { Document } from "../Operation.ts"
 
-/** `bson` reads a document with a field `$ref` as a `DBRef`, in an order of its own: the names are escaped. */
+/** `bson` decodes a document with a field `$ref` as a `DBRef`, in another order of fields, so these names are escaped. */
 const escaped = (key: string): string => (/^\$+ref$/.test(key) ? `$${key}` : key)
 const unescaped = (key: string): string => (/^\$\$+ref$/.test(key) ? key.slice(1) : key)
 
@@ -15,7 +15,7 @@ const renamed = (value: unknown, name: (key: string) => string): unknown => {
   return out
 }
 
-/** Whether a document has a field that has to be renamed, anywhere in it. */
+/** Whether a document contains a field to escape. */
 const hasReference = (value: unknown): boolean =>
   Array.isArray(value)
     ? value.some(hasReference)
@@ -24,11 +24,11 @@ const hasReference = (value: unknown): boolean =>
 export const encode = (document: Document): Uint8Array =>
   serialize({ d: hasReference(document) ? renamed(document, escaped) : document })
 
-/** Throws where the bytes are no row of a document. */
+/** Throws if the bytes are not the row of a document. */
 export const decode = (bytes: Uint8Array): Document => {
   const row: Document = deserialize(bytes, { promoteValues: false, promoteLongs: false, bsonRegExp: true })
   const document = canonical(row["d"])
   const read = hasReference(document) ? renamed(document, unescaped) : document
   if (isDocument(read) && "_id" in read) return read
-  throw new Error("the row holds no document")
+  throw new Error("the row is not a document")
 }

@@ -1,4 +1,4 @@
-/** What one operation reads and writes in the collections of a database in memory. Every method throws what it refuses. */
+/** Executes one operation on the collections of an in-memory database. Methods throw errors. */
 import { spend } from "../../language/budget.ts"
 import type { Environment } from "../../language/Environment.ts"
 import type { Condition, Filter } from "../../language/Filter.ts"
@@ -29,7 +29,7 @@ import type { Collections } from "./collections.ts"
 import type { Collection } from "./documents.ts"
 import { writeOutput } from "./output.ts"
 
-/** Where statements read and write. */
+/** The context of statements. */
 export interface Place extends Evaluate.Moment {
   readonly collections: Collections
   readonly batch: Batch
@@ -40,7 +40,7 @@ const isLimit = (failure: unknown): boolean => failure instanceof LanguageError 
 
 type Query = Options.Find & Options.Viewed
 
-/** What is done with one collection in one step. */
+/** An operation on one collection, in one step. */
 class Statement {
   readonly #place: Place
   readonly #namespace: Namespace
@@ -56,7 +56,7 @@ class Statement {
     return this.#place.batch
   }
 
-  /** What expressions may ask for; `joins` are the views of other collections. */
+  /** The environment of expressions; `joins` are the views of other collections. */
   #environment(joins?: ReadonlyMap<string, View.View>): Environment {
     return Evaluate.environmentOf(this.#place, ({ collection, database = this.#namespace.database }) => {
       const other = { ...this.#namespace, database, collection }
@@ -64,20 +64,20 @@ class Statement {
     })
   }
 
-  /** Inserts in order, up to the first document that is refused: why, is the failure. */
+  /** Inserts in order, up to the first rejected document; `failure` is the reason. */
   insert(documents: ReadonlyArray<Document>): { readonly ids: ReadonlyArray<unknown>; readonly failure?: unknown } {
     const ids: Array<unknown> = []
     try {
       for (const input of documents) ids.push(Evaluate.ownValue(this.add(Evaluate.stored(input))["_id"]))
       return { ids }
     } catch (failure) {
-      // what a transaction began it does not leave half done, and what computes too much changes nothing
+      // a failure ends a transaction, and exceeding the budget changes nothing
       if (this.#place.inTransaction || isLimit(failure)) throw failure
       return { ids, failure }
     }
   }
 
-  /** Inserts a document in its canonical form; answers with what is stored. */
+  /** Inserts a document in canonical form; returns the stored document. */
   add(input: Document): Document {
     const document = Update.withId(input, this.#environment())
     const id = document["_id"]
@@ -91,7 +91,7 @@ class Statement {
     return document
   }
 
-  /** The documents that may fulfil all conditions; or those that a view shows, of which none is made before it is asked for. */
+  /** The candidate documents for all conditions, or the documents of a view, computed lazily. */
   #source(conditions: ReadonlyArray<Condition>, view: View.View | undefined): Iterable<Document> {
     return view === undefined ? this.#batch.candidates(this.#collection, conditions) : this.#seen(view)
   }
@@ -107,7 +107,7 @@ class Statement {
     }
   }
 
-  /** Compiles a query; what it answers finds the documents, as they are stored or as a view shows them. */
+  /** Compiles a query; the result finds the documents, as stored or as a view shows them. */
   #query(query: Query): { readonly filter: Filter; readonly find: () => ReadonlyArray<Document> } {
     const filter = Evaluate.filterOf(query.filter, this.#environment())
     const sort = Evaluate.sortOf(query.sort)
@@ -132,7 +132,7 @@ class Statement {
     return distinct(this.matching(query), field).map(Evaluate.ownValue)
   }
 
-  /** Puts a changed document in the place of another; answers with what is there then. */
+  /** Replaces a document by a changed one; returns the stored document. */
   #change(before: Document, update: Update.Update, filter: Filter): Document {
     const { description, document } = update.change(before, filter)
     return document === before
@@ -196,7 +196,7 @@ class Statement {
       this.#remove(before)
       return project(before)
     }
-    // the positional `$` of the projection is that of the document as the filter found it
+    // the positional `$` of the projection refers to the document before the change
     const old = project(before)
     const after = this.#change(before, update, filter)
     return returnNew ? project(after) : old
@@ -228,7 +228,7 @@ class Statement {
   }
 }
 
-/** What an operation comes to, and why an `Insert` stopped before its end. */
+/** The result of an operation, and why an `Insert` stopped early. */
 interface Outcome<K extends Kind> {
   readonly answer: Answer<K>
   readonly failure?: unknown

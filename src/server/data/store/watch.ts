@@ -10,7 +10,7 @@ import type { Document, Watch } from "../Operation.ts"
 import type { Collection } from "./documents.ts"
 import * as EventFilters from "./eventFilters.ts"
 
-/** Opens the changes of a collection that match. Each event is copied for each stream, one after the other. */
+/** Opens the matching change events of a collection. Each event is copied for each stream. */
 export const watch = (
   { log }: Collection,
   { before = false, filter, resumeAfter }: Watch

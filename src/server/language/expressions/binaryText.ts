@@ -33,7 +33,7 @@ export const toText = (value: Binary, format: Format): string => {
     case "auto":
       return isUuid ? uuidText(bytes.toString("hex")) : bytes.toString("base64")
     case "uuid":
-      return isUuid ? uuidText(bytes.toString("hex")) : problem("the binData is no UUID")
+      return isUuid ? uuidText(bytes.toString("hex")) : problem("the binData is not a UUID")
     case "hex":
       return bytes.toString("hex").toUpperCase()
     case "utf8":

@@ -147,7 +147,7 @@ const toBinary = (value: Value, { subtype, format }: Target): Value => {
   }
   if (format === undefined) return invalid("$convert takes a 'format' between string and binData", 4341107)
   const bytes = (format === "uuid") === (subtype === Binary.SUBTYPE_UUID) ? fromText(value, format) : undefined
-  return bytes === undefined ? problem(`'${value}' is no binData in the format ${format}`) : binary(bytes, subtype)
+  return bytes === undefined ? problem(`'${value}' is not binData in the format ${format}`) : binary(bytes, subtype)
 }
 
 const binary = (bytes: Uint8Array, subtype: number): Value =>

@@ -1,4 +1,4 @@
-/** Functions of decimals that are no fractions: computed with more digits than a decimal has, and rounded once. */
+/** Functions of decimals with irrational results: computed with more digits than a decimal has, and rounded once. */
 import * as decimals from "../decimals.ts"
 import type { Decimal } from "../decimals.ts"
 import { Decimal as Library } from "../internal/decimalJs.ts"

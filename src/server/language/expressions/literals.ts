@@ -9,7 +9,7 @@ import { computed } from "./operands.ts"
 const checkName = (name: string): void => {
   if (name === "") invalid("the name of a field may not be empty", 15998)
   if (name.startsWith("$"))
-    invalid(`the name of a field may not start with '$': '${name}' is no expression here`, 16410)
+    invalid(`the name of a field may not start with '$': '${name}' is not an expression here`, 16410)
   if (name.includes(".")) invalid(`the name of a field in an expression may not contain '.': '${name}'`, 16412)
   if (name.includes("\0")) invalid("the name of a field may not contain a null byte", 16411)
 }

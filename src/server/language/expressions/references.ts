@@ -6,7 +6,7 @@ import { constant, type Expression, type Frame, type Scope } from "./Frame.ts"
 
 /** Compiles a text that begins with `$`. */
 export const compileReference = (text: string, scope: Scope): Expression => {
-  if (text === "$") invalid("'$' by itself is no path: the name of a field is expected after it", 16872)
+  if (text === "$") invalid("'$' by itself is not a path: expected the name of a field after it", 16872)
   return text.startsWith("$$") ? variable(text.slice(2), scope) : field(text.slice(1), scope)
 }
 

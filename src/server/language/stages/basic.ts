@@ -28,7 +28,7 @@ const wholeArgument = (stage: string, argument: Value, least: number, code: numb
   return invalid(`invalid argument to ${stage} stage: Expected ${expected}, but found ${shown(argument)}`, code)
 }
 
-/** Passes on so many documents, and asks for no more. */
+/** Passes on a number of documents, and requests no further ones. */
 export const limit: Compile = (argument) => {
   const most = wholeArgument("$limit", argument, 1, 15958)
   return {

@@ -1,4 +1,4 @@
-/** `$sort`; followed by `$limit`, it keeps no more documents than are needed. */
+/** `$sort`; followed by `$limit`, it keeps only as many documents as needed. */
 import { make } from "../budget.ts"
 import { invalid } from "../LanguageError.ts"
 import * as Sort from "../Sort.ts"
