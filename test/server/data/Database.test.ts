@@ -136,6 +136,13 @@ describe("updates in memory", () => {
       assert.deepStrictEqual(yield* one(database), { _id: 1, ...document })
     }).pipe(Effect.provide(Database.layerMemory))
   )
+
+  test("rejects operators in a replacement as the original host does", (database) =>
+    Effect.gen(function* () {
+      const change = { _tag: "Replace", document: { $who: 1 } } as const
+      const message = yield* refused(database.update(namespace, { filter: {}, change }))
+      assert.strictEqual(message, "the replace operation document must not contain atomic operators: $who")
+    }))
 })
 
 describe("aggregation in memory", () => {

@@ -118,6 +118,7 @@ export const select = (
 /** Compiles a change. */
 export const changeOf = (change: Change, environment: Environment, many = false): Update.Update => {
   if (change._tag === "Replace") {
+    checkReplacement(change.document)
     return Update.compile(canonical(change.document), { kind: "replacement" }, environment)
   }
   const arrayFilters = change.arrayFilters?.map((filter) => canonical(filter, "null"))
@@ -126,6 +127,16 @@ export const changeOf = (change: Change, environment: Environment, many = false)
     invalid("multi update is not supported for replacement-style update", codes.FailedToParse)
   }
   return compiled
+}
+
+/** Refuses operators in the words of the original host, whose driver finds them before a database is asked. */
+const checkReplacement = (document: Document): void => {
+  const operator = Object.keys(document).find((name) => name.startsWith("$"))
+  if (operator === undefined) return
+  invalid(
+    `the replace operation document must not contain atomic operators: ${operator}`,
+    codes.DollarPrefixedFieldName
+  )
 }
 
 /** The document that an upsert inserts. */
