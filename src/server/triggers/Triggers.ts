@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import { Database, type DatabaseError } from "../data/Database.ts"
+import * as PlainNumbers from "../data/PlainNumbers.ts"
 import { FunctionRuntime } from "../functions/FunctionRuntime.ts"
 import type { App } from "../model/App.ts"
 import { AuthEvents } from "../users/AuthEvents.ts"
@@ -23,7 +24,7 @@ export const layer = (
 ): Layer.Layer<never, DatabaseError, Database | FunctionRuntime | AuthEvents> =>
   Layer.effectDiscard(
     Effect.gen(function* () {
-      const db = yield* Database
+      const db = PlainNumbers.make(yield* Database)
       const runtime = yield* FunctionRuntime
       const subscription = yield* AuthEvents.use(({ subscribe }) => subscribe)
       const fork = (effect: Effect.Effect<void>) => Effect.forkScoped(Effect.provideContext(effect, outside))

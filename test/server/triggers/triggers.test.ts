@@ -1,4 +1,5 @@
 import { assert, describe, it, layer } from "@effect/vitest"
+import { Double } from "bson"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Admin } from "effect-app-services/server"
@@ -142,7 +143,8 @@ layer(documents, { excludeTestServices: true })("a database trigger", (it) => {
       const database = yield* Database
       yield* database.insert(
         place("queue"),
-        Array.from({ length: 5 }, (_, n) => ({ n }))
+        // doubles, which the function gets as numbers
+        Array.from({ length: 5 }, (_, n) => ({ n: new Double(n) }))
       )
       const numbers = (yield* logged("slowly", 5)).map(({ args }) => args[0])
       assert.deepStrictEqual(numbers, [0, 1, 2, 3, 4])

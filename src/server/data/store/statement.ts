@@ -97,7 +97,10 @@ class Statement {
   }
 
   *#seen(view: View.View): Iterable<Document> {
-    if (view._tag === "Documents") return yield* view.documents
+    if (view._tag === "Documents") {
+      for (const document of view.documents) yield Evaluate.stored(document)
+      return
+    }
     const filter = Evaluate.filterOf(view.filter, this.#environment())
     const show = Views.compile(view.cases)
     for (const document of this.#batch.candidates(this.#collection, filter.conditions)) {
