@@ -3,6 +3,7 @@
  * or a `Double` as a plain number.
  */
 import { EJSON, ObjectId } from "bson"
+import * as foreignBson from "../../../protocol/internal/foreignBson.ts"
 import { isDate, isRegExp } from "node:util/types"
 import { define, type Document } from "../../data/internal/bson.ts"
 
@@ -36,7 +37,11 @@ const pack = (value: unknown): unknown => {
 const packObject = (value: object): unknown => {
   if (Array.isArray(value)) return Array.from(value, pack)
   if (value instanceof ObjectId) return marked("id", value.toHexString())
-  if ("_bsontype" in value) return marked("bson", EJSON.serialize(value, exact))
+  if ("_bsontype" in value)
+    return marked(
+      "bson",
+      foreignBson.written(value, (own) => EJSON.serialize(own, exact))
+    )
   if (isDate(value)) return marked("date", value.getTime())
   if (isRegExp(value)) return marked("regexp", value.source, value.flags)
   if (ArrayBuffer.isView(value)) {
