@@ -14,18 +14,18 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import { EjsonError } from "../../protocol/Ejson.ts"
+import type { EjsonError } from "../../protocol/Ejson.ts"
 import type { App, AppFunction } from "../model/App.ts"
 import { idOf } from "../model/Apps.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
 import { type Actor, isSystem } from "./FunctionAccess.ts"
-import { FunctionError } from "../model/FunctionContext.ts"
+import type { FunctionError } from "../model/FunctionContext.ts"
 import type { FunctionHost } from "./FunctionHost.ts"
 import * as FunctionSessions from "./FunctionSessions.ts"
 import { readCaller, writeCaller } from "./internal/caller.ts"
-import { describe } from "./internal/failures.ts"
 import { type End, FunctionProcess, type Job, type Outcome, type Waiting } from "./internal/FunctionProcess.ts"
 import type { AnswerKind, Arguments, FromProcess, Origin, Setup, Source, SourceFunction } from "./internal/messages.ts"
+import { failed, failureOf, gone, reasonOf, stopped, together } from "./internal/outcomes.ts"
 import * as values from "./internal/values.ts"
 
 /**
@@ -85,17 +85,6 @@ export interface FunctionProcesses {
   readonly call: (call: ProcessCall) => Effect.Effect<ProcessResult, FunctionError | EjsonError>
   readonly close: Effect.Effect<void>
 }
-
-/**
- * The failure of a call at its time limit.
- *
- * @category errors
- * @since 0.1.0
- */
-export const timedOut: FunctionError = new FunctionError({
-  code: "ExecutionTimeLimitExceeded",
-  message: "execution time limit exceeded"
-})
 
 /** The maximum number of processes of an application. If none of them responds, calls wait. */
 const most = 3
@@ -457,60 +446,3 @@ const openTo = ({ closed, gate, runAs }: AppFunction): SourceFunction["openTo"] 
   if (closed || (runAs._tag !== "System" && runAs._tag !== "Caller")) return "none"
   return gate === undefined ? "all" : "system"
 }
-
-const together: Outcome = {
-  _tag: "Stopped",
-  why: "the function was stopped together with another one of the application, which did not yield within its time limit"
-}
-
-const gone = "the process of the function has ended"
-
-const stopped = (message: string): FunctionError => new FunctionError({ code: "FunctionExecutionError", message })
-
-/** What the log says of a failure; an error in the client's arguments is not one of the function. */
-const failureOf = (outcome: Outcome): string | undefined => {
-  switch (outcome._tag) {
-    case "Failed":
-      return outcome.trace === undefined ? outcome.message : `${outcome.message}\n${outcome.trace}`
-    case "Stopped":
-      return outcome.why
-    case "TimedOut":
-      return timedOut.message
-    default:
-      return undefined
-  }
-}
-
-const failed = (outcome: Outcome): Effect.Effect<never, FunctionError | EjsonError> => {
-  switch (outcome._tag) {
-    case "Unreadable":
-      return Effect.fail(new EjsonError({ message: outcome.message }))
-    case "Failed":
-      return Effect.fail(stopped(outcome.message))
-    case "Stopped":
-      return Effect.fail(stopped(outcome.why))
-    case "TimedOut":
-      return Effect.fail(timedOut)
-    default:
-      return Effect.fail(stopped(gone))
-  }
-}
-
-/** Why a process exited. */
-const reasonOf = (end: End): string => {
-  switch (end._tag) {
-    case "OutOfMemory":
-      return outOfMemory
-    case "Exited":
-      return "a function of the application exited its process, as process.exit does"
-    case "Killed":
-      return fatalMemory.test(end.output) ? outOfMemory : `the process of the function was ended by ${end.signal}`
-    case "NotStarted":
-      return `the process of the function could not be started: ${describe(end.cause)}`
-  }
-}
-
-const outOfMemory = "the functions of the application used more memory than they may"
-
-/** The engine's output when it aborts for lack of memory. */
-const fatalMemory = /out of memory|invalid size error|Allocation failed/

@@ -28,6 +28,7 @@ import * as FunctionProcesses from "./FunctionProcesses.ts"
 import * as failures from "./internal/failures.ts"
 import { isThenable } from "./internal/iterators.ts"
 import type { AnswerKind, Arguments, Responded, ResponseSettings } from "./internal/messages.ts"
+import { timedOut } from "./internal/outcomes.ts"
 import * as values from "./internal/values.ts"
 
 export type {
@@ -230,7 +231,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
       const deadline = { passed: false }
       const timeIsUp = Effect.suspend(() => {
         deadline.passed = true
-        return Effect.fail(FunctionProcesses.timedOut)
+        return Effect.fail(timedOut)
       })
       return Effect.raceFirst(run(deadline), Effect.andThen(Effect.sleep(timeLimit), timeIsUp))
     })
