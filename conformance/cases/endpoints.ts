@@ -10,7 +10,7 @@ const signature = "dbc28112a314574c055553abce6d16b4319bde47eff083626d7379428595b
 
 export default [
   topic("HTTPS endpoints", {
-    "answer any method, with plain JSON": async ({ baseUrl }) => {
+    "answers any method, with plain JSON": async ({ baseUrl }) => {
       for (const method of ["GET", "PUT", "PATCH", "DELETE"]) {
         assert.deepEqual(succeeds(await send(baseUrl, method, endpoint("respond"))).value, { method, text: null })
       }
@@ -18,7 +18,7 @@ export default [
       const { value } = succeeds(await send(baseUrl, "POST", endpoint("respond"), { headers, body: '{"n": 1}' }))
       assert.deepEqual(value, { method: "POST", type: ["application/json"], text: '{"n": 1}' })
     },
-    "answer with what the function sets": async ({ baseUrl }) => {
+    "answers with what the function sets": async ({ baseUrl }) => {
       assert.equal((await send(baseUrl, "GET", endpoint("respond?status=202"))).status, 202)
       assert.equal((await send(baseUrl, "GET", endpoint("respond?body=[1]"))).text, "[1]")
       assert.equal(succeeds(await send(baseUrl, "POST", endpoint("silent")), 204).text, "")
