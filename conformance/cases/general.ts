@@ -96,7 +96,7 @@ export default [
   topic("§11.1 what is not there", {
     "unknown routes and methods answer in JSON": async ({ baseUrl }) => {
       const wrong: ReadonlyArray<readonly [string, string]> = [
-        ["GET", "/"],
+        ["GET", "/none"],
         ["GET", "/favicon.ico"],
         ["GET", "/api/client/v1.0/app/conform-main/location"],
         ["GET", "/api/admin/v3.0/groups"],
