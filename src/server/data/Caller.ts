@@ -1,15 +1,8 @@
-/**
- * The caller of a function or of the database, which rules decide by, and the caller's request.
- *
- * @since 0.1.0
- */
+/** The caller of a function or of the database, which rules decide by, and the caller's request. */
 
 /**
  * The caller: a user of the application, or the system where the server itself makes the call (an authentication function,
  * a user creation function).
- *
- * @category models
- * @since 0.1.0
  */
 export interface FunctionUser {
   /** Empty for the system. */
@@ -24,12 +17,7 @@ export interface FunctionUser {
   readonly identities: ReadonlyArray<{ readonly id: string; readonly providerType: string }>
 }
 
-/**
- * The HTTP request behind a call, as functions read it from `context.request`.
- *
- * @category models
- * @since 0.1.0
- */
+/** The HTTP request behind a call, as functions read it from `context.request`. */
 export interface FunctionRequest {
   /** The client's address: behind a trusted proxy, the one that the proxy names. */
   readonly remoteIPAddress: string | undefined

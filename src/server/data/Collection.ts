@@ -1,30 +1,16 @@
-/**
- * A `Database` bound to one namespace.
- *
- * @since 0.1.0
- */
+/** A `Database` bound to one namespace. */
 import type { Namespace, Service } from "./Database.ts"
 
 type Method = Exclude<keyof Service, "run" | "transaction" | "collections" | "databases">
 
-/**
- * The operations of a database on one of its collections.
- *
- * @category models
- * @since 0.1.0
- */
+/** The operations of a database on one of its collections. */
 export type Collection = {
   readonly [Name in Method]: Service[Name] extends (namespace: Namespace, ...args: infer Args) => infer Result
     ? (...args: Args) => Result
     : never
 }
 
-/**
- * Makes a collection of a database.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Makes a collection of a database. */
 export const make = (database: Pick<Service, Method>, namespace: Namespace): Collection => {
   const on =
     <Args extends ReadonlyArray<unknown>, Result>(method: (namespace: Namespace, ...args: Args) => Result) =>

@@ -1,16 +1,7 @@
-/**
- * The error of a database operation.
- *
- * @since 0.1.0
- */
+/** The error of a database operation. */
 import * as Schema from "effect/Schema"
 
-/**
- * A rejected operation: `message` and `code` are MongoDB's if it has the error, `labels` tell whether to retry.
- *
- * @category errors
- * @since 0.1.0
- */
+/** A rejected operation: `message` and `code` are MongoDB's if it has the error, `labels` tell whether to retry. */
 export class DatabaseError extends Schema.TaggedError<DatabaseError>("effect-app-services/server/data/DatabaseError")(
   "DatabaseError",
   {
@@ -20,18 +11,8 @@ export class DatabaseError extends Schema.TaggedError<DatabaseError>("effect-app
   }
 ) {}
 
-/**
- * The label of errors after which the whole transaction can be retried.
- *
- * @category constants
- * @since 0.1.0
- */
+/** The label of errors after which the whole transaction can be retried. */
 export const transientLabel = "TransientTransactionError"
 
-/**
- * The code of operations that rules deny, MongoDB's `Unauthorized`.
- *
- * @category constants
- * @since 0.1.0
- */
+/** The code of operations that rules deny, MongoDB's `Unauthorized`. */
 export const forbiddenCode = 13

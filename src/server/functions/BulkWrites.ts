@@ -1,18 +1,9 @@
-/**
- * Several writes to a collection in one call: `bulkWrite`, and the older `initializeOrderedBulkOp`.
- *
- * @since 0.1.0
- */
+/** Several writes to a collection in one call: `bulkWrite`, and the older `initializeOrderedBulkOp`. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { type Change, DatabaseError, type Document, type Namespace, type Operations } from "../data/Database.ts"
 
-/**
- * One of the writes.
- *
- * @category models
- * @since 0.1.0
- */
+/** One of the writes. */
 export type Write =
   | { readonly _tag: "Insert"; readonly document: Document }
   | {
@@ -24,12 +15,7 @@ export type Write =
     }
   | { readonly _tag: "Delete"; readonly filter: Document; readonly many: boolean }
 
-/**
- * The result of the writes: the numbers of documents, and the ids of new ones by the index of their write.
- *
- * @category models
- * @since 0.1.0
- */
+/** The result of the writes: the numbers of documents, and the ids of new ones by the index of their write. */
 export interface BulkResult {
   readonly insertedCount: number
   readonly matchedCount: number
@@ -43,9 +29,6 @@ export interface BulkResult {
 /**
  * Executes the writes in sequence. Ordered ones stop at the first failure; unordered ones are all executed, and then
  * fail with the first failure and the number of failures. Earlier writes stay.
- *
- * @category operations
- * @since 0.1.0
  */
 export const run = Effect.fnUntraced(function* (
   database: Operations,

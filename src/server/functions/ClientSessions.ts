@@ -1,8 +1,4 @@
-/**
- * Client sessions of functions, `startSession()` of a MongoDB service, with their transactions.
- *
- * @since 0.1.0
- */
+/** Client sessions of functions, `startSession()` of a MongoDB service, with their transactions. */
 import type { transientLabel } from "../data/Database.ts"
 import { isDocument } from "../data/internal/bson.ts"
 
@@ -13,12 +9,7 @@ interface Host {
   }
 }
 
-/**
- * The sessions of one call.
- *
- * @category models
- * @since 0.1.0
- */
+/** The sessions of one call. */
 export interface ClientSessions {
   readonly start: () => object
   /** The transaction of an operation with this `session`, if there is one. Throws if it is not a session of this call. */
@@ -41,12 +32,7 @@ const isTransient = (error: unknown): boolean =>
   Array.isArray(error.errorLabels) &&
   error.errorLabels.includes(transient)
 
-/**
- * The sessions of one call. The ids of their transactions are unique in the process.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The sessions of one call. The ids of their transactions are unique in the process. */
 export const make = ({ database }: Host): ClientSessions => {
   const sessions = new WeakMap<object, { transaction: string | undefined; ended: boolean }>()
 

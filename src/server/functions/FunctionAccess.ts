@@ -3,8 +3,6 @@
  *
  * A function runs as the user who calls it, under the rules of the collections, unless it is configured to run as the
  * system or as another user. Functions that the server calls run as the system.
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -21,32 +19,19 @@ import { FunctionError, systemUser } from "../model/FunctionContext.ts"
 import type { Caller } from "../model/FunctionRunner.ts"
 
 export type {
-  /**
-   * One call, and its caller.
-   *
-   * @category models
-   * @since 0.1.0
-   */
+  /** One call, and its caller. */
   Caller
 } from "../model/FunctionRunner.ts"
 
 /**
  * The identity under which a function runs: `caller.user` is its `context.user`, and the caller of functions that it calls.
- *
- * @category models
- * @since 0.1.0
  */
 export interface Actor {
   readonly caller: Caller
   readonly isSystem: boolean
 }
 
-/**
- * Authorizes calls of functions.
- *
- * @category models
- * @since 0.1.0
- */
+/** Authorizes calls of functions. */
 export interface FunctionAccess {
   /** Rejects a call that the function's rule does not allow. */
   readonly check: (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) => Effect.Effect<void, FunctionError>
@@ -57,21 +42,11 @@ export interface FunctionAccess {
   readonly databaseOfClient: (caller: Caller) => Database["Service"]
 }
 
-/**
- * The error of a call that is not permitted.
- *
- * @category errors
- * @since 0.1.0
- */
+/** The error of a call that is not permitted. */
 export const notAllowed = (name: string): FunctionError =>
   new FunctionError({ code: "FunctionExecutionError", message: `rule not matched for function "${name}"` })
 
-/**
- * Whether a call is made by the system.
- *
- * @category guards
- * @since 0.1.0
- */
+/** Whether a call is made by the system. */
 export const isSystem = ({ asSystem, user }: Caller): boolean => asSystem === true || user.type === "system"
 
 const undecided = (why: string) =>
@@ -82,9 +57,6 @@ const failed = (message: string) => new FunctionError({ code: "FunctionExecution
 /**
  * Creates the authorization. `run` runs a function under the identity of its caller and its settings, without checking
  * whether it may be called.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const make = (
   database: Database["Service"],

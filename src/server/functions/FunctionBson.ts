@@ -1,8 +1,6 @@
 /**
  * The BSON classes of exported applications' functions: callable with and without `new`, and with binaries that convert
  * to text. It is evaluated in each realm, which has its own classes.
- *
- * @since 0.1.0
  */
 import * as B from "bson"
 import { randomBytes } from "node:crypto"
@@ -104,12 +102,7 @@ const forget = (): void => {
   })
 }
 
-/**
- * Creates the global `BSON`; once per realm.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Creates the global `BSON`; once per realm. */
 export const make = (): object => {
   forget()
   for (const [name, value] of Object.entries(ofBinary)) {

@@ -1,8 +1,4 @@
-/**
- * `utils.crypto` of exported applications' functions: hashes, HMACs, AES and RSA, all synchronous.
- *
- * @since 0.1.0
- */
+/** `utils.crypto` of exported applications' functions: hashes, HMACs, AES and RSA, all synchronous. */
 import * as B from "bson"
 import {
   constants,
@@ -29,12 +25,7 @@ const ciphers: Readonly<Record<number, "aes-128-gcm" | "aes-192-gcm" | "aes-256-
 const nonceLength = 12
 const tagLength = 16
 
-/**
- * The object `utils.crypto`. Errors contain no key and no plaintext.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The object `utils.crypto`. Errors contain no key and no plaintext. */
 export const make = (): object => {
   const call = (name: string, problem: string) => new Error(`utils.crypto.${name}: ${problem}`)
 

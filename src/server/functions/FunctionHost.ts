@@ -1,8 +1,6 @@
 /**
  * Host calls: what the server does for functions of exported applications, which run in processes of their own. A new
  * host call gets a case in `answer`; `SourceContext.ts` exposes it to functions.
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as JsonSize from "../../protocol/internal/jsonSize.ts"
@@ -16,12 +14,7 @@ import { describe } from "./internal/failures.ts"
 import type { HostCall, Operation, Reply } from "./internal/messages.ts"
 import * as values from "./internal/values.ts"
 
-/**
- * A host call of a function.
- *
- * @category models
- * @since 0.1.0
- */
+/** A host call of a function. */
 export interface Question {
   /** The identity under which the function runs. */
   readonly actor: Actor
@@ -35,20 +28,10 @@ export interface Question {
   readonly sessions: FunctionSessions
 }
 
-/**
- * Answers host calls. It never fails: a failure is an answer.
- *
- * @category models
- * @since 0.1.0
- */
+/** Answers host calls. It never fails: a failure is an answer. */
 export type FunctionHost = (question: Question) => Effect.Effect<Reply>
 
-/**
- * Answers host calls with the database that the function may use, and runs other functions with `execute`.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Answers host calls with the database that the function may use, and runs other functions with `execute`. */
 export const make = (
   access: Pick<FunctionAccess, "databaseOf">,
   execute: (caller: Caller, name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>

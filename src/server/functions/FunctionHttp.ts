@@ -4,8 +4,6 @@
  * Functions are as trusted as the server's own code, so a request may go to any address that this machine reaches,
  * including loopback and private networks; only `http:` and `https:` are supported. Redirects are followed only with
  * `followRedirects: true`.
- *
- * @since 0.1.0
  */
 import { Binary, EJSON } from "bson"
 import * as HttpDigest from "./HttpDigest.ts"
@@ -31,9 +29,6 @@ const answerLimit = 64 * 1024 * 1024
  * Each takes an object with a `url` (or `scheme`, `host`, `path`, `query`, `fragment`), and returns a promise of `{
  * status, statusCode, contentLength, headers, cookies, body }`. Errors name method, host and reason, and nothing of
  * what was sent.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const make = (host: Host): object =>
   Object.fromEntries(

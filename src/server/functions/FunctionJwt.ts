@@ -1,8 +1,4 @@
-/**
- * `utils.jwt` of exported applications' functions: encodes and decodes JSON Web Tokens synchronously.
- *
- * @since 0.1.0
- */
+/** `utils.jwt` of exported applications' functions: encodes and decodes JSON Web Tokens synchronously. */
 import { EJSON } from "bson"
 import {
   constants,
@@ -53,9 +49,6 @@ const known = [...methods.keys()].join(", ")
  *
  * Decoding verifies the signature, `exp` and `nbf`. A PEM key is not accepted as an HMAC secret, so that a public key
  * cannot be used to forge tokens.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const make = ({ now, parse }: Host): object => {
   const encode = (name: unknown, payload: unknown, secret: unknown, header: unknown = {}): string => {

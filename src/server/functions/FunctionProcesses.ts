@@ -6,8 +6,6 @@
  * run in another one, as do later calls; it gets no calls until it responds again, and is killed when a call in it
  * exceeds its time limit. A process above its memory limit, buffers included, is killed too; its calls fail, and the
  * next call starts another process. A process is not a sandbox: functions can do what the server's user can do.
- *
- * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -28,22 +26,12 @@ import type { AnswerKind, Arguments, FromProcess, Origin, Setup, Source, SourceF
 import { failed, failureOf, gone, reasonOf, stopped, together } from "./internal/outcomes.ts"
 import * as values from "./internal/values.ts"
 
-/**
- * Whether a call exceeded its time limit: set before the call is interrupted.
- *
- * @category models
- * @since 0.1.0
- */
+/** Whether a call exceeded its time limit: set before the call is interrupted. */
 export interface Deadline {
   passed: boolean
 }
 
-/**
- * A call of a function of the application.
- *
- * @category models
- * @since 0.1.0
- */
+/** A call of a function of the application. */
 export interface ProcessCall {
   readonly actor: Actor
   readonly fn: AppFunction
@@ -56,18 +44,10 @@ export interface ProcessCall {
 
 /**
  * The result of a call: text, which is Extended JSON unless a full value was requested, or a stream of such texts.
- *
- * @category models
- * @since 0.1.0
  */
 export type ProcessResult = { readonly _tag: "Done"; readonly text: string } | OpenStream
 
-/**
- * A stream that is read step by step; the caller must close it.
- *
- * @category models
- * @since 0.1.0
- */
+/** A stream that is read step by step; the caller must close it. */
 export interface OpenStream {
   readonly _tag: "Streaming"
   /** The next text, or `undefined` at the end. */
@@ -75,12 +55,7 @@ export interface OpenStream {
   readonly close: Effect.Effect<void>
 }
 
-/**
- * The processes of an application.
- *
- * @category models
- * @since 0.1.0
- */
+/** The processes of an application. */
 export interface FunctionProcesses {
   readonly call: (call: ProcessCall) => Effect.Effect<ProcessResult, FunctionError | EjsonError>
   readonly close: Effect.Effect<void>
@@ -95,12 +70,7 @@ const lookEvery = 50
 /** How long an unresponsive process lives beyond the time limit, in milliseconds, so that its calls time out first. */
 const grace = 250
 
-/**
- * The limits of an application's functions.
- *
- * @category models
- * @since 0.1.0
- */
+/** The limits of an application's functions. */
 export interface Limits {
   /** The time limit of a call, and of running without yielding, in milliseconds. */
   readonly timeLimitMillis: number
@@ -108,12 +78,7 @@ export interface Limits {
   readonly memoryLimit: number
 }
 
-/**
- * Creates the pool of an application; the first call starts a process.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** Creates the pool of an application; the first call starts a process. */
 export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProcesses => {
   const { timeLimitMillis } = limits
   const processes: Array<FunctionProcess> = []

@@ -1,8 +1,4 @@
-/**
- * Calls the functions of an application, written in code or exported.
- *
- * @since 0.1.0
- */
+/** Calls the functions of an application, written in code or exported. */
 import * as ByteSize from "effect/ByteSize"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -32,33 +28,20 @@ import { timedOut } from "./internal/outcomes.ts"
 import * as values from "./internal/values.ts"
 
 export type {
-  /**
-   * A call and its caller.
-   *
-   * @category models
-   * @since 0.1.0
-   */
+  /** A call and its caller. */
   Caller
 } from "./FunctionAccess.ts"
 
 /**
  * The arguments of a call as a client sent them: Extended JSON of a document with `arguments`, and these arguments
  * after parsing JSON, which the receiver may modify.
- *
- * @category models
- * @since 0.1.0
  */
 export interface Sent {
   readonly document: string
   readonly json: ReadonlyArray<unknown>
 }
 
-/**
- * Runs functions.
- *
- * @category services
- * @since 0.1.0
- */
+/** Runs functions. */
 export class FunctionRuntime extends Context.Service<
   FunctionRuntime,
   {

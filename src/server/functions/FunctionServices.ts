@@ -2,8 +2,6 @@
  * `context.services` of exported functions: MongoDB collections with cursors that can be awaited or returned, and
  * client sessions whose transactions end with the call at the latest. It runs in the process of the functions; the
  * database is a port.
- *
- * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
 import type { Change, Database, Document, Find, Namespace, Operations } from "../data/Database.ts"
@@ -17,12 +15,7 @@ type Asked<A> = A extends (...args: infer Args) => Effect.Effect<infer B, unknow
   ? (...args: Args) => PromiseLike<B>
   : never
 
-/**
- * Operations on documents, inside or outside of a transaction; each is a host call.
- *
- * @category models
- * @since 0.1.0
- */
+/** Operations on documents, inside or outside of a transaction; each is a host call. */
 export type OperationsPort = { readonly [Name in keyof Operations]: Asked<Operations[Name]> } & {
   readonly bulkWrite: (
     namespace: Namespace,
@@ -31,12 +24,7 @@ export type OperationsPort = { readonly [Name in keyof Operations]: Asked<Operat
   ) => PromiseLike<BulkWrites.BulkResult>
 }
 
-/**
- * The database as functions use it.
- *
- * @category models
- * @since 0.1.0
- */
+/** The database as functions use it. */
 export interface DatabasePort {
   readonly operations: (transactionId: string | undefined) => OperationsPort
   readonly commit: (transactionId: string) => PromiseLike<void>
@@ -45,12 +33,7 @@ export interface DatabasePort {
   readonly databases: Asked<Database["Service"]["databases"]>
 }
 
-/**
- * The dependencies of collections.
- *
- * @category models
- * @since 0.1.0
- */
+/** The dependencies of collections. */
 export interface Host {
   readonly database: DatabasePort
 }
@@ -350,12 +333,7 @@ const collection = (host: Call, namespace: Namespace): object => {
   }
 }
 
-/**
- * The object `context.services`.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The object `context.services`. */
 export const make = (given: Host, appId: string): { readonly get: (service: string) => object } => {
   const host: Call = { ...given, sessions: ClientSessions.make(given) }
   const database = (service: string, database: string): object => {

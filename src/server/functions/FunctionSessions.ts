@@ -4,8 +4,6 @@
  *
  * They live as long as the call. A transaction that is not committed at its end (forgotten, failed, timed out, or the
  * process ended) is aborted; later operations with its id fail.
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,12 +16,7 @@ import {
   type Transaction
 } from "../data/Database.ts"
 
-/**
- * The transactions of a call.
- *
- * @category models
- * @since 0.1.0
- */
+/** The transactions of a call. */
 export interface FunctionSessions {
   /** The target of an operation: the transaction of this id, which its first operation opens, or the database. */
   readonly operations: (
@@ -38,12 +31,7 @@ export interface FunctionSessions {
   readonly end: Effect.Effect<void>
 }
 
-/**
- * The transactions of a new call; the caller must end them.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The transactions of a new call; the caller must end them. */
 export const make = (): FunctionSessions => {
   // most calls do not open a transaction
   let scope: Scope.Closeable | undefined
@@ -74,12 +62,7 @@ export const make = (): FunctionSessions => {
   }
 }
 
-/**
- * The transactions of a call that has ended.
- *
- * @category constants
- * @since 0.1.0
- */
+/** The transactions of a call that has ended. */
 export const ended: FunctionSessions = {
   operations: (database, id) => (id === undefined ? Effect.succeed(database) : Effect.fail(noTransaction())),
   commit: () => Effect.fail(noTransaction()),

@@ -1,28 +1,16 @@
 /**
  * The sources of exported functions: sloppy-mode scripts, each in a scope of its own. `FunctionProcesses.ts` runs them.
- *
- * @since 0.1.0
  */
 import * as vm from "node:vm"
 import { parameters } from "./internal/sources.ts"
 
-/**
- * The syntax error of a source.
- *
- * @category models
- * @since 0.1.0
- */
+/** The syntax error of a source. */
 export interface SyntaxProblem {
   readonly message: string
   readonly line: number | undefined
 }
 
-/**
- * Checks the syntax without running anything.
- *
- * @category syntax
- * @since 0.1.0
- */
+/** Checks the syntax without running anything. */
 export const check = (source: string, file: string): SyntaxProblem | undefined => {
   try {
     vm.compileFunction(source, [...parameters], { filename: file })

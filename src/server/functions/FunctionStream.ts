@@ -1,8 +1,6 @@
 /**
  * The result of a function as a stream of events: a `Stream`, a synchronous or asynchronous iterator, an array, or a
  * single value.
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -10,20 +8,10 @@ import { isIterable, isIterator, iteratorOf, noIterator, stepOf } from "./intern
 
 const isStream = (u: unknown): u is Stream.Stream<unknown, unknown> => Stream.isStream(u)
 
-/**
- * Whether a result is a stream or an iterator, and not a value.
- *
- * @category guards
- * @since 0.1.0
- */
+/** Whether a result is a stream or an iterator, and not a value. */
 export const isStreaming = (result: unknown): boolean => isStream(result) || isIterable(result)
 
-/**
- * A result as a stream. `step` runs a step of an iterator, `thrown` converts its exceptions to errors.
- *
- * @category converting
- * @since 0.1.0
- */
+/** A result as a stream. `step` runs a step of an iterator, `thrown` converts its exceptions to errors. */
 export const make = <E>(
   result: unknown,
   step: (run: () => unknown) => Effect.Effect<unknown, E>,

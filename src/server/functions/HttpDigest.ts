@@ -1,16 +1,7 @@
-/**
- * HTTP digest authentication (RFC 7616): answers a server's challenge.
- *
- * @since 0.1.0
- */
+/** HTTP digest authentication (RFC 7616): answers a server's challenge. */
 import { createHash, randomBytes } from "node:crypto"
 
-/**
- * The request and credentials to prove.
- *
- * @category models
- * @since 0.1.0
- */
+/** The request and credentials to prove. */
 export interface Request {
   readonly method: string
   /** Path and query. */
@@ -24,9 +15,6 @@ const hashes: Readonly<Record<string, string>> = { MD5: "md5", "SHA-256": "sha25
 /**
  * The header `authorization` for a `www-authenticate`, or `undefined` if the challenge is not supported. MD5 and
  * SHA-256 are, with `qop=auth` or without.
- *
- * @category constructors
- * @since 0.1.0
  */
 export const answer = (challenge: string, { method, password, uri, username }: Request): string | undefined => {
   const digest = /(?:^|,\s*)Digest\s+(.*)$/i.exec(challenge)?.[1]

@@ -3,8 +3,6 @@
  *
  * A new member of `context` is added in `make`. If it needs the server it makes a host call, `ask("...", ...)`, which
  * `FunctionHost.ts` answers; its name is listed in `internal/messages.ts`.
- *
- * @since 0.1.0
  */
 import * as FunctionHttp from "./FunctionHttp.ts"
 import * as FunctionServices from "./FunctionServices.ts"
@@ -14,12 +12,7 @@ import { headersOf } from "./internal/guest/responses.ts"
 import { unsupported } from "./internal/guest/unsupported.ts"
 import { read } from "./internal/values.ts"
 
-/**
- * The environment of a function: its identity, the server, and other functions.
- *
- * @category models
- * @since 0.1.0
- */
+/** The environment of a function: its identity, the server, and other functions. */
 export interface Invocation {
   readonly setup: Setup
   /** The user and the request, as encoded by the server. */
@@ -36,12 +29,7 @@ export interface Invocation {
   readonly pending: () => () => void
 }
 
-/**
- * The global `context`. Unknown members are `undefined`.
- *
- * @category constructors
- * @since 0.1.0
- */
+/** The global `context`. Unknown members are `undefined`. */
 export const make = ({ ask, caller, execute, fetch, isSystem, pending, setup }: Invocation): object => {
   // most functions read none of them
   const parts = once(() => readCaller(caller))
