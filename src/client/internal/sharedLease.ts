@@ -15,6 +15,9 @@ const longestPause = 200
 /** When to retry the release of a lease. */
 const releaseSchedule = Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 7 }))
 
+/** When to release a lease again whose request may still be on its way to the engine, on another connection. */
+const lateSchedule = Schedule.exponential("200 millis", 3).pipe(Schedule.upTo({ times: 4 }))
+
 /** Over how many milliseconds those that wait for a lease to expire spread their attempts to acquire it. */
 const spread = 20
 
@@ -45,10 +48,13 @@ export const make = (
   let serial = 0
 
   /** In the background: an engine that was unreachable may be back before the lease expires. */
-  const releaseLater = (userId: string, holder: string) =>
-    records
-      .release(appId, userId, holder)
-      .pipe(Effect.retry(releaseSchedule), Effect.ignore, Effect.forkIn(scope, { startImmediately: true }))
+  const inBackground = <A, E>(effect: Effect.Effect<A, E>) =>
+    Effect.forkIn(Effect.ignore(effect), scope, { startImmediately: true })
+  const released = (userId: string, holder: string) =>
+    Effect.retry(records.release(appId, userId, holder), releaseSchedule)
+  const releaseLater = (userId: string, holder: string) => inBackground(released(userId, holder))
+  const releaseUnknown = (userId: string, holder: string) =>
+    inBackground(Effect.repeat(released(userId, holder), lateSchedule))
 
   /** Acquires the lease and works, unless the work is done already or another holder has the lease. */
   const attempt = <A, B, E>(
@@ -59,7 +65,7 @@ export const make = (
     const holder = `${records.process}:${++serial}`
     return Effect.acquireUseRelease(
       // the lease may have been acquired although the engine did not say so
-      Effect.tapError(records.acquire(appId, userId, holder), () => releaseLater(userId, holder)),
+      Effect.tapError(records.acquire(appId, userId, holder), () => releaseUnknown(userId, holder)),
       (heldFor) =>
         Effect.flatMap(look, (seen) =>
           Result.isSuccess(seen)

@@ -32,15 +32,19 @@ const integer = (text: string, type: string): number => {
   return /^[+-]?\d+$/.test(text) ? n : fail(`${type} must be an integer`)
 }
 
-const double = (text: string): number => {
+/** Whether numbers keep their types while they are read: {@link reviveExact}. */
+let isExact = false
+
+const double = (text: string): number | Double => {
   if (text === "NaN") return NaN
   const n = Number(text)
-  return text.trim() === "" || Number.isNaN(n) ? fail("$numberDouble must be a number") : n
+  if (text.trim() === "" || Number.isNaN(n)) return fail("$numberDouble must be a number")
+  return isExact && Number.isInteger(n) ? new Double(n) : n
 }
 
 const long = (text: string): number | Long => {
   const n = integer(text, "$numberLong")
-  return Number.isSafeInteger(n)
+  return Number.isSafeInteger(n) && !isExact
     ? n
     : made(() => Long.fromStringStrict(text.replace("+", "")), "$numberLong must be a 64-bit integer")
 }
@@ -57,7 +61,11 @@ const made = <A>(make: () => A, problem: string): A => {
 /** A number inside a wrapper, which some clients write as a wrapper itself; `undefined` if it is not a number. */
 const nested = (inner: unknown): number | undefined => {
   const value = Predicate.isObject(inner) ? revive(inner) : inner
-  return typeof value === "number" ? value : undefined
+  return value instanceof Long || value instanceof Double
+    ? Number(value)
+    : typeof value === "number"
+      ? value
+      : undefined
 }
 
 const date = (inner: unknown): Date => {
@@ -131,6 +139,19 @@ export const revive = (value: unknown): unknown => {
     return items
   }
   return Predicate.isObject(value) ? reviveWrapper(value) : value
+}
+
+/**
+ * The same, with the type of each number: a 64-bit integer is a `Long`, and a whole double a `Double`. Databases need it,
+ * and programs would have to convert them.
+ */
+export const reviveExact = (value: unknown): unknown => {
+  isExact = true
+  try {
+    return revive(value)
+  } finally {
+    isExact = false
+  }
 }
 
 const reviveWrapper = (record: Record<string, unknown>): unknown => {

@@ -92,7 +92,7 @@ const decoder = new TextDecoder()
 const read = (bytes: Uint8Array) => {
   const text = decoder.decode(bytes)
   return Texts.read(text).pipe(
-    Effect.flatMap((json) => Texts.revive([json], text)),
+    Effect.flatMap((json) => Texts.reviveExact([json], text)),
     Effect.mapBoth({ onSuccess: ([value]) => value, onFailure: ({ message }) => Body.invalid(message) })
   )
 }

@@ -107,7 +107,7 @@ export const callerOf = (
 
 /** The arguments of a call to a service as values. */
 export const valuesOf = ({ document, json }: Sent): Effect.Effect<ReadonlyArray<unknown>, BadRequest> =>
-  Effect.mapError(Texts.revive(json, document), ({ message }) => Body.invalid(message))
+  Effect.mapError(Texts.reviveExact(json, document), ({ message }) => Body.invalid(message))
 
 /** The result of a service as Extended JSON. */
 const write = (result: unknown): Effect.Effect<string, BadRequest> =>

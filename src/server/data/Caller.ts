@@ -1,8 +1,15 @@
-/** The caller of a function or of the database, which rules decide by, and the caller's request. */
+/**
+ * The caller of a function or of the database, which rules decide by, and the caller's request.
+ *
+ * @since 0.1.0
+ */
 
 /**
  * The caller: a user of the application, or the system where the server itself makes the call (an authentication function,
  * a user creation function).
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface FunctionUser {
   /** Empty for the system. */
@@ -17,7 +24,12 @@ export interface FunctionUser {
   readonly identities: ReadonlyArray<{ readonly id: string; readonly providerType: string }>
 }
 
-/** The HTTP request behind a call, as functions read it from `context.request`. */
+/**
+ * The HTTP request behind a call, as functions read it from `context.request`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface FunctionRequest {
   /** The client's address: behind a trusted proxy, the one that the proxy names. */
   readonly remoteIPAddress: string | undefined

@@ -1,16 +1,30 @@
-/** A `Database` bound to one namespace. */
+/**
+ * A `Database` bound to one namespace.
+ *
+ * @since 0.1.0
+ */
 import type { Namespace, Service } from "./Database.ts"
 
 type Method = Exclude<keyof Service, "run" | "transaction" | "collections" | "databases">
 
-/** The operations of a database on one of its collections. */
+/**
+ * The operations of a database on one of its collections.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Collection = {
   readonly [Name in Method]: Service[Name] extends (namespace: Namespace, ...args: infer Args) => infer Result
     ? (...args: Args) => Result
     : never
 }
 
-/** Makes a collection of a database. */
+/**
+ * Makes a collection of a database.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const make = (database: Pick<Service, Method>, namespace: Namespace): Collection => {
   const on =
     <Args extends ReadonlyArray<unknown>, Result>(method: (namespace: Namespace, ...args: Args) => Result) =>

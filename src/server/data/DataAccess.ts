@@ -1,13 +1,25 @@
 /**
  * Users' access to an application's data sources: everything, nothing, or what rules allow. The system has access to
  * everything.
+ *
+ * @since 0.1.0
  */
 import type { Rules } from "./Rules.ts"
 
-/** Whether a collection is open to every user, closed to all of them, or ruled. */
+/**
+ * Whether a collection is open to every user, closed to all of them, or ruled.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Access = boolean | Rules
 
-/** Users' access to one data source. */
+/**
+ * Users' access to one data source.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface DataSource {
   /** The access to collections that are not listed. */
   readonly open: Access
@@ -18,6 +30,9 @@ export interface DataSource {
 /**
  * The access to a collection. A database whose name has a dot is closed, since MongoDB does not allow such names: the
  * rules of `app.old.notes` are those of the collection `old.notes`, and not of `notes` in a database `app.old`.
+ *
+ * @category accessors
+ * @since 0.1.0
  */
 export const accessTo = (source: DataSource, database: string, collection: string): Access =>
   database.includes(".") ? false : (source.collections.get(`${database}.${collection}`) ?? source.open)

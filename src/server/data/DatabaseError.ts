@@ -1,7 +1,16 @@
-/** The error of a database operation. */
+/**
+ * The error of a database operation.
+ *
+ * @since 0.1.0
+ */
 import * as Schema from "effect/Schema"
 
-/** A rejected operation: `message` and `code` are MongoDB's if it has the error, `labels` tell whether to retry. */
+/**
+ * A rejected operation: `message` and `code` are MongoDB's if it has the error, `labels` tell whether to retry.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class DatabaseError extends Schema.TaggedError<DatabaseError>("effect-app-services/server/data/DatabaseError")(
   "DatabaseError",
   {
@@ -11,8 +20,18 @@ export class DatabaseError extends Schema.TaggedError<DatabaseError>("effect-app
   }
 ) {}
 
-/** The label of errors after which the whole transaction can be retried. */
+/**
+ * The label of errors after which the whole transaction can be retried.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const transientLabel = "TransientTransactionError"
 
-/** The code of operations that rules deny, MongoDB's `Unauthorized`. */
+/**
+ * The code of operations that rules deny, MongoDB's `Unauthorized`.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const forbiddenCode = 13

@@ -1,4 +1,8 @@
-/** What a database has to provide to stand behind the embedded server: it executes operations. */
+/**
+ * What a database has to provide to stand behind the embedded server: it executes operations.
+ *
+ * @since 0.1.0
+ */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
@@ -8,6 +12,9 @@ import type { Answer, Document, Kind, Namespace, Operation, Watch } from "./Oper
 /**
  * Executes an operation: all of it happens, or none, but for an `Insert`, whose first documents stay where a later one is
  * refused.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Run = <K extends Kind>(operation: Operation<K>) => Effect.Effect<Answer<K>, DatabaseError>
 
@@ -17,6 +24,9 @@ export type Run = <K extends Kind>(operation: Operation<K>) => Effect.Effect<Ans
  *
  * It never waits. Where another writer has changed the same document since, it fails with code 112 and the label
  * `TransientTransactionError`. An operation that fails ends the transaction.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface DriverTransaction {
   readonly run: Run
@@ -26,7 +36,12 @@ export interface DriverTransaction {
   readonly abort: Effect.Effect<void>
 }
 
-/** A database, as small as it can be. {@link Database.make} makes the service of it. */
+/**
+ * A database, as small as it can be. {@link Database.make} makes the service of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Driver {
   readonly run: Run
   /** Opens a transaction; when the scope closes, one that is not committed is aborted. */

@@ -3,13 +3,25 @@
  *
  * A database executes them with one function, `run`. What stands between a caller and a database, such as rules, turns
  * one operation into another.
+ *
+ * @since 0.1.0
  */
 import type { View } from "./View.ts"
 
-/** A document. */
+/**
+ * A document.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Document = Record<string, unknown>
 
-/** Names a collection. */
+/**
+ * Names a collection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Namespace {
   readonly appId: string
   readonly service: string
@@ -17,11 +29,21 @@ export interface Namespace {
   readonly collection: string
 }
 
-/** The name of a collection in its data source. Names of databases have no dot. */
+/**
+ * The name of a collection in its data source. Names of databases have no dot.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
 export const nameOf = ({ collection, database }: Pick<Namespace, "collection" | "database">): string =>
   `${database}.${collection}`
 
-/** Options of a query: filter, projection, sort order, skip and limit. */
+/**
+ * Options of a query: filter, projection, sort order, skip and limit.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Find {
   readonly filter: Document
   readonly projection?: Document | undefined
@@ -31,7 +53,12 @@ export interface Find {
   readonly limit?: number | undefined
 }
 
-/** How a document changes: by update operators or a pipeline, or by replacement. */
+/**
+ * How a document changes: by update operators or a pipeline, or by replacement.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Change =
   | {
       readonly _tag: "Update"
@@ -40,7 +67,12 @@ export type Change =
     }
   | { readonly _tag: "Replace"; readonly document: Document }
 
-/** Options of an update of one document, or of many. */
+/**
+ * Options of an update of one document, or of many.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Update {
   readonly filter: Document
   readonly change: Change
@@ -49,20 +81,35 @@ export interface Update {
   readonly upsert?: boolean | undefined
 }
 
-/** The counts of an update. `upsertedId` is present when a document was inserted. */
+/**
+ * The counts of an update. `upsertedId` is present when a document was inserted.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface UpdateResult {
   readonly matchedCount: number
   readonly modifiedCount: number
   readonly upsertedId?: unknown
 }
 
-/** Options of a deletion of one document, or of many. */
+/**
+ * Options of a deletion of one document, or of many.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Delete {
   readonly filter: Document
   readonly many?: boolean | undefined
 }
 
-/** Options of an operation that finds the first matching document and changes or deletes it. */
+/**
+ * Options of an operation that finds the first matching document and changes or deletes it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface FindOneAnd {
   readonly filter: Document
   readonly change: Change | { readonly _tag: "Delete" }
@@ -73,7 +120,12 @@ export interface FindOneAnd {
   readonly returnNew?: boolean | undefined
 }
 
-/** Options of a change stream. */
+/**
+ * Options of a change stream.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Watch {
   /** A filter of change events. */
   readonly filter?: Document | undefined
@@ -83,12 +135,22 @@ export interface Watch {
   readonly before?: boolean | undefined
 }
 
-/** What an operation that only reads sees: all of the collection, by default. */
+/**
+ * What an operation that only reads sees: all of the collection, by default.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Viewed {
   readonly view?: View | undefined
 }
 
-/** Options of an aggregation. */
+/**
+ * Options of an aggregation.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Aggregate extends Viewed {
   readonly pipeline: ReadonlyArray<Document>
   /** What the pipeline sees of the collections that it joins, by {@link nameOf}: all of them, by default. */
@@ -119,7 +181,12 @@ interface Answers {
   readonly FindOneAnd: Document | undefined
 }
 
-/** The kinds of operations, by their tags. */
+/**
+ * The kinds of operations, by their tags.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Kind = keyof Options
 
 /**
@@ -134,10 +201,18 @@ export type Kind = keyof Options
  * - `Update` changes the first document that matches, or all.
  * - `Delete` deletes them, and answers with their number.
  * - `FindOneAnd` changes or deletes the first document that matches, and answers with it: as it was before, by default.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Operation<K extends Kind = Kind> = {
   readonly [Name in K]: { readonly _tag: Name; readonly namespace: Namespace } & Options[Name]
 }[K]
 
-/** What an operation of a kind answers with. */
+/**
+ * What an operation of a kind answers with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Answer<K extends Kind = Kind> = Answers[K]

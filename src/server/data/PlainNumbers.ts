@@ -4,6 +4,8 @@
  * A database distinguishes four types of numbers. A whole double is returned as `Double`, and a 64-bit integer as
  * `Long`, with which JavaScript code cannot compute. As in MongoDB's driver for Node.js, a `number` replaces them if it
  * has the same value.
+ *
+ * @since 0.1.0
  */
 import { Double, Long } from "bson"
 import * as Effect from "effect/Effect"
@@ -56,7 +58,12 @@ const plainly =
   <K extends Kind>(operation: Operation<K>): Effect.Effect<Answer<K>, DatabaseError> =>
     Effect.map(run(operation), (answer) => answers[operation._tag](answer))
 
-/** Creates a database whose results and events have plain numbers. */
+/**
+ * Creates a database whose results and events have plain numbers.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const make = (database: Driver): Service =>
   Database.make({
     ...database,

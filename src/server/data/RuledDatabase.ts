@@ -17,6 +17,8 @@
  * What a user is told even so is what rules are there to tell: whether a change is allowed, by conditions on whatever
  * fields they name; that an `_id` is taken; and that a field has no room for one below it that may be written, since it
  * holds no document though the rules speak of its fields.
+ *
+ * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
@@ -68,6 +70,9 @@ const changes: ReadonlySet<Kind> = new Set<Kind>(["Update", "Delete", "FindOneAn
  * Executes operations under the rules of their collection; `others` are the rules of collections that a pipeline reaches.
  *
  * A change is checked and made in one transaction.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const run = (database: Pick<Driver, "run" | "transaction">, access: Access, others: Others): Run => {
   const alone = exclusively(database)
@@ -81,7 +86,12 @@ export const run = (database: Pick<Driver, "run" | "transaction">, access: Acces
         )
 }
 
-/** A database whose collection is under rules. */
+/**
+ * A database whose collection is under rules.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const make = (database: Driver, access: Access, others: Others): Service =>
   Database.make({
     ...database,
@@ -95,7 +105,12 @@ export const make = (database: Driver, access: Access, others: Others): Service 
     watch: watching(database.watch, access)
   })
 
-/** Executes operations under rules in a transaction. A change takes several of them. */
+/**
+ * Executes operations under rules in a transaction. A change takes several of them.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const runIn = (source: Run, access: Access, others: Others): Run => {
   const aggregate = Effect.fnUntraced(function* (operation: Operation<"Aggregate">) {
     const joins = yield* joinsOf(operation, access, others)

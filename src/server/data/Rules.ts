@@ -4,6 +4,8 @@
  * {@link compile} turns a rule document into {@link Rules}, a function from the caller to {@link Access}, which is pure
  * except for the functions that rules call. The first role whose `apply_when` holds for the user and the document
  * decides. Unsupported rules deny access.
+ *
+ * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -19,7 +21,12 @@ import * as Operands from "./rules/operands.ts"
 
 type Document = Record<string, unknown>
 
-/** The access of one caller to one collection. */
+/**
+ * The access of one caller to one collection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Access {
   /** Whether the caller may do everything with every document. */
   readonly everything: boolean
@@ -54,29 +61,54 @@ export interface Access {
   readonly mayUpdate: (before: Document, after: Document, change: Footprint) => boolean
 }
 
-/** The documents to prepare for: stored ones, new ones, ones about to change, or a change. */
+/**
+ * The documents to prepare for: stored ones, new ones, ones about to change, or a change.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Asked =
   | { readonly _tag: "Stored" | "New" | "Changing"; readonly documents: ReadonlyArray<Document> }
   | { readonly _tag: "Changed"; readonly before: Document; readonly after: Document }
 
-/** The caller, its application and request, and how to call the functions of rules. */
+/**
+ * The caller, its application and request, and how to call the functions of rules.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Given extends Operands.Given {}
 
-/** The rules of a collection. */
+/**
+ * The rules of a collection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Rules {
   readonly accessOf: (given: Given) => Effect.Effect<Access, DatabaseError>
   /** The names of the functions that the rules call. */
   readonly calls: ReadonlySet<string>
 }
 
-/** A rule about the caller only, such as who may call a function. */
+/**
+ * A rule about the caller only, such as who may call a function.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Gate {
   readonly allows: (given: Given) => Effect.Effect<boolean, DatabaseError>
   /** The names of the functions that it calls. */
   readonly calls: ReadonlySet<string>
 }
 
-/** The unsupported part of a rule, and its position. */
+/**
+ * The unsupported part of a rule, and its position.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export type NotUnderstood = Operands.NotUnderstood
 
 const understood = <A>(read: () => A): Result.Result<A, NotUnderstood> =>
@@ -95,14 +127,24 @@ const scopeOf = (about: Operands.Scope["about"]): Operands.Scope => ({
   about
 })
 
-/** Compiles a rule document, or fails with its first unsupported part. */
+/**
+ * Compiles a rule document, or fails with its first unsupported part.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const compile = (input: unknown): Result.Result<Rules, NotUnderstood> =>
   understood(() => {
     const scope = scopeOf("document")
     return make(RuleDocuments.rule(input, scope), scope)
   })
 
-/** Compiles a rule about who may call a function; `%%args` are its arguments. */
+/**
+ * Compiles a rule about who may call a function; `%%args` are its arguments.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const compileGate = (input: unknown): Result.Result<Gate, NotUnderstood> =>
   understood(() => {
     const scope = scopeOf("arguments")

@@ -1,5 +1,7 @@
 /**
  * Decodes and encodes the Extended JSON of clients. Large texts wait for their turn, and exceeding the time limit fails.
+ *
+ * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
@@ -16,15 +18,37 @@ const step = <A>(units: number, compute: () => A): Effect.Effect<A, EjsonError> 
 /** The characters per unit: about the minimum of a value. */
 const unitsOf = (text: string): number => text.length / 16
 
-/** Parses JSON, whose wrappers {@link revive} decodes. */
+/**
+ * Parses JSON, whose wrappers {@link revive} decodes.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
 export const read = (text: string): Effect.Effect<unknown, EjsonError> =>
   Effect.suspend(() => step(unitsOf(text), () => ejson.read(text)))
 
-/** Decodes the wrappers of Extended JSON, in place. */
+/**
+ * Decodes the wrappers of Extended JSON, in place.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
 export const revive = (json: ReadonlyArray<unknown>, text: string): Effect.Effect<ReadonlyArray<unknown>, EjsonError> =>
   Effect.suspend(() => step(unitsOf(text), () => json.map(ejson.revive)))
 
-/** Encodes canonical Extended JSON. */
+/** The same, with the type of each number, for the database. */
+export const reviveExact = (
+  json: ReadonlyArray<unknown>,
+  text: string
+): Effect.Effect<ReadonlyArray<unknown>, EjsonError> =>
+  Effect.suspend(() => step(unitsOf(text), () => json.map(ejson.reviveExact)))
+
+/**
+ * Encodes canonical Extended JSON.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
 export const write = (value: unknown): Effect.Effect<string, EjsonError> =>
   Effect.flatMap(Effect.try({ try: () => Weights.of(value).units, catch: failure }), (units) =>
     step(units, () => ejson.stringify(value))

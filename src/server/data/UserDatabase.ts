@@ -1,5 +1,7 @@
 /**
  * The database as one user of an application may use it: every collection under its rules, and no collection without rules.
+ *
+ * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -21,6 +23,9 @@ const refused = (message: string) => new DatabaseError({ message, code: forbidde
 /**
  * Creates a user's database from the whole one. An operation that the rules deny fails with the code `forbiddenCode`;
  * `explain` may add to any error.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = (
   whole: Driver,

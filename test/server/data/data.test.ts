@@ -195,9 +195,9 @@ describe("the MongoDB service", () => {
       )
       assert.strictEqual(
         yield* text("find", { ...c, limit: { $numberLong: "1" }, project: { b: 1, _id: 0 } }),
-        '[{"b":{"$numberInt":"5"}}]'
+        '[{"b":{"$numberLong":"5"}}]'
       )
-      assert.strictEqual(yield* text("distinct", { ...c, field: "b" }), '[{"$numberInt":"5"}]')
+      assert.strictEqual(yield* text("distinct", { ...c, field: "b" }), '[{"$numberLong":"5"}]')
       assert.strictEqual(yield* text("deleteMany", c), '{"deletedCount":{"$numberInt":"2"}}')
       assert.strictEqual(yield* text("findOne", c), "null")
     }).pipe(withApps(app))

@@ -39,7 +39,12 @@ const detailsOf = (cause: unknown): Pick<DatabaseError, "code" | "labels"> => {
 export const asError = (cause: unknown): DatabaseError =>
   cause instanceof DatabaseError ? cause : new DatabaseError({ message: messageOf(cause), ...detailsOf(cause) })
 
-/** Runs several operations within the limits of one. */
+/**
+ * Runs several operations within the limits of one.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
 export const bounded = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | DatabaseError, R> =>
   Effect.catchDefect(
     Effect.catchTag(Steps.operation(effect), "TimeLimitExceeded", (error) => Effect.fail(asError(error))),
