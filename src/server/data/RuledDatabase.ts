@@ -21,7 +21,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Semaphore from "effect/Semaphore"
+import * as KeyedLock from "../../core/keyedLock.ts"
 import { atomically, Database, type Service } from "./Database.ts"
 import type { DatabaseError } from "./DatabaseError.ts"
 import type { Driver, DriverTransaction, Run } from "./Driver.ts"
@@ -32,36 +32,20 @@ import { rewrite } from "./rules/rewrite.ts"
 import { forbidden, writes } from "./rules/writes.ts"
 import type { Access } from "./Rules.ts"
 
-interface Lock {
-  readonly semaphore: Semaphore.Semaphore
-  /** The number of changes that hold it or wait for it. */
-  users: number
-}
-
-const locks = new WeakMap<Pick<Driver, "run">, Map<string, Lock>>()
-
-const lockKey = ({ appId, collection, database, service }: Namespace): string =>
-  JSON.stringify([appId, service, database, collection])
+const locks = new WeakMap<Pick<Driver, "run">, ReturnType<typeof KeyedLock.make>>()
 
 /**
  * Serialises changes of a collection: a change is allowed for the current document, so no other change may come
  * between. There is a lock per collection, since functions of rules may be slow.
  */
-const exclusively =
-  (database: Pick<Driver, "run">) =>
-  <A, E>(effect: Effect.Effect<A, E>, namespace: Namespace) =>
-    Effect.suspend(() => {
-      const ofDatabase = locks.get(database) ?? new Map<string, Lock>()
-      locks.set(database, ofDatabase)
-      const key = lockKey(namespace)
-      const lock = ofDatabase.get(key) ?? { semaphore: Semaphore.makeUnsafe(1), users: 0 }
-      ofDatabase.set(key, lock)
-      lock.users++
-      const leave = Effect.sync(() => {
-        if (--lock.users === 0) ofDatabase.delete(key)
-      })
-      return Effect.ensuring(lock.semaphore.withPermit(effect), leave)
-    })
+const exclusively = (
+  database: Pick<Driver, "run">,
+  { appId, collection, database: name, service }: Namespace
+): (<A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>) => {
+  const lock = locks.get(database) ?? KeyedLock.make()
+  locks.set(database, lock)
+  return lock(JSON.stringify([appId, service, name, collection]))
+}
 
 /** The kinds of operations that change documents, which take several steps. */
 const changes: ReadonlySet<Kind> = new Set<Kind>(["Update", "Delete", "FindOneAnd"])
@@ -75,15 +59,14 @@ const changes: ReadonlySet<Kind> = new Set<Kind>(["Update", "Delete", "FindOneAn
  * @since 0.1.0
  */
 export const run = (database: Pick<Driver, "run" | "transaction">, access: Access, others: Others): Run => {
-  const alone = exclusively(database)
   const outside = runIn(database.run, access, others)
   return <K extends Kind>(operation: Operation<K>): Effect.Effect<Answer<K>, DatabaseError> =>
     access.everything || !changes.has(operation._tag)
       ? outside(operation)
-      : alone(
-          atomically(database, (transaction: DriverTransaction) => runIn(transaction.run, access, others)(operation)),
+      : exclusively(
+          database,
           operation.namespace
-        )
+        )(atomically(database, (transaction: DriverTransaction) => runIn(transaction.run, access, others)(operation)))
 }
 
 /**

@@ -7,10 +7,9 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as RcMap from "effect/RcMap"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
+import * as KeyedLock from "../../core/keyedLock.ts"
 import * as Ejson from "../../protocol/Ejson.ts"
 import { BadRequest, body } from "../model/ApiErrors.ts"
 import { missing } from "../model/App.ts"
@@ -56,9 +55,9 @@ export class Users extends Context.Service<Users, Service>()("effect-app-service
     const functions = yield* FunctionRunner
     const random = yield* SecureRandom.SecureRandom
     // concurrent first logins of one identity, or a login and a link, must not create two users
-    const locks = yield* RcMap.make({ lookup: (_identity: string) => Semaphore.make(1) })
+    const lock = KeyedLock.make()
 
-    const lockOf = (appId: string, { id, providerType }: Identity) => RcMap.get(locks, `${appId} ${providerType} ${id}`)
+    const lockOf = (appId: string, { id, providerType }: Identity) => lock(`${appId} ${providerType} ${id}`)
 
     const create = Effect.fnUntraced(function* (
       hosted: HostedApp,
@@ -93,18 +92,19 @@ export class Users extends Context.Service<Users, Service>()("effect-app-service
           .pipe(Effect.andThen(store.userByIdentity(appId, identity.providerType, identity.id)))
         const found = yield* find
         if (Option.isSome(found)) return found.value
-        const lock = yield* lockOf(appId, identity)
-        return yield* lock.withPermit(
+        return yield* lockOf(
+          appId,
+          identity
+        )(
           Effect.flatMap(find, (found) =>
             Option.isSome(found) ? Effect.succeed(found.value) : create(hosted, identity, request)
           )
         )
-      }, Effect.scoped),
+      }),
       link: Effect.fn("Users.link")(function* ({ app }, user, identity) {
-        const lock = yield* lockOf(app.id, identity)
-        yield* lock.withPermit(store.addIdentity(app.id, user.id, identity))
+        yield* lockOf(app.id, identity)(store.addIdentity(app.id, user.id, identity))
         return Option.getOrElse(yield* store.user(app.id, user.id), () => user)
-      }, Effect.scoped),
+      }),
       customData: Effect.fn("Users.customData")(function* ({ app }, user) {
         const found = yield* UserData.customData(database, app, user, (fn, args) =>
           functions.run({ app, user: systemUser, request: undefined }, fn, args)
