@@ -254,7 +254,32 @@ const hasLargeInteger = (value: unknown): boolean => {
 /** Finds a 64-bit integer that is not the time of a date: only then can there be a large integer or a `bigint`. */
 const longs = /"\$numberLong"(?<!"\$date":\{"\$numberLong")/
 
-export const stringify = (value: unknown): string => foreignBson.written(value, write)
+/** The classes of the language whose values would be written as empty documents. */
+const withoutForm = /^(ArrayBuffer|Error|Map|Promise|Set)$/
+
+/**
+ * A value with `Binary` values in the place of bytes. Throws, with the place, at values that have no Extended JSON form and
+ * would be written as something else.
+ */
+const formed = (value: unknown, place: string): unknown => {
+  if (typeof value !== "object" || value === null || "_bsontype" in value) return value
+  if (value instanceof Uint8Array) return new Binary(value)
+  const kind = Object.prototype.toString.call(value).slice(8, -1)
+  if (ArrayBuffer.isView(value) || withoutForm.test(kind)) {
+    return fail(`a value of the class ${kind}${place && ` at "${place}"`} has no Extended JSON form`)
+  }
+  if (!Array.isArray(value) && !isPlain(value)) return value
+  let isSame = true
+  const entries = Object.entries(value).map(([key, item]): [string, unknown] => {
+    const inner = formed(item, place ? `${place}.${key}` : key)
+    isSame &&= inner === item
+    return [key, inner]
+  })
+  if (isSame) return value
+  return Array.isArray(value) ? entries.map(([, item]) => item) : Object.fromEntries(entries)
+}
+
+export const stringify = (value: unknown): string => foreignBson.written(formed(value, ""), write)
 
 const write = (value: unknown): string => {
   if (value === undefined) return '{"$undefined":true}'
