@@ -259,10 +259,10 @@ const withoutForm = /^(ArrayBuffer|Error|Map|Promise|Set)$/
 
 /**
  * A value with `Binary` values in the place of bytes. Throws, with the place, at values that have no Extended JSON form and
- * would be written as something else.
+ * would be written as something else. Deep values, and those that contain themselves, are for the writer to refuse.
  */
-const formed = (value: unknown, place: string): unknown => {
-  if (typeof value !== "object" || value === null || "_bsontype" in value) return value
+const formed = (value: unknown, place: string, level = 0): unknown => {
+  if (typeof value !== "object" || value === null || level > 500 || "_bsontype" in value) return value
   if (value instanceof Uint8Array) return new Binary(value)
   const kind = Object.prototype.toString.call(value).slice(8, -1)
   if (ArrayBuffer.isView(value) || withoutForm.test(kind)) {
@@ -271,7 +271,7 @@ const formed = (value: unknown, place: string): unknown => {
   if (!Array.isArray(value) && !isPlain(value)) return value
   let isSame = true
   const entries = Object.entries(value).map(([key, item]): [string, unknown] => {
-    const inner = formed(item, place ? `${place}.${key}` : key)
+    const inner = formed(item, place ? `${place}.${key}` : key, level + 1)
     isSame &&= inner === item
     return [key, inner]
   })
