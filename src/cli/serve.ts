@@ -44,6 +44,12 @@ const flags = {
     Flag.withDescription("Opens a collection that is closed to clients: SOURCE/DATABASE.COLLECTION, or all"),
     Flag.atLeast(0)
   ),
+  schemas: Flag.Literals("schemas", ["strict", "lenient", "off"]).pipe(
+    Flag.withDescription(
+      "How schemas of collections are enforced; lenient takes whole numbers for long and double, and null for a field that is not required (default: strict)"
+    ),
+    Flag.withDefault("strict")
+  ),
   data: Flag.String("data").pipe(
     Flag.withDescription("The directory for users and documents (default: in memory only)"),
     Flag.optional
@@ -73,14 +79,14 @@ const flags = {
 /** The command. */
 export const serve = Command.make("serve", flags, ({ directories, host, json, port, ...options }) =>
   Effect.gen(function* () {
-    const { appId, data, open, passwordHashing, quiet, trustedProxies } = options
+    const { appId, data, open, passwordHashing, quiet, schemas, trustedProxies } = options
     if (Option.isSome(appId) && directories.length > 1) {
       const message = "--app-id cannot be combined with several applications: put an id into the root file of each"
       return yield* stop(undefined, message)
     }
     const loaded = yield* openAll(
       yield* Effect.forEach(directories, (directory) =>
-        Effect.map(AppDirectory.load(directory, { appId: Option.getOrUndefined(appId) }), (app): Loaded => ({
+        Effect.map(AppDirectory.load(directory, { appId: Option.getOrUndefined(appId), schemas }), (app): Loaded => ({
           directory,
           app
         }))

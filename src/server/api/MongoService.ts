@@ -6,7 +6,7 @@ import type { ErrorCode } from "../../protocol/ErrorCode.ts"
 import { BadRequest, body, NotFound } from "../model/ApiErrors.ts"
 import type { App } from "../model/App.ts"
 import type { Database, Document, Namespace } from "../data/Database.ts"
-import { DatabaseError, forbiddenCode } from "../data/DatabaseError.ts"
+import { DatabaseError, forbiddenCode, invalidDocumentCode } from "../data/DatabaseError.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as Changes from "../data/internal/changes.ts"
 import { compact } from "../data/internal/compactEvents.ts"
@@ -25,6 +25,7 @@ const timeLimitCode = 50
 /** The `error_code` for an error of the database. */
 export const errorCode = (code: number | undefined): ErrorCode => {
   if (code === forbiddenCode) return "NoMatchingRuleFound"
+  if (code === invalidDocumentCode) return "SchemaValidationFailedWrite"
   return code === timeLimitCode ? "ExecutionTimeLimitExceeded" : "MongoDBError"
 }
 

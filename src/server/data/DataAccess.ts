@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type { DocumentSchema } from "./DocumentSchema.ts"
 import type { Rules } from "./Rules.ts"
 
 /**
@@ -25,6 +26,8 @@ export interface DataSource {
   readonly open: Access
   /** The access to a collection, by `database.collection`. */
   readonly collections: ReadonlyMap<string, Access>
+  /** The schemas of collections, by `database.collection`. */
+  readonly schemas?: ReadonlyMap<string, DocumentSchema> | undefined
 }
 
 /**
@@ -36,3 +39,12 @@ export interface DataSource {
  */
 export const accessTo = (source: DataSource, database: string, collection: string): Access =>
   database.includes(".") ? false : (source.collections.get(`${database}.${collection}`) ?? source.open)
+
+/**
+ * The schema of a collection, if it has one.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const schemaOf = (source: DataSource, database: string, collection: string): DocumentSchema | undefined =>
+  source.schemas?.get(`${database}.${collection}`)

@@ -35,3 +35,11 @@ export const transientLabel = "TransientTransactionError"
  * @since 0.1.0
  */
 export const forbiddenCode = 13
+
+/**
+ * The code of writes of a document that its schema does not accept, MongoDB's `DocumentValidationFailure`.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const invalidDocumentCode = 121

@@ -50,6 +50,10 @@ const exclusively = (
 /** The kinds of operations that change documents, which take several steps. */
 const changes: ReadonlySet<Kind> = new Set<Kind>(["Update", "Delete", "FindOneAnd"])
 
+/** Whether an operation can be executed as it is. A pipeline may reach other collections. */
+const isFree = ({ checkSchema, everything }: Access, kind: Kind): boolean =>
+  everything && kind !== "Aggregate" && (checkSchema === undefined || !(changes.has(kind) || kind === "Insert"))
+
 /**
  * Executes operations under the rules of their collection; `others` are the rules of collections that a pipeline reaches.
  *
@@ -61,7 +65,7 @@ const changes: ReadonlySet<Kind> = new Set<Kind>(["Update", "Delete", "FindOneAn
 export const run = (database: Pick<Driver, "run" | "transaction">, access: Access, others: Others): Run => {
   const outside = runIn(database.run, access, others)
   return <K extends Kind>(operation: Operation<K>): Effect.Effect<Answer<K>, DatabaseError> =>
-    access.everything || !changes.has(operation._tag)
+    isFree(access, operation._tag) || !changes.has(operation._tag)
       ? outside(operation)
       : exclusively(
           database,
@@ -106,6 +110,5 @@ export const runIn = (source: Run, access: Access, others: Others): Run => {
     Distinct: (operation) => Effect.flatMap(rewrite.Distinct(operation, access, source), (it) => source(it)),
     Aggregate: aggregate
   }
-  return (operation) =>
-    access.everything && operation._tag !== "Aggregate" ? source(operation) : handlers[operation._tag](operation)
+  return (operation) => (isFree(access, operation._tag) ? source(operation) : handlers[operation._tag](operation))
 }

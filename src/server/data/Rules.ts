@@ -10,9 +10,11 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { DatabaseError } from "./Database.ts"
+import type * as DocumentSchema from "./DocumentSchema.ts"
 import type { Footprint } from "./internal/changes.ts"
 import * as Views from "./internal/views.ts"
 import type * as View from "./View.ts"
+import { answer, namesOf } from "./rules/calls.ts"
 import * as Fields from "./rules/fieldPermissions.ts"
 import * as Conditions from "./rules/conditions.ts"
 import { type Applied, apply, areComputed, casesOf, readableBy } from "./rules/roles.ts"
@@ -28,8 +30,10 @@ type Document = Record<string, unknown>
  * @since 0.1.0
  */
 export interface Access {
-  /** Whether the caller may do everything with every document. */
+  /** Whether the caller may do everything with every document, if its schema accepts it. */
   readonly everything: boolean
+  /** The check of the documents that the caller writes. Absent for a collection without a schema. */
+  readonly checkSchema?: DocumentSchema.Check | undefined
   /** The view of operations. Its filter shows more than the rules if they are {@link computed}. */
   readonly view: Extract<View.View, { readonly _tag: "Masked" }>
   /** Whether a filter cannot express what is shown, so that each document has to be checked by {@link shown}. */
@@ -167,21 +171,6 @@ export const compileGate = (input: unknown): Result.Result<Gate, NotUnderstood> 
 export const both = (a: Gate, b: Gate): Gate => ({
   calls: new Set([...a.calls, ...b.calls]),
   allows: (given) => Effect.flatMap(a.allows(given), (allowed) => (allowed ? b.allows(given) : Effect.succeed(false)))
-})
-
-const namesOf = (calls: ReadonlyArray<Operands.Call>): ReadonlySet<string> => new Set(calls.map(({ name }) => name))
-
-/** Calls functions, each once for the same arguments. */
-const answer = Effect.fnUntraced(function* (
-  calls: ReadonlyArray<Operands.Call>,
-  known: Operands.Known,
-  seen: () => Document = () => ({})
-) {
-  for (const { args, name } of calls) {
-    const given = args(known, seen())
-    const key = Operands.keyOf(name, given)
-    if (!known.answers.has(key)) known.answers.set(key, yield* known.call(name, given))
-  }
 })
 
 const ofRequest = (calls: ReadonlyArray<Operands.Call>) => calls.filter(({ ofDocument }) => !ofDocument)

@@ -41,7 +41,12 @@ export const make = (
   }
   const accessOf = (source: DataAccess.DataSource, { collection, database }: Namespace) => {
     const access = DataAccess.accessTo(source, database, collection)
-    return access === false ? Effect.undefined : (access === true ? openRules : access).accessOf(given)
+    if (access === false) return Effect.undefined
+    const rules = (access === true ? openRules : access).accessOf(given)
+    const schema = DataAccess.schemaOf(source, database, collection)
+    return schema === undefined
+      ? rules
+      : Effect.map(rules, (access): Rules.Access => ({ ...access, checkSchema: schema.checkFor(given) }))
   }
   /** The access to a collection, and to others. */
   const rulesOf = Effect.fnUntraced(function* (namespace: Namespace) {

@@ -90,6 +90,13 @@ export interface Options {
    * @default the id in the root file, or else the name of the directory
    */
   readonly appId?: string | undefined
+  /**
+   * How the schemas of collections are enforced on what users write: with the exact types (`"strict"`), or not at all
+   * (`"off"`). `"lenient"` takes whole numbers for `long` and `double` too, and null for a field that is not required.
+   *
+   * @default "strict"
+   */
+  readonly schemas?: "strict" | "lenient" | "off" | undefined
 }
 
 /**
@@ -142,7 +149,7 @@ export const load: (
     const endpoints = yield* AppDirectoryEndpoints.load(files, functions, findSecret)
     const tag = first((root) => root.environment) ?? ""
     const types = yield* services(files)
-    const { dataSources, folders } = yield* AppDirectoryData.load(files, functions)
+    const { dataSources, folders } = yield* AppDirectoryData.load(files, functions, options?.schemas ?? "strict")
     const triggers = yield* AppDirectoryTriggers.load(files, functions, [...dataSources.keys()])
     const { declared, found: constants } = yield* values(files, findSecret)
     reportOrigins(files, found[0], roots)

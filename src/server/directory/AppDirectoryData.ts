@@ -1,7 +1,8 @@
 /**
- * Loads the data sources of an exported application, and the rules of their collections.
+ * Loads the data sources of an exported application, and the rules and schemas of their collections.
  *
- * A collection with an invalid or unsupported rule is closed to clients, and reported.
+ * What is invalid or unsupported is closed to clients, and reported: a collection whose rules are not understood, and
+ * writes to one whose schema is not.
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -9,6 +10,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { AppFiles } from "./AppFiles.ts"
 import type { Access, DataSource } from "../data/DataAccess.ts"
+import * as DocumentSchema from "../data/DocumentSchema.ts"
 import * as Rules from "../data/Rules.ts"
 
 const Text = Schema.optional(Schema.NullOr(Schema.String))
@@ -20,71 +22,158 @@ const nameIn = (rule: unknown, key: string): string | undefined => {
 
 const Config = Schema.Struct({ name: Text, type: Text })
 
-/** @internal */
-export const load = Effect.fnUntraced(function* (files: AppFiles, functions: ReadonlyMap<string, unknown>) {
-  const sources = new Map<string, { open: Access; hasDefault: boolean; collections: Map<string, Access> }>()
-  const sourceOf = (name: string) => {
-    let source = sources.get(name)
-    if (source === undefined) sources.set(name, (source = { open: false, hasDefault: false, collections: new Map() }))
+/** How document schemas are enforced. */
+export type Schemas = DocumentSchema.Strictness | "off"
+
+interface Source {
+  open: Access
+  hasDefault: boolean
+  readonly collections: Map<string, Access>
+  readonly schemas: Map<string, DocumentSchema.DocumentSchema>
+}
+
+/** The data sources by name, and their names by folder. */
+interface Sources {
+  readonly found: Map<string, Source>
+  readonly folders: ReadonlyMap<string, string>
+  readonly of: (folder: string) => Source
+}
+
+/** What a rule or schema is read with. */
+interface Place {
+  readonly files: AppFiles
+  readonly functions: ReadonlyMap<string, unknown>
+  readonly sources: Sources
+  readonly schemas: Schemas
+}
+
+const filesOf = (files: AppFiles) => [...files.below("data_sources"), ...files.below("services")]
+
+const loadSources = Effect.fnUntraced(function* (files: AppFiles): Effect.fn.Return<Sources> {
+  const found = new Map<string, Source>()
+  const folders = new Map<string, string>()
+  const of = (folder: string): Source => {
+    const name = folders.get(folder) ?? folder.split("/")[1] ?? folder
+    let source = found.get(name)
+    if (source === undefined) {
+      source = { open: false, hasDefault: false, collections: new Map(), schemas: new Map() }
+      found.set(name, source)
+    }
     return source
   }
-  /** The names of the data sources by their folders. */
-  const folders = new Map<string, string>()
-  for (const file of [...files.below("data_sources"), ...files.below("services")]) {
+  for (const file of filesOf(files)) {
     const folder = /^((?:data_sources|services)\/[^/]+)\/config\.json$/.exec(file)?.[1]
     if (folder === undefined) continue
     const config = yield* files.jsonOrReport(file, Config, "its name and type are not known")
     const isMongo = config?.type?.startsWith("mongodb") === true
     if (!isMongo && !folder.startsWith("data_sources/")) continue
-    const name = config?.name ?? folder.split("/")[1] ?? folder
-    folders.set(folder, name)
-    sourceOf(name)
+    folders.set(folder, config?.name ?? folder.split("/")[1] ?? folder)
+    of(folder)
   }
-  for (const file of [...files.below("data_sources"), ...files.below("services")]) {
-    const found =
-      /^(data_sources\/[^/]+)(?:\/([^/]+)\/([^/]+)\/rules|\/default_rule)\.json$/.exec(file) ??
-      // in older exports the file name is DATABASE.COLLECTION
-      /^(services\/[^/]+)\/rules\/(?:([^/.]+)\.)?([^/]+)\.json$/.exec(file)
-    const folder = found?.[1]
-    // rules of other services do not apply to collections
-    if (found === null || folder === undefined || (folder.startsWith("services/") && !folders.has(folder))) continue
-    const rule = yield* files.jsonOrReport(file, Schema.Unknown, "what it is for is closed to clients")
-    const source = sourceOf(folders.get(folder) ?? folder.split("/")[1] ?? folder)
-    // a file name without a dot does not name a collection
-    const ofFile = found[2] === undefined ? [] : [found[2], found[3]]
-    const database = nameIn(rule, "database") ?? ofFile[0]
-    const collection = nameIn(rule, "collection") ?? ofFile[1]
-    const isDefault = file.endsWith("/default_rule.json") || (database === undefined && collection === undefined)
-    if (!isDefault && (database === undefined || collection === undefined)) {
-      files.report.push({ file, message: "the rule is ignored: expected both a database and a collection" })
-      continue
-    }
-    if (isDefault && source.hasDefault) {
+  return { found, folders, of }
+})
+
+const reportCalls = ({ files, functions }: Place, file: string, what: string, calls: Iterable<string>) => {
+  for (const name of calls) {
+    if (functions.has(name)) continue
+    files.report.push({
+      file,
+      message: `the ${what} calls the function "${name}", which does not exist: requests that depend on it are rejected`
+    })
+  }
+}
+
+/** Compiles a rule. One that is not understood closes what it is for. */
+const accessOf = (place: Place, file: string, rule: unknown, closed: string): Access => {
+  const compiled = Rules.compile(rule)
+  if (Result.isSuccess(compiled)) {
+    reportCalls(place, file, "rule", compiled.success.calls)
+    return compiled.success
+  }
+  // an empty file is reported already
+  if (rule !== undefined) {
+    const { message, place: where } = compiled.failure
+    const at = where === "" ? "" : ` at ${where}`
+    place.files.report.push({
+      file,
+      message: `the rule is not understood${at}: ${message}; ${closed} closed to clients`
+    })
+  }
+  return false
+}
+
+const loadSchema = (place: Place, file: string, source: Source, namespace: string, input: unknown): void => {
+  if (place.schemas === "off") return
+  const compiled = DocumentSchema.compile(input, place.schemas)
+  if (Result.isSuccess(compiled)) {
+    if (compiled.success === undefined) return
+    reportCalls(place, file, "schema", compiled.success.calls)
+    source.schemas.set(namespace, compiled.success)
+    return
+  }
+  const { message, place: where } = compiled.failure
+  const why = `${where === "" ? "" : `at ${where}: `}${message}`
+  source.schemas.set(namespace, DocumentSchema.refusing(why))
+  place.files.report.push({
+    file,
+    message: `the schema is not understood: ${why}; clients cannot write to the collection "${namespace}"`
+  })
+}
+
+const loadRule = Effect.fnUntraced(function* (place: Place, file: string) {
+  const { files, sources } = place
+  const found =
+    /^(data_sources\/[^/]+)(?:\/([^/]+)\/([^/]+)\/rules|\/default_rule)\.json$/.exec(file) ??
+    // in older exports the file name is DATABASE.COLLECTION
+    /^(services\/[^/]+)\/rules\/(?:([^/.]+)\.)?([^/]+)\.json$/.exec(file)
+  const folder = found?.[1]
+  // rules of other services do not apply to collections
+  if (found === null || folder === undefined || (folder.startsWith("services/") && !sources.folders.has(folder))) return
+  const rule = yield* files.jsonOrReport(file, Schema.Unknown, "what it is for is closed to clients")
+  const source = sources.of(folder)
+  // a file name without a dot does not name a collection
+  const ofFile = found[2] === undefined ? [] : [found[2], found[3]]
+  const database = nameIn(rule, "database") ?? ofFile[0]
+  const collection = nameIn(rule, "collection") ?? ofFile[1]
+  const isDefault = file.endsWith("/default_rule.json") || (database === undefined && collection === undefined)
+  if (isDefault) {
+    if (source.hasDefault) {
       files.report.push({ file, message: "the rule is ignored: its data source has another default rule" })
-      continue
+      return
     }
-    const namespace = `${database}.${collection}`
-    const compiled = Rules.compile(rule)
-    const access = Result.getOrElse(compiled, () => false)
-    for (const name of Result.isSuccess(compiled) ? compiled.success.calls : []) {
-      if (functions.has(name)) continue
-      files.report.push({
-        file,
-        message: `the rule calls the function "${name}", which does not exist: requests that depend on it are rejected`
-      })
-    }
-    if (isDefault) {
-      source.open = access
-      source.hasDefault = true
-    } else source.collections.set(namespace, access)
-    // an empty file is reported already
-    if (Result.isFailure(compiled) && rule !== undefined) {
-      const { message, place } = compiled.failure
-      const closed = isDefault ? "collections without rules of their own are" : `the collection "${namespace}" is`
-      const at = place === "" ? "" : ` at ${place}`
-      files.report.push({ file, message: `the rule is not understood${at}: ${message}; ${closed} closed to clients` })
-    }
+    source.open = accessOf(place, file, rule, "collections without rules of their own are")
+    source.hasDefault = true
+    return
   }
-  const dataSources: ReadonlyMap<string, DataSource> = sources
-  return { dataSources, folders: new Set(folders.keys()) }
+  if (database === undefined || collection === undefined) {
+    files.report.push({ file, message: "the rule is ignored: expected both a database and a collection" })
+    return
+  }
+  const namespace = `${database}.${collection}`
+  source.collections.set(namespace, accessOf(place, file, rule, `the collection "${namespace}" is`))
+  // older exports have the schema in the rule
+  if (Predicate.isObject(rule)) loadSchema(place, file, source, namespace, Reflect.get(rule, "schema"))
+})
+
+const loadSchemaFile = Effect.fnUntraced(function* (place: Place, file: string) {
+  const [, folder, database, collection] = /^(data_sources\/[^/]+)\/([^/]+)\/([^/]+)\/schema\.json$/.exec(file) ?? []
+  if (folder === undefined) return
+  const input = yield* place.files.jsonOrReport(file, Schema.Unknown, "documents are not validated")
+  loadSchema(place, file, place.sources.of(folder), `${database}.${collection}`, input)
+})
+
+/** @internal */
+export const load = Effect.fnUntraced(function* (
+  files: AppFiles,
+  functions: ReadonlyMap<string, unknown>,
+  schemas: Schemas
+) {
+  const sources = yield* loadSources(files)
+  const place: Place = { files, functions, sources, schemas }
+  for (const file of filesOf(files)) {
+    yield* loadRule(place, file)
+    yield* loadSchemaFile(place, file)
+  }
+  const dataSources: ReadonlyMap<string, DataSource> = sources.found
+  return { dataSources, folders: new Set(sources.folders.keys()) }
 })

@@ -38,8 +38,10 @@ export const open = (app: App, name: string): Result.Result<App, OpenError> => {
     ]
   })
   if (name === "all") {
-    for (const [service, { collections, open }] of app.dataSources) {
+    for (const [service, source] of app.dataSources) {
+      const { collections, open } = source
       opened.set(service, {
+        ...source,
         open: open === false ? true : open,
         collections: new Map(Array.from(collections, ([key, access]) => [key, access === false ? true : access]))
       })

@@ -14,7 +14,6 @@ interface Rule {
 }
 
 const isRecord = (u: unknown): u is Record<string, unknown> => typeof u === "object" && u !== null && !Array.isArray(u)
-const isFilled = (content: unknown): boolean => isRecord(content) && Object.keys(content).length > 0
 
 const text = (content: unknown, key: string, otherwise = ""): string => {
   const value = isRecord(content) ? content[key] : undefined
@@ -52,11 +51,6 @@ const rules: ReadonlyArray<Rule> = [
         `data sources of type "${type}" are not supported: "${text(content, "name", folder)}" is served as a database that starts empty`
       )
     }
-  },
-  {
-    file: /^data_sources\/[^/]+\/[^/]+\/[^/]+\/schema\.json$/,
-    declares: (content) =>
-      when(isFilled(content), "document schemas are not supported: documents of this collection are not validated")
   },
   {
     file: /^graphql\/custom_resolvers\/(.+)\.json$/,

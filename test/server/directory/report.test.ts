@@ -96,15 +96,15 @@ describe("what an exported application has and this server has not", () => {
         "services/sms/config.json": { name: "sms", type: "twilio" },
         "services/db/config.json": { name: "db", type: "mongodb-atlas", config: { sync: { state: "enabled" } } },
         "data_sources/lake/config.json": { name: "lake", type: "datalake" },
-        "data_sources/lake/d/c/schema.json": { title: "c" },
+        "data_sources/lake/d/c/schema.json": { properties: { a: { bsonType: "text" } } },
         "data_sources/lake/d/e/schema.json": {}
       })
       assert.deepStrictEqual(
         app.report.map(({ file, message }) => `${file}: ${message}`),
         [
+          `data_sources/lake/d/c/schema.json: the schema is not understood: at properties.a: the keyword 'bsonType' of a schema has an unknown type: 'text'; clients cannot write to the collection "d.c"`,
           'realm_config.json: "allowed_request_origins" is not supported: pages of any origin may send requests',
           'data_sources/lake/config.json: data sources of type "datalake" are not supported: "lake" is served as a database that starts empty',
-          "data_sources/lake/d/c/schema.json: document schemas are not supported: documents of this collection are not validated",
           "graphql/custom_resolvers/query_total.json: GraphQL is not supported: the resolver of Query.total is never called",
           'log_forwarders/out.json: log forwarders are not supported: "out" forwards nothing',
           "services/db/config.json: Device Sync is not supported: devices cannot synchronise",

@@ -91,19 +91,36 @@ describe("schemas of documents", () => {
     ]))
 
   it("say where a document violates them, and how", () => {
-    const { violation } = compile({
+    const { violation, violations } = compile({
       title: "orders",
       bsonType: "object",
       required: ["lines"],
       properties: { lines: { bsonType: "array", items: { required: ["n"], properties: { n: { minimum: 1 } } } } }
     })
     assert.isUndefined(violation({ lines: [{ n: 1 }] }))
-    assert.deepStrictEqual(violation({}), { path: ["lines"], keyword: "required", expected: "a value" })
+    assert.deepStrictEqual(violation({}), {
+      path: ["lines"],
+      keyword: "required",
+      argument: ["lines"],
+      expected: "a value"
+    })
     assert.deepStrictEqual(violation({ lines: [{ n: 1 }, { n: 0 }] }), {
       path: ["lines", 1, "n"],
       keyword: "minimum",
+      argument: 1,
       expected: "a number that is at least 1"
     })
+    assert.deepStrictEqual(
+      Array.from(violations({ lines: [{ n: 0 }, {}, 1, { n: 0 }], more: 1 }), ({ keyword, path }) => [
+        ...path,
+        keyword
+      ]),
+      [
+        ["lines", 0, "n", "minimum"],
+        ["lines", 1, "n", "required"],
+        ["lines", 3, "n", "minimum"]
+      ]
+    )
     assert.deepStrictEqual(violation({ lines: 1 })?.path, ["lines"])
   })
 

@@ -18,7 +18,7 @@ const refuse = (why: string): Effect.Effect<never, DatabaseError> =>
 /**
  * The views of the collections that a pipeline joins: `$lookup`, `$graphLookup` and `$unionWith` see what a query of
  * the same user would. Rejects collections that are closed or whose rules compute something from each document, stages
- * that reveal the collection itself, and `$out` and `$merge` to collections without full access.
+ * that reveal the collection itself, and `$out` and `$merge` to collections without full access or with a schema.
  */
 export const joinsOf = Effect.fnUntraced(function* (
   { namespace, pipeline }: Operation<"Aggregate">,
@@ -41,8 +41,11 @@ export const joinsOf = Effect.fnUntraced(function* (
     if (rules.computed) return yield* refuse(`the rules of "${target.collection}" are computed for each document`)
     if (!rules.everything) joins.set(name, rules.view)
   }
-  if (output !== undefined && !(yield* rulesOf(output.target)).rules.everything) {
-    return yield* refuse(`it writes to "${output.target.collection}", of which the user may not change everything`)
+  if (output !== undefined) {
+    const { rules } = yield* rulesOf(output.target)
+    const where = `it writes to "${output.target.collection}"`
+    if (!rules.everything) return yield* refuse(`${where}, of which the user may not change everything`)
+    if (rules.checkSchema !== undefined) return yield* refuse(`${where}, which has a schema: run it as the system`)
   }
   return joins
 })

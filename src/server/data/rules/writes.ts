@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type * as Filter from "../../language/Filter.ts"
 import { identical } from "../../language/updates/identical.ts"
-import type * as Update from "../../language/Update.ts"
+import * as Update from "../../language/Update.ts"
 import { keyOf } from "../../language/Value.ts"
 import { operations as operationsOf, type Operations } from "../Database.ts"
 import { DatabaseError, forbiddenCode } from "../DatabaseError.ts"
@@ -105,6 +105,13 @@ const appliedInPart = Effect.fnUntraced(function* (
   return { after, modified: access.hides(before, paths) || !identical(shown, becomes) }
 })
 
+/** Rejects documents that the schema does not accept. A hidden field is not named. */
+const checkSchema = (access: Access, after: Document, before?: Document): Effect.Effect<void, DatabaseError> => {
+  if (access.checkSchema === undefined) return Effect.void
+  const isPartly = before !== undefined && isPart(access, before)
+  return access.checkSchema({ after, before, ...(isPartly && { isHidden: (path) => access.hides(before, [path]) }) })
+}
+
 /** Rejects a change, or returns whether it counts as a modification. */
 const allowUpdate = Effect.fnUntraced(function* (access: Access, compiled: Compiled, before: Document) {
   const footprint = Changes.footprint(compiled.change)
@@ -116,6 +123,7 @@ const allowUpdate = Effect.fnUntraced(function* (access: Access, compiled: Compi
     : { after: yield* evaluated(regex, () => update.apply(before, filter)), modified: undefined }
   yield* access.prepare({ _tag: "Changed", before, after })
   if (!access.mayUpdate(before, after, footprint)) return yield* forbidden("update")
+  yield* checkSchema(access, after, before)
   return modified ?? !identical(before, after)
 })
 
@@ -126,9 +134,14 @@ const allowDelete = Effect.fnUntraced(function* (access: Access, documents: Read
 
 /** Inserts documents in their stored form, to which the rules apply. */
 const inserted = Effect.fnUntraced(function* ({ access, database, namespace }: Place, given: ReadonlyArray<Document>) {
-  const documents = yield* evaluated(false, () => given.map((document) => Evaluate.stored(document)))
+  const world = yield* environment
+  const documents = yield* evaluated(false, () =>
+    given.map((document) => Update.withId(Evaluate.stored(document), world))
+  )
   yield* access.prepare({ _tag: "New", documents })
-  return documents.every(access.mayInsert) ? yield* database.insert(namespace, documents) : yield* forbidden("insert")
+  if (!documents.every(access.mayInsert)) return yield* forbidden("insert")
+  for (const document of documents) yield* checkSchema(access, document)
+  return yield* database.insert(namespace, documents)
 })
 
 /** Inserts the document of an upsert. Fails if a hidden document has the same `_id`, which stays unchanged. */

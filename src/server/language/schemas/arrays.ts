@@ -8,8 +8,10 @@ import {
   expecting,
   type Keyword,
   mismatch,
+  nothing,
   schemaIn,
   unorderedKey,
+  type Violation,
   within
 } from "./check.ts"
 
@@ -17,7 +19,7 @@ const count =
   (words: string, accepts: (count: number, bound: number) => boolean): Keyword =>
   (argument, context) => {
     const bound = countIn(argument, context)
-    return expecting(context.name, `an array of ${words} ${bound} elements`, (value) =>
+    return expecting(context, `an array of ${words} ${bound} elements`, (value) =>
       Array.isArray(value) ? accepts(value.length, bound) : true
     )
   }
@@ -25,7 +27,7 @@ const count =
 const uniqueItems: Keyword = (argument, context) => {
   if (typeof argument !== "boolean") return mismatch(context, "a boolean")
   if (!argument) return undefined
-  return expecting(context.name, "an array without equal elements", (value) => {
+  return expecting(context, "an array without equal elements", (value) => {
     if (!Array.isArray(value)) return true
     spend(value.length)
     return new Set(value.map(unorderedKey)).size === value.length
@@ -35,14 +37,16 @@ const uniqueItems: Keyword = (argument, context) => {
 /** Asks each element of an array, with the check for its place. */
 const eachItem =
   (checkOf: (index: number) => Check | undefined, from = 0): Check =>
-  (value) => {
-    if (!Array.isArray(value)) return undefined
-    for (let i = from; i < value.length; i++) {
-      const violation = within(i, checkOf(i)?.(value[i]))
-      if (violation !== undefined) return violation
-    }
-    return undefined
-  }
+  (value) =>
+    Array.isArray(value) ? ofItems(value, checkOf, from) : nothing
+
+function* ofItems(
+  items: ReadonlyArray<unknown>,
+  checkOf: (index: number) => Check | undefined,
+  from: number
+): Iterable<Violation> {
+  for (let i = from; i < items.length; i++) yield* within(i, checkOf(i)?.(items[i]) ?? nothing)
+}
 
 const items: Keyword = (argument, context) => {
   if (isDocument(argument)) {
@@ -63,7 +67,7 @@ const additionalItems: Keyword = (argument, context) => {
 
 /** What a boolean or a schema says of what is not named. */
 export const additional = (argument: unknown, context: Context, expected: string): Check | undefined => {
-  if (typeof argument === "boolean") return argument ? undefined : expecting(context.name, expected, () => false)
+  if (typeof argument === "boolean") return argument ? undefined : expecting(context, expected, () => false)
   return isDocument(argument) ? context.compile(argument) : mismatch(context, "an object or a boolean")
 }
 

@@ -8,12 +8,30 @@ export interface Violation {
   /** The names and indexes that lead to the value. */
   readonly path: ReadonlyArray<string | number>
   readonly keyword: string
+  /** The argument of the keyword. */
+  readonly argument: unknown
   /** What was expected, to be read by people. */
   readonly expected: string
 }
 
-/** Looks at a value. */
-export type Check = (value: unknown) => Violation | undefined
+/** Looks at a value, and finds what it violates only as far as it is asked for. */
+export type Check = (value: unknown) => Iterable<Violation>
+
+/** The answer about a value that violates nothing. */
+export const nothing: ReadonlyArray<Violation> = []
+
+/** Whether a value violates nothing. */
+export const fulfils = (check: Check, value: unknown): boolean => firstOf(check(value)) === undefined
+
+export const firstOf = (violations: Iterable<Violation>): Violation | undefined => {
+  for (const violation of violations) return violation
+  return undefined
+}
+
+/** The violations of several values or of several checks, one after the other. */
+export function* all<A>(values: Iterable<A>, check: (value: A) => Iterable<Violation>): Iterable<Violation> {
+  for (const value of values) yield* check(value)
+}
 
 /** Compiles a schema inside of another one. */
 export type CompileSchema = (schema: Document) => Check
@@ -21,6 +39,7 @@ export type CompileSchema = (schema: Document) => Check
 /** What a keyword is compiled in. */
 export interface Context {
   readonly name: string
+  readonly argument: unknown
   /** The keywords beside it. */
   readonly schema: Document
   readonly compile: CompileSchema
@@ -30,14 +49,19 @@ export interface Context {
 export type Keyword = (argument: unknown, context: Context) => Check | undefined
 
 /** A check of what a value itself is. */
-export const expecting = (keyword: string, expected: string, accepts: (value: unknown) => boolean): Check => {
-  const violation: Violation = { path: [], keyword, expected }
-  return (value) => (accepts(value) ? undefined : violation)
+export const expecting = (
+  { argument, name }: Context,
+  expected: string,
+  accepts: (value: unknown) => boolean
+): Check => {
+  const violations: ReadonlyArray<Violation> = [{ path: [], keyword: name, argument, expected }]
+  return (value) => (accepts(value) ? nothing : violations)
 }
 
-/** A violation seen from outside. */
-export const within = (name: string | number, violation: Violation | undefined): Violation | undefined =>
-  violation === undefined ? undefined : { ...violation, path: [name, ...violation.path] }
+/** Violations seen from outside. */
+export function* within(name: string | number, violations: Iterable<Violation>): Iterable<Violation> {
+  for (const violation of violations) yield { ...violation, path: [name, ...violation.path] }
+}
 
 /** Throws for a keyword with an argument of the wrong type. */
 export function mismatch({ name }: Context, expected: string): never {

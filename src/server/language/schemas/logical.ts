@@ -1,6 +1,17 @@
 /** The keywords that combine schemas, and `enum`. */
 import { isDocument } from "../Value.ts"
-import { type Check, type Context, expecting, type Keyword, mismatch, schemaIn, unorderedKey, wrong } from "./check.ts"
+import {
+  all,
+  type Check,
+  type Context,
+  expecting,
+  fulfils,
+  type Keyword,
+  mismatch,
+  schemaIn,
+  unorderedKey,
+  wrong
+} from "./check.ts"
 
 const branches = (argument: unknown, context: Context): ReadonlyArray<Check> => {
   if (!Array.isArray(argument)) return mismatch(context, "an array")
@@ -10,28 +21,20 @@ const branches = (argument: unknown, context: Context): ReadonlyArray<Check> => 
 
 const allOf: Keyword = (argument, context) => {
   const checks = branches(argument, context)
-  return (value) => {
-    for (const check of checks) {
-      const violation = check(value)
-      if (violation !== undefined) return violation
-    }
-    return undefined
-  }
+  return (value) => all(checks, (check) => check(value))
 }
 
 const counted =
   (expected: string, accepts: (fulfilled: number) => boolean): Keyword =>
   (argument, context) => {
     const checks = branches(argument, context)
-    return expecting(context.name, expected, (value) =>
-      accepts(checks.filter((check) => check(value) === undefined).length)
-    )
+    return expecting(context, expected, (value) => accepts(checks.filter((check) => fulfils(check, value)).length))
   }
 
 const not: Keyword = (argument, context) => {
   if (!isDocument(argument)) return mismatch(context, "an object")
   const check = context.compile(argument)
-  return expecting(context.name, "a value that does not fulfil the schema", (value) => check(value) !== undefined)
+  return expecting(context, "a value that does not fulfil the schema", (value) => !fulfils(check, value))
 }
 
 /** Equal whatever the order of fields. */
@@ -40,7 +43,7 @@ const oneOfValues: Keyword = (argument, context) => {
   if (argument.length === 0) wrong(context, "cannot be an empty array")
   const keys = new Set(argument.map(unorderedKey))
   if (keys.size < argument.length) wrong(context, "cannot have a value twice")
-  return expecting(context.name, "one of the values that are listed", (value) => keys.has(unorderedKey(value)))
+  return expecting(context, "one of the values that are listed", (value) => keys.has(unorderedKey(value)))
 }
 
 export const logicalKeywords: Readonly<Record<string, Keyword>> = {

@@ -4,6 +4,7 @@ import { regexTest } from "../regex.ts"
 import { type Document, isDocument } from "../Value.ts"
 import { additional } from "./arrays.ts"
 import {
+  all,
   type Check,
   type Context,
   countIn,
@@ -11,29 +12,22 @@ import {
   type Keyword,
   mismatch,
   namesIn,
+  nothing,
   schemaIn,
   type Violation,
   within
 } from "./check.ts"
 
 const ofDocuments =
-  (check: (document: Document) => Violation | undefined): Check =>
+  (check: (document: Document) => Iterable<Violation>): Check =>
   (value) =>
-    isDocument(value) ? check(value) : undefined
-
-const first = <A>(values: Iterable<A>, check: (value: A) => Violation | undefined): Violation | undefined => {
-  for (const value of values) {
-    const violation = check(value)
-    if (violation !== undefined) return violation
-  }
-  return undefined
-}
+    isDocument(value) ? check(value) : nothing
 
 const required: Keyword = (argument, context) => {
   const names = namesIn(argument, context)
   return ofDocuments((document) =>
-    first(names, (name) =>
-      Object.hasOwn(document, name) ? undefined : { path: [name], keyword: context.name, expected: "a value" }
+    all(names, (name) =>
+      Object.hasOwn(document, name) ? nothing : [{ path: [name], keyword: context.name, argument, expected: "a value" }]
     )
   )
 }
@@ -44,14 +38,21 @@ const schemasIn = (argument: unknown, context: Context): ReadonlyArray<readonly 
     ? Object.entries(argument).map(([name, schema]) => [name, schemaIn(schema, context)] as const)
     : mismatch(context, "an object")
 
-const properties: Keyword = (argument, context) => {
-  const schemas = schemasIn(argument, context)
-  return ofDocuments((document) =>
-    first(schemas, ([name, check]) =>
-      Object.hasOwn(document, name) ? within(name, check(fieldOf(document, name))) : undefined
+/** `properties`, where null stands for a field that is not required if `nullIsMissing`. */
+export const propertiesWith =
+  (nullIsMissing: boolean): Keyword =>
+  (argument, context) => {
+    const schemas = schemasIn(argument, context)
+    const { required: names } = context.schema
+    const mayBeNull = (name: string) => nullIsMissing && !(Array.isArray(names) && names.includes(name))
+    return ofDocuments((document) =>
+      all(schemas, ([name, check]) =>
+        !Object.hasOwn(document, name) || (document[name] === null && mayBeNull(name))
+          ? nothing
+          : within(name, check(fieldOf(document, name)))
+      )
     )
-  )
-}
+  }
 
 interface Pattern {
   readonly test: (name: string) => boolean
@@ -64,8 +65,8 @@ const patternsIn = (argument: unknown, context: Context): ReadonlyArray<Pattern>
 const patternProperties: Keyword = (argument, context) => {
   const patterns = patternsIn(argument, context)
   return ofDocuments((document) =>
-    first(Object.keys(document), (name) =>
-      first(patterns, ({ check, test }) => (test(name) ? within(name, check(document[name])) : undefined))
+    all(Object.keys(document), (name) =>
+      all(patterns, ({ check, test }) => (test(name) ? within(name, check(document[name])) : nothing))
     )
   )
 }
@@ -78,8 +79,8 @@ const additionalProperties: Keyword = (argument, context) => {
   const names = new Set(isDocument(named) ? Object.keys(named) : [])
   const tests = isDocument(patterns) ? Object.keys(patterns).map((pattern) => regexTest(pattern)) : []
   return ofDocuments((document) =>
-    first(Object.keys(document), (name) =>
-      names.has(name) || tests.some((test) => test(name)) ? undefined : within(name, check(document[name]))
+    all(Object.keys(document), (name) =>
+      names.has(name) || tests.some((test) => test(name)) ? nothing : within(name, check(document[name]))
     )
   )
 }
@@ -88,7 +89,7 @@ const count =
   (words: string, accepts: (count: number, bound: number) => boolean): Keyword =>
   (argument, context) => {
     const bound = countIn(argument, context)
-    return expecting(context.name, `a document of ${words} ${bound} fields`, (value) =>
+    return expecting(context, `a document of ${words} ${bound} fields`, (value) =>
       isDocument(value) ? accepts(Object.keys(value).length, bound) : true
     )
   }
@@ -101,13 +102,13 @@ const dependencies: Keyword = (argument, context) => {
     return [name, check] as const
   })
   return ofDocuments((document) =>
-    first(checks, ([name, check]) => (Object.hasOwn(document, name) ? check?.(document) : undefined))
+    all(checks, ([name, check]) => (Object.hasOwn(document, name) && check !== undefined ? check(document) : nothing))
   )
 }
 
 export const objectKeywords: Readonly<Record<string, Keyword>> = {
   required,
-  properties,
+  properties: propertiesWith(false),
   patternProperties,
   additionalProperties,
   minProperties: count("at least", (count, bound) => count >= bound),

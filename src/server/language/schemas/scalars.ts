@@ -14,7 +14,7 @@ const bound =
     const isExclusive = context.schema[exclusiveName]
     const operator = isExclusive === true ? exclusive : inclusive
     const accepts = ordered(operator, argument)
-    return expecting(context.name, `a number that is ${words[operator]} ${String(argument)}`, (value) =>
+    return expecting(context, `a number that is ${words[operator]} ${String(argument)}`, (value) =>
       isNumeric(value) ? accepts(value) : true
     )
   }
@@ -39,7 +39,7 @@ const multipleOf: Keyword = (argument, context) => {
   if (!isNumeric(argument)) return mismatch(context, "a number")
   const divisor = toDecimal(argument)
   if (divisor.negative || divisor.kind === "nan" || isZero(argument)) wrong(context, "must be greater than 0")
-  return expecting(context.name, `a multiple of ${String(argument)}`, (value) =>
+  return expecting(context, `a multiple of ${String(argument)}`, (value) =>
     isNumeric(value) ? decimals.isZero(decimals.remainder(toDecimal(value), divisor)) : true
   )
 }
@@ -51,7 +51,7 @@ const length =
   (words: string, accepts: (length: number, bound: number) => boolean): Keyword =>
   (argument, context) => {
     const count = countIn(argument, context)
-    return expecting(context.name, `a string of ${words} ${count} characters`, (value) =>
+    return expecting(context, `a string of ${words} ${count} characters`, (value) =>
       typeof value === "string" ? accepts(lengthOf(value), count) : true
     )
   }
@@ -59,7 +59,7 @@ const length =
 const pattern: Keyword = (argument, context) => {
   if (typeof argument !== "string") return mismatch(context, "a string")
   const test = regexTest(argument)
-  return expecting(context.name, `a string that matches ${argument}`, (value) =>
+  return expecting(context, `a string that matches ${argument}`, (value) =>
     typeof value === "string" ? test(value) : true
   )
 }

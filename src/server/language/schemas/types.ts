@@ -28,7 +28,7 @@ const named =
     const names: ReadonlyArray<unknown> = Array.isArray(argument) ? argument : [argument]
     if (names.length === 0) wrong(context, "must name at least one type")
     const wanted = new Set(names.flatMap((name) => typesOf(name, types, context)))
-    return expecting(context.name, `a value of the type ${names.join(" or ")}`, (value) => wanted.has(typeOf(value)))
+    return expecting(context, `a value of the type ${names.join(" or ")}`, (value) => wanted.has(typeOf(value)))
   }
 
 const typesOf = (
