@@ -109,9 +109,10 @@ describe("a document schema", () => {
     assert.deepStrictEqual(lines(compiled({ properties: { a: { bsonType: "string" } } }), { a: 0.5 }), [
       type("string", "double number float mixed")
     ])
-    const many = lines(compiled({ items: {}, additionalProperties: { bsonType: "int" } }), {
-      ...Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`f${i}`, "x"]))
-    })
+    const many = lines(
+      compiled({ additionalProperties: { bsonType: "int" } }),
+      Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`f${i}`, "x"]))
+    )
     assert.lengthOf(many, 20)
   })
 

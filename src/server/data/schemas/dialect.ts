@@ -43,7 +43,14 @@ const passesFor = (value: unknown): ReadonlyArray<string> => {
 
 const known: ReadonlySet<string> = new Set([
   ...typeNumbers.values(),
-  ...["undefined", "dbPointer", "number", "integer", "boolean", "float", "uuid", "mixed"]
+  "undefined",
+  "dbPointer",
+  "number",
+  "integer",
+  "boolean",
+  "float",
+  "uuid",
+  "mixed"
 ])
 
 const types =
