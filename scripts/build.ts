@@ -47,6 +47,7 @@ writeLicenses("dist/bin.js", bundle)
 for (const [module, platform] of [
   ["server/model/internal/jose", "neutral"],
   ["server/directory/internal/jsonText", "neutral"],
+  ["server/directory/internal/acorn", "neutral"],
   ["server/language/internal/decimalJs", "neutral"],
   ["server/functions/internal/program", "node"]
 ] as const) {

@@ -40,6 +40,8 @@ const node = "src/node/"
 const jose = "src/server/model/internal/jose.ts"
 const decimalJs = "src/server/language/internal/decimalJs.ts"
 const jsonText = "src/server/directory/internal/jsonText.ts"
+const acorn = "src/server/directory/internal/acorn.ts"
+const archives = "src/cli/internal/archives.ts"
 const manifest = "package.json"
 
 /** The rooms, lowest first. */
@@ -67,7 +69,8 @@ export const rooms: ReadonlyArray<Room> = [
   { path: triggers, ours: [data, model, users, functions], theirs: onServer },
   { path: api, ours: [core, protocol, storage, data, model, users, functions], theirs: onServer },
   { path: jsonText, ours: [], theirs: ["jsonc-parser"] },
-  { path: directory, ours: [core, protocol, data, model, functions, jsonText], theirs: onServer },
+  { path: acorn, ours: [], theirs: ["acorn"] },
+  { path: directory, ours: [core, protocol, data, model, functions, jsonText, acorn], theirs: onServer },
   // the server itself, which puts the rooms together
   {
     path: server,
@@ -77,9 +80,10 @@ export const rooms: ReadonlyArray<Room> = [
   },
   { path: node, ours: [protocol, client, model, api, server], theirs: onNode },
   { path: "src/testing/", ours: [protocol, client, server, model, data, users, api, directory], theirs: onServer },
+  { path: archives, ours: [], theirs: [...onServer, "tar", "yauzl"] },
   {
     path: "src/cli/",
-    ours: [manifest, protocol, client, model, data, storage, users, api, directory, server, node],
+    ours: [manifest, archives, protocol, client, model, data, storage, users, api, directory, server, node],
     theirs: onNode
   },
   { path: "src/index.ts", ours: [protocol, client], theirs: [] },

@@ -9,13 +9,14 @@ import * as Logger from "effect/Logger"
 import manifest from "../../package.json" with { type: "json" }
 import { functions } from "./functions.ts"
 import { inbox } from "./inbox.ts"
+import { install } from "./install.ts"
 import { keys } from "./keys.ts"
 import { serve } from "./serve.ts"
 import { users } from "./users.ts"
 
 const command = Command.make("effect-app-services").pipe(
   Command.withDescription("Run App Services applications without the hosted service"),
-  Command.withSubcommands([serve, inbox, users, keys, functions])
+  Command.withSubcommands([serve, install, inbox, users, keys, functions])
 )
 
 command.pipe(

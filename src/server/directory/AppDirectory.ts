@@ -24,6 +24,7 @@ import * as AppDirectoryData from "./AppDirectoryData.ts"
 import * as AppDirectoryEndpoints from "./AppDirectoryEndpoints.ts"
 import * as AppDirectoryFunctions from "./AppDirectoryFunctions.ts"
 import * as AppDirectoryHosting from "./AppDirectoryHosting.ts"
+import * as AppDirectoryPackages from "./AppDirectoryPackages.ts"
 import * as AppDirectoryTriggers from "./AppDirectoryTriggers.ts"
 import * as AppDirectorySecrets from "./AppDirectorySecrets.ts"
 import { reportReferences } from "./AppDirectoryReferences.ts"
@@ -154,10 +155,11 @@ export const load: (
     const { declared, found: constants } = yield* values(files, findSecret)
     reportOrigins(files, found[0], roots)
     yield* reportUnsupported(files, folders)
-    yield* reportReferences(files, functions, {
+    reportReferences(files, functions, {
       values: declared,
       services: dataSources.size === 0 ? undefined : new Set([...dataSources.keys(), ...types.keys()])
     })
+    yield* AppDirectoryPackages.report(files, functions)
     const id = appId(
       files,
       options?.appId,

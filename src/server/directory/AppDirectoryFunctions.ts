@@ -6,6 +6,7 @@ import type { AppFunction, FunctionBody, RunAs } from "../model/AppFunction.ts"
 import * as Rules from "../data/Rules.ts"
 import type { AppDirectoryError, AppFiles } from "./AppFiles.ts"
 import * as FunctionSource from "../functions/FunctionSource.ts"
+import { toScript } from "./internal/esModules.ts"
 
 const FunctionConfig = Schema.Struct({
   name: Schema.String,
@@ -128,7 +129,9 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
     const more = unlisted.length > names.length ? `, and ${unlisted.length - names.length} more` : ""
     files.report.push({
       file: listFile,
-      message: `it does not list ${names.join(", ")}${more}: only other functions can call unlisted ones`
+      message:
+        `it does not list ${names.join(", ")}${more}: only other functions can call unlisted ones; ` +
+        `add { "name": "${names[0]?.slice(0, -".js".length)}" } to it to let clients call that one`
     })
   }
   return functions
@@ -216,6 +219,10 @@ const read = Effect.fnUntraced(function* (files: AppFiles, name: string, source:
   const text = loaded.success
   const problem = FunctionSource.check(text, source)
   if (problem === undefined) return { _tag: "Source", text, file: source } satisfies FunctionBody
+  const script = toScript(text)
+  if (script !== undefined && FunctionSource.check(script, source) === undefined) {
+    return { _tag: "Source", text: script, file: source } satisfies FunctionBody
+  }
   const place = problem.line === undefined ? source : `${source}:${problem.line}`
   files.report.push({ file: place, message: `the function "${name}" does not parse: ${problem.message}` })
   return {

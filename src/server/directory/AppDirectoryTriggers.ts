@@ -100,7 +100,9 @@ const triggerOf = (
   const processors = config.event_processors ?? {}
   const called = processors.FUNCTION?.config?.function_name ?? config.function_name ?? ""
   if (called === "" && processors.AWS_EVENTBRIDGE !== undefined) {
-    return Result.fail("it sends events to AWS EventBridge, which is not supported")
+    return Result.fail(
+      "it sends events to AWS EventBridge, which is not supported: name a function in event_processors.FUNCTION instead"
+    )
   }
   const base = { name, fn: functions.get(called) ?? AppDirectoryFunctions.missing(called) }
   const settings = config.config ?? {}

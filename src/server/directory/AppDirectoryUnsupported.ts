@@ -22,6 +22,9 @@ const text = (content: unknown, key: string, otherwise = ""): string => {
 
 const when = (declared: boolean, message: string): ReadonlyArray<string> => (declared ? [message] : [])
 
+const lostSync =
+  "Device Sync is not supported: clients that open a synced Realm cannot connect; logins, functions and access to documents work"
+
 const rules: ReadonlyArray<Rule> = [
   {
     file: /^services\/([^/]+)\/config\.json$/,
@@ -61,11 +64,7 @@ const rules: ReadonlyArray<Rule> = [
   },
   {
     file: /^sync\/config\.json$/,
-    declares: (content) =>
-      when(
-        isRecord(content) && (content["state"] === "enabled" || content["development_mode_enabled"] === true),
-        "Device Sync is not supported: devices cannot synchronise"
-      )
+    declares: (content) => when(isRecord(content) && content["state"] === "enabled", lostSync)
   },
   {
     file: /^(?:services|data_sources)\/[^/]+\/config\.json$/,
@@ -74,7 +73,7 @@ const rules: ReadonlyArray<Rule> = [
       const sync = [config["sync"], config["flexible_sync"]]
       return when(
         sync.some((it) => isRecord(it) && it["state"] === "enabled"),
-        "Device Sync is not supported: devices cannot synchronise"
+        lostSync
       )
     }
   },
@@ -83,12 +82,8 @@ const rules: ReadonlyArray<Rule> = [
     declares: (content, [name]) =>
       when(
         !(isRecord(content) && content["disabled"] === true),
-        `log forwarders are not supported: "${text(content, "name", name)}" forwards nothing`
+        `log forwarders are not supported: "${text(content, "name", name)}" forwards nothing, and the log is the server's output`
       )
-  },
-  {
-    file: /^functions\/node_modules\.(?:tar|tar\.gz|tgz|zip)$/,
-    declares: () => ["packages are not read from an archive: unpack it into functions/node_modules"]
   }
 ]
 
@@ -103,9 +98,7 @@ export const reportUnsupported = Effect.fnUntraced(function* (files: AppFiles, d
     for (const rule of rules) {
       const match = rule.file.exec(file)
       if (match === null) continue
-      const content = file.endsWith(".json")
-        ? yield* files.jsonOrReport(file, Schema.Unknown, "what it declares is not known")
-        : undefined
+      const content = yield* files.jsonOrReport(file, Schema.Unknown, "what it declares is not known")
       for (const message of rule.declares(content, match.slice(1), isDataSource)) files.report.push({ file, message })
     }
   }

@@ -23,6 +23,8 @@ export class AppDirectoryError extends Schema.TaggedError<AppDirectoryError>(
 /** The files below a directory; paths are relative to it, with forward slashes. */
 export interface AppFiles {
   readonly root: string
+  /** The root as it was given, for commands that are suggested: quoted if a shell requires it. */
+  readonly directory: string
   readonly report: Array<Notice>
   readonly all: ReadonlyArray<string>
   readonly has: (file: string) => boolean
@@ -132,6 +134,7 @@ export const make = Effect.fnUntraced(function* (directory: string) {
 
   const found: AppFiles = {
     root,
+    directory: /^[\w./:@~+,=-]+$/.test(directory) ? directory : `"${directory}"`,
     report,
     all,
     has: (file) => files.has(file),

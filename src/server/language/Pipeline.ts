@@ -9,7 +9,7 @@ import { scopeOf } from "./Expression.ts"
 import { checkDepth, mayNest } from "./depth.ts"
 import type { Condition } from "./Filter.ts"
 import { codes, invalid, unsupported } from "./LanguageError.ts"
-import { isUnsupportedStage, stages } from "./stages/all.ts"
+import { isStageOfAtlas, isUnsupportedStage, stages } from "./stages/all.ts"
 import { withLimit } from "./stages/order.ts"
 import type { Inner, Output, Place, Run, Stage } from "./stages/Stage.ts"
 import { partsOf } from "./stages/transforms.ts"
@@ -119,6 +119,8 @@ const compileStages = (
 const compileStage = (name: string, argument: Value, place: Place): Stage | ReadonlyArray<Stage> => {
   const stage = Object.hasOwn(stages, name) ? stages[name] : undefined
   if (stage !== undefined) return stage(argument, place, name)
+  if (isStageOfAtlas(name))
+    return unsupported(`The stage ${name}`, "it belongs to Atlas Search, which only MongoDB Atlas has")
   if (isUnsupportedStage(name)) return unsupported(`The stage ${name}`)
   return invalid(`Unrecognized pipeline stage name: '${name}'`, 40324)
 }

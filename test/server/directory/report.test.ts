@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { anonymous, ask, callFunction, inProcess, loginPath } from "../support.ts"
-import { load, said } from "./support.ts"
+import { load } from "./support.ts"
 
 const anon = { "anon-user": { name: "anon-user", type: "anon-user", disabled: false } }
 
@@ -48,38 +48,74 @@ describe("undeclared names in the functions of an exported application", () => {
       assert.deepStrictEqual(app.report, [
         {
           file: "functions/f.js:1",
-          message:
-            'neither a data source nor a service is named "mongodb-atlas": it is a separate data source without rules'
+          message: 'neither a data source nor a service is named "mongodb-atlas": it is undefined'
         }
       ])
     })
   )
 
-  it.effect("reports a package, with what to do about it", () =>
+  it.effect("reports a package, with the functions that require it and what to do about it", () =>
     Effect.gen(function* () {
-      const files = {
-        "functions/config.json": [{ name: "f" }],
+      const app = yield* load({
+        "functions/config.json": [{ name: "f" }, { name: "g" }],
         "functions/f.js": `const fs = require("node:fs"), c = require("crypto"), here = require("here/sub"), scoped = require("@scope/pkg/deep")
           const declared = require("declared"); const mine = require("./lib/mine"); const data = require("./data.json"); jest.require("x")
           exports = () => require("./nowhere")`,
+        "functions/g.js": `import other from "@scope/pkg"
+          exports = () => require("declared/more")`,
         "functions/lib/mine.js": "module.exports = 1",
         "functions/data.json": {},
         "functions/package.json": { dependencies: { declared: "1" } },
         "functions/node_modules/here/sub.js": "",
         "functions/node_modules/here/package.json": { name: "here" }
-      }
-      const app = yield* load(files)
+      })
+      const how = `run "npx effect-app-services install ${app.root}"`
       assert.deepStrictEqual(
-        app.report.filter(({ file }) => file?.startsWith("functions/f.js")).map(({ message }) => message),
+        app.report.filter(({ file }) => file?.startsWith("functions/f.js")),
         [
-          'the package "@scope/pkg" is not installed: run "npm install @scope/pkg" in the folder functions',
-          'the package "declared" is not installed: run "npm install" in the folder functions',
-          'the module "./nowhere" does not exist: requiring it fails'
+          {
+            file: "functions/f.js:1",
+            message: `the package "@scope/pkg" is not installed, which the functions f, g require: ${how}`
+          },
+          {
+            file: "functions/f.js:2",
+            message: `the package "declared" is not installed, which the functions f, g require: ${how}`
+          },
+          { file: "functions/f.js:3", message: 'the module "./nowhere" does not exist: requiring it fails' }
         ]
       )
-      const packed = yield* load({ ...files, "functions/node_modules.tar.gz": "x" })
-      assert.match(said(packed, "functions/node_modules.tar.gz"), /unpack it into functions\/node_modules/)
-      assert.match(said(packed, "functions/f.js:2"), /unpack functions\/node_modules.tar.gz into/)
+    })
+  )
+
+  it.effect("names every stage of Atlas Search, and the database that has it", () =>
+    Effect.gen(function* () {
+      const app = yield* load({
+        "auth/providers.json": anon,
+        "functions/config.json": [{ name: "f", run_as_system: true }],
+        "functions/f.js": `exports = (stage) => {
+  const old = [{ $match: { $text: { $search: "words" } } }] // { $search: {} }
+  const pipeline = [{ $search: { index: "default" } }, { "$match": {} }]
+  const more = [{
+    '$vectorSearch': {} }]
+  return context.services.get("mongodb-atlas").db("d").collection("c").aggregate([{ [stage]: {} }]).toArray()
+}`
+      })
+      const message = (stage: string) =>
+        `${stage} is a stage of Atlas Search, which only MongoDB Atlas has: this server rejects the pipeline`
+      assert.deepStrictEqual(app.report, [
+        { file: "functions/f.js:3", message: message("$search") },
+        { file: "functions/f.js:5", message: message("$vectorSearch") }
+      ])
+      yield* Effect.gen(function* () {
+        const { access_token } = yield* anonymous(app.id)
+        for (const stage of ["$search", "$searchMeta", "$vectorSearch"]) {
+          const { body } = yield* callFunction(access_token, "f", [stage], app.id)
+          assert.include(
+            body["error"],
+            `The stage ${stage} is not supported by this server: it belongs to Atlas Search, which only MongoDB Atlas has`
+          )
+        }
+      }).pipe(Effect.provide(inProcess(app)))
     })
   )
 })
@@ -106,8 +142,8 @@ describe("what an exported application has and this server has not", () => {
           'realm_config.json: "allowed_request_origins" is not supported: pages of any origin may send requests',
           'data_sources/lake/config.json: data sources of type "datalake" are not supported: "lake" is served as a database that starts empty',
           "graphql/custom_resolvers/query_total.json: GraphQL is not supported: the resolver of Query.total is never called",
-          'log_forwarders/out.json: log forwarders are not supported: "out" forwards nothing',
-          "services/db/config.json: Device Sync is not supported: devices cannot synchronise",
+          'log_forwarders/out.json: log forwarders are not supported: "out" forwards nothing, and the log is the server\'s output',
+          "services/db/config.json: Device Sync is not supported: clients that open a synced Realm cannot connect; logins, functions and access to documents work",
           'services/sms/config.json: services of type "twilio" are not supported: functions that use "sms" fail',
           "hosting/config.json: hosting is enabled, but there are no files in hosting/files"
         ]

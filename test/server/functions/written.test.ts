@@ -134,8 +134,38 @@ describe("functions as they were written", () => {
     )
   )
 
-  it.effect("tells how to rewrite an ES module", () =>
-    Effect.map(call("import moment from 'moment'\nexports = () => moment()"), ({ body }) => {
+  it.effect("run with import declarations in place of require", () =>
+    Effect.gen(function* () {
+      const source = `import
+  path, { join as joined } from "node:path"
+import * as whole from 'plain'
+import compiled, { default as again, "odd-name" as odd } from "compiled"; import "plain"
+exports = () => [path.sep, joined("a", "b"), whole.name, compiled, again, odd, new Error().stack.split("f.js:")[1].split(":")[0]].join()`
+      const value = yield* result(
+        source,
+        [],
+        {},
+        {
+          "functions/node_modules/plain/index.js": "exports.name = 'plain'",
+          "functions/node_modules/compiled/index.js":
+            "Object.defineProperty(exports, '__esModule', { value: true }); exports.default = 'default'; exports['odd-name'] = 'odd'"
+        }
+      )
+      assert.strictEqual(value, "/,a/b,plain,default,default,odd,5")
+    })
+  )
+
+  it.effect.each([
+    "export default () => 'value'",
+    "export default async function handler() { return 'value' }",
+    "import 'node:path'\nexport default function () { return 'value' }",
+    "const value = 'value'\nexport default\n  () => value"
+  ])("run what they export as default: %s", (source) =>
+    Effect.map(result(source), (value) => assert.strictEqual(value, "value"))
+  )
+
+  it.effect("tells how to rewrite what an ES module exports by name", () =>
+    Effect.map(call("import 'node:path'\nexport const f = () => 1"), ({ body }) => {
       assert.strictEqual(body["error_code"], "FunctionSyntaxError")
       assert.match(body["error"], /functions\/f\.js:1.*Cannot use import statement outside a module; .*require/)
     })

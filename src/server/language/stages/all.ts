@@ -43,9 +43,16 @@ export const stages: Readonly<Record<string, Compile>> = {
 
 const unsupported = new Set(
   `$changeStream $changeStreamSplitLargeEvent $collStats $currentOp $geoNear $indexStats $listClusterCatalog
-  $listLocalSessions $listSampledQueries $listSearchIndexes $listSessions $planCacheStats $queryStats $querySettings
-  $rankFusion $score $scoreFusion $search $searchMeta $shardedDataDistribution $vectorSearch`.split(/\s+/)
+  $listLocalSessions $listSampledQueries $listSessions $planCacheStats $queryStats $querySettings
+  $shardedDataDistribution`.split(/\s+/)
+)
+
+const ofAtlas = new Set(
+  "$listSearchIndexes $rankFusion $score $scoreFusion $search $searchMeta $vectorSearch".split(" ")
 )
 
 /** Whether a name is that of a stage of MongoDB that is not supported. */
 export const isUnsupportedStage = (name: string): boolean => unsupported.has(name)
+
+/** Whether a name is that of a stage of Atlas Search. */
+export const isStageOfAtlas = (name: string): boolean => ofAtlas.has(name)

@@ -110,7 +110,8 @@ export const requireFunctions = (root: string | undefined): Require => {
       // an error while a package loads, even a missing dependency, is more helpful than that the package is missing
       if (!isMissing(cause, name)) throw cause
     }
-    throw new Error(`Cannot find module '${name}': install it in the application's functions/node_modules`)
+    const how = root === undefined ? "it is not one of Node's modules" : `run "npx effect-app-services install ${root}"`
+    throw new Error(`Cannot find module '${name}': ${how}`)
   }
   return Object.assign(require, { resolve: inner.resolve, cache, main: undefined })
 }
