@@ -139,6 +139,16 @@ export const layer = (options: Options): Layer.Layer<Services | TokenStore, AppS
   layerNoDeps(options).pipe(Layer.provideMerge(TokenStore.layerMemory))
 
 /**
+ * {@link Options}, where each option may be a value or a `Config`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export type ConfigOptions = {
+  readonly [Name in keyof Options]: Options[Name] | Config.Config<Options[Name]>
+}
+
+/**
  * Like {@link layer}, where each option may be a value or a `Config`. Fails with `ConfigError` if a `Config` does.
  *
  * @example
@@ -155,26 +165,37 @@ export const layer = (options: Options): Layer.Layer<Services | TokenStore, AppS
  * @category layers
  * @since 0.1.0
  */
-export const layerConfig = (options: {
-  readonly [Name in keyof Options]: Options[Name] | Config.Config<Options[Name]>
-}): Layer.Layer<Services | TokenStore, AppServicesError | Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.unwrap(
-    Effect.gen(function* () {
-      return layer({
-        appId: yield* read(options.appId),
-        baseUrl: yield* read(options.baseUrl),
-        keepAlive: yield* read(options.keepAlive),
-        keepAliveSchedule: yield* read(options.keepAliveSchedule),
-        renewalMargin: yield* read(options.renewalMargin),
-        retrySchedule: yield* read(options.retrySchedule),
-        skipLocationRequest: yield* read(options.skipLocationRequest),
-        timeout: yield* read(options.timeout),
-        tracePropagation: yield* read(options.tracePropagation),
-        transformClient: yield* read(options.transformClient)
-        // every option, or this does not compile
-      } satisfies Record<keyof Options, unknown>)
-    })
-  )
+export const layerConfig = (
+  options: ConfigOptions
+): Layer.Layer<Services | TokenStore, AppServicesError | Config.ConfigError, HttpClient.HttpClient> =>
+  Layer.unwrap(Effect.map(readOptions(options), layer))
+
+/**
+ * Like {@link layerNoDeps}, where each option may be a value or a `Config`. Fails with `ConfigError` if a `Config` does.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfigNoDeps = (
+  options: ConfigOptions
+): Layer.Layer<Services, AppServicesError | Config.ConfigError, TokenStore | HttpClient.HttpClient> =>
+  Layer.unwrap(Effect.map(readOptions(options), layerNoDeps))
+
+const readOptions = Effect.fnUntraced(function* (options: ConfigOptions) {
+  return {
+    appId: yield* read(options.appId),
+    baseUrl: yield* read(options.baseUrl),
+    keepAlive: yield* read(options.keepAlive),
+    keepAliveSchedule: yield* read(options.keepAliveSchedule),
+    renewalMargin: yield* read(options.renewalMargin),
+    retrySchedule: yield* read(options.retrySchedule),
+    skipLocationRequest: yield* read(options.skipLocationRequest),
+    timeout: yield* read(options.timeout),
+    tracePropagation: yield* read(options.tracePropagation),
+    transformClient: yield* read(options.transformClient)
+    // every option, or this does not compile
+  } satisfies Record<keyof Options, unknown>
+})
 
 const read = <A>(option: A | Config.Config<A>): Effect.Effect<A, Config.ConfigError> =>
   Config.isConfig(option) ? option : Effect.succeed(option)
