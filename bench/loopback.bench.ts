@@ -14,7 +14,7 @@ import { NodeAppServices } from "effect-app-services/node"
 import * as Realm from "realm-web"
 
 const inFlight = 32
-const calls = short ? 64 : 1_000
+const calls = short ? 64 : 4_000
 
 /** Answers logins, and every function call with 42, as fast as `node:http` can. */
 const source = `
@@ -106,7 +106,7 @@ export default async () => {
           measured(() => flood(() => realm.functions["sum"](20, 22))),
           measured(() => flood(bare))
         ],
-        { rounds: rounds(11) }
+        { rounds: rounds(15), warmUp: 4 }
       )
       return [
         row("calls a second, 32 in flight: more is better", "/s", {

@@ -8,7 +8,7 @@ const program = `
   import * as Effect from "effect/Effect"
   import * as Layer from "effect/Layer"
   import * as FetchHttpClient from "effect/http/FetchHttpClient"
-  const Live = AppServices.layer({ appId: "shop-abcde" }).pipe(Layer.provide(FetchHttpClient.layer))
+  const Live = AppServices.layer({ appId: "shop-abcde", baseUrl: "https://shop.example" }).pipe(Layer.provide(FetchHttpClient.layer))
   AuthApi.use((auth) => auth.logIn(Credentials.anonymous())).pipe(
     Effect.flatMap((user) => user.functions.sum(20, 22)),
     Effect.provide(Live),

@@ -37,15 +37,6 @@ import { withoutSpanValues } from "./internal/telemetry.ts"
 import { timeLimit } from "./internal/timeLimit.ts"
 
 /**
- * The base URL of the hosted service, which was switched off on 2025-09-30. It remains the default for private deployments
- * under the same name.
- *
- * @category constants
- * @since 0.1.0
- */
-export const defaultBaseUrl = "https://services.cloud.mongodb.com"
-
-/**
  * How to reach an application.
  *
  * @category options
@@ -54,12 +45,8 @@ export const defaultBaseUrl = "https://services.cloud.mongodb.com"
 export interface Options {
   /** The client app id, such as `myapp-abcde`. */
   readonly appId: string
-  /**
-   * The http or https URL of the host, without the path of the API. Set it: the hosted service of the default is gone.
-   *
-   * @default defaultBaseUrl
-   */
-  readonly baseUrl?: string | URL | undefined
+  /** The http or https URL of the host, without the path of the API, such as `http://127.0.0.1:9090`. */
+  readonly baseUrl: string | URL
   /**
    * Use the base URL for every request instead of asking the host where the application lives.
    *
@@ -251,10 +238,10 @@ const checkOptions = (options: Options): Effect.Effect<string, AppServicesError>
     Effect.fail(new AppServicesError({ operation: "AppServices.layer", reason: new InvalidConfiguration({ problem }) }))
   const appIdProblem = segmentProblem(options.appId)
   if (appIdProblem !== undefined) return fail(`invalid appId: ${appIdProblem}; expected an id such as "myapp-abcde"`)
-  const baseUrl = parseUrl(options.baseUrl ?? defaultBaseUrl)
+  const baseUrl = parseUrl(options.baseUrl)
   return baseUrl === undefined
     ? fail(
-        `invalid baseUrl "${withoutUserInfo(String(options.baseUrl))}": expected an http or https URL, such as "http://127.0.0.1:9090"`
+        `invalid baseUrl "${withoutUserInfo(String(options.baseUrl))}": expected an http or https URL, such as "http://127.0.0.1:9090"; it has no default`
       )
     : Effect.succeed(baseUrl)
 }

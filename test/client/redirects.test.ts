@@ -3,6 +3,7 @@ import { NodeHttpClient } from "@effect/platform-node"
 import { Effect, Layer, Option, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
 import { AppServices, AuthApi, Credentials, FunctionStreams } from "effect-app-services"
+import { NodeAppServices } from "effect-app-services/node"
 import { host, scripted, token } from "../support/scripted.ts"
 import { failure, logIn, sdk } from "../support/sdk.ts"
 import { type Arrived, onSocket } from "../support/sockets.ts"
@@ -54,7 +55,8 @@ const transports = [
       Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "follow", credentials: "include" }))
     )
   ],
-  ["undici", NodeHttpClient.layerUndici],
+  ["undici", NodeAppServices.layerHttpClient],
+  ["undici of the platform package", NodeHttpClient.layerUndici],
   ["node:http", NodeHttpClient.layerNodeHttp]
 ] as const
 

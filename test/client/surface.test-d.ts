@@ -103,11 +103,15 @@ const Shop = FunctionContract.make({
   find: { args: [Schema.String], returns: Schema.NullOr(Schema.Struct({ name: Schema.String })) }
 })
 const app = App.make({ id: "a" })
+const options = { appId: "a", baseUrl: "http://a.test" }
 
 describe("what layers leave open", () => {
   it("is nothing on Node and in tests", () => {
     type Sdk = AppServices.Services | TokenStore
-    expectTypeOf(NodeAppServices.layer({ appId: "a" })).toEqualTypeOf<Layer.Layer<Sdk, AppServicesError>>()
+    expectTypeOf(NodeAppServices.layer(options)).toEqualTypeOf<Layer.Layer<Sdk, AppServicesError>>()
+    expectTypeOf(NodeAppServices.layerConfig(options)).toEqualTypeOf<
+      Layer.Layer<Sdk, AppServicesError | Config.ConfigError>
+    >()
     expectTypeOf(TestServer.layer(app)).toEqualTypeOf<
       Layer.Layer<Sdk | AppServicesServer.Services | TestServer.TestServer | HttpClient.HttpClient, AppServicesError>
     >()
@@ -121,11 +125,22 @@ describe("what layers leave open", () => {
   })
 
   it("is the transport, and the configuration's own error, elsewhere", () => {
-    expectTypeOf(AppServices.layerConfig({ appId: "a" })).toEqualTypeOf<
+    expectTypeOf(AppServices.layerConfig(options)).toEqualTypeOf<
       Layer.Layer<AppServices.Services | TokenStore, AppServicesError | Config.ConfigError, HttpClient.HttpClient>
     >()
     expectTypeOf(Faults.layer([])).toEqualTypeOf<Layer.Layer<HttpClient.HttpClient, never, HttpClient.HttpClient>>()
     expectTypeOf(Recording.layer({ version: 1, exchanges: [] })).toEqualTypeOf<Layer.Layer<HttpClient.HttpClient>>()
+  })
+
+  it("is the store where sessions outlive the process", () => {
+    type Sdk = AppServices.Services
+    expectTypeOf(NodeAppServices.layerNoDeps(options)).toEqualTypeOf<Layer.Layer<Sdk, AppServicesError, TokenStore>>()
+    expectTypeOf(NodeAppServices.layerConfigNoDeps(options)).toEqualTypeOf<
+      Layer.Layer<Sdk, AppServicesError | Config.ConfigError, TokenStore>
+    >()
+    expectTypeOf(AppServices.layerConfigNoDeps(options)).toEqualTypeOf<
+      Layer.Layer<Sdk, AppServicesError | Config.ConfigError, TokenStore | HttpClient.HttpClient>
+    >()
   })
 
   it("a mock passes on what its services need", () => {

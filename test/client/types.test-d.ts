@@ -46,11 +46,18 @@ describe("the user", () => {
 })
 
 describe("layers", () => {
+  it("ask for the host, which has no default", () => {
+    // @ts-expect-error baseUrl is missing
+    AppServices.layer({ appId: "a" })
+    // @ts-expect-error baseUrl is missing
+    AppServices.layerConfig({ appId: "a" })
+  })
+
   it("leave the transport, and nothing else, to the user", () => {
-    expectTypeOf(AppServices.layer({ appId: "a" })).toEqualTypeOf<
+    expectTypeOf(AppServices.layer({ appId: "a", baseUrl: "http://a.test" })).toEqualTypeOf<
       Layer.Layer<AppServices.Services | TokenStore, AppServicesError, HttpClient.HttpClient>
     >()
-    expectTypeOf(AppServices.layerNoDeps({ appId: "a" })).toEqualTypeOf<
+    expectTypeOf(AppServices.layerNoDeps({ appId: "a", baseUrl: "http://a.test" })).toEqualTypeOf<
       Layer.Layer<AppServices.Services, AppServicesError, HttpClient.HttpClient | TokenStore>
     >()
   })
