@@ -241,7 +241,7 @@ const checkOptions = (options: Options): Effect.Effect<string, AppServicesError>
   const baseUrl = parseUrl(options.baseUrl)
   return baseUrl === undefined
     ? fail(
-        `invalid baseUrl "${withoutUserInfo(String(options.baseUrl))}": expected an http or https URL, such as "http://127.0.0.1:9090"; it has no default`
+        `invalid baseUrl "${withoutUserInfo(String(options.baseUrl))}": expected an http or https URL, such as "http://127.0.0.1:9090"`
       )
     : Effect.succeed(baseUrl)
 }
