@@ -381,5 +381,5 @@ const locate = Effect.fnUntraced(function* (transport: Transport, appId: string,
 
 const insecure = (baseUrl: string, hostname: string) =>
   new InvalidConfiguration({
-    problem: `${baseUrl} says that the application lives at ${hostname}, where passwords and tokens would travel without TLS. Have the proxy before the host send the headers X-Forwarded-Proto and X-Forwarded-Host, so that it answers its public address, or set skipLocationRequest to use ${baseUrl} for everything`
+    problem: `${baseUrl} says that the application lives at ${hostname}, where passwords and tokens would travel without TLS. Have the proxy before the host send X-Forwarded-Proto and X-Forwarded-Host, or set skipLocationRequest`
   })
