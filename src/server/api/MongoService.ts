@@ -311,7 +311,7 @@ export const watch = Effect.fn("MongoService.watch")(function* (
   if (name !== "watch") {
     return yield* new NotFound(body(`unknown command '${name}' of the service '${service}'`, "ServiceCommandNotFound"))
   }
-  yield* given.only(name, ["ids", "filter", "useCompactEvents", "resumeAfter"])
+  yield* given.only(name, ["ids", "filter", "useCompactEvents", "resumeAfter", "startAfter"])
   const ids = yield* given.list("ids")
   const filter = yield* given.document("filter")
   if (ids !== undefined && filter !== undefined) return yield* invalid("'ids' and 'filter' cannot be given together")
@@ -319,7 +319,8 @@ export const watch = Effect.fn("MongoService.watch")(function* (
   const events = yield* Effect.mapError(
     database.watch(namespace, {
       filter: ids === undefined ? filter : { "documentKey._id": { $in: ids } },
-      resumeAfter: yield* given.document("resumeAfter")
+      resumeAfter: yield* given.document("resumeAfter"),
+      startAfter: yield* given.document("startAfter")
     }),
     failed
   )

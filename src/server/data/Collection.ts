@@ -5,7 +5,7 @@
  */
 import type { Namespace, Service } from "./Database.ts"
 
-type Method = Exclude<keyof Service, "run" | "transaction" | "collections" | "databases">
+type Method = Exclude<keyof Service, "run" | "transaction" | "collections" | "databases" | "changes">
 
 /**
  * The operations of a database on one of its collections.

@@ -12,11 +12,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { Limits } from "../storage/EventLog.ts"
 import { RowStore, RowStoreError } from "../storage/RowStore.ts"
 import { DatabaseError, transientLabel } from "./DatabaseError.ts"
 import type { Driver, DriverTransaction, Run } from "./Driver.ts"
 import { asError, ended } from "./internal/failures.ts"
-import type { Answer, Delete, Document, Find, FindOneAnd, Namespace, Update } from "./Operation.ts"
+import type { Answer, Delete, Document, Find, FindOneAnd, Namespace, Update, Watch, Watched } from "./Operation.ts"
 import * as Memory from "./store/memory.ts"
 
 export { DatabaseError, transientLabel } from "./DatabaseError.ts"
@@ -25,6 +27,7 @@ export type { Driver, DriverTransaction, Run } from "./Driver.ts"
 export type {
   Answer,
   Change,
+  Changes,
   Delete,
   Document,
   Find,
@@ -35,7 +38,8 @@ export type {
   Update,
   UpdateResult,
   Viewed,
-  Watch
+  Watch,
+  Watched
 } from "./Operation.ts"
 export type { Case, Condition, Mask, View } from "./View.ts"
 
@@ -80,6 +84,11 @@ export interface Transaction extends Operations, DriverTransaction {}
 export interface Service extends Operations, Omit<Driver, "transaction"> {
   /** Opens a transaction; when the scope closes, one that is not committed is aborted. */
   readonly transaction: Effect.Effect<Transaction, DatabaseError, Scope.Scope>
+  /** Opens the change events that match, from now on or after a resume token, without end: the events of `changes`. */
+  readonly watch: (
+    watched: Watched,
+    watch: Watch
+  ) => Effect.Effect<Stream.Stream<Document, DatabaseError>, DatabaseError>
 }
 
 /**
@@ -93,22 +102,29 @@ export class Database extends Context.Service<Database, Service>()("effect-app-s
   static readonly make = (driver: Driver): Service => ({
     ...driver,
     ...operations(driver.run),
+    watch: (watched, watch) =>
+      Effect.map(
+        driver.changes(watched, watch),
+        Stream.flatMap(({ events }) => Stream.fromIterable(events))
+      ),
     transaction: Effect.map(driver.transaction, (transaction) => ({ ...transaction, ...operations(transaction.run) }))
   })
 
   /**
    * Keeps documents in memory and in the row store. Fails where the row store holds anything but documents.
    *
-   * Resume tokens are valid only for the lifetime of the layer.
+   * Resume tokens are valid for as long as the row store keeps its rows, and the change log the events after them.
    */
   static readonly layer: Layer.Layer<Database, RowStoreError, RowStore> = Layer.effect(
     Database,
-    Effect.flatMap(RowStore, (rowStore) =>
-      Effect.try({
-        try: () => makeMemory(rowStore),
+    Effect.gen(function* () {
+      const rowStore = yield* RowStore
+      const limits = yield* Limits
+      return yield* Effect.try({
+        try: () => makeMemory(rowStore, limits),
         catch: (cause) => new RowStoreError({ message: `the documents cannot be read: ${asError(cause).message}` })
       })
-    )
+    })
   )
 
   /** Keeps everything in memory, for the lifetime of the layer. */
@@ -161,4 +177,5 @@ export const noTransaction = (): DatabaseError => asError(ended())
  *
  * @internal
  */
-export const makeMemory = (rowStore?: RowStore["Service"]): Service => Database.make(Memory.make(rowStore))
+export const makeMemory = (rowStore?: RowStore["Service"], logLimits?: Limits): Service =>
+  Database.make(Memory.make(rowStore, logLimits))

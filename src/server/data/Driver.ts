@@ -7,7 +7,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { DatabaseError } from "./DatabaseError.ts"
-import type { Answer, Document, Kind, Namespace, Operation, Watch } from "./Operation.ts"
+import type { Answer, Changes, Kind, Namespace, Operation, Watch, Watched } from "./Operation.ts"
 
 /**
  * Executes an operation: all of it happens, or none, but for an `Insert`, whose first documents stay where a later one is
@@ -54,9 +54,13 @@ export interface Driver {
   ) => Effect.Effect<ReadonlyArray<string>, DatabaseError>
   /** Keeps an index of a field: searches for a value of it look at the documents that have it, and no others. */
   readonly index: (namespace: Namespace, field: string) => Effect.Effect<void, DatabaseError>
-  /** Opens the change events of a collection that match, from now on or after a resume token, without end. */
-  readonly watch: (
-    namespace: Namespace,
+  /**
+   * Opens the change events that match, from now on or after a resume token, without end. The first part comes at once:
+   * its token is the place where the stream starts. A stream without events has a part now and then, whose token is
+   * newer. Fails with code 286 if the changes after a token are no longer kept.
+   */
+  readonly changes: (
+    watched: Watched,
     watch: Watch
-  ) => Effect.Effect<Stream.Stream<Document, DatabaseError>, DatabaseError>
+  ) => Effect.Effect<Stream.Stream<Changes, DatabaseError>, DatabaseError>
 }

@@ -121,6 +121,19 @@ export interface FindOneAnd {
 }
 
 /**
+ * What a change stream is about: a collection, all collections of a database or, without a database, all of a data source.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Watched {
+  readonly appId: string
+  readonly service: string
+  readonly database?: string | undefined
+  readonly collection?: string | undefined
+}
+
+/**
  * Options of a change stream.
  *
  * @category models
@@ -131,8 +144,23 @@ export interface Watch {
   readonly filter?: Document | undefined
   /** Starts after the event with this `_id`, not with the next change. */
   readonly resumeAfter?: unknown
-  /** Whether updates and replacements come with the document as it was, as `fullDocumentBeforeChange`. */
+  /** As `resumeAfter`. */
+  readonly startAfter?: unknown
+  /** Whether updates, replacements and deletions come with the document as it was, as `fullDocumentBeforeChange`. */
   readonly before?: boolean | undefined
+}
+
+/**
+ * A part of a change stream.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Changes {
+  /** The change events, in order. */
+  readonly events: ReadonlyArray<Document>
+  /** The resume token of the end of this part, which may be later than the last event. */
+  readonly token: Document
 }
 
 /**

@@ -72,5 +72,9 @@ export const make = (database: Driver): Service =>
       ...transaction,
       run: plainly(transaction.run)
     })),
-    watch: (namespace, watch) => Effect.map(database.watch(namespace, watch), Stream.map(plainDocument))
+    changes: (watched, watch) =>
+      Effect.map(
+        database.changes(watched, watch),
+        Stream.map(({ events, token }) => ({ events: events.map(plainDocument), token }))
+      )
   })

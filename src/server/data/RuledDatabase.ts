@@ -89,7 +89,7 @@ export const make = (database: Driver, access: Access, others: Others): Service 
     })),
     collections: () => Effect.fail(forbidden("listCollections")),
     databases: () => Effect.fail(forbidden("listDatabases")),
-    watch: watching(database.watch, access)
+    changes: watching(database.changes, access)
   })
 
 /**

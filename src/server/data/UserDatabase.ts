@@ -80,6 +80,12 @@ export const make = (
     collections: (name) => Effect.andThen(sourceOf(name.service), whole.collections(name)),
     databases: (source) => Effect.andThen(sourceOf(source.service), whole.databases(source)),
     index: (namespace, field) => ruled(namespace, () => whole.index(namespace, field)),
-    watch: (namespace, watch) => ruled(namespace, ({ access }) => watching(whole.watch, access)(namespace, watch))
+    changes: ({ appId, collection, database, service }, watch) => {
+      if (database === undefined || collection === undefined) {
+        return Effect.fail(refused("a whole database cannot be watched under rules: name a collection"))
+      }
+      const namespace = { appId, service, database, collection }
+      return ruled(namespace, ({ access }) => watching(whole.changes, access)(namespace, watch))
+    }
   })
 }

@@ -19,7 +19,7 @@ import type { DataDirectoryError } from "./DataDirectoryError.ts"
 import { checkHeader, create, openData, sumOf } from "./internal/dataFile.ts"
 import { claim, files, hold, lock, prepare, writeProcess } from "./internal/files.ts"
 import { problem, toRowStoreError, toProblem } from "./internal/problems.ts"
-import { type RowWrite, RowStore, RowStoreError, type Row } from "./RowStore.ts"
+import { type RowChange, RowStore, RowStoreError, type Row } from "./RowStore.ts"
 
 export { DataDirectoryError } from "./DataDirectoryError.ts"
 
@@ -89,24 +89,31 @@ const make = (path: string, database: DatabaseSync): RowStore["Service"] => {
   )
   const remove = database.prepare("DELETE FROM rows WHERE tbl = (SELECT id FROM tables WHERE name = ?) AND key = ?")
 
-  const apply = (changes: ReadonlyArray<RowWrite>): void => {
+  const removeThrough = database.prepare(
+    "DELETE FROM rows WHERE tbl = (SELECT id FROM tables WHERE name = ?) AND key <= ?"
+  )
+
+  const apply = (changes: ReadonlyArray<RowChange>): void => {
     for (const table of new Set(changes.map(({ table }) => table))) addTable.run(table)
-    for (const { key, table, value } of changes) {
-      if (value === undefined) remove.run(table, key)
-      else put.run(table, key, value, sumOf(table, key, value))
+    for (const change of changes) {
+      const { table } = change
+      if ("through" in change) removeThrough.run(table, change.through)
+      else if (change.value === undefined) remove.run(table, change.key)
+      else put.run(table, change.key, change.value, sumOf(table, change.key, change.value))
     }
   }
 
   return {
     keeps: true,
     tables: (prefix) => read(() => names.all(prefix).map(({ name }) => String(name))),
-    rows: (table) => rowsOf(database, table),
+    rows: (table) => rowsOf(database, "ORDER BY id", table),
+    rowsAfter: (table, key) => rowsOf(database, "AND key > ? ORDER BY key", table, key),
     commit: (changes) => {
       // SQLite does not notice that its file was removed
       if (fs.statSync(file, { throwIfNoEntry: false })?.ino !== ino) {
         throw new RowStoreError({ message: `${file} was removed: restart the server to store changes again` })
       }
-      if (changes.some(({ key, table }) => illFormed.test(key) || illFormed.test(table))) {
+      if (changes.some((it) => illFormed.test(it.table) || illFormed.test("through" in it ? it.through : it.key))) {
         throw new RowStoreError({ message: "invalid name of a table or key: expected well-formed Unicode" })
       }
       try {
@@ -122,13 +129,13 @@ const make = (path: string, database: DatabaseSync): RowStore["Service"] => {
 }
 
 /** Row by row, so that a large table is never in memory twice. */
-function* rowsOf(database: DatabaseSync, table: string): Generator<Row> {
+function* rowsOf(database: DatabaseSync, which: string, ...parameters: ReadonlyArray<string>): Generator<Row> {
   try {
     // a statement supports one iteration at a time
     const all = database.prepare(
-      "SELECT key, value FROM rows WHERE tbl = (SELECT id FROM tables WHERE name = ?) ORDER BY id"
+      `SELECT key, value FROM rows WHERE tbl = (SELECT id FROM tables WHERE name = ?) ${which}`
     )
-    for (const row of all.iterate(table)) yield* toRow(row)
+    for (const row of all.iterate(...parameters)) yield* toRow(row)
   } catch (cause) {
     throw toRowStoreError(cause)
   }

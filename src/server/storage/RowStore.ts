@@ -22,6 +22,15 @@ export interface RowWrite {
   readonly value: Uint8Array | undefined
 }
 
+/** Removes the rows of a table up to a key and including it. */
+export interface RowRemoval {
+  readonly table: string
+  readonly through: string
+}
+
+/** A change of rows. */
+export type RowChange = RowWrite | RowRemoval
+
 /** A commit failed, and nothing of it was written: the disk is full, or the directory was removed. */
 export class RowStoreError extends Schema.TaggedError<RowStoreError>(
   "effect-app-services/server/storage/RowStoreError"
@@ -35,22 +44,27 @@ export interface Service {
   readonly tables: (prefix: string) => ReadonlyArray<string>
   /** The rows of a table, in the order in which their keys were first written. */
   readonly rows: (table: string) => Iterable<Row>
+  /** The rows of a table after a key, in the order of their keys. */
+  readonly rowsAfter: (table: string, key: string) => Iterable<Row>
   /**
    * Commits all writes or none, and returns when they are on the disk. It is synchronous, so that no other fiber runs
    * between the commit and the change in memory. Throws a {@link RowStoreError}.
    */
-  readonly commit: (changes: ReadonlyArray<RowWrite>) => void
+  readonly commit: (changes: ReadonlyArray<RowChange>) => void
 }
 
 /** The rows of a server. */
 export class RowStore extends Context.Service<RowStore, Service>()("effect-app-services/server/storage/RowStore") {
   /** Stores nothing. */
-  static readonly layerNone: Layer.Layer<RowStore> = Layer.succeed(RowStore, {
+  static readonly none: Service = {
     keeps: false,
     tables: () => [],
     rows: () => [],
+    rowsAfter: () => [],
     commit: () => {}
-  })
+  }
+  /** Stores nothing. */
+  static readonly layerNone: Layer.Layer<RowStore> = Layer.sync(RowStore, () => RowStore.none)
 }
 
 /**

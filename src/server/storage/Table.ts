@@ -6,17 +6,17 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { type RowWrite, type RowStore, RowStoreError } from "./RowStore.ts"
+import { type RowChange, type RowStore, RowStoreError } from "./RowStore.ts"
 
-/** A write or removal of a row. It has no effect before {@link write}. */
+/** Writes or removals of rows. It has no effect before {@link write}. */
 export interface Edit {
-  readonly change: () => RowWrite
+  readonly changes: () => ReadonlyArray<RowChange>
   readonly apply: () => void
 }
 
 /** Applies all edits or, if the row store fails, none. Throws a {@link RowStoreError}. */
 export const write = (rowStore: RowStore["Service"], edits: ReadonlyArray<Edit>): void => {
-  if (rowStore.keeps && edits.length > 0) rowStore.commit(edits.map((edit) => edit.change()))
+  if (rowStore.keeps && edits.length > 0) rowStore.commit(edits.flatMap((edit) => edit.changes()))
   for (const edit of edits) edit.apply()
 }
 
@@ -118,7 +118,7 @@ export class Table<A> {
   put(row: A): Edit {
     const key = this.#options.key(row)
     return {
-      change: () => ({ table: this.#options.name, key, value: this.#encode(row) }),
+      changes: () => [{ table: this.#options.name, key, value: this.#encode(row) }],
       apply: () => {
         const before = this.#rows.get(key)
         this.#rows.set(key, row)
@@ -130,7 +130,7 @@ export class Table<A> {
   remove(row: A): Edit {
     const key = this.#options.key(row)
     return {
-      change: () => ({ table: this.#options.name, key, value: undefined }),
+      changes: () => [{ table: this.#options.name, key, value: undefined }],
       apply: () => {
         const before = this.#rows.get(key)
         this.#rows.delete(key)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { BSONRegExp, Decimal128, Double, Int32, Long, ObjectId, UUID } from "bson"
-import { Effect, Stream } from "effect"
+import { Effect } from "effect"
 import { Database, type Document } from "../../../src/server/data/Database.ts"
 
 const namespace = { appId: "a", service: "s", database: "d", collection: "c" }
@@ -175,19 +175,5 @@ describe("aggregation in memory", () => {
       ] as const) {
         assert.include(yield* refused(database.aggregate(namespace, [stage])), words)
       }
-    }))
-})
-
-describe("changes in memory", () => {
-  test("ends a watch whose next changes are no longer kept", (database) =>
-    Effect.gen(function* () {
-      const changes = yield* database.watch(namespace, {})
-      yield* database.insert(
-        namespace,
-        Array.from({ length: 5_000 }, (_, i) => ({ _id: i }))
-      )
-      assert.include(yield* refused(Stream.runDrain(changes)), "no longer available")
-      const foreign = database.watch(namespace, { resumeAfter: { _data: "0123" } })
-      assert.include(yield* refused(foreign), "resume token")
     }))
 })

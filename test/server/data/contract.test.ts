@@ -23,7 +23,7 @@ const reopened = Layer.sync(Database, () => {
     collections: (...args) => now().collections(...args),
     databases: (...args) => now().databases(...args),
     index: (...args) => now().index(...args),
-    watch: (...args) => Effect.flatMap(hold, (database) => database.watch(...args)),
+    changes: (...args) => Effect.flatMap(hold, (database) => database.changes(...args)),
     transaction: Effect.flatMap(
       Effect.acquireRelease(hold, () => Effect.sync(() => held--)),
       (database) => database.transaction

@@ -129,8 +129,9 @@ describe("documents that last", () => {
         })
       )
       assert.deepStrictEqual(
-        state.commits.map((changes) => changes.length),
-        [3, 3, 1, 3, 3]
+        state.commits.map((changes) => changes.filter(({ table }) => table.startsWith("documents/")).length),
+        // the first one is that of the key of resume tokens
+        [0, 3, 3, 1, 3, 3]
       )
       assert.deepStrictEqual(yield* life(service, all), [{ _id: 4 }])
     })
@@ -204,7 +205,7 @@ describe("documents that last", () => {
     Effect.gen(function* () {
       const { service, tables } = FakeJournal.make()
       yield* life(service, (database) => database.insert(namespace, [{ _id: "a" }, { _id: "b" }]))
-      const [rows] = tables.values()
+      const rows = tables.get("documents/a/s/d/c")
       const [key = ""] = rows?.keys() ?? []
       rows?.set('"a"', rows.get(key) ?? Uint8Array.from([]))
       rows?.delete(key)
@@ -221,29 +222,9 @@ describe("documents that last", () => {
     Effect.gen(function* () {
       const { service, tables } = FakeJournal.make()
       yield* life(service, (database) => database.insert(namespace, [{ _id: 1 }]))
-      for (const rows of tables.values()) rows.set("1", Uint8Array.from([1, 2, 3]))
+      tables.get("documents/a/s/d/c")?.set("1", Uint8Array.from([1, 2, 3]))
       const { message } = yield* Effect.flip(life(service, all))
       assert.include(message, "the documents cannot be read: a document of d.c cannot be read")
-    })
-  )
-
-  it.effect("watches changes since the start of the server only", () =>
-    Effect.gen(function* () {
-      const { service } = FakeJournal.make()
-      const token = yield* life(service, (database) =>
-        Effect.gen(function* () {
-          const changes = yield* database.watch(namespace, {})
-          yield* database.insert(namespace, [{ _id: 1 }])
-          return (yield* Stream.runCollect(Stream.take(changes, 1)))[0]["_id"]
-        })
-      )
-      const { message } = yield* Effect.flip(
-        life(service, (database) => database.watch(namespace, { resumeAfter: token }))
-      )
-      assert.strictEqual(
-        message,
-        "the resume token was not found: its change is too old, or the server was restarted since"
-      )
     })
   )
 })

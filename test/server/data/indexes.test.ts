@@ -8,6 +8,8 @@ import { compile } from "../../../src/server/language/Filter.ts"
 import { canonical, keyOf } from "../../../src/server/language/Value.ts"
 import { Batch } from "../../../src/server/data/store/batch.ts"
 import { ChangeLog } from "../../../src/server/data/store/changeLog.ts"
+import { Limits } from "../../../src/server/storage/EventLog.ts"
+import { RowStore } from "../../../src/server/storage/RowStore.ts"
 import { MemoryCollection } from "../../../src/server/data/store/documents.ts"
 import { accessOf, given } from "./asking.ts"
 
@@ -24,14 +26,12 @@ const collection = () => {
   return all
 }
 
+const log = new ChangeLog(RowStore.none, "a/m", new Uint8Array(16), Limits.defaultValue())
+
 /** How many documents a search looks at. */
 const looksAt = (data: MemoryCollection, filter: Document) =>
-  [
-    ...new Batch().candidates(
-      { name: "d.c", table: "t", data, log: new ChangeLog({ db: "d", coll: "c" }) },
-      compile(canonical(filter)).conditions
-    )
-  ].length
+  [...new Batch().candidates({ name: "d.c", namespace, table: "t", data, log }, compile(canonical(filter)).conditions)]
+    .length
 
 describe("a search looks at as few documents as the indexes tell", () => {
   it.each<readonly [Document, number]>([

@@ -2,8 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Layer, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import * as DataDirectory from "../../../src/server/storage/DataDirectory.ts"
-import { type RowWrite, isRowStoreError, RowStore, RowStoreError } from "../../../src/server/storage/RowStore.ts"
+import { isRowStoreError, RowStore } from "../../../src/server/storage/RowStore.ts"
 import { UserStore } from "../../../src/server/users/UserStore.ts"
+import * as FakeJournal from "../data/rowStore.ts"
 import { directory } from "../support.ts"
 import { account, emailToken, identity, key, session, suite, user } from "./userStoreSuite.ts"
 
@@ -29,33 +30,16 @@ suite("in a directory that is opened for every operation", reopened)
 
 /** A row store in memory, which can be told to fail, and to be what is found at a start. */
 const fake = () => {
-  const tables = new Map<string, Map<string, Uint8Array>>()
-  const commits: Array<ReadonlyArray<RowWrite>> = []
-  const broken = { is: false }
-  const rowStore: RowStore["Service"] = {
-    keeps: true,
-    tables: (prefix) => Array.from(tables.keys()).filter((name) => name.startsWith(prefix)),
-    rows: (table) => Array.from(tables.get(table) ?? [], ([key, value]) => ({ key, value })),
-    commit: (changes) => {
-      if (broken.is) throw new RowStoreError({ message: "the disk is full" })
-      commits.push(changes)
-      for (const { key, table, value } of changes) {
-        const rows = tables.get(table) ?? new Map<string, Uint8Array>()
-        if (value === undefined) rows.delete(key)
-        else rows.set(key, value)
-        tables.set(table, rows)
-      }
-    }
-  }
-  const layer = Layer.provide(UserStore.layer, Layer.succeed(RowStore, rowStore))
+  const { service, state, tables } = FakeJournal.make()
+  const layer = Layer.provide(UserStore.layer, Layer.succeed(RowStore, service))
   const write = (table: string, key: string, text: string) =>
-    rowStore.commit([{ table, key, value: new TextEncoder().encode(text) }])
-  return { broken, commits, layer, tables, write }
+    service.commit([{ table, key, value: new TextEncoder().encode(text) }])
+  return { state, layer, tables, write }
 }
 
 describe("UserStore over a row store", () => {
   it.effect("changes nothing when the row store fails, and goes on when it works again", () => {
-    const { broken, layer } = fake()
+    const { layer, state } = fake()
     return Effect.gen(function* () {
       const store = yield* UserStore
       yield* store.createUser("a", user("u1", identity("i1", "i1@b.c")))
@@ -100,13 +84,13 @@ describe("UserStore over a row store", () => {
           { user: user("u2", identity("i2")), account: account("i2"), apiKeys: [], pushRegistrations: [] }
         ])
       }
-      broken.is = true
+      state.full = true
       for (const [name, operation] of Object.entries(operations)) {
         const defect = yield* Effect.catchDefect(operation, (defect) => Effect.succeed(defect))
         assert.isTrue(isRowStoreError(defect), name)
         assert.deepStrictEqual(yield* seen, before, name)
       }
-      broken.is = false
+      state.full = false
       assert.isTrue(Option.isSome(yield* store.takeEmailToken("a", emailToken("t1", "i1"))))
       yield* store.deleteUser("a", "u1")
       assert.deepStrictEqual(yield* store.records("a"), [])
@@ -114,7 +98,11 @@ describe("UserStore over a row store", () => {
   })
 
   it.effect("writes the rows of an operation in one commit, and none where nothing changes", () => {
-    const { commits, layer, tables } = fake()
+    const {
+      layer,
+      state: { commits },
+      tables
+    } = fake()
     return Effect.gen(function* () {
       const store = yield* UserStore
       const ada = { ...identity("i1", "i1@b.c"), data: { email: "i1@b.c", more: [1, { a: null }] } }

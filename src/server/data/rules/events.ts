@@ -10,7 +10,7 @@ import { equals, isDocument } from "../../language/Value.ts"
 import * as EventFilters from "../store/eventFilters.ts"
 import { visible } from "./rewrite.ts"
 
-type Watch = Driver["watch"]
+type Watch = Driver["changes"]
 
 /**
  * Filters and rewrites change events. An event is computed from the visible parts of the document before and after the
@@ -28,9 +28,11 @@ export const watching = (watch: Watch, access: Access): Watch => {
 
   const shown = Effect.fnUntraced(function* (event: Document, wantsBefore: boolean) {
     const { fullDocumentBeforeChange: old, ...told } = event
-    // the visible part of a deleted document is unknown
-    if (told["fullDocument"] === undefined) return access.readsAll ? [told] : []
-    const [was, is] = [yield* seen(old), yield* seen(told["fullDocument"])]
+    const was = yield* seen(old)
+    const before = wantsBefore && was !== undefined ? { fullDocumentBeforeChange: was } : {}
+    // whether a document that is gone was readable may depend on what is gone too
+    if (told["fullDocument"] === undefined) return access.readsAll ? [{ ...told, ...before }] : []
+    const is = yield* seen(told["fullDocument"])
     if (is === undefined || equals(was, is)) return []
     const { _id } = is
     return [
@@ -38,22 +40,23 @@ export const watching = (watch: Watch, access: Access): Watch => {
         ...told,
         fullDocument: is,
         ...(told["updateDescription"] !== undefined && { updateDescription: { ...describe(was ?? { _id }, is) } }),
-        ...(wantsBefore && was !== undefined && { fullDocumentBeforeChange: was })
+        ...before
       }
     ]
   })
 
-  return Effect.fnUntraced(function* (namespace, { before = false, filter, resumeAfter }) {
+  return Effect.fnUntraced(function* (watched, { before = false, filter, ...place }) {
     // the filter applies to the visible event
     const wanted = yield* Effect.try({
       try: () => EventFilters.make(filter, asError),
       catch: asError
     })
-    const events = yield* watch(namespace, { resumeAfter, before: true })
-    return events.pipe(
-      Stream.mapEffect((event) => bounded(shown(event, before))),
-      Stream.flatMap(Stream.fromIterable),
-      Stream.filterEffect(wanted)
+    const changes = yield* watch(watched, { ...place, before: true })
+    return Stream.mapEffect(changes, ({ events, token }) =>
+      Effect.forEach(events, (event) => bounded(shown(event, before))).pipe(
+        Effect.flatMap((found) => Effect.filter(found.flat(), wanted)),
+        Effect.map((events) => ({ events, token }))
+      )
     )
   })
 }

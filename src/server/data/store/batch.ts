@@ -23,7 +23,8 @@ export class Batch {
   /** Documents that others have changed since, in their earlier version. */
   readonly past = new Map<Collection, Documents>()
   readonly writes = new Map<Collection, Documents>()
-  readonly changes: Array<readonly [collection: Collection, change: Change]> = []
+  /** The changes, with the approximate bytes of their documents. */
+  readonly changes: Array<readonly [collection: Collection, change: Change, size: number]> = []
   /** The bytes of the writes. */
   size = 0
 
@@ -71,9 +72,10 @@ export class Batch {
   write(collection: Collection, key: string, document: Document | undefined, change: Change): void {
     if (this.past.get(collection)?.has(key) === true) throw conflict()
     // a rejected document is not written
-    if (document !== undefined) this.size += checkSize(document)
+    const size = document === undefined ? collection.data.averageSize : checkSize(document)
+    if (document !== undefined) this.size += size
     entryOf(this.writes, collection, () => new Map()).set(key, document)
-    this.changes.push([collection, change])
+    this.changes.push([collection, change, "before" in change ? 2 * size : size])
   }
 
   conflicts(): boolean {

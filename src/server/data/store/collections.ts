@@ -1,9 +1,11 @@
 /** The committed state of all collections. */
 import { keyOf } from "../../language/Value.ts"
 import type * as RowStore from "../../storage/RowStore.ts"
+import type { Limits } from "../../storage/EventLog.ts"
+import type { Edit } from "../../storage/Table.ts"
 import type { Namespace } from "../Operation.ts"
 import { Batch, conflict, type Documents, entryOf } from "./batch.ts"
-import { ChangeLog } from "./changeLog.ts"
+import { ChangeLog, type Recorded, tokenKey } from "./changeLog.ts"
 import { type Collection, MemoryCollection } from "./documents.ts"
 import * as Rows from "./rows.ts"
 
@@ -11,14 +13,25 @@ const prefix = "documents/"
 const tableOf = ({ appId, collection, database, service }: Namespace): string =>
   prefix + [appId, service, database, collection].map(encodeURIComponent).join("/")
 
+/** What a commit writes to the row store, and its entries in the change logs. */
+export interface Writes {
+  readonly rows: ReadonlyArray<RowStore.RowWrite>
+  readonly logged: ReadonlyArray<Edit>
+}
+
 export class Collections {
   readonly #rowStore: RowStore.RowStore["Service"]
+  readonly #limits: Limits
+  readonly #tokenKey: Uint8Array
+  readonly #logs = new Map<string, ChangeLog>()
   readonly #collections = new Map<string, Collection>()
   readonly #transactions = new Set<Batch>()
 
-  /** Reads the row store. */
-  constructor(rowStore: RowStore.RowStore["Service"]) {
+  /** Reads the row store; `limits` are those of change logs. */
+  constructor(rowStore: RowStore.RowStore["Service"], limits: Limits) {
     this.#rowStore = rowStore
+    this.#limits = limits
+    this.#tokenKey = tokenKey(rowStore)
     for (const table of rowStore.tables(prefix)) {
       const [appId, service, database, collection] = table.slice(prefix.length).split("/").map(decodeURIComponent)
       if (appId === undefined || service === undefined || database === undefined || collection === undefined) {
@@ -48,10 +61,17 @@ export class Collections {
     const table = tableOf(namespace)
     return entryOf(this.#collections, table, () => ({
       name: `${namespace.database}.${namespace.collection}`,
+      namespace,
       table,
       data: new MemoryCollection(),
-      log: new ChangeLog({ db: namespace.database, coll: namespace.collection })
+      log: this.log(namespace)
     }))
+  }
+
+  /** The change log of a data source. */
+  log({ appId, service }: Pick<Namespace, "appId" | "service">): ChangeLog {
+    const name = [appId, service].map(encodeURIComponent).join("/")
+    return entryOf(this.#logs, name, () => new ChangeLog(this.#rowStore, name, this.#tokenKey, this.#limits))
   }
 
   /** The names of a database's collections with documents. */
@@ -82,16 +102,22 @@ export class Collections {
     this.#transactions.delete(batch)
   }
 
-  /** The rows of a batch; throws if a document cannot be stored. */
-  rows(batch: Batch): ReadonlyArray<RowStore.RowWrite> {
-    return this.#rowStore.keeps ? rowsOf(batch) : []
+  /** What a batch writes; throws if a document cannot be stored. It is committed at once, or not at all. */
+  writes(batch: Batch, now: number): Writes {
+    const changes = new Map<ChangeLog, Array<Recorded>>()
+    for (const [{ log, namespace }, change, size] of batch.changes) {
+      const ns = { db: namespace.database, coll: namespace.collection }
+      entryOf<ChangeLog, Array<Recorded>>(changes, log, () => []).push({ ns, change, size })
+    }
+    const logged = Array.from(changes, ([log, recorded]) => log.append(recorded, now))
+    return { rows: this.#rowStore.keeps ? rowsOf(batch) : [], logged }
   }
 
   /** Commits a batch, or throws and changes nothing: first the row store, then the memory. */
-  commit(batch: Batch, rows: ReadonlyArray<RowStore.RowWrite>, now: number): void {
+  commit(batch: Batch, { logged, rows }: Writes): void {
     if (batch.changes.length === 0) return
     if (batch.conflicts()) throw conflict()
-    if (this.#rowStore.keeps) this.#rowStore.commit(rows)
+    if (this.#rowStore.keeps) this.#rowStore.commit([...rows, ...logged.flatMap((it) => it.changes())])
     for (const [collection, documents] of batch.writes) {
       for (const [key, document] of documents) {
         const before = collection.data.documents.get(key)
@@ -104,7 +130,7 @@ export class Collections {
         else collection.data.put(key, document)
       }
     }
-    for (const [{ log }, change] of batch.changes) log.add(change, now)
+    for (const edit of logged) edit.apply()
   }
 }
 

@@ -2,12 +2,13 @@
 import type { Condition } from "../../language/Filter.ts"
 import { visitor } from "../../language/paths.ts"
 import { keyOf, sizeOf } from "../../language/Value.ts"
-import type { Document } from "../Operation.ts"
+import type { Document, Namespace } from "../Operation.ts"
 import type { ChangeLog } from "./changeLog.ts"
 
-/** A collection of a namespace: its documents and its change log. */
+/** A collection of a namespace: its documents, and the change log of its data source. */
 export interface Collection {
   readonly name: string
+  readonly namespace: Namespace
   readonly table: string
   readonly data: MemoryCollection
   readonly log: ChangeLog

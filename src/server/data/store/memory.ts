@@ -6,7 +6,8 @@ import * as Random from "effect/Random"
 import type { Condition } from "../../language/Filter.ts"
 import { conditionsOf } from "../../language/filters/conditions.ts"
 import { canonical, isDocument } from "../../language/Value.ts"
-import type { RowStore } from "../../storage/RowStore.ts"
+import { Limits } from "../../storage/EventLog.ts"
+import { RowStore } from "../../storage/RowStore.ts"
 import type { DatabaseError } from "../DatabaseError.ts"
 import type { Driver, DriverTransaction, Run } from "../Driver.ts"
 import type * as Evaluate from "../internal/evaluate.ts"
@@ -51,11 +52,12 @@ const conditionsOfAsked = ({ filter, pipeline, view }: Asked): ReadonlyArray<Con
   return isDocument(asked) ? conditionsOf(asked) : []
 }
 
-const noRowStore: RowStore["Service"] = { keeps: false, tables: () => [], rows: () => [], commit: () => {} }
-
 /** Creates an in-memory database over a row store. Throws if the row store cannot be read. */
-export const make = (rowStore: RowStore["Service"] = noRowStore): Driver => {
-  const collections = new Collections(rowStore)
+export const make = (
+  rowStore: RowStore["Service"] = RowStore.none,
+  logLimits: Limits = Limits.defaultValue()
+): Driver => {
+  const collections = new Collections(rowStore, logLimits)
 
   /** The step of an operation. */
   const stepOf = <A, B>(
@@ -86,10 +88,10 @@ export const make = (rowStore: RowStore["Service"] = noRowStore): Driver => {
       return stepOf(batch, namespace, asked, {
         compute: () => {
           const outcome = execute({ ...moment, collections, batch, inTransaction: false }, operation)
-          return [outcome, collections.rows(batch)] as const
+          return [outcome, collections.writes(batch, moment.now.getTime())] as const
         },
-        finish: ([outcome, rows]) => {
-          collections.commit(batch, rows, moment.now.getTime())
+        finish: ([outcome, writes]) => {
+          collections.commit(batch, writes)
           return outcome
         },
         failure: asError
@@ -132,9 +134,9 @@ export const make = (rowStore: RowStore["Service"] = noRowStore): Driver => {
           cost: batch.size / bytesOfUnit,
           units: 0,
           timed: false,
-          compute: () => whileOpen(() => collections.rows(batch)),
-          finish: (rows) => {
-            collections.commit(batch, rows, now.getTime())
+          compute: () => whileOpen(() => collections.writes(batch, now.getTime())),
+          finish: (writes) => {
+            collections.commit(batch, writes)
             end()
           },
           failure
@@ -150,14 +152,14 @@ export const make = (rowStore: RowStore["Service"] = noRowStore): Driver => {
     collections: (database) => attempt(() => collections.names(database)),
     databases: (source) => attempt(() => collections.databases(source)),
     index: (namespace, field) => attempt(() => collections.open(namespace).data.index(field)),
-    watch: (namespace, options) =>
+    changes: (watched, options) =>
       Effect.suspend(() => {
         const { regex, units } = Weights.of(options.filter)
         return Steps.step({
           cost: Steps.costOf({ units }, 0),
           units,
           timed: regex,
-          compute: () => watch(collections.open(namespace), options),
+          compute: () => watch(collections.log(watched), watched, options),
           finish: identity,
           failure: asError
         })

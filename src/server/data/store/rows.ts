@@ -24,11 +24,18 @@ const hasReference = (value: unknown): boolean =>
 export const encode = (document: Document): Uint8Array =>
   serialize({ d: hasReference(document) ? renamed(document, escaped) : document })
 
-/** Throws if the bytes are not the row of a document. */
-export const decode = (bytes: Uint8Array): Document => {
+/** Decodes any document; throws if the bytes are not one. */
+export const decodeAny = (bytes: Uint8Array): Document => {
   const row: Document = deserialize(bytes, { promoteValues: false, promoteLongs: false, bsonRegExp: true })
   const document = canonical(row["d"])
   const read = hasReference(document) ? renamed(document, unescaped) : document
-  if (isDocument(read) && "_id" in read) return read
+  if (isDocument(read)) return read
   throw new Error("the row is not a document")
+}
+
+/** Decodes a document of a collection; throws if the bytes are not one. */
+export const decode = (bytes: Uint8Array): Document => {
+  const document = decodeAny(bytes)
+  if ("_id" in document) return document
+  throw new Error("the row has no _id")
 }

@@ -87,7 +87,7 @@ class Statement {
         message: `Duplicate key error: E11000 duplicate key error collection: ${this.#collection.name} index: _id_ dup key: { _id: ${shown(id)} }`
       })
     }
-    this.#batch.write(this.#collection, key, document, { operationType: "insert", id, document })
+    this.#batch.write(this.#collection, key, document, { operationType: "insert", document })
     return document
   }
 
@@ -145,7 +145,7 @@ class Statement {
 
   #put(before: Document, document: Document, description: Update.UpdateDescription | undefined): Document {
     const id = before["_id"]
-    const change = { id, document, before }
+    const change = { document, before }
     this.#batch.write(
       this.#collection,
       keyOf(id),
@@ -181,8 +181,10 @@ class Statement {
   }
 
   #remove(document: Document): void {
-    const id = document["_id"]
-    this.#batch.write(this.#collection, keyOf(id), undefined, { operationType: "delete", id })
+    this.#batch.write(this.#collection, keyOf(document["_id"]), undefined, {
+      operationType: "delete",
+      before: document
+    })
   }
 
   findOneAnd({ change, projection, returnNew = false, upsert = false, ...query }: FindOneAnd): Document | undefined {
