@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Limits } from "../storage/EventLog.ts"
+import { CurrentLimits, type Limits } from "../storage/EventLog.ts"
 import { RowStore, RowStoreError } from "../storage/RowStore.ts"
 import { DatabaseError, transientLabel } from "./DatabaseError.ts"
 import type { Driver, DriverTransaction, Run } from "./Driver.ts"
@@ -119,7 +119,7 @@ export class Database extends Context.Service<Database, Service>()("effect-app-s
     Database,
     Effect.gen(function* () {
       const rowStore = yield* RowStore
-      const limits = yield* Limits
+      const limits = yield* CurrentLimits
       return yield* Effect.try({
         try: () => makeMemory(rowStore, limits),
         catch: (cause) => new RowStoreError({ message: `the documents cannot be read: ${asError(cause).message}` })

@@ -20,8 +20,11 @@ export interface Limits {
 }
 
 /** The limits of logs on disk. */
-export const Limits = Context.Reference<Limits>("effect-app-services/server/storage/EventLogLimits", {
-  defaultValue: () => ({ events: 100_000, bytes: 256 * 2 ** 20, age: Duration.days(7) })
+export const defaultLimits: Limits = { events: 100_000, bytes: 256 * 2 ** 20, age: Duration.days(7) }
+
+/** The limits of a server's logs. */
+export const CurrentLimits = Context.Reference<Limits>("effect-app-services/server/storage/EventLogLimits", {
+  defaultValue: () => defaultLimits
 })
 
 /** A log in memory has these bytes at most. */
@@ -233,16 +236,18 @@ export class EventLog<A> {
   }
 
   #wake(added: ReadonlyArray<Sized<A>>, now: number): void {
+    const before = new Map<string, number>()
     for (const { event, sequence, size } of added) {
       this.#woken.events++
       this.#woken.bytes += size
-      for (const topic of this.#options.topicsOf(event)) this.#resume(topic, sequence - 1)
+      for (const topic of this.#options.topicsOf(event)) if (!before.has(topic)) before.set(topic, sequence - 1)
     }
+    for (const [topic, position] of before) this.#resume(topic, position)
     const { bytes, events, time } = this.#woken
     const { limits } = this.#options
     if (events < limits.events / parts && bytes < this.#limits.bytes / parts && now - time < 60_000) return
     this.#woken = { head: this.#head, time: now, events: 0, bytes: 0 }
-    for (const topic of [...this.#waiting.keys()]) this.#resume(topic, this.#head)
+    for (const topic of Array.from(this.#waiting.keys())) this.#resume(topic, this.#head)
   }
 
   #resume(topic: string, position: number): void {
@@ -259,7 +264,8 @@ export class EventLog<A> {
   arrival(after: number, topic: string): Effect.Effect<number> {
     return Effect.callback<number>((resume) => {
       if (after < this.#head) return resume(Effect.succeed(after))
-      const wake = (position: number) => resume(Effect.succeed(position))
+      // it goes on after the commit, and not in the midst of it
+      const wake = (position: number) => resume(Effect.as(Effect.yieldNow, position))
       const waiting = this.#waiting.get(topic) ?? new Set()
       this.#waiting.set(topic, waiting.add(wake))
       return Effect.sync(() => {

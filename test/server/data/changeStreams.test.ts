@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { type Change, Database, type DatabaseError, type Document } from "../../../src/server/data/Database.ts"
-import { Limits } from "../../../src/server/storage/EventLog.ts"
+import { CurrentLimits, defaultLimits, type Limits } from "../../../src/server/storage/EventLog.ts"
 import { RowStore } from "../../../src/server/storage/RowStore.ts"
 import * as FakeJournal from "./rowStore.ts"
 
@@ -20,7 +20,7 @@ const life = <A, E>(
     Effect.provide(
       Database.layer.pipe(
         Layer.provide(Layer.succeed(RowStore, rowStore)),
-        Layer.provide(Layer.succeed(Limits, { ...Limits.defaultValue(), ...limits }))
+        Layer.provide(Layer.succeed(CurrentLimits, { ...defaultLimits, ...limits }))
       ),
       { local: true }
     )

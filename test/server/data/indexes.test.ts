@@ -8,7 +8,7 @@ import { compile } from "../../../src/server/language/Filter.ts"
 import { canonical, keyOf } from "../../../src/server/language/Value.ts"
 import { Batch } from "../../../src/server/data/store/batch.ts"
 import { ChangeLog } from "../../../src/server/data/store/changeLog.ts"
-import { Limits } from "../../../src/server/storage/EventLog.ts"
+import { defaultLimits } from "../../../src/server/storage/EventLog.ts"
 import { RowStore } from "../../../src/server/storage/RowStore.ts"
 import { MemoryCollection } from "../../../src/server/data/store/documents.ts"
 import { accessOf, given } from "./asking.ts"
@@ -26,7 +26,7 @@ const collection = () => {
   return all
 }
 
-const log = new ChangeLog(RowStore.none, "a/m", new Uint8Array(16), Limits.defaultValue())
+const log = new ChangeLog(RowStore.none, "a/m", new Uint8Array(16), defaultLimits)
 
 /** How many documents a search looks at. */
 const looksAt = (data: MemoryCollection, filter: Document) =>

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber } from "effect"
-import { EventLog, isHistoryLost, Limits } from "../../../src/server/storage/EventLog.ts"
+import { defaultLimits, EventLog, isHistoryLost, type Limits } from "../../../src/server/storage/EventLog.ts"
 import { RowStore } from "../../../src/server/storage/RowStore.ts"
 import * as DataDirectory from "../../../src/server/storage/DataDirectory.ts"
 import { write } from "../../../src/server/storage/Table.ts"
@@ -18,7 +18,7 @@ const open = (rowStore: RowStore["Service"], limits: Partial<Limits> = {}) => {
     decode: (bytes) => decoder.decode(bytes),
     sizeOf: (text) => text.length,
     topicsOf: (text) => ["", text.slice(0, 1)],
-    limits: { ...Limits.defaultValue(), ...limits }
+    limits: { ...defaultLimits, ...limits }
   })
   const append = (texts: ReadonlyArray<string>, now = 0) => write(rowStore, [log.append(texts, now)])
   return { log, append }
@@ -120,6 +120,24 @@ describe("an event log", () => {
     assert.isBelow(log.bytesInMemory, 20_000_000)
     assert.lengthOf(readAll(log, 0).texts, 100)
   })
+
+  it.effect("yields each event once to a reader that waits while several are appended", () =>
+    Effect.gen(function* () {
+      const { append, log } = open(RowStore.none)
+      const seen: Array<string> = []
+      const follow = (position: number): Effect.Effect<never> =>
+        Effect.flatMap(log.arrival(position, "n"), (from) => {
+          const page = log.read(from, "n")
+          seen.push(...page.entries.map(({ event }) => event))
+          return follow(page.position)
+        })
+      yield* Effect.forkChild(follow(0), { startImmediately: true })
+      append(["a", ...numbers(0, 3)])
+      append(numbers(3, 2))
+      for (let i = 0; i < 5; i++) yield* Effect.yieldNow
+      assert.deepStrictEqual(seen, numbers(0, 5))
+    })
+  )
 
   it.effect("wakes those who wait for a topic, and from time to time those who wait for others", () =>
     Effect.gen(function* () {

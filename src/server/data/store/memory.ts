@@ -6,7 +6,7 @@ import * as Random from "effect/Random"
 import type { Condition } from "../../language/Filter.ts"
 import { conditionsOf } from "../../language/filters/conditions.ts"
 import { canonical, isDocument } from "../../language/Value.ts"
-import { Limits } from "../../storage/EventLog.ts"
+import { defaultLimits, type Limits } from "../../storage/EventLog.ts"
 import { RowStore } from "../../storage/RowStore.ts"
 import type { DatabaseError } from "../DatabaseError.ts"
 import type { Driver, DriverTransaction, Run } from "../Driver.ts"
@@ -53,10 +53,7 @@ const conditionsOfAsked = ({ filter, pipeline, view }: Asked): ReadonlyArray<Con
 }
 
 /** Creates an in-memory database over a row store. Throws if the row store cannot be read. */
-export const make = (
-  rowStore: RowStore["Service"] = RowStore.none,
-  logLimits: Limits = Limits.defaultValue()
-): Driver => {
+export const make = (rowStore: RowStore["Service"] = RowStore.none, logLimits: Limits = defaultLimits): Driver => {
   const collections = new Collections(rowStore, logLimits)
 
   /** The step of an operation. */
