@@ -29,11 +29,15 @@ export const isForOneHost = ({ headers, source }: HttpServerRequest.HttpServerRe
   return hosts <= 1 && host.test(headers["host"] ?? "")
 }
 
-/** A request as the functions of an application see it. */
-export const functionRequest = (request: HttpServerRequest.HttpServerRequest): FunctionRequest => ({
-  remoteIPAddress: Option.getOrUndefined(request.remoteAddress),
-  httpMethod: request.method,
-  httpUserAgent: request.headers["user-agent"],
-  httpReferrer: request.headers["referer"],
-  rawQueryString: request.url.split("?")[1] ?? ""
-})
+/** A request as the functions of an application see it, and with its headers for rules. */
+export const functionRequest = (request: HttpServerRequest.HttpServerRequest): FunctionRequest => {
+  const seen = {
+    remoteIPAddress: Option.getOrUndefined(request.remoteAddress),
+    httpMethod: request.method,
+    httpUserAgent: request.headers["user-agent"],
+    httpReferrer: request.headers["referer"],
+    rawQueryString: request.url.split("?")[1] ?? ""
+  }
+  // not enumerable: they are not sent along to functions
+  return Object.defineProperty(seen, "header", { value: (name: string) => request.headers[name] })
+}

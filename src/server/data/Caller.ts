@@ -40,6 +40,8 @@ export interface FunctionRequest {
   readonly rawQueryString: string
   /** The headers of a request to an endpoint, by their names in lower case. Other calls do not have them. */
   readonly requestHeaders?: Readonly<Record<string, ReadonlyArray<string>>> | undefined
+  /** A header of any request, by its name in lower case. For rules only: it is not enumerable. */
+  readonly header?: ((name: string) => string | undefined) | undefined
   /** The route of the endpoint that is called, with a slash in front. */
   readonly webhookUrl?: string | undefined
   /** The service of the incoming webhook that is called, and its name. */

@@ -3,7 +3,7 @@
  *
  * {@link compile} turns a rule document into {@link Rules}, a function from the caller to {@link Access}, which is pure
  * except for the functions that rules call. The first role whose `apply_when` holds for the user and the document
- * decides. Unsupported rules deny access.
+ * decides. What is unsupported denies access.
  *
  * @since 0.1.0
  */
@@ -93,6 +93,8 @@ export interface Rules {
   readonly accessOf: (given: Given) => Effect.Effect<Access, DatabaseError>
   /** The names of the functions that the rules call. */
   readonly calls: ReadonlySet<string>
+  /** The parts of roles that are closed because they are not understood. */
+  readonly closed: ReadonlyArray<Operands.Closed>
 }
 
 /**
@@ -118,21 +120,20 @@ export type NotUnderstood = Operands.NotUnderstood
 const understood = <A>(read: () => A): Result.Result<A, NotUnderstood> =>
   Result.try({
     try: read,
-    catch: (cause) =>
-      cause instanceof Operands.NotUnderstood
-        ? cause
-        : new Operands.NotUnderstood({ place: "", message: cause instanceof Error ? cause.message : String(cause) })
+    catch: Operands.notUnderstood
   })
 
 const scopeOf = (about: Operands.Scope["about"]): Operands.Scope => ({
   calls: [],
   computed: [],
+  closed: [],
   marks: { change: false },
   about
 })
 
 /**
- * Compiles a rule document, or fails with its first unsupported part.
+ * Compiles a rule document. An unsupported part of a role is closed, and is in `closed`; anywhere else, and if no role is
+ * left, compilation fails with it.
  *
  * @category constructors
  * @since 0.1.0
@@ -180,6 +181,7 @@ const make = ({ filters, roles }: RuleDocuments.RuleDocument, scope: Operands.Sc
   const asksOfDocuments = calls.some(({ ofDocument }) => ofDocument)
   return {
     calls: namesOf(calls),
+    closed: scope.closed,
     accessOf: Effect.fnUntraced(function* (given) {
       const known: Operands.Known = { ...given, answers: new Map() }
       const considered: Array<Applied> = []

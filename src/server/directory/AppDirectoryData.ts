@@ -1,8 +1,8 @@
 /**
  * Loads the data sources of an exported application, and the rules and schemas of their collections.
  *
- * What is invalid or unsupported is closed to clients, and reported: a collection whose rules are not understood, and
- * writes to one whose schema is not.
+ * What is invalid or unsupported is closed to clients, and reported: a role, or a collection whose rule is not understood at
+ * all, and writes to one whose schema is not.
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -28,6 +28,7 @@ export type Schemas = DocumentSchema.Strictness | "off"
 interface Source {
   open: Access
   hasDefault: boolean
+  defaultRule?: unknown
   readonly collections: Map<string, Access>
   readonly schemas: Map<string, DocumentSchema.DocumentSchema>
 }
@@ -83,21 +84,23 @@ const reportCalls = ({ files, functions }: Place, file: string, what: string, ca
   }
 }
 
-/** Compiles a rule. One that is not understood closes what it is for. */
+/** Compiles a rule. What is not understood of it is closed. */
 const accessOf = (place: Place, file: string, rule: unknown, closed: string): Access => {
+  const { report } = place.files
   const compiled = Rules.compile(rule)
   if (Result.isSuccess(compiled)) {
     reportCalls(place, file, "rule", compiled.success.calls)
+    for (const { consequence, problem } of compiled.success.closed) {
+      const at = problem.place === "" ? "" : ` at ${problem.place}`
+      report.push({ file, message: `the rule is not understood${at}: ${problem.message}; ${consequence}` })
+    }
     return compiled.success
   }
   // an empty file is reported already
   if (rule !== undefined) {
     const { message, place: where } = compiled.failure
     const at = where === "" ? "" : ` at ${where}`
-    place.files.report.push({
-      file,
-      message: `the rule is not understood${at}: ${message}; ${closed} closed to clients`
-    })
+    report.push({ file, message: `the rule is not understood${at}: ${message}; ${closed} closed to clients` })
   }
   return false
 }
@@ -120,40 +123,75 @@ const loadSchema = (place: Place, file: string, source: Source, namespace: strin
   })
 }
 
-const loadRule = Effect.fnUntraced(function* (place: Place, file: string) {
-  const { files, sources } = place
+/** A rule document, and what it is for: a collection, or those without rules of their own. */
+interface RuleFile {
+  readonly file: string
+  readonly source: Source
+  readonly rule: unknown
+  readonly database: string | undefined
+  readonly collection: string | undefined
+  readonly isDefault: boolean
+}
+
+const readRule = Effect.fnUntraced(function* ({ files, sources }: Place, file: string) {
   const found =
     /^(data_sources\/[^/]+)(?:\/([^/]+)\/([^/]+)\/rules|\/default_rule)\.json$/.exec(file) ??
     // in older exports the file name is DATABASE.COLLECTION
     /^(services\/[^/]+)\/rules\/(?:([^/.]+)\.)?([^/]+)\.json$/.exec(file)
   const folder = found?.[1]
   // rules of other services do not apply to collections
-  if (found === null || folder === undefined || (folder.startsWith("services/") && !sources.folders.has(folder))) return
+  if (found === null || folder === undefined || (folder.startsWith("services/") && !sources.folders.has(folder))) {
+    return []
+  }
   const rule = yield* files.jsonOrReport(file, Schema.Unknown, "what it is for is closed to clients")
-  const source = sources.of(folder)
   // a file name without a dot does not name a collection
   const ofFile = found[2] === undefined ? [] : [found[2], found[3]]
   const database = nameIn(rule, "database") ?? ofFile[0]
   const collection = nameIn(rule, "collection") ?? ofFile[1]
   const isDefault = file.endsWith("/default_rule.json") || (database === undefined && collection === undefined)
-  if (isDefault) {
-    if (source.hasDefault) {
-      files.report.push({ file, message: "the rule is ignored: its data source has another default rule" })
-      return
-    }
-    source.open = accessOf(place, file, rule, "collections without rules of their own are")
-    source.hasDefault = true
+  const read: RuleFile = { file, source: sources.of(folder), rule, database, collection, isDefault }
+  return [read]
+})
+
+const loadDefaultRule = (place: Place, { file, rule, source }: RuleFile): void => {
+  if (source.hasDefault) {
+    place.files.report.push({ file, message: "the rule is ignored: its data source has another default rule" })
     return
   }
+  source.open = accessOf(place, file, rule, "collections without rules of their own are")
+  source.hasDefault = true
+  source.defaultRule = rule
+}
+
+/** Whether a rule is a document without roles, so that the roles of the default rule apply. */
+const hasNoRoles = (rule: unknown): rule is Readonly<Record<string, unknown>> => {
+  if (!Predicate.isObject(rule)) return false
+  const roles: unknown = Reflect.get(rule, "roles")
+  return roles === undefined || roles === null || (Array.isArray(roles) && roles.length === 0)
+}
+
+/** A rule with the roles of the default rule, and with its filters if the rule has none of its own. */
+const completed = (rule: Readonly<Record<string, unknown>>, { defaultRule }: Source): unknown => {
+  if (!Predicate.isObject(defaultRule)) return rule
+  const { filters, roles } = { filters: undefined, roles: undefined, ...defaultRule }
+  return { ...rule, roles, filters: rule["filters"] ?? filters }
+}
+
+const loadRule = (place: Place, { collection, database, file, rule, source }: RuleFile): void => {
   if (database === undefined || collection === undefined) {
-    files.report.push({ file, message: "the rule is ignored: expected both a database and a collection" })
+    place.files.report.push({ file, message: "the rule is ignored: expected both a database and a collection" })
     return
   }
   const namespace = `${database}.${collection}`
-  source.collections.set(namespace, accessOf(place, file, rule, `the collection "${namespace}" is`))
+  // without a default rule, or with one that is not understood, the collection is closed
+  if (hasNoRoles(rule) && source.open === false) source.collections.set(namespace, false)
+  else {
+    const whole = hasNoRoles(rule) ? completed(rule, source) : rule
+    source.collections.set(namespace, accessOf(place, file, whole, `the collection "${namespace}" is`))
+  }
   // older exports have the schema in the rule
   if (Predicate.isObject(rule)) loadSchema(place, file, source, namespace, Reflect.get(rule, "schema"))
-})
+}
 
 const loadSchemaFile = Effect.fnUntraced(function* (place: Place, file: string) {
   const [, folder, database, collection] = /^(data_sources\/[^/]+)\/([^/]+)\/([^/]+)\/schema\.json$/.exec(file) ?? []
@@ -170,10 +208,10 @@ export const load = Effect.fnUntraced(function* (
 ) {
   const sources = yield* loadSources(files)
   const place: Place = { files, functions, sources, schemas }
-  for (const file of filesOf(files)) {
-    yield* loadRule(place, file)
-    yield* loadSchemaFile(place, file)
-  }
+  const rules = (yield* Effect.forEach(filesOf(files), (file) => readRule(place, file))).flat()
+  for (const it of rules) if (it.isDefault) loadDefaultRule(place, it)
+  for (const it of rules) if (!it.isDefault) loadRule(place, it)
+  for (const file of files.below("data_sources")) yield* loadSchemaFile(place, file)
   const dataSources: ReadonlyMap<string, DataSource> = sources.found
   return { dataSources, folders: new Set(sources.folders.keys()) }
 })

@@ -22,7 +22,7 @@ export class OpenError extends Schema.TaggedError<OpenError>("effect-app-service
 /**
  * Opens a collection that is closed to clients, so that every user can read and write every document of it. The name is
  * `DATA_SOURCE/DATABASE.COLLECTION`; `"all"` opens every closed collection, also those that no file names. Collections with
- * supported rules keep them. The report lists what was opened. Fails with `OpenError`.
+ * supported rules keep them; one whose rule is not understood in part is opened by its name only. The report lists what was opened. Fails with `OpenError`.
  *
  * @category combinators
  * @since 0.1.0
@@ -60,7 +60,8 @@ export const open = (app: App, name: string): Result.Result<App, OpenError> => {
       })
     )
   }
-  if (typeof accessTo(source, database, collection) !== "boolean") {
+  const access = accessTo(source, database, collection)
+  if (typeof access !== "boolean" && access.closed.length === 0) {
     return Result.fail(
       new OpenError({ message: `"${name}" of ${app.id} cannot be opened: it has rules, which stay in effect` })
     )

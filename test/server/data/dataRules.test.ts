@@ -44,6 +44,16 @@ const files = {
     { name: "member", apply_when: { "%%user.custom_data.team": "%%root.team" }, read: true }
   ]),
   ...rule("odd", [{ apply_when: { "%%true": { "%pipeline": { name: "f" } } }, ...all }]),
+  ...rule("keyed", [{ apply_when: { "%%request.requestHeaders.X-Key": "open" }, ...all }]),
+  ...rule("partly", [
+    { name: "owner", apply_when: owner, ...all },
+    { name: "odd", apply_when: { kind: { $near: 1 } }, ...all },
+    { name: "all", apply_when: {}, read: true }
+  ]),
+  ...rule("asBefore", [
+    { name: "not", apply_when: { "!=": ["%%user.id", "x"] }, ...all },
+    { name: "all", apply_when: {}, fields: { a: { read: "false" }, b: { read: true } } }
+  ]),
   "services/other/config.json": { name: "other", type: "mongodb" },
   "services/other/rules/db.things.json": {
     database: "db",
@@ -314,6 +324,38 @@ describe("roles", () => {
     }).pipe(Effect.provide(server))
   )
 
+  it.effect("closes a role that is not understood, and leaves the others as they are", () =>
+    Effect.gen(function* () {
+      const [ada, bob] = yield* twoUsers
+      const mine = { _id: 1, owner: ada.id }
+      assert.deepStrictEqual(yield* ada.call("insertOne", "partly", { document: mine }), { insertedId: 1 })
+      assert.strictEqual(yield* bob.call("insertOne", "partly", { document: { owner: ada.id } }), no("insert"))
+      assert.deepStrictEqual(yield* ada.call("find", "partly"), [mine])
+      assert.deepStrictEqual(yield* bob.call("find", "partly"), [])
+      yield* ada.sys("asBefore", "insertOne", { _id: 1, a: 1, b: 1 })
+      assert.deepStrictEqual(yield* ada.call("find", "asBefore"), [{ _id: 1, b: 1 }])
+    }).pipe(Effect.provide(server))
+  )
+
+  it.effect("compare headers of the request", () =>
+    Effect.gen(function* () {
+      const { token } = yield* user
+      const insert = (headers: Record<string, string>) =>
+        ask("POST", path("my-app", "functions/call"), {
+          token,
+          headers,
+          body: {
+            name: "insertOne",
+            service: "mongodb-atlas",
+            arguments: [{ database: "db", collection: "keyed", document: {} }]
+          }
+        })
+      assert.strictEqual((yield* insert({ "x-key": "open" })).status, 200)
+      assert.strictEqual((yield* insert({ "x-key": "other" })).body["error_code"], "NoMatchingRuleFound")
+      assert.strictEqual((yield* insert({})).body["error_code"], "NoMatchingRuleFound")
+    }).pipe(Effect.provide(server))
+  )
+
   it.effect("reports unsupported rules with their position", () =>
     Effect.gen(function* () {
       const { report } = yield* AppDirectory.load(yield* directory(files))
@@ -321,9 +363,19 @@ describe("roles", () => {
         report.filter(({ file }) => file?.endsWith("rules.json")),
         [
           {
+            file: "data_sources/atlas/db/asBefore/rules.json",
+            message:
+              "the rule is not understood at roles[1].fields.a.read: a value other than true, false or a document; it does not allow to read the field"
+          },
+          {
             file: "data_sources/atlas/db/odd/rules.json",
             message:
               'the rule is not understood at roles[0].apply_when.%%true.%pipeline: the operator "%pipeline"; the collection "db.odd" is closed to clients'
+          },
+          {
+            file: "data_sources/atlas/db/partly/rules.json",
+            message:
+              'the rule is not understood at roles[1].apply_when.kind.$near: the operator "$near"; the role allows nothing, and neither do those behind it'
           }
         ]
       )

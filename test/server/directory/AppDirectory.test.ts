@@ -161,7 +161,7 @@ describe("AppDirectory.load", () => {
         "functions/open.js": "exports = () => 1",
         "triggers/t.json": { name: "t" },
         "http_endpoints/config.json": [{ route: "/x" }],
-        "data_sources/m/db/c/rules.json": {},
+        "data_sources/m/db/c/rules.json": { roles: {} },
         "sync/config.json": { state: "enabled" },
         "hosting/config.json": { enabled: true },
         "graphql/config.json": { use_natural_pluralization: true }

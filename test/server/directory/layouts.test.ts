@@ -4,6 +4,7 @@ import { AppDirectory } from "effect-app-services/server"
 import { mkdirSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import { anonymous, callFunction, directory, inProcess } from "../support.ts"
+import { given } from "../data/asking.ts"
 import { Files, load, refuse, said, userpass } from "./support.ts"
 
 const anon = { "anon-user": { name: "anon-user", type: "anon-user", disabled: false } }
@@ -218,6 +219,35 @@ describe("the layouts of exported applications", () => {
           "services/m/rules/third.json the rule is ignored: expected both a database and a collection"
         ]
       )
+    })
+  )
+
+  it.effect("a rule without roles, which has those of the default rule and filters of its own", () =>
+    Effect.gen(function* () {
+      const rule = (more: object) => ({ database: "d", collection: "c", ...more })
+      const loaded = (more: object) =>
+        load({
+          "config.json": { app_id: "my-app" },
+          "data_sources/m/config.json": { name: "m", type: "mongodb-atlas" },
+          "data_sources/m/d/c/rules.json": rule({ roles: [], filters: [{ name: "f", query: { open: true } }] }),
+          "data_sources/m/d/e/rules.json": { database: "d", collection: "e" },
+          ...more
+        })
+      const roles = [{ name: "all", apply_when: {}, read: true }]
+      const app = yield* loaded({ "data_sources/m/default_rule.json": { roles, filters: [] } })
+      assert.deepStrictEqual(app.report, [])
+      const shown = (name: string, document: Record<string, unknown>) => {
+        const rules = app.dataSources.get("m")?.collections.get(`d.${name}`)
+        if (typeof rules !== "object") return assert.fail("it has no rules")
+        return Effect.map(rules.accessOf(given()), (access) => access.shown(document))
+      }
+      assert.deepStrictEqual(yield* shown("c", { open: true }), { open: true })
+      assert.isUndefined(yield* shown("c", { open: false }))
+      assert.deepStrictEqual(yield* shown("e", { open: false }), { open: false })
+
+      const closed = yield* loaded({})
+      assert.deepStrictEqual(closed.report, [])
+      assert.isFalse(closed.dataSources.get("m")?.collections.get("d.c"))
     })
   )
 

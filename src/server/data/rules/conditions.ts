@@ -23,7 +23,8 @@ import {
   refuse,
   type Scope,
   typed,
-  valueOf
+  valueOf,
+  whole
 } from "./operands.ts"
 
 /** An expression as a function of the caller. */
@@ -320,6 +321,17 @@ const condition = (left: Operand, value: unknown, place: string, scope: Scope): 
   return (known) => and(all.map((it) => it(known)))
 }
 
+/** The condition of a key of an expression: an array, or a document without operators, is compared as a whole. */
+const valued = (left: Operand, value: unknown, place: string, scope: Scope): Expression => {
+  const isWhole = Array.isArray(value) || (Bson.isDocument(value) && !Object.keys(value).some((it) => /^[$%]/.test(it)))
+  if (!isWhole) return condition(left, value, place, scope)
+  const read = whole(value, place, scope)
+  return on(left, place, (path, known) => {
+    const wanted = read(known)
+    return wanted !== undefined && { [path]: { $eq: wanted } }
+  })
+}
+
 /** Whether a value is a boolean; an array that contains `true` is not. */
 const isExactly = (asked: boolean, value: unknown, place: string, scope: Scope): Expression => {
   const found = operand(value, place, scope)
@@ -362,9 +374,9 @@ const keyed = (name: string, value: unknown, place: string, scope: Scope): Expre
       return name === "%%true" ? inner : (known) => not(inner(known))
     }
   }
-  if (name.startsWith("%%")) return condition(expansion(name, place, scope), value, place, scope)
+  if (name.startsWith("%%")) return valued(expansion(name, place, scope), value, place, scope)
   if (name.startsWith("%") || name.startsWith("$")) return refuse(place, `the operator "${name}"`)
-  return condition(field(name, place, scope), value, place, scope)
+  return valued(field(name, place, scope), value, place, scope)
 }
 
 /** Compiles an expression: true or false, or a document whose keys must all hold. */

@@ -4,7 +4,7 @@ import * as Bson from "../internal/bson.ts"
 import type { Document } from "../internal/bson.ts"
 import type { Condition, Mask } from "../View.ts"
 import * as Conditions from "./conditions.ts"
-import { type Known, refuse, type Scope } from "./operands.ts"
+import { type Known, orClosed, refuse, type Scope } from "./operands.ts"
 
 export interface Permission {
   /** With children, the permission of a value without fields. */
@@ -25,9 +25,22 @@ export interface Permissions {
 }
 
 const never: Conditions.Expression = () => false
-const none: Permissions = { read: never, write: never, below: undefined }
+export const none: Permissions = { read: never, write: never, below: undefined }
 
 const isSet = (value: unknown): boolean => value !== undefined && value !== null
+
+const either = (a: Conditions.Expression, b: Conditions.Expression): Conditions.Expression =>
+  a === never ? b : (known) => Conditions.or([a(known), b(known)])
+
+/** A field's own permission, which covers everything below it, and the permissions of fields below it. */
+const covering = (own: Permissions, { below, read, write }: Permissions): Permissions => ({
+  read: either(own.read, read),
+  write: either(own.write, write),
+  below: below && {
+    fields: new Map(Array.from(below.fields, ([name, inner]) => [name, covering(own, inner)])),
+    others: covering(own, below.others)
+  }
+})
 
 /** Permission to write implies permission to read, unless that is denied. */
 const permissions = (value: unknown, place: string, scope: Scope): Permissions => {
@@ -35,45 +48,54 @@ const permissions = (value: unknown, place: string, scope: Scope): Permissions =
   const unknown = Object.keys(value).find((name) => !["read", "write", "fields", "additional_fields"].includes(name))
   if (unknown !== undefined) return refuse(`${place}.${unknown}`, `"${unknown}" in a field permission`)
   const expression = (name: string) =>
-    isSet(value[name]) ? Conditions.expression(value[name], `${place}.${name}`, scope) : undefined
+    isSet(value[name])
+      ? orClosed(
+          scope,
+          () => Conditions.expression(value[name], `${place}.${name}`, scope),
+          () => [never, `it does not allow to ${name} the field`]
+        )
+      : undefined
   const given = expression("write")
   const read = expression("read") ?? given ?? never
   const write = given === undefined ? never : (known: Known) => Conditions.and([read(known), given(known)])
-  const leaf: Permissions = { read, write, below: undefined }
+  const own: Permissions = { read, write, below: undefined }
   const isLeaf = Conditions.isEmpty(value["fields"]) && Conditions.isEmpty(value["additional_fields"])
-  // a writable value is writable below
-  if (isLeaf || (value["write"] === true && value["read"] !== false)) return leaf
-  for (const name of ["read", "write"]) {
-    // a readable value is readable below
-    if (isSet(value[name]) && value[name] !== false && (name === "read" || typeof value[name] !== "boolean")) {
-      return refuse(place, "a readable field with permissions below it")
-    }
-  }
-  return compile(value["fields"], value["additional_fields"], place, scope)
+  return isLeaf || (value["write"] === true && value["read"] !== false)
+    ? own
+    : covering(own, compileBelow(value["fields"], value["additional_fields"], place, scope))
 }
 
-/** Compiles `fields` and `additional_fields`. */
-export const compile = (fields: unknown, additional: unknown, place: string, scope: Scope): Permissions => {
+/** Compiles `fields` and `additional_fields`. If they are not understood, no field is accessible by them. */
+export const compile = (fields: unknown, additional: unknown, place: string, scope: Scope): Permissions =>
+  orClosed(
+    scope,
+    () => compileBelow(fields, additional, place, scope),
+    () => [none, "it allows no field"]
+  )
+
+const compileBelow = (fields: unknown, additional: unknown, place: string, scope: Scope): Permissions => {
   if (!Conditions.isEmpty(fields) && !Bson.isDocument(fields)) {
     return refuse(`${place}.fields`, "fields that are not a document")
   }
-  const named = new Map(
-    Object.entries(Bson.isDocument(fields) ? fields : {}).map(([name, value]) =>
-      name === "" || /[.$%]/.test(name)
-        ? refuse(`${place}.fields.${name}`, `the field name "${name}"`)
-        : [
-            name,
-            permissions(value, `${place}.fields.${name}`, {
-              ...scope,
-              isField: true,
-              field: scope.isField === true && scope.field === undefined ? undefined : pathBelow(scope.field, name)
-            })
-          ]
+  const permissionsAt = (value: unknown, at: string, field: string | undefined): Permissions => {
+    const inner: Scope = { ...scope, isField: true, field }
+    return orClosed(
+      scope,
+      () => permissions(value, at, inner),
+      () => [none, "it allows nothing of it"]
     )
+  }
+  const isUnnamed = scope.isField === true && scope.field === undefined
+  const named = new Map(
+    Object.entries(Bson.isDocument(fields) ? fields : {}).map(([name, value]) => {
+      const at = `${place}.fields.${name}`
+      if (name === "" || /[.$%]/.test(name)) return refuse(at, `the field name "${name}"`)
+      return [name, permissionsAt(value, at, isUnnamed ? undefined : pathBelow(scope.field, name))]
+    })
   )
   const others = Conditions.isEmpty(additional)
     ? none
-    : permissions(additional, `${place}.additional_fields`, { ...scope, isField: true, field: undefined })
+    : permissionsAt(additional, `${place}.additional_fields`, undefined)
   return named.size === 0 ? others : { read: never, write: never, below: { fields: named, others } }
 }
 
@@ -96,13 +118,20 @@ export const bind = ({ below, read, write }: Permissions, known: Known): Bound =
 })
 
 /** The visible part of an unchanged document. */
-export const maskOf = ({ below, read }: Bound): Mask => ({
-  read: Conditions.unchanged(read),
-  below: below && {
-    fields: new Map([...below.fields].map(([name, inner]) => [name, maskOf(inner)])),
-    others: maskOf(below.others)
+export const maskOf = ({ below, read }: Bound): Mask => {
+  const shows = Conditions.unchanged(read)
+  return {
+    read: shows,
+    // a readable value is readable below
+    below:
+      shows === true || below === undefined
+        ? undefined
+        : {
+            fields: new Map([...below.fields].map(([name, inner]) => [name, maskOf(inner)])),
+            others: maskOf(below.others)
+          }
   }
-})
+}
 
 /** Whether a mask uses a path. */
 export const masksBy = ({ below, read }: Mask, isUnknown: (path: string) => boolean): boolean =>
@@ -142,7 +171,8 @@ const below = (allowed: Permission, name: string): Permission =>
   allowed.below === undefined ? allowed : (allowed.below.fields.get(name) ?? allowed.below.others)
 
 /** Whether any value is completely readable. */
-export const readsAll = ({ below, read }: Permission): boolean => below === undefined && read
+export const readsAll = ({ below, read }: Permission): boolean =>
+  read && (below === undefined || (readsAll(below.others) && [...below.fields.values()].every(readsAll)))
 
 /** The intersection of two permissions to read; permission to write is the first one's. */
 export const both = (allowed: Permission, mask: Permission): Permission => {
@@ -205,7 +235,7 @@ export const opensAt = (allowed: Permission, path: string, document: Document): 
 
 /** Whether a value may be written as a whole. */
 const writes = (value: unknown, allowed: Permission): boolean => {
-  if (allowed.below === undefined) return allowed.write
+  if (allowed.below === undefined || allowed.write) return allowed.write
   const { fields, others } = allowed.below
   return (
     Bson.isDocument(value) && Object.entries(value).every(([name, inner]) => writes(inner, fields.get(name) ?? others))
@@ -218,7 +248,7 @@ export const writesAll = ({ _id, ...document }: Document, allowed: Permission): 
 /** Whether the differences between two documents are writable. */
 export const writesDifference = (before: unknown, after: unknown, allowed: Permission): boolean => {
   if (identical(before, after)) return true
-  if (allowed.below === undefined) return allowed.write
+  if (allowed.below === undefined || allowed.write) return allowed.write
   const { fields, others } = allowed.below
   const [old, made] = [before ?? {}, after ?? {}]
   if (!Bson.isDocument(old) || !Bson.isDocument(made)) return false

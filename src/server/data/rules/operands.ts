@@ -42,6 +42,12 @@ export const refuse = (place: string, message: string): never => {
   throw new NotUnderstood({ place, message })
 }
 
+/** The unsupported part of a role, and what the role does without it. */
+export interface Closed {
+  readonly problem: NotUnderstood
+  readonly consequence: string
+}
+
 /** A function call of a rule. */
 export interface Call {
   readonly name: string
@@ -61,6 +67,8 @@ export interface Computed {
 export interface Scope {
   readonly calls: Array<Call>
   readonly computed: Array<Computed>
+  /** The parts of roles that are closed because they are not understood. */
+  readonly closed: Array<Closed>
   /** Whether anything uses the document before a change. */
   readonly marks: { change: boolean }
   /** The subject of expressions: documents, elements of an array, the arguments of a function, or the caller only. */
@@ -69,6 +77,28 @@ export interface Scope {
   readonly field?: string | undefined
   /** Whether the expression is the permission of a field. */
   readonly isField?: boolean
+}
+
+/** Any error of a compilation. */
+export const notUnderstood = (cause: unknown): NotUnderstood =>
+  cause instanceof NotUnderstood
+    ? cause
+    : new NotUnderstood({ place: "", message: cause instanceof Error ? cause.message : String(cause) })
+
+/** Reads a part of a role. One that is not understood is closed. */
+export const orClosed = <A>(
+  { calls, closed, computed }: Scope,
+  read: () => A,
+  otherwise: (problem: NotUnderstood) => readonly [part: A, consequence: string]
+): A => {
+  const before = [calls.length, computed.length] as const
+  const found = Result.try({ try: read, catch: notUnderstood })
+  if (Result.isSuccess(found)) return found.success
+  // what it has collected so far is not evaluated
+  ;[calls.length, computed.length] = before
+  const [part, consequence] = otherwise(found.failure)
+  closed.push({ problem: found.failure, consequence })
+  return part
 }
 
 /** The document before a change and computed values, next to the fields of the document. */
@@ -155,7 +185,16 @@ export const valueOf = (operand: Operand, known: Known, seen: Document): unknown
   }
 }
 
-const requestKeys = ["httpMethod", "httpReferrer", "httpUserAgent", "rawQueryString", "remoteIPAddress"] as const
+const requestKeys = [
+  "httpMethod",
+  "httpReferrer",
+  "httpUserAgent",
+  "rawQueryString",
+  "remoteIPAddress",
+  "service",
+  "action",
+  "webhookUrl"
+] as const
 
 const userOf = ({ user }: Known) => ({
   id: user.id,
@@ -178,6 +217,10 @@ const expand = (expansion: string): Operand | undefined => {
         ? { _tag: "Known", get: (known) => walk(userOf(known)[name], path), isWhole }
         : undefined
     case "%%request": {
+      if (name === "requestHeaders" && !isWhole) {
+        const header = path.join(".").toLowerCase()
+        return { _tag: "Known", get: ({ request }) => headerOf(request, header), isWhole: false }
+      }
       const key = requestKeys.find((it) => it === name)
       return key === undefined || !isWhole
         ? undefined
@@ -199,6 +242,12 @@ const expand = (expansion: string): Operand | undefined => {
     default:
       return undefined
   }
+}
+
+/** The value of a header, or a list of several. */
+const headerOf = (request: FunctionRequest | undefined, name: string): unknown => {
+  const values = request?.requestHeaders?.[name]
+  return values === undefined ? request?.header?.(name) : values.length === 1 ? values[0] : values
 }
 
 const plain = (value: unknown): unknown => (Redacted.isRedacted(value) ? Redacted.value(value) : value)
@@ -283,6 +332,45 @@ const conversions: Readonly<Record<string, (value: unknown) => unknown>> = {
     value instanceof Binary && value.sub_type === Binary.SUBTYPE_UUID && value.position === 16
       ? value.toUUID().toHexString()
       : undefined
+}
+
+const missing = Symbol("missing")
+
+/** A part of an array or a document; names are no operators in it. */
+const part = (value: unknown, place: string, scope: Scope): ((known: Known) => unknown) => {
+  if (Array.isArray(value)) {
+    const items = value.map((item: unknown, i) => part(item, `${place}[${i}]`, scope))
+    return (known) => items.map((it) => it(known))
+  }
+  if (Bson.isDocument(value) && !(Object.keys(value).length === 1 && typed.has(Object.keys(value)[0] ?? ""))) {
+    const fields = Object.entries(value).map(([name, inner]) =>
+      isImpossible(name)
+        ? refuse(`${place}.${name}`, `the field name "${name}"`)
+        : ([name, part(inner, `${place}.${name}`, scope)] as const)
+    )
+    return (known) => Object.fromEntries(fields.map(([name, read]) => [name, read(known)]))
+  }
+  const read = operand(value, place, scope)
+  if (read._tag === "Literal") return () => read.value
+  if (read._tag === "Field") return refuse(place, "a field of the document in a value")
+  return (known) => canonical(read.get(known)) ?? missing
+}
+
+const hasMissing = (value: unknown): boolean =>
+  value === missing ||
+  (Array.isArray(value) ? value.some(hasMissing) : Bson.isDocument(value) && Object.values(value).some(hasMissing))
+
+/** An array or a document to compare with; `undefined` if a value that it names is missing. */
+export const whole = (
+  value: ReadonlyArray<unknown> | Document,
+  place: string,
+  scope: Scope
+): ((known: Known) => unknown) => {
+  const read = part(value, place, scope)
+  return (known) => {
+    const made = read(known)
+    return hasMissing(made) ? undefined : canonical(made)
+  }
 }
 
 /** A value to compare with. */

@@ -4,7 +4,7 @@ import type { Document } from "../internal/bson.ts"
 import * as Fields from "./fieldPermissions.ts"
 import * as Masks from "./projectionMasks.ts"
 import * as Conditions from "./conditions.ts"
-import { type Call, refuse, type Scope } from "./operands.ts"
+import { type Call, orClosed, refuse, type Scope } from "./operands.ts"
 
 /** A parsed rule document. */
 export interface RuleDocument {
@@ -25,6 +25,8 @@ export interface Role {
   /** The functions that decide whether the role applies, and those that decide what it allows. */
   readonly callsToApply: ReadonlyArray<Call>
   readonly calls: ReadonlyArray<Call>
+  /** Whether it is not understood as a whole: it allows nothing. */
+  readonly isClosed: boolean
 }
 
 const onlyKeys = (value: Document, known: ReadonlyArray<string>, place: string): void => {
@@ -46,33 +48,72 @@ export const optional = (
 const always: Conditions.Expression = () => true
 const never: Conditions.Expression = () => false
 
+/** A role that allows nothing. */
+const closedRole = (applies: Conditions.Expression, callsToApply: ReadonlyArray<Call>): Role => ({
+  applies,
+  filterRead: never,
+  filterWrite: never,
+  read: never,
+  write: never,
+  insert: never,
+  delete: never,
+  fields: Fields.none,
+  callsToApply,
+  calls: [],
+  isClosed: true
+})
+
+/** Parses a role. What is not understood of it is closed, and leaves other roles as they are. */
 const role = (input: unknown, place: string, whole: Scope): Role => {
-  const value = documentAt(input, place)
-  onlyKeys(value, roleKeys, place)
   const toApply: Scope = { ...whole, calls: [] }
-  const scope: Scope = { ...whole, calls: [] }
-  const filters = Conditions.isEmpty(value["document_filters"])
-    ? undefined
-    : documentAt(value["document_filters"], `${place}.document_filters`)
-  if (filters !== undefined) onlyKeys(filters, ["read", "write"], `${place}.document_filters`)
+  return orClosed(
+    toApply,
+    () => {
+      const value = documentAt(input, place)
+      const applies = optional(value["apply_when"], `${place}.apply_when`, toApply, always)
+      const scope: Scope = { ...whole, calls: [] }
+      return orClosed(
+        scope,
+        () => ({ ...permissions(value, place, scope), applies, callsToApply: toApply.calls, calls: scope.calls }),
+        () => [closedRole(applies, toApply.calls), "the role allows nothing"]
+      )
+    },
+    // which documents it is for is not known, and none of them must be left to a role behind it
+    () => [closedRole(always, []), "the role allows nothing, and neither do those behind it"]
+  )
+}
+
+/** What a role allows. */
+const permissions = (
+  value: Document,
+  place: string,
+  scope: Scope
+): Omit<Role, "applies" | "callsToApply" | "calls"> => {
+  onlyKeys(value, roleKeys, place)
+  const permission = (within: Document, at: string, name: string, otherwise: Conditions.Expression) =>
+    orClosed(
+      scope,
+      () => optional(within[name], `${at}.${name}`, scope, otherwise),
+      () => [never, "it does not hold"]
+    )
+  const own = (name: string, otherwise: Conditions.Expression) => permission(value, place, name, otherwise)
+  const given = value["document_filters"]
+  const at = `${place}.document_filters`
+  const filters = Conditions.isEmpty(given) ? undefined : documentAt(given, at)
+  if (filters !== undefined) onlyKeys(filters, ["read", "write"], at)
   // if one of a pair is missing, nothing is writable; permission to write implies permission to read
-  const filterWrite =
-    filters === undefined ? always : optional(filters["write"], `${place}.document_filters.write`, scope, never)
-  const filterRead =
-    filters === undefined ? always : optional(filters["read"], `${place}.document_filters.read`, scope, filterWrite)
-  const write = optional(value["write"], `${place}.write`, scope, never)
-  optional(value["search"], `${place}.search`, { ...scope, calls: [] }, always)
+  const filterWrite = filters === undefined ? always : permission(filters, at, "write", never)
+  const filterRead = filters === undefined ? always : permission(filters, at, "read", filterWrite)
+  const write = own("write", never)
   return {
-    applies: optional(value["apply_when"], `${place}.apply_when`, toApply, always),
     filterRead,
     filterWrite,
-    read: optional(value["read"], `${place}.read`, scope, write),
+    read: own("read", write),
     write,
-    insert: optional(value["insert"], `${place}.insert`, scope, always),
-    delete: optional(value["delete"], `${place}.delete`, scope, always),
+    insert: own("insert", always),
+    delete: own("delete", always),
     fields: Fields.compile(value["fields"], value["additional_fields"], place, scope),
-    callsToApply: toApply.calls,
-    calls: scope.calls
+    isClosed: false
   }
 }
 
@@ -130,11 +171,17 @@ const list = (value: unknown, place: string): ReadonlyArray<unknown> =>
 
 const ruleKeys = ["_id", "id", "database", "collection", "roles", "filters", "schema", "relationships"]
 
-/** Parses a rule document; throws for its first unsupported part. */
+/**
+ * Parses a rule document. Throws for its first unsupported part, except in a role, which closes the role; if none is left,
+ * it throws for the first one.
+ */
 export const rule = (input: unknown, scope: Scope): RuleDocument => {
   const value = documentAt(input, "")
   onlyKeys(value, ruleKeys, "")
   const roles = list(value["roles"], "roles").map((it, i) => role(it, `roles[${i}]`, scope))
   const filters = list(value["filters"], "filters").map((it, i) => filter(it, `filters[${i}]`, scope))
-  return roles.length === 0 ? refuse("roles", "a rule without a role") : { roles, filters }
+  if (roles.length === 0) return refuse("roles", "a rule without a role")
+  const [first] = scope.closed
+  if (first !== undefined && roles.every(({ isClosed }) => isClosed)) throw first.problem
+  return { roles, filters }
 }

@@ -88,7 +88,7 @@ const isThere = (document: unknown, path: ReadonlyArray<string>): boolean => {
 
 /** Compiles the expressions of a schema. Throws `NotUnderstood` for an unsupported one. */
 export const compile = (schema: Document): Validation => {
-  const scope: Operands.Scope = { calls: [], computed: [], marks: { change: false }, about: "document" }
+  const scope: Operands.Scope = { calls: [], computed: [], closed: [], marks: { change: false }, about: "document" }
   const rules = rulesOf(schema, [], "", scope)
   const { computed } = scope
   return {
