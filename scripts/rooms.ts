@@ -35,6 +35,7 @@ const [language, storage, data, model, users, functions, api, directory] = [
   "src/server/directory/"
 ]
 const triggers = "src/server/triggers/"
+const wire = "src/server/wire/"
 const server = "src/server/"
 const node = "src/node/"
 const jose = "src/server/model/internal/jose.ts"
@@ -71,6 +72,8 @@ export const rooms: ReadonlyArray<Room> = [
   { path: jsonText, ours: [], theirs: ["jsonc-parser"] },
   { path: acorn, ours: [], theirs: ["acorn"] },
   { path: directory, ours: [core, protocol, data, model, functions, jsonText, acorn], theirs: onServer },
+  // MongoDB's wire protocol, for MongoDB's own tools
+  { path: wire, ours: [core, language, data, model], theirs: onServer },
   // the server itself, which puts the rooms together
   {
     path: server,
@@ -83,12 +86,12 @@ export const rooms: ReadonlyArray<Room> = [
   { path: archives, ours: [], theirs: [...onServer, "tar", "yauzl"] },
   {
     path: "src/cli/",
-    ours: [manifest, archives, protocol, client, model, data, storage, users, api, directory, server, node],
+    ours: [manifest, archives, protocol, client, model, data, storage, users, api, directory, wire, server, node],
     theirs: onNode
   },
   { path: "src/index.ts", ours: [protocol, client], theirs: [] },
   { path: "src/node.ts", ours: [node], theirs: [] },
-  { path: "src/server.ts", ours: [protocol, data, model, users, api, directory, server], theirs: [] },
+  { path: "src/server.ts", ours: [protocol, data, model, users, api, directory, wire, server], theirs: [] },
   { path: "src/testing.ts", ours: ["src/testing/"], theirs: [] }
 ]
 

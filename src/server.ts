@@ -18,5 +18,7 @@ export * as AppServicesServer from "./server/AppServicesServer.ts"
 export * as Database from "./server/data/Database.ts"
 /** The e-mails of a server, which it does not send. */
 export * as Inbox from "./server/users/Inbox.ts"
+/** A port for MongoDB's own tools and drivers. */
+export * as MongoWire from "./server/wire/MongoWire.ts"
 /** The context of a function call, and its failure. */
 export { FunctionContext, FunctionError } from "./server/model/FunctionContext.ts"

@@ -16,7 +16,9 @@ export class DatabaseError extends Schema.TaggedError<DatabaseError>("effect-app
   {
     message: Schema.String,
     code: Schema.optionalKey(Schema.Int),
-    labels: Schema.optionalKey(Schema.Array(Schema.String))
+    labels: Schema.optionalKey(Schema.Array(Schema.String)),
+    /** How many documents an `Insert` inserted before the one that was refused. */
+    inserted: Schema.optionalKey(Schema.Int)
   }
 ) {}
 

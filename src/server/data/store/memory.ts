@@ -8,7 +8,7 @@ import { conditionsOf } from "../../language/filters/conditions.ts"
 import { canonical, isDocument } from "../../language/Value.ts"
 import { defaultLimits, type Limits } from "../../storage/EventLog.ts"
 import { RowStore } from "../../storage/RowStore.ts"
-import type { DatabaseError } from "../DatabaseError.ts"
+import { DatabaseError } from "../DatabaseError.ts"
 import type { Driver, DriverTransaction, Run } from "../Driver.ts"
 import type * as Evaluate from "../internal/evaluate.ts"
 import { asError, ended } from "../internal/failures.ts"
@@ -30,6 +30,16 @@ const withMoment = <A, E>(use: (moment: Evaluate.Moment) => Effect.Effect<A, E>)
   )
 
 const attempt = <A>(run: () => A): Effect.Effect<A, DatabaseError> => Effect.try({ try: run, catch: asError })
+
+/** The error of an `Insert` that stopped at a document; the ids are those of the documents before it. */
+const stopped = (failure: unknown, ids: unknown): DatabaseError => {
+  const { code, message } = asError(failure)
+  return new DatabaseError({
+    message,
+    ...(code === undefined ? undefined : { code }),
+    inserted: Array.isArray(ids) ? ids.length : 0
+  })
+}
 
 /** The parts of an operation that determine its cost. */
 interface Asked {
@@ -95,7 +105,7 @@ export const make = (rowStore: RowStore["Service"] = RowStore.none, logLimits: L
       })
     }).pipe(
       Effect.flatMap(({ answer, failure }) =>
-        failure === undefined ? Effect.succeed(answer) : Effect.fail(asError(failure))
+        failure === undefined ? Effect.succeed(answer) : Effect.fail(stopped(failure, answer))
       )
     )
   }

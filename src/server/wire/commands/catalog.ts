@@ -1,0 +1,196 @@
+/** Commands on databases, collections and indexes. */
+import * as Effect from "effect/Effect"
+import type { DatabaseError } from "../../data/DatabaseError.ts"
+import { type Document, nameOf, type Namespace } from "../../data/Operation.ts"
+import { atomic, type Call, type Command, type Handler, namespaceOf } from "../internal/Call.ts"
+import { fail, unsupported } from "../internal/errors.ts"
+import * as Fields from "../internal/fields.ts"
+import { answerList, filtered } from "./cursors.ts"
+import { sizeOf } from "./information.ts"
+
+const cursorOptions: Fields.Field<number | undefined> = (value, name) =>
+  Fields.readAll(Fields.document(value ?? {}, name), { batchSize: Fields.optional(Fields.count) }, name).batchSize
+
+const databasesOf = ({ server, source }: Call) => server.database.databases(source)
+
+const collectionsOf = ({ server, source }: Call, database: string) =>
+  server.database.collections({ ...source, database })
+
+const listDatabases: Handler = Effect.fnUntraced(function* (call) {
+  const { filter, nameOnly } = yield* Fields.read(call.request, {
+    listDatabases: Fields.anything,
+    filter: Fields.optional(Fields.document),
+    nameOnly: Fields.flag,
+    authorizedDatabases: Fields.ignored
+  })
+  const all = yield* Effect.forEach(yield* databasesOf(call), (name) =>
+    nameOnly
+      ? Effect.succeed({ name })
+      : Effect.map(sizeOfDatabase(call, name), (sizeOnDisk) => ({ name, sizeOnDisk, empty: false }))
+  )
+  const databases = yield* filtered(call, all, filter)
+  if (nameOnly) return { databases, ok: 1 }
+  const totalSize = databases.reduce(
+    (sum, { sizeOnDisk }) => sum + (typeof sizeOnDisk === "number" ? sizeOnDisk : 0),
+    0
+  )
+  return { databases, totalSize, totalSizeMb: Math.floor(totalSize / 2 ** 20), ok: 1 }
+})
+
+const sizeOfDatabase = Effect.fnUntraced(function* (call: Call, database: string) {
+  const collections = yield* collectionsOf(call, database)
+  const sizes = yield* Effect.forEach(collections, (name) => sizeOf(call, namespaceOf({ ...call, database }, name)))
+  return sizes.reduce((sum, { size }) => sum + size, 0)
+})
+
+const listCollections: Handler = Effect.fnUntraced(function* (call) {
+  const { cursor, filter, nameOnly } = yield* Fields.read(call.request, {
+    listCollections: Fields.anything,
+    filter: Fields.optional(Fields.document),
+    nameOnly: Fields.flag,
+    authorizedCollections: Fields.ignored,
+    cursor: cursorOptions
+  })
+  const names = yield* collectionsOf(call, call.database)
+  const all = names.map((name) => ({
+    name,
+    type: "collection",
+    ...(nameOnly
+      ? undefined
+      : { options: {}, info: { readOnly: false }, idIndex: { v: 2, key: { _id: 1 }, name: "_id_" } })
+  }))
+  return yield* answerList(call, "listCollections", yield* filtered(call, all, filter), cursor)
+})
+
+const exists = (call: Call, collection: string) =>
+  Effect.map(collectionsOf(call, call.database), (names) => names.includes(collection))
+
+/** A collection begins to exist with its first document. */
+const create: Handler = Effect.fnUntraced(function* (call) {
+  const { create } = yield* Fields.read(call.request, {
+    create: Fields.text,
+    autoIndexId: Fields.ignored,
+    capped: Fields.refused,
+    changeStreamPreAndPostImages: Fields.ignored,
+    clusteredIndex: Fields.refused,
+    collation: Fields.collation,
+    expireAfterSeconds: Fields.refused,
+    indexOptionDefaults: Fields.refused,
+    max: Fields.refused,
+    pipeline: Fields.refused,
+    size: Fields.refused,
+    storageEngine: Fields.refused,
+    timeseries: Fields.refused,
+    validationAction: Fields.refused,
+    validationLevel: Fields.refused,
+    validator: Fields.refused,
+    viewOn: Fields.refused
+  })
+  if (yield* exists(call, create)) {
+    return yield* fail("NamespaceExists", `Collection ${call.database}.${create} already exists.`)
+  }
+  return { ok: 1 }
+})
+
+const drop: Handler = Effect.fnUntraced(function* (call) {
+  const { drop } = yield* Fields.read(call.request, { drop: Fields.text })
+  const namespace = namespaceOf(call, drop)
+  if (!(yield* exists(call, drop))) return { ok: 1 }
+  yield* call.operations.delete(namespace, { filter: {}, many: true })
+  return { nIndexesWas: 1, ns: nameOf(namespace), ok: 1 }
+})
+
+const dropDatabase: Handler = Effect.fnUntraced(function* (call) {
+  yield* Fields.read(call.request, { dropDatabase: Fields.anything })
+  for (const name of yield* collectionsOf(call, call.database)) {
+    yield* call.operations.delete(namespaceOf(call, name), { filter: {}, many: true })
+  }
+  return { dropped: call.database, ok: 1 }
+})
+
+const splitName: Fields.Field<readonly [database: string, collection: string]> = (value, name) => {
+  const [database = "", ...collection] = Fields.text(value, name).split(".")
+  return [database, collection.join(".")]
+}
+
+const renameCollection: Handler = Effect.fnUntraced(function* (call) {
+  const asked = yield* Fields.read(call.request, {
+    renameCollection: splitName,
+    to: splitName,
+    dropTarget: Fields.flag
+  })
+  const at = ([database, collection]: readonly [string, string]): Namespace =>
+    namespaceOf({ ...call, database }, collection)
+  const from = at(asked.renameCollection)
+  const to = at(asked.to)
+  if (from.collection === "" || to.collection === "") {
+    return yield* fail("InvalidNamespace", "renameCollection needs two names of the form database.collection")
+  }
+  yield* atomic(call, (operations) =>
+    Effect.gen(function* () {
+      const documents = yield* operations.find(from, { filter: {} })
+      if (documents.length === 0) {
+        return yield* fail("NamespaceNotFound", `Source collection ${nameOf(from)} does not exist`)
+      }
+      const others = yield* operations.find(to, { filter: {}, limit: 1 })
+      if (others.length > 0 && !asked.dropTarget) return yield* fail("NamespaceExists", "target namespace exists")
+      yield* operations.delete(to, { filter: {}, many: true })
+      yield* operations.insert(to, documents)
+      return yield* operations.delete(from, { filter: {}, many: true })
+    })
+  )
+  return { ok: 1 }
+})
+
+/** The indexes of a collection. */
+const indexesOf = (call: Call, namespace: Namespace): Effect.Effect<ReadonlyArray<Document>, DatabaseError> =>
+  Effect.map(call.server.database.aggregate(namespace, [{ $indexStats: {} }]), (indexes) =>
+    indexes.map(({ key, name }) => ({ v: 2, key, name }))
+  )
+
+const listIndexes: Handler = Effect.fnUntraced(function* (call) {
+  const { cursor, listIndexes } = yield* Fields.read(call.request, { listIndexes: Fields.text, cursor: cursorOptions })
+  const namespace = namespaceOf(call, listIndexes)
+  const indexes = yield* indexesOf(call, namespace)
+  if (indexes.length <= 1 && !(yield* exists(call, listIndexes))) {
+    return yield* fail("NamespaceNotFound", `ns does not exist: ${nameOf(namespace)}`)
+  }
+  return yield* answerList(call, `listIndexes.${listIndexes}`, indexes, cursor)
+})
+
+const createIndexes: Handler = Effect.fnUntraced(function* (call) {
+  const asked = yield* Fields.read(call.request, {
+    createIndexes: Fields.text,
+    indexes: Fields.documents,
+    commitQuorum: Fields.ignored
+  })
+  const namespace = namespaceOf(call, asked.createIndexes)
+  const fields = yield* Effect.forEach(asked.indexes, (index) => {
+    const [field, ...others] = Object.keys(Fields.document(index["key"], "createIndexes.indexes.key"))
+    const options = Object.keys(index).filter((name) => !["key", "name", "v", "background"].includes(name))
+    if (field === undefined || others.length > 0) return Effect.fail(unsupported("an index of several fields"))
+    if (options.length > 0) return Effect.fail(unsupported(`the option ${options[0]} of an index`))
+    return Effect.succeed(field)
+  })
+  const before = yield* indexesOf(call, namespace)
+  for (const field of fields) yield* call.server.database.index(namespace, field)
+  const after = yield* indexesOf(call, namespace)
+  return {
+    numIndexesBefore: before.length,
+    numIndexesAfter: after.length,
+    createdCollectionAutomatically: false,
+    ok: 1
+  }
+})
+
+/** The commands by name. */
+export const commands: Readonly<Record<string, Command>> = {
+  listDatabases: { handler: listDatabases },
+  listCollections: { handler: listCollections },
+  create: { handler: create, writes: true },
+  drop: { handler: drop, writes: true },
+  dropDatabase: { handler: dropDatabase, writes: true },
+  renameCollection: { handler: renameCollection, writes: true },
+  listIndexes: { handler: listIndexes },
+  createIndexes: { handler: createIndexes, writes: true }
+}
