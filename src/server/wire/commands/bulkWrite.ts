@@ -89,7 +89,7 @@ const namespacesOf = (call: Call, infos: ReadonlyArray<Document>): ReadonlyArray
 
 const bulkWrite: Handler = Effect.fnUntraced(function* (call) {
   if (call.database !== "admin") {
-    return yield* Effect.fail(failure("Unauthorized", "bulkWrite may only be run against the admin database."))
+    return yield* failure("Unauthorized", "bulkWrite may only be run against the admin database.")
   }
   const { errorsOnly, nsInfo, ops, ordered } = yield* Fields.read(call.request, {
     bulkWrite: Fields.anything,

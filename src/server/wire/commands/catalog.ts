@@ -52,13 +52,11 @@ const listCollections: Handler = Effect.fnUntraced(function* (call) {
     cursor: cursorOptions
   })
   const names = yield* collectionsOf(call, call.database)
-  const all = names.map((name) => ({
-    name,
-    type: "collection",
-    ...(nameOnly
-      ? undefined
-      : { options: {}, info: { readOnly: false }, idIndex: { v: 2, key: { _id: 1 }, name: "_id_" } })
-  }))
+  const all = names.map((name) => {
+    const type = "collection"
+    if (nameOnly) return { name, type }
+    return { name, type, options: {}, info: { readOnly: false }, idIndex: { v: 2, key: { _id: 1 }, name: "_id_" } }
+  })
   return yield* answerList(call, "listCollections", yield* filtered(call, all, filter), cursor)
 })
 

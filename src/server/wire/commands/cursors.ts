@@ -108,7 +108,7 @@ const aggregate: Handler = Effect.fnUntraced(function* (call) {
     explain,
     pipeline
   } = yield* Fields.read(call.request, { aggregate: Fields.anything, ...aggregateFields })
-  if (explain) return yield* Effect.fail(unsupported("aggregate with explain"))
+  if (explain) return yield* unsupported("aggregate with explain")
   const [first] = pipeline
   if (typeof target !== "string") return yield* aggregateDatabase(call, pipeline, batchSize)
   const namespace = namespaceOf(call, target)
@@ -128,7 +128,7 @@ const aggregateDatabase = Effect.fnUntraced(function* (
 ) {
   const [first = {}] = pipeline
   if (Object.hasOwn(first, "$changeStream")) {
-    return yield* Effect.fail(unsupported("a change stream of a whole database", "watch its collections"))
+    return yield* unsupported("a change stream of a whole database", "watch its collections")
   }
   if (!Object.hasOwn(first, "$documents")) {
     return yield* fail("InvalidNamespace", "{aggregate: 1} is not valid for this pipeline: name a collection")
@@ -173,7 +173,7 @@ const longOf = (value: unknown): Long | undefined => {
   return number === undefined ? undefined : Long.fromNumber(number)
 }
 
-const cursorNotFound = (id: Long) => failure("CursorNotFound", `cursor id ${id} not found`)
+const cursorNotFound = (id: Long) => failure("CursorNotFound", `cursor id ${id.toString()} not found`)
 
 const getMore: Handler = (call) =>
   Effect.gen(function* () {
@@ -194,14 +194,14 @@ const getMore: Handler = (call) =>
     if (id === undefined) return yield* fail("TypeMismatch", "BSON field 'getMore.getMore' must be a long")
     const { cursors } = call.server
     const cursor = cursors.find(id, call.source.user)
-    if (cursor === undefined) return yield* Effect.fail(cursorNotFound(id))
+    if (cursor === undefined) return yield* cursorNotFound(id)
     if (cursor.namespace !== `${call.database}.${collection}`) {
       return yield* fail(
         "Unauthorized",
         `Requested getMore on namespace '${call.database}.${collection}', but cursor belongs to a different namespace ${cursor.namespace}`
       )
     }
-    if (cursor.busy) return yield* fail("BadValue", `cursor id ${id} is already in use`)
+    if (cursor.busy) return yield* fail("BadValue", `cursor id ${id.toString()} is already in use`)
     cursor.busy = true
     return yield* cursor.next(batchSize === 0 ? Infinity : batchSize, maxTimeMS ?? usualWait).pipe(
       Effect.tapError(() => cursors.close(cursor)),

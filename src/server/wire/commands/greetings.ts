@@ -150,7 +150,7 @@ const logout: Greeting = (connection) =>
 const authenticate: Greeting = (_, request) =>
   fail(
     "MechanismUnavailable",
-    `authenticate (${String(request["mechanism"] ?? "no mechanism")}) is not supported by this server: log in with ${mechanism}`
+    `authenticate${typeof request["mechanism"] === "string" ? ` with ${request["mechanism"]}` : ""} is not supported by this server: log in with ${mechanism}`
   )
 
 /** The commands by name. */

@@ -83,7 +83,7 @@ const getParameter: Handler = Effect.fnUntraced(function* ({ request }) {
   const found = Object.entries(parameters).filter(([name]) => all || Object.hasOwn(request, name))
   return found.length > 0
     ? { ...Object.fromEntries(found), ok: 1 }
-    : yield* Effect.fail(failure("InvalidOptions", "no option found to get"))
+    : yield* failure("InvalidOptions", "no option found to get")
 })
 
 /** What shells ask at the beginning. */

@@ -9,7 +9,7 @@ import type { Document } from "../../data/Operation.ts"
 import { failure } from "./errors.ts"
 
 /** How long a cursor may be idle, in milliseconds. */
-export const mostIdle = 10 * 60_000
+const mostIdle = 10 * 60_000
 
 /** The most cursors that may be open. */
 const mostOpen = 1_000
@@ -63,7 +63,7 @@ export const fromList = (documents: ReadonlyArray<Document>): Results => {
 }
 
 /** The first documents that fit into a reply. */
-export const leading = (documents: ReadonlyArray<Document>, most: number): ReadonlyArray<Document> => {
+const leading = (documents: ReadonlyArray<Document>, most: number): ReadonlyArray<Document> => {
   let bytes = 0
   let taken = 0
   while (taken < documents.length && taken < most) {

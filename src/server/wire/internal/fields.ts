@@ -59,7 +59,7 @@ export const readAll = <const F extends Fields>(
   for (const [name, field] of Object.entries(fields)) {
     values[name] = field(Object.hasOwn(document, name) ? document[name] : undefined, `${where}.${name}`)
   }
-  // each value is what its field made of it
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value is what its field made of it
   return values as Values<F>
 }
 
@@ -114,10 +114,6 @@ export const flag: Field<boolean> = (value, name) => {
 
 export const documents = required("array", (value) =>
   Array.isArray(value) && value.every(isDocument) ? value : undefined
-)
-
-export const texts = required("array", (value) =>
-  Array.isArray(value) && value.every((item) => typeof item === "string") ? value : undefined
 )
 
 /** A whole number that is not negative. */

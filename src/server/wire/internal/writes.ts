@@ -44,7 +44,7 @@ export const each = Effect.fnUntraced(function* <S>(
   for (const [index, statement] of statements.entries()) {
     const result = yield* Effect.result(execute(statement, index))
     if (Result.isSuccess(result)) continue
-    if (isFatal(call, result.failure)) return yield* Effect.fail(result.failure)
+    if (isFatal(call, result.failure)) return yield* result.failure
     failed.push({ index, error: result.failure })
     if (ordered || call.inTransaction) break
   }
@@ -96,9 +96,7 @@ export const changeOf = (value: unknown, name: string, arrayFilters: ReadonlyArr
   if (Array.isArray(value)) return { _tag: "Update", update: Fields.documents(value, name), arrayFilters }
   const update = Fields.document(value, name)
   const [first] = Object.keys(update)
-  return first?.startsWith("$") === true
-    ? { _tag: "Update", update, arrayFilters }
-    : { _tag: "Replace", document: update }
+  return first?.startsWith("$") ? { _tag: "Update", update, arrayFilters } : { _tag: "Replace", document: update }
 }
 
 /** An update of one document, or of many. */
