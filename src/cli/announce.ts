@@ -4,6 +4,7 @@
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { type App, type Notice, providerTypes } from "../server/model/App.ts"
+import type { Port } from "./mongodb.ts"
 import { list } from "./terminal.ts"
 
 /** An application and its directory. */
@@ -19,10 +20,12 @@ export interface ServerInfo {
   readonly storage: string
   /** How to read the e-mails. */
   readonly inbox: string
+  /** The port for MongoDB's own tools, if it is open. */
+  readonly mongodb: Port | undefined
 }
 
 /** Prints a server that has started, for people. */
-export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, storage }: ServerInfo) =>
+export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, mongodb, storage }: ServerInfo) =>
   Effect.gen(function* () {
     for (const { app, directory } of loaded) {
       yield* Console.log([`${app.id}  (${directory})`, ...partsOf(app).map((line) => `  ${line}`)].join("\n"))
@@ -39,6 +42,7 @@ export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, storag
             `clients      new Realm.App({ id: ${JSON.stringify(app.id)}, baseUrl: ${JSON.stringify(baseUrl)} })`
         ),
         `inbox        ${inbox}`,
+        ...(mongodb === undefined ? [] : [...mongodb.uris, ...mongodb.notes].map((line) => `mongodb      ${line}`)),
         `\nlistening on ${baseUrl}, everything ${storage}; stop with Ctrl+C`
       ].join("\n")
     )

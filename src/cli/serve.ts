@@ -18,6 +18,7 @@ import * as AdminToken from "./adminToken.ts"
 import { isLoopback, problem } from "./connection.ts"
 import { announce, type Loaded, notices } from "./announce.ts"
 import { show, showJson } from "./mail.ts"
+import * as Mongodb from "./mongodb.ts"
 import { printable } from "./terminal.ts"
 
 const flags = {
@@ -60,6 +61,17 @@ const flags = {
     ),
     Flag.atLeast(0)
   ),
+  mongodbPort: Flag.Int("mongodb-port").pipe(
+    Flag.withDescription(
+      "The port on 127.0.0.1 for MongoDB's own tools and drivers, past the rules; 0 chooses a free one (default: none)"
+    ),
+    Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65535 }))),
+    Flag.optional
+  ),
+  mongodbShowPassword: Flag.Boolean("mongodb-show-password").pipe(
+    Flag.withDescription("Print the password of that port even if the output is no terminal"),
+    Flag.withDefault(false)
+  ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print lines of JSON, for scripts: one when ready, then one per e-mail"),
     Flag.withDefault(false)
@@ -79,7 +91,7 @@ const flags = {
 /** The command. */
 export const serve = Command.make("serve", flags, ({ directories, host, json, port, ...options }) =>
   Effect.gen(function* () {
-    const { appId, data, open, passwordHashing, quiet, schemas, trustedProxies } = options
+    const { appId, data, mongodbPort, open, passwordHashing, quiet, schemas, trustedProxies } = options
     if (Option.isSome(appId) && directories.length > 1) {
       const message = "--app-id cannot be combined with several applications: put an id into the root file of each"
       return yield* stop(undefined, message)
@@ -94,18 +106,16 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
       open
     )
     const adminToken = yield* AdminToken.make
-    const server = NodeAppServicesServer.layer(
-      loaded.map(({ app }) => app),
-      {
-        host,
-        port,
-        passwordHashing,
-        adminToken,
-        trustedProxies: trustedProxies.length === 0 ? undefined : trustedProxies,
-        dataDirectory: Option.getOrUndefined(data),
-        onRequest: json || quiet ? undefined : showRequest
-      }
-    )
+    const apps = loaded.map(({ app }) => app)
+    const server = NodeAppServicesServer.layer(apps, {
+      host,
+      port,
+      passwordHashing,
+      adminToken,
+      trustedProxies: trustedProxies.length === 0 ? undefined : trustedProxies,
+      dataDirectory: Option.getOrUndefined(data),
+      onRequest: json || quiet ? undefined : showRequest
+    })
     return yield* Effect.gen(function* () {
       const { arrivals } = yield* Inbox
       yield* Effect.forkScoped(Stream.runForEach(arrivals, json ? showJson : show), { startImmediately: true })
@@ -116,15 +126,25 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
       const inbox = isLoopback(url)
         ? `npx effect-app-services inbox${port === 9090 ? "" : ` --url ${baseUrl}`}`
         : "below, as e-mails arrive: the inbox command needs a loopback address"
-      yield* json ? announceJson(loaded, baseUrl) : announce(loaded, { baseUrl, storage, inbox })
+      const mongodb = Option.isNone(mongodbPort)
+        ? undefined
+        : yield* Mongodb.open(apps, {
+            port: mongodbPort.value,
+            directory: Option.getOrUndefined(data),
+            show: options.mongodbShowPassword,
+            mayShow: !json && !quiet
+          })
+      yield* json ? announceJson(loaded, baseUrl, mongodb) : announce(loaded, { baseUrl, storage, inbox, mongodb })
       return yield* Effect.never
-    }).pipe(Effect.provide(server))
+      // what uses the server ends before it does
+    }).pipe(Effect.scoped, Effect.provide(server))
   }).pipe(
     Effect.scoped,
     Effect.catchTags({
       AppDirectoryError: (error) => stop(error, error.message),
       OpenError: (error) => stop(error, error.message),
       AppServicesServerError: (error) => stop(error, error.message),
+      MongoWireError: (error) => stop(error, error.message),
       ServeError: (error) => stop(error, cannotListen(error.cause, host, port))
     })
   )
@@ -179,14 +199,24 @@ const cannotListen = (cause: unknown, host: string, port: number): string => {
 
 const encodeReady = Schema.encodeEffect(
   Schema.fromJsonString(
-    Schema.Struct({ event: Schema.Literal("ready"), baseUrl: Schema.String, appIds: Schema.Array(Schema.String) })
+    Schema.Struct({
+      event: Schema.Literal("ready"),
+      baseUrl: Schema.String,
+      appIds: Schema.Array(Schema.String),
+      mongodbUris: Schema.optionalKey(Schema.Array(Schema.String))
+    })
   )
 )
 
-const announceJson = (loaded: ReadonlyArray<Loaded>, baseUrl: string) =>
+const announceJson = (loaded: ReadonlyArray<Loaded>, baseUrl: string, mongodb: Mongodb.Port | undefined) =>
   Effect.gen(function* () {
-    for (const line of notices(loaded)) yield* Console.error(line)
-    const line = encodeReady({ event: "ready", baseUrl, appIds: loaded.map(({ app }) => app.id) })
+    for (const line of [...notices(loaded), ...(mongodb?.notes ?? [])]) yield* Console.error(line)
+    const line = encodeReady({
+      event: "ready",
+      baseUrl,
+      appIds: loaded.map(({ app }) => app.id),
+      ...(mongodb === undefined ? undefined : { mongodbUris: mongodb.uris })
+    })
     yield* Console.log(yield* Effect.orDie(line))
   })
 
