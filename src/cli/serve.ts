@@ -69,7 +69,7 @@ const flags = {
     Flag.optional
   ),
   mongodbShowPassword: Flag.Boolean("mongodb-show-password").pipe(
-    Flag.withDescription("Print the password of that port even if the output is no terminal"),
+    Flag.withDescription("Print the password of that port into a pipe, too"),
     Flag.withDefault(false)
   ),
   json: Flag.Boolean("json").pipe(

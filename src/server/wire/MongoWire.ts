@@ -20,7 +20,7 @@
  * )
  * ```
  *
- * @since 0.1.0
+ * @since 0.2.0
  */
 import * as Context from "effect/Context"
 import * as Clock from "effect/Clock"
@@ -45,7 +45,7 @@ import { sourceOf, sourcesOf } from "./internal/sources.ts"
  * Settings of the port.
  *
  * @category options
- * @since 0.1.0
+ * @since 0.2.0
  */
 export interface Options {
   /**
@@ -72,7 +72,7 @@ export interface Options {
  * The port cannot be opened, or there is no such data source. `message` says which, and what to do.
  *
  * @category errors
- * @since 0.1.0
+ * @since 0.2.0
  */
 export class MongoWireError extends Schema.TaggedError<MongoWireError>(
   "effect-app-services/server/wire/MongoWireError"
@@ -82,7 +82,7 @@ export class MongoWireError extends Schema.TaggedError<MongoWireError>(
  * What the port offers to its own process.
  *
  * @category models
- * @since 0.1.0
+ * @since 0.2.0
  */
 export interface Service {
   readonly port: number
@@ -98,7 +98,7 @@ export interface Service {
  * The port, while it is open.
  *
  * @category services
- * @since 0.1.0
+ * @since 0.2.0
  */
 export class MongoWire extends Context.Service<MongoWire, Service>()("effect-app-services/server/wire/MongoWire") {}
 
@@ -110,7 +110,7 @@ const passwordForm = /^[\x21-\x7e]{16,256}$/
  * Makes a random password for a port.
  *
  * @category constructors
- * @since 0.1.0
+ * @since 0.2.0
  */
 export const generatePassword: Effect.Effect<Redacted.Redacted> = Effect.gen(function* () {
   const random = yield* SecureRandom.SecureRandom
@@ -122,7 +122,7 @@ export const generatePassword: Effect.Effect<Redacted.Redacted> = Effect.gen(fun
  * then is aborted.
  *
  * @category layers
- * @since 0.1.0
+ * @since 0.2.0
  */
 export const layer = (
   apps: App | ReadonlyArray<App>,

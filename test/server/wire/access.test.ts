@@ -144,7 +144,7 @@ describe("access to the MongoDB port", () => {
     )
   )
 
-  it.live("closes a connection whose bytes are no message, and goes on for others", () =>
+  it.live("closes a connection whose bytes do not form a message, and goes on for others", () =>
     provided(
       Effect.scoped(
         Effect.gen(function* () {

@@ -63,6 +63,44 @@ describe("change streams on the MongoDB port", () => {
     })
   )
 
+  it.live("watches a database, and all databases", () =>
+    withClient(async (client) => {
+      const streams = [await opened(client.db("shop").watch()), await opened(client.watch([], { batchSize: 1 }))]
+      await client
+        .db("shop")
+        .collection("a")
+        .insertMany([{ n: 1 }, { n: 2 }])
+      await client.db("blog").collection("b").insertOne({ n: 3 })
+      await client.db("shop").collection("b").insertOne({ n: 4 })
+      const [inShop, everywhere] = streams
+      const numbers = async (stream: (typeof streams)[number] | undefined, count: number) => {
+        const found: Array<unknown> = []
+        for (let i = 0; i < count; i++) found.push((await nextOf(stream!))["fullDocument"].n)
+        return found
+      }
+      assert.deepEqual(await numbers(inShop, 3), [1, 2, 4])
+      assert.deepEqual(await numbers(everywhere, 4), [1, 2, 3, 4])
+      for (const stream of streams) await stream.close()
+    })
+  )
+
+  it.live("goes on from the moment it was opened if its connection is cut before the first change", () =>
+    Effect.gen(function* () {
+      const uri = yield* uriOf()
+      const proxy = yield* proxied(uri)
+      const watcher = yield* open(proxy.uri)
+      const writer = yield* open(uri)
+      yield* Effect.promise(async () => {
+        const stream = await opened(watcher.db("shop").collection("items").watch())
+        assert.isDefined(stream.resumeToken)
+        proxy.cut()
+        await writer.db("shop").collection<{ _id: number }>("items").insertOne({ _id: 7 })
+        assert.deepEqual((await nextOf(stream))["documentKey"], { _id: 7 })
+        await stream.close()
+      })
+    }).pipe(Effect.scoped, Effect.provide(layer(), { local: true }))
+  )
+
   it.live("loses no change when its connection is cut", () =>
     Effect.gen(function* () {
       const uri = yield* uriOf()

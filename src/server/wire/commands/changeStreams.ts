@@ -1,15 +1,14 @@
-/** Change streams: a cursor whose documents are the changes of a collection. */
+/** Change streams: a cursor whose documents are the changes of a collection, a database or a data source. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { DatabaseError } from "../../data/DatabaseError.ts"
 import { isDocument } from "../../data/internal/bson.ts"
-import type { Document, Namespace } from "../../data/Operation.ts"
-import type { Call } from "../internal/Call.ts"
-import type { Batch, Results } from "../internal/cursors.ts"
+import type { Document, Watched } from "../../data/Operation.ts"
+import { type Call, namespaceOf } from "../internal/Call.ts"
+import { type Batch, leading, type Results } from "../internal/cursors.ts"
 import { fail, failure } from "../internal/errors.ts"
 import * as Fields from "../internal/fields.ts"
 
@@ -36,7 +35,7 @@ const settings = (stage: unknown) =>
       resumeAfter: Fields.optional(Fields.document),
       startAfter: Fields.optional(Fields.document),
       startAtOperationTime: Fields.refused,
-      allChangesForCluster: Fields.refused,
+      allChangesForCluster: Fields.flag,
       showExpandedEvents: Fields.ignored
     },
     "$changeStream"
@@ -44,41 +43,61 @@ const settings = (stage: unknown) =>
 
 type Settings = ReturnType<typeof settings>
 
-/** Opens the change stream of a pipeline that begins with `$changeStream`. */
+/** Opens the change stream of a pipeline that begins with `$changeStream`; without a collection, that of a database. */
 export const open = Effect.fnUntraced(function* (
   call: Call,
-  namespace: Namespace,
+  collection: string | undefined,
   [first, ...stages]: ReadonlyArray<Document>
 ) {
-  if (call.inTransaction)
+  if (call.inTransaction) {
     return yield* fail("OperationNotSupportedInTransaction", "$changeStream cannot be used in a transaction")
+  }
   const asked = yield* Effect.try({
     try: () => settings(first?.["$changeStream"]),
     catch: (cause) => (cause instanceof DatabaseError ? cause : failure("BadValue", String(cause)))
   })
-  const { database } = call.server
-  const resumeAfter = asked.resumeAfter ?? asked.startAfter
+  const watched = yield* watchedOf(call, collection, asked)
   const before = asked.fullDocumentBeforeChange !== "off"
   // a filter in front is evaluated by the database, before an event is copied
   const [head, ...others] = stages
   const filter = before || asked.fullDocument !== "updateLookup" ? undefined : head?.["$match"]
   const rest = filter === undefined ? stages : others
-  const events = yield* database.watch(namespace, {
-    resumeAfter,
+  const changes = yield* call.server.database.changes(watched, {
+    resumeAfter: asked.resumeAfter,
+    startAfter: asked.startAfter,
     before,
     ...(isDocument(filter) ? { filter } : undefined)
   })
-  yield* projected(call, namespace, rest, [])
+  // a wrong pipeline is refused at once
+  yield* projected(call, rest, [])
   return yield* results(
-    events.pipe(
-      Stream.map((event) => shaped(asked, event)),
-      Stream.mapEffect((event) =>
-        Effect.map(projected(call, namespace, rest, [event]), (documents) => ({ token: event["_id"], documents }))
+    Stream.mapEffect(changes, ({ events, token }) =>
+      Effect.map(
+        projected(
+          call,
+          rest,
+          events.map((event) => shaped(asked, event))
+        ),
+        (documents) => ({ documents, token })
       )
-    ),
-    resumeAfter
+    )
   )
 })
+
+const watchedOf = (
+  { database, source: { appId, service } }: Call,
+  collection: string | undefined,
+  { allChangesForCluster }: Settings
+): Effect.Effect<Watched, DatabaseError> => {
+  if (allChangesForCluster) {
+    return database === "admin" && collection === undefined
+      ? Effect.succeed({ appId, service })
+      : fail("InvalidOptions", "allChangesForCluster is for change streams of the admin database")
+  }
+  return Effect.succeed(
+    collection === undefined ? { appId, service, database } : { appId, service, database, collection }
+  )
+}
 
 /** The event as the client asked for it. */
 const shaped = ({ fullDocument, fullDocumentBeforeChange }: Settings, event: Document): Document => {
@@ -94,58 +113,83 @@ const shaped = ({ fullDocument, fullDocumentBeforeChange }: Settings, event: Doc
   }
 }
 
-/** What the other stages of the pipeline make of an event. */
+/** What the other stages of the pipeline make of events. */
 const projected = (
-  { server }: Call,
-  namespace: Namespace,
+  call: Call,
   pipeline: ReadonlyArray<Document>,
   events: ReadonlyArray<Document>
 ): Effect.Effect<ReadonlyArray<Document>, DatabaseError> =>
   pipeline.length === 0
     ? Effect.succeed(events)
-    : server.database.run({
+    : call.server.database.run({
         _tag: "Aggregate",
-        namespace,
+        namespace: namespaceOf(call, "$cmd.aggregate"),
         pipeline,
         view: { _tag: "Documents", documents: events }
       })
 
-/** What came of one event, and where the stream goes on behind it. */
-interface Step {
-  readonly token: unknown
+/** What came of a part of the stream, and where the stream goes on behind it. */
+interface Part {
+  readonly token: Document
   readonly documents: ReadonlyArray<Document>
 }
 
 /** Reads the stream ahead of the client, so that an interrupted wait loses no event. */
 const results = Effect.fnUntraced(function* (
-  steps: Stream.Stream<Step, DatabaseError>,
-  resumeToken: unknown
-): Effect.fn.Return<Results> {
+  parts: Stream.Stream<Part, DatabaseError>
+): Effect.fn.Return<Results, DatabaseError> {
   const scope = yield* Scope.make()
-  const queue = yield* Queue.bounded<Step, DatabaseError>(mostWaiting)
-  yield* Stream.runForEach(steps, (step) => Queue.offer(queue, step)).pipe(
-    Effect.catch((error) => Queue.fail(queue, lost(error))),
+  const queue = yield* Queue.bounded<Part, DatabaseError>(mostWaiting)
+  yield* Stream.runForEach(parts, (part) => Queue.offer(queue, part)).pipe(
+    Effect.catch((error) => Queue.fail(queue, error)),
     Effect.forkIn(scope, { startImmediately: true })
   )
-  let token = resumeToken
-  const batchOf = (taken: ReadonlyArray<Step>): Batch => {
-    token = taken.at(-1)?.token ?? token
-    return { documents: taken.flatMap(({ documents }) => documents), done: false, resumeToken: token }
+  const close = Scope.close(scope, Exit.void)
+  // the first part is the place where the stream starts
+  let waiting: ReadonlyArray<Part> = [yield* Effect.tapError(Queue.take(queue), () => close)]
+  let token: Document | undefined
+
+  /** The next documents, in whole parts where they fit: a token stands behind all documents of its part. */
+  const batchOf = (most: number): Batch => {
+    const documents = leading(
+      waiting.flatMap((part) => part.documents),
+      most
+    )
+    const rest: Array<Part> = []
+    let left = documents.length
+    for (const part of waiting) {
+      const taken = Math.min(left, part.documents.length)
+      left -= taken
+      if (taken < part.documents.length || rest.length > 0) {
+        rest.push({ token: part.token, documents: part.documents.slice(taken) })
+      } else token = part.token
+    }
+    const last = rest.length > 0 ? documents.at(-1)?.["_id"] : undefined
+    if (isDocument(last)) token = last
+    waiting = rest
+    return { documents, done: false, resumeToken: token }
   }
+
   return {
     next: (most, wait) =>
-      wait === undefined
-        ? Effect.sync(() => batchOf([]))
-        : Queue.takeBetween(queue, 1, Math.max(1, Math.min(most, mostWaiting))).pipe(
-            Effect.timeoutOption(wait),
-            Effect.map((taken) => batchOf(Option.getOrElse(taken, () => [])))
+      wait === undefined || waiting.length > 0
+        ? Effect.sync(() => batchOf(most))
+        : awaited(queue, wait).pipe(
+            Effect.map((parts) => {
+              waiting = parts
+              return batchOf(most)
+            })
           ),
-    close: Scope.close(scope, Exit.void)
+    close
   }
 })
 
-/** A stream that fails cannot be resumed: the changes that follow are gone. */
-const lost = (error: DatabaseError): DatabaseError =>
-  error.code === undefined
-    ? failure("ChangeStreamHistoryLost", error.message, ["NonResumableChangeStreamError"])
-    : error
+/** Waits for a part with documents; parts without one only move the token on. */
+const awaited = (queue: Queue.Dequeue<Part, DatabaseError>, wait: number) => {
+  const taken: Array<Part> = []
+  const take: Effect.Effect<void, DatabaseError> = Effect.flatMap(Queue.takeBetween(queue, 1, mostWaiting), (parts) => {
+    taken.push(...parts)
+    return parts.some(({ documents }) => documents.length > 0) ? Effect.void : take
+  })
+  return Effect.as(Effect.timeoutOption(take, wait), taken)
+}

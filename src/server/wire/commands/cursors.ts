@@ -114,7 +114,7 @@ const aggregate: Handler = Effect.fnUntraced(function* (call) {
   const namespace = namespaceOf(call, target)
   const name = nameOf(namespace)
   if (first !== undefined && Object.hasOwn(first, "$changeStream")) {
-    return yield* answer(call, name, yield* ChangeStreams.open(call, namespace, pipeline), { batchSize })
+    return yield* answer(call, name, yield* ChangeStreams.open(call, target, pipeline), { batchSize })
   }
   const documents = yield* call.operations.aggregate(namespace, pipeline)
   return yield* answer(call, name, Cursors.fromList(documents), { batchSize })
@@ -128,7 +128,8 @@ const aggregateDatabase = Effect.fnUntraced(function* (
 ) {
   const [first = {}] = pipeline
   if (Object.hasOwn(first, "$changeStream")) {
-    return yield* unsupported("a change stream of a whole database", "watch its collections")
+    const stream = yield* ChangeStreams.open(call, undefined, pipeline)
+    return yield* answer(call, `${call.database}.$cmd.aggregate`, stream, { batchSize })
   }
   if (!Object.hasOwn(first, "$documents")) {
     return yield* fail("InvalidNamespace", "{aggregate: 1} is not valid for this pipeline: name a collection")

@@ -9,7 +9,7 @@ import { encode, Frames, largestGreeting, largestMessage, Malformed, type Messag
 /** How many bytes may wait while a command is executed, before the client has to. */
 const mostWaiting = 1024 * 1024
 
-/** Serves a connection until it is closed, by the client or because of a message that is none. */
+/** Serves a connection until it is closed, by the client or because of an invalid message. */
 export const serve = (server: Server, socket: Socket, id: number): Effect.Effect<void, never, Needs> => {
   const connection: Connection = { id, server, source: undefined, conversation: undefined }
   const frames = new Frames()

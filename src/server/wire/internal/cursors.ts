@@ -20,7 +20,7 @@ const mostBytes = 16 * 1024 * 1024
 /** A part of the results. */
 export interface Batch {
   readonly documents: ReadonlyArray<Document>
-  /** Whether there are no more. */
+  /** Whether these are the last documents. */
   readonly done: boolean
   /** Where a change stream goes on behind this batch. */
   readonly resumeToken?: unknown
@@ -63,7 +63,7 @@ export const fromList = (documents: ReadonlyArray<Document>): Results => {
 }
 
 /** The first documents that fit into a reply. */
-const leading = (documents: ReadonlyArray<Document>, most: number): ReadonlyArray<Document> => {
+export const leading = (documents: ReadonlyArray<Document>, most: number): ReadonlyArray<Document> => {
   let bytes = 0
   let taken = 0
   while (taken < documents.length && taken < most) {

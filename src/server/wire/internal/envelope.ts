@@ -20,7 +20,7 @@ export interface Envelope {
   readonly writeConcernError: DatabaseError | undefined
 }
 
-/** The id of a session, in hexadecimal; `undefined` if it is none. */
+/** The id of a session, in hexadecimal; `undefined` if it is invalid. */
 export const sessionIdOf = ({ id }: Document): string | undefined =>
   id instanceof Binary && id.position === 16 ? id.toString("hex") : undefined
 

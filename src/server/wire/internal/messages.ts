@@ -24,7 +24,7 @@ const flags = { checksumPresent: 1, moreToCome: 2 } as const
 /** The low 16 bits of the flags are required: a receiver has to understand every one that is set. */
 const requiredFlags = 0xffff
 
-/** What arrives is no message of the protocol: the connection cannot go on. */
+/** What arrives is not a message of the protocol: the connection cannot go on. */
 export class Malformed extends Schema.TaggedError<Malformed>()("Malformed", { message: Schema.String }) {}
 
 /** A command that a client sends. */
@@ -142,7 +142,7 @@ const bodyOf = (read: () => Document): Document | Error => {
   }
 }
 
-/** Reads a whole message. Throws `Malformed` for what is no command in it. */
+/** Reads a whole message. Throws `Malformed` if it does not contain a command. */
 export const parse = (bytes: Buffer): Message => {
   const id = bytes.readInt32LE(4)
   const opcode = bytes.readInt32LE(12)

@@ -35,7 +35,7 @@ const attributesOf = (message: string): ReadonlyMap<string, string> =>
 
 const unescaped = (name: string): string => name.replaceAll("=2C", ",").replaceAll("=3D", "=")
 
-/** The answer to the first message of a client, or `undefined` if that is none. */
+/** The answer to the first message of a client, or `undefined` if that is invalid. */
 export const begin = (
   verifier: Verifier,
   message: string
