@@ -1,7 +1,7 @@
 /** Inserts the documents that applications start with. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { App } from "./model/App.ts"
+import { type App, mainSource } from "./model/App.ts"
 import { attempt, RowStore, type RowStoreError } from "./storage/RowStore.ts"
 import { Table, write } from "./storage/Table.ts"
 import { Database, type DatabaseError, type Namespace } from "./data/Database.ts"
@@ -10,9 +10,6 @@ const Seed = Schema.Struct({ service: Schema.String, database: Schema.String, co
 
 const keyOf = ({ collection, database, service }: typeof Seed.Type): string =>
   JSON.stringify([service, database, collection])
-
-/** The data source of an application that names none. */
-const defaultService = "mongodb-atlas"
 
 /**
  * Inserts the documents of applications, each collection once: documents that were deleted since do not come back at the next
@@ -25,14 +22,13 @@ export const plant = Effect.fnUntraced(function* (
   const rowStore = yield* RowStore
   for (const app of apps) {
     const source = app.customUserData
-    const service = typeof source === "object" ? (source.service ?? defaultService) : defaultService
     if (typeof source === "object") {
-      const { collection, database: name, userIdField } = source
+      const { collection, database: name, service = mainSource(app), userIdField } = source
       yield* database.index({ appId: app.id, service, database: name, collection }, userIdField)
     }
     if (app.data.length === 0) continue
     const seeds = yield* attempt(() => new Table(rowStore, { name: `seeds/${app.id}`, schema: Seed, key: keyOf }))
-    for (const { collection, database: name, documents } of app.data) {
+    for (const { collection, database: name, documents, service = mainSource(app) } of app.data) {
       const seed = { service, database: name, collection }
       if (seeds.rows.has(keyOf(seed))) continue
       const place: Namespace = { appId: app.id, ...seed }

@@ -15,12 +15,11 @@ import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import type * as Path from "effect/Path"
 import * as Predicate from "effect/Predicate"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Ejson from "../../protocol/Ejson.ts"
-import { type App, type Collection, defaults, type Notice } from "../model/App.ts"
+import { type App, defaults, type Notice } from "../model/App.ts"
 import * as AppDirectoryAuth from "./AppDirectoryAuth.ts"
 import * as AppDirectoryData from "./AppDirectoryData.ts"
+import * as AppDirectoryDocuments from "./AppDirectoryDocuments.ts"
 import * as AppDirectoryEndpoints from "./AppDirectoryEndpoints.ts"
 import * as AppDirectoryFunctions from "./AppDirectoryFunctions.ts"
 import * as AppDirectoryHosting from "./AppDirectoryHosting.ts"
@@ -192,7 +191,7 @@ export const load: (
         providerRegion: first((root) => root.provider_region) ?? defaults.deployment.providerRegion
       },
       root: files.root,
-      data: yield* data(files),
+      data: yield* AppDirectoryDocuments.load(files, dataSources),
       report: once(files.report)
     }
   }
@@ -284,35 +283,4 @@ const environment = Effect.fnUntraced(function* (files: AppFiles, tag: string) {
   }
   const found = yield* files.jsonOrReport(file, Environment, "the environment has no values")
   return new Map(Object.entries(found?.values ?? {}))
-})
-
-/** Reads documents from `data/DATABASE/COLLECTION.json` in the formats of `mongoexport`: an array, or one per line. */
-const data = Effect.fnUntraced(function* (files: AppFiles) {
-  const collections: Array<Collection> = []
-  for (const file of files.below("data")) {
-    const [, database, name] = /^data\/([^/]+)\/([^/]+)\.json$/.exec(file) ?? []
-    if (database === undefined || name === undefined) continue
-    const text = (yield* files.text(file)).replace(/^\uFEFF/, "").trim()
-    const documents: Array<Record<string, unknown>> = []
-    const chunks = text.startsWith("[")
-      ? [{ text, line: 1 }]
-      : text.split("\n").map((text, i) => ({ text, line: i + 1 }))
-    for (const chunk of chunks) {
-      if (chunk.text.trim() === "") continue
-      const parsed = Ejson.parse(chunk.text)
-      if (Result.isFailure(parsed)) {
-        const path = files.path(file)
-        return yield* new AppDirectoryError({
-          file: path,
-          message: `${path}:${chunk.line} is not a list of documents: ${parsed.failure.message}`
-        })
-      }
-      const items: ReadonlyArray<unknown> = Array.isArray(parsed.success) ? parsed.success : [parsed.success]
-      documents.push(
-        ...items.filter((item): item is Record<string, unknown> => typeof item === "object" && item !== null)
-      )
-    }
-    collections.push({ database, collection: name, documents })
-  }
-  return collections
 })

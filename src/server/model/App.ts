@@ -301,6 +301,12 @@ export interface App {
  * @since 0.1.0
  */
 export interface Collection {
+  /**
+   * The data source.
+   *
+   * @default "mongodb-atlas", or another one if the application does not have that
+   */
+  readonly service?: string | undefined
   readonly database: string
   readonly collection: string
   readonly documents: ReadonlyArray<Record<string, unknown>>
@@ -313,6 +319,16 @@ export const defaults = {
   deployment: { location: "US-VA", model: "GLOBAL", providerRegion: "aws-us-east-1" },
   subjects: { confirmation: "Please confirm your email address", reset: "Reset your password" }
 } as const
+
+/**
+ * The data source of what names none: `mongodb-atlas`, or the first one if the application does not have that.
+ *
+ * @internal
+ */
+export const mainSource = ({ dataSources }: Pick<App, "dataSources">): string => {
+  const [first] = dataSources.keys()
+  return first === undefined || dataSources.has("mongodb-atlas") ? "mongodb-atlas" : first
+}
 
 /**
  * Defines an application in code. Throws an `Error` if the id is empty or the options of `customToken` are invalid. If a

@@ -4,14 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Ejson from "../../protocol/Ejson.ts"
-import type { App, AppFunction } from "../model/App.ts"
+import { type App, type AppFunction, mainSource } from "../model/App.ts"
 import type { Database, Document, Namespace } from "../data/Database.ts"
 import type { FunctionUser } from "../model/FunctionContext.ts"
 import type { User } from "./UserStore.ts"
 import type { AccessClaims } from "./Tokens.ts"
-
-/** The default data source of custom user data. */
-const defaultService = "mongodb-atlas"
 
 /** The merged profile data of a user's identities. */
 export const profileData = (user: User): Record<string, unknown> =>
@@ -83,7 +80,7 @@ export const customData = Effect.fnUntraced(function* <E>(
           database,
           {
             appId: app.id,
-            service: source.service ?? defaultService,
+            service: source.service ?? mainSource(app),
             database: source.database,
             collection: source.collection
           },

@@ -134,7 +134,12 @@ describe("AppDirectory.load", () => {
         "data/shop/array.json": `[\n{"n":1},\n{"n":2}\n]`
       })
       const [array, lines] = app.data
-      assert.deepStrictEqual(array, { database: "shop", collection: "array", documents: [{ n: 1 }, { n: 2 }] })
+      assert.deepStrictEqual(array, {
+        service: "mongodb-atlas",
+        database: "shop",
+        collection: "array",
+        documents: [{ n: 1 }, { n: 2 }]
+      })
       assert.deepStrictEqual(lines?.documents, [{ _id: new ObjectId("5f1d7f3e9c1b2a0012345678") }, { n: 1 }])
     })
   )
