@@ -18,7 +18,16 @@ const config: KnipConfig = {
   // the types of a module's own exports may have names
   ignoreExportsUsedInFile: { interface: true, type: true },
   ignoreBinaries: ["mkfifo"],
-  ignoreDependencies: ["@arethetypeswrong/cli", "@effect/language-service", "@effect/tsgo", "publint"]
+  // the packages of the AWS SDK are loaded by name when a function needs one
+  ignoreDependencies: [
+    "@aws-sdk/client-s3",
+    "@aws-sdk/client-ses",
+    "@aws-sdk/s3-request-presigner",
+    "@arethetypeswrong/cli",
+    "@effect/language-service",
+    "@effect/tsgo",
+    "publint"
+  ]
 }
 
 export default config

@@ -145,14 +145,18 @@ export const compile = (input: unknown): Result.Result<Rules, NotUnderstood> =>
   })
 
 /**
- * Compiles a rule about who may call a function; `%%args` are its arguments.
+ * Compiles a rule about who may call a function, or use an action of a service; `%%args` are its arguments, or the one
+ * argument.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const compileGate = (input: unknown): Result.Result<Gate, NotUnderstood> =>
+export const compileGate = (
+  input: unknown,
+  about: "arguments" | "action" = "arguments"
+): Result.Result<Gate, NotUnderstood> =>
   understood(() => {
-    const scope = scopeOf("arguments")
+    const scope = scopeOf(about)
     const expression = RuleDocuments.optional(input, "", scope, () => true)
     return {
       calls: namesOf(scope.calls),

@@ -26,6 +26,7 @@ import * as AppDirectoryHosting from "./AppDirectoryHosting.ts"
 import * as AppDirectoryPackages from "./AppDirectoryPackages.ts"
 import * as AppDirectoryTriggers from "./AppDirectoryTriggers.ts"
 import * as AppDirectorySecrets from "./AppDirectorySecrets.ts"
+import * as AppDirectoryServices from "./AppDirectoryServices.ts"
 import { reportReferences } from "./AppDirectoryReferences.ts"
 import { reportUnsupported } from "./AppDirectoryUnsupported.ts"
 import { AppDirectoryError, type AppFiles, make as listFiles } from "./AppFiles.ts"
@@ -148,15 +149,15 @@ export const load: (
     )
     const endpoints = yield* AppDirectoryEndpoints.load(files, functions, findSecret)
     const tag = first((root) => root.environment) ?? ""
-    const types = yield* services(files)
-    const { dataSources, folders } = yield* AppDirectoryData.load(files, functions, options?.schemas ?? "strict")
+    const services = yield* AppDirectoryServices.load(files, findSecret)
+    const dataSources = yield* AppDirectoryData.load(files, functions, options?.schemas ?? "strict")
     const triggers = yield* AppDirectoryTriggers.load(files, functions, [...dataSources.keys()])
     const { declared, found: constants } = yield* values(files, findSecret)
     reportOrigins(files, found[0], roots)
-    yield* reportUnsupported(files, folders)
+    yield* reportUnsupported(files)
     reportReferences(files, functions, {
       values: declared,
-      services: dataSources.size === 0 ? undefined : new Set([...dataSources.keys(), ...types.keys()])
+      services: dataSources.size === 0 ? undefined : new Set([...dataSources.keys(), ...services.keys()])
     })
     yield* AppDirectoryPackages.report(files, functions)
     const id = appId(
@@ -169,8 +170,8 @@ export const load: (
       // an id is the name with a random suffix
       name: first((root) => root.name) ?? id.replace(/-[a-z]{5}$/, ""),
       providers,
-      push: new Set([...types].filter(([, type]) => type === "gcm").map(([name]) => name)),
-      services: types,
+      push: new Set([...services.values()].filter(({ type }) => type === "gcm").map(({ name }) => name)),
+      services,
       functions,
       endpoints,
       dataApi: yield* AppDirectoryEndpoints.loadDataApi(files, findSecret),
@@ -253,22 +254,6 @@ const values = Effect.fnUntraced(function* (files: AppFiles, findSecret: AppDire
     if (secret !== undefined) found.set(value.name, secret)
   }
   return { found, declared }
-})
-
-const Service = Schema.Struct({ name: Text, type: Text })
-
-/** The types of the services other than data sources, by name. Push messages went through those of type `gcm`. */
-const services = Effect.fnUntraced(function* (files: AppFiles) {
-  const types = new Map<string, string>()
-  for (const file of files.all) {
-    const folder = /^(?:services|http_endpoints)\/([^/]+)\/config\.json$/.exec(file)?.[1]
-    const service =
-      folder === undefined ? undefined : yield* files.jsonOrReport(file, Service, "there is no such service")
-    const type = service?.type ?? undefined
-    if (folder === undefined || type === undefined || type.startsWith("mongodb")) continue
-    types.set(service?.name ?? folder, type)
-  }
-  return types
 })
 
 const Environment = Schema.Struct({

@@ -1,12 +1,14 @@
 /** Finds the packages that an exported application's functions require, and those of them that are not installed. */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import { createRequire, isBuiltin } from "node:module"
 import type { AppFunction } from "../model/AppFunction.ts"
 import { type AppFiles, make as listFiles } from "./AppFiles.ts"
 import * as AppDirectoryFunctions from "./AppDirectoryFunctions.ts"
+import { packages as awsPackages } from "../functions/services/awsPackages.ts"
 import { byName, literal, sourcesOf, usesOf } from "./internal/sourceText.ts"
 
 /** A package that is not installed. */
@@ -60,9 +62,11 @@ const find = Effect.fnUntraced(function* (files: AppFiles, functions: ReadonlyMa
     return found
   })
   const missing: Array<MissingPackage> = []
-  const uses = usesOf(sourcesOf(functions), requires)
+  const sources = sourcesOf(functions)
+  const required = usesOf(sources, requires)
     .filter(({ name }) => !isRelative(name) && !isBuiltin(name))
     .map(({ function: fn, name, place }) => ({ name: packageOf(name), function: fn, place }))
+  const uses = [...required, ...(yield* usesOfAws(files, sources))]
   for (const [name, [first, ...others]] of byName(uses)) {
     if (yield* isInstalled(name)) continue
     missing.push({ name, place: first.place, functions: [...new Set([first, ...others].map((use) => use.function))] })
@@ -79,6 +83,29 @@ const find = Effect.fnUntraced(function* (files: AppFiles, functions: ReadonlyMa
   }
   return packages
 })
+
+/** The packages of the AWS SDK for the services that functions use, if the application declares AWS. */
+const usesOfAws = Effect.fnUntraced(function* (files: AppFiles, sources: ReturnType<typeof sourcesOf>) {
+  const configs = files.below("services").filter((file) => /^services\/[^/]+\/config\.json$/.test(file))
+  const types = yield* Effect.forEach(configs, (file) =>
+    Effect.map(Effect.option(files.text(file)), (text) => Option.flatMap(text, decodeService))
+  )
+  if (!types.some((it) => Option.isSome(it) && it.value.type === "aws")) return []
+  return usesOf(sources, awsCalls).flatMap(({ function: fn, name, place }) => {
+    const needed = name === "PresignURL" ? presigner : awsPackages.get(name)?.name
+    return needed === undefined || resolves(ours, needed) ? [] : [{ name: needed, function: fn, place }]
+  })
+})
+
+const decodeService = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ type: Schema.String })))
+
+/** The server looks beside its own package too. */
+const ours = createRequire(import.meta.url)
+
+/** `.s3(` and `.PresignURL(`; the second group is the name. */
+const awsCalls = new RegExp(String.raw`(\.)\s*(${[...awsPackages.keys(), "PresignURL"].join("|")})\s*\(`, "g")
+
+const presigner = "@aws-sdk/s3-request-presigner"
 
 /**
  * Reads an application's directory for its packages only.

@@ -6,11 +6,7 @@ import type { AppFiles } from "./AppFiles.ts"
 interface Rule {
   readonly file: RegExp
   /** The unsupported features in the content of a file, a message for each. `path` are the groups of the expression. */
-  readonly declares: (
-    content: unknown,
-    path: ReadonlyArray<string>,
-    isDataSource: (folder: string) => boolean
-  ) => ReadonlyArray<string>
+  readonly declares: (content: unknown, path: ReadonlyArray<string>) => ReadonlyArray<string>
 }
 
 const isRecord = (u: unknown): u is Record<string, unknown> => typeof u === "object" && u !== null && !Array.isArray(u)
@@ -26,25 +22,6 @@ const lostSync =
   "Device Sync is not supported: clients that open a synced Realm cannot connect; logins, functions and access to documents work"
 
 const rules: ReadonlyArray<Rule> = [
-  {
-    file: /^services\/([^/]+)\/config\.json$/,
-    declares: (content, [folder]) => {
-      const type = text(content, "type", "unknown")
-      // devices may register with a push service (gcm), though nothing is sent through it
-      return when(
-        !/^mongodb|^gcm$|^http$/.test(type),
-        `services of type "${type}" are not supported: functions that use "${text(content, "name", folder)}" fail`
-      )
-    }
-  },
-  {
-    file: /^services\/([^/]+)\/rules\/[^/.]+\.json$/,
-    declares: (_, [service], isDataSource) =>
-      when(
-        !isDataSource(`services/${service}`),
-        `rules of services are not supported: functions can use "${service}" without restriction`
-      )
-  },
   {
     file: /^data_sources\/([^/]+)\/config\.json$/,
     declares: (content, [folder]) => {
@@ -88,18 +65,17 @@ const rules: ReadonlyArray<Rule> = [
 ]
 
 /**
- * Reports the declared features that are not supported. `dataSources` are the folders of data sources.
+ * Reports the declared features that are not supported.
  *
  * @internal
  */
-export const reportUnsupported = Effect.fnUntraced(function* (files: AppFiles, dataSources: ReadonlySet<string>) {
-  const isDataSource = (folder: string) => dataSources.has(folder)
+export const reportUnsupported = Effect.fnUntraced(function* (files: AppFiles) {
   for (const file of files.all) {
     for (const rule of rules) {
       const match = rule.file.exec(file)
       if (match === null) continue
       const content = yield* files.jsonOrReport(file, Schema.Unknown, "what it declares is not known")
-      for (const message of rule.declares(content, match.slice(1), isDataSource)) files.report.push({ file, message })
+      for (const message of rule.declares(content, match.slice(1))) files.report.push({ file, message })
     }
   }
 })

@@ -36,6 +36,8 @@ export interface FunctionAccess {
   /** Rejects a call that the function's rule does not allow. */
   readonly check: (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) => Effect.Effect<void, FunctionError>
   readonly actor: (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) => Effect.Effect<Actor, FunctionError>
+  /** Whether a condition on an action's argument holds. One that cannot be decided does not. */
+  readonly allows: (caller: Caller, condition: Gate, argument: unknown) => Effect.Effect<boolean>
   /** The database as a function may use it. */
   readonly databaseOf: (actor: Actor, fn: Pick<AppFunction, "name" | "runAs">) => Database["Service"]
   /** The database as a client may use it. */
@@ -63,7 +65,7 @@ export const make = (
   store: UserStore["Service"],
   run: (caller: Caller, fn: AppFunction, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
 ): FunctionAccess => {
-  const givenOf = (caller: Caller, args?: ReadonlyArray<unknown>): Given => ({
+  const givenOf = (caller: Caller, args?: unknown): Given => ({
     user: caller.user,
     request: caller.request,
     values: caller.app.values,
@@ -147,6 +149,8 @@ export const make = (
   return {
     actor,
     check,
+    allows: (caller, condition, argument) =>
+      Effect.orElseSucceed(bounded(condition.allows(givenOf(caller, argument))), () => false),
     databaseOf: ({ caller, isSystem }, fn) =>
       isSystem
         ? plain

@@ -8,7 +8,9 @@ import type { AppFunction } from "../model/App.ts"
 import type { Database, DatabaseError, Operations } from "../data/Database.ts"
 import * as BulkWrites from "./BulkWrites.ts"
 import type { Actor, Caller, FunctionAccess } from "./FunctionAccess.ts"
+import type { FunctionActions } from "./FunctionActions.ts"
 import { FunctionError } from "../model/FunctionContext.ts"
+import type { ServiceError } from "./services/ServiceError.ts"
 import type { FunctionSessions } from "./FunctionSessions.ts"
 import { describe } from "./internal/failures.ts"
 import type { HostCall, Operation, Reply } from "./internal/messages.ts"
@@ -31,15 +33,19 @@ export interface Question {
 /** Answers host calls. It never fails: a failure is an answer. */
 export type FunctionHost = (question: Question) => Effect.Effect<Reply>
 
-/** Answers host calls with the database that the function may use, and runs other functions with `execute`. */
+/**
+ * Answers host calls with the database that the function may use, runs other functions with `execute`, and actions of
+ * third-party services with `act`.
+ */
 export const make = (
   access: Pick<FunctionAccess, "databaseOf">,
-  execute: (caller: Caller, name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>
+  execute: (caller: Caller, name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, FunctionError>,
+  act: FunctionActions
 ): FunctionHost => {
   /** The database as the function may use it in this call. This is the only place that decides for exported functions. */
   const databaseOf = ({ actor, fn }: Question): Database["Service"] => access.databaseOf(actor, fn)
 
-  const result = (question: Question): Effect.Effect<unknown, FunctionError | DatabaseError> => {
+  const result = (question: Question): Effect.Effect<unknown, Failed> => {
     if (JsonSize.isTooLarge(question.args)) return Effect.fail(tooLarge)
     const args = values.readList(question.args)
     const { actor, method, sessions, transaction } = question
@@ -47,6 +53,15 @@ export const make = (
     switch (method) {
       case "execute":
         return execute(actor.caller, String(first), rest)
+      case "action": {
+        const [name, argument, region] = rest
+        return act(actor, {
+          service: String(first),
+          name: String(name),
+          argument,
+          region: typeof region === "string" ? region : undefined
+        })
+      }
       case "commit":
         return sessions.commit(String(first))
       case "abort":
@@ -98,7 +113,9 @@ const answerOf = (answered: unknown): Effect.Effect<unknown, DatabaseError> =>
 
 const isDatabaseEffect = (u: unknown): u is Effect.Effect<unknown, DatabaseError> => Effect.isEffect(u)
 
-const failureOf = (error: FunctionError | DatabaseError): Reply =>
-  error._tag === "FunctionError"
-    ? { _tag: "Failure", message: error.message }
-    : { _tag: "DatabaseFailure", message: error.message, code: error.code, labels: error.labels ?? [] }
+type Failed = FunctionError | DatabaseError | ServiceError
+
+const failureOf = (error: Failed): Reply =>
+  error._tag === "DatabaseError"
+    ? { _tag: "DatabaseFailure", message: error.message, code: error.code, labels: error.labels ?? [] }
+    : { _tag: "Failure", message: error.message }

@@ -386,7 +386,9 @@ const setupOf = (app: App, limits: Limits): Setup => {
     values: new Map([...app.values].map(([name, value]) => [name, plain(value)])),
     app: values.write(metadata(app)),
     dataSources: new Set(app.dataSources.keys()),
-    services: app.services,
+    services: new Map(
+      Array.from(app.services, ([name, { rules, type }]) => [name, { type, hasRules: rules.length > 0 }])
+    ),
     ...limits,
     environment: values.write({
       tag: app.environment.tag,

@@ -18,6 +18,7 @@ import * as Texts from "../data/Texts.ts"
 import { UserStore } from "../users/UserStore.ts"
 import { type Actor, type Caller, isSystem, make as makeAccess, notAllowed } from "./FunctionAccess.ts"
 import { FunctionContext, FunctionError } from "../model/FunctionContext.ts"
+import * as FunctionActions from "./FunctionActions.ts"
 import * as FunctionHost from "./FunctionHost.ts"
 import * as FunctionStream from "./FunctionStream.ts"
 import * as FunctionProcesses from "./FunctionProcesses.ts"
@@ -143,7 +144,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
     return yield* evaluate(caller, fn, args)
   })
 
-  const host = FunctionHost.make(access, execute)
+  const host = FunctionHost.make(access, execute, FunctionActions.make(access, store))
 
   const processesOf = (app: App): FunctionProcesses.FunctionProcesses => {
     let found = processes.get(app)

@@ -6,10 +6,10 @@
  */
 import * as FunctionHttp from "./FunctionHttp.ts"
 import * as FunctionServices from "./FunctionServices.ts"
+import * as ServiceHandles from "./ServiceHandles.ts"
 import { readCaller } from "./internal/caller.ts"
 import { type HostCall, operations, type Setup } from "./internal/messages.ts"
 import { headersOf } from "./internal/guest/responses.ts"
-import { unsupported } from "./internal/guest/unsupported.ts"
 import { read } from "./internal/values.ts"
 
 /** The environment of a function: its identity, the server, and other functions. */
@@ -47,9 +47,10 @@ export const make = ({ ask, caller, execute, fetch, isSystem, pending, setup }: 
   const http = once(() => FunctionHttp.make({ fetch, pending, timeoutMillis: setup.timeLimitMillis }))
   const mongodb = once(() => FunctionServices.make({ database: databasePort(ask) }, setup.appId))
   const serviceOf = (name: string): unknown => {
-    const type = setup.services.get(name)
-    if (type === "http") return http()
-    if (type !== undefined) return unsupported(`services of type "${type}": services.get("${name}")`)
+    const service = setup.services.get(name)
+    if (service !== undefined) {
+      return ServiceHandles.make(name, service, { http, act: (...args) => ask("action", args) })
+    }
     // an incomplete export may lack the declaration of its data sources
     return setup.dataSources.size === 0 || setup.dataSources.has(name) ? mongodb().get(name) : undefined
   }

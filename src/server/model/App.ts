@@ -31,6 +31,7 @@ import type { DataApi } from "./DataApi.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import type { FunctionContext, FunctionUser } from "./FunctionContext.ts"
 import type { Hosting } from "./Hosting.ts"
+import type { Service } from "./Service.ts"
 import type { Trigger } from "./Trigger.ts"
 
 export type {
@@ -256,8 +257,8 @@ export interface App {
   readonly dataSources: ReadonlyMap<string, DataSource>
   /** The names of the push services. */
   readonly push: ReadonlySet<string>
-  /** The types of all services except data sources, by name; functions can use those of type `http`. */
-  readonly services: ReadonlyMap<string, string>
+  /** The services other than data sources, by name. */
+  readonly services: ReadonlyMap<string, Service>
   /** The functions by name, also those that no client can call. */
   readonly functions: ReadonlyMap<string, AppFunction>
   /** HTTPS endpoints and incoming webhooks, the first of those that name one route and method. */

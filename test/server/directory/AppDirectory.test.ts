@@ -324,12 +324,12 @@ describe("AppDirectory.load", () => {
       const app = yield* load({
         "services/push/config.json": { name: "gcm-service", type: "gcm", config: { senderId: "1" } },
         "services/gcm/config.json": { type: "gcm" },
-        "services/twilio/config.json": { name: "twilio", type: "twilio" }
+        "services/pigeon/config.json": { name: "pigeon", type: "pigeon" }
       })
       assert.deepStrictEqual([...app.push], ["gcm", "gcm-service"])
       assert.deepStrictEqual(
         app.report.map(({ file }) => file),
-        ["services/twilio/config.json"]
+        ["services/pigeon/config.json"]
       )
     })
   )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { anonymous, ask, callFunction, inProcess, path } from "../support.ts"
+import { anonymous, ask, callFunction, inProcess, path, root } from "../support.ts"
 import { load, said } from "./support.ts"
 
 const anon = { "anon-user": { name: "anon-user", type: "anon-user", disabled: false } }
@@ -41,10 +41,11 @@ describe("the documents of an exported application", () => {
       })
       assert.deepStrictEqual(app.report, [])
       yield* Effect.gen(function* () {
-        const { access_token, user_id } = yield* anonymous("app")
+        const { access_token, refresh_token, user_id } = yield* anonymous("app")
         assert.strictEqual((yield* callFunction(access_token, "count", [], "app")).text, '{"$numberInt":"2"}')
         yield* callFunction(access_token, "join", [user_id], "app")
-        assert.strictEqual((yield* callFunction(access_token, "me", [], "app")).text, '"tea"')
+        const { body } = yield* ask("POST", `${root}/auth/session`, { token: refresh_token })
+        assert.strictEqual((yield* callFunction(body["access_token"], "me", [], "app")).text, '"tea"')
       }).pipe(Effect.provide(inProcess(app)))
     })
   )

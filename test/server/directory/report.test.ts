@@ -129,7 +129,7 @@ describe("what an exported application has and this server has not", () => {
         "hosting/config.json": { enabled: true },
         "log_forwarders/out.json": { name: "out", disabled: false },
         "log_forwarders/off.json": { name: "off", disabled: true },
-        "services/sms/config.json": { name: "sms", type: "twilio" },
+        "services/sms/config.json": { name: "sms", type: "pigeon" },
         "services/db/config.json": { name: "db", type: "mongodb-atlas", config: { sync: { state: "enabled" } } },
         "data_sources/lake/config.json": { name: "lake", type: "datalake" },
         "data_sources/lake/d/c/schema.json": { properties: { a: { bsonType: "text" } } },
@@ -138,13 +138,13 @@ describe("what an exported application has and this server has not", () => {
       assert.deepStrictEqual(
         app.report.map(({ file, message }) => `${file}: ${message}`),
         [
+          'services/sms/config.json: services of type "pigeon" are not supported: functions that use "sms" fail',
           `data_sources/lake/d/c/schema.json: the schema is not understood: at properties.a: the keyword 'bsonType' of a schema has an unknown type: 'text'; clients cannot write to the collection "d.c"`,
           'realm_config.json: "allowed_request_origins" is not supported: pages of any origin may send requests',
           'data_sources/lake/config.json: data sources of type "datalake" are not supported: "lake" is served as a database that starts empty',
           "graphql/custom_resolvers/query_total.json: GraphQL is not supported: the resolver of Query.total is never called",
           'log_forwarders/out.json: log forwarders are not supported: "out" forwards nothing, and the log is the server\'s output',
           "services/db/config.json: Device Sync is not supported: clients that open a synced Realm cannot connect; logins, functions and access to documents work",
-          'services/sms/config.json: services of type "twilio" are not supported: functions that use "sms" fail',
           "hosting/config.json: hosting is enabled, but there are no files in hosting/files"
         ]
       )
@@ -157,14 +157,14 @@ describe("what an exported application has and this server has not", () => {
         "auth/providers.json": { ...anon, "oauth2-google": { type: "oauth2-google", disabled: false } },
         "functions/config.json": [{ name: "f" }],
         "functions/f.js": `exports = () => context.services.get("sms").messages.send({})`,
-        "services/sms/config.json": { name: "sms", type: "twilio" }
+        "services/sms/config.json": { name: "sms", type: "pigeon" }
       })
       yield* Effect.gen(function* () {
         const { access_token } = yield* anonymous(app.id)
         const called = yield* callFunction(access_token, "f", [], app.id)
         assert.include(
           called.body["error"],
-          'services of type "twilio": services.get("sms").messages.send is not supported by this server'
+          'services of type "pigeon": services.get("sms").messages.send is not supported by this server'
         )
         const google = yield* ask("POST", loginPath(app.id, "oauth2-google"), { body: { authCode: "x" } })
         assert.deepStrictEqual(

@@ -21,8 +21,8 @@ export interface Given {
   readonly request: FunctionRequest | undefined
   readonly values: ReadonlyMap<string, unknown>
   readonly environment: { readonly tag: string; readonly values: ReadonlyMap<string, unknown> }
-  /** The arguments of a function, in a rule about who may call it. */
-  readonly args?: ReadonlyArray<unknown> | undefined
+  /** The arguments of a function, or the argument of a service's action, in a rule about who may call it. */
+  readonly args?: unknown
   /** Calls a function of the application as the system. */
   readonly call: (name: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, DatabaseError>
 }
@@ -72,7 +72,7 @@ export interface Scope {
   /** Whether anything uses the document before a change. */
   readonly marks: { change: boolean }
   /** The subject of expressions: documents, elements of an array, the arguments of a function, or the caller only. */
-  readonly about: "document" | "element" | "arguments" | "request"
+  readonly about: "document" | "element" | "arguments" | "action" | "request"
   /** The field of the permission; absent for all other fields. */
   readonly field?: string | undefined
   /** Whether the expression is the permission of a field. */
@@ -268,9 +268,9 @@ export const expansion = (name: string, place: string, scope: Scope): Operand =>
   const known = expand(name)
   if (known !== undefined) return known
   const [root, ...parts] = name.split(".")
-  if (root === "%%args" && scope.about === "arguments") {
-    // arguments have positions instead of names
-    if (parts[0] !== undefined && !/^\d+$/.test(parts[0])) return unknown()
+  if (root === "%%args" && (scope.about === "arguments" || scope.about === "action")) {
+    // arguments of functions have positions instead of names
+    if (scope.about === "arguments" && parts[0] !== undefined && !/^\d+$/.test(parts[0])) return unknown()
     return { _tag: "Known", get: ({ args }) => walk(args, parts), isWhole: parts.length === 0 }
   }
   if (scope.about !== "document") return unknown()

@@ -3,6 +3,8 @@
  * process: the one that runs functions, and the watcher.
  */
 
+import type { DeclaredService } from "../ServiceHandles.ts"
+
 /** Operations on documents. Each is a host call that may belong to a transaction. */
 export const operations = [
   "insert",
@@ -20,7 +22,7 @@ export const operations = [
 export type Operation = (typeof operations)[number]
 
 /** The host calls. A new one is added here, in `SourceContext.ts` and in `FunctionHost.ts`. */
-export const hostCalls = [...operations, "collections", "databases", "commit", "abort", "execute"] as const
+export const hostCalls = [...operations, "collections", "databases", "commit", "abort", "execute", "action"] as const
 
 /** A host call. */
 export type HostCall = (typeof hostCalls)[number]
@@ -53,8 +55,8 @@ export interface Setup {
   /** The object `context.app`. */
   readonly app: string
   readonly dataSources: ReadonlySet<string>
-  /** The types of services other than data sources, by name. */
-  readonly services: ReadonlyMap<string, string>
+  /** The services other than data sources, by name. */
+  readonly services: ReadonlyMap<string, DeclaredService>
   /** The time limit of a call. */
   readonly timeLimitMillis: number
   /** The memory limit of the process, buffers included, in bytes. */
@@ -66,7 +68,7 @@ export interface SetupMessage extends Omit<Setup, "dataSources" | "sources" | "v
   readonly dataSources: ReadonlyArray<string>
   readonly sources: ReadonlyArray<readonly [name: string, source: SourceFunction]>
   readonly values: ReadonlyArray<readonly [name: string, value: string]>
-  readonly services: ReadonlyArray<readonly [name: string, type: string]>
+  readonly services: ReadonlyArray<readonly [name: string, service: DeclaredService]>
 }
 
 export const writeSetup = (setup: Setup): SetupMessage => ({
