@@ -49,6 +49,7 @@ for (const [module, platform] of [
   ["server/directory/internal/jsonText", "neutral"],
   ["server/directory/internal/acorn", "neutral"],
   ["server/language/internal/decimalJs", "neutral"],
+  ["server/data/store/internal/btree", "neutral"],
   ["server/functions/internal/program", "node"]
 ] as const) {
   const file = `dist/${module}.js`

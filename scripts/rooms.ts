@@ -40,6 +40,7 @@ const server = "src/server/"
 const node = "src/node/"
 const jose = "src/server/model/internal/jose.ts"
 const decimalJs = "src/server/language/internal/decimalJs.ts"
+const btree = "src/server/data/store/internal/btree.ts"
 const jsonText = "src/server/directory/internal/jsonText.ts"
 const acorn = "src/server/directory/internal/acorn.ts"
 const archives = "src/cli/internal/archives.ts"
@@ -56,7 +57,8 @@ export const rooms: ReadonlyArray<Room> = [
   { path: decimalJs, ours: [], theirs: ["decimal.js"] },
   { path: language, ours: [decimalJs], theirs: ["bson"] },
   { path: storage, ours: [], theirs: onServer },
-  { path: data, ours: [core, protocol, language, storage], theirs: onServer },
+  { path: btree, ours: [], theirs: ["sorted-btree"] },
+  { path: data, ours: [core, protocol, language, storage, btree], theirs: onServer },
   // what every room above speaks of: applications, the context of functions, errors by status
   { path: jose, ours: [], theirs: ["node:", "jose"] },
   { path: model, ours: [core, protocol, data, jose], theirs: onServer },

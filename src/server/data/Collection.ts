@@ -5,7 +5,7 @@
  */
 import type { Namespace, Service } from "./Database.ts"
 
-type Method = Exclude<keyof Service, "run" | "transaction" | "collections" | "databases" | "changes">
+type Method = Exclude<keyof Service, "run" | "transaction" | "collections" | "databases" | "changes" | "explain">
 
 /**
  * The operations of a database on one of its collections.
@@ -40,6 +40,8 @@ export const make = (database: Pick<Service, Method>, namespace: Namespace): Col
     count: on(database.count),
     distinct: on(database.distinct),
     index: on(database.index),
+    indexes: on(database.indexes),
+    dropIndex: on(database.dropIndex),
     watch: on(database.watch)
   }
 }

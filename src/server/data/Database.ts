@@ -21,9 +21,11 @@ import { asError, ended } from "./internal/failures.ts"
 import type { Answer, Delete, Document, Find, FindOneAnd, Namespace, Update, Watch, Watched } from "./Operation.ts"
 import * as Memory from "./store/memory.ts"
 
-export { DatabaseError, transientLabel } from "./DatabaseError.ts"
+export { DatabaseError, duplicateCode, transientLabel } from "./DatabaseError.ts"
 export { bounded } from "./internal/failures.ts"
 export type { Driver, DriverTransaction, Run } from "./Driver.ts"
+export type { Explanation, Search } from "./Explanation.ts"
+export type { Index, IndexOptions } from "./Index.ts"
 export type {
   Answer,
   Change,

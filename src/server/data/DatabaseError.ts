@@ -18,7 +18,9 @@ export class DatabaseError extends Schema.TaggedError<DatabaseError>("effect-app
     code: Schema.optionalKey(Schema.Int),
     labels: Schema.optionalKey(Schema.Array(Schema.String)),
     /** How many documents an `Insert` inserted before the one that was refused. */
-    inserted: Schema.optionalKey(Schema.Int)
+    inserted: Schema.optionalKey(Schema.Int),
+    /** The unique index whose key another document has. */
+    index: Schema.optionalKey(Schema.String)
   }
 ) {}
 
@@ -45,3 +47,11 @@ export const forbiddenCode = 13
  * @since 0.1.0
  */
 export const invalidDocumentCode = 121
+
+/**
+ * The code of documents with a key that another one has in a unique index, MongoDB's `DuplicateKey`.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const duplicateCode = 11_000

@@ -7,6 +7,8 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { DatabaseError } from "./DatabaseError.ts"
+import type { Explanation } from "./Explanation.ts"
+import type { Index, IndexOptions } from "./Index.ts"
 import type { Answer, Changes, Kind, Namespace, Operation, Watch, Watched } from "./Operation.ts"
 
 /**
@@ -52,8 +54,17 @@ export interface Driver {
   readonly databases: (
     source: Pick<Namespace, "appId" | "service">
   ) => Effect.Effect<ReadonlyArray<string>, DatabaseError>
-  /** Keeps an index of a field: searches for a value of it look at the documents that have it, and no others. */
-  readonly index: (namespace: Namespace, field: string) => Effect.Effect<void, DatabaseError>
+  /**
+   * Creates an index, of one field or by its options, unless there is the same one; answers with its name. Fails if
+   * documents break it. It is kept for the lifetime of the database.
+   */
+  readonly index: (namespace: Namespace, index: string | IndexOptions) => Effect.Effect<string, DatabaseError>
+  /** The indexes of a collection, that of the `_id` first. */
+  readonly indexes: (namespace: Namespace) => Effect.Effect<ReadonlyArray<Index>, DatabaseError>
+  /** Drops an index by its name. */
+  readonly dropIndex: (namespace: Namespace, name: string) => Effect.Effect<void, DatabaseError>
+  /** Tells how an operation is executed. It is executed for that, and changes nothing. */
+  readonly explain: (operation: Operation) => Effect.Effect<Explanation, DatabaseError>
   /**
    * Opens the change events that match, from now on or after a resume token, without end. The first part comes at once:
    * its token is the place where the stream starts. A stream without events has a part now and then, whose token is

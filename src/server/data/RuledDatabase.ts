@@ -15,7 +15,7 @@
  * same.
  *
  * What a user is told even so is what rules are there to tell: whether a change is allowed, by conditions on whatever
- * fields they name; that an `_id` is taken; and that a field has no room for one below it that may be written, since it
+ * fields they name; that an `_id`, or the key of a unique index, is taken; and that a field has no room for one below it that may be written, since it
  * holds no document though the rules speak of its fields.
  *
  * @since 0.1.0
@@ -23,9 +23,11 @@
 import * as Effect from "effect/Effect"
 import * as KeyedLock from "../../core/keyedLock.ts"
 import { atomically, Database, type Service } from "./Database.ts"
-import type { DatabaseError } from "./DatabaseError.ts"
+import { DatabaseError } from "./DatabaseError.ts"
 import type { Driver, DriverTransaction, Run } from "./Driver.ts"
-import type { Answer, Kind, Namespace, Operation } from "./Operation.ts"
+import { ofId } from "./Index.ts"
+import { duplicateMessage } from "./internal/failures.ts"
+import { type Answer, type Kind, nameOf, type Namespace, type Operation } from "./Operation.ts"
 import { watching } from "./rules/events.ts"
 import { joinsOf, type Others } from "./rules/joins.ts"
 import { rewrite } from "./rules/rewrite.ts"
@@ -74,6 +76,23 @@ export const run = (database: Pick<Driver, "run" | "transaction">, access: Acces
 }
 
 /**
+ * What is for users with access to all of a collection: indexes break or speed up the operations of others, and an
+ * explanation tells how many documents there are.
+ */
+export const administration = (
+  database: Driver,
+  access: Access
+): Pick<Driver, "index" | "indexes" | "dropIndex" | "explain"> =>
+  access.everything
+    ? database
+    : {
+        index: () => Effect.fail(forbidden("createIndexes")),
+        indexes: () => Effect.fail(forbidden("listIndexes")),
+        dropIndex: () => Effect.fail(forbidden("dropIndexes")),
+        explain: () => Effect.fail(forbidden("explain"))
+      }
+
+/**
  * A database whose collection is under rules.
  *
  * @category constructors
@@ -89,6 +108,7 @@ export const make = (database: Driver, access: Access, others: Others): Service 
     })),
     collections: () => Effect.fail(forbidden("listCollections")),
     databases: () => Effect.fail(forbidden("listDatabases")),
+    ...administration(database, access),
     changes: watching(database.changes, access)
   })
 
@@ -110,5 +130,19 @@ export const runIn = (source: Run, access: Access, others: Others): Run => {
     Distinct: (operation) => Effect.flatMap(rewrite.Distinct(operation, access, source), (it) => source(it)),
     Aggregate: aggregate
   }
-  return (operation) => (isFree(access, operation._tag) ? source(operation) : handlers[operation._tag](operation))
+  return (operation) => {
+    if (isFree(access, operation._tag)) return source(operation)
+    const answer = handlers[operation._tag](operation)
+    return access.everything ? answer : Effect.mapError(answer, withoutKey(operation.namespace))
+  }
 }
+
+/** The error of a duplicate key without its values, of which some may be hidden. That of an `_id` is no secret. */
+const withoutKey =
+  (namespace: Namespace) =>
+  (error: DatabaseError): DatabaseError => {
+    const { code, index } = error
+    if (index === undefined || index === ofId.name) return error
+    const message = duplicateMessage({ collection: nameOf(namespace), index })
+    return new DatabaseError({ message, index, ...(code === undefined ? undefined : { code }) })
+  }

@@ -64,6 +64,10 @@ export const make = (
   const ruled = <A>(namespace: Namespace, use: (rules: Ruled) => Effect.Effect<A, DatabaseError>) =>
     Effect.mapError(bounded(Effect.flatMap(rulesOf(namespace), use)), (error) => explain(error, namespace))
 
+  type Administration = ReturnType<typeof RuledDatabase.administration>
+  const administer = <A>(namespace: Namespace, use: (it: Administration) => Effect.Effect<A, DatabaseError>) =>
+    ruled(namespace, ({ access }) => use(RuledDatabase.administration(whole, access)))
+
   const run: Run = (operation) =>
     ruled(operation.namespace, ({ access, others }) => RuledDatabase.run(whole, access, others)(operation))
 
@@ -79,7 +83,10 @@ export const make = (
     // names of collections are not documents: users of a data source may list them
     collections: (name) => Effect.andThen(sourceOf(name.service), whole.collections(name)),
     databases: (source) => Effect.andThen(sourceOf(source.service), whole.databases(source)),
-    index: (namespace, field) => ruled(namespace, () => whole.index(namespace, field)),
+    index: (namespace, index) => administer(namespace, (it) => it.index(namespace, index)),
+    indexes: (namespace) => administer(namespace, (it) => it.indexes(namespace)),
+    dropIndex: (namespace, name) => administer(namespace, (it) => it.dropIndex(namespace, name)),
+    explain: (operation) => administer(operation.namespace, (it) => it.explain(operation)),
     changes: ({ appId, collection, database, service }, watch) => {
       if (database === undefined || collection === undefined) {
         return Effect.fail(refused("a whole database cannot be watched under rules: name a collection"))

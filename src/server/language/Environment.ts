@@ -1,5 +1,6 @@
 /** The whole outside world of the language: the clock, chance, new ids, other collections and the values of the caller. */
 import type { ObjectId } from "bson"
+import type { Conditions } from "./Conditions.ts"
 import type { Document, Value } from "./Value.ts"
 
 /** A collection that a stage reads beside its own. */
@@ -20,8 +21,19 @@ export interface Environment {
   readonly random: () => number
   /** A new id: `_id` of an upserted document, `$createObjectId`. */
   readonly objectId: () => ObjectId
-  /** The documents of another collection: `$lookup`, `$graphLookup`, `$unionWith`. */
-  readonly collection: (target: CollectionTarget) => Iterable<Document>
+  /**
+   * The documents of another collection: `$lookup`, `$graphLookup`, `$unionWith`. Those that do not fulfil the conditions
+   * may be left out.
+   */
+  readonly collection: (target: CollectionTarget, conditions?: Conditions) => Iterable<Document>
+  /**
+   * Finds the documents of another collection with one of several values at a path, none of which is an array, by an index;
+   * null stands for a missing value too. It may find more. `undefined` if there is no index.
+   */
+  readonly search?: (
+    target: CollectionTarget,
+    path: string
+  ) => ((values: ReadonlyArray<Value>) => Iterable<Document>) | undefined
   /** The variables of the operation's own `let`, by name, with values that are already computed. */
   readonly variables?: Document | undefined
   /** The roles of the caller: `$$USER_ROLES`. */

@@ -4,14 +4,15 @@ import * as Expression from "./Expression.ts"
 import { isTrue } from "./expressions/booleans.ts"
 import { type CompileFilter, compileField, isOperators, referenceFields } from "./filters/fields.ts"
 import { all, any, none, type Predicate, type Run } from "./filters/condition.ts"
-import { type Condition, conditionsOf } from "./filters/conditions.ts"
+import { conditionsOf } from "./filters/conditions.ts"
+import type { Conditions } from "./Conditions.ts"
 import * as JsonSchema from "./JsonSchema.ts"
 import { codes, invalid, unsupported } from "./LanguageError.ts"
 import { toDouble, toWhole } from "./numbers.ts"
 import { frameIn, scopeIn, type Surroundings } from "./surroundings.ts"
 import { type Document, isA, isDocument, isNumeric } from "./Value.ts"
 
-export { type Condition, indexedValues } from "./filters/conditions.ts"
+export type { Condition, Conditions, FieldCondition } from "./Conditions.ts"
 
 /** A compiled filter. */
 export interface Filter {
@@ -27,7 +28,7 @@ export interface Filter {
   /** The paths of the fields that it asks for, but for those in `$expr`. */
   readonly paths: ReadonlySet<string>
   /** What each accepted document fulfils, for the choice of an index: all of them, each by one of its values. */
-  readonly conditions: ReadonlyArray<Condition>
+  readonly conditions: Conditions
 }
 
 /** Compiles a filter; fails for a wrong one before any document is looked at. */

@@ -7,7 +7,7 @@ import type { CollectionTarget, Environment } from "./Environment.ts"
 import type { Scope } from "./Expression.ts"
 import { scopeOf } from "./Expression.ts"
 import { checkDepth, mayNest } from "./depth.ts"
-import type { Condition } from "./Filter.ts"
+import type { Conditions } from "./Filter.ts"
 import { codes, invalid, unsupported } from "./LanguageError.ts"
 import { isStageOfAtlas, isUnsupportedStage, stages } from "./stages/all.ts"
 import { withLimit } from "./stages/order.ts"
@@ -30,7 +30,7 @@ export interface Pipeline {
   /** Whether the pipeline makes its documents itself, with `$documents`. */
   readonly isSource: boolean
   /** What each document that the pipeline needs fulfils, for the choice of an index. */
-  readonly conditions: ReadonlyArray<Condition>
+  readonly conditions: Conditions
 }
 
 /** How deep pipelines may stand in one another. */
@@ -65,8 +65,8 @@ export const compile = (pipeline: Value, environment: Environment): Pipeline => 
 }
 
 /** The conditions of the filters at the beginning. */
-const leadingConditions = (stages: ReadonlyArray<Stage>): ReadonlyArray<Condition> => {
-  const found: Array<Condition> = []
+const leadingConditions = (stages: ReadonlyArray<Stage>): Conditions => {
+  const found: Array<Conditions[number]> = []
   for (const stage of stages) {
     if (stage.kind !== "each" || stage.conditions === undefined) break
     found.push(...stage.conditions)
@@ -101,7 +101,8 @@ const compileStages = (
       const compiled = compileStages(inner, environment, innerScope, [...within, stage], notes)
       return {
         run: (documents, run) => runStages(compiled.stages, documents, run),
-        isSource: compiled.isSource
+        isSource: compiled.isSource,
+        conditions: leadingConditions(compiled.stages)
       }
     }
   }

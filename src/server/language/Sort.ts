@@ -2,8 +2,9 @@
 import { spend } from "./budget.ts"
 import { codes, failed, invalid, unsupported } from "./LanguageError.ts"
 import { toWhole } from "./numbers.ts"
-import { fieldOf, type Getter, getter, indexOf, parse, type Path } from "./paths.ts"
+import { fieldOf, type Getter, indexOf, parse, type Path } from "./paths.ts"
 import { type Column, orderOf } from "./sorts/columns.ts"
+import { elementKeys, inArray, plainReader } from "./sorts/elements.ts"
 import { compare, type Document, isDocument } from "./Value.ts"
 
 /** One field to sort by. */
@@ -117,7 +118,7 @@ const columnsOf = (documents: ReadonlyArray<Document>, fields: ReadonlyArray<Fie
   if (only !== undefined && others.length === 0) {
     return [{ values: documents.map(singleKey(only)), direction: only.direction }]
   }
-  const columns = fields.map(({ direction, names }) => ({ values: documents.map(plainReader(names)), direction }))
+  const columns = fields.map(({ direction, names }) => ({ values: documents.map(nullable(names)), direction }))
   if (columns.some(({ values }) => values.includes(inArray))) useCompoundKeys(columns, documents, fields)
   return columns
 }
@@ -176,38 +177,24 @@ const placeOf = (best: ReadonlyArray<Entry>, key: SortKey, compareKeys: Compare)
 const keys = (fields: ReadonlyArray<Field>): ((document: Document) => SortKey) => {
   const [only, ...others] = fields
   if (only !== undefined && others.length === 0) return singleKey(only)
-  const readers = fields.map(({ names }) => plainReader(names))
+  const readers = fields.map(({ names }) => nullable(names))
   return (document) => {
     const quickly = readers.map((read) => read(document))
     return quickly.includes(inArray) ? compoundKey(document, fields) : quickly
   }
 }
 
-/** Stands for a value that has an array on its path. */
-const inArray = Symbol("in an array")
-
-/** Reads a path without arrays: null where it is missing. */
-const plainReader = ([name, next, ...others]: Path): Getter => {
-  const read = getter(name)
-  if (next === undefined) {
-    return (document) => {
-      const value = read(document)
-      return Array.isArray(value) ? inArray : (value ?? null)
-    }
-  }
-  const within = plainReader([next, ...others])
-  return (document) => {
-    const value = read(document)
-    if (isDocument(value)) return within(value)
-    return Array.isArray(value) ? inArray : null
-  }
+/** Null for a missing value. */
+const nullable = (names: Path): Getter => {
+  const read = plainReader(names)
+  return (document) => read(document) ?? null
 }
 
 const singleKey = ({ direction, names }: Field): ((document: Document) => SortKey) => {
   const read = plainReader(names)
   return (document) => {
     const value = read(document)
-    return value === inArray ? extremeAt(document, names, direction, 0) : value
+    return value === inArray ? extremeAt(document, names, direction, 0) : (value ?? null)
   }
 }
 
@@ -240,52 +227,12 @@ const extreme = (values: ReadonlyArray<unknown>, direction: 1 | -1): unknown => 
 /** The least of the keys that the elements of an array give a document. */
 const compoundKey = (document: Document, fields: ReadonlyArray<Field>): ReadonlyArray<unknown> => {
   const order = comparing(fields)
-  const [first, ...others] = expand(fields.map(({ names }) => ({ value: document, names, isDone: false })))
-  return others.reduce((best, key) => (order(key, best) < 0 ? key : best), first ?? [])
-}
-
-/** How far a path has been walked. */
-interface Walked {
-  readonly value: unknown
-  /** The names that are left. */
-  readonly names: ReadonlyArray<string>
-  /** Whether the value is what is sorted by, even if it is an array. */
-  readonly isDone: boolean
-}
-
-/**
- * The keys of a document: one for each element of the array on its paths, which has to be the same one for all paths, as
- * in an index.
- */
-const expand = (paths: ReadonlyArray<Walked>): ReadonlyArray<ReadonlyArray<unknown>> => {
-  const walked = paths.map(toArray)
-  const [array, ...others] = new Set(
-    walked.flatMap(({ isDone, value }) => (isDone || !Array.isArray(value) ? [] : [value]))
+  const [first, ...others] = elementKeys(
+    document,
+    fields.map(({ names }) => names),
+    parallel
   )
-  if (others.length > 0) failed("cannot sort with keys that are parallel arrays: sort by the fields of one array")
-  if (array === undefined) return [walked.map(({ value }) => value)]
-  spend(array.length * walked.length)
-  const enter = (item: unknown) => walked.map((path) => (path.isDone ? path : into(path, item)))
-  // an array without elements stands before null where it is sorted by itself
-  return array.length === 0 ? expand(enter(undefined)) : array.flatMap((item: unknown) => expand(enter(item)))
+  return others.reduce((best, { values }) => (order(values, best) < 0 ? values : best), first?.values ?? [])
 }
 
-const into = ({ names }: Walked, item: unknown): Walked =>
-  names.length === 0
-    ? { value: item, names, isDone: true }
-    : { value: isDocument(item) ? item : null, names, isDone: false }
-
-/** Walks a path to its end, or to the array in which it goes on. */
-const toArray = (path: Walked): Walked => {
-  if (path.isDone) return path
-  let { value } = path
-  for (const [i, name] of path.names.entries()) {
-    if (Array.isArray(value)) {
-      const index = indexOf(name)
-      if (index < 0) return { value, names: path.names.slice(i), isDone: false }
-      if (i === path.names.length - 1) return { value: value[index] ?? null, names: [], isDone: true }
-      value = value[index]
-    } else value = isDocument(value) ? fieldOf(value, name) : null
-  }
-  return Array.isArray(value) ? { value, names: [], isDone: false } : { value: value ?? null, names: [], isDone: true }
-}
+const parallel = (): never => failed("cannot sort with keys that are parallel arrays: sort by the fields of one array")

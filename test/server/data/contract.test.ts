@@ -23,6 +23,9 @@ const reopened = Layer.sync(Database, () => {
     collections: (...args) => now().collections(...args),
     databases: (...args) => now().databases(...args),
     index: (...args) => now().index(...args),
+    indexes: (...args) => now().indexes(...args),
+    dropIndex: (...args) => now().dropIndex(...args),
+    explain: (...args) => now().explain(...args),
     changes: (...args) => Effect.flatMap(hold, (database) => database.changes(...args)),
     transaction: Effect.flatMap(
       Effect.acquireRelease(hold, () => Effect.sync(() => held--)),

@@ -79,12 +79,12 @@ layer(inProcess(app))("a client that asks for too much", (it) => {
 
   const operations = filters.flatMap(([name, query]): ReadonlyArray<readonly [string, string, object]> => [
     [name, "find", { query }],
-    [name, "findOne", { query, sort: { _id: 1 } }],
+    [name, "findOne", { query, sort: { owner: 1 } }],
     [name, "count", { query }],
     [name, "distinct", { field: "text", query }],
     [name, "updateMany", { query, update: { $set: { text: 1 } } }],
     [name, "deleteMany", { query }],
-    [name, "findOneAndDelete", { filter: query, sort: { _id: -1 } }],
+    [name, "findOneAndDelete", { filter: query, sort: { owner: -1 } }],
     [name, "aggregate", { pipeline: [{ $match: query }] }]
   ])
   const updates = changes.flatMap(([name, update]): ReadonlyArray<readonly [string, string, object]> => [

@@ -23,13 +23,16 @@ export interface Moment {
 }
 
 /** The environment of expressions, with other collections if there are any. */
-export const environmentOf = (moment: Moment, collection: Environment["collection"] = noCollection): Environment => ({
+export const environmentOf = (
+  moment: Moment,
+  others: Pick<Environment, "collection" | "search"> = noOthers
+): Environment => ({
   ...moment,
-  objectId: () => new ObjectId(),
-  collection
+  ...others,
+  objectId: () => new ObjectId()
 })
 
-const noCollection: Environment["collection"] = () => unsupported("to read another collection here")
+const noOthers: Pick<Environment, "collection"> = { collection: () => unsupported("to read another collection here") }
 
 const documentOf = (value: unknown, what: string): Document =>
   isDocument(value)

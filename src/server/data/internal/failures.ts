@@ -2,12 +2,35 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { LanguageError } from "../../language/LanguageError.ts"
+import { shown } from "../../language/messages.ts"
 import { RowStoreError } from "../../storage/RowStore.ts"
-import { DatabaseError, transientLabel } from "../DatabaseError.ts"
+import { DatabaseError, duplicateCode, transientLabel } from "../DatabaseError.ts"
 import * as Steps from "./steps.ts"
 
-/** A duplicate `_id`. */
-export class DuplicateKey extends Schema.TaggedError<DuplicateKey>()("DuplicateKey", { message: Schema.String }) {}
+/** Where a document has the key of another one: `keyValue` are its values of the indexed fields. */
+interface DuplicateOf {
+  /** The name of the collection with its database. */
+  readonly collection: string
+  /** The name of the unique index. */
+  readonly index: string
+  readonly keyValue?: Readonly<Record<string, unknown>>
+}
+
+/** The message of a duplicate key, in MongoDB's words. */
+export const duplicateMessage = ({ collection, index, keyValue }: DuplicateOf): string => {
+  const fields = keyValue && Object.entries(keyValue).map(([path, value]) => `${path}: ${shown(value)}`)
+  const key = fields === undefined ? "" : ` dup key: { ${fields.join(", ")} }`
+  return `Duplicate key error: E11000 duplicate key error collection: ${collection} index: ${index}${key}`
+}
+
+/** A document has the key of another one in a unique index. */
+export class DuplicateKey extends Schema.TaggedError<DuplicateKey>()("DuplicateKey", {
+  message: Schema.String,
+  index: Schema.String
+}) {
+  static readonly of = (duplicate: DuplicateOf): DuplicateKey =>
+    new DuplicateKey({ message: duplicateMessage(duplicate), index: duplicate.index })
+}
 
 /** A write conflict: another writer changed a document of the transaction since it began. */
 export class WriteConflict extends Schema.TaggedError<WriteConflict>()("WriteConflict", { message: Schema.String }) {}
@@ -27,9 +50,9 @@ const messageOf = (cause: unknown): string =>
         ? cause.message
         : String(cause)
 
-const detailsOf = (cause: unknown): Pick<DatabaseError, "code" | "labels"> => {
+const detailsOf = (cause: unknown): Pick<DatabaseError, "code" | "index" | "labels"> => {
   if (cause instanceof LanguageError) return { code: cause.code }
-  if (cause instanceof DuplicateKey) return { code: 11_000 }
+  if (cause instanceof DuplicateKey) return { code: duplicateCode, index: cause.index }
   if (cause instanceof WriteConflict) return { code: 112, labels: [transientLabel] }
   if (cause instanceof NoTransaction) return { code: 251 }
   return cause instanceof Steps.TimeLimitExceeded ? { code: 50 } : {}

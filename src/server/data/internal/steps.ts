@@ -69,7 +69,7 @@ const Allowed = Context.Reference<Allowance | undefined>("effect-app-services/se
 })
 
 /** The maximum units of a step that runs at once: some tens of milliseconds at worst. */
-const mostCheap = 100_000
+export const mostCheap = 100_000
 
 /** Whether a step of this cost runs at once. */
 export const isCheap = (cost: number): boolean => cost <= mostCheap

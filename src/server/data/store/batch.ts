@@ -1,18 +1,38 @@
 /** Writes of one operation or transaction, before they are committed. */
-import type { Condition } from "../../language/Filter.ts"
+import { keyOf } from "../../language/Value.ts"
 import { checkSize } from "../internal/evaluate.ts"
 import { WriteConflict } from "../internal/failures.ts"
 import type { Document } from "../Operation.ts"
 import type { Change } from "./changeLog.ts"
-import type { Collection } from "./documents.ts"
+import { checkUnique, type Collection, duplicate } from "./documents.ts"
+import type { Entry, OrderedIndex } from "./orderedIndex.ts"
+import { byPlace, countUpTo, type Plan, planOf, type Request } from "./plan.ts"
 
 /** Documents by the key of their `_id`; `undefined` for one that is deleted. */
 export type Documents = Map<string, Document | undefined>
+
+/** Documents as they were, with their place; `undefined` for one that was not there. */
+type Past = Map<string, Pick<Entry, "document" | "place"> | undefined>
 
 export const entryOf = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
   let found = map.get(key)
   if (found === undefined) map.set(key, (found = make()))
   return found
+}
+
+/** Where documents come from, and in which order. */
+export interface Source {
+  readonly documents: Iterable<Document>
+  /** Whether they are in the order of the sort that was asked for. */
+  readonly isSorted: boolean
+  /** The indexes that found them; none if all documents are looked at. */
+  readonly indexes: ReadonlyArray<string>
+}
+
+/** A document of the batch and its place; infinite for one that is new. */
+interface Placed {
+  readonly place: number
+  readonly document: Document
 }
 
 /**
@@ -21,70 +41,136 @@ export const entryOf = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
  */
 export class Batch {
   /** Documents that others have changed since, in their earlier version. */
-  readonly past = new Map<Collection, Documents>()
+  readonly past = new Map<Collection, Past>()
   readonly writes = new Map<Collection, Documents>()
   /** The changes, with the approximate bytes of their documents. */
   readonly changes: Array<readonly [collection: Collection, change: Change, size: number]> = []
   /** The bytes of the writes. */
   size = 0
+  /** The documents of the writes by their keys in unique indexes. */
+  readonly #owners = new Map<OrderedIndex, Map<string, string>>()
 
   get(collection: Collection, key: string): Document | undefined {
     const written = this.writes.get(collection)
     if (written?.has(key) === true) return written.get(key)
     const past = this.past.get(collection)
-    return past?.has(key) === true ? past.get(key) : collection.data.documents.get(key)
+    return (past?.has(key) === true ? past.get(key) : collection.data.documents.get(key))?.document
   }
 
-  /** The candidate documents for all conditions, by the indexes. */
-  *candidates(collection: Collection, conditions: ReadonlyArray<Condition>): Iterable<Document> {
-    const { documents } = collection.data
-    const candidates = collection.data.candidates(conditions)
-    const layered = candidates?.areIds === true ? new Set<string>() : this.#layered(collection)
-    if (candidates === undefined && layered.size === 0) {
-      for (const document of documents.values()) yield document
+  /** The candidates of a request, computed while they are read. */
+  source(collection: Collection, { sort, ...request }: Request): Source {
+    const layered = this.#layered(collection)
+    // an index has no order of what is not committed
+    const plan = planOf(collection.data, layered.size === 0 ? { ...request, sort } : request)
+    return {
+      documents: this.#documents(collection, plan, layered),
+      isSorted: plan?.order === "sort",
+      indexes: plan?.indexes ?? []
+    }
+  }
+
+  *#documents(collection: Collection, plan: Plan | undefined, layered: ReadonlySet<string>): Iterable<Document> {
+    const isById = plan?.ids !== undefined
+    const others = layered.size === 0 ? [] : this.#placed(collection, isById ? plan.ids : layered)
+    const committed = isById && layered.size > 0 ? [] : inPlace(plan, collection)
+    if (others.length === 0 && (layered.size === 0 || isById)) {
+      for (const { document } of committed) yield document
       return
     }
-    for (const key of candidates?.keys ?? documents.keys()) {
-      layered.delete(key)
-      const document = this.get(collection, key)
-      if (document !== undefined) yield document
+    let next = 0
+    for (const { document, key, place } of committed) {
+      while (next < others.length && (others[next]?.place ?? 0) < place) yield others[next++]?.document ?? {}
+      if (!layered.has(key)) yield document
     }
-    for (const key of layered) {
-      const document = this.get(collection, key)
-      if (document !== undefined) yield document
-    }
+    for (const { document } of others.slice(next)) yield document
   }
 
-  /** The approximate size of the candidate documents, in bytes. */
-  reach(collection: Collection, conditions: ReadonlyArray<Condition>): number {
+  /** The documents with keys, in the order of their places. */
+  #placed(collection: Collection, keys: Iterable<string>): ReadonlyArray<Placed> {
+    const past = this.past.get(collection)
+    const found: Array<Placed> = []
+    for (const key of keys) {
+      const document = this.get(collection, key)
+      if (document === undefined) continue
+      const known = past?.has(key) === true ? past.get(key) : collection.data.documents.get(key)
+      found.push({ document, place: known?.place ?? Infinity })
+    }
+    return found.toSorted(byPlace)
+  }
+
+  /** The approximate size of the candidate documents in bytes; those beyond `most` are not counted. */
+  reach(collection: Collection, request: Request, most: number): number {
     const { data } = collection
-    const candidates = data.candidates(conditions)
     const written = (this.writes.get(collection)?.size ?? 0) + (this.past.get(collection)?.size ?? 0)
-    const count = candidates === undefined ? data.documents.size : candidates.keys.length
-    return (count + written) * data.averageSize + this.size
+    const plan = planOf(data, request)
+    const size = Math.max(1, data.averageSize)
+    const count = plan === undefined ? data.documents.size : countUpTo(plan, Math.ceil(most / size) + 1)
+    return (count + written) * size + this.size
   }
 
   /** The keys whose document differs from the committed one. */
-  #layered(collection: Collection): Set<string> {
-    return new Set([...(this.past.get(collection)?.keys() ?? []), ...(this.writes.get(collection)?.keys() ?? [])])
+  #layered(collection: Collection): ReadonlySet<string> {
+    const past = this.past.get(collection)
+    const writes = this.writes.get(collection)
+    if (past === undefined && writes === undefined) return none
+    return new Set([...(past?.keys() ?? []), ...(writes?.keys() ?? [])])
   }
 
   write(collection: Collection, key: string, document: Document | undefined, change: Change): void {
     if (this.past.get(collection)?.has(key) === true) throw conflict()
     // a rejected document is not written
     const size = document === undefined ? collection.data.averageSize : checkSize(document)
-    if (document !== undefined) this.size += size
+    if (document !== undefined) {
+      this.size += size
+      for (const index of collection.data.ordered) this.#claim(index, collection, key, document)
+    }
     entryOf(this.writes, collection, () => new Map()).set(key, document)
     this.changes.push([collection, change, "before" in change ? 2 * size : size])
   }
 
-  conflicts(): boolean {
+  /** Checks that an index can have a document, and notes its keys if the index is unique. */
+  #claim(index: OrderedIndex, collection: Collection, key: string, document: Document): void {
+    const keys = index.keysOf(document)
+    if (!index.index.unique) return
+    const owners = entryOf(this.#owners, index, () => new Map<string, string>())
+    const written = this.writes.get(collection)
+    for (const values of keys) {
+      const owner = owners.get(keyOf(values))
+      const isOwned = owner !== undefined && owner !== key && this.#has(index, collection, owner, values)
+      if (isOwned) throw duplicate(index.index, values, collection.name)
+    }
+    checkUnique(index, document, collection.name, (entry) => entry.key !== key && written?.has(entry.key) !== true)
+    for (const values of keys) owners.set(keyOf(values), key)
+  }
+
+  /** Whether the current version of a document has a key. */
+  #has(index: OrderedIndex, collection: Collection, key: string, values: ReadonlyArray<unknown>): boolean {
+    const document = this.writes.get(collection)?.get(key)
+    const wanted = keyOf(values)
+    return document !== undefined && index.keysOf(document).some((it) => keyOf(it) === wanted)
+  }
+
+  /** Throws if others have changed a document of the batch, or taken a unique key of one. */
+  check(): void {
     for (const [collection, documents] of this.writes) {
       const past = this.past.get(collection)
-      if (past !== undefined && Array.from(documents.keys()).some((key) => past.has(key))) return true
+      if (past !== undefined && Array.from(documents.keys()).some((key) => past.has(key))) throw conflict()
+      for (const index of collection.data.ordered) {
+        for (const document of documents.values()) {
+          if (document === undefined) continue
+          checkUnique(index, document, collection.name, (entry) => !documents.has(entry.key))
+        }
+      }
     }
-    return false
   }
+}
+
+const none: ReadonlySet<string> = new Set()
+
+/** The committed documents that a plan finds, each once: in the order of their places, or of the sort. */
+const inPlace = (plan: Plan | undefined, { data }: Collection): Iterable<Entry> => {
+  if (plan === undefined) return data.documents.values()
+  return plan.order === "none" ? [...new Set(plan.entries())].toSorted(byPlace) : plan.entries()
 }
 
 export const conflict = (): WriteConflict =>

@@ -3,8 +3,9 @@ import { keyOf } from "../../language/Value.ts"
 import type * as RowStore from "../../storage/RowStore.ts"
 import type { Limits } from "../../storage/EventLog.ts"
 import type { Edit } from "../../storage/Table.ts"
+import type { Index } from "../Index.ts"
 import type { Namespace } from "../Operation.ts"
-import { Batch, conflict, type Documents, entryOf } from "./batch.ts"
+import { Batch, conflict, entryOf } from "./batch.ts"
 import { ChangeLog, type Recorded, tokenKey } from "./changeLog.ts"
 import { type Collection, MemoryCollection } from "./documents.ts"
 import * as Rows from "./rows.ts"
@@ -92,6 +93,14 @@ export class Collections {
     return [...new Set(names)].toSorted()
   }
 
+  /** Creates an index, and answers with its name. A transaction that has written to the collection could break it. */
+  index(namespace: Namespace, index: Index): string {
+    const collection = this.open(namespace)
+    for (const batch of this.#transactions) if (batch.writes.has(collection)) throw conflict()
+    collection.data.index(index, collection.name)
+    return index.name
+  }
+
   begin(): Batch {
     const batch = new Batch()
     this.#transactions.add(batch)
@@ -116,21 +125,28 @@ export class Collections {
   /** Commits a batch, or throws and changes nothing: first the row store, then the memory. */
   commit(batch: Batch, { logged, rows }: Writes): void {
     if (batch.changes.length === 0) return
-    if (batch.conflicts()) throw conflict()
+    // nothing comes between the writes of a single operation and their commit
+    if (this.#transactions.has(batch)) batch.check()
     if (this.#rowStore.keeps) this.#rowStore.commit([...rows, ...logged.flatMap((it) => it.changes())])
     for (const [collection, documents] of batch.writes) {
       for (const [key, document] of documents) {
-        const before = collection.data.documents.get(key)
-        for (const other of this.#transactions) {
-          if (other === batch) continue
-          const past: Documents = entryOf(other.past, collection, () => new Map())
-          if (!past.has(key)) past.set(key, before)
-        }
+        this.#remember(batch, collection, key)
         if (document === undefined) collection.data.delete(key)
         else collection.data.put(key, document)
       }
     }
     for (const edit of logged) edit.apply()
+  }
+
+  /** Keeps a document that a batch changes for the other transactions, which see it as it is now. */
+  #remember(batch: Batch, collection: Collection, key: string): void {
+    const present = collection.data.documents.get(key)
+    const before = present && { document: present.document, place: present.place }
+    for (const other of this.#transactions) {
+      if (other === batch) continue
+      const past = entryOf(other.past, collection, () => new Map())
+      if (!past.has(key)) past.set(key, before)
+    }
   }
 }
 

@@ -1,9 +1,11 @@
 /** One collection in memory: its documents by `_id` in the order of insertion, and its indexes. */
-import type { Condition } from "../../language/Filter.ts"
-import { visitor } from "../../language/paths.ts"
-import { keyOf, sizeOf } from "../../language/Value.ts"
+import { codes, invalid } from "../../language/LanguageError.ts"
+import { sizeOf } from "../../language/Value.ts"
+import { DuplicateKey } from "../internal/failures.ts"
+import { hasSameKey, type Index, isSame, ofId } from "../Index.ts"
 import type { Document, Namespace } from "../Operation.ts"
 import type { ChangeLog } from "./changeLog.ts"
+import { type Entry, OrderedIndex } from "./orderedIndex.ts"
 
 /** A collection of a namespace: its documents, and the change log of its data source. */
 export interface Collection {
@@ -14,104 +16,106 @@ export interface Collection {
   readonly log: ChangeLog
 }
 
-/** The candidates of a filter: documents by id, or by an index. */
-export interface Candidates {
-  readonly keys: ReadonlyArray<string>
-  readonly areIds: boolean
-}
-
 /** Stored documents are immutable: an update replaces them. */
 export class MemoryCollection {
-  readonly documents = new Map<string, Document>()
+  /** By the keys of their `_id`s, in the order of insertion. */
+  readonly documents = new Map<string, Entry>()
   #size = 0
-  readonly #indexes = new Map<string, Map<string, Set<string>>>()
+  #places = 0
+  readonly #indexes = new Map<string, OrderedIndex>()
+  /** The order of the `_id`s, from the first time that it is asked for. */
+  #ids: OrderedIndex | undefined
 
-  /** Creates an index of a field. */
-  index(field: string): void {
-    if (field === "_id" || this.#indexes.has(field)) return
-    this.#indexes.set(field, new Map())
-    for (const [key, document] of this.documents) this.#addTo(field, key, document)
+  /** Creates an index, unless it exists. Throws if documents break it, or another one has its name or its fields. */
+  index(index: Index, collection: string): void {
+    const named = this.#indexes.get(index.name)?.index
+    if (index.name === ofId.name || (named !== undefined && isSame(named, index))) return
+    if (named !== undefined) {
+      invalid(
+        `an index of the name '${index.name}' exists with other fields or options: drop it, or choose another name`,
+        codes.IndexKeySpecsConflict
+      )
+    }
+    const other = this.indexes.find((it) => hasSameKey(it, index))
+    if (other !== undefined) {
+      invalid(`an index of the same fields exists: '${other.name}'`, codes.IndexOptionsConflict)
+    }
+    this.#indexes.set(index.name, this.#built(index, collection))
+  }
+
+  /** Complete before it is used, since the operation may be aborted. */
+  #built(index: Index, collection?: string): OrderedIndex {
+    const built = new OrderedIndex(index)
+    for (const entry of this.documents.values()) {
+      if (collection !== undefined) checkUnique(built, entry.document, collection, ({ key }) => key !== entry.key)
+      built.put(entry, undefined)
+    }
+    return built
+  }
+
+  /** Drops an index. */
+  drop(name: string): void {
+    if (name === ofId.name) invalid("the index of _id cannot be dropped", codes.InvalidOptions)
+    if (!this.#indexes.delete(name)) invalid(`no index has the name '${name}'`, codes.IndexNotFound)
+  }
+
+  get indexes(): ReadonlyArray<Index> {
+    return [ofId, ...Array.from(this.#indexes.values(), ({ index }) => index)]
+  }
+
+  /** The ordered indexes but for that of the `_id`. */
+  get ordered(): Iterable<OrderedIndex> {
+    return this.#indexes.values()
+  }
+
+  /** The index of the `_id` in its order. */
+  get ids(): OrderedIndex {
+    return (this.#ids ??= this.#built(ofId))
   }
 
   put(key: string, document: Document): void {
-    const old = this.documents.get(key)
-    for (const field of this.#indexes.keys()) {
-      if (old !== undefined) this.#removeFrom(field, key, old)
-      this.#addTo(field, key, document)
+    const present = this.documents.get(key)
+    const before = present?.document
+    const entry = present ?? { key, place: this.#places++, document }
+    entry.document = document
+    for (const index of this.#indexes.values()) index.put(entry, before)
+    if (present === undefined) {
+      this.documents.set(key, entry)
+      this.#ids?.put(entry, undefined)
     }
-    this.documents.set(key, document)
-    this.#size += sizeOf(document) - (old === undefined ? 0 : sizeOf(old))
+    this.#size += sizeOf(document) - (before === undefined ? 0 : sizeOf(before))
   }
 
   delete(key: string): void {
-    const old = this.documents.get(key)
-    if (old === undefined) return
-    for (const field of this.#indexes.keys()) this.#removeFrom(field, key, old)
+    const entry = this.documents.get(key)
+    if (entry === undefined) return
+    for (const index of this.#indexes.values()) index.remove(entry, entry.document)
+    this.#ids?.remove(entry, entry.document)
     this.documents.delete(key)
-    this.#size -= sizeOf(old)
+    this.#size -= sizeOf(entry.document)
   }
 
   /** The average size of a document, in bytes. */
   get averageSize(): number {
     return this.documents.size === 0 ? 0 : this.#size / this.documents.size
   }
+}
 
-  /** The candidate documents for all conditions, by the indexes; `undefined` if no index applies. */
-  candidates(conditions: ReadonlyArray<Condition>): Candidates | undefined {
-    let fewest: ReadonlyArray<ReadonlySet<string>> | undefined
-    let size = Infinity
-    let areIds = false
-    for (const condition of conditions) {
-      if (condition.kind !== "in") continue
-      const index = this.#indexes.get(condition.path)
-      if (condition.path !== "_id" && index === undefined) continue
-      const asked = new Set(condition.values.map(keyOf))
-      const found = index === undefined ? [asked] : Array.from(asked, (key) => index.get(key) ?? none)
-      const count = found.reduce((sum, keys) => sum + keys.size, 0)
-      if (count >= size) continue
-      fewest = found
-      size = count
-      areIds = index === undefined
-    }
-    return fewest && { keys: [...new Set(fewest.flatMap((keys) => Array.from(keys)))], areIds }
-  }
-
-  /** The indexed fields. */
-  get indexes(): ReadonlyArray<string> {
-    return ["_id", ...this.#indexes.keys()]
-  }
-
-  #addTo(field: string, key: string, document: Document): void {
-    const index = this.#indexes.get(field)
-    for (const value of indexed(document, field)) {
-      const keys = index?.get(value)
-      if (keys === undefined) index?.set(value, new Set([key]))
-      else keys.add(key)
-    }
-  }
-
-  #removeFrom(field: string, key: string, document: Document): void {
-    const index = this.#indexes.get(field)
-    for (const value of indexed(document, field)) {
-      const keys = index?.get(value)
-      keys?.delete(key)
-      if (keys?.size === 0) index?.delete(value)
-    }
+/** Throws if a document has a key that another document of a unique index has. */
+export const checkUnique = (
+  index: OrderedIndex,
+  document: Document,
+  collection: string,
+  isOther: (entry: Entry) => boolean
+): void => {
+  if (!index.index.unique) return
+  for (const key of index.keysOf(document)) {
+    for (const entry of index.having(key)) if (isOther(entry)) throw duplicate(index.index, key, collection)
   }
 }
 
-const none: ReadonlySet<string> = new Set()
-
-/** The index keys of a field: of its value and its elements, and null if it is missing. */
-const indexed = (document: Document, field: string): ReadonlySet<string> => {
-  const keys = new Set<string>()
-  visitor(field)(
-    document,
-    (value) => {
-      keys.add(keyOf(value ?? null))
-      return false
-    },
-    -1
-  )
-  return keys
+/** The error of a key that is not unique. */
+export const duplicate = ({ key, name }: Index, values: ReadonlyArray<unknown>, collection: string): DuplicateKey => {
+  const fields = Object.keys(key).map((path, i) => [path, values[i] ?? null] as const)
+  return DuplicateKey.of({ collection, index: name, keyValue: Object.fromEntries(fields) })
 }

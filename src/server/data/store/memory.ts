@@ -3,13 +3,15 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Random from "effect/Random"
-import type { Condition } from "../../language/Filter.ts"
+import type { Conditions } from "../../language/Filter.ts"
 import { conditionsOf } from "../../language/filters/conditions.ts"
 import { canonical, isDocument } from "../../language/Value.ts"
 import { defaultLimits, type Limits } from "../../storage/EventLog.ts"
 import { RowStore } from "../../storage/RowStore.ts"
 import { DatabaseError } from "../DatabaseError.ts"
 import type { Driver, DriverTransaction, Run } from "../Driver.ts"
+import type { Explanation } from "../Explanation.ts"
+import { parseOptions } from "../Index.ts"
 import type * as Evaluate from "../internal/evaluate.ts"
 import { asError, ended } from "../internal/failures.ts"
 import * as Steps from "../internal/steps.ts"
@@ -18,6 +20,7 @@ import type { Document, Kind, Namespace, Operation } from "../Operation.ts"
 import type { View } from "../View.ts"
 import { Batch } from "./batch.ts"
 import { Collections } from "./collections.ts"
+import { explanationOf, Report } from "./explain.ts"
 import { execute } from "./statement.ts"
 import { watch } from "./watch.ts"
 
@@ -53,8 +56,11 @@ const askedOf = ({ namespace: _, ...asked }: { readonly namespace: Namespace } &
 /** The approximate bytes per unit of weight. */
 const bytesOfUnit = 16
 
+/** More bytes than that are expensive in any case. */
+const mostReach = Steps.mostCheap * bytesOfUnit
+
 /** The conditions of an operation's documents; `undefined` if it reads none. */
-const conditionsOfAsked = ({ filter, pipeline, view }: Asked): ReadonlyArray<Condition> | undefined => {
+const conditionsOfAsked = ({ filter, pipeline, view }: Asked): Conditions | undefined => {
   if (view?._tag === "Documents") return undefined
   const given = view?.filter ?? filter ?? pipeline?.[0]?.["$match"]
   if (given === undefined) return pipeline && []
@@ -80,7 +86,7 @@ export const make = (rowStore: RowStore["Service"] = RowStore.none, logLimits: L
       const cost =
         conditions === undefined
           ? units
-          : Steps.costOf({ units }, batch.reach(collections.open(namespace), conditions) / bytesOfUnit)
+          : Steps.costOf({ units }, batch.reach(collections.open(namespace), { conditions }, mostReach) / bytesOfUnit)
       return Steps.step({ cost, units, timed: regex && conditions !== undefined, ...step })
     } catch (cause) {
       return Effect.fail(step.failure(cause))
@@ -109,6 +115,21 @@ export const make = (rowStore: RowStore["Service"] = RowStore.none, logLimits: L
       )
     )
   }
+
+  /** Executes an operation without a commit. */
+  const explain = (operation: Operation): Effect.Effect<Explanation, DatabaseError> =>
+    withMoment((moment) => {
+      const batch = new Batch()
+      const report = new Report()
+      return stepOf(batch, operation.namespace, askedOf(operation), {
+        compute: () => execute({ ...moment, collections, batch, inTransaction: false, report }, operation),
+        finish: ({ answer, failure }) => {
+          if (failure !== undefined) throw failure
+          return explanationOf(operation, report, answer)
+        },
+        failure: asError
+      })
+    })
 
   const begin = (): DriverTransaction => {
     const batch = collections.begin()
@@ -158,7 +179,13 @@ export const make = (rowStore: RowStore["Service"] = RowStore.none, logLimits: L
     transaction: Effect.acquireRelease(Effect.sync(begin), ({ abort }) => abort),
     collections: (database) => attempt(() => collections.names(database)),
     databases: (source) => attempt(() => collections.databases(source)),
-    index: (namespace, field) => attempt(() => collections.open(namespace).data.index(field)),
+    explain,
+    index: (namespace, index) =>
+      attempt(() =>
+        collections.index(namespace, parseOptions(typeof index === "string" ? { key: { [index]: 1 } } : index))
+      ),
+    indexes: (namespace) => attempt(() => collections.open(namespace).data.indexes),
+    dropIndex: (namespace, name) => attempt(() => collections.open(namespace).data.drop(name)),
     changes: (watched, options) =>
       Effect.suspend(() => {
         const { regex, units } = Weights.of(options.filter)

@@ -1,15 +1,14 @@
 /** Executes one operation on the collections of an in-memory database. Methods throw errors. */
 import { spend } from "../../language/budget.ts"
-import type { Environment } from "../../language/Environment.ts"
-import type { Condition, Filter } from "../../language/Filter.ts"
-import { shown } from "../../language/messages.ts"
+import type { CollectionTarget, Environment } from "../../language/Environment.ts"
+import type { Conditions, Filter } from "../../language/Filter.ts"
 import { distinct } from "../../language/distinct.ts"
 import type { Output } from "../../language/Pipeline.ts"
 import { codes, invalid, LanguageError } from "../../language/LanguageError.ts"
 import * as Update from "../../language/Update.ts"
 import { keyOf } from "../../language/Value.ts"
 import * as Evaluate from "../internal/evaluate.ts"
-import { DuplicateKey } from "../internal/failures.ts"
+import { ofId } from "../Index.ts"
 import {
   type Answer,
   type Delete,
@@ -24,16 +23,20 @@ import {
 import type * as Options from "../Operation.ts"
 import * as Views from "../internal/views.ts"
 import type * as View from "../View.ts"
-import type { Batch } from "./batch.ts"
+import type { Batch, Source } from "./batch.ts"
 import type { Collections } from "./collections.ts"
-import type { Collection } from "./documents.ts"
+import { type Collection, duplicate } from "./documents.ts"
+import type { Report } from "./explain.ts"
 import { writeOutput } from "./output.ts"
+import type { Request } from "./plan.ts"
 
 /** The context of statements. */
 export interface Place extends Evaluate.Moment {
   readonly collections: Collections
   readonly batch: Batch
   readonly inTransaction: boolean
+  /** Notes how documents are found. */
+  readonly report?: Report
 }
 
 const isLimit = (failure: unknown): boolean => failure instanceof LanguageError && failure.kind === "limit"
@@ -45,11 +48,14 @@ class Statement {
   readonly #place: Place
   readonly #namespace: Namespace
   readonly #collection: Collection
+  /** Whether the collection is that of the operation. */
+  readonly #isOwn: boolean
 
-  constructor(place: Place, namespace: Namespace) {
+  constructor(place: Place, namespace: Namespace, isOwn = true) {
     this.#place = place
     this.#namespace = namespace
     this.#collection = place.collections.open(namespace)
+    this.#isOwn = isOwn
   }
 
   get #batch(): Batch {
@@ -58,10 +64,28 @@ class Statement {
 
   /** The environment of expressions; `joins` are the views of other collections. */
   #environment(joins?: ReadonlyMap<string, View.View>): Environment {
-    return Evaluate.environmentOf(this.#place, ({ collection, database = this.#namespace.database }) => {
+    const at = ({ collection, database = this.#namespace.database }: CollectionTarget) => {
       const other = { ...this.#namespace, database, collection }
-      return new Statement(this.#place, other).#source([], joins?.get(nameOf(other)))
+      return { statement: new Statement(this.#place, other, false), view: joins?.get(nameOf(other)) }
+    }
+    return Evaluate.environmentOf(this.#place, {
+      collection: (target, conditions = []) => {
+        const { statement, view } = at(target)
+        return statement.#source({ conditions }, view).documents
+      },
+      search: (target, path) => {
+        const { statement, view } = at(target)
+        return statement.#search(path, view)
+      }
     })
+  }
+
+  /** Finds documents with values at a path by an index; `undefined` without one. */
+  #search(path: string, view: View.View | undefined): ReturnType<NonNullable<Environment["search"]>> {
+    const { indexes } = this.#collection.data
+    if (!indexes.some(({ key, sparse }) => Object.keys(key)[0] === path && !sparse)) return undefined
+    if (view !== undefined && !leavesField(view, path)) return undefined
+    return (values) => this.#source({ conditions: [{ kind: "in", path, values }] }, view).documents
   }
 
   /** Inserts in order, up to the first rejected document; `failure` is the reason. */
@@ -83,31 +107,34 @@ class Statement {
     const id = document["_id"]
     const key = keyOf(id)
     if (this.#batch.get(this.#collection, key) !== undefined) {
-      throw new DuplicateKey({
-        message: `Duplicate key error: E11000 duplicate key error collection: ${this.#collection.name} index: _id_ dup key: { _id: ${shown(id)} }`
-      })
+      throw duplicate(ofId, [id], this.#collection.name)
     }
     this.#batch.write(this.#collection, key, document, { operationType: "insert", document })
     return document
   }
 
-  /** The candidate documents for all conditions, or the documents of a view, computed lazily. */
-  #source(conditions: ReadonlyArray<Condition>, view: View.View | undefined): Iterable<Document> {
-    return view === undefined ? this.#batch.candidates(this.#collection, conditions) : this.#seen(view)
+  /** The candidates of a request, or the documents of a view, computed while they are read. */
+  #source(request: Request, view: View.View | undefined): Pick<Source, "documents" | "isSorted"> {
+    if (view === undefined) return this.#candidates(request)
+    if (view._tag === "Documents")
+      return { documents: view.documents.map((it) => Evaluate.stored(it)), isSorted: false }
+    const filter = Evaluate.filterOf(view.filter, this.#environment())
+    // conditions and orders of fields that the view leaves are those of the stored documents
+    const conditions = [...filter.conditions, ...visibleConditions(request.conditions, view)]
+    const isVisible = request.sort?.fields.every(({ path }) => leavesField(view, path)) === true
+    const { documents, isSorted } = this.#candidates({
+      ...request,
+      sort: isVisible ? request.sort : undefined,
+      conditions
+    })
+    return { documents: seen(documents, filter, Views.compile(view.cases)), isSorted }
   }
 
-  *#seen(view: View.View): Iterable<Document> {
-    if (view._tag === "Documents") {
-      for (const document of view.documents) yield Evaluate.stored(document)
-      return
-    }
-    const filter = Evaluate.filterOf(view.filter, this.#environment())
-    const show = Views.compile(view.cases)
-    for (const document of this.#batch.candidates(this.#collection, filter.conditions)) {
-      spend()
-      const shown = filter.matches(document) ? show(document) : undefined
-      if (shown !== undefined) yield shown
-    }
+  #candidates(request: Request): Pick<Source, "documents" | "isSorted"> {
+    const source = this.#batch.source(this.#collection, request)
+    const { report } = this.#place
+    if (report === undefined) return source
+    return { ...source, documents: report.counted(nameOf(this.#namespace), source, this.#isOwn) }
   }
 
   /** Compiles a query; the result finds the documents, as stored or as a view shows them. */
@@ -115,9 +142,14 @@ class Statement {
     const filter = Evaluate.filterOf(query.filter, this.#environment())
     const sort = Evaluate.sortOf(query.sort)
     const range = Evaluate.rangeOf(query)
+    const most = range[0] + range[1]
+    const request = { conditions: filter.conditions, sort, limit: most === Infinity ? undefined : most }
     return {
       filter,
-      find: () => Evaluate.select(this.#source(filter.conditions, query.view), filter, sort, range)
+      find: () => {
+        const { documents, isSorted } = this.#source(request, query.view)
+        return Evaluate.select(documents, filter, isSorted ? undefined : sort, range)
+      }
     }
   }
 
@@ -214,7 +246,11 @@ class Statement {
     if (pipeline.output !== undefined && this.#place.inTransaction) {
       return invalid("$out and $merge are not allowed in a transaction", codes.CommandNotSupported)
     }
-    const source = isStats ? this.#indexStats() : pipeline.isSource ? [] : this.#source(pipeline.conditions, view)
+    const source = isStats
+      ? this.#indexStats()
+      : pipeline.isSource
+        ? []
+        : this.#source({ conditions: pipeline.conditions }, view).documents
     const results = Array.from(pipeline.run(source))
     if (pipeline.output === undefined) return results.map(Evaluate.own)
     writeOutput(pipeline.output, results, this.#target(pipeline.output))
@@ -222,16 +258,38 @@ class Statement {
   }
 
   #target({ target: { collection, database = this.#namespace.database } }: Output): Statement {
-    return new Statement(this.#place, { ...this.#namespace, database, collection })
+    return new Statement(this.#place, { ...this.#namespace, database, collection }, false)
   }
 
   #indexStats(): ReadonlyArray<Document> {
-    return this.#collection.data.indexes.map((field) => ({
-      name: `${field}_${field === "_id" ? "" : "1"}`,
-      key: { [field]: 1 }
-    }))
+    return this.#collection.data.indexes.map(({ key, name }) => ({ name, key: { ...key } }))
   }
 }
+
+/** The documents that a view shows. */
+function* seen(
+  documents: Iterable<Document>,
+  filter: Filter,
+  show: (document: Document) => Document | undefined
+): Iterable<Document> {
+  for (const document of documents) {
+    spend()
+    const shown = filter.matches(document) ? show(document) : undefined
+    if (shown !== undefined) yield shown
+  }
+}
+
+/** Whether a field holds the same before a view and behind it. */
+const leavesField = (view: View.View, path: string): boolean =>
+  view._tag === "Masked" && Views.leavesField(view.cases, path)
+
+/** The conditions that hold for the stored documents too. */
+const visibleConditions = (conditions: Conditions, view: View.View): Conditions =>
+  conditions.filter((condition) =>
+    condition.kind === "any"
+      ? condition.branches.every((branch) => visibleConditions(branch, view).length === branch.length)
+      : leavesField(view, condition.path)
+  )
 
 /** The result of an operation, and why an `Insert` stopped early. */
 interface Outcome<K extends Kind> {

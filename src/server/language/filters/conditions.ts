@@ -1,43 +1,22 @@
 /** What can be known of a filter's documents without looking at them: what an index can find. */
 import { type Document, isA, isDocument, rank } from "../Value.ts"
+import type { Condition, Conditions } from "../Conditions.ts"
 import { isOperators } from "./fields.ts"
-import { visitor } from "../paths.ts"
-import type { Ordering } from "./comparisons.ts"
-
-/**
- * What one of the values at a path fulfils, where an array has the values of its elements: it is equal to one of
- * `values`, or stands in an order to `value`. Null stands for a missing value too. No value is an array, and an order is
- * one among values of the same type (see `rank`).
- */
-export type Condition =
-  | { readonly kind: "in"; readonly path: string; readonly values: ReadonlyArray<unknown> }
-  | { readonly kind: "order"; readonly path: string; readonly operator: Ordering; readonly value: unknown }
 
 /** The conditions that all documents of a filter fulfil; another filter may be behind them, so none is enough. */
-export const conditionsOf = (filter: Document): ReadonlyArray<Condition> =>
+export const conditionsOf = (filter: Document): Conditions =>
   Object.entries(filter).flatMap(([name, condition]) => {
     if (name === "$and") return Array.isArray(condition) ? condition.filter(isDocument).flatMap(conditionsOf) : []
+    if (name === "$or") return Array.isArray(condition) ? ofBranches(condition) : []
     return name.startsWith("$") ? [] : ofField(name, condition)
   })
 
-/**
- * The values by which an index of a path finds a document: those that filters ask there, with null for a missing one. A
- * document that fulfils a condition of the path fulfils it by one of them.
- */
-export const indexedValues = (path: string): ((document: Document) => Array<unknown>) => {
-  const visit = visitor(path)
-  return (document) => {
-    const values: Array<unknown> = []
-    const collect = (value: unknown): boolean => {
-      values.push(value ?? null)
-      return false
-    }
-    visit(document, collect, -1)
-    return values
-  }
+const ofBranches = (filters: ReadonlyArray<unknown>): Conditions => {
+  const branches = filters.map((filter) => (isDocument(filter) ? conditionsOf(filter) : []))
+  return branches.length === 0 || branches.some((branch) => branch.length === 0) ? [] : [{ kind: "any", branches }]
 }
 
-const ofField = (path: string, condition: unknown): ReadonlyArray<Condition> => {
+const ofField = (path: string, condition: unknown): Conditions => {
   if (!isOperators(condition)) return isIn(path, [condition])
   return Object.entries(condition).flatMap(([operator, argument]) => {
     switch (operator) {
@@ -47,6 +26,8 @@ const ofField = (path: string, condition: unknown): ReadonlyArray<Condition> => 
         return Array.isArray(argument) ? isIn(path, argument) : []
       case "$all":
         return Array.isArray(argument) ? argument.flatMap((value: unknown) => ofField(path, value)) : []
+      case "$elemMatch":
+        return isDocument(argument) ? ofElement(path, argument) : []
       case "$gt":
       case "$gte":
       case "$lt":
@@ -58,7 +39,16 @@ const ofField = (path: string, condition: unknown): ReadonlyArray<Condition> => 
   })
 }
 
-const isIn = (path: string, values: ReadonlyArray<unknown>): ReadonlyArray<Condition> =>
+/** An element fulfils a filter by the values below it, or operators by itself: both are values of the path. */
+const ofElement = (path: string, argument: Document): Conditions =>
+  isOperators(argument) ? ofField(path, argument) : conditionsOf(argument).map((condition) => within(path, condition))
+
+const within = (path: string, condition: Condition): Condition =>
+  condition.kind === "any"
+    ? { ...condition, branches: condition.branches.map((branch) => branch.map((it) => within(path, it))) }
+    : { ...condition, path: `${path}.${condition.path}` }
+
+const isIn = (path: string, values: ReadonlyArray<unknown>): Conditions =>
   values.some((value) => Array.isArray(value) || isA(value, "BSONRegExp")) ? [] : [{ kind: "in", path, values }]
 
 /** Whether an order leaves something out, and is not one of null, of arrays or of the keys at both ends. */

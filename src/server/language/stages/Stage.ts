@@ -2,7 +2,7 @@
 import type { CollectionTarget, Environment } from "../Environment.ts"
 import { frameOf } from "../Expression.ts"
 import type { Frame, Scope } from "../Expression.ts"
-import type { Condition } from "../Filter.ts"
+import type { Conditions } from "../Filter.ts"
 import type { Document, Value } from "../Value.ts"
 
 /** What a pipeline runs with: the environment, and the values of the variables that the pipelines around it added. */
@@ -17,7 +17,7 @@ export interface Each {
   /** Prepares a run; what it returns answers undefined where a document is dropped. */
   readonly open: (run: Run) => (document: Document) => Document | undefined
   /** Of `$match`: what each document that is passed on fulfils. */
-  readonly conditions?: ReadonlyArray<Condition>
+  readonly conditions?: Conditions
 }
 
 /** A stage that sees all documents. */
@@ -66,6 +66,8 @@ export interface Inner {
   readonly run: (documents: Iterable<Document>, run: Run) => Iterable<Document>
   /** Whether the pipeline begins with a stage that makes documents itself. */
   readonly isSource: boolean
+  /** What each document that it needs fulfils. */
+  readonly conditions: Conditions
 }
 
 /** Compiles the argument of a stage. */

@@ -13,6 +13,7 @@ import { frameFor } from "./Stage.ts"
 
 /** A field of the documents that has to be equal to an expression of variables. */
 export interface Equality {
+  readonly path: string
   readonly field: Expression.Expression
   readonly wanted: Expression.Expression
 }
@@ -33,7 +34,7 @@ const equalityIn = (condition: Value, names: ReadonlyArray<string>, scope: Scope
   if (!Array.isArray(sides) || sides.length !== 2) return undefined
   const [field, wanted] = isPath(sides[0]) ? sides : sides.toReversed()
   if (!isPath(field) || !isVariable(wanted, names)) return undefined
-  return { field: Expression.compile(field, scope), wanted: Expression.compile(wanted, scope) }
+  return { path: field.slice(1), field: Expression.compile(field, scope), wanted: Expression.compile(wanted, scope) }
 }
 
 /** The equality that a pipeline begins with, if it does; `names` are the variables of the lookup's own `let`. */

@@ -74,7 +74,7 @@ const unionOf = (argument: Value, { pipeline, scope, reads }: Place): Union => {
 }
 
 const unioned = ({ target, inner }: Union, run: Run): Iterable<Document> => {
-  const documents = target === undefined ? [] : run.environment.collection(target)
+  const documents = target === undefined ? [] : run.environment.collection(target, inner?.conditions)
   return inner === undefined ? documents : inner.run(documents, run)
 }
 

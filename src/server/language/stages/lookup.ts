@@ -106,28 +106,48 @@ const isRandom = (stages: Value): boolean => {
   )
 }
 
+/** The documents that belong to one by their fields, looked up by an index of their collection if there is one. */
+const byField = (
+  { foreign, source, target }: Join,
+  local: ReadonlyArray<string>,
+  run: Run,
+  documents: () => ReadonlyArray<Document>
+): ((document: Document) => ReadonlyArray<Document>) => {
+  const search = target === undefined || source !== undefined ? undefined : run.environment.search?.(target, foreign)
+  let all: Index | undefined
+  return (document) => {
+    const value = plainValue(document, local)
+    const isPlain = typeof value === "string" || typeof value === "number"
+    const found = isPlain ? [value] : valuesAt(document, local)
+    const values = found.length === 0 ? [null] : found
+    const index =
+      search !== undefined && !values.some(Array.isArray)
+        ? new Index([...search(values)], foreign, true)
+        : (all ??= new Index(documents(), foreign, true))
+    return isPlain ? index.ofOne(value) : index.of(values)
+  }
+}
+
 /** Prepares a run: what finds the documents that belong to one. */
 const finder = (join: Join, run: Run): ((document: Document, frame: Frame) => ReadonlyArray<Document>) => {
   const { target, local, source, inner, variables } = join
   let read: ReadonlyArray<Document> | undefined
-  const from = target === undefined ? [] : run.environment.collection(target)
+  const from = target === undefined ? [] : run.environment.collection(target, inner?.conditions)
   const documents = (): ReadonlyArray<Document> => (read ??= [...(source === undefined ? from : source.run(from, run))])
-  let index: Index | undefined
-  const candidates = (document: Document): ReadonlyArray<Document> => {
-    if (local === undefined) return documents()
-    index ??= new Index(documents(), join.foreign, true)
-    const value = plainValue(document, local)
-    if (typeof value === "string" || typeof value === "number") return index.ofOne(value)
-    const values = valuesAt(document, local)
-    return index.of(values.length === 0 ? [null] : values)
-  }
+  const candidates = local === undefined ? documents : byField(join, local, run, documents)
   if (inner === undefined) return candidates
   let equal: Candidates | undefined
   const { equality } = join
+  const search =
+    target === undefined || equality === undefined ? undefined : run.environment.search?.(target, equality.path)
   const likely = (document: Document, within: Run): ReadonlyArray<Document> => {
     if (equality === undefined) return candidates(document)
+    const wanted = equality.wanted.evaluate(frameFor(within))
+    // to expressions an array is one value, and a missing one is not null
+    const isLookedUp = wanted !== undefined && wanted !== null && !Array.isArray(wanted)
+    if (search !== undefined && isLookedUp) return [...search([wanted])]
     equal ??= new Candidates(documents(), equality, within)
-    return equal.of(equality.wanted.evaluate(frameFor(within)))
+    return equal.of(wanted)
   }
   const found = (document: Document, frame: Frame): ReadonlyArray<Document> => {
     const values = variables.values.map((evaluate) => evaluate(frame))
