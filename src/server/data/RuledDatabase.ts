@@ -23,7 +23,7 @@
 import * as Effect from "effect/Effect"
 import * as KeyedLock from "../../core/keyedLock.ts"
 import { atomically, Database, type Service } from "./Database.ts"
-import { DatabaseError } from "./DatabaseError.ts"
+import { DatabaseError, duplicateCode } from "./DatabaseError.ts"
 import type { Driver, DriverTransaction, Run } from "./Driver.ts"
 import { ofId } from "./Index.ts"
 import { duplicateMessage } from "./internal/failures.ts"
@@ -141,8 +141,8 @@ export const runIn = (source: Run, access: Access, others: Others): Run => {
 const withoutKey =
   (namespace: Namespace) =>
   (error: DatabaseError): DatabaseError => {
-    const { code, index } = error
+    const { index, inserted } = error
     if (index === undefined || index === ofId.name) return error
     const message = duplicateMessage({ collection: nameOf(namespace), index })
-    return new DatabaseError({ message, index, ...(code === undefined ? undefined : { code }) })
+    return new DatabaseError({ message, code: duplicateCode, index, ...(inserted !== undefined && { inserted }) })
   }

@@ -36,10 +36,11 @@ const attempt = <A>(run: () => A): Effect.Effect<A, DatabaseError> => Effect.try
 
 /** The error of an `Insert` that stopped at a document; the ids are those of the documents before it. */
 const stopped = (failure: unknown, ids: unknown): DatabaseError => {
-  const { code, message } = asError(failure)
+  const { code, index, message } = asError(failure)
   return new DatabaseError({
     message,
     ...(code === undefined ? undefined : { code }),
+    ...(index === undefined ? undefined : { index }),
     inserted: Array.isArray(ids) ? ids.length : 0
   })
 }
