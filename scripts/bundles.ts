@@ -42,6 +42,10 @@ const beside = ["effect", "effect/*", "bson"]
 const programs: Record<string, Program> = {
   "log in and call a function: the SDK's own modules": { contents: program, external: beside, limit: 25_600 },
   "log in and call a function: everything": { contents: program, limit: 99_200 },
+  "the entry point for promises: everything": {
+    contents: 'import * as Realm from "effect-app-services/promise"; console.log(Realm.App, Realm.Credentials)',
+    limit: 102_400
+  },
   "the whole main entry point: everything": { contents: 'export * from "effect-app-services"', limit: 102_300 },
   "effect's HttpClient and bson alone": { contents: beneath },
   "realm-web: everything": { contents: 'import * as Realm from "realm-web"; console.log(Realm.App, Realm.Credentials)' }

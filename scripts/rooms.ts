@@ -83,6 +83,9 @@ export const rooms: ReadonlyArray<Room> = [
     ours: [core, protocol, storage, data, model, users, functions, triggers, api],
     theirs: onServer
   },
+  // the SDK in browsers, and with promises
+  { path: "src/web/", ours: [core, protocol, client], theirs: anywhere },
+  { path: "src/promise/", ours: [protocol, client, "src/web/"], theirs: anywhere },
   { path: node, ours: [protocol, client, model, api, server], theirs: onNode },
   { path: "src/testing/", ours: [protocol, client, server, model, data, users, api, directory], theirs: onServer },
   { path: archives, ours: [], theirs: [...onServer, "tar", "yauzl"] },
@@ -93,6 +96,7 @@ export const rooms: ReadonlyArray<Room> = [
   },
   { path: "src/index.ts", ours: [protocol, client], theirs: [] },
   { path: "src/node.ts", ours: [node], theirs: [] },
+  { path: "src/promise.ts", ours: [protocol, "src/web/", "src/promise/"], theirs: ["bson"] },
   { path: "src/server.ts", ours: [protocol, data, model, users, api, directory, wire, server], theirs: [] },
   { path: "src/testing.ts", ours: ["src/testing/"], theirs: [] }
 ]

@@ -1,0 +1,168 @@
+/**
+ * The services of a user in the entry point for promises, with the names and shapes of `realm-web` 2.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * A document: fields of any type, BSON values included.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Document = Record<string, unknown>
+
+/**
+ * A filter in MongoDB's query language.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Filter = Record<string, unknown>
+
+/**
+ * Which documents a read returns, and which of their fields.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface FindOptions extends FindOneOptions {
+  /** How many documents at most. */
+  limit?: number
+}
+
+/**
+ * Which document a read returns, and which of its fields.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface FindOneOptions {
+  projection?: Record<string, unknown>
+  sort?: Record<string, unknown>
+}
+
+/**
+ * How a document is found and changed.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface FindOneAndModifyOptions extends FindOneOptions {
+  /** Inserts a document where none matches. */
+  upsert?: boolean
+  /** Returns the document as it is after the change. */
+  returnNewDocument?: boolean
+}
+
+/**
+ * How documents are updated.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface UpdateOptions {
+  /** Inserts a document where none matches. */
+  upsert?: boolean
+  arrayFilters?: Array<Filter>
+}
+
+/**
+ * What an update did.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface UpdateResult<IdType> {
+  readonly matchedCount: number
+  readonly modifiedCount: number
+  readonly upsertedId?: IdType
+}
+
+/**
+ * Which changes are watched: those of these documents, or those that match a filter; all without either.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface WatchOptionsFilter {
+  ids?: ReadonlyArray<unknown>
+  filter?: Filter
+}
+
+/**
+ * A change of a collection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ChangeEvent<T> {
+  readonly _id: unknown
+  readonly operationType: string
+  readonly ns?: { readonly db: string; readonly coll: string }
+  readonly documentKey?: Document
+  readonly fullDocument?: T | null
+  readonly updateDescription?: Document
+  readonly [field: string]: unknown
+}
+
+/**
+ * A collection of a MongoDB database, within what the application's rules allow the user.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MongoDBCollection<T extends Document> {
+  readonly name: string
+  readonly databaseName: string
+  readonly serviceName: string
+  find(filter?: Filter, options?: FindOptions): Promise<Array<T>>
+  /** The first document that matches, or `null`. */
+  findOne(filter?: Filter, options?: FindOneOptions): Promise<T | null>
+  findOneAndUpdate(filter: Filter, update: Document, options?: FindOneAndModifyOptions): Promise<T | null>
+  findOneAndReplace(filter: Filter, replacement: Document, options?: FindOneAndModifyOptions): Promise<T | null>
+  findOneAndDelete(filter?: Filter, options?: FindOneOptions): Promise<T | null>
+  aggregate(pipeline: ReadonlyArray<Document>): Promise<Array<Document>>
+  count(filter?: Filter, options?: { limit?: number }): Promise<number>
+  insertOne(document: Document): Promise<{ readonly insertedId: T["_id"] }>
+  insertMany(documents: ReadonlyArray<Document>): Promise<{ readonly insertedIds: Array<T["_id"]> }>
+  deleteOne(filter?: Filter): Promise<{ readonly deletedCount: number }>
+  deleteMany(filter?: Filter): Promise<{ readonly deletedCount: number }>
+  updateOne(filter: Filter, update: Document, options?: UpdateOptions): Promise<UpdateResult<T["_id"]>>
+  updateMany(filter: Filter, update: Document, options?: UpdateOptions): Promise<UpdateResult<T["_id"]>>
+  /** The changes of the collection from now on. The request ends with the loop: `break`, `return` or `throw`. */
+  watch(options?: WatchOptionsFilter): AsyncGenerator<ChangeEvent<T>, void>
+}
+
+/**
+ * A database of a data source.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MongoDBDatabase {
+  collection<T extends Document = Document>(name: string): MongoDBCollection<T>
+}
+
+/**
+ * A data source of the application.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MongoDB {
+  db(databaseName: string): MongoDBDatabase
+}
+
+/**
+ * A push service of the application.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Push {
+  /** Registers this device. */
+  register(token: string): Promise<void>
+  /** Ends the registration of this device. */
+  deregister(): Promise<void>
+}

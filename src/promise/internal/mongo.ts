@@ -1,0 +1,61 @@
+import * as Effect from "effect/Effect"
+import { FunctionsApi } from "../../client/FunctionsApi.ts"
+import { RequestRejected } from "../../client/AppServicesError.ts"
+import { makeOpener } from "../../client/internal/eventStream.ts"
+import { ProtocolClient } from "../../client/ProtocolClient.ts"
+import { Sessions } from "../../client/Sessions.ts"
+import type { ChangeEvent, Document, MongoDB, MongoDBCollection } from "../Services.ts"
+import type { Runtime } from "./runtime.ts"
+
+/**
+ * A data source of an application for one user. The answers of the service are passed on as they are.
+ *
+ * @internal
+ */
+export const mongoClient = (runtime: Runtime, userId: string, serviceName: string): MongoDB => ({
+  db: (databaseName) => ({
+    collection: <T extends Document>(name: string) =>
+      collection<T>(runtime, userId, { serviceName, databaseName, name })
+  })
+})
+
+type Place = Pick<MongoDBCollection<Document>, "serviceName" | "databaseName" | "name">
+
+const collection = <T extends Document>(runtime: Runtime, userId: string, place: Place): MongoDBCollection<T> => {
+  const { databaseName, name, serviceName } = place
+  const call = async <A>(operation: string, argument: Document): Promise<A> => {
+    const args = [{ database: databaseName, collection: name, ...argument }]
+    const answer = await runtime.run(
+      FunctionsApi.use((functions) => functions.call(userId, operation, args, { service: serviceName }))
+    )
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the service's answer to this operation
+    return answer as A
+  }
+  return {
+    ...place,
+    find: (query = {}, { limit, projection: project, sort } = {}) => call("find", { query, project, sort, limit }),
+    findOne: (query = {}, { projection: project, sort } = {}) => call("findOne", { query, project, sort }),
+    findOneAndUpdate: (filter, update, options) => call("findOneAndUpdate", { filter, update, ...options }),
+    findOneAndReplace: (filter, update, options) => call("findOneAndReplace", { filter, update, ...options }),
+    findOneAndDelete: (filter = {}, options = {}) => call("findOneAndDelete", { filter, ...options }),
+    aggregate: (pipeline) => call("aggregate", { pipeline }),
+    count: (query = {}, { limit } = {}) => call("count", { query, limit }),
+    insertOne: (document) => call("insertOne", { document }),
+    insertMany: (documents) => call("insertMany", { documents }),
+    deleteOne: (query = {}) => call("deleteOne", { query }),
+    deleteMany: (query = {}) => call("deleteMany", { query }),
+    updateOne: (query, update, options) => call("updateOne", { query, update, ...options }),
+    updateMany: (query, update, options) => call("updateMany", { query, update, ...options }),
+    watch: ({ filter, ids } = {}) => {
+      const operation = { name: `watch(${name})`, kind: "general" } as const
+      const argument = { database: databaseName, collection: name, ids, filter }
+      const changes = Effect.gen(function* () {
+        const open = makeOpener(yield* ProtocolClient, yield* Sessions)
+        const request = { name: "watch", arguments: [argument], service: serviceName }
+        return open(operation, userId, request, (failure) => new RequestRejected(failure))
+      })
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the caller says which documents there are
+      return runtime.iterate(changes) as AsyncGenerator<ChangeEvent<T>, void>
+    }
+  }
+}

@@ -1,0 +1,196 @@
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as AppServices from "../../client/AppServices.ts"
+import type { AppServicesError } from "../../client/AppServicesError.ts"
+import { TokenStore } from "../../client/TokenStore.ts"
+import { UserEvents } from "../../client/UserEvents.ts"
+import type { Listener } from "../../client/UserEvents.ts"
+import * as RealmTokens from "../../web/internal/realmTokens.ts"
+import * as Tabs from "../../web/internal/tabs.ts"
+import { inPage } from "../../web/internal/page.ts"
+import type { Storage } from "../../web/WebStorage.ts"
+import { MongoDBRealmError } from "../MongoDBRealmError.ts"
+
+/** The last request of an operation that was refused. */
+interface Refused {
+  method: string
+  url: string
+  statusText: string
+}
+
+/** Where the transport notes it. */
+const Refusal = Context.Reference<Refused>("effect-app-services/promise/Refusal", {
+  defaultValue: () => ({ method: "unknown", url: "", statusText: "" })
+})
+
+const noteRefusals = HttpClient.tap((response) =>
+  Effect.withFiber((fiber) => {
+    if (response.status < 400) return Effect.void
+    const web = HttpClientResponse.toWeb(response)
+    Object.assign(fiber.getRef(Refusal), {
+      method: response.request.method,
+      url: response.request.url,
+      statusText: Option.isSome(web) ? web.value.statusText : ""
+    } satisfies Refused)
+    return Effect.void
+  })
+)
+
+/** The status and code of a failure without a request, as if the host had refused one. */
+const withoutRequest: Readonly<Record<string, readonly [status: number, statusText: string, code: string]>> = {
+  NotLoggedIn: [401, "Unauthorized", "InvalidSession"],
+  UnknownUser: [401, "Unauthorized", "InvalidSession"],
+  SessionExpired: [401, "Unauthorized", "InvalidSession"],
+  InvalidArguments: [400, "Bad Request", "InvalidParameter"]
+}
+
+/** The error that a promise rejects with. */
+const rejectionOf = (error: unknown, { method, statusText, url }: Refused): unknown => {
+  if (!isOurs(error)) return error
+  const { code, link, reason } = error
+  const [status = error.status, text, ownCode] = withoutRequest[reason._tag] ?? []
+  if (status === undefined) return error
+  const said = "serverMessage" in reason ? reason.serverMessage : undefined
+  return new MongoDBRealmError(
+    method,
+    url,
+    error.status ?? status,
+    statusText || (text ?? ""),
+    said ?? (text === undefined ? undefined : reason.message),
+    code ?? ownCode,
+    link,
+    { cause: error }
+  )
+}
+
+const isOurs = (error: unknown): error is AppServicesError =>
+  typeof error === "object" && error !== null && "_tag" in error && error._tag === "AppServicesError"
+
+/** @internal */
+export interface Options {
+  readonly id: string
+  readonly baseUrl: string
+  readonly storage: Storage
+  readonly fetch: ((url: string, init?: RequestInit) => Promise<Response>) | undefined
+  readonly skipLocationRequest: boolean | undefined
+  readonly timeout: number | undefined
+}
+
+/**
+ * The services of one application behind promises, built once.
+ *
+ * @internal
+ */
+export interface Runtime {
+  readonly store: RealmTokens.RealmTokens
+  readonly context: Context.Context<AppServices.Services>
+  /** Runs an operation; rejects with a `MongoDBRealmError` where a host refused it. */
+  readonly run: <A>(effect: Effect.Effect<A, AppServicesError, AppServices.Services>) => Promise<A>
+  /** Runs an operation that waits for nothing. */
+  readonly runSync: <A>(effect: Effect.Effect<A, unknown, AppServices.Services>) => A
+  /** Iterates a stream, which begins with the first step and ends with the iteration. */
+  readonly iterate: <A>(
+    stream: Effect.Effect<Stream.Stream<A, AppServicesError>, never, AppServices.Services>
+  ) => AsyncGenerator<A, void>
+  /** Adds a callback for the events of a user, or of all; adding it again changes nothing. */
+  readonly listen: (userId: string | undefined, callback: () => void) => void
+  readonly unlisten: (userId: string | undefined, callback: () => void) => void
+}
+
+/** @internal */
+export const make = ({ baseUrl, fetch, id, skipLocationRequest, storage, timeout }: Options): Runtime => {
+  let store: RealmTokens.RealmTokens | undefined
+  const Store = Layer.effect(
+    TokenStore,
+    Effect.gen(function* () {
+      const made = RealmTokens.make(storage, id, inPage() ? yield* Tabs.make : undefined)
+      store = made
+      return { forApp: () => made.tokens }
+    })
+  )
+  const Live = AppServices.layerNoDeps({
+    appId: id,
+    baseUrl,
+    skipLocationRequest,
+    ...(timeout !== undefined && { timeout }),
+    transformClient: noteRefusals
+  }).pipe(
+    Layer.provide([Store, FetchHttpClient.layer]),
+    fetch === undefined
+      ? (layer) => layer
+      : Layer.provide(Layer.succeed(FetchHttpClient.Fetch, (input, init) => fetch(String(input), init)))
+  )
+  const runtime = ManagedRuntime.make(Live)
+  const context = runtime.runSync(runtime.contextEffect)
+  if (store === undefined) throw new Error("the token store was not built")
+  const events = Context.get(context, UserEvents)
+  /** A callback gets no event, as programs written for other SDKs of Realm expect. */
+  const listeners = new WeakMap<() => void, Listener>()
+
+  return {
+    store,
+    context,
+    runSync: (effect) => runtime.runSync(effect),
+    run: async (effect) => {
+      const refused: Refused = { method: "unknown", url: "", statusText: "" }
+      const exit = await runtime.runPromiseExit(Effect.provideService(effect, Refusal, refused))
+      if (Exit.isSuccess(exit)) return exit.value
+      throw rejectionOf(Cause.squash(exit.cause), refused)
+    },
+    iterate: (stream) => iterate(Effect.runSync(Effect.provideContext(stream, context))),
+    listen: (userId, callback) => {
+      const listener = listeners.get(callback) ?? (() => callback())
+      listeners.set(callback, listener)
+      events.addListener(userId, listener)
+    },
+    unlisten: (userId, callback) => {
+      const listener = listeners.get(callback)
+      if (listener !== undefined) events.removeListener(userId, listener)
+    }
+  }
+}
+
+/** `return` ends a step that is waiting, as well as the iteration: a generator of the language would wait for the step. */
+const iterate = <A>(stream: Stream.Stream<A, AppServicesError>): AsyncGenerator<A, void> => {
+  const refused: Refused = { method: "unknown", url: "", statusText: "" }
+  const iterator = Stream.toAsyncIterable(Stream.provideService(stream, Refusal, refused))[Symbol.asyncIterator]()
+  const done = { done: true, value: undefined } as const
+  let ended = false
+  const end = async () => {
+    ended = true
+    await iterator.return?.()
+  }
+  return {
+    next: async () => {
+      if (ended) return done
+      try {
+        const step = await iterator.next()
+        return step.done === true ? done : step
+      } catch (error) {
+        ended = true
+        throw rejectionOf(error, refused)
+      }
+    },
+    return: async () => {
+      await end()
+      return done
+    },
+    throw: async (error) => {
+      await end()
+      throw error
+    },
+    [Symbol.asyncIterator]() {
+      return this
+    },
+    [Symbol.asyncDispose]: end
+  }
+}

@@ -1,0 +1,47 @@
+/** What a page of a browser has, typed by hand: this package is checked without the types of browsers, too. */
+interface Page {
+  readonly document?: object
+  readonly localStorage: {
+    readonly getItem: (key: string) => string | null
+    readonly setItem: (key: string, value: string) => void
+    readonly removeItem: (key: string) => void
+  }
+  readonly navigator?: {
+    readonly locks?: {
+      readonly request: (
+        name: string,
+        options: { readonly signal: AbortSignal },
+        use: () => Promise<void>
+      ) => Promise<unknown>
+    }
+  }
+  readonly BroadcastChannel?: new (name: string) => {
+    onmessage: ((event: { readonly data: unknown }) => void) | null
+    readonly postMessage: (message: string) => void
+    readonly close: () => void
+  }
+  readonly addEventListener: (type: "storage", listener: (event: StorageChange) => void) => void
+  readonly removeEventListener: (type: "storage", listener: (event: StorageChange) => void) => void
+}
+
+/** A change of `localStorage` by another tab. */
+export interface StorageChange {
+  readonly key: string | null
+  readonly newValue: string | null
+}
+
+/**
+ * The global object of a page. Its members are read when they are used: a browser throws at the mention of a storage that is
+ * blocked, and tests replace some.
+ *
+ * @internal
+ */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
+export const page = globalThis as unknown as Page
+
+/**
+ * Whether this program runs in a page of a browser.
+ *
+ * @internal
+ */
+export const inPage = (): boolean => page.document !== undefined
