@@ -108,7 +108,7 @@ export class Redirected extends Schema.TaggedError<Redirected>()("Redirected", {
   override get message(): string {
     const [where, what] =
       this.origin === undefined ? ["elsewhere", "the address it redirects to"] : [`to ${this.origin}`, "that address"]
-    return `the host redirects ${where} (status ${this.status}), and redirects are not followed: set baseUrl to ${what}, or have the host answer its own "hostname" to the location request`
+    return `the host redirects ${where} (status ${this.status}), and redirects are not followed: set baseUrl to ${what}`
   }
 }
 

@@ -3,10 +3,11 @@
  *
  * @since 0.1.0
  */
-import { AuthApi } from "../client/AuthApi.ts"
 import { EmailPasswordApi } from "../client/EmailPasswordApi.ts"
+import * as Logins from "../client/internal/logins.ts"
 import { ProfileApi } from "../client/ProfileApi.ts"
 import { ProtocolClient } from "../client/ProtocolClient.ts"
+import { Sessions } from "../client/Sessions.ts"
 import { UserEvents } from "../client/UserEvents.ts"
 import { defaultStorage } from "../web/WebStorage.ts"
 import type { Storage } from "../web/WebStorage.ts"
@@ -141,8 +142,10 @@ export class App<FunctionsFactoryType = DefaultFunctionsFactory, CustomDataType 
    * @param fetchProfile whether to fetch the profile too; `user.profile` throws until it was fetched
    */
   async logIn(credentials: Credentials, fetchProfile = true): Promise<User<FunctionsFactoryType, CustomDataType>> {
-    const { run } = this.#runtime
-    const { id } = await run(AuthApi.use((auth) => auth.logIn(Credentials.toInternal(credentials))))
+    const { logins, run } = this.#runtime
+    const id = await run(
+      ProtocolClient.use((client) => Logins.logIn(client, logins, Credentials.toInternal(credentials)))
+    )
     if (fetchProfile) await run(ProfileApi.use((profiles) => profiles.refresh(id)))
     return this.#user(id)
   }
@@ -162,20 +165,22 @@ export class App<FunctionsFactoryType = DefaultFunctionsFactory, CustomDataType 
   /** Makes a user the current one. Throws if the application does not know it. */
   switchUser(nextUser: User<FunctionsFactoryType, CustomDataType>): void {
     this.#known(nextUser)
-    if (nextUser.isLoggedIn) this.#runtime.runSync(AuthApi.use((auth) => auth.switchUser(nextUser.id)))
+    if (nextUser.isLoggedIn)
+      this.#runtime.runSync(Logins.makeCurrent(this.#runtime.logins, "App.switchUser", nextUser.id))
   }
 
   /** Logs a user out and forgets it. The account stays at the host. */
   async removeUser(user: User<FunctionsFactoryType, CustomDataType>): Promise<void> {
     this.#known(user)
-    await this.#runtime.run(AuthApi.use((auth) => auth.removeUser(user.id)))
+    await this.#runtime.run(Sessions.use((sessions) => sessions.end("App.removeUser", user.id, "remove")))
     this.#users.delete(user.id)
   }
 
   /** Deletes the account of a user, whoever is the current one, and forgets the user. */
   async deleteUser(user: User<FunctionsFactoryType, CustomDataType>): Promise<void> {
     this.#known(user)
-    await this.#runtime.run(AuthApi.use((auth) => auth.deleteUser(user.id)))
+    const { logins, run } = this.#runtime
+    await run(ProtocolClient.use((client) => Logins.deleteUser(client, logins, user.id)))
     this.#users.delete(user.id)
   }
 

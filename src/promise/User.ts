@@ -6,9 +6,10 @@
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { ApiKeysApi } from "../client/ApiKeysApi.ts"
-import { AuthApi } from "../client/AuthApi.ts"
 import { FunctionsApi } from "../client/FunctionsApi.ts"
+import * as Logins from "../client/internal/logins.ts"
 import { ProfileApi } from "../client/ProfileApi.ts"
+import { ProtocolClient } from "../client/ProtocolClient.ts"
 import { PushApi } from "../client/PushApi.ts"
 import { Sessions } from "../client/Sessions.ts"
 import { UserEvents } from "../client/UserEvents.ts"
@@ -241,7 +242,12 @@ export class User<
 
   /** Adds a way to log in. */
   linkCredentials(credentials: Credentials): Promise<void> {
-    return this.#runtime.run(AuthApi.use((auth) => auth.linkCredentials(this.id, Credentials.toInternal(credentials))))
+    const { logins, run } = this.#runtime
+    return run(
+      ProtocolClient.use((client) =>
+        Logins.linkCredentials(client, logins, this.id, Credentials.toInternal(credentials))
+      )
+    )
   }
 
   /** Fetches a new access token, however valid the present one is. */

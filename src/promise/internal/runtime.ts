@@ -9,8 +9,15 @@ import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import * as AppServices from "../../client/AppServices.ts"
+import { ApiKeysApi } from "../../client/ApiKeysApi.ts"
 import type { AppServicesError } from "../../client/AppServicesError.ts"
+import { EmailPasswordApi } from "../../client/EmailPasswordApi.ts"
+import { FunctionsApi } from "../../client/FunctionsApi.ts"
+import type { LoginServices } from "../../client/internal/logins.ts"
+import { ProfileApi } from "../../client/ProfileApi.ts"
+import { ProtocolClient } from "../../client/ProtocolClient.ts"
+import { PushApi } from "../../client/PushApi.ts"
+import { Sessions } from "../../client/Sessions.ts"
 import { TokenStore } from "../../client/TokenStore.ts"
 import { UserEvents } from "../../client/UserEvents.ts"
 import type { Listener } from "../../client/UserEvents.ts"
@@ -75,6 +82,17 @@ const rejectionOf = (error: unknown, { method, statusText, url }: Refused): unkn
 const isOurs = (error: unknown): error is AppServicesError =>
   typeof error === "object" && error !== null && "_tag" in error && error._tag === "AppServicesError"
 
+/** The services behind the promises: those of `AppServices`, without the ones that make `User` handles. */
+type Services =
+  | ApiKeysApi
+  | EmailPasswordApi
+  | FunctionsApi
+  | ProfileApi
+  | ProtocolClient
+  | PushApi
+  | Sessions
+  | UserEvents
+
 /** @internal */
 export interface Options {
   readonly id: string
@@ -92,14 +110,16 @@ export interface Options {
  */
 export interface Runtime {
   readonly store: RealmTokens.RealmTokens
-  readonly context: Context.Context<AppServices.Services>
+  readonly context: Context.Context<Services>
+  /** What logs users in. */
+  readonly logins: LoginServices
   /** Runs an operation; rejects with a `MongoDBRealmError` where a host refused it. */
-  readonly run: <A>(effect: Effect.Effect<A, AppServicesError, AppServices.Services>) => Promise<A>
+  readonly run: <A>(effect: Effect.Effect<A, AppServicesError, Services>) => Promise<A>
   /** Runs an operation that waits for nothing. */
-  readonly runSync: <A>(effect: Effect.Effect<A, unknown, AppServices.Services>) => A
+  readonly runSync: <A>(effect: Effect.Effect<A, unknown, Services>) => A
   /** Iterates a stream, which begins with the first step and ends with the iteration. */
   readonly iterate: <A>(
-    stream: Effect.Effect<Stream.Stream<A, AppServicesError>, never, AppServices.Services>
+    stream: Effect.Effect<Stream.Stream<A, AppServicesError>, never, Services>
   ) => AsyncGenerator<A, void>
   /** Adds a callback for the events of a user, or of all; adding it again changes nothing. */
   readonly listen: (userId: string | undefined, callback: () => void) => void
@@ -117,13 +137,22 @@ export const make = ({ baseUrl, fetch, id, skipLocationRequest, storage, timeout
       return { forApp: () => made.tokens }
     })
   )
-  const Live = AppServices.layerNoDeps({
+  const options = {
     appId: id,
     baseUrl,
     skipLocationRequest,
     ...(timeout !== undefined && { timeout }),
     transformClient: noteRefusals
-  }).pipe(
+  }
+  const Live = Layer.mergeAll(
+    ApiKeysApi.layer,
+    EmailPasswordApi.layer,
+    FunctionsApi.layer,
+    ProfileApi.layer,
+    PushApi.layer
+  ).pipe(
+    Layer.provideMerge(Sessions.layer()),
+    Layer.provideMerge([UserEvents.layer, ProtocolClient.layer(options)]),
     Layer.provide([Store, FetchHttpClient.layer]),
     fetch === undefined
       ? (layer) => layer
@@ -139,6 +168,12 @@ export const make = ({ baseUrl, fetch, id, skipLocationRequest, storage, timeout
   return {
     store,
     context,
+    logins: {
+      events,
+      tokens: store.tokens,
+      sessions: Context.get(context, Sessions),
+      profiles: Context.get(context, ProfileApi)
+    },
     runSync: (effect) => runtime.runSync(effect),
     run: async (effect) => {
       const refused: Refused = { method: "unknown", url: "", statusText: "" }
