@@ -11,13 +11,16 @@
  * @since 0.1.0
  */
 export interface EmailPasswordAuth {
-  registerUser(details: { email: string; password: string }): Promise<void>
-  confirmUser(details: { token: string; tokenId: string }): Promise<void>
-  resendConfirmationEmail(details: { email: string }): Promise<void>
-  retryCustomConfirmation(details: { email: string }): Promise<void>
-  resetPassword(details: { token: string; tokenId: string; password: string }): Promise<void>
-  sendResetPasswordEmail(details: { email: string }): Promise<void>
-  callResetPasswordFunction(details: { email: string; password: string }, ...args: Array<unknown>): Promise<void>
+  readonly registerUser: (details: { email: string; password: string }) => Promise<void>
+  readonly confirmUser: (details: { token: string; tokenId: string }) => Promise<void>
+  readonly resendConfirmationEmail: (details: { email: string }) => Promise<void>
+  readonly retryCustomConfirmation: (details: { email: string }) => Promise<void>
+  readonly resetPassword: (details: { token: string; tokenId: string; password: string }) => Promise<void>
+  readonly sendResetPasswordEmail: (details: { email: string }) => Promise<void>
+  readonly callResetPasswordFunction: (
+    details: { email: string; password: string },
+    ...args: Array<unknown>
+  ) => Promise<void>
 }
 
 /**
@@ -40,10 +43,10 @@ export interface ApiKey {
  * @since 0.1.0
  */
 export interface ApiKeyAuth {
-  create(name: string): Promise<ApiKey & { key: string }>
-  fetch(keyId: string): Promise<ApiKey>
-  fetchAll(): Promise<Array<ApiKey>>
-  delete(keyId: string): Promise<void>
-  enable(keyId: string): Promise<void>
-  disable(keyId: string): Promise<void>
+  readonly create: (name: string) => Promise<ApiKey & { key: string }>
+  readonly fetch: (keyId: string) => Promise<ApiKey>
+  readonly fetchAll: () => Promise<Array<ApiKey>>
+  readonly delete: (keyId: string) => Promise<void>
+  readonly enable: (keyId: string) => Promise<void>
+  readonly disable: (keyId: string) => Promise<void>
 }

@@ -12,6 +12,7 @@
  * @category errors
  * @since 0.1.0
  */
+// @effect-diagnostics-next-line extendsNativeError:off -- what programs written for realm-web catch
 export class MongoDBRealmError extends Error {
   /** The method of the request. */
   readonly method: string

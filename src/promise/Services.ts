@@ -116,22 +116,26 @@ export interface MongoDBCollection<T extends Document> {
   readonly name: string
   readonly databaseName: string
   readonly serviceName: string
-  find(filter?: Filter, options?: FindOptions): Promise<Array<T>>
+  readonly find: (filter?: Filter, options?: FindOptions) => Promise<Array<T>>
   /** The first document that matches, or `null`. */
-  findOne(filter?: Filter, options?: FindOneOptions): Promise<T | null>
-  findOneAndUpdate(filter: Filter, update: Document, options?: FindOneAndModifyOptions): Promise<T | null>
-  findOneAndReplace(filter: Filter, replacement: Document, options?: FindOneAndModifyOptions): Promise<T | null>
-  findOneAndDelete(filter?: Filter, options?: FindOneOptions): Promise<T | null>
-  aggregate(pipeline: ReadonlyArray<Document>): Promise<Array<Document>>
-  count(filter?: Filter, options?: { limit?: number }): Promise<number>
-  insertOne(document: Document): Promise<{ readonly insertedId: T["_id"] }>
-  insertMany(documents: ReadonlyArray<Document>): Promise<{ readonly insertedIds: Array<T["_id"]> }>
-  deleteOne(filter?: Filter): Promise<{ readonly deletedCount: number }>
-  deleteMany(filter?: Filter): Promise<{ readonly deletedCount: number }>
-  updateOne(filter: Filter, update: Document, options?: UpdateOptions): Promise<UpdateResult<T["_id"]>>
-  updateMany(filter: Filter, update: Document, options?: UpdateOptions): Promise<UpdateResult<T["_id"]>>
+  readonly findOne: (filter?: Filter, options?: FindOneOptions) => Promise<T | null>
+  readonly findOneAndUpdate: (filter: Filter, update: Document, options?: FindOneAndModifyOptions) => Promise<T | null>
+  readonly findOneAndReplace: (
+    filter: Filter,
+    replacement: Document,
+    options?: FindOneAndModifyOptions
+  ) => Promise<T | null>
+  readonly findOneAndDelete: (filter?: Filter, options?: FindOneOptions) => Promise<T | null>
+  readonly aggregate: (pipeline: ReadonlyArray<Document>) => Promise<Array<Document>>
+  readonly count: (filter?: Filter, options?: { limit?: number }) => Promise<number>
+  readonly insertOne: (document: Document) => Promise<{ readonly insertedId: T["_id"] }>
+  readonly insertMany: (documents: ReadonlyArray<Document>) => Promise<{ readonly insertedIds: Array<T["_id"]> }>
+  readonly deleteOne: (filter?: Filter) => Promise<{ readonly deletedCount: number }>
+  readonly deleteMany: (filter?: Filter) => Promise<{ readonly deletedCount: number }>
+  readonly updateOne: (filter: Filter, update: Document, options?: UpdateOptions) => Promise<UpdateResult<T["_id"]>>
+  readonly updateMany: (filter: Filter, update: Document, options?: UpdateOptions) => Promise<UpdateResult<T["_id"]>>
   /** The changes of the collection from now on. The request ends with the loop: `break`, `return` or `throw`. */
-  watch(options?: WatchOptionsFilter): AsyncGenerator<ChangeEvent<T>, void>
+  readonly watch: (options?: WatchOptionsFilter) => AsyncGenerator<ChangeEvent<T>, void>
 }
 
 /**
@@ -141,7 +145,7 @@ export interface MongoDBCollection<T extends Document> {
  * @since 0.1.0
  */
 export interface MongoDBDatabase {
-  collection<T extends Document = Document>(name: string): MongoDBCollection<T>
+  readonly collection: <T extends Document = Document>(name: string) => MongoDBCollection<T>
 }
 
 /**
@@ -151,7 +155,7 @@ export interface MongoDBDatabase {
  * @since 0.1.0
  */
 export interface MongoDB {
-  db(databaseName: string): MongoDBDatabase
+  readonly db: (databaseName: string) => MongoDBDatabase
 }
 
 /**
@@ -162,7 +166,7 @@ export interface MongoDB {
  */
 export interface Push {
   /** Registers this device. */
-  register(token: string): Promise<void>
+  readonly register: (token: string) => Promise<void>
   /** Ends the registration of this device. */
-  deregister(): Promise<void>
+  readonly deregister: () => Promise<void>
 }

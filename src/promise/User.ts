@@ -86,9 +86,9 @@ export type DefaultFunctionsFactory = {
  */
 export interface BaseFunctionsFactory {
   /** Calls a function by name. */
-  callFunction<ReturnType = unknown>(name: string, ...args: Array<unknown>): Promise<ReturnType>
+  readonly callFunction: <ReturnType = unknown>(name: string, ...args: Array<unknown>) => Promise<ReturnType>
   /** Calls a function that answers with a stream of events, and returns the bytes of the stream. */
-  callFunctionStreaming(name: string, ...args: Array<unknown>): Promise<AsyncIterable<Uint8Array>>
+  readonly callFunctionStreaming: (name: string, ...args: Array<unknown>) => Promise<AsyncIterable<Uint8Array>>
 }
 
 /**

@@ -22,15 +22,15 @@ export type StorageChangeListener = () => void
  */
 export interface Storage {
   /** The value of a key, or `null`. */
-  get(key: string): string | null
-  set(key: string, value: string): void
-  remove(key: string): void
+  readonly get: (key: string) => string | null
+  readonly set: (key: string, value: string) => void
+  readonly remove: (key: string) => void
   /** The part of the storage whose keys begin with `keyPart` and a colon. */
-  prefix(keyPart: string): Storage
+  readonly prefix: (keyPart: string) => Storage
   /** Removes every key that begins with the prefix. */
-  clear(prefix?: string): void
-  addListener(listener: StorageChangeListener): void
-  removeListener(listener: StorageChangeListener): void
+  readonly clear: (prefix?: string) => void
+  readonly addListener: (listener: StorageChangeListener) => void
+  readonly removeListener: (listener: StorageChangeListener) => void
 }
 
 /**

@@ -98,7 +98,7 @@ layer(Server, { excludeTestServices: true })("the entry point for promises", (it
         ]
       )
       assert.deepStrictEqual(reloaded.currentUser?.profile, named.profile)
-      reloaded.switchUser(reloaded.allUsers[user.id]!)
+      reloaded.switchUser(reloaded.allUsers[user.id])
       assert.strictEqual(reloaded.currentUser?.id, named.id)
     })
   )
@@ -118,17 +118,10 @@ layer(Server, { excludeTestServices: true })("the entry point for promises", (it
   it.effect("rejects with the fields of realm-web's error, and ours as its cause", () =>
     withApp(async (app, _, baseUrl) => {
       const theirs = new RealmWeb.App({ id: "my-app", baseUrl })
-      const fields = ({
-        error,
-        errorCode,
-        message,
-        method,
-        statusCode,
-        statusText,
-        url
-      }: RealmWeb.MongoDBRealmError) => ({
-        ...{ error, errorCode, message, method, statusCode, statusText, url }
-      })
+      const fields = (error: RealmWeb.MongoDBRealmError) =>
+        (["error", "errorCode", "message", "method", "statusCode", "statusText", "url"] as const).map(
+          (name) => error[name]
+        )
       const account = ["nobody@example.com", "wrong-password"] as const
       const [ours, other] = [
         await app.logIn(Realm.Credentials.anonymous()),
@@ -156,7 +149,7 @@ layer(Server, { excludeTestServices: true })("the entry point for promises", (it
         assert.strictEqual((one.cause as { _tag: string })._tag, "AppServicesError")
       }
       await ours.logOut()
-      const gone = await rejection(ours.functions["sum"]!(1, 2))
+      const gone = await rejection(ours.functions["sum"](1, 2))
       assert.instanceOf(gone, Realm.MongoDBRealmError)
       assert.deepStrictEqual([gone.statusCode, gone.errorCode], [401, "InvalidSession"])
     })

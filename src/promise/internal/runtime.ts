@@ -53,27 +53,29 @@ const noteRefusals = HttpClient.tap((response) =>
 )
 
 /** The status and code of a failure without a request, as if the host had refused one. */
-const withoutRequest: Readonly<Record<string, readonly [status: number, statusText: string, code: string]>> = {
-  NotLoggedIn: [401, "Unauthorized", "InvalidSession"],
-  UnknownUser: [401, "Unauthorized", "InvalidSession"],
-  SessionExpired: [401, "Unauthorized", "InvalidSession"],
-  InvalidArguments: [400, "Bad Request", "InvalidParameter"]
-}
+const unauthorized = { status: 401, statusText: "Unauthorized", code: "InvalidSession" }
+const withoutRequest = new Map([
+  ["NotLoggedIn", unauthorized],
+  ["UnknownUser", unauthorized],
+  ["SessionExpired", unauthorized],
+  ["InvalidArguments", { status: 400, statusText: "Bad Request", code: "InvalidParameter" }]
+])
 
 /** The error that a promise rejects with. */
 const rejectionOf = (error: unknown, { method, statusText, url }: Refused): unknown => {
   if (!isOurs(error)) return error
   const { code, link, reason } = error
-  const [status = error.status, text, ownCode] = withoutRequest[reason._tag] ?? []
+  const own = withoutRequest.get(reason._tag)
+  const status = error.status ?? own?.status
   if (status === undefined) return error
   const said = "serverMessage" in reason ? reason.serverMessage : undefined
   return new MongoDBRealmError(
     method,
     url,
-    error.status ?? status,
-    statusText || (text ?? ""),
-    said ?? (text === undefined ? undefined : reason.message),
-    code ?? ownCode,
+    status,
+    statusText || (own?.statusText ?? ""),
+    said ?? (own === undefined ? undefined : reason.message),
+    code ?? own?.code,
     link,
     { cause: error }
   )
@@ -116,7 +118,7 @@ export interface Runtime {
   /** Runs an operation; rejects with a `MongoDBRealmError` where a host refused it. */
   readonly run: <A>(effect: Effect.Effect<A, AppServicesError, Services>) => Promise<A>
   /** Runs an operation that waits for nothing. */
-  readonly runSync: <A>(effect: Effect.Effect<A, unknown, Services>) => A
+  readonly runSync: <A>(effect: Effect.Effect<A, AppServicesError, Services>) => A
   /** Iterates a stream, which begins with the first step and ends with the iteration. */
   readonly iterate: <A>(
     stream: Effect.Effect<Stream.Stream<A, AppServicesError>, never, Services>
@@ -156,7 +158,11 @@ export const make = ({ baseUrl, fetch, id, skipLocationRequest, storage, timeout
     Layer.provide([Store, FetchHttpClient.layer]),
     fetch === undefined
       ? (layer) => layer
-      : Layer.provide(Layer.succeed(FetchHttpClient.Fetch, (input, init) => fetch(String(input), init)))
+      : Layer.provide(
+          Layer.succeed(FetchHttpClient.Fetch, (input, init) =>
+            fetch(input instanceof Request ? input.url : String(input), init)
+          )
+        )
   )
   const runtime = ManagedRuntime.make(Live)
   const context = runtime.runSync(runtime.contextEffect)

@@ -16,7 +16,7 @@ interface Page {
     }
   }
   readonly BroadcastChannel?: new (name: string) => {
-    onmessage: ((event: { readonly data: unknown }) => void) | null
+    readonly addEventListener: (type: "message", listener: (event: { readonly data: unknown }) => void) => void
     readonly postMessage: (message: string) => void
     readonly close: () => void
   }

@@ -65,7 +65,7 @@ export const make = (storage: Storage, appId: string, tabs?: Tabs): RealmTokens 
     const [access, refresh] = [user.get("accessToken") ?? "", user.get("refreshToken") ?? ""]
     const { ended, expiresAt, of, receivedAt, ...rest } = Option.getOrElse(
       decodeRest(user.get("rest")),
-      () => ({}) as typeof Rest.Type
+      (): typeof Rest.Type => ({})
     )
     const profile = decodeProfile(user.get("profile"))
     const known = of === endOf(access) && receivedAt !== undefined && expiresAt !== undefined

@@ -44,7 +44,8 @@ type Hear = (appId: string, userId: string, note: string) => void
 const connect = (hear: (text: unknown) => void): Channel => {
   if (page.BroadcastChannel !== undefined) {
     const channel = new page.BroadcastChannel(name)
-    channel.onmessage = ({ data }) => hear(data)
+    channel.addEventListener("message", ({ data }) => hear(data))
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has one origin
     return { send: (text) => channel.postMessage(text), close: () => channel.close() }
   }
   const onStorage = (event: StorageChange) => {
@@ -77,7 +78,7 @@ const locked = <A, E>(lock: string, work: Effect.Effect<A, E>): Effect.Effect<A,
     const waiting = new AbortController()
     let release = () => {}
     const held = new Promise<void>((resolve) => (release = resolve))
-    // @effect-diagnostics-next-line globalTimers:off -- a tab's clock, whatever the clock of the program
+    // @effect-diagnostics-next-line globalTimersInEffect:off -- of the browser, like the lock
     const timer = setTimeout(() => waiting.abort(), lockDeadline)
     locks
       .request(lock, { signal: waiting.signal }, () => {
