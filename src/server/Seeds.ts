@@ -1,4 +1,4 @@
-/** Inserts the documents that applications start with. */
+/** Creates the indexes of applications, and inserts the documents that they start with. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type App, mainSource } from "./model/App.ts"
@@ -13,7 +13,7 @@ const keyOf = ({ collection, database, service }: typeof Seed.Type): string =>
 
 /**
  * Inserts the documents of applications, each collection once: documents that were deleted since do not come back at the next
- * start. Also creates the index that custom user data is looked up by.
+ * start. Also creates their indexes, and the one that custom user data is looked up by.
  */
 export const plant = Effect.fnUntraced(function* (
   apps: ReadonlyArray<App>
@@ -25,6 +25,9 @@ export const plant = Effect.fnUntraced(function* (
     if (typeof source === "object") {
       const { collection, database: name, service = mainSource(app), userIdField } = source
       yield* database.index({ appId: app.id, service, database: name, collection }, userIdField)
+    }
+    for (const { collection, database: name, service = mainSource(app), ...index } of app.indexes) {
+      yield* database.index({ appId: app.id, service, database: name, collection }, index)
     }
     if (app.data.length === 0) continue
     const seeds = yield* attempt(() => new Table(rowStore, { name: `seeds/${app.id}`, schema: Seed, key: keyOf }))

@@ -192,7 +192,7 @@ export const load: (
         providerRegion: first((root) => root.provider_region) ?? defaults.deployment.providerRegion
       },
       root: files.root,
-      data: yield* AppDirectoryDocuments.load(files, dataSources),
+      ...(yield* AppDirectoryDocuments.load(files, dataSources)),
       report: once(files.report)
     }
   }

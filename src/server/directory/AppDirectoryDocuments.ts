@@ -1,19 +1,22 @@
-/** Loads the documents that an exported application starts with. */
+/** Loads the documents that an exported application starts with, and the indexes of its collections. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Ejson from "../../protocol/Ejson.ts"
-import { type App, type Collection, mainSource } from "../model/App.ts"
+import { parseOptions } from "../data/Index.ts"
+import { type App, type Collection, type CollectionIndex, mainSource } from "../model/App.ts"
 import { AppDirectoryError, type AppFiles } from "./AppFiles.ts"
 
 /**
  * Reads documents from `data/DATABASE/COLLECTION.json` and `data/SOURCE/DATABASE/COLLECTION.json` in the formats of
- * `mongoexport`: an array, or one per line.
+ * `mongoexport`: an array, or one per line. Reads indexes from `COLLECTION.metadata.json` beside them, as `mongodump`
+ * writes it.
  *
  * @internal
  */
 export const load = Effect.fnUntraced(function* (files: AppFiles, dataSources: App["dataSources"]) {
-  const collections: Array<Collection> = []
+  const data: Array<Collection> = []
+  const indexes: Array<CollectionIndex> = []
   const main = mainSource({ dataSources })
   for (const file of files.below("data")) {
     const [, source, database, name] = /^data\/(?:([^/]+)\/)?([^/]+)\/([^/]+)\.json$/.exec(file) ?? []
@@ -28,9 +31,29 @@ export const load = Effect.fnUntraced(function* (files: AppFiles, dataSources: A
         message: `its documents are in the data source "${main}": name another one in data/SOURCE/DATABASE/COLLECTION.json`
       })
     }
-    collections.push({ service, database, collection: name, documents: yield* documentsOf(files, file) })
+    const collection = name.replace(/\.metadata$/, "")
+    if (collection === name) data.push({ service, database, collection, documents: yield* documentsOf(files, file) })
+    else for (const index of yield* indexesOf(files, file)) indexes.push({ ...index, service, database, collection })
   }
-  return collections
+  return { data, indexes }
+})
+
+const indexesOf = Effect.fnUntraced(function* (files: AppFiles, file: string) {
+  const parsed = Result.map(Ejson.parse(yield* files.text(file)), (it) =>
+    Predicate.isObject(it) ? Reflect.get(it, "indexes") : undefined
+  )
+  if (Result.isFailure(parsed) || !Array.isArray(parsed.success)) {
+    files.report.push({ file, message: "it is ignored: expected { indexes: [...] }, as mongodump writes it" })
+    return []
+  }
+  return parsed.success.flatMap((options: unknown) => {
+    try {
+      return [parseOptions(options)]
+    } catch (cause) {
+      files.report.push({ file, message: `the index is ignored: ${cause instanceof Error ? cause.message : ""}` })
+      return []
+    }
+  })
 })
 
 const ignored = (source: string | undefined): string =>

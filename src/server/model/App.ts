@@ -26,6 +26,7 @@ import type * as Stream from "effect/Stream"
 import type { ProviderType } from "../../protocol/Provider.ts"
 import * as CustomToken from "./CustomToken.ts"
 import type { DataSource } from "../data/DataAccess.ts"
+import { type IndexOptions, parseOptions } from "../data/Index.ts"
 import type { AppFunction, Handler } from "./AppFunction.ts"
 import type { DataApi } from "./DataApi.ts"
 import type { Endpoint } from "./Endpoint.ts"
@@ -184,6 +185,8 @@ export interface Options<Functions> {
    * source that is not listed, is for functions that run as the system.
    */
   readonly mongodb?: Readonly<Record<string, "open" | "closed">> | undefined
+  /** The indexes of collections, which exist when the server has started. */
+  readonly indexes?: ReadonlyArray<CollectionIndex> | undefined
   /** The names of the push services that devices can register with. */
   readonly push?: ReadonlyArray<string> | undefined
   /** Name of a function that receives each new user; if it fails the user is not created. */
@@ -291,6 +294,8 @@ export interface App {
   readonly root: string | undefined
   /** The documents that the application starts with. */
   readonly data: ReadonlyArray<Collection>
+  /** The indexes of collections. */
+  readonly indexes: ReadonlyArray<CollectionIndex>
   /** The notes about loading. */
   readonly report: ReadonlyArray<Notice>
 }
@@ -313,6 +318,23 @@ export interface Collection {
   readonly documents: ReadonlyArray<Record<string, unknown>>
 }
 
+/**
+ * An index of a collection, with the options of MongoDB's `createIndex`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CollectionIndex extends IndexOptions {
+  /**
+   * The data source.
+   *
+   * @default "mongodb-atlas", or another one if the application does not have that
+   */
+  readonly service?: string | undefined
+  readonly database: string
+  readonly collection: string
+}
+
 /** @internal */
 export const defaults = {
   accessTokenLifetime: Duration.minutes(30),
@@ -332,8 +354,8 @@ export const mainSource = ({ dataSources }: Pick<App, "dataSources">): string =>
 }
 
 /**
- * Defines an application in code. Throws an `Error` if the id is empty or the options of `customToken` are invalid. If a
- * function that is named in the options does not exist, the calls of it fail.
+ * Defines an application in code. Throws an `Error` if the id is empty or the options of `customToken` or of an index are
+ * invalid. If a function that is named in the options does not exist, the calls of it fail.
  *
  * @category constructors
  * @since 0.1.0
@@ -408,7 +430,19 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
     deployment: defaults.deployment,
     root: undefined,
     data: [],
+    indexes: (options.indexes ?? []).map(checkIndex),
     report: []
+  }
+}
+
+const checkIndex = (index: CollectionIndex): CollectionIndex => {
+  const { collection, database, service, ...options } = index
+  try {
+    return { collection, database, service, ...parseOptions(options) }
+  } catch (cause) {
+    throw new Error(`invalid index of ${database}.${collection}: ${cause instanceof Error ? cause.message : ""}`, {
+      cause
+    })
   }
 }
 

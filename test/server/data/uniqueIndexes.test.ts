@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Double, Long } from "bson"
 import { Effect, Result } from "effect"
+import { App } from "effect-app-services/server"
 import { type DatabaseError, type Document, type IndexOptions, makeMemory } from "../../../src/server/data/Database.ts"
 import { parseOptions } from "../../../src/server/data/Index.ts"
 import * as RuledDatabase from "../../../src/server/data/RuledDatabase.ts"
@@ -165,6 +166,15 @@ describe("a unique index", () => {
 })
 
 describe("an index", () => {
+  it("is part of an application's definition, which is refused if it is invalid", () => {
+    const make = (unique: unknown) =>
+      App.make({ id: "a", indexes: [{ database: "d", collection: "c", key: { n: 1 }, unique: unique as boolean }] })
+    assert.deepStrictEqual(make(true).indexes, [
+      { service: undefined, database: "d", collection: "c", name: "n_1", key: { n: 1 }, unique: true, sparse: false }
+    ])
+    assert.throws(() => make("yes"), "invalid index of d.c: the option 'unique' of an index must be true or false")
+  })
+
   it.effect.each<readonly [index: object, message: RegExp]>([
     [{ key: { a: 1 }, partialFilterExpression: { a: 1 } }, /option 'partialFilterExpression' of an index is not supp/],
     [{ key: { a: 1 }, expireAfterSeconds: 5 }, /option 'expireAfterSeconds' of an index is not supported/],

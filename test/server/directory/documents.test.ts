@@ -50,6 +50,49 @@ describe("the documents of an exported application", () => {
     })
   )
 
+  it.effect("have the indexes that mongodump writes beside them", () =>
+    Effect.gen(function* () {
+      const app = yield* load({
+        ...source("Cluster0"),
+        "auth/providers.json": anon,
+        "data_sources/Cluster0/d/a/rules.json": { database: "d", collection: "a", roles: [all] },
+        "data/d/a.json": [{ user: "ada" }],
+        "data/d/a.metadata.json": {
+          collectionName: "a",
+          indexes: [
+            { v: { $numberInt: "2" }, key: { _id: { $numberInt: "1" } }, name: "_id_" },
+            { v: 2, key: { user: 1, at: -1 }, name: "by user", unique: true },
+            { v: 2, key: { place: "2dsphere" }, name: "place_2dsphere" }
+          ]
+        },
+        "data/d/b.metadata.json": []
+      })
+      assert.deepStrictEqual(
+        app.report.map(({ file, message }) => [file, message]),
+        [
+          [
+            "data/d/a.metadata.json",
+            "the index is ignored: an index of the type '2dsphere' is not supported by this server: there are ascending and descending ones"
+          ],
+          ["data/d/b.metadata.json", "it is ignored: expected { indexes: [...] }, as mongodump writes it"]
+        ]
+      )
+      yield* Effect.gen(function* () {
+        const { access_token: token } = yield* anonymous("app")
+        const { body, status } = yield* ask("POST", path("app", "functions/call"), {
+          token,
+          body: {
+            service: "Cluster0",
+            name: "insertOne",
+            arguments: [{ database: "d", collection: "a", document: { user: "ada" } }]
+          }
+        })
+        assert.strictEqual(status, 400)
+        assert.match(String(body["error"]), /index: by user dup key: \{ user: "ada", at: null \}$/)
+      }).pipe(Effect.provide(inProcess(app)))
+    })
+  )
+
   it.effect("name one of several data sources by their folder", () =>
     Effect.gen(function* () {
       const app = yield* load({

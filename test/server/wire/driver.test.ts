@@ -63,6 +63,46 @@ describe("the official driver on the MongoDB port", () => {
     })
   )
 
+  it.live("creates, lists, uses and drops indexes, and explains operations", () =>
+    withClient(async (client) => {
+      const items = client.db("shop").collection<{ _id: number; email?: string; n: number }>("items")
+      await items.insertMany(Array.from({ length: 50 }, (_, n) => ({ _id: n, email: `e${n}`, n })))
+      assert.strictEqual(await items.createIndex({ email: 1 }, { unique: true }), "email_1")
+      assert.deepEqual(await items.createIndexes([{ key: { n: -1, email: 1 }, name: "both" }]), ["both"])
+      assert.deepEqual(await items.indexes(), [
+        { v: 2, key: { _id: 1 }, name: "_id_" },
+        { v: 2, key: { email: 1 }, name: "email_1", unique: true },
+        { v: 2, key: { n: -1, email: 1 }, name: "both" }
+      ])
+      const duplicate = await failureOf(items.insertOne({ _id: 50, email: "e1", n: 1 }))
+      assert.strictEqual(duplicate.code, 11_000)
+      assert.match(duplicate.message, /index: email_1 dup key: \{ email: "e1" \}/)
+      const { executionStats, queryPlanner } = await items.find({ n: { $gt: 40 } }).explain()
+      assert.deepEqual(queryPlanner.winningPlan, {
+        stage: "FETCH",
+        inputStage: { stage: "IXSCAN", indexName: "both" }
+      })
+      assert.deepEqual([executionStats.nReturned, executionStats.totalDocsExamined], [9, 9])
+      const either = await items.find({ $or: [{ email: "e1" }, { _id: 7 }] }).explain()
+      assert.strictEqual(either.executionStats.totalDocsExamined, 2)
+      const pipeline = await items.aggregate([{ $match: { email: "e3" } }, { $count: "n" }]).explain()
+      assert.strictEqual(pipeline["executionStats"].totalDocsExamined, 1)
+      await client.db("shop").command({ explain: { delete: "items", deletes: [{ q: {}, limit: 0 }] } })
+      assert.strictEqual(await items.countDocuments(), 50)
+      assert.strictEqual((await failureOf(items.find({ $no: 1 }).explain())).code, 2)
+      assert.strictEqual((await failureOf(client.db("shop").command({ explain: { ping: 1 } }))).code, 59)
+      await items.dropIndex("both")
+      assert.strictEqual((await failureOf(items.dropIndex("both"))).code, 27)
+      assert.strictEqual((await failureOf(items.createIndex({ n: 1 }, { expireAfterSeconds: 1 }))).code, 115)
+      await items.drop()
+      await items.insertMany([
+        { _id: 1, n: 1 },
+        { _id: 2, n: 1 }
+      ])
+      assert.deepEqual(await items.indexes(), [{ v: 2, key: { _id: 1 }, name: "_id_" }])
+    })
+  )
+
   it.live("finds and changes one document in one step, and tells what it did", () =>
     withClient(async (client) => {
       const items = client.db("shop").collection<{ _id: number; n: number }>("items")

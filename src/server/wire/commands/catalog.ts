@@ -1,9 +1,12 @@
 /** Commands on databases, collections and indexes. */
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../data/DatabaseError.ts"
+import { type Index, parseOptions } from "../../data/Index.ts"
+import { isDocument } from "../../data/internal/bson.ts"
+import { asError } from "../../data/internal/failures.ts"
 import { type Document, nameOf, type Namespace } from "../../data/Operation.ts"
 import { atomic, type Call, type Command, type Handler, namespaceOf } from "../internal/Call.ts"
-import { fail, unsupported } from "../internal/errors.ts"
+import { fail } from "../internal/errors.ts"
 import * as Fields from "../internal/fields.ts"
 import { answerList, filtered } from "./cursors.ts"
 import { sizeOf } from "./information.ts"
@@ -95,13 +98,22 @@ const drop: Handler = Effect.fnUntraced(function* (call) {
   const namespace = namespaceOf(call, drop)
   if (!(yield* exists(call, drop))) return { ok: 1 }
   yield* call.operations.delete(namespace, { filter: {}, many: true })
-  return { nIndexesWas: 1, ns: nameOf(namespace), ok: 1 }
+  const indexes = yield* dropAll(call, namespace)
+  return { nIndexesWas: indexes.length, ns: nameOf(namespace), ok: 1 }
+})
+
+/** Drops all indexes but that of the `_id`; answers with what there were. */
+const dropAll = Effect.fnUntraced(function* ({ server: { database } }: Call, namespace: Namespace) {
+  const indexes = yield* database.indexes(namespace)
+  for (const { name } of indexes.slice(1)) yield* database.dropIndex(namespace, name)
+  return indexes
 })
 
 const dropDatabase: Handler = Effect.fnUntraced(function* (call) {
   yield* Fields.read(call.request, { dropDatabase: Fields.anything })
   for (const name of yield* collectionsOf(call, call.database)) {
     yield* call.operations.delete(namespaceOf(call, name), { filter: {}, many: true })
+    yield* dropAll(call, namespaceOf(call, name))
   }
   return { dropped: call.database, ok: 1 }
 })
@@ -142,8 +154,15 @@ const renameCollection: Handler = Effect.fnUntraced(function* (call) {
 
 /** The indexes of a collection. */
 const indexesOf = (call: Call, namespace: Namespace): Effect.Effect<ReadonlyArray<Document>, DatabaseError> =>
-  Effect.map(call.server.database.aggregate(namespace, [{ $indexStats: {} }]), (indexes) =>
-    indexes.map(({ key, name }) => ({ v: 2, key, name }))
+  Effect.map(call.server.database.indexes(namespace), (indexes) =>
+    indexes.map(({ key, name, sparse, unique }) => ({
+      v: 2,
+      key: { ...key },
+      name,
+      // as in MongoDB, that of the `_id` does not say that it is unique
+      ...(unique && name !== "_id_" && { unique }),
+      ...(sparse && { sparse })
+    }))
   )
 
 const listIndexes: Handler = Effect.fnUntraced(function* (call) {
@@ -163,15 +182,9 @@ const createIndexes: Handler = Effect.fnUntraced(function* (call) {
     commitQuorum: Fields.ignored
   })
   const namespace = namespaceOf(call, asked.createIndexes)
-  const fields = yield* Effect.forEach(asked.indexes, (index) => {
-    const [field, ...others] = Object.keys(Fields.document(index["key"], "createIndexes.indexes.key"))
-    const options = Object.keys(index).filter((name) => !["key", "name", "v", "background"].includes(name))
-    if (field === undefined || others.length > 0) return Effect.fail(unsupported("an index of several fields"))
-    if (options.length > 0) return Effect.fail(unsupported(`the option ${options[0]} of an index`))
-    return Effect.succeed(field)
-  })
+  const indexes = yield* Effect.try({ try: () => asked.indexes.map(parseOptions), catch: asError })
   const before = yield* indexesOf(call, namespace)
-  for (const field of fields) yield* call.server.database.index(namespace, field)
+  for (const index of indexes) yield* call.server.database.index(namespace, index)
   const after = yield* indexesOf(call, namespace)
   return {
     numIndexesBefore: before.length,
@@ -180,6 +193,24 @@ const createIndexes: Handler = Effect.fnUntraced(function* (call) {
     ok: 1
   }
 })
+
+/** Drops an index by its name or its key, several by their names, or all but that of the `_id`. */
+const dropIndexes: Handler = Effect.fnUntraced(function* (call) {
+  const { dropIndexes, index } = yield* Fields.read(call.request, { dropIndexes: Fields.text, index: Fields.anything })
+  const namespace = namespaceOf(call, dropIndexes)
+  const { database } = call.server
+  const before = yield* database.indexes(namespace)
+  for (const name of namesToDrop(index, before)) yield* database.dropIndex(namespace, name)
+  return { nIndexesWas: before.length, ok: 1 }
+})
+
+const namesToDrop = (given: unknown, indexes: ReadonlyArray<Index>): ReadonlyArray<string> => {
+  if (given === "*") return indexes.slice(1).map(({ name }) => name)
+  if (!isDocument(given)) return (Array.isArray(given) ? given : [given]).map(String)
+  const wanted = JSON.stringify(Object.entries(given).map(([path, direction]) => [path, Number(direction)]))
+  const found = indexes.find(({ key }) => JSON.stringify(Object.entries(key)) === wanted)
+  return [found?.name ?? wanted]
+}
 
 /** The commands by name. */
 export const commands: Readonly<Record<string, Command>> = {
@@ -190,5 +221,7 @@ export const commands: Readonly<Record<string, Command>> = {
   dropDatabase: { handler: dropDatabase, writes: true },
   renameCollection: { handler: renameCollection, writes: true },
   listIndexes: { handler: listIndexes },
-  createIndexes: { handler: createIndexes, writes: true }
+  createIndexes: { handler: createIndexes, writes: true },
+  dropIndexes: { handler: dropIndexes, writes: true },
+  deleteIndexes: { handler: dropIndexes, writes: true }
 }

@@ -6,6 +6,7 @@ import type { Document } from "../../data/Operation.ts"
 import * as BulkWrite from "../commands/bulkWrite.ts"
 import * as Catalog from "../commands/catalog.ts"
 import * as CursorCommands from "../commands/cursors.ts"
+import * as Explain from "../commands/explain.ts"
 import { greetings } from "../commands/greetings.ts"
 import * as Information from "../commands/information.ts"
 import * as SessionCommands from "../commands/sessions.ts"
@@ -22,6 +23,7 @@ const commands: ReadonlyMap<string, Command> = new Map(
     ...CursorCommands.commands,
     ...WriteCommands.commands,
     ...BulkWrite.commands,
+    ...Explain.commands({ ...CursorCommands.commands, ...WriteCommands.commands }),
     ...Catalog.commands,
     ...Information.commands,
     ...SessionCommands.commands
