@@ -64,7 +64,7 @@ export interface Driver {
   /** Drops an index by its name. */
   readonly dropIndex: (namespace: Namespace, name: string) => Effect.Effect<void, DatabaseError>
   /** Tells how an operation is executed. It is executed for that, and changes nothing. */
-  readonly explain: (operation: Operation) => Effect.Effect<Explanation, DatabaseError>
+  readonly explain: <K extends Kind>(operation: Operation<K>) => Effect.Effect<Explanation, DatabaseError>
   /**
    * Opens the change events that match, from now on or after a resume token, without end. The first part comes at once:
    * its token is the place where the stream starts. A stream without events has a part now and then, whose token is

@@ -88,7 +88,7 @@ describe("the documents of an exported application", () => {
           }
         })
         assert.strictEqual(status, 400)
-        assert.match(String(body["error"]), /index: by user dup key: \{ user: "ada", at: null \}$/)
+        assert.match(body["error"], /index: by user dup key: \{ user: "ada", at: null \}$/)
       }).pipe(Effect.provide(inProcess(app)))
     })
   )

@@ -1,6 +1,7 @@
 /** Notes how an operation finds its documents, and tells it. */
 import type { Explanation, Search } from "../Explanation.ts"
-import type { Answer, Document, Kind, Operation } from "../Operation.ts"
+import { isDocument } from "../../language/Value.ts"
+import type { Document, Kind } from "../Operation.ts"
 import type { Source } from "./batch.ts"
 
 interface Counted {
@@ -58,37 +59,44 @@ const names: { readonly [K in Kind]: string } = {
   FindOneAnd: "UPDATE"
 }
 
+/** The parts of an operation that an explanation names. */
+interface Asked {
+  readonly _tag: Kind
+  readonly filter?: Document
+  readonly limit?: number | undefined
+  readonly many?: boolean | undefined
+  readonly pipeline?: ReadonlyArray<Document>
+  readonly projection?: Document | undefined
+  readonly skip?: number | undefined
+  readonly sort?: Document | undefined
+  readonly view?: unknown
+}
+
 /** The stages of an operation behind the search for its documents. */
-const stagesBehind = (operation: Operation, isSorted: boolean): ReadonlyArray<string> => {
-  const view = "view" in operation && operation.view !== undefined ? ["VIEW"] : []
-  if (operation._tag === "Aggregate") return [...view, ...operation.pipeline.flatMap((stage) => Object.keys(stage))]
-  if (operation._tag === "Insert") return [names.Insert]
-  const { limit, projection, skip, sort }: Partial<Operation<"Find">> = { ...operation, _tag: "Find" }
-  const sorts = isAny(sort) ? (isSorted ? [] : ["SORT"]) : []
-  const one = operation._tag === "FindOneAnd" || (!isMany(operation) && isChange(operation._tag))
+const stagesBehind = (asked: Asked, isSorted: boolean): ReadonlyArray<string> => {
+  const { _tag, filter, limit = 0, many, pipeline, projection, skip = 0, sort, view } = asked
+  const views = view === undefined ? [] : ["VIEW"]
+  if (pipeline !== undefined) return [...views, ...pipeline.flatMap((stage) => Object.keys(stage))]
+  const isOne = _tag === "FindOneAnd" || ((_tag === "Update" || _tag === "Delete") && many !== true)
   return [
-    ...view,
-    ...(isAny(operation.filter) ? ["FETCH"] : []),
-    ...sorts,
-    ...((skip ?? 0) === 0 ? [] : ["SKIP"]),
-    ...((limit ?? 0) === 0 && !one ? [] : ["LIMIT"]),
-    ...(operation._tag === "Find" && !isAny(projection) ? [] : [names[operation._tag]])
+    ...views,
+    ...(isAny(filter) ? ["FETCH"] : []),
+    ...(isAny(sort) && !isSorted ? ["SORT"] : []),
+    ...(skip === 0 ? [] : ["SKIP"]),
+    ...(limit === 0 && !isOne ? [] : ["LIMIT"]),
+    ...(_tag === "Find" && !isAny(projection) ? [] : [names[_tag]])
   ]
 }
 
-const isChange = (tag: Kind): boolean => tag === "Update" || tag === "Delete"
-
-const isMany = (operation: Operation): boolean => "many" in operation && operation.many === true
-
-const countOf = (answer: Answer): number => {
+const countOf = (answer: unknown): number => {
   if (Array.isArray(answer)) return answer.length
   if (typeof answer === "number") return answer
-  if (answer === undefined) return 0
-  return "matchedCount" in answer && typeof answer.matchedCount === "number" ? answer.matchedCount : 1
+  const matched = isDocument(answer) ? answer["matchedCount"] : undefined
+  return typeof matched === "number" ? matched : answer === undefined ? 0 : 1
 }
 
 /** What an operation did, by its report. */
-export const explanationOf = (operation: Operation, report: Report, answer: Answer): Explanation => {
+export const explanationOf = (operation: Asked, report: Report, answer: unknown): Explanation => {
   const { own } = report
   const indexes = own?.indexes ?? []
   const found = indexes.map((name) => `IXSCAN ${name}`)

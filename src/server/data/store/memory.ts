@@ -118,7 +118,7 @@ export const make = (rowStore: RowStore["Service"] = RowStore.none, logLimits: L
   }
 
   /** Executes an operation without a commit. */
-  const explain = (operation: Operation): Effect.Effect<Explanation, DatabaseError> =>
+  const explain = <K extends Kind>(operation: Operation<K>): Effect.Effect<Explanation, DatabaseError> =>
     withMoment((moment) => {
       const batch = new Batch()
       const report = new Report()

@@ -5,7 +5,7 @@ import { operations } from "../../data/Database.ts"
 import { DatabaseError } from "../../data/DatabaseError.ts"
 import type { Run } from "../../data/Driver.ts"
 import type { Explanation } from "../../data/Explanation.ts"
-import type { Document, Operation } from "../../data/Operation.ts"
+import type { Document } from "../../data/Operation.ts"
 import type { Command, Handler } from "../internal/Call.ts"
 import { fail } from "../internal/errors.ts"
 import * as Fields from "../internal/fields.ts"
@@ -48,8 +48,7 @@ const explain = (commands: Readonly<Record<string, Command>>): Handler =>
     if (handler === undefined) return yield* fail("CommandNotFound", `explain failed: no such command: '${name}'`)
     let explanation: Explanation | undefined
     const run: Run = (operation) =>
-      // one of any kind is one of all kinds, which TypeScript cannot see
-      Effect.flatMap(call.server.database.explain(operation as Operation), (found) => {
+      Effect.flatMap(call.server.database.explain(operation), (found) => {
         explanation ??= found
         return Effect.fail(new DatabaseError({ message: "explained" }))
       })
