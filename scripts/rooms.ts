@@ -69,8 +69,8 @@ export const rooms: ReadonlyArray<Room> = [
   },
   { path: functions, ours: [core, protocol, data, model, users], theirs: onServer },
   // functions that run by themselves
-  { path: triggers, ours: [data, model, users, functions], theirs: onServer },
-  { path: api, ours: [core, protocol, storage, data, model, users, functions], theirs: onServer },
+  { path: triggers, ours: [storage, data, model, users, functions], theirs: onServer },
+  { path: api, ours: [core, protocol, storage, data, model, users, functions, triggers], theirs: onServer },
   { path: jsonText, ours: [], theirs: ["jsonc-parser"] },
   { path: acorn, ours: [], theirs: ["acorn"] },
   { path: directory, ours: [core, protocol, data, model, functions, jsonText, acorn], theirs: onServer },
@@ -91,7 +91,22 @@ export const rooms: ReadonlyArray<Room> = [
   { path: archives, ours: [], theirs: [...onServer, "tar", "yauzl"] },
   {
     path: "src/cli/",
-    ours: [manifest, archives, protocol, client, model, data, storage, users, api, directory, wire, server, node],
+    ours: [
+      manifest,
+      archives,
+      protocol,
+      client,
+      model,
+      data,
+      storage,
+      users,
+      triggers,
+      api,
+      directory,
+      wire,
+      server,
+      node
+    ],
     theirs: onNode
   },
   { path: "src/index.ts", ours: [protocol, client], theirs: [] },

@@ -20,6 +20,7 @@ import type {
   SessionNotFound,
   UserNotFound
 } from "../server/users/AdminModels.ts"
+import type { TriggerNotFound, TriggerNotSuspended } from "../server/triggers/TriggerModels.ts"
 import * as AdminToken from "./adminToken.ts"
 
 /** The flags of every command that talks to a server. */
@@ -73,6 +74,8 @@ type Failure =
   | AppNotFound
   | InvalidRequest
   | SessionNotFound
+  | TriggerNotFound
+  | TriggerNotSuspended
   | UserNotFound
 
 const explain =

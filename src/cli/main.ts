@@ -12,11 +12,12 @@ import { inbox } from "./inbox.ts"
 import { install } from "./install.ts"
 import { keys } from "./keys.ts"
 import { serve } from "./serve.ts"
+import { triggers } from "./triggers.ts"
 import { users } from "./users.ts"
 
 const command = Command.make("effect-app-services").pipe(
   Command.withDescription("Run App Services applications without the hosted service"),
-  Command.withSubcommands([serve, install, inbox, users, keys, functions])
+  Command.withSubcommands([serve, install, inbox, users, triggers, keys, functions])
 )
 
 command.pipe(

@@ -69,7 +69,8 @@ import { SigningKeys } from "./users/SigningKeys.ts"
 import { UserStore } from "./users/UserStore.ts"
 import { Tokens } from "./users/Tokens.ts"
 import { Users } from "./users/Users.ts"
-import * as Triggers from "./triggers/Triggers.ts"
+import { TriggerPositions } from "./triggers/TriggerPositions.ts"
+import { Triggers } from "./triggers/Triggers.ts"
 import { AuthEvents } from "./users/AuthEvents.ts"
 
 /**
@@ -300,9 +301,10 @@ const layerServices = (
 ) => {
   const random = SecureRandom.layerWebCrypto
   const rowStore = dataDirectory === undefined ? RowStore.layerNone : DataDirectory.layer(dataDirectory)
+  const appsLayer = Apps.layer(apps)
   const users = Layer.mergeAll(UserStore.layer, SigningKeys.layer(signingKey)).pipe(
     Layer.provide(Layer.succeed(Clock.Clock, clock)),
-    Layer.provideMerge(Apps.layer(apps))
+    Layer.provideMerge(appsLayer)
   )
   const platform = Layer.mergeAll(
     users,
@@ -310,13 +312,14 @@ const layerServices = (
     Mac.layerWebCryptoWith({ hmac: Digest.hmac }),
     PasswordHasher.PasswordHasher.layerCost(PasswordHasher.costs[passwordHashing ?? "standard"]),
     Database.layer,
-    AuthEvents.layer,
+    Layer.provide(AuthEvents.layer, appsLayer),
+    TriggerPositions.layer(),
     Inbox.layerMemory,
     RateLimits.RateLimits.layer(rateLimits),
     OpenStreams.OpenStreams.layer(streams),
     Layer.provide(JwtVerifier.layer, FetchHttpClient.layer)
   ).pipe(Layer.provideMerge([random, Kdf.layerWebCrypto, rowStore]))
-  return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer, Triggers.layer(apps, outside)).pipe(
+  return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer, Triggers.layer(outside)).pipe(
     Layer.provideMerge(EmailAccounts.layer),
     Layer.provideMerge(Users.layer),
     Layer.provideMerge([Tokens.layer, layerFunctionRunner]),

@@ -38,6 +38,7 @@ import {
   UserDetails,
   UserNotFound
 } from "../users/AdminModels.ts"
+import { ResumeFrom, TriggerInfo, TriggerNotFound, TriggerNotSuspended } from "../triggers/TriggerModels.ts"
 import { Message } from "../users/Inbox.ts"
 
 /**
@@ -207,6 +208,27 @@ export class AccountsGroup extends HttpApiGroup.make("accounts").add(
 ) {}
 
 /**
+ * The triggers of an application.
+ *
+ * @category groups
+ * @since 0.2.0
+ */
+export class TriggersGroup extends HttpApiGroup.make("triggers").add(
+  HttpApiEndpoint.get("list", "/apps/:app/triggers", {
+    ...ofApp,
+    success: Schema.Array(TriggerInfo),
+    error: AppNotFound
+  }),
+  /** Resumes a suspended trigger: with the event at which it was suspended, or with the next one that happens. */
+  HttpApiEndpoint.post("resume", "/apps/:app/triggers/:trigger/resume", {
+    params: { app: Schema.String, trigger: Schema.String },
+    payload: Schema.Struct({ from: ResumeFrom }),
+    success: HttpApiSchema.NoContent,
+    error: [AppNotFound, TriggerNotFound, TriggerNotSuspended]
+  })
+) {}
+
+/**
  * The path of the API. The client API is below `/api`.
  *
  * @category constants
@@ -225,6 +247,7 @@ export class AdminApi extends HttpApi.make("app-services-admin")
   .add(ServerGroup)
   .add(UsersGroup)
   .add(AccountsGroup)
+  .add(TriggersGroup)
   .middleware(RequestShape)
   .middleware(AdminToken)
   .prefix(prefix)

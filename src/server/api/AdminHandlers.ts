@@ -19,6 +19,7 @@ import { providerTypes } from "../model/App.ts"
 import { Apps } from "../model/Apps.ts"
 import * as Digest from "../users/Digest.ts"
 import { Inbox, type Message } from "../users/Inbox.ts"
+import { Triggers } from "../triggers/Triggers.ts"
 
 const server = HttpApiBuilder.group(AdminApi, "server", (handlers) =>
   Effect.gen(function* () {
@@ -80,6 +81,15 @@ const accounts = HttpApiBuilder.group(AdminApi, "accounts", (handlers) =>
       confirm: ({ params, payload }) => admin.confirmAccount(params.app, payload.email),
       setPassword: ({ params, payload }) => admin.setPassword(params.app, payload),
       remove: ({ params, payload }) => admin.deleteAccount(params.app, payload.email)
+    })
+  )
+)
+
+const triggers = HttpApiBuilder.group(AdminApi, "triggers", (handlers) =>
+  Effect.map(Triggers, ({ list, resume }) =>
+    handlers.handleAll({
+      list: ({ params }) => list(params.app),
+      resume: ({ params, payload }) => resume(params.app, params.trigger, payload.from)
     })
   )
 )
@@ -150,9 +160,9 @@ const access = HttpRouter.middleware((answer) =>
 /** The handlers of the administration API, which require the bearer token. */
 export const layer = (
   expected: Redacted.Redacted
-): Layer.Layer<never, never, Admin | Apps | Inbox | HttpRouter.HttpRouter> =>
+): Layer.Layer<never, never, Admin | Apps | Inbox | Triggers | HttpRouter.HttpRouter> =>
   HttpApiBuilder.layer(AdminApi, { openapiPath: `${prefix}/openapi.json` }).pipe(
-    Layer.provide([server, users, accounts]),
+    Layer.provide([server, users, accounts, triggers]),
     Layer.provide([token(expected), shape]),
     Layer.provide([access.layer, HttpServer.layerServices])
   )

@@ -1,4 +1,5 @@
 /** The handlers of the client API. */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as Layer from "effect/Layer"
@@ -130,8 +131,10 @@ const session = HttpApiBuilder.group(Api, "session", (handlers) =>
         "deleteUser",
         Effect.fnUntraced(function* () {
           const { hosted, user } = yield* CurrentUser
-          yield* store.deleteUser(hosted.app.id, user.id)
-          yield* events.publish(deletionOf(hosted.app.id, user))
+          const now = yield* Clock.currentTimeMillis
+          yield* store.deleteUser(hosted.app.id, user.id, (deleted) =>
+            events.edits(hosted.app.id, deletionOf(deleted), now)
+          )
         })
       )
   })

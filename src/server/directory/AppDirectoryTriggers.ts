@@ -19,6 +19,9 @@ const TextOrTexts = Schema.optional(Schema.NullOr(Schema.Union([Schema.String, S
 const Config = Schema.Struct({
   schedule: Text,
   skip_catchup_events: Flag,
+  skip_catchup_event: Flag,
+  tolerate_resume_errors: Flag,
+  maximum_throughput: Flag,
   operation_type: TextOrTexts,
   operation_types: Texts,
   providers: Texts,
@@ -72,15 +75,20 @@ export const load = Effect.fnUntraced(function* (
   for (const file of files.below("triggers")) {
     if (!file.endsWith(".json")) continue
     const config = yield* files.jsonOrReport(file, TriggerConfig, "this trigger never fires")
-    if (config === undefined || config.disabled === true) continue
+    if (config === undefined) continue
     const name = config.name ?? file.slice("triggers/".length, -".json".length)
     const found = triggerOf(config, name, functions, sources)
     if (Result.isFailure(found)) {
+      if (config.disabled === true) continue
       files.report.push({ file, message: `the trigger "${name}" never fires: ${found.failure}` })
       continue
     }
-    const { fn } = found.success
-    if (!functions.has(fn.name)) {
+    if (triggers.some((other) => other.name === name)) {
+      files.report.push({ file, message: `this trigger never fires: another one has the name "${name}"` })
+      continue
+    }
+    const { disabled, fn } = found.success
+    if (!disabled && !functions.has(fn.name)) {
       files.report.push({
         file,
         message: `the trigger "${name}" calls the function "${fn.name}", which does not exist`
@@ -104,15 +112,21 @@ const triggerOf = (
       "it sends events to AWS EventBridge, which is not supported: name a function in event_processors.FUNCTION instead"
     )
   }
-  const base = { name, fn: functions.get(called) ?? AppDirectoryFunctions.missing(called) }
+  const fn = functions.get(called) ?? AppDirectoryFunctions.missing(called)
+  const base = { name, fn, disabled: config.disabled === true }
   const settings = config.config ?? {}
   switch (config.type?.toUpperCase()) {
     case "SCHEDULED":
-      return Result.map(scheduleOf(settings.schedule ?? ""), (schedule) => ({ ...base, _tag: "Scheduled", schedule }))
+      return Result.map(scheduleOf(settings.schedule ?? ""), (schedule) => ({
+        ...base,
+        _tag: "Scheduled",
+        schedule,
+        skipsCatchup: skipsCatchup(settings)
+      }))
     case "AUTHENTICATION":
       return authentication(base, settings)
     case "DATABASE":
-      return database(base, settings, sources)
+      return databaseTrigger(base, settings, sources)
     default:
       return Result.fail(`"type" must be one of DATABASE, AUTHENTICATION, SCHEDULED`)
   }
@@ -131,7 +145,13 @@ const scheduleOf = (expression: string): Result.Result<Cron.Cron, Problem> => {
   })
 }
 
-type Base = Pick<Trigger, "name" | "fn">
+type Base = Pick<Trigger, "name" | "fn" | "disabled">
+
+/** The documentation has the name of the setting in two forms. */
+const skipsCatchup = ({ skip_catchup_event, skip_catchup_events }: Config): boolean =>
+  skip_catchup_events ?? skip_catchup_event ?? false
+
+const nameOf = (name: string | null | undefined): string | undefined => (name === "" ? undefined : (name ?? undefined))
 
 const authenticationOperations: ReadonlyArray<AuthenticationOperation> = ["CREATE", "LOGIN", "DELETE"]
 
@@ -154,14 +174,19 @@ const authentication = (
 
 const documentOperations = new Set(["insert", "update", "replace", "delete"])
 
-const database = (base: Base, config: Config, sources: ReadonlyArray<string>): Result.Result<Trigger, Problem> => {
-  const { collection, database, operation_types } = config
+const databaseTrigger = (
+  base: Base,
+  config: Config,
+  sources: ReadonlyArray<string>
+): Result.Result<Trigger, Problem> => {
+  const { operation_types } = config
+  const [database, collection] = [nameOf(config.database), nameOf(config.collection)]
   const named = config.service_name ?? config.service_id ?? ""
   const [only] = sources
   const service = sources.includes(named) ? named : sources.length === 1 ? only : undefined
   if (service === undefined) return Result.fail(`there is no data source "${named}"`)
-  if ((database ?? "") === "" || (collection ?? "") === "") {
-    return Result.fail("triggers on a whole database or cluster are not supported: name a collection")
+  if (database === undefined && collection !== undefined) {
+    return Result.fail(`"collection" is set and "database" is not: name the database, or leave out both`)
   }
   const operations = (operation_types ?? []).map((it) => it.toLowerCase())
   const unknown = operations.find((it) => !documentOperations.has(it))
@@ -176,13 +201,16 @@ const database = (base: Base, config: Config, sources: ReadonlyArray<string>): R
       ...base,
       _tag: "Database",
       service,
-      database: database ?? "",
-      collection: collection ?? "",
+      database,
+      collection,
       operations: new Set(operations),
       ...filters,
       fullDocument: config.full_document ?? false,
       fullDocumentBeforeChange: config.full_document_before_change ?? false,
-      unordered: config.unordered ?? false
+      unordered: config.unordered ?? false,
+      maximumThroughput: config.maximum_throughput ?? false,
+      skipsCatchup: skipsCatchup(config),
+      toleratesLoss: config.tolerate_resume_errors ?? false
     })
   )
 }

@@ -27,7 +27,9 @@ export class FunctionError extends Schema.TaggedError<FunctionError>("effect-app
       "FunctionSyntaxError",
       "ExecutionTimeLimitExceeded"
     ]),
-    message: Schema.String
+    message: Schema.String,
+    /** Whether the function did not end by itself: its process ended, or could not be started. */
+    stopped: Schema.optionalKey(Schema.Boolean)
   }
 ) {}
 

@@ -8,7 +8,8 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { RowChange, RowStore } from "./RowStore.ts"
+import * as Stream from "effect/Stream"
+import { isRowStoreError, type RowChange, type RowStore, type RowStoreError } from "./RowStore.ts"
 import type { Edit } from "./Table.ts"
 
 /** How much of a log is kept. The oldest events are dropped when one of the limits is exceeded. */
@@ -292,6 +293,22 @@ export class EventLog<A> {
       if (entries.length >= page.events || events >= 4 * page.events || bytes >= page.bytes) break
     }
     return { entries, position }
+  }
+
+  /** The pages of a topic after a position, without end. */
+  pages(after: number, topic: string): Stream.Stream<Page<A>, HistoryLost | RowStoreError> {
+    return Stream.unfold(after, (position) =>
+      Effect.flatMap(this.arrival(position, topic), (from) =>
+        Effect.suspend(() => {
+          try {
+            const page = this.read(from, topic)
+            return Effect.succeed([page, page.position] as const)
+          } catch (cause) {
+            return isHistoryLost(cause) || isRowStoreError(cause) ? Effect.fail(cause) : Effect.die(cause)
+          }
+        })
+      )
+    )
   }
 
   /** The time of the entry of a sequence; `undefined` where there is none. Throws a `RowStoreError`. */

@@ -1,44 +1,186 @@
 /** Runs the triggers of applications as long as their server runs. */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
-import * as PubSub from "effect/PubSub"
-import { Database, type DatabaseError } from "../data/Database.ts"
+import { Database } from "../data/Database.ts"
 import * as PlainNumbers from "../data/PlainNumbers.ts"
 import { FunctionRuntime } from "../functions/FunctionRuntime.ts"
 import type { App } from "../model/App.ts"
+import { Apps } from "../model/Apps.ts"
+import type { Trigger } from "../model/Trigger.ts"
+import type { RowStoreError } from "../storage/RowStore.ts"
+import { AppNotFound } from "../users/AdminModels.ts"
 import { AuthEvents } from "../users/AuthEvents.ts"
 import * as authentication from "./authentication.ts"
 import * as database from "./database.ts"
+import type { Feed, FeedFailed } from "./feed.ts"
 import * as firing from "./firing.ts"
+import * as Runner from "./runner.ts"
 import * as scheduled from "./scheduled.ts"
+import { type ResumeFrom, type TriggerInfo, TriggerNotFound, TriggerNotSuspended } from "./TriggerModels.ts"
+import { TriggerPositions } from "./TriggerPositions.ts"
 
-/**
- * Starts the triggers. Their functions run in the context `outside`: its clock, and its loggers.
- *
- * Change events are seen from the start on. What a server that ends has not processed is lost.
- */
-export const layer = (
-  apps: ReadonlyArray<App>,
-  outside: Context.Context<never>
-): Layer.Layer<never, DatabaseError, Database | FunctionRuntime | AuthEvents> =>
-  Layer.effectDiscard(
-    Effect.gen(function* () {
-      const db = PlainNumbers.make(yield* Database)
-      const runtime = yield* FunctionRuntime
-      const subscription = yield* AuthEvents.use(({ subscribe }) => subscribe)
-      const fork = (effect: Effect.Effect<void>) => Effect.forkScoped(Effect.provideContext(effect, outside))
-      const fires = new Map(apps.map((app) => [app.id, { app, fire: firing.make(runtime, app) }]))
-      for (const { app, fire } of fires.values()) {
-        for (const trigger of app.triggers) {
-          if (trigger._tag === "Scheduled") yield* fork(scheduled.run(trigger, fire))
-          if (trigger._tag === "Database") yield* fork(yield* database.open(db, app, trigger, fire))
-        }
-      }
-      const next = Effect.flatMap(PubSub.take(subscription), (event) => {
-        const found = fires.get(event.appId)
-        return found === undefined ? Effect.void : authentication.handle(found.app, event, found.fire)
+/** How long the states of triggers wait to be saved together. */
+const savePause = "100 millis"
+
+/** The shape of {@link Triggers}. */
+export interface Service {
+  /** The triggers of an application, and what became of their runs. */
+  readonly list: (appId: string) => Effect.Effect<ReadonlyArray<TriggerInfo>, AppNotFound>
+  /** Resumes a suspended trigger. */
+  readonly resume: (
+    appId: string,
+    name: string,
+    from: ResumeFrom
+  ) => Effect.Effect<void, AppNotFound | TriggerNotFound | TriggerNotSuspended>
+}
+
+/** The triggers of a server. */
+export class Triggers extends Context.Service<Triggers, Service>()("effect-app-services/server/triggers/Triggers") {
+  /**
+   * Starts the triggers. Their functions run in the context `outside`: its clock, and its loggers.
+   *
+   * At the end no further event begins, the runs under way are waited for, and the positions are saved.
+   */
+  static readonly layer = (
+    outside: Context.Context<never>
+  ): Layer.Layer<
+    Triggers,
+    FeedFailed | RowStoreError,
+    Apps | Database | FunctionRuntime | AuthEvents | TriggerPositions
+  > => Layer.effect(Triggers, make(outside))
+}
+
+const types = { Database: "DATABASE", Authentication: "AUTHENTICATION", Scheduled: "SCHEDULED" } as const
+
+const make = Effect.fnUntraced(function* (outside: Context.Context<never>) {
+  const { byId } = yield* Apps
+  const db = PlainNumbers.make(yield* Database)
+  const runtime = yield* FunctionRuntime
+  const authEvents = yield* AuthEvents
+  const positions = yield* TriggerPositions
+  const changed = Latch.makeUnsafe(false)
+
+  const feedOf = (app: App, trigger: Trigger): Feed => {
+    switch (trigger._tag) {
+      case "Database":
+        return database.feed(db, app, trigger)
+      case "Authentication":
+        return authentication.feed(authEvents, app, trigger)
+      case "Scheduled":
+        return scheduled.feed(app, trigger)
+    }
+  }
+
+  const runners = Array.from(byId.values()).flatMap(({ app }) => {
+    const fire = firing.make(runtime, app)
+    return app.triggers.map((trigger) =>
+      Runner.make({
+        appId: app.id,
+        trigger,
+        feed: feedOf(app, trigger),
+        fire,
+        positions,
+        changed: () => changed.openUnsafe()
       })
-      yield* fork(Effect.scoped(Effect.forever(next)))
+    )
+  })
+
+  const runnerOf = (appId: string, name: string) =>
+    runners.find((runner) => runner.appId === appId && runner.trigger.name === name)
+
+  const save = Effect.suspend(() => {
+    changed.closeUnsafe()
+    const saves = runners.map((runner) => [runner, runner.takeSave()] as const)
+    return Effect.match(positions.save(saves.flatMap(([, save]) => save)), {
+      onSuccess: (lost) => {
+        for (const { key } of lost) runnerOf(key.appId, key.name)?.notSaved(true)
+        return undefined
+      },
+      onFailure: (error) => {
+        for (const [runner, { length }] of saves) if (length > 0) runner.notSaved(false)
+        changed.openUnsafe()
+        return error
+      }
     })
+  })
+
+  const saving = Effect.forever(
+    Effect.andThen(
+      changed.await,
+      Effect.andThen(
+        Effect.flatMap(save, (error) =>
+          error === undefined
+            ? Effect.void
+            : Effect.logError(`the positions of triggers cannot be saved: ${error.message}`)
+        ),
+        Effect.sleep(savePause)
+      )
+    )
   )
+
+  const here = <A, E>(effect: Effect.Effect<A, E>) => Effect.provideContext(effect, outside)
+  // before the server accepts a write, so that none is missed
+  for (const { enter } of runners) yield* here(enter)
+  const error = yield* save
+  if (error !== undefined) return yield* error
+  yield* Effect.addFinalizer(() =>
+    here(
+      Effect.andThen(
+        save,
+        Effect.forEach(runners, ({ release }) => release, { discard: true })
+      )
+    )
+  )
+  yield* Effect.forkScoped(here(saving))
+  for (const { run } of runners) yield* Effect.forkScoped(here(run))
+  // finalizers run in reverse: first the runs under way end, then the fibers are interrupted, then the positions are saved
+  yield* Effect.addFinalizer(() =>
+    here(Effect.forEach(runners, ({ drain }) => drain, { concurrency: "unbounded", discard: true }))
+  )
+
+  const infoOf = ({ state, trigger }: Runner.Runner): TriggerInfo => {
+    const known = state()
+    const { failures = 0, lastFailure, lastRun, reason, runs = 0 } = known ?? {}
+    return {
+      name: trigger.name,
+      type: types[trigger._tag],
+      function: trigger.fn.name,
+      status: trigger.disabled ? "disabled" : (known?.status ?? "waiting"),
+      runs,
+      failures,
+      ...(known?.status === "suspended" && reason !== undefined && { reason }),
+      ...(lastRun !== undefined && { lastRun: { ...lastRun, at: DateTime.makeUnsafe(lastRun.at) } }),
+      ...(lastFailure !== undefined && { lastFailure: { ...lastFailure, at: DateTime.makeUnsafe(lastFailure.at) } })
+    }
+  }
+
+  const known = (appId: string) =>
+    byId.has(appId)
+      ? Effect.void
+      : Effect.fail(
+          new AppNotFound({
+            appId,
+            message: `there is no application "${appId}": the server hosts ${[...byId.keys()].join(", ")}`
+          })
+        )
+
+  return Triggers.of({
+    list: (appId) => Effect.map(known(appId), () => runners.filter((runner) => runner.appId === appId).map(infoOf)),
+    resume: Effect.fnUntraced(function* (appId, name, from) {
+      yield* known(appId)
+      const runner = runnerOf(appId, name)
+      if (runner === undefined) {
+        return yield* new TriggerNotFound({ appId, name, message: `the application has no trigger "${name}"` })
+      }
+      if (!(yield* Effect.orDie(here(runner.resume(from))))) {
+        return yield* new TriggerNotSuspended({ appId, name, message: `the trigger "${name}" is not suspended` })
+      }
+      // an acknowledged resumption survives a kill
+      const error = yield* here(save)
+      if (error !== undefined) return yield* Effect.die(error)
+    })
+  })
+})

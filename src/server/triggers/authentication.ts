@@ -1,13 +1,14 @@
-/** Authentication triggers. */
+/** The feed of an authentication trigger: the events of users' accounts. */
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import type { App } from "../model/App.ts"
 import type { AuthenticationTrigger } from "../model/Trigger.ts"
-import type { AuthEvent } from "../users/AuthEvents.ts"
+import { type AuthEvent, type AuthEvents, concerns } from "../users/AuthEvents.ts"
 import * as UserData from "../users/UserData.ts"
-import type { Fire } from "./firing.ts"
+import { type Feed, FeedFailed, FeedLost } from "./feed.ts"
 
 /** The first argument of the function. */
-const argumentOf = ({ operation, providers, time, user }: AuthEvent): Record<string, unknown> => ({
+const argumentOf = ({ operation, providers, user }: AuthEvent, time: number): Record<string, unknown> => ({
   operationType: operation,
   providers: [...providers],
   user: {
@@ -21,15 +22,24 @@ const argumentOf = ({ operation, providers, time, user }: AuthEvent): Record<str
   time: new Date(time)
 })
 
-/** Fires the triggers of an application that an event concerns, each in a fiber of the scope. */
-export const handle = Effect.fnUntraced(function* (app: App, event: AuthEvent, fire: Fire) {
-  const concerned = app.triggers.filter(
-    (trigger): trigger is AuthenticationTrigger =>
-      trigger._tag === "Authentication" &&
-      trigger.operations.has(event.operation) &&
-      event.providers.some((provider) => trigger.providers.has(provider))
-  )
-  for (const trigger of concerned) {
-    yield* Effect.forkScoped(fire(trigger, [argumentOf(event)]), { startImmediately: true })
-  }
+/** Creates the feed of a trigger. */
+export const feed = (events: AuthEvents["Service"], app: App, trigger: AuthenticationTrigger): Feed => ({
+  now: Effect.sync(() => String(events.head(app.id))),
+  open: (position) =>
+    events.after(app.id, Number(position)).pipe(
+      Stream.map((page) => ({
+        position: String(page.position),
+        events: page.entries
+          .filter(({ event }) => concerns(trigger, event))
+          .map(({ event, sequence, time }) => ({
+            position: String(sequence),
+            args: Effect.sync(() => [argumentOf(event, time)])
+          }))
+      })),
+      Stream.mapError((error) =>
+        error._tag === "HistoryLost"
+          ? new FeedLost({ message: "its events are lost: they are no longer in the log" })
+          : new FeedFailed({ message: error.message })
+      )
+    )
 })

@@ -1,19 +1,20 @@
-/** Database triggers: change events of a collection, from the start of the server on. */
+/** The feed of a database trigger: the change events of a collection, a database or a data source. */
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { Database, DatabaseError, Document, Namespace } from "../data/Database.ts"
+import type { Database, DatabaseError, Document, Namespace, Watched } from "../data/Database.ts"
 import type { App } from "../model/App.ts"
 import type { DatabaseTrigger } from "../model/Trigger.ts"
-import type { Fire } from "./firing.ts"
-
-/** Events of one unordered trigger that are processed at the same time. */
-const together = 64
-
-/** Events that one trigger has not processed yet, at most: with more, the stream behind it loses its place. */
-const mostWaiting = 100_000
+import { type Feed, FeedFailed, FeedLost } from "./feed.ts"
 
 type Event = Document
+
+/** MongoDB's numbers of the errors of a stream that cannot be continued. */
+const lost = new Set<number | undefined>([280, 286])
+
+/** The databases of MongoDB itself, and of the service. */
+const isInternal = (database: unknown): boolean =>
+  database === "admin" || database === "local" || database === "config" || /^__realm_sync/.test(String(database))
 
 const isIncluded = (value: unknown): boolean => value !== 0 && value !== false
 
@@ -25,89 +26,86 @@ const projectionOf = (project: Document): Document | undefined => {
   return includes ? { ...project, operationType: 1 } : project
 }
 
-const namespaceOf = (app: App, { collection, database, service }: DatabaseTrigger): Namespace => ({
-  appId: app.id,
-  service,
-  database,
-  collection
-})
+const fieldOf = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined
 
-const idOf = ({ documentKey }: Event): unknown =>
-  typeof documentKey === "object" && documentKey !== null && "_id" in documentKey ? documentKey._id : undefined
+const failed = ({ message }: DatabaseError) => new FeedFailed({ message })
 
-/** An event as the function gets it; `undefined` where it does not concern the trigger. */
-const prepare = Effect.fnUntraced(function* (
-  database: Database["Service"],
-  namespace: Namespace,
-  trigger: DatabaseTrigger,
-  event: Event
-) {
-  const { operationType } = event
-  if (typeof operationType !== "string" || !trigger.operations.has(operationType)) return undefined
-  const { fullDocument: _, ...rest } = event
-  const seen: Document =
-    operationType !== "update"
-      ? event
-      : trigger.fullDocument
-        ? { ...rest, fullDocument: yield* current(database, namespace, event) }
-        : rest
+const tokenOf = (token: unknown): string => String(fieldOf(token, "_data"))
+
+/** Creates the feed of a trigger. */
+export const feed = (database: Database["Service"], app: App, trigger: DatabaseTrigger): Feed => {
+  const watched: Watched = {
+    appId: app.id,
+    service: trigger.service,
+    database: trigger.database,
+    collection: trigger.collection
+  }
   const projection = projectionOf(trigger.project)
-  if (Object.keys(trigger.match).length === 0 && projection === undefined) return seen
-  // the event alone stands in the place of the collection
-  const [matched] = yield* database.run({
-    _tag: "Find",
-    namespace,
-    filter: trigger.match,
-    projection,
-    view: { _tag: "Documents", documents: [seen] }
+  const selects = Object.keys(trigger.match).length > 0 || projection !== undefined
+
+  const concerns = ({ ns, operationType }: Event): boolean =>
+    typeof operationType === "string" &&
+    trigger.operations.has(operationType) &&
+    (trigger.database !== undefined || !isInternal(fieldOf(ns, "db")))
+
+  const namespaceOf = ({ ns }: Event): Namespace => ({
+    appId: app.id,
+    service: trigger.service,
+    database: String(fieldOf(ns, "db")),
+    collection: String(fieldOf(ns, "coll"))
   })
-  return matched
-})
 
-/** The document of an update as it is now; null where it was deleted since. */
-const current = (database: Database["Service"], namespace: Namespace, event: Event) =>
-  Effect.map(
-    database.find(namespace, { filter: { _id: { $eq: idOf(event) } }, limit: 1 }),
-    ([document]) => document ?? null
-  )
+  /** The document of an update as it is now; null if it was deleted since. */
+  const current = (event: Event) =>
+    Effect.map(
+      database.find(namespaceOf(event), { filter: { _id: { $eq: fieldOf(event["documentKey"], "_id") } }, limit: 1 }),
+      ([document]) => document ?? null
+    )
 
-/**
- * Opens the stream of a trigger; the effect that it answers with fires the trigger for each event, without end. Where
- * events are lost, since too many waited, it says so in the log and goes on with those that come.
- */
-export const open = (
-  database: Database["Service"],
-  app: App,
-  trigger: DatabaseTrigger,
-  fire: Fire
-): Effect.Effect<Effect.Effect<void>, DatabaseError> => {
-  const namespace = namespaceOf(app, trigger)
-  const watch = database.watch(namespace, { before: trigger.fullDocumentBeforeChange })
-  const handle = (event: Event) =>
-    prepare(database, namespace, trigger, event).pipe(
-      Effect.matchEffect({
-        onSuccess: (argument) => (argument === undefined ? Effect.void : fire(trigger, [argument])),
-        onFailure: ({ message }) =>
-          Effect.logError(`the trigger "${trigger.name}" skipped an event: ${message}`).pipe(
-            Effect.annotateLogs({ app: app.id, trigger: trigger.name })
-          )
-      })
-    )
-  const consume = (events: Stream.Stream<Event, DatabaseError>) =>
-    events.pipe(
-      Stream.buffer({ capacity: mostWaiting }),
-      Stream.mapEffect(handle, { concurrency: trigger.unordered ? together : 1, unordered: trigger.unordered }),
-      Stream.runDrain
-    )
-  const lost = ({ message }: DatabaseError) =>
-    Effect.logError(`the trigger "${trigger.name}" lost events and goes on with the next ones: ${message}`).pipe(
-      Effect.annotateLogs({ app: app.id, trigger: trigger.name })
-    )
-  const again = Effect.flatMap(watch, consume).pipe(Effect.tapError(lost), Effect.retry(Schedule.spaced("1 second")))
-  return Effect.map(watch, (first) =>
-    consume(first).pipe(
-      Effect.tapError(lost),
-      Effect.catch(() => Effect.orDie(again))
-    )
-  )
+  const seen = (event: Event): Effect.Effect<Document, DatabaseError> => {
+    if (event["operationType"] !== "update") return Effect.succeed(event)
+    const { fullDocument: _, ...rest } = event
+    return trigger.fullDocument
+      ? Effect.map(current(event), (fullDocument) => ({ ...rest, fullDocument }))
+      : Effect.succeed(rest)
+  }
+
+  /** The argument of the function; `undefined` if the event does not match. */
+  const argument = Effect.fnUntraced(function* (event: Event) {
+    const document = yield* seen(event)
+    if (!selects) return [document]
+    // the event alone stands in the place of the collection
+    const [matched] = yield* database.run({
+      _tag: "Find",
+      namespace: namespaceOf(event),
+      filter: trigger.match,
+      projection,
+      view: { _tag: "Documents", documents: [document] }
+    })
+    return matched && [matched]
+  })
+
+  const parts = (resumeAfter: unknown) =>
+    Stream.unwrap(database.changes(watched, { resumeAfter, before: trigger.fullDocumentBeforeChange }))
+
+  return {
+    now: Stream.runHead(parts(undefined)).pipe(
+      Effect.map((part) => Option.match(part, { onNone: () => "", onSome: ({ token }) => tokenOf(token) })),
+      Effect.mapError(failed)
+    ),
+    open: (position) =>
+      parts({ _data: position }).pipe(
+        Stream.map(({ events, token }) => ({
+          position: tokenOf(token),
+          events: events.filter(concerns).map((event) => ({
+            position: tokenOf(event["_id"]),
+            args: Effect.mapError(argument(event), failed)
+          }))
+        })),
+        Stream.mapError((error) =>
+          lost.has(error.code) ? new FeedLost({ message: `its events are lost: ${error.message}` }) : failed(error)
+        )
+      )
+  }
 }

@@ -1,15 +1,24 @@
 /** Runs the function of a trigger, as the system, and says in the log what became of it. */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Cause from "effect/Cause"
 import type { FunctionRuntime } from "../functions/FunctionRuntime.ts"
 import type { App } from "../model/App.ts"
-import { systemUser } from "../model/FunctionContext.ts"
+import { FunctionError, systemUser } from "../model/FunctionContext.ts"
 import type { Trigger } from "../model/Trigger.ts"
 
-/** Fires a trigger with the arguments of its function. It does not fail: a function that fails is logged. */
-export type Fire = (trigger: Trigger, args: ReadonlyArray<unknown>) => Effect.Effect<void>
+/** What became of a run. A function that was stopped, with its process, may be run again; one that failed is not. */
+export interface Outcome {
+  readonly _tag: "Ran" | "Failed" | "Stopped"
+  /** In milliseconds since the epoch. */
+  readonly at: number
+  readonly millis: number
+  readonly message: string
+}
+
+/** Fires a trigger with the arguments of its function. */
+export type Fire = (trigger: Trigger, args: ReadonlyArray<unknown>) => Effect.Effect<Outcome>
 
 /** The firings of one trigger within a minute from which on the log warns. */
 const many = 1_000
@@ -25,13 +34,16 @@ const makeWatch = () => {
   }
 }
 
+const wasStopped = (failure: unknown): boolean => failure instanceof FunctionError && failure.stopped === true
+
+/** Creates the firing of an application's triggers. */
 export const make = (runtime: FunctionRuntime["Service"], app: App): Fire => {
   const firesOften = makeWatch()
   return Effect.fnUntraced(
-    function* (trigger, args) {
+    function* (trigger: Trigger, args: ReadonlyArray<unknown>): Effect.fn.Return<Outcome> {
       const { fn, name } = trigger
-      const from = yield* Clock.currentTimeMillis
-      if (firesOften(trigger, from)) {
+      const at = yield* Clock.currentTimeMillis
+      if (firesOften(trigger, at)) {
         yield* Effect.logWarning(
           `the trigger "${name}" fired ${many} times within a minute: does "${fn.name}" cause the events that fire it?`
         )
@@ -39,12 +51,17 @@ export const make = (runtime: FunctionRuntime["Service"], app: App): Fire => {
       const exit = yield* Effect.exit(
         runtime.run({ app, user: systemUser, request: undefined, asSystem: true }, fn, args)
       )
-      const took = (yield* Clock.currentTimeMillis) - from
-      if (Exit.isSuccess(exit)) return yield* Effect.logInfo(`the trigger "${name}" ran "${fn.name}" in ${took} ms`)
+      const millis = (yield* Clock.currentTimeMillis) - at
+      if (Exit.isSuccess(exit)) {
+        yield* Effect.logInfo(`the trigger "${name}" ran "${fn.name}" in ${millis} ms`)
+        return { _tag: "Ran", at, millis, message: "" }
+      }
       if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
       const failure = Cause.squash(exit.cause)
-      const text = failure instanceof Error ? failure.message : String(failure)
-      yield* Effect.logError(`the trigger "${name}" failed: "${fn.name}" threw after ${took} ms: ${text}`)
+      const message = failure instanceof Error ? failure.message : String(failure)
+      if (wasStopped(failure)) return { _tag: "Stopped", at, millis, message }
+      yield* Effect.logError(`the trigger "${name}" failed: "${fn.name}" threw after ${millis} ms: ${message}`)
+      return { _tag: "Failed", at, millis, message }
     },
     (effect, trigger) => Effect.annotateLogs(effect, { app: app.id, trigger: trigger.name, function: trigger.fn.name })
   )

@@ -227,9 +227,9 @@ export class Admin extends Context.Service<Admin, Service>()("effect-app-service
         disableUser: Effect.fn("Admin.disableUser")((appId, userId) => setDisabled(appId, userId, true)),
         enableUser: Effect.fn("Admin.enableUser")((appId, userId) => setDisabled(appId, userId, false)),
         deleteUser: Effect.fn("Admin.deleteUser")(function* (appId, userId) {
-          const { user } = yield* findUser(appId, userId)
-          yield* store.deleteUser(appId, userId)
-          yield* events.publish(deletionOf(appId, user))
+          yield* findUser(appId, userId)
+          const now = yield* Clock.currentTimeMillis
+          yield* store.deleteUser(appId, userId, (user) => events.edits(appId, deletionOf(user), now))
         }),
         revokeSessions: Effect.fn("Admin.revokeSessions")(function* (appId, userId) {
           yield* findUser(appId, userId)

@@ -164,7 +164,7 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
         const user = yield* userOf(attempt, proof)
         if (user.disabled) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
         const { providerType } = proof.identity
-        yield* events.publish({ appId: attempt.hosted.app.id, operation: "LOGIN", providers: [providerType], user })
+        yield* events.publish(attempt.hosted.app.id, { operation: "LOGIN", providers: [providerType], user })
         return { user, identity: proof.identity }
       }),
       link: Effect.fn("Logins.link")(function* (provider, attempt, user) {

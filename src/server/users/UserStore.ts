@@ -76,7 +76,12 @@ export class RecordConflict extends Schema.TaggedError<RecordConflict>(
 
 /** The shape of {@link UserStore}. */
 export interface Service {
-  readonly createUser: (appId: string, user: User) => Effect.Effect<void, AlreadyExists>
+  /** `also` makes edits for the same commit. */
+  readonly createUser: (
+    appId: string,
+    user: User,
+    also?: () => ReadonlyArray<Table.Edit>
+  ) => Effect.Effect<void, AlreadyExists>
   readonly user: (appId: string, userId: string) => Effect.Effect<Option.Option<User>>
   readonly userByIdentity: (
     appId: string,
@@ -94,8 +99,14 @@ export interface Service {
   readonly setIdentityData: (appId: string, identity: Identity) => Effect.Effect<void>
   /** Returns whether the user exists. Disabling ends the user's sessions. */
   readonly setUserDisabled: (appId: string, userId: string, disabled: boolean) => Effect.Effect<boolean>
-  /** Deletes a user with its accounts, sessions, API keys and push registrations. */
-  readonly deleteUser: (appId: string, userId: string) => Effect.Effect<void>
+  /**
+   * Deletes a user with its accounts, sessions, API keys and push registrations. `also` makes edits for the same commit.
+   */
+  readonly deleteUser: (
+    appId: string,
+    userId: string,
+    also?: (user: User) => ReadonlyArray<Table.Edit>
+  ) => Effect.Effect<void>
   readonly createAccount: (appId: string, account: Account) => Effect.Effect<void, AlreadyExists>
   readonly account: (appId: string, email: string) => Effect.Effect<Option.Option<Account>>
   /** All accounts, including those without a login so far. */
@@ -173,13 +184,13 @@ export class UserStore extends Context.Service<UserStore, Service>()("effect-app
     const find = <A>(f: () => A | undefined) => Effect.sync(() => Option.fromUndefinedOr(f()))
 
     return UserStore.of({
-      createUser: (appId, user) =>
+      createUser: (appId, user, also) =>
         Effect.suspend(() => {
           const { users, usersByIdentity } = of(appId)
           if (user.identities.some((identity) => usersByIdentity.has(identityKey(identity)))) {
             return Effect.fail(new AlreadyExists({ what: "identity" }))
           }
-          write([users.put(user)])
+          write([users.put(user), ...(also?.() ?? [])])
           return Effect.void
         }),
       user: (appId, userId) => find(() => of(appId).users.rows.get(userId)),
@@ -217,11 +228,11 @@ export class UserStore extends Context.Service<UserStore, Service>()("effect-app
           write([tables.users.put({ ...user, disabled }), ...(disabled ? removeSessions(tables, userId) : [])])
           return true
         }),
-      deleteUser: (appId, userId) =>
+      deleteUser: (appId, userId, also) =>
         step(() => {
           const tables = of(appId)
           const user = tables.users.rows.get(userId)
-          if (user !== undefined) write(removeUser(tables, user))
+          if (user !== undefined) write([...removeUser(tables, user), ...(also?.(user) ?? [])])
         }),
       createAccount: (appId, account) =>
         Effect.suspend(() => {

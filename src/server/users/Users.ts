@@ -20,7 +20,7 @@ import { FunctionRunner } from "../model/FunctionRunner.ts"
 import * as Ids from "../model/Ids.ts"
 import { type AlreadyExists, type Identity, UserStore, type User } from "./UserStore.ts"
 import * as UserData from "./UserData.ts"
-import { AuthEvents } from "./AuthEvents.ts"
+import { type AuthEvent, AuthEvents } from "./AuthEvents.ts"
 
 const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
 
@@ -79,8 +79,9 @@ export class Users extends Context.Service<Users, Service>()("effect-app-service
           (error: FunctionError) => new BadRequest(body(error.message, error.code))
         )
       }
-      yield* Effect.orDie(store.createUser(app.id, user))
-      yield* events.publish({ appId: app.id, operation: "CREATE", providers: [identity.providerType], user })
+      const event: AuthEvent = { operation: "CREATE", providers: [identity.providerType], user }
+      const created = store.createUser(app.id, user, () => events.edits(app.id, event, user.createdAt))
+      yield* Effect.orDie(created)
       return user
     })
 

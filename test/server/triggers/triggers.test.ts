@@ -1,66 +1,12 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Double } from "bson"
-import { Effect, Layer, Logger } from "effect"
+import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Admin } from "effect-app-services/server"
 import { Database } from "effect-app-services/server/data/Database"
 import { anonymous, ask, emailPassword, register, root } from "../support.ts"
 import { exported, listening, load } from "../functions/support.ts"
-
-const place = (collection: string) => ({ appId: "my-app", service: "m", database: "d", collection })
-
-/** A function that keeps what it is called with. */
-const recorder = (name: string) => `exports = async (...args) => {
-  const { id, type } = context.user
-  await context.services.get("m").db("d").collection("log").insertOne({
-    trigger: "${name}", args: EJSON.stringify(args), as: [id, context.runningAsSystem()]
-  })
-}`
-
-const base = (triggers: Record<string, object>) => ({
-  "data_sources/m/config.json": { name: "m", type: "mongodb-atlas", config: { clusterName: "c" } },
-  "auth/providers.json": {
-    "anon-user": { name: "anon-user", type: "anon-user" },
-    "local-userpass": { name: "local-userpass", type: "local-userpass", config: { autoConfirm: true } }
-  },
-  ...Object.fromEntries(
-    Object.entries(triggers).map(([name, trigger]) => [`triggers/${name}.json`, { name, ...trigger }])
-  )
-})
-
-const onDocuments = (function_name: string, config: object) => ({
-  type: "DATABASE",
-  event_processors: { FUNCTION: { config: { function_name } } },
-  config: { service_name: "m", database: "d", collection: "orders", operation_types: ["INSERT"], ...config }
-})
-
-/** The log of the servers. */
-const lines: Array<string> = []
-const logging = Logger.layer([Logger.make(({ message }) => lines.push([message].flat().map(String).join(" ")))])
-
-interface Logged {
-  readonly trigger: string
-  readonly args: ReadonlyArray<unknown>
-  readonly as: unknown
-}
-
-/** What a trigger's function was called with, once it was so often. */
-const logged = (trigger: string, count: number): Effect.Effect<ReadonlyArray<Logged>, never, Database> =>
-  Effect.gen(function* () {
-    const database = yield* Database
-    for (;;) {
-      const found = yield* Effect.orDie(database.find(place("log"), { filter: { trigger } }))
-      if (found.length >= count) {
-        return found.map(({ args, as }) => ({ trigger, as, args: JSON.parse(String(args)) as ReadonlyArray<unknown> }))
-      }
-      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 10)))
-    }
-  })
-
-const events = (trigger: string, count: number) =>
-  Effect.map(logged(trigger, count), (all) => all.map(({ args }) => args[0] as Record<string, unknown>))
-
-const recorders = (names: ReadonlyArray<string>) => Object.fromEntries(names.map((name) => [name, recorder(name)]))
+import { base, events, lines, logged, logging, onDocuments, place, recorder, recorders } from "./support.ts"
 
 const documents = exported(
   {
@@ -311,7 +257,7 @@ describe("triggers", () => {
         { f: "exports = () => 1" },
         base({
           bridge: { type: "DATABASE", event_processors: { AWS_EVENTBRIDGE: { config: {} } }, config: {} },
-          database: onDocuments("f", { collection: "" }),
+          database: onDocuments("f", { database: "", collection: "c" }),
           operations: onDocuments("f", { operation_types: ["DROP_COLLECTION"] }),
           seconds: { type: "SCHEDULED", function_name: "f", config: { schedule: "0 0 0 * * *" } },
           schedule: { type: "SCHEDULED", function_name: "f", config: { schedule: "61 * * * *" } },
@@ -324,7 +270,7 @@ describe("triggers", () => {
       const messages = Object.fromEntries(report.map(({ file, message }) => [file, message]))
       const problems: Record<string, string> = {
         bridge: "it sends events to AWS EventBridge, which is not supported",
-        database: "triggers on a whole database or cluster are not supported: name a collection",
+        database: '"collection" is set and "database" is not: name the database, or leave out both',
         operations: '"operation_types" must be a list of INSERT, UPDATE, REPLACE, DELETE, not DROP_COLLECTION',
         seconds: '"schedule" must have five fields (minute, hour, day, month, weekday): "0 0 0 * * *"',
         schedule: '"schedule" is invalid: "61 * * * *"',

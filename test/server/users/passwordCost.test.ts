@@ -9,6 +9,7 @@ import { JwtRejected, JwtVerifier } from "../../../src/server/users/JwtVerifier.
 import { Logins } from "../../../src/server/users/Logins.ts"
 import { PasswordHasher } from "../../../src/server/users/PasswordHasher.ts"
 import { AuthEvents } from "../../../src/server/users/AuthEvents.ts"
+import { RowStore } from "../../../src/server/storage/RowStore.ts"
 import { UserStore } from "../../../src/server/users/UserStore.ts"
 import { Users } from "../../../src/server/users/Users.ts"
 
@@ -44,7 +45,7 @@ const NoFunctions = Layer.succeed(FunctionRunner, { run: () => Effect.die("no fu
 const Server = Logins.layer.pipe(
   Layer.provideMerge(Users.layer),
   Layer.provideMerge([
-    AuthEvents.layer,
+    Layer.provide(AuthEvents.layer, [Apps.layer([app]), RowStore.layerNone]),
     Counting,
     NoTokens,
     NoFunctions,

@@ -2,7 +2,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
 import { crc32 } from "node:zlib"
 import { Binary, deserialize, serialize, Timestamp } from "bson"
-import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { UpdateDescription } from "../../language/Update.ts"
 import { isDocument } from "../../language/Value.ts"
@@ -152,21 +151,15 @@ export class ChangeLog {
 
   /** The changes of a collection, a database or all of them from a position on, without end. */
   changes(start: number, watched: Omit<Watched, "appId" | "service">): Stream.Stream<Changes, DatabaseError> {
-    const topic = topicOf(watched)
-    const next = (position: number) =>
-      Effect.flatMap(this.#log.arrival(position, topic), (from) =>
-        Effect.try({
-          try: () => {
-            const page = this.#log.read(from, topic)
-            const changes = { events: page.entries.map((it) => this.#eventOf(it)), token: this.#token(page.position) }
-            return [changes, page.position] as const
-          },
-          catch: failureOf
-        })
-      )
     return Stream.concat(
       Stream.sync(() => ({ events: [], token: this.#token(start) })),
-      Stream.unfold(start, next)
+      this.#log.pages(start, topicOf(watched)).pipe(
+        Stream.mapError(failureOf),
+        Stream.map(({ entries, position }) => ({
+          events: entries.map((it) => this.#eventOf(it)),
+          token: this.#token(position)
+        }))
+      )
     )
   }
 

@@ -19,8 +19,9 @@ export const together: Outcome = {
 
 export const gone = "the process of the function has ended"
 
+/** The failure of a function that did not end by itself. */
 export const stopped = (message: string): FunctionError =>
-  new FunctionError({ code: "FunctionExecutionError", message })
+  new FunctionError({ code: "FunctionExecutionError", message, stopped: true })
 
 /** What the log says of a failure; an error in the client's arguments is not one of the function. */
 export const failureOf = (outcome: Outcome): string | undefined => {
@@ -42,7 +43,7 @@ export const failed = (outcome: Outcome): Effect.Effect<never, FunctionError | E
     case "Unreadable":
       return Effect.fail(new EjsonError({ message: outcome.message }))
     case "Failed":
-      return Effect.fail(stopped(outcome.message))
+      return Effect.fail(new FunctionError({ code: "FunctionExecutionError", message: outcome.message }))
     case "Stopped":
       return Effect.fail(stopped(outcome.why))
     case "TimedOut":
