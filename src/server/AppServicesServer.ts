@@ -13,13 +13,13 @@
  *
  * @since 0.1.0
  */
-import type * as ByteSize from "effect/ByteSize"
+import * as ByteSize from "effect/ByteSize"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Kdf from "effect/crypto/Kdf"
 import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -55,6 +55,7 @@ import { FunctionRunner } from "./model/FunctionRunner.ts"
 import * as Ids from "./model/Ids.ts"
 import * as Seeds from "./Seeds.ts"
 import * as DataDirectory from "./storage/DataDirectory.ts"
+import * as EventLog from "./storage/EventLog.ts"
 import { RowStore } from "./storage/RowStore.ts"
 import { Admin } from "./users/Admin.ts"
 import { ApiKeys } from "./users/ApiKeys.ts"
@@ -146,6 +147,21 @@ export interface Options {
    * @default { perUser: 100, total: 5_000 }
    */
   readonly streams?: OpenStreams.Limits | undefined
+  /**
+   * How much of the changes of documents, and of the events of users, is kept for change streams and triggers that have not
+   * read it yet. The oldest are dropped when one of the limits is exceeded: a stream or a trigger that would go on with
+   * them fails or is suspended. Without a data directory the log is in memory, and has 64 MiB at most.
+   *
+   * @default { events: 100_000, bytes: "256 MiB", age: "7 days" }
+   */
+  readonly changeLog?:
+    | {
+        /** The number of changes of a data source. */
+        readonly events?: number | undefined
+        readonly bytes?: ByteSize.Input | undefined
+        readonly age?: Duration.Input | undefined
+      }
+    | undefined
   /**
    * Called after every request is answered, with no secret in the entry: a request log. A failure of it is logged, and
    * does not change the answer.
@@ -293,14 +309,30 @@ const secretParameters = ["baas_at", "stitch_at", "baas_request", "stitch_reques
 const isLoopback = (address: HttpServer.HttpServer["Service"]["address"]): boolean =>
   NetAddress.isUnixPathAddress(address) || NetAddress.isLoopback(address.address)
 
+const limitsOf = ({ age, bytes, events }: NonNullable<Options["changeLog"]>): EventLog.Limits => ({
+  events: events ?? EventLog.defaultLimits.events,
+  bytes: bytes === undefined ? EventLog.defaultLimits.bytes : ByteSize.toNumberUnsafe(ByteSize.fromInputUnsafe(bytes)),
+  age: age === undefined ? EventLog.defaultLimits.age : Duration.fromInputUnsafe(age)
+})
+
 const layerServices = (
   apps: ReadonlyArray<App>,
-  { dataDirectory, functionMemoryLimit, functionTimeLimit, passwordHashing, rateLimits, signingKey, streams }: Options,
+  {
+    changeLog,
+    dataDirectory,
+    functionMemoryLimit,
+    functionTimeLimit,
+    passwordHashing,
+    rateLimits,
+    signingKey,
+    streams
+  }: Options,
   clock: Clock.Clock,
   outside: Context.Context<never>
 ) => {
   const random = SecureRandom.layerWebCrypto
   const rowStore = dataDirectory === undefined ? RowStore.layerNone : DataDirectory.layer(dataDirectory)
+  const limits = Layer.succeed(EventLog.CurrentLimits, limitsOf(changeLog ?? {}))
   const appsLayer = Apps.layer(apps)
   const users = Layer.mergeAll(UserStore.layer, SigningKeys.layer(signingKey)).pipe(
     Layer.provide(Layer.succeed(Clock.Clock, clock)),
@@ -318,7 +350,7 @@ const layerServices = (
     RateLimits.RateLimits.layer(rateLimits),
     OpenStreams.OpenStreams.layer(streams),
     Layer.provide(JwtVerifier.layer, FetchHttpClient.layer)
-  ).pipe(Layer.provideMerge([random, Kdf.layerWebCrypto, rowStore]))
+  ).pipe(Layer.provideMerge([random, Kdf.layerWebCrypto, rowStore, limits]))
   return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer, Triggers.layer(outside)).pipe(
     Layer.provideMerge(EmailAccounts.layer),
     Layer.provideMerge(Users.layer),

@@ -4,14 +4,18 @@ import { ConfigProvider, Effect, Exit, Fiber, Layer, Redacted, Stdio, Stream } f
 import * as Command from "effect/cli/Command"
 import { NodeAppServicesServer } from "effect-app-services/node"
 import { App } from "effect-app-services/server"
+import { Database } from "effect-app-services/server/data/Database"
 import { TestConsole } from "effect/testing"
 import { once } from "node:events"
 import { statSync } from "node:fs"
 import { createServer } from "node:http"
 import { join } from "node:path"
 import { inbox } from "../../src/cli/inbox.ts"
+import { triggers } from "../../src/cli/triggers.ts"
 import { users } from "../../src/cli/users.ts"
+import { load } from "../server/functions/support.ts"
 import { directory } from "../server/support.ts"
+import { base, logged, logging, onDocuments, place, recorders, until } from "../server/triggers/support.ts"
 import { anonymousApp, ask, ended, home, run, running, serveJson } from "./support.ts"
 
 const token = "the administration token of these tests"
@@ -26,7 +30,7 @@ const serverOf = (...ids: ReadonlyArray<string>) =>
     })
   )
 
-const commands = Command.make("effect-app-services").pipe(Command.withSubcommands([inbox, users]))
+const commands = Command.make("effect-app-services").pipe(Command.withSubcommands([inbox, triggers, users]))
 
 interface Output {
   readonly ok: boolean
@@ -83,6 +87,78 @@ const register = (email: string) => post(`${provider}/register`, { email, passwo
 const logIn = (username: string, password: string) => post(`${provider}/login`, { username, password })
 
 const parse = (line: string): Record<string, string> => JSON.parse(line) as Record<string, string>
+
+describe("effect-app-services triggers", () => {
+  it.live("shows what became of their runs, and resumes one that is suspended, with or without what it missed", () =>
+    Effect.gen(function* () {
+      const path = yield* directory({})
+      const life = <A, E, R>(files: Record<string, object>, run: Effect.Effect<A, E, R>) =>
+        Effect.gen(function* () {
+          const app = yield* load(
+            { ...recorders(["record"]), fails: "exports = () => { throw new Error('no\\nluck') }" },
+            base(files)
+          )
+          const server = NodeAppServicesServer.layer(app, {
+            adminToken: Redacted.make(token),
+            passwordHashing: "testing",
+            dataDirectory: path,
+            changeLog: { events: 32 }
+          })
+          return yield* Effect.provide(run, Layer.provideMerge(server, logging), { local: true })
+        })
+      const insert = (collection: string, n: number) =>
+        Database.use((database) => database.insert(place(collection), [{ n }]))
+      const files = {
+        fails: onDocuments("fails", { collection: "bad" }),
+        it: onDocuments("record", {}),
+        off: { ...onDocuments("record", {}), disabled: true }
+      }
+      yield* life(files, Effect.andThen(insert("orders", 0), logged("record", 1)))
+      yield* life(
+        {},
+        Effect.forEach(
+          Array.from({ length: 100 }, (_, i) => i),
+          (i) => insert("orders", i)
+        )
+      )
+      yield* life(
+        files,
+        Effect.gen(function* () {
+          const status = (name: string) =>
+            Effect.map(succeed(["triggers", "list", "--json"]), (text) =>
+              text
+                .split("\n")
+                .map(parse)
+                .find((trigger) => trigger["name"] === name)
+            )
+          const has = (name: string, wanted: string) =>
+            until(Effect.map(status(name), (it) => it?.["status"] === wanted))
+          yield* has("it", "suspended")
+          yield* has("fails", "suspended")
+          yield* succeed(["triggers", "resume", "fails", "--skip-events"])
+          yield* insert("bad", 1)
+          yield* until(Effect.map(status("fails"), (it) => Number(it?.["failures"]) === 1))
+          const text = yield* succeed(["triggers", "list"])
+          assert.match(text, /^NAME +TYPE +FUNCTION +STATUS +RUNS +FAILURES +LAST RUN +SUSPENDED OR FAILED BECAUSE$/m)
+          assert.match(text, /^fails +DATABASE +fails +running +1 +1 +\d{4}-\S+Z +Error: no luck/m)
+          assert.match(
+            text,
+            /^it +DATABASE +record +suspended +1 +0 +\S+Z +its events are lost: Resume of change stream was/m
+          )
+          assert.match(text, /^off +DATABASE +record +disabled +0 +0$/m)
+          // what it missed is still lost
+          yield* succeed(["triggers", "resume", "it"])
+          yield* has("it", "suspended")
+          assert.strictEqual(yield* succeed(["triggers", "resume", "it", "--skip-events"]), "resumed it")
+          yield* insert("orders", 1)
+          yield* logged("record", 2)
+          assert.include(yield* fail(["triggers", "resume", "it"]), 'the trigger "it" is not suspended')
+          assert.include(yield* fail(["triggers", "resume", "none"]), 'the application has no trigger "none"')
+        })
+      )
+    })
+  )
+})
 
 describe("effect-app-services inbox", () => {
   it.live("shows what would have been mailed, to people and to scripts", () =>

@@ -248,7 +248,7 @@ class TriggerRunner implements Runner {
         if (remaining < 0) return Effect.fail(new Suspended({ reason: `its events cannot be read: ${message}` }))
         return Effect.andThen(
           this.#log(Effect.logWarning, `cannot read its events, and tries again: ${message}`),
-          Effect.andThen(Effect.sleep(pauseOf(repetitions - remaining)), attempt(reached, remaining))
+          Effect.andThen(Effect.sleep(pauseOf(repetitions - remaining - 1)), attempt(reached, remaining))
         )
       })
     return attempt(position, repetitions)
@@ -264,11 +264,13 @@ class TriggerRunner implements Runner {
         )
       ),
       Stream.mapEffect(
-        ({ args, slot }) =>
-          Effect.map(args === undefined ? Effect.void : this.#deliver(args), () => {
+        ({ args, slot }) => {
+          const end = Effect.sync(() => {
             const reached = progress.end(slot)
             if (reached !== undefined && reached !== this.#state?.position) this.#set({ position: reached })
-          }),
+          })
+          return args === undefined ? end : this.#counted(Effect.andThen(this.#deliver(args), end))
+        },
         { concurrency: concurrencyOf(this.trigger), unordered: true }
       ),
       Stream.runDrain
@@ -277,7 +279,7 @@ class TriggerRunner implements Runner {
 
   /** Delivers an event. What becomes of its function does not matter to the next ones, unless it cannot be run. */
   #deliver(args: FeedEvent["args"]): Effect.Effect<void, Suspended> {
-    const delivered = Effect.matchEffect(args, {
+    return Effect.matchEffect(args, {
       onSuccess: (values) => (values === undefined ? Effect.void : this.#fire(values, repetitions)),
       onFailure: ({ message }) =>
         Effect.andThen(
@@ -285,12 +287,15 @@ class TriggerRunner implements Runner {
           this.#log(Effect.logError, `skipped an event: ${message}`)
         )
     })
+  }
+
+  /** Counts what the end of the server waits for; does not begin it after that. */
+  #counted<E>(effect: Effect.Effect<void, E>): Effect.Effect<void, E> {
     return Effect.suspend(() => {
-      // checked again: it may have waited for its turn since
       if (this.#closing) return Effect.never
       this.#underWay++
       return Effect.ensuring(
-        delivered,
+        effect,
         Effect.sync(() => {
           if (--this.#underWay === 0 && this.#idle !== undefined) Deferred.doneUnsafe(this.#idle, Effect.void)
         })
@@ -299,7 +304,8 @@ class TriggerRunner implements Runner {
   }
 
   #fire(args: ReadonlyArray<unknown>, left: number): Effect.Effect<void, Suspended> {
-    return Effect.flatMap(this.#options.fire(this.trigger, args), (outcome) => {
+    const fired = Effect.suspend(() => this.#options.fire(this.trigger, args))
+    return Effect.flatMap(fired, (outcome) => {
       this.#record(outcome)
       if (outcome._tag !== "Stopped") return Effect.void
       const { fn } = this.trigger
@@ -360,8 +366,9 @@ class TriggerRunner implements Runner {
   }
 }
 
+/** The pause before a repetition; they count from 0. */
 const pauseOf = (repetition: number): Duration.Duration =>
-  Duration.millis(Duration.toMillis(firstPause) * 2 ** Math.max(0, repetition - 1))
+  Duration.millis(Duration.toMillis(firstPause) * 2 ** Math.max(0, repetition))
 
 /** Creates the runner of a trigger. */
 export const make = (options: Options): Runner => new TriggerRunner(options)
