@@ -14,7 +14,7 @@ const lost = new Set<number | undefined>([280, 286])
 
 /** The databases of MongoDB itself, and of the service. */
 const isInternal = (database: unknown): boolean =>
-  database === "admin" || database === "local" || database === "config" || /^__realm_sync/.test(String(database))
+  database === "admin" || database === "local" || database === "config" || String(database).startsWith("__realm_sync")
 
 const isIncluded = (value: unknown): boolean => value !== 0 && value !== false
 

@@ -14,7 +14,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Trigger } from "../model/Trigger.ts"
 import type { RowStoreError } from "../storage/RowStore.ts"
-import { type Feed, type FeedEvent, FeedFailed, type FeedLost } from "./feed.ts"
+import type { Feed, FeedEvent, FeedFailed, FeedLost } from "./feed.ts"
 import type { Fire, Outcome } from "./firing.ts"
 import { Progress } from "./progress.ts"
 import type { ResumeFrom } from "./TriggerModels.ts"
@@ -98,7 +98,7 @@ const skipsCatchup = (trigger: Trigger): boolean => trigger._tag !== "Authentica
 /** Waits in real time: a test's clock does not move while a server ends. */
 const inRealTime = (millis: number) =>
   Effect.callback<void>((resume) => {
-    // @effect-diagnostics-next-line globalTimers:off -- see above
+    // @effect-diagnostics-next-line globalTimersInEffect:off -- see above
     const timer = setTimeout(() => resume(Effect.void), millis)
     return Effect.sync(() => clearTimeout(timer))
   })

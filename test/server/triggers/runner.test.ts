@@ -105,10 +105,7 @@ const test = <E>(
   leaseTime: Duration.Input = Duration.infinity
 ) =>
   it.effect(name, () =>
-    run.pipe(
-      Effect.provide(Layer.provide(TriggerPositions.layer(leaseTime), RowStore.layerNone)),
-      Effect.provide(logging)
-    )
+    Effect.provide(run, Layer.mergeAll(Layer.provide(TriggerPositions.layer(leaseTime), RowStore.layerNone), logging))
   )
 
 describe("the runner of a trigger", () => {
