@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { type Issuer, startIssuer } from "../test/support/issuer.ts"
 
 interface Mail {
   readonly app: string
@@ -15,17 +16,23 @@ interface Mail {
 
 export interface Host {
   readonly baseUrl: string
+  /** What stands in for Google, Facebook and Apple. Its state is shared: the cases that change it are one topic. */
+  readonly issuer: Issuer
   /** The next unread e-mail to an address. */
   readonly mail: (to: string) => Promise<Mail>
 }
 
-const applications = ["main", "mail", "asked", "bare"].map((name) => join(import.meta.dirname, "apps", name))
+const applications = ["main", "mail", "asked", "bare", "accounts"].map((name) =>
+  join(import.meta.dirname, "apps", name)
+)
 
 /** Starts the server; `stop` ends it. */
 export const start = async (): Promise<Host & { readonly stop: () => Promise<void> }> => {
   const command = join(import.meta.dirname, "../dist/bin.js")
   const flags = ["--port", "0", "--json", "--password-hashing", "testing"]
-  const child = spawn(process.execPath, [command, "serve", ...applications, ...flags], {
+  const issuer = await startIssuer()
+  const issuers = Object.entries(issuer.urls).flatMap(([name, url]) => ["--oauth-issuer", `${name}=${url}`])
+  const child = spawn(process.execPath, [command, "serve", ...applications, ...flags, ...issuers], {
     stdio: ["ignore", "pipe", "pipe"]
   })
   let said = ""
@@ -44,6 +51,7 @@ export const start = async (): Promise<Host & { readonly stop: () => Promise<voi
   })
   return {
     baseUrl,
+    issuer,
     mail: (to) =>
       new Promise((resolve) => {
         const look = () => {
@@ -55,7 +63,10 @@ export const start = async (): Promise<Host & { readonly stop: () => Promise<voi
         waiting.add(look)
         look()
       }),
-    stop: () => end(child)
+    stop: async () => {
+      await end(child)
+      await issuer.stop()
+    }
   }
 }
 

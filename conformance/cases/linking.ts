@@ -1,4 +1,4 @@
-/** Linking credentials to a user, raw; and the redirect flow of OAuth 2.0, which is not supported. */
+/** Linking credentials to a user, raw; and the redirect flow of OAuth 2.0 where the provider is off. */
 import assert from "node:assert/strict"
 import { topic } from "../harness.ts"
 import {

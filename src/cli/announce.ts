@@ -3,6 +3,7 @@
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import { oauthCallback } from "../protocol/internal/routes.ts"
 import { type App, type Notice, providerTypes } from "../server/model/App.ts"
 import type { Port } from "./mongodb.ts"
 import { list } from "./terminal.ts"
@@ -43,10 +44,19 @@ export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, mongod
         ),
         `inbox        ${inbox}`,
         ...(mongodb === undefined ? [] : [...mongodb.uris, ...mongodb.notes].map((line) => `mongodb      ${line}`)),
+        ...(loaded.some(({ app }) => redirects(app))
+          ? [`callback     ${baseUrl}${oauthCallback}: register it as redirect URI with the OAuth providers`]
+          : []),
         `\nlistening on ${baseUrl}, everything ${storage}; stop with Ctrl+C`
       ].join("\n")
     )
   })
+
+/** Whether users may log in by a redirect. */
+const redirects = ({ providers }: App): boolean =>
+  Array.from(providers.oauth.values()).some(
+    ({ clientSecret, redirectUris }) => clientSecret !== undefined && redirectUris.size > 0
+  )
 
 /** The notices of all applications, a line each, for scripts. */
 export const notices = (loaded: ReadonlyArray<Loaded>): ReadonlyArray<string> =>

@@ -72,6 +72,10 @@ const flags = {
     Flag.withDescription("Print the password of that port into a pipe, too"),
     Flag.withDefault(false)
   ),
+  oauthIssuers: Flag.KeyValuePair("oauth-issuer").pipe(
+    Flag.withDescription("A host in place of google, facebook or apple, as for tests: google=http://127.0.0.1:8080"),
+    Flag.withDefault({})
+  ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print lines of JSON, for scripts: one when ready, then one per e-mail"),
     Flag.withDefault(false)
@@ -91,7 +95,7 @@ const flags = {
 /** The command. */
 export const serve = Command.make("serve", flags, ({ directories, host, json, port, ...options }) =>
   Effect.gen(function* () {
-    const { appId, data, mongodbPort, open, passwordHashing, quiet, schemas, trustedProxies } = options
+    const { appId, data, mongodbPort, oauthIssuers, open, passwordHashing, quiet, schemas, trustedProxies } = options
     if (Option.isSome(appId) && directories.length > 1) {
       const message = "--app-id cannot be combined with several applications: put an id into the root file of each"
       return yield* stop(undefined, message)
@@ -105,6 +109,10 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
       ),
       open
     )
+    const stranger = Object.keys(oauthIssuers).find((name) => !["google", "facebook", "apple"].includes(name))
+    if (stranger !== undefined) {
+      return yield* stop(undefined, `unknown --oauth-issuer "${stranger}": expected google, facebook or apple`)
+    }
     const adminToken = yield* AdminToken.make
     const apps = loaded.map(({ app }) => app)
     const server = NodeAppServicesServer.layer(apps, {
@@ -113,6 +121,7 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
       passwordHashing,
       adminToken,
       trustedProxies: trustedProxies.length === 0 ? undefined : trustedProxies,
+      oauthIssuers,
       dataDirectory: Option.getOrUndefined(data),
       onRequest: json || quiet ? undefined : showRequest
     })

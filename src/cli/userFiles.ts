@@ -74,12 +74,6 @@ export const importUsers = Command.make(
       )
       const skipped = lines.length - added
       yield* Console.log(`${added} users imported into ${app}${skipped === 0 ? "" : `, ${skipped} existed already`}`)
-      const [stranded, providers] = withoutLogin(lines)
-      if (stranded > 0) {
-        yield* Console.error(
-          `${stranded} users have identities of unsupported providers only (${providers.join(", ")}) and cannot log in`
-        )
-      }
     })
 ).pipe(
   Command.withDescription("Add users from lines of JSON, all or none"),
@@ -87,15 +81,6 @@ export const importUsers = Command.make(
     { command: "effect-app-services users import ./data --app shop < users.jsonl", description: "From a file" }
   ])
 )
-
-/** The number of users whose providers this server does not support, and these providers. */
-const withoutLogin = (lines: Effect.Success<ReturnType<typeof UserFile.read>>) => {
-  const stranded = lines.flatMap(({ record: { user } }) => {
-    const providers = user?.identities.map(({ providerType }) => providerType) ?? []
-    return providers.length > 0 && providers.every((type) => type.startsWith("oauth2-")) ? [providers] : []
-  })
-  return [stranded.length, [...new Set(stranded.flat())].toSorted()] as const
-}
 
 const addAll = Effect.fnUntraced(function* (
   app: string,

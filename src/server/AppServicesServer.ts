@@ -23,6 +23,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
@@ -65,6 +66,10 @@ import { Inbox } from "./users/Inbox.ts"
 import { JwtVerifier } from "./users/JwtVerifier.ts"
 import { Logins } from "./users/Logins.ts"
 import * as PasswordHasher from "./users/PasswordHasher.ts"
+import { OAuth } from "./users/OAuth.ts"
+import * as OAuthIssuers from "./users/OAuthIssuers.ts"
+import { PublishedKeys } from "./users/PublishedKeys.ts"
+import { RedirectLogins } from "./users/RedirectLogins.ts"
 import { Sessions } from "./users/Sessions.ts"
 import { SigningKeys } from "./users/SigningKeys.ts"
 import { UserStore } from "./users/UserStore.ts"
@@ -141,6 +146,14 @@ export interface Options {
    * characters. Without it there are no such routes. The services `Inbox` and `Admin` do not need it.
    */
   readonly adminToken?: Redacted.Redacted | undefined
+  /**
+   * Other hosts in place of Google, Facebook and Apple, by the URLs of their roots, as for tests: OpenID Connect issuers for
+   * Google and Apple, a host with `dialog/oauth` and the Graph API for Facebook. They need TLS unless they are on this
+   * machine.
+   *
+   * @default the providers themselves
+   */
+  readonly oauthIssuers?: OAuthIssuers.Input | undefined
   /**
    * How many event streams may be open at the same time. A client that opens more gets a 429.
    *
@@ -223,7 +236,8 @@ export const make = (
         return yield* new AppsError({ message: "adminToken is too short: expected at least 32 characters" })
       }
       const trusts = yield* Effect.fromResult(Proxies.trusts(options.trustedProxies))
-      const services = yield* Layer.build(layerServices("id" in apps ? [apps] : apps, options, clock, outside))
+      const issuers = yield* Effect.fromResult(OAuthIssuers.read(options.oauthIssuers))
+      const services = yield* Layer.build(layerServices("id" in apps ? [apps] : apps, options, issuers, clock, outside))
       const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
       const call = yield* Effect.provide(FunctionCalls.shortcut, services)
       const endpoint = yield* Effect.provide(Endpoints.handler, services)
@@ -269,8 +283,10 @@ export const layer = (
       }
       const { app, endStreams, services } = yield* make(apps, options)
       yield* server.serve(app).pipe(
-        // access tokens and the arguments of calls may come in the query; traces must not repeat them
-        Effect.updateService(UrlParams.CurrentRedactedNames, (names) => [...names, ...secretParameters])
+        // access tokens, authorization codes and the arguments of calls may come in the query; traces must not repeat them
+        Effect.updateService(UrlParams.CurrentRedactedNames, (names) => [...names, ...secretParameters]),
+        // where a login by redirect leads to, with its tokens
+        Effect.updateService(Headers.CurrentRedactedNames, (names) => [...names, ...secretHeaders])
       )
       // finalizers run in reverse: streams end before the server waits for the requests under way
       yield* Effect.addFinalizer(() => endStreams)
@@ -304,7 +320,8 @@ export const layerHttpClient = (
     })
   )
 
-const secretParameters = ["baas_at", "stitch_at", "baas_request", "stitch_request"]
+const secretParameters = ["baas_at", "stitch_at", "baas_request", "stitch_request", "code", "state"]
+const secretHeaders = ["location", "x-baas-location", "x-stitch-location"]
 
 const isLoopback = (address: HttpServer.HttpServer["Service"]["address"]): boolean =>
   NetAddress.isUnixPathAddress(address) || NetAddress.isLoopback(address.address)
@@ -327,6 +344,7 @@ const layerServices = (
     signingKey,
     streams
   }: Options,
+  issuers: OAuthIssuers.Issuers,
   clock: Clock.Clock,
   outside: Context.Context<never>
 ) => {
@@ -349,7 +367,11 @@ const layerServices = (
     Inbox.layerMemory,
     RateLimits.RateLimits.layer(rateLimits),
     OpenStreams.OpenStreams.layer(streams),
-    Layer.provide(JwtVerifier.layer, FetchHttpClient.layer)
+    RedirectLogins.layer,
+    Layer.mergeAll(JwtVerifier.layer, OAuth.layer).pipe(
+      Layer.provide(PublishedKeys.layer),
+      Layer.provide([FetchHttpClient.layer, Layer.succeed(OAuthIssuers.OAuthIssuers, issuers)])
+    )
   ).pipe(Layer.provideMerge([random, Kdf.layerWebCrypto, rowStore, limits]))
   return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer, Triggers.layer(outside)).pipe(
     Layer.provideMerge(EmailAccounts.layer),

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { join } from "node:path"
 import { directory } from "../server/support.ts"
+import { client as accounts, startIssuer } from "../support/issuer.ts"
 import { client, run, serve, serveApp } from "./processes.ts"
 
 const exported = (id: string) =>
@@ -142,23 +143,33 @@ describe("a data directory", () => {
   )
 
   it.live(
-    "says how many imported users cannot log in, and by which providers",
+    "logs imported users of Google in again",
     () =>
       Effect.gen(function* () {
-        const user = (id: number, ...providers: ReadonlyArray<string>) =>
-          JSON.stringify({
-            id: String(id).padStart(24, "0"),
-            type: "normal",
-            createdAt: "2026-01-31T12:00:00.000Z",
-            identities: providers.map((providerType) => ({ id: `${providerType} ${id}`, providerType }))
-          })
-        const lines = [user(1, "oauth2-google"), user(2, "oauth2-google", "custom-token"), user(3, "oauth2-apple")]
-        const imported = yield* run(["users", "import", yield* directory({}), "--app", "my-app"], lines.join("\n"))
-        assert.strictEqual(imported.stdout, "3 users imported into my-app\n", imported.stderr)
-        assert.include(
-          imported.stderr,
-          "2 users have identities of unsupported providers only (oauth2-apple, oauth2-google) and cannot log in"
+        const issuer = yield* Effect.acquireRelease(Effect.promise(startIssuer), (it) =>
+          Effect.promise(() => it.stop())
         )
+        const folder = yield* directory({
+          "realm_config.json": { app_id: "my-app" },
+          "auth/providers.json": { "oauth2-google": { type: "oauth2-google", config: { clientId: accounts.id } } }
+        })
+        const id = "000000000000000000000001"
+        const line = {
+          id,
+          type: "normal",
+          createdAt: "2026-01-31T12:00:00.000Z",
+          identities: [{ id: "person-1", providerType: "oauth2-google" }]
+        }
+        const data = yield* directory({})
+        const imported = yield* run(["users", "import", data, "--app", "my-app"], JSON.stringify(line))
+        assert.deepStrictEqual([imported.stdout, imported.stderr], ["1 users imported into my-app\n", ""])
+        const refused = yield* run(["serve", folder, "--oauth-issuer", "github=https://x.test"])
+        assert.include(refused.stderr, 'unknown --oauth-issuer "github": expected google, facebook or apple')
+        const server = yield* serve(folder, "--data", data, "--oauth-issuer", `google=${issuer.urls.google}`)
+        const { ask } = client(server.baseUrl, "my-app")
+        const path = "app/my-app/auth/providers/oauth2-google/login"
+        const answer = yield* Effect.promise(() => ask("POST", path, { id_token: issuer.idToken("google") }))
+        assert.strictEqual(answer?.body["user_id"], id)
       }),
     180_000
   )

@@ -28,6 +28,9 @@ export const routes = {
   disableApiKey: `${root}/auth/api_keys/:id/disable`
 } as const
 
+/** Where OAuth providers send the browser back to. Clients never request it themselves. */
+export const oauthCallback = `${root}/auth/callback` as const
+
 /** The parameters of a path template: `{ appId: string, provider: string }` for `routes.logIn`. */
 export type Parameters<Template extends string> = Template extends `${string}:${infer Name}/${infer Rest}`
   ? { readonly [K in Name]: string } & Parameters<Rest>

@@ -10,12 +10,13 @@ import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import * as Answers from "../../protocol/internal/answers.ts"
 import { FunctionCall, RegisterPayload } from "../../protocol/internal/requests.ts"
-import { routes } from "../../protocol/internal/routes.ts"
+import { oauthCallback, routes } from "../../protocol/internal/routes.ts"
 import {
   BadRequest,
   Conflict,
   Forbidden,
   NotFound,
+  ServiceUnavailable,
   TooLarge,
   TooManyRequestsAnswer,
   Unauthorized
@@ -53,13 +54,23 @@ class AuthenticationGroup extends HttpApiGroup.make("authentication").add(
     query: { link: Schema.optionalKey(Schema.String) },
     payload: Schema.Record(Schema.String, Schema.Unknown),
     success: Answers.LoggedIn,
-    error: [BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, TooManyRequestsAnswer]
-  }),
-  // OAuth 2.0 by redirect begins here, which is not supported
+    error: [BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, TooManyRequestsAnswer, ServiceUnavailable]
+  })
+) {}
+
+/** OAuth 2.0 by redirect: the browser comes to `redirect`, is sent to the provider, and comes back to a `callback`. */
+class OAuthGroup extends HttpApiGroup.make("oauth").add(
   HttpApiEndpoint.get("redirect", routes.logIn, {
     params: { appId: Schema.String, provider: Schema.String },
     success: Schema.Never,
-    error: [BadRequest, NotFound]
+    error: [BadRequest, Unauthorized, Forbidden, NotFound, TooManyRequestsAnswer, ServiceUnavailable]
+  }),
+  HttpApiEndpoint.get("callback", oauthCallback, { success: Schema.Never, error: [BadRequest, TooManyRequestsAnswer] }),
+  // Apple lets the browser post a form
+  HttpApiEndpoint.post("callbackForm", oauthCallback, {
+    payload: Schema.Unknown,
+    success: Schema.Never,
+    error: [BadRequest, TooLarge, TooManyRequestsAnswer]
   })
 ) {}
 
@@ -167,6 +178,7 @@ export class Api extends HttpApi.make("app-services")
   .add(ApplicationGroup)
   .add(FunctionsGroup)
   .add(AuthenticationGroup)
+  .add(OAuthGroup)
   .add(EmailPasswordGroup)
   .add(PushGroup)
   .add(SessionGroup)

@@ -10,12 +10,12 @@ import { LoginOptions } from "../../protocol/internal/requests.ts"
 import { Api } from "./Api.ts"
 import { ApiKeys } from "../users/ApiKeys.ts"
 import { authenticator, CurrentSession, CurrentUser, headerToken, ofApp } from "./Authorization.ts"
-import { unsupportedProvider } from "../model/ApiErrors.ts"
 import * as Body from "./Body.ts"
 import * as EmailPasswordHandlers from "./EmailPasswordHandlers.ts"
 import * as FunctionHandlers from "./FunctionHandlers.ts"
 import * as Location from "./Location.ts"
 import { Logins } from "../users/Logins.ts"
+import * as OAuthHandlers from "./OAuthHandlers.ts"
 import * as PushHandlers from "./PushHandlers.ts"
 import { emailAccount, RateLimits } from "./RateLimits.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
@@ -55,37 +55,29 @@ const authentication = HttpApiBuilder.group(Api, "authentication", (handlers) =>
     const sessions = yield* Sessions
     const authenticate = yield* authenticator
     const { limit } = yield* RateLimits
-    return handlers
-      .handle(
-        "redirect",
-        Effect.fnUntraced(function* ({ params }) {
-          yield* find(params.appId)
-          return yield* unsupportedProvider(params.provider)
-        })
-      )
-      .handleRaw(
-        "logIn",
-        Effect.fnUntraced(function* ({ params, query, request }) {
-          const hosted = yield* find(params.appId)
-          const { options, ...payload } = yield* Body.json(request)
-          const attempt = { hosted, payload, request: functionRequest(request) }
-          const account = accountOf(params.provider, payload)
-          const limited = limit({ kind: "logIn", appId: hosted.app.id, request, account })
-          // any value of `link` asks for a link, and must not be an ordinary login, which might be of another user
-          if (query.link !== undefined && query.link !== "false") {
-            const { claims, user } = yield* Effect.flatMap(authenticate(yield* headerToken), (user) =>
-              ofApp(user, hosted)
-            )
-            const session = yield* sessions.find(hosted, claims.iss)
-            return yield* sessions.answer(hosted, yield* limited(logins.link(params.provider, attempt, user)), session)
-          }
-          // invalid information about the device does not fail the login
-          const device = Option.getOrUndefined(decodeOptions({ options }))?.options?.device
-          const { identity, user } = yield* limited(logins.logIn(params.provider, attempt))
-          yield* CurrentRequest.about({ app: hosted.app.id, userId: user.id })
-          return yield* sessions.begin(hosted, user, identity, device?.deviceId)
-        })
-      )
+    return handlers.handleRaw(
+      "logIn",
+      Effect.fnUntraced(function* ({ params, query, request }) {
+        const hosted = yield* find(params.appId)
+        const { options, ...payload } = yield* Body.json(request)
+        const attempt = { hosted, payload, request: functionRequest(request) }
+        const account = accountOf(params.provider, payload)
+        const limited = limit({ kind: "logIn", appId: hosted.app.id, request, account })
+        // any value of `link` asks for a link, and must not be an ordinary login, which might be of another user
+        if (query.link !== undefined && query.link !== "false") {
+          const { claims, user } = yield* Effect.flatMap(authenticate(yield* headerToken), (user) =>
+            ofApp(user, hosted)
+          )
+          const session = yield* sessions.find(hosted, claims.iss)
+          return yield* sessions.answer(hosted, yield* limited(logins.link(params.provider, attempt, user)), session)
+        }
+        // invalid information about the device does not fail the login
+        const device = Option.getOrUndefined(decodeOptions({ options }))?.options?.device
+        const { identity, user } = yield* limited(logins.logIn(params.provider, attempt))
+        yield* CurrentRequest.about({ app: hosted.app.id, userId: user.id })
+        return yield* sessions.begin(hosted, user, identity, device?.deviceId)
+      })
+    )
   })
 )
 
@@ -197,6 +189,7 @@ export const layer = Layer.mergeAll(
   application,
   FunctionHandlers.layer,
   authentication,
+  OAuthHandlers.layer,
   session,
   apiKeys,
   EmailPasswordHandlers.layer,

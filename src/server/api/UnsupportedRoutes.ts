@@ -6,8 +6,7 @@ const ofApp = String.raw`^(?:/api/client/v2\.0)?/app/[^/]+`
 
 const features: ReadonlyArray<readonly [route: RegExp, feature: string]> = [
   [new RegExp(`${ofApp}/graphql$`), "GraphQL is"],
-  [new RegExp(`${ofApp}/realm-sync$`), "Device Sync is"],
-  [/^\/api\/client\/v2\.0\/(?:app\/[^/]+\/)?auth\/(?:callback|providers\/oauth2-[^/]+)/, "OAuth 2.0 by redirect is"]
+  [new RegExp(`${ofApp}/realm-sync$`), "Device Sync is"]
 ]
 
 /** The message for a path of an unsupported feature; `undefined` for any other path. */

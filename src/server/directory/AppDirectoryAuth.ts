@@ -1,9 +1,12 @@
 /** Loads the authentication providers and the custom user data of an exported application. */
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type App, type AppFunction, type CustomUserData, defaults, missing } from "../model/App.ts"
+import type { OAuthProvider, OAuthType } from "../model/OAuthProvider.ts"
+import * as AppDirectoryOAuth from "./AppDirectoryOAuth.ts"
 import type { Find as FindSecret } from "./AppDirectorySecrets.ts"
 import type { AppFiles } from "./AppFiles.ts"
 import { broken, type CustomToken, make as makeCustomToken } from "../model/CustomToken.ts"
@@ -33,11 +36,13 @@ const ProviderConfig = Schema.Struct({
 /** The ids of functions on the original service, beside their names. */
 const ids = new Set(["confirmationFunctionId", "resetFunctionId", "authFunctionId"])
 
+/** What every provider has. */
+const Common = Schema.StructWithRest(Schema.Struct({ name: Text, type: Text, disabled: Flag }), [
+  Schema.Record(Schema.String, Schema.Unknown)
+])
+
 const Provider = Schema.StructWithRest(
   Schema.Struct({
-    name: Text,
-    type: Text,
-    disabled: Flag,
     config: Schema.optional(
       Schema.NullOr(Schema.StructWithRest(ProviderConfig, [Schema.Record(Schema.String, Schema.Unknown)]))
     ),
@@ -50,8 +55,11 @@ const Provider = Schema.StructWithRest(
 )
 type Provider = typeof Provider.Type
 
-/** The supported keys of a provider besides those of its `config`. */
-const providerKeys = new Set(["id", "name", "type", "disabled", "config", "secret_config", "metadata_fields"])
+/** The supported keys of a provider, and of its `config`. */
+const keys = {
+  provider: new Set(["id", "name", "type", "disabled", "config", "secret_config", "metadata_fields"]),
+  config: new Set([...Object.keys(ProviderConfig.fields), ...ids])
+}
 
 /** @internal */
 export const CustomUserDataConfig = Schema.Struct({
@@ -72,14 +80,13 @@ export const providers = Effect.fnUntraced(function* (
   functions: ReadonlyMap<string, AppFunction>,
   findSecret: FindSecret
 ) {
-  const declared: Array<readonly [file: string, type: string, provider: Provider]> = []
-  const all = (yield* files.json(providersFile, Schema.Record(Schema.String, Provider))) ?? {}
-  for (const [name, provider] of Object.entries(all)) declared.push([providersFile, provider.type ?? name, provider])
+  const written: Array<readonly [file: string, key: string, name: string, content: unknown]> = []
+  const all = (yield* files.json(providersFile, Schema.Record(Schema.String, Schema.Unknown))) ?? {}
+  for (const [name, content] of Object.entries(all)) written.push([providersFile, name, name, content])
   for (const file of files.below("auth_providers")) {
     if (!file.endsWith(".json")) continue
-    const provider = yield* files.json(file, Provider)
-    const name = file.slice("auth_providers/".length, -".json".length)
-    if (provider !== undefined) declared.push([file, provider.type ?? provider.name ?? name, provider])
+    const content = yield* files.jsonOrReport(file, Schema.Unknown, "logins with the provider are rejected")
+    if (content !== undefined) written.push([file, "", file.slice("auth_providers/".length, -".json".length), content])
   }
 
   let anonymous = false
@@ -87,10 +94,26 @@ export const providers = Effect.fnUntraced(function* (
   let emailPassword: App["providers"]["emailPassword"]
   let customFunction: AppFunction | undefined
   let customToken: CustomToken | undefined
-  for (const [file, type, provider] of declared) {
-    const { config, disabled } = provider
-    if (disabled === true) continue
-    if (supported.has(type)) reportUnknown(files, file, type, provider)
+  const oauth = new Map<OAuthType, OAuthProvider>()
+  for (const [file, key, name, content] of written) {
+    const decode = <A, I>(schema: Schema.Codec<A, I>) =>
+      files.partOrReport(file, key, content, schema, `logins with "${name}" are rejected`)
+    // a provider that is off may be incomplete
+    const common = yield* decode(Common)
+    if (common === undefined || common.disabled === true) continue
+    const type = common.type ?? (key === "" ? common.name : undefined) ?? name
+    if (AppDirectoryOAuth.isOAuth(type)) {
+      const settings = yield* decode(AppDirectoryOAuth.Settings)
+      if (settings === undefined) continue
+      reportUnknown(files, file, type, common, AppDirectoryOAuth.keys)
+      const loaded = yield* AppDirectoryOAuth.load(files, findSecret, file, type, settings)
+      if (loaded !== undefined) oauth.set(type, loaded)
+      continue
+    }
+    const provider = yield* decode(Provider)
+    if (provider === undefined) continue
+    const { config } = provider
+    if (supported.has(type)) reportUnknown(files, file, type, provider, keys)
     /** Finds a function by name. A missing one is reported, and its calls fail. */
     const find = (use: string, name: string | null | undefined): AppFunction => {
       const fn = functions.get(name ?? "")
@@ -136,7 +159,7 @@ export const providers = Effect.fnUntraced(function* (
         })
     }
   }
-  return { anonymous, apiKey, emailPassword, customFunction, customToken }
+  return { anonymous, apiKey, emailPassword, customFunction, customToken, oauth }
 })
 
 const supported = new Set(["anon-user", "api-key", "local-userpass", "custom-function", "custom-token"])
@@ -145,13 +168,22 @@ const isEmpty = (u: unknown): boolean =>
   u === undefined || u === null || u === "" || u === false || (Array.isArray(u) && u.length === 0)
 
 /** Reports unknown settings, so that no setting seems to be in effect that is not. */
-const reportUnknown = (files: AppFiles, file: string, type: string, provider: Provider) => {
+const reportUnknown = (
+  files: AppFiles,
+  file: string,
+  type: string,
+  provider: Readonly<Record<string, unknown>>,
+  known: typeof keys
+) => {
+  const { config, metadata_fields: metadataFields } = provider
   const settings = [
-    ...Object.entries(provider).filter(([key]) => !providerKeys.has(key)),
-    ...Object.entries(provider.config ?? {})
-      .filter(([key]) => !Object.hasOwn(ProviderConfig.fields, key) && !ids.has(key))
+    ...Object.entries(provider).filter(([key]) => !known.provider.has(key)),
+    ...Object.entries(Predicate.isObject(config) ? config : {})
+      .filter(([key]) => !known.config.has(key))
       .map(([key, value]): [string, unknown] => [`config.${key}`, value]),
-    ...(type === "custom-token" ? [] : [["metadata_fields", provider.metadata_fields] as const])
+    ...(type === "custom-token" || AppDirectoryOAuth.isOAuth(type)
+      ? []
+      : [["metadata_fields", metadataFields] as const])
   ]
   for (const [key, value] of settings) {
     if (isEmpty(value)) continue

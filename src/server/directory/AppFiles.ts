@@ -39,6 +39,17 @@ export interface AppFiles {
     schema: Schema.Codec<A, I>,
     consequence: string
   ) => Effect.Effect<A | undefined>
+  /**
+   * Decodes a part of a JSON file by a schema; `place` is its key. An invalid one is `undefined`, and reported with the
+   * consequence.
+   */
+  readonly partOrReport: <A, I>(
+    file: string,
+    place: string,
+    part: unknown,
+    schema: Schema.Codec<A, I>,
+    consequence: string
+  ) => Effect.Effect<A | undefined>
   /** The absolute path of a file. */
   readonly path: (file: string) => string
 }
@@ -91,6 +102,14 @@ export const make = Effect.fnUntraced(function* (directory: string) {
 
   const text = (file: string) => Effect.mapError(fs.readFileString(path.join(root, file)), unreadable(file))
 
+  const decode = <A, I>(value: unknown, schema: Schema.Codec<A, I>, root: ReadonlyArray<string> = []) =>
+    Effect.mapError(Schema.decodeUnknownEffect(schema)(value), ({ issue }) => {
+      const first = issues(issue).issues[0]
+      const place = [...root, ...(first?.path ?? []).map(String)].join(".")
+      const message = first?.message ?? "not as expected"
+      return { place: ":", message: place === "" ? message : `"${place}": ${message}` }
+    })
+
   /** Reads a file. An error has what is wrong, and where in the file. */
   const read = Effect.fnUntraced(function* <A, I>(file: string, schema: Schema.Codec<A, I>) {
     if (!files.has(file)) return undefined
@@ -112,12 +131,7 @@ export const make = Effect.fnUntraced(function* (directory: string) {
       report.push({ file, message: "JSON has neither comments nor trailing commas: both were skipped" })
       return Effect.succeed(tolerant.value)
     })
-    return yield* Effect.mapError(Schema.decodeUnknownEffect(schema)(parsed), ({ issue }) => {
-      const first = issues(issue).issues[0]
-      const place = first?.path?.map(String).join(".") ?? ""
-      const message = first?.message ?? "not as expected"
-      return { place: ":", message: place === "" ? message : `"${place}": ${message}` }
-    })
+    return yield* decode(parsed, schema)
   })
 
   const json = <A, I>(file: string, schema: Schema.Codec<A, I>) =>
@@ -132,6 +146,18 @@ export const make = Effect.fnUntraced(function* (directory: string) {
       return Effect.succeed(undefined)
     })
 
+  const partOrReport = <A, I>(
+    file: string,
+    place: string,
+    part: unknown,
+    schema: Schema.Codec<A, I>,
+    consequence: string
+  ) =>
+    Effect.catch(decode(part, schema, place === "" ? [] : [place]), ({ message }) => {
+      report.push({ file, message: `${message}; ${consequence}` })
+      return Effect.succeed(undefined)
+    })
+
   const found: AppFiles = {
     root,
     directory: /^[\w./:@~+,=-]+$/.test(directory) ? directory : `"${directory}"`,
@@ -142,6 +168,7 @@ export const make = Effect.fnUntraced(function* (directory: string) {
     text,
     json,
     jsonOrReport,
+    partOrReport,
     path: (file) => path.join(root, file)
   }
   return found

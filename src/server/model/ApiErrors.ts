@@ -19,7 +19,15 @@ const fields = {
   error_code: Schema.optionalKey(Schema.String.pipe(Schema.refine((code): code is ErrorCode => code !== "")))
 }
 
-const statuses = { BadRequest: 400, Unauthorized: 401, Forbidden: 403, NotFound: 404, Conflict: 409, TooLarge: 413 }
+const statuses = {
+  BadRequest: 400,
+  Unauthorized: 401,
+  Forbidden: 403,
+  NotFound: 404,
+  Conflict: 409,
+  TooLarge: 413,
+  ServiceUnavailable: 503
+}
 
 /** 400: the request is invalid. */
 export class BadRequest extends Schema.Error<BadRequest>("effect-app-services/server/model/BadRequest")(
@@ -60,6 +68,11 @@ export class TooLarge extends Schema.Error<TooLarge>("effect-app-services/server
   { httpApiStatus: statuses.TooLarge }
 ) {}
 
+/** 503: another host, such as an identity provider, does not respond as it should. A later attempt may succeed. */
+export class ServiceUnavailable extends Schema.Error<ServiceUnavailable>(
+  "effect-app-services/server/model/ServiceUnavailable"
+)({ _tag: Schema.tagDefaultOmit("ServiceUnavailable"), ...fields }, { httpApiStatus: statuses.ServiceUnavailable }) {}
+
 /** 429: too many requests. `retryAfter` is the time to wait in seconds, sent in the header `retry-after`. */
 export class TooManyRequests extends Schema.Error<TooManyRequests>("effect-app-services/server/model/TooManyRequests")({
   _tag: Schema.tagDefaultOmit("TooManyRequests"),
@@ -89,7 +102,14 @@ export const toResponse = ({
   _tag,
   error,
   error_code
-}: BadRequest | Unauthorized | Forbidden | NotFound | Conflict | TooLarge): HttpServerResponse.HttpServerResponse =>
+}:
+  | BadRequest
+  | Unauthorized
+  | Forbidden
+  | NotFound
+  | Conflict
+  | TooLarge
+  | ServiceUnavailable): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.jsonUnsafe(body(error, error_code), { status: statuses[_tag] })
 
 /**

@@ -25,6 +25,7 @@ import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { ProviderType } from "../../protocol/Provider.ts"
 import * as CustomToken from "./CustomToken.ts"
+import * as OAuthProvider from "./OAuthProvider.ts"
 import type { DataSource } from "../data/DataAccess.ts"
 import { type IndexOptions, parseOptions } from "../data/Index.ts"
 import type { AppFunction, Handler } from "./AppFunction.ts"
@@ -125,7 +126,7 @@ export interface EmailPasswordOptions {
  * @category models
  * @since 0.1.0
  */
-export interface ProviderOptions {
+export interface ProviderOptions extends OAuthProvider.AllOptions {
   /** Whether users can log in without credentials. Each such login creates a user. */
   readonly anonymous?: boolean | undefined
   /** Logins with e-mail address and password. `true` confirms an address at registration. */
@@ -255,6 +256,8 @@ export interface App {
     readonly apiKey: boolean
     readonly customFunction: AppFunction | undefined
     readonly customToken: CustomToken.CustomToken | undefined
+    /** Google, Facebook and Apple. */
+    readonly oauth: ReadonlyMap<OAuthProvider.OAuthType, OAuthProvider.OAuthProvider>
   }
   /** Which parts of the data sources clients can reach, by name. */
   readonly dataSources: ReadonlyMap<string, DataSource>
@@ -354,7 +357,7 @@ export const mainSource = ({ dataSources }: Pick<App, "dataSources">): string =>
 }
 
 /**
- * Defines an application in code. Throws an `Error` if the id is empty or the options of `customToken` or of an index are
+ * Defines an application in code. Throws an `Error` if the id is empty or the options of a provider or of an index are
  * invalid. If a function that is named in the options does not exist, the calls of it fail.
  *
  * @category constructors
@@ -379,7 +382,7 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
           }
     )
   }
-  const { anonymous, apiKey, customFunction, customToken, emailPassword } = options.providers ?? {}
+  const { anonymous, apiKey, customFunction, customToken, emailPassword, ...oauth } = options.providers ?? {}
   const find = (name: string, definition: string | Handler | undefined): AppFunction | undefined =>
     typeof definition === "string"
       ? (functions.get(definition) ?? missing(definition))
@@ -397,7 +400,8 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
           : makeEmailPassword(emailPassword === true ? {} : emailPassword, find),
       apiKey: apiKey ?? false,
       customFunction: find("custom-function", customFunction),
-      customToken: customToken === undefined ? undefined : CustomToken.make(customToken)
+      customToken: customToken === undefined ? undefined : CustomToken.make(customToken),
+      oauth: OAuthProvider.makeAll(oauth)
     },
     dataSources: new Map(
       Object.entries(options.mongodb ?? {}).map(([name, access]) => [
@@ -502,5 +506,6 @@ export const providerTypes = ({ providers }: App): ReadonlyArray<ProviderType> =
   ...(providers.emailPassword === undefined ? [] : (["local-userpass"] as const)),
   ...(providers.apiKey ? (["api-key"] as const) : []),
   ...(providers.customFunction === undefined ? [] : (["custom-function"] as const)),
-  ...(providers.customToken === undefined ? [] : (["custom-token"] as const))
+  ...(providers.customToken === undefined ? [] : (["custom-token"] as const)),
+  ...providers.oauth.keys()
 ]

@@ -1,28 +1,21 @@
 /** Verifies the JSON Web Tokens of the provider `custom-token`, with configured or published keys. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import * as Semaphore from "effect/Semaphore"
 import type { CustomToken } from "../model/CustomToken.ts"
 import { isCompact } from "./internal/compactToken.ts"
-import * as jose from "../model/internal/jose.ts"
+import type * as jose from "../model/internal/jose.ts"
+import { KeysUnavailable, PublishedKeys } from "./PublishedKeys.ts"
 
 /** The reason for rejecting a token. Contains no part of the token. */
 export class JwtRejected extends Schema.TaggedError<JwtRejected>("effect-app-services/server/users/JwtRejected")(
   "JwtRejected",
   { message: Schema.String }
 ) {}
-
-/** The issuer's keys could not be fetched. The URL is for the operator only. */
-export class KeysUnavailable extends Schema.TaggedError<KeysUnavailable>(
-  "effect-app-services/server/users/KeysUnavailable"
-)("KeysUnavailable", { message: Schema.String, url: Schema.optionalKey(Schema.String) }) {}
 
 /** The subject of a token, and its profile data. */
 export interface Subject {
@@ -45,54 +38,19 @@ export class JwtVerifier extends Context.Service<JwtVerifier, Service>()(
   "effect-app-services/server/users/JwtVerifier"
 ) {
   /** Builds the service. */
-  static readonly make: Effect.Effect<Service, never, HttpClient.HttpClient> = Effect.gen(function* () {
-    const client = HttpClient.filterStatusOk(yield* HttpClient.HttpClient)
-    const issuers = new Map<string, Published>()
-
-    const fetchKeys = Effect.fn("JwtVerifier.fetchKeys")(function* (url: string) {
-      const unavailable = (why: string) =>
-        new KeysUnavailable({ message: `the issuer's keys cannot be fetched: ${why}`, url })
-      const json = yield* Effect.flatMap(client.get(url), ({ json }) => json).pipe(
-        Effect.mapError(({ reason }) =>
-          unavailable(reason._tag === "StatusCodeError" ? `status ${reason.response.status}` : reason._tag)
-        ),
-        Effect.timeoutOrElse({ duration: fetchTimeout, orElse: () => Effect.fail(unavailable("no answer")) })
-      )
-      const verify = jose.byKeySet(json)
-      if (verify === undefined) return yield* unavailable("the answer is not a JSON Web Key Set")
-      return { verify, fetchedAt: yield* Clock.currentTimeMillis }
-    })
-
-    /** An issuer's keys; concurrent callers share one fetch, and an unknown key causes another one. */
-    const keySetOf = Effect.fnUntraced(function* (url: string, insufficient?: KeySet) {
-      let issuer = issuers.get(url)
-      if (issuer === undefined) issuers.set(url, (issuer = { lock: Semaphore.makeUnsafe(1), keySet: undefined }))
-      const { lock } = issuer
-      const published = issuer
-      return yield* lock.withPermit(
-        Effect.gen(function* () {
-          const { keySet } = published
-          const age = keySet === undefined ? Infinity : (yield* Clock.currentTimeMillis) - keySet.fetchedAt
-          if (keySet !== undefined && age < (keySet === insufficient ? refetchAfter : keysLifetime)) return keySet
-          return (published.keySet = yield* fetchKeys(url))
-        })
-      )
-    })
+  static readonly make: Effect.Effect<Service, never, PublishedKeys> = Effect.gen(function* () {
+    const published = yield* PublishedKeys
 
     const outcomeOf = Effect.fnUntraced(function* (keys: CustomToken["keys"], token: string) {
-      const now = yield* Clock.currentTimeMillis
-      const check = (verify: jose.Verify) => Effect.promise(() => verify(token, now))
       switch (keys._tag) {
         case "Broken":
           return yield* new KeysUnavailable({ message: keys.message })
-        case "Fixed":
-          return yield* check(keys.verify)
-        case "Published": {
-          const keySet = yield* keySetOf(keys.url)
-          const outcome = yield* check(keySet.verify)
-          if (outcome._tag === "Verified" || outcome.why !== "unknown key") return outcome
-          return yield* check((yield* keySetOf(keys.url, keySet)).verify)
+        case "Fixed": {
+          const now = yield* Clock.currentTimeMillis
+          return yield* Effect.promise(() => keys.verify(token, now))
         }
+        case "Published":
+          return yield* published.verify(keys.url, token)
       }
     })
 
@@ -124,21 +82,14 @@ export class JwtVerifier extends Context.Service<JwtVerifier, Service>()(
     })
   })
 
-  static readonly layer: Layer.Layer<JwtVerifier, never, HttpClient.HttpClient> = Layer.effect(
-    JwtVerifier,
-    JwtVerifier.make
-  )
+  static readonly layer: Layer.Layer<JwtVerifier, never, PublishedKeys> = Layer.effect(JwtVerifier, JwtVerifier.make)
 }
 
 const tokenLimit = 1_000_000
 const fieldLimit = 4096
-/** How long fetched keys are used. A withdrawn key is rejected after that. */
-const keysLifetime = Duration.toMillis("10 minutes")
-/** A token with an unknown key causes a new fetch, at most once in this time. */
-const refetchAfter = Duration.toMillis("30 seconds")
-const fetchTimeout = Duration.seconds(5)
 
-const refusals: Record<jose.Why, string> = {
+/** Why a token is rejected, for the operator. */
+export const refusals: Record<jose.Why, string> = {
   malformed: "the token is malformed",
   header: "the token contains a key or the URL of one",
   algorithm: "the token's algorithm is not the configured one",
@@ -148,16 +99,6 @@ const refusals: Record<jose.Why, string> = {
   claims: 'the token needs a string "sub" and a number "exp"',
   expired: "the token has expired",
   "not yet valid": "the token is not valid yet"
-}
-
-interface KeySet {
-  readonly verify: jose.Verify
-  readonly fetchedAt: number
-}
-
-interface Published {
-  readonly lock: Semaphore.Semaphore
-  keySet: KeySet | undefined
 }
 
 const rejected = (message: string) => new JwtRejected({ message })

@@ -7,15 +7,17 @@ import * as Option from "effect/Option"
 import * as Ejson from "../../protocol/Ejson.ts"
 import type { ProviderType } from "../../protocol/Provider.ts"
 import { ApiKeyPayload, CustomTokenPayload, EmailPasswordPayload } from "../../protocol/internal/requests.ts"
-import { BadRequest, body, Unauthorized, unsupportedProvider } from "../model/ApiErrors.ts"
+import { BadRequest, body, type ServiceUnavailable, Unauthorized, unsupportedProvider } from "../model/ApiErrors.ts"
 import type { HostedApp } from "../model/Apps.ts"
 import * as Payload from "../model/Payload.ts"
 import * as Digest from "./Digest.ts"
 import { type FunctionRequest, systemUser } from "../model/FunctionContext.ts"
 import { FunctionRunner } from "../model/FunctionRunner.ts"
 import * as Ids from "../model/Ids.ts"
-import * as CurrentRequest from "../model/CurrentRequest.ts"
+import type { OAuthProvider } from "../model/OAuthProvider.ts"
 import { JwtVerifier } from "./JwtVerifier.ts"
+import * as Refusals from "./internal/refusals.ts"
+import { OAuth } from "./OAuth.ts"
 import { PasswordHasher } from "./PasswordHasher.ts"
 import { type Identity, UserStore, type User } from "./UserStore.ts"
 import { Users } from "./Users.ts"
@@ -44,28 +46,49 @@ export interface Login {
 /** The shape of {@link Logins}. */
 export interface Service {
   /** Verifies credentials, and finds or creates their user. */
-  readonly logIn: (provider: string, attempt: Attempt) => Effect.Effect<Login, BadRequest | Unauthorized>
+  readonly logIn: (
+    provider: string,
+    attempt: Attempt
+  ) => Effect.Effect<Login, BadRequest | Unauthorized | ServiceUnavailable>
+  /** Finds or creates the user of an identity that is proven otherwise, as by a redirect. */
+  readonly logInAs: (
+    identity: Identity,
+    attempt: Pick<Attempt, "hosted" | "request">
+  ) => Effect.Effect<Login, BadRequest | Unauthorized>
   /**
    * Links credentials to a user; succeeds with the changed user. Invalid credentials are a 400: clients answer a 401 by
    * refreshing their session, some of them without end.
    */
-  readonly link: (provider: string, attempt: Attempt, user: User) => Effect.Effect<User, BadRequest>
+  readonly link: (
+    provider: string,
+    attempt: Attempt,
+    user: User
+  ) => Effect.Effect<User, BadRequest | ServiceUnavailable>
+  /** Links an identity that is proven otherwise. */
+  readonly linkAs: (identity: Identity, hosted: HostedApp, user: User) => Effect.Effect<User, BadRequest>
 }
+
+type Dependencies =
+  | AuthEvents
+  | UserStore
+  | Users
+  | FunctionRunner
+  | PasswordHasher
+  | JwtVerifier
+  | OAuth
+  | SecureRandom.SecureRandom
 
 /** Verifies credentials. */
 export class Logins extends Context.Service<Logins, Service>()("effect-app-services/server/users/Logins") {
   /** Builds the service. */
-  static readonly make: Effect.Effect<
-    Service,
-    never,
-    AuthEvents | UserStore | Users | FunctionRunner | PasswordHasher | JwtVerifier | SecureRandom.SecureRandom
-  > = Effect.gen(function* () {
+  static readonly make: Effect.Effect<Service, never, Dependencies> = Effect.gen(function* () {
     const store = yield* UserStore
     const users = yield* Users
     const events = yield* AuthEvents
     const functions = yield* FunctionRunner
     const hasher = yield* PasswordHasher
     const jwt = yield* JwtVerifier
+    const oauth = yield* OAuth
     const random = yield* SecureRandom.SecureRandom
     const newId = Effect.provideService(Ids.objectId, SecureRandom.SecureRandom, random)
     const newLetters = Effect.provideService(Ids.letters(24), SecureRandom.SecureRandom, random)
@@ -81,14 +104,14 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
       const right = yield* hasher.verify(password, account?.passwordHash)
       // an unknown address and a wrong password must not be distinguishable, by timing either
       if (!right || account === undefined) return yield* new Unauthorized(body("unauthorized", "InvalidPassword"))
-      if (!account.confirmed) return yield* unauthorized
+      if (!account.confirmed) return yield* Refusals.unauthorized
       return { identity: identityOf(hosted, "local-userpass", account.id, { email: account.email }) }
     })
 
     const apiKey: Check = Effect.fnUntraced(function* ({ hosted, payload }) {
       const { key } = yield* decodeApiKey(payload)
       const found = Option.getOrUndefined(yield* store.apiKeyByDigest(hosted.app.id, Digest.of(key)))
-      if (found === undefined || found.disabled) return yield* unauthorized
+      if (found === undefined || found.disabled) return yield* Refusals.unauthorized
       return { identity: identityOf(hosted, "api-key", found.id), ownerId: found.userId }
     })
 
@@ -121,23 +144,23 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
       const provider = app.providers.customToken
       if (provider === undefined) return yield* unsupportedProvider("custom-token")
       const { token } = yield* decodeCustomToken(payload)
-      const { data, id } = yield* jwt.verify(provider, app.id, token).pipe(
-        // the reason is only logged: clients expect the text `unauthorized`, and an attacker should not learn more
-        Effect.tapError((error) => {
-          const line =
-            error._tag === "KeysUnavailable"
-              ? Effect.logWarning(`custom-token: ${error.message}`)
-              : Effect.logInfo(`custom-token: rejected a login: ${error.message}`)
-          const url = error._tag === "KeysUnavailable" ? error.url : undefined
-          return CurrentRequest.annotated(Effect.annotateLogs(line, { app: app.id, ...(url !== undefined && { url }) }))
-        }),
-        Effect.mapError(() => unauthorized)
+      const { data, id } = yield* Effect.catch(jwt.verify(provider, app.id, token), (error) =>
+        Refusals.ofCustomToken(app.id, error)
       )
       return { identity: identityOf(hosted, "custom-token", id, data) }
     })
 
-    const check = (provider: string, attempt: Attempt): Effect.Effect<Proof, BadRequest | Unauthorized> => {
+    const account = Effect.fnUntraced(function* (provider: OAuthProvider, { hosted, payload }: Attempt) {
+      const found = yield* Effect.catchTag(oauth.identify(provider, payload), "OAuthError", (error) =>
+        Refusals.ofOAuth(hosted.app.id, provider.type, error)
+      )
+      return { identity: identityOf(hosted, provider.type, found.id, found.data) }
+    })
+
+    const check = (provider: string, attempt: Attempt): ReturnType<Check> => {
       const { providers } = attempt.hosted.app
+      const found = Array.from(providers.oauth.values()).find(({ type }) => type === provider)
+      if (found !== undefined) return account(found, attempt)
       if (provider === "anon-user" && providers.anonymous) return anonymous(attempt)
       if (provider === "local-userpass" && providers.emailPassword !== undefined) return emailPassword(attempt)
       if (provider === "api-key" && providers.apiKey) return apiKey(attempt)
@@ -151,22 +174,33 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
       const appId = hosted.app.id
       if (ownerId === undefined && createsUser === false) {
         const found = yield* store.userByIdentity(appId, identity.providerType, identity.id)
-        return Option.getOrUndefined(found) ?? (yield* unauthorized)
+        return Option.getOrUndefined(found) ?? (yield* Refusals.unauthorized)
       }
       if (ownerId === undefined) return yield* users.ofIdentity(hosted, identity, request)
       yield* Effect.orDie(store.addIdentity(appId, ownerId, identity))
-      return Option.getOrUndefined(yield* store.user(appId, ownerId)) ?? (yield* unauthorized)
+      return Option.getOrUndefined(yield* store.user(appId, ownerId)) ?? (yield* Refusals.unauthorized)
     })
+
+    const enter = Effect.fnUntraced(function* (attempt: Attempt, proof: Proof) {
+      const user = yield* userOf(attempt, proof)
+      if (user.disabled) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
+      const { providerType } = proof.identity
+      yield* events.publish(attempt.hosted.app.id, { operation: "LOGIN", providers: [providerType], user })
+      return { user, identity: proof.identity }
+    })
+
+    const join = (identity: Identity, hosted: HostedApp, user: User) =>
+      Effect.mapError(users.link(hosted, user, identity), ({ what }) =>
+        what === "provider"
+          ? new BadRequest(body("unauthorized: the user has an e-mail identity already", "AuthError"))
+          : new BadRequest(body("unauthorized: the credentials belong to another user", "AuthError"))
+      )
 
     return Logins.of({
       logIn: Effect.fn("Logins.logIn")(function* (provider, attempt) {
-        const proof = yield* check(provider, attempt)
-        const user = yield* userOf(attempt, proof)
-        if (user.disabled) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
-        const { providerType } = proof.identity
-        yield* events.publish(attempt.hosted.app.id, { operation: "LOGIN", providers: [providerType], user })
-        return { user, identity: proof.identity }
+        return yield* enter(attempt, yield* check(provider, attempt))
       }),
+      logInAs: Effect.fn("Logins.logInAs")((identity, attempt) => enter({ ...attempt, payload: {} }, { identity })),
       link: Effect.fn("Logins.link")(function* (provider, attempt, user) {
         if (provider === "anon-user") return yield* notLinkable("anonymous credentials cannot be added to a user")
         const { identity, ownerId = user.id } = yield* Effect.catchTag(
@@ -175,20 +209,13 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
           ({ error, error_code }) => Effect.fail(new BadRequest(body(error, error_code)))
         )
         if (ownerId !== user.id) return yield* notLinkable("the API key belongs to another user")
-        return yield* Effect.mapError(users.link(attempt.hosted, user, identity), ({ what }) =>
-          what === "provider"
-            ? new BadRequest(body("unauthorized: the user has an e-mail identity already", "AuthError"))
-            : new BadRequest(body("unauthorized: the credentials belong to another user", "AuthError"))
-        )
-      })
+        return yield* join(identity, attempt.hosted, user)
+      }),
+      linkAs: Effect.fn("Logins.linkAs")(join)
     })
   })
 
-  static readonly layer: Layer.Layer<
-    Logins,
-    never,
-    AuthEvents | UserStore | Users | FunctionRunner | PasswordHasher | JwtVerifier | SecureRandom.SecureRandom
-  > = Layer.effect(Logins, Logins.make)
+  static readonly layer: Layer.Layer<Logins, never, Dependencies> = Layer.effect(Logins, Logins.make)
 }
 
 /** The identity that credentials prove. */
@@ -198,7 +225,7 @@ interface Proof {
   readonly ownerId?: string
 }
 
-type Check = (attempt: Attempt) => Effect.Effect<Proof, BadRequest | Unauthorized>
+type Check = (attempt: Attempt) => Effect.Effect<Proof, BadRequest | Unauthorized | ServiceUnavailable>
 
 const decodeEmailPassword = Payload.decode(EmailPasswordPayload)
 const decodeApiKey = Payload.decode(ApiKeyPayload)
@@ -211,8 +238,6 @@ export const identityOf = (
   id: string,
   data: Identity["data"] = {}
 ): Identity => ({ id, providerType, providerId: hosted.providerId(providerType), data })
-
-const unauthorized = new Unauthorized(body("unauthorized", "AuthError"))
 
 const notLinkable = (why: string) => new BadRequest(body(`invalid user link request: ${why}`, "InvalidParameter"))
 

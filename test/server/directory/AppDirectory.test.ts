@@ -175,7 +175,7 @@ describe("AppDirectory.load", () => {
       assert.match(at("realm_config.json"), /empty/)
       assert.match(at(), /no root file has an "app_id": .* served as "app-.*--app-id/)
       assert.match(at("auth/providers.json"), /reset function "gone" of "local-userpass" does not exist/)
-      assert.match(at("auth/providers.json"), /"oauth2-facebook" is not supported/)
+      assert.match(at("auth/providers.json"), /"oauth2-facebook" has no "config.clientId": logins with it are rejected/)
       assert.match(at("auth/providers.json"), /authentication function "nope"/)
       assert.notMatch(at("auth/providers.json"), /google/)
       assert.match(at("auth/custom_user_data.json"), /user creation function "never" does not exist/)

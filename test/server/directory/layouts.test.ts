@@ -455,7 +455,13 @@ describe("the settings of providers", () => {
             config: { authFunctionName: "f", authFunctionId: "5f" },
             metadata_fields: [{ name: "email" }]
           },
-          "oauth2-apple": { type: "oauth2-apple", disabled: false, redirect_uris: ["https://x"] }
+          "oauth2-apple": {
+            type: "oauth2-apple",
+            config: { clientId: "com.example.app", openId: false, teamId: "T" },
+            disabled: false,
+            redirect_uris: ["https://x"]
+          },
+          "oauth2-github": { type: "oauth2-github", disabled: false }
         },
         "functions/config.json": [{ name: "f" }],
         "functions/f.js": "exports = () => 'id'"
@@ -464,7 +470,9 @@ describe("the settings of providers", () => {
         'the setting "config.passwordPolicy" of "local-userpass" is not supported: it has no effect',
         'the setting "domain_restrictions" of "anon-user" is not supported: it has no effect',
         'the setting "metadata_fields" of "custom-function" is not supported: it has no effect',
-        'the authentication provider "oauth2-apple" is not supported: logins with it are rejected'
+        'the setting "config.teamId" of "oauth2-apple" is not supported: it has no effect',
+        '"oauth2-apple" has no client secret: only logins with an id token work, not those with a code or by redirect',
+        'the authentication provider "oauth2-github" is not supported: logins with it are rejected'
       ])
     })
   )

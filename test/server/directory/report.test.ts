@@ -174,8 +174,6 @@ describe("what an exported application has and this server has not", () => {
         const routes = [
           ["POST", "/api/client/v2.0/app/app/graphql", "GraphQL is not supported by this server"],
           ["GET", "/api/client/v2.0/app/app/realm-sync", "Device Sync is not supported by this server"],
-          ["GET", "/api/client/v2.0/auth/callback?code=c", "OAuth 2.0 by redirect is not supported"],
-          ["GET", "/api/client/v2.0/app/app/auth/providers/oauth2-google?redirect=x", "OAuth 2.0 by redirect is not"],
           ["GET", "/elsewhere", "cannot find GET /elsewhere"]
         ] as const
         for (const [method, path, text] of routes) {

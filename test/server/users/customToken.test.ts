@@ -22,8 +22,8 @@ const good = { sub: "external-1", aud: "my-app", exp: 1800 }
 
 const logIn = (jwt: string) => ask("POST", loginPath("my-app", "custom-token"), { body: { token: jwt } })
 
-/** The reason for rejecting a login, which is only in the server's log, without the token. */
-const refusal = (jwt: string) => {
+/** The status of a login that fails, and the reason, which is only in the server's log, without the token. */
+const failure = (jwt: string) => {
   const lines: Array<string> = []
   const ids: Array<unknown> = []
   const logger = Logger.make((options) => {
@@ -33,15 +33,29 @@ const refusal = (jwt: string) => {
   return logIn(jwt).pipe(
     Effect.provideService(Logger.CurrentLoggers, new Set([logger])),
     Effect.map(({ body, link, status }) => {
-      assert.deepStrictEqual([status, body], [401, { error: "unauthorized", error_code: "AuthError" }])
       assert.strictEqual(link?.split("co_id=")[1], ids[0])
       assert.strictEqual(lines.length, 1, lines.join("\n"))
       if (jwt.length > 8) assert.notInclude(lines[0], jwt)
       const [, reason = ""] = /^custom-token: (?:rejected a login: )?(.*)$/.exec(lines[0] ?? "") ?? []
-      return reason
+      return { status, body, reason }
     })
   )
 }
+
+/** The reason for rejecting a token. */
+const refusal = (jwt: string) =>
+  Effect.map(failure(jwt), ({ body, reason, status }) => {
+    assert.deepStrictEqual([status, body], [401, { error: "unauthorized", error_code: "AuthError" }])
+    return reason
+  })
+
+/** The reason for not knowing whether a token is valid. */
+const outage = (jwt: string) =>
+  Effect.map(failure(jwt), ({ body, reason, status }) => {
+    const error = "the identity provider does not respond as expected at the moment: try again later"
+    assert.deepStrictEqual([status, body], [503, { error }])
+    return reason
+  })
 
 const profile = (accessToken: string) =>
   Effect.map(
@@ -356,24 +370,46 @@ describe("published keys", () => {
     }).pipe(published, withApps(app))
   })
 
-  it.effect("rejects every login while they cannot be fetched", () => {
+  it.effect("fails every login for now while they cannot be fetched", () => {
     let answer: () => Response | Promise<Response> = () => new Response("no", { status: 503 })
     const { published } = issuing(() => answer())
     return Effect.gen(function* () {
-      assert.strictEqual(yield* refusal(known("k1")), "the issuer's keys cannot be fetched: status 503")
+      assert.strictEqual(yield* outage(known("k1")), "the issuer's keys cannot be fetched: status 503")
       answer = () => Promise.reject(new TypeError("fetch failed"))
-      assert.strictEqual(yield* refusal(known("k1")), "the issuer's keys cannot be fetched: TransportError")
+      assert.strictEqual(yield* outage(known("k1")), "the issuer's keys cannot be fetched: TransportError")
       answer = () => new Response("<html>")
-      assert.strictEqual(yield* refusal(known("k1")), "the issuer's keys cannot be fetched: DecodeError")
+      assert.strictEqual(yield* outage(known("k1")), "the issuer's keys cannot be fetched: the answer is not JSON")
       for (const body of [{}, [], { keys: {} }, { keys: [5] }, null]) {
         answer = () => Response.json(body)
         assert.strictEqual(
-          yield* refusal(known("k1")),
+          yield* outage(known("k1")),
           "the issuer's keys cannot be fetched: the answer is not a JSON Web Key Set"
         )
       }
       answer = () => keys(jwk(issuer.publicKey, "k1"))
       assert.strictEqual((yield* logIn(known("k1"))).status, 200)
+    }).pipe(published, withApps(app))
+  })
+
+  it.effect("asks a host that is away once for concurrent logins", () => {
+    const { asked, published } = issuing(() => Promise.reject(new TypeError("fetch failed")))
+    return Effect.gen(function* () {
+      const refused = yield* Effect.forEach([1, 2, 3, 4], () => logIn(known("k1")), { concurrency: 4 })
+      assert.deepStrictEqual(
+        refused.map(({ status }) => status),
+        [503, 503, 503, 503]
+      )
+      assert.strictEqual(asked.length, 1)
+    }).pipe(Effect.provideService(Logger.CurrentLoggers, new Set()), published, withApps(app))
+  })
+
+  it.effect("reads at most a mebibyte of an answer", () => {
+    const { published } = issuing(() => Response.json({ keys: [], filler: "x".repeat(2 ** 20) }))
+    return Effect.gen(function* () {
+      assert.strictEqual(
+        yield* outage(known("k1")),
+        "the issuer's keys cannot be fetched: the answer is larger than 1 MiB"
+      )
     }).pipe(published, withApps(app))
   })
 
@@ -384,7 +420,7 @@ describe("published keys", () => {
       return new Promise(() => {})
     })
     return Effect.gen(function* () {
-      const fiber = yield* Effect.forkChild(refusal(known("k1")))
+      const fiber = yield* Effect.forkChild(outage(known("k1")))
       yield* Deferred.await(asked)
       yield* TestClock.adjust("5 seconds")
       assert.strictEqual(yield* Fiber.join(fiber), "the issuer's keys cannot be fetched: no answer")

@@ -1,12 +1,15 @@
 import { assert, it } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { SecureRandom } from "effect/crypto"
+import { HttpClient } from "effect/http"
 import { App } from "effect-app-services/server"
 import { Apps } from "../../../src/server/model/Apps.ts"
 import { Database } from "../../../src/server/data/Database.ts"
 import { FunctionRunner } from "../../../src/server/model/FunctionRunner.ts"
 import { JwtRejected, JwtVerifier } from "../../../src/server/users/JwtVerifier.ts"
 import { Logins } from "../../../src/server/users/Logins.ts"
+import { OAuth } from "../../../src/server/users/OAuth.ts"
+import { PublishedKeys } from "../../../src/server/users/PublishedKeys.ts"
 import { PasswordHasher } from "../../../src/server/users/PasswordHasher.ts"
 import { AuthEvents } from "../../../src/server/users/AuthEvents.ts"
 import { RowStore } from "../../../src/server/storage/RowStore.ts"
@@ -40,6 +43,17 @@ const NoTokens = Layer.succeed(JwtVerifier, {
   verify: () => Effect.fail(new JwtRejected({ message: "no tokens here" }))
 })
 
+const NoAccounts = Layer.provide(
+  OAuth.layer,
+  Layer.mergeAll(
+    Layer.succeed(PublishedKeys, { verify: () => Effect.die("no key is fetched here") }),
+    Layer.succeed(
+      HttpClient.HttpClient,
+      HttpClient.make(() => Effect.die("no provider is asked here"))
+    )
+  )
+)
+
 const NoFunctions = Layer.succeed(FunctionRunner, { run: () => Effect.die("no function is called here") })
 
 const Server = Logins.layer.pipe(
@@ -48,6 +62,7 @@ const Server = Logins.layer.pipe(
     Layer.provide(AuthEvents.layer, [Apps.layer([app]), RowStore.layerNone]),
     Counting,
     NoTokens,
+    NoAccounts,
     NoFunctions,
     UserStore.layerMemory,
     Database.layerMemory,

@@ -8,7 +8,7 @@ import { createLocalJWKSet, decodeProtectedHeader, errors, type JSONWebKeySet, j
 /** A key decides the algorithm, never a token: otherwise a public key would serve as the secret of an HMAC. */
 export type Algorithm = "HS256" | "RS256"
 
-type Outcome =
+export type Outcome =
   | { readonly _tag: "Verified"; readonly claims: Readonly<Record<string, unknown>> }
   | { readonly _tag: "Refused"; readonly why: Why }
 
@@ -48,15 +48,23 @@ export const byKeys =
     return outcome
   }
 
-/** Verifies with a JSON Web Key Set, whose key the token has to name. `undefined` if it is not a key set. */
-export const byKeySet = (keySet: unknown): Verify | undefined => {
+/**
+ * Verifies with a JSON Web Key Set, whose key the token has to name. `undefined` if it is not a key set. The clock of the
+ * issuer may differ by `toleranceSeconds`.
+ */
+export const byKeySet = (keySet: unknown): ((toleranceSeconds: number) => Verify) | undefined => {
   const find = readKeySet(keySet)
   if (find === undefined) return undefined
-  return (token, nowMillis) =>
-    check(token, nowMillis, ({ kid }) => {
-      if (kid === undefined) throw new errors.JWKSNoMatchingKey()
-      return jwtVerify(token, find, demands("RS256", nowMillis))
-    })
+  return (toleranceSeconds) => (token, nowMillis) =>
+    check(
+      token,
+      nowMillis,
+      ({ kid }) => {
+        if (kid === undefined) throw new errors.JWKSNoMatchingKey()
+        return jwtVerify(token, find, demands("RS256", nowMillis, toleranceSeconds))
+      },
+      toleranceSeconds
+    )
 }
 
 const readKeySet = (keySet: unknown) => {
@@ -70,8 +78,9 @@ const readKeySet = (keySet: unknown) => {
 const isKeySet = (u: unknown): u is JSONWebKeySet =>
   typeof u === "object" && u !== null && "keys" in u && Array.isArray(u.keys)
 
-const demands = (algorithm: Algorithm, nowMillis: number) => ({
+const demands = (algorithm: Algorithm, nowMillis: number, toleranceSeconds = 0) => ({
   algorithms: [algorithm],
+  clockTolerance: toleranceSeconds,
   // @effect-diagnostics-next-line globalDate:off -- the library accepts nothing else
   currentDate: new Date(nowMillis),
   requiredClaims: ["exp", "sub"]
@@ -82,7 +91,8 @@ const refused = (why: Why): Outcome => ({ _tag: "Refused", why })
 const check = async (
   token: string,
   nowMillis: number,
-  verify: (header: { readonly kid?: string }) => Promise<{ readonly payload: JWTPayload }>
+  verify: (header: { readonly kid?: string }) => Promise<{ readonly payload: JWTPayload }>,
+  toleranceSeconds = 0
 ): Promise<Outcome> => {
   const header = headerOf(token)
   if (header === undefined) return refused("malformed")
@@ -92,7 +102,7 @@ const check = async (
     const { payload } = await verify(header)
     const { iat, sub } = payload
     if (typeof sub !== "string" || sub === "") return refused("claims")
-    return iat !== undefined && iat * 1000 > nowMillis
+    return iat !== undefined && (iat - toleranceSeconds) * 1000 > nowMillis
       ? refused("not yet valid")
       : { _tag: "Verified", claims: payload }
   } catch (error) {

@@ -1,0 +1,118 @@
+/**
+ * Logins by redirect that are under way: what binds the answer of an OAuth provider to the request, and both to one browser.
+ *
+ * They are in memory only: a restart of the server makes users begin again.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Base64Url from "effect/encoding/Base64Url"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Lru from "../../core/lru.ts"
+import type { HostedApp } from "../model/Apps.ts"
+import type { OAuthProvider } from "../model/OAuthProvider.ts"
+import * as Digest from "./Digest.ts"
+import type { Flow } from "./OAuth.ts"
+
+/** The request of a login by redirect. */
+export interface Request {
+  readonly hosted: HostedApp
+  readonly provider: OAuthProvider
+  /** The page to return to: one of the provider's redirect URIs. */
+  readonly redirect: string
+  /** The client's own text, which is returned to it. */
+  readonly state: string
+  readonly deviceId: string | undefined
+  /** The session of the user who gets the identity; `undefined` for a login. */
+  readonly link: { readonly userId: string; readonly sessionId: string } | undefined
+  /** The URL of this server that the provider answers to. */
+  readonly callback: string
+}
+
+/** A login under way, with the cookie that has to be in its browser. */
+export interface Begun {
+  readonly flow: Flow
+  readonly cookie: { readonly name: string; readonly value: Redacted.Redacted }
+}
+
+/** A login whose browser is back. */
+export interface Returned {
+  /** The name of the cookie, which is used up. */
+  readonly cookie: string
+  readonly request: Request
+  readonly flow: Flow
+}
+
+/** The shape of {@link RedirectLogins}. */
+export interface Service {
+  readonly begin: (request: Request) => Effect.Effect<Begun>
+  /**
+   * Takes the login of a state, which is then used up. `undefined` if there is none, if it has expired, or if the browser is
+   * not the one that began it.
+   */
+  readonly take: (
+    state: Redacted.Redacted,
+    cookies: Readonly<Record<string, string | undefined>>
+  ) => Effect.Effect<Returned | undefined>
+}
+
+/** Keeps logins by redirect. */
+export class RedirectLogins extends Context.Service<RedirectLogins, Service>()(
+  "effect-app-services/server/users/RedirectLogins"
+) {
+  /** Builds the service. */
+  static readonly make: Effect.Effect<Service, never, SecureRandom.SecureRandom> = Effect.gen(function* () {
+    const random = yield* SecureRandom.SecureRandom
+    const secret = Effect.map(random.randomBytes(32), (bytes) => Redacted.make(Base64Url.encode(bytes)))
+    /** By the digest of the state. */
+    const pending = new Map<string, Pending>()
+
+    return RedirectLogins.of({
+      begin: Effect.fn("RedirectLogins.begin")(function* (request) {
+        const flow: Flow = {
+          callback: request.callback,
+          state: yield* secret,
+          nonce: yield* secret,
+          verifier: yield* secret
+        }
+        const value = yield* secret
+        const expiresAt = (yield* Clock.currentTimeMillis) + lifetimeMillis
+        Lru.put(pending, Digest.of(flow.state), { request, flow, browser: value, expiresAt }, capacity)
+        return { flow, cookie: { name: cookieOf(flow.state), value } }
+      }),
+      take: Effect.fn("RedirectLogins.take")(function* (state, cookies) {
+        const key = Digest.of(state)
+        const found = pending.get(key)
+        pending.delete(key)
+        if (found === undefined || found.expiresAt <= (yield* Clock.currentTimeMillis)) return undefined
+        const { browser, flow, request } = found
+        const name = cookieOf(state)
+        const cookie = Redacted.make(cookies[name] ?? "")
+        return Digest.areEqual(cookie, browser) ? { request, flow, cookie: name } : undefined
+      })
+    })
+  })
+
+  static readonly layer: Layer.Layer<RedirectLogins, never, SecureRandom.SecureRandom> = Layer.effect(
+    RedirectLogins,
+    RedirectLogins.make
+  )
+}
+
+interface Pending extends Omit<Returned, "cookie"> {
+  readonly browser: Redacted.Redacted
+  readonly expiresAt: number
+}
+
+/** The time that a user may take at the provider. */
+export const lifetime = Duration.minutes(10)
+const lifetimeMillis = Duration.toMillis(lifetime)
+
+/** The most logins under way, about 10 MB. Beyond it the oldest one is forgotten. */
+const capacity = 10_000
+
+/** A browser may have several logins under way, each with a cookie of its own. */
+const cookieOf = (state: Redacted.Redacted) => `baas_oauth_${Digest.of(state).slice(0, 16)}`
