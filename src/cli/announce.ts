@@ -4,6 +4,7 @@
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { oauthCallback } from "../protocol/internal/routes.ts"
+import * as Hosting from "../server/api/Hosting.ts"
 import { type App, type Notice, providerTypes } from "../server/model/App.ts"
 import type { Port } from "./mongodb.ts"
 import { list } from "./terminal.ts"
@@ -42,6 +43,10 @@ export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, mongod
           ({ app }) =>
             `clients      new Realm.App({ id: ${JSON.stringify(app.id)}, baseUrl: ${JSON.stringify(baseUrl)} })`
         ),
+        ...Hosting.located(
+          loaded.map(({ app }) => app),
+          baseUrl
+        ).flatMap(({ hosting, id }) => (hosting?.uri === undefined ? [] : [`files        ${hosting.uri}  (${id})`])),
         `inbox        ${inbox}`,
         ...(mongodb === undefined ? [] : [...mongodb.uris, ...mongodb.notes].map((line) => `mongodb      ${line}`)),
         ...(loaded.some(({ app }) => redirects(app))

@@ -86,6 +86,10 @@ const flags = {
     ),
     Flag.withDefault("standard")
   ),
+  hosting: Flag.Boolean("hosting").pipe(
+    Flag.withDescription("Serve the static files of applications; --no-hosting does not (default: yes)"),
+    Flag.withDefault(true)
+  ),
   quiet: Flag.Boolean("quiet").pipe(
     Flag.withDescription("Do not print a line per request; --json implies it"),
     Flag.withDefault(false)
@@ -95,7 +99,8 @@ const flags = {
 /** The command. */
 export const serve = Command.make("serve", flags, ({ directories, host, json, port, ...options }) =>
   Effect.gen(function* () {
-    const { appId, data, mongodbPort, oauthIssuers, open, passwordHashing, quiet, schemas, trustedProxies } = options
+    const { appId, data, hosting, mongodbPort, oauthIssuers, open, passwordHashing, quiet, schemas, trustedProxies } =
+      options
     if (Option.isSome(appId) && directories.length > 1) {
       const message = "--app-id cannot be combined with several applications: put an id into the root file of each"
       return yield* stop(undefined, message)
@@ -104,7 +109,7 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
       yield* Effect.forEach(directories, (directory) =>
         Effect.map(AppDirectory.load(directory, { appId: Option.getOrUndefined(appId), schemas }), (app): Loaded => ({
           directory,
-          app
+          app: hosting ? app : { ...app, hosting: undefined }
         }))
       ),
       open

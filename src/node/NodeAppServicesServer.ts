@@ -21,7 +21,6 @@ import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import type * as HttpServerError from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
-import * as NetAddress from "effect/net/NetAddress"
 import { createServer, IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
 import type { App } from "../server/model/App.ts"
@@ -197,12 +196,5 @@ const releaseIdle = (server: Server) =>
  */
 export const baseUrl: Effect.Effect<string, never, HttpServer.HttpServer> = Effect.map(
   HttpServer.HttpServer,
-  ({ address }) => {
-    if (NetAddress.isUnixPathAddress(address) || !NetAddress.isUnspecified(address.address)) {
-      return HttpServer.formatAddress(address)
-    }
-    // a server on all addresses can be reached on loopback
-    const loopback = NetAddress.isIpv4Address(address.address) ? NetAddress.ipv4Loopback : NetAddress.ipv6Loopback
-    return HttpServer.formatAddress(NetAddress.inetAddressUnsafe(loopback, address.port))
-  }
+  ({ address }) => AppServicesServer.localUrl(address)
 )

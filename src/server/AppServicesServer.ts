@@ -262,6 +262,19 @@ export const make = (
   )
 
 /**
+ * The URL of a server for clients on this machine: one on all addresses can be reached on loopback.
+ *
+ * @internal
+ */
+export const localUrl = (address: HttpServer.HttpServer["Service"]["address"]): string => {
+  if (NetAddress.isUnixPathAddress(address) || !NetAddress.isUnspecified(address.address)) {
+    return HttpServer.formatAddress(address)
+  }
+  const loopback = NetAddress.isIpv4Address(address.address) ? NetAddress.ipv4Loopback : NetAddress.ipv6Loopback
+  return HttpServer.formatAddress(NetAddress.inetAddressUnsafe(loopback, address.port))
+}
+
+/**
  * Serves applications on the `HttpServer` that is provided.
  *
  * @see `NodeAppServicesServer.layer` of `effect-app-services/node`, which provides Node's HTTP server
@@ -281,7 +294,9 @@ export const layer = (
             'passwordHashing "testing" protects no password: it works on a loopback address only, such as 127.0.0.1'
         })
       }
-      const { app, endStreams, services } = yield* make(apps, options)
+      const base = localUrl(server.address)
+      const located = URL.canParse(base) ? Hosting.located("id" in apps ? [apps] : apps, base) : apps
+      const { app, endStreams, services } = yield* make(located, options)
       yield* server.serve(app).pipe(
         // access tokens, authorization codes and the arguments of calls may come in the query; traces must not repeat them
         Effect.updateService(UrlParams.CurrentRedactedNames, (names) => [...names, ...secretParameters]),

@@ -36,16 +36,51 @@ const answer = Effect.fnUntraced(function* (
   return status === undefined || response.status !== 200 ? shown : HttpServerResponse.setStatus(shown, status)
 })
 
+interface Site {
+  readonly id: string
+  readonly hosting: Hosting
+}
+
+const sitesOf = (apps: ReadonlyArray<App>): ReadonlyArray<Site> =>
+  apps.flatMap(({ hosting, id }) => (hosting === undefined ? [] : [{ id: id.toLowerCase(), hosting }]))
+
 /**
- * Makes what answers requests for static files; `undefined` for any other request.
- *
- * Of several applications, the first one that has files is served: their paths begin at the root.
+ * Applications with the addresses of their files on a server. The only application with files has them at the server's address.
+ * Pages expect their files at the root, so each of several has a host name of its own: `APP_ID.localhost`, which browsers
+ * resolve to this machine.
+ */
+export const located = (apps: ReadonlyArray<App>, base: string): ReadonlyArray<App> => {
+  const isOnly = sitesOf(apps).length === 1
+  return apps.map((app) => {
+    const { hosting, id } = app
+    if (hosting === undefined) return app
+    const url = new URL(base)
+    if (!isOnly) url.hostname = `${id.toLowerCase()}.localhost`
+    return {
+      ...app,
+      hosting: { ...hosting, uri: hosting.domain === undefined ? url.origin : `https://${hosting.domain}` }
+    }
+  })
+}
+
+/** The files of a host name: of the application with that domain, or with an id that is the name's first label. */
+const siteOf = (sites: ReadonlyArray<Site>, host: string): Hosting | undefined => {
+  const name = host.toLowerCase().replace(/:\d+$/, "")
+  const [label] = name.split(".")
+  const found = sites.find(({ hosting }) => hosting.domain === name) ?? sites.find(({ id }) => id === label) ?? sites[0]
+  return found?.hosting
+}
+
+/**
+ * Makes what answers requests for static files; `undefined` for any other request. Under a host name of no application, the files
+ * are those of the first one that has some.
  */
 export const handler = (apps: ReadonlyArray<App>) => {
-  const hosting = apps.find((app) => app.hosting !== undefined)?.hosting
+  const sites = sitesOf(apps)
   return (
     request: HttpServerRequest.HttpServerRequest
   ): Effect.Effect<HttpServerResponse.HttpServerResponse> | undefined => {
+    const hosting = siteOf(sites, request.headers["host"] ?? "")
     if (hosting === undefined || (request.method !== "GET" && request.method !== "HEAD")) return undefined
     const path = Result.getOrUndefined(Result.try(() => decodeURIComponent(request.url.split("?")[0] ?? "")))
     if (path === undefined || !path.startsWith("/") || reserved.test(path)) return undefined

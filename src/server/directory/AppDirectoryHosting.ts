@@ -16,6 +16,7 @@ const Code = Schema.optional(Schema.NullOr(Schema.Union([Schema.String, Schema.F
 
 const HostingConfig = Schema.Struct({
   enabled: Schema.optional(Schema.NullOr(Schema.Boolean)),
+  custom_domain: Text,
   default_error_path: Text,
   default_error_code: Code,
   default_response_code: Code
@@ -64,7 +65,9 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
   const headers = yield* headersOf(files)
   const platform = HttpPlatform.layer.pipe(Layer.provide([Layer.succeed(FileSystem.FileSystem, fs), Etag.layerWeak]))
   const made = HttpStaticServer.make({ root, cacheControl: "no-cache" }).pipe(Effect.provide(platform), Effect.orDie)
+  const domain = config.custom_domain?.toLowerCase() ?? ""
   const hosting: Hosting = {
+    domain: domain === "" ? undefined : domain,
     files: new Map(names.map((name) => [name, headers.get(name) ?? {}])),
     errorPage: errorPageOf(files, config, names),
     serve: yield* made

@@ -398,12 +398,13 @@ const setupOf = (app: App, limits: Limits): Setup => {
 }
 
 /** The object `context.app`. */
-const metadata = ({ deployment: { model, providerRegion }, id, name }: App) => ({
+const metadata = ({ deployment: { model, providerRegion }, hosting, id, name }: App) => ({
   id: idOf(id),
   clientAppId: id,
   name,
   projectId: idOf(`the project of ${id}`),
   deployment: { model, providerRegion },
+  ...(hosting?.uri !== undefined && { hostingUri: hosting.uri }),
   // @effect-diagnostics-next-line globalDate:off -- the application was deployed where the process began
   lastDeployed: new Date(performance.timeOrigin).toISOString()
 })

@@ -2,10 +2,12 @@ import { assert, it, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { symlinkSync } from "node:fs"
 import { join } from "node:path"
-import { AppDirectory } from "effect-app-services/server"
+import { type App, AppDirectory } from "effect-app-services/server"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
-import { ask, directory, inProcess } from "../support.ts"
+import { NodeAppServicesServer } from "effect-app-services/node"
+import { anonymousApp, ask as over, serveJson } from "../../cli/support.ts"
+import { ask, directory, inProcess, loginPath } from "../support.ts"
 import { exported, load } from "../functions/support.ts"
 
 const files = {
@@ -167,5 +169,87 @@ it.effect("hosting reports what it cannot do", () =>
     assert.include(without.map(({ message }) => message).join(), "there are no files in hosting/files")
     const off = yield* load({ f: "exports = () => 1" }, { ...files, "hosting/config.json": { enabled: false } })
     assert.strictEqual(off.hosting, undefined)
+  })
+)
+
+/** An application with a page that says which one it is. */
+const site = (id: string, config: object = {}) =>
+  Effect.flatMap(
+    directory({
+      ...anonymousApp(id, { uri: "exports = () => context.app.hostingUri" }),
+      "hosting/config.json": { enabled: true, ...config },
+      "hosting/files/index.html": id
+    }),
+    (folder) => AppDirectory.load(folder)
+  ).pipe(Effect.provide([NodeFileSystem.layer, NodePath.layer]))
+
+it.effect("hosting serves each of several applications under a host name of its own", () =>
+  Effect.gen(function* () {
+    const apps = [yield* site("shop-abcde"), yield* site("blog-fghij", { custom_domain: "Blog.example" })]
+    yield* Effect.gen(function* () {
+      const hosts = [
+        ["shop-abcde.localhost:9090", "shop-abcde"],
+        ["BLOG-FGHIJ.localhost", "blog-fghij"],
+        ["blog-fghij.apps.example:443", "blog-fghij"],
+        ["blog.example", "blog-fghij"],
+        ["shop-abcde.blog.example", "shop-abcde"],
+        ["127.0.0.1:9090", "shop-abcde"],
+        ["elsewhere.example", "shop-abcde"]
+      ] as const
+      for (const [host, text] of hosts) {
+        assert.strictEqual((yield* ask("GET", "/", { headers: { host } })).text, text, host)
+        // the client API is the same everywhere
+        const login = yield* ask("POST", loginPath("blog-fghij", "anon-user"), { headers: { host } })
+        assert.strictEqual(login.status, 200, host)
+      }
+    }).pipe(Effect.provide(inProcess(apps)))
+  })
+)
+
+it.live("functions read the address of their application's files", () =>
+  Effect.gen(function* () {
+    const one = yield* site("shop")
+    const two = yield* site("blog")
+    const three = yield* site("news", { custom_domain: "news.example" })
+    const uris = (...apps: ReadonlyArray<App.App>) =>
+      Effect.gen(function* () {
+        const baseUrl = yield* NodeAppServicesServer.baseUrl
+        const found: Array<unknown> = []
+        for (const { id } of apps) {
+          const app = `${baseUrl}/api/client/v2.0/app/${id}`
+          const { body } = yield* over(`${app}/auth/providers/anon-user/login`, { method: "POST" })
+          const called = yield* over(`${app}/functions/call`, {
+            method: "POST",
+            headers: { authorization: `Bearer ${body["access_token"]}` },
+            body: JSON.stringify({ name: "uri", arguments: [] })
+          })
+          found.push(called.body)
+        }
+        return { port: new URL(baseUrl).port, found }
+      }).pipe(Effect.provide(NodeAppServicesServer.layer(apps, { passwordHashing: "testing" })))
+    const only = yield* uris(one, { ...two, hosting: undefined })
+    assert.deepStrictEqual(only.found, [`http://127.0.0.1:${only.port}`, { $undefined: true }])
+    const several = yield* uris(one, two, three)
+    assert.deepStrictEqual(several.found, [
+      `http://shop.localhost:${several.port}`,
+      `http://blog.localhost:${several.port}`,
+      "https://news.example"
+    ])
+  })
+)
+
+it.live("hosting is turned off by a flag of the command", () =>
+  Effect.gen(function* () {
+    const folder = yield* directory({
+      ...anonymousApp("shop"),
+      "hosting/config.json": { enabled: true },
+      "hosting/files/index.html": "home"
+    })
+    const status = (...args: ReadonlyArray<string>) =>
+      Effect.flatMap(serveJson([folder, ...args]), ({ ready }) =>
+        Effect.promise(async () => (await fetch(`${ready.baseUrl}/`)).status)
+      )
+    assert.strictEqual(yield* status(), 200)
+    assert.strictEqual(yield* status("--no-hosting"), 404)
   })
 )
