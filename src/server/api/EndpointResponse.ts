@@ -75,10 +75,16 @@ export const make = (
     : HttpServerResponse.uint8Array(bytesOf(content), { status, contentType: contentType ?? typeOf(content) })
   const cookies = headers.filter(([name]) => isCookie(name)).map(([, value]) => value)
   const withHeaders = HttpServerResponse.setHeaders(response, joined(headers))
-  return Effect.succeed(
+  const made =
     cookies.length === 0 ? withHeaders : HttpServerResponse.mergeCookies(withHeaders, Cookies.fromSetCookie(cookies))
-  )
+  own.add(made)
+  return Effect.succeed(made)
 }
+
+const own = new WeakSet<HttpServerResponse.HttpServerResponse>()
+
+/** Whether a function made the response, so that its body is sent as it is, also with the status of an error. */
+export const isOfFunction = (response: HttpServerResponse.HttpServerResponse): boolean => own.has(response)
 
 /** The only header whose values cannot be put into one. */
 const isCookie = (name: string): boolean => name.toLowerCase() === "set-cookie"

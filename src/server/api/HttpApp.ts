@@ -20,6 +20,7 @@ import { body, ErrorAnswer } from "../model/ApiErrors.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
 import { isRowStoreError } from "../storage/RowStore.ts"
 import * as Body from "./Body.ts"
+import * as EndpointResponse from "./EndpointResponse.ts"
 import * as Location from "./Location.ts"
 import * as RequestLog from "./RequestLog.ts"
 import * as Requests from "./Requests.ts"
@@ -73,7 +74,8 @@ const withLink = Effect.fnUntraced(function* (
   response: HttpServerResponse.HttpServerResponse
 ) {
   const { body: sent } = response
-  if (sent._tag !== "Uint8Array" || !linked.test(request.url)) return response
+  if (sent._tag !== "Uint8Array" || !linked.test(request.url) || EndpointResponse.isOfFunction(response))
+    return response
   const answer = Option.getOrUndefined(decodeError(new TextDecoder().decode(sent.body)))
   const logId = yield* CurrentRequest.logId
   return answer === undefined || logId === undefined
