@@ -125,11 +125,8 @@ export {
 }
 
 /**
- * A Google account, by authorization code or OpenID Connect id token. Only hosts with the `oauth2-google` provider accept
- * it; the embedded server refuses it with `RequestRejected`.
- *
- * @see {@link jwt}: a `custom-token` provider that trusts Google's published keys, with the OAuth client id as audience, accepts
- * Google's id tokens on any host
+ * A Google account, by the authorization code or the OpenID Connect id token that Google's libraries give to a page or an app.
+ * The application's `oauth2-google` provider verifies it.
  *
  * @category constructors
  * @since 0.1.0
@@ -142,8 +139,7 @@ export const google = (credential: { readonly authCode: Secret } | { readonly id
   )
 
 /**
- * A Facebook account, by access token. Only hosts with the `oauth2-facebook` provider accept it; the embedded server refuses
- * it with `RequestRejected`.
+ * A Facebook account, by the access token of Facebook Login. The application's `oauth2-facebook` provider verifies it.
  *
  * @category constructors
  * @since 0.1.0
@@ -151,8 +147,7 @@ export const google = (credential: { readonly authCode: Secret } | { readonly id
 export const facebook = (accessToken: Secret): Credentials => make("oauth2-facebook", {}, { accessToken })
 
 /**
- * An Apple account, by id token. Only hosts with the `oauth2-apple` provider accept it; the embedded server refuses it with
- * `RequestRejected`.
+ * An Apple account, by the id token of Sign in with Apple. The application's `oauth2-apple` provider verifies it.
  *
  * @category constructors
  * @since 0.1.0
