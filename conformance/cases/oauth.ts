@@ -81,7 +81,7 @@ export default [
       const reply = await attempt(host, "google", payloadOf(host, "google"))
       fails(reply, 401, "DomainNotAllowed", "the domain of the e-mail address is not allowed")
     },
-    "a link adds the identity, and a rejected one is no 401": async (host) => {
+    "a link adds the identity, and a rejected one gets a 400": async (host) => {
       const guest = succeeds(await send(host.baseUrl, "POST", loginPath("anon-user", app), { body: {} })).json
       const token = String(guest["access_token"])
       host.issuer.person = someone()

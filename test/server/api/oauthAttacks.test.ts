@@ -103,7 +103,7 @@ describe("a login by redirect under attack", () => {
           const answer = yield* callback("google", { ...brought, ...(iss !== undefined && { iss }) }, cookie)
           assert.strictEqual(errorOf(answer), rejected)
         }
-        // a code of one provider is no code of another one
+        // another provider does not accept a code of this one
         const ofApple = yield* consented((yield* begin("apple")).consent)
         const google = yield* begin("google")
         const brought = yield* consented(google.consent)

@@ -23,7 +23,7 @@ import {
 describe("a login by redirect", () => {
   for (const site of sites) {
     it.effect(
-      `with ${site} returns to the page, with the login in the fragment under both of its names`,
+      `returns the login with ${site} to the page in the fragment`,
       served((issuer) =>
         Effect.gen(function* () {
           issuer.person = { id: "person-1", email: "ada@example.com" }

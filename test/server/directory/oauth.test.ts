@@ -24,7 +24,7 @@ describe("OAuth providers of an exported application", () => {
     ["newer", "auth/providers.json", { "oauth2-google": google }],
     ["older", "auth_providers/oauth2-google.json", { id: "5f1d7f3e9c1b2a0012345678", ...google }]
   ] as const) {
-    it.effect(`are read from the ${layout} layout`, () =>
+    it.effect(`reads them from the ${layout} layout`, () =>
       Effect.gen(function* () {
         const app = yield* load({
           "realm_config.json": { app_id: "my-app" },
@@ -55,7 +55,7 @@ describe("OAuth providers of an exported application", () => {
     )
   }
 
-  it.effect("are loaded one by one: a mistake in one is reported, and the others are served", () =>
+  it.effect("loads them one by one: reports a mistake in one, and serves the others", () =>
     Effect.gen(function* () {
       const app = yield* load({
         "realm_config.json": { app_id: "my-app" },
@@ -85,7 +85,7 @@ describe("OAuth providers of an exported application", () => {
     })
   )
 
-  it.effect("are reported as far as they cannot work", () =>
+  it.effect("reports as far as they cannot work", () =>
     Effect.gen(function* () {
       const app = yield* load({
         "auth/providers.json": {
@@ -114,7 +114,7 @@ describe("OAuth providers of an exported application", () => {
     })
   )
 
-  it.effect("fire authentication triggers, and have the user creation function called", () =>
+  it.effect("fires authentication triggers, and calls the user creation function", () =>
     Effect.gen(function* () {
       const app = yield* load({
         "realm_config.json": { app_id: "my-app" },

@@ -64,7 +64,7 @@ const pair = () => generateKeyPairSync("rsa", { modulusLength: 2048 })
 
 describe("an id token", () => {
   for (const site of ["google", "apple"] as const) {
-    it.effect(`of ${site} logs its subject in, the same user each time`, () =>
+    it.effect(`logs the subject of ${site} in, the same user each time`, () =>
       withIssuer((issuer) =>
         Effect.gen(function* () {
           const first = yield* logIn(site, { id_token: issuer.idToken(site) })
@@ -85,7 +85,7 @@ describe("an id token", () => {
       )()
     )
 
-    it.effect(`of ${site} is rejected unless the issuer signed it for this application`, () =>
+    it.effect(`rejects one of ${site} unless the issuer signed it for this application`, () =>
       withIssuer((issuer) =>
         Effect.gen(function* () {
           const other = site === "google" ? "apple" : "google"
@@ -188,7 +188,7 @@ describe("an id token", () => {
 })
 
 describe("an authorization code", () => {
-  it.effect("of Google is exchanged, as its libraries for mobile devices and for pop-ups get it", () =>
+  it.effect("exchanges one of Google, as its libraries for mobile devices and for pop-ups get it", () =>
     withIssuer((issuer) =>
       Effect.gen(function* () {
         for (const redirect of ["", "postmessage"] as const) {
@@ -209,7 +209,7 @@ describe("an authorization code", () => {
     )()
   )
 
-  it.effect("that is rejected is logged by the provider's error code, and not repeated", () =>
+  it.effect("logs a rejected one by the provider's error code, and does not repeat it", () =>
     withIssuer((issuer) =>
       Effect.gen(function* () {
         const unknown = yield* logged("google", { authCode: "code-of-someone-else" })
@@ -490,7 +490,7 @@ describe("a provider that is away", () => {
 })
 
 describe("linking", () => {
-  it.effect("adds the account to a user, and is no login of another one", () =>
+  it.effect("adds the account to a user, and does not log another one in", () =>
     withIssuer((issuer) =>
       Effect.gen(function* () {
         const guest = yield* anonymous()
