@@ -50,6 +50,7 @@ for (const [module, platform] of [
   ["server/directory/internal/acorn", "neutral"],
   ["server/language/internal/decimalJs", "neutral"],
   ["server/data/store/internal/btree", "neutral"],
+  ["server/graphql/internal/graphqlJs", "neutral"],
   ["server/functions/internal/program", "node"]
 ] as const) {
   const file = `dist/${module}.js`

@@ -39,6 +39,8 @@ const wire = "src/server/wire/"
 const server = "src/server/"
 const node = "src/node/"
 const jose = "src/server/model/internal/jose.ts"
+const graphql = "src/server/graphql/"
+const graphqlJs = "src/server/graphql/internal/graphqlJs.ts"
 const decimalJs = "src/server/language/internal/decimalJs.ts"
 const btree = "src/server/data/store/internal/btree.ts"
 const jsonText = "src/server/directory/internal/jsonText.ts"
@@ -68,12 +70,15 @@ export const rooms: ReadonlyArray<Room> = [
     theirs: onServer
   },
   { path: functions, ours: [core, protocol, data, model, users], theirs: onServer },
+  // schemas of GraphQL, and requests to them
+  { path: graphqlJs, ours: [], theirs: ["graphql", "dataloader", "inflection"] },
+  { path: graphql, ours: [language, data, model, graphqlJs], theirs: onServer },
   // functions that run by themselves
   { path: triggers, ours: [storage, data, model, users, functions], theirs: onServer },
-  { path: api, ours: [core, protocol, storage, data, model, users, functions, triggers], theirs: onServer },
+  { path: api, ours: [core, protocol, storage, data, model, users, functions, triggers, graphql], theirs: onServer },
   { path: jsonText, ours: [], theirs: ["jsonc-parser"] },
   { path: acorn, ours: [], theirs: ["acorn"] },
-  { path: directory, ours: [core, protocol, data, model, functions, jsonText, acorn], theirs: onServer },
+  { path: directory, ours: [core, protocol, data, model, functions, graphql, jsonText, acorn], theirs: onServer },
   // MongoDB's wire protocol, for MongoDB's own tools
   { path: wire, ours: [core, language, data, model], theirs: onServer },
   // the server itself, which puts the rooms together

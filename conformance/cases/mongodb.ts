@@ -264,7 +264,7 @@ export default [
       assert.deepEqual((await theirs("updateOne", claim)).json["matchedCount"], int(0))
       assert.deepEqual((await theirs("deleteMany", { query: {} })).value, { deletedCount: int(0) })
     },
-    "rejects access to a collection without a role": async ({ baseUrl }) => {
+    "rejects access to a collection whose rule is not understood": async ({ baseUrl }) => {
       const run = await open(baseUrl, "closed")
       fails(await run("insertOne", { document: {} }), [400, 403], "NoMatchingRuleFound", /./)
     },

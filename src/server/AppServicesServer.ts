@@ -39,6 +39,7 @@ import * as AdminHandlers from "./api/AdminHandlers.ts"
 import { Api } from "./api/Api.ts"
 import { AccessToken, RefreshToken } from "./api/Authorization.ts"
 import * as DataApi from "./api/DataApi.ts"
+import * as GraphQl from "./api/GraphQl.ts"
 import * as Endpoints from "./api/Endpoints.ts"
 import * as Hosting from "./api/Hosting.ts"
 import * as FunctionCalls from "./api/FunctionCalls.ts"
@@ -242,13 +243,18 @@ export const make = (
       const call = yield* Effect.provide(FunctionCalls.shortcut, services)
       const endpoint = yield* Effect.provide(Endpoints.handler, services)
       const dataApi = yield* Effect.provide(DataApi.handler, services)
+      const graphql = yield* Effect.provide(GraphQl.handler, services)
       const file = Hosting.handler("id" in apps ? [apps] : apps)
       return {
         app: Proxies.forwarded(trusts)(
-          HttpApp.make((request) => call(request) ?? dataApi(request) ?? endpoint(request) ?? file(request) ?? router, {
-            newId: Effect.provideContext(Ids.objectId, services),
-            onRequest: options.onRequest
-          })
+          HttpApp.make(
+            (request) =>
+              call(request) ?? graphql(request) ?? dataApi(request) ?? endpoint(request) ?? file(request) ?? router,
+            {
+              newId: Effect.provideContext(Ids.objectId, services),
+              onRequest: options.onRequest
+            }
+          )
         ),
         services: Context.pick(Inbox, Admin, Database)(services),
         endStreams: Context.get(services, OpenStreams.OpenStreams).end

@@ -5,7 +5,6 @@
 const ofApp = String.raw`^(?:/api/client/v2\.0)?/app/[^/]+`
 
 const features: ReadonlyArray<readonly [route: RegExp, feature: string]> = [
-  [new RegExp(`${ofApp}/graphql$`), "GraphQL is"],
   [new RegExp(`${ofApp}/realm-sync$`), "Device Sync is"]
 ]
 

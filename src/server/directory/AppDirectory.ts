@@ -22,6 +22,7 @@ import * as AppDirectoryData from "./AppDirectoryData.ts"
 import * as AppDirectoryDocuments from "./AppDirectoryDocuments.ts"
 import * as AppDirectoryEndpoints from "./AppDirectoryEndpoints.ts"
 import * as AppDirectoryFunctions from "./AppDirectoryFunctions.ts"
+import * as AppDirectoryGraphQl from "./AppDirectoryGraphQl.ts"
 import * as AppDirectoryHosting from "./AppDirectoryHosting.ts"
 import * as AppDirectoryPackages from "./AppDirectoryPackages.ts"
 import * as AppDirectoryTriggers from "./AppDirectoryTriggers.ts"
@@ -150,7 +151,7 @@ export const load: (
     const endpoints = yield* AppDirectoryEndpoints.load(files, functions, findSecret)
     const tag = first((root) => root.environment) ?? ""
     const services = yield* AppDirectoryServices.load(files, findSecret)
-    const dataSources = yield* AppDirectoryData.load(files, functions, options?.schemas ?? "strict")
+    const { dataSources, folders: names } = yield* AppDirectoryData.load(files, functions, options?.schemas ?? "strict")
     const triggers = yield* AppDirectoryTriggers.load(files, functions, [...dataSources.keys()])
     const { declared, found: constants } = yield* values(files, findSecret)
     reportOrigins(files, found[0], roots)
@@ -175,6 +176,7 @@ export const load: (
       functions,
       endpoints,
       dataApi: yield* AppDirectoryEndpoints.loadDataApi(files, findSecret),
+      graphql: yield* AppDirectoryGraphQl.load(files, functions, names),
       triggers,
       hosting: yield* AppDirectoryHosting.load(files),
       dataSources,

@@ -213,5 +213,5 @@ export const load = Effect.fnUntraced(function* (
   for (const it of rules) if (!it.isDefault) loadRule(place, it)
   for (const file of files.below("data_sources")) yield* loadSchemaFile(place, file)
   const dataSources: ReadonlyMap<string, DataSource> = sources.found
-  return dataSources
+  return { dataSources, folders: sources.folders }
 })

@@ -33,13 +33,6 @@ const rules: ReadonlyArray<Rule> = [
     }
   },
   {
-    file: /^graphql\/custom_resolvers\/(.+)\.json$/,
-    declares: (content, [name]) => {
-      const field = text(content, "field_name", name)
-      return [`GraphQL is not supported: the resolver of ${text(content, "on_type", "Query")}.${field} is never called`]
-    }
-  },
-  {
     file: /^sync\/config\.json$/,
     declares: (content) => when(isRecord(content) && content["state"] === "enabled", lostSync)
   },

@@ -75,6 +75,12 @@ export class FunctionRuntime extends Context.Service<
       request: unknown,
       settings: ResponseSettings
     ) => Effect.Effect<Responded, FunctionError>
+    /** Runs a function that its own rule may refuse to the caller, also one that clients cannot call. */
+    readonly execute: (
+      caller: Caller,
+      name: string,
+      args: ReadonlyArray<unknown>
+    ) => Effect.Effect<unknown, FunctionError>
     /** The database as a function finds it that its own rule does not refuse to the caller. */
     readonly databaseAs: (
       caller: Caller,
@@ -318,7 +324,16 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
 
   const check = (caller: Caller, name: string, sent: Sent) => Effect.asVoid(open(caller, name, sent))
 
-  return FunctionRuntime.of({ call, stream, check, run, respond, databaseAs, databaseOf: access.databaseOfClient })
+  return FunctionRuntime.of({
+    call,
+    stream,
+    check,
+    run,
+    execute: (caller, name, args) => limited(() => execute(caller, name, args)),
+    respond,
+    databaseAs,
+    databaseOf: access.databaseOfClient
+  })
 })
 
 /** The process writes it. */

@@ -32,6 +32,7 @@ import type { AppFunction, Handler } from "./AppFunction.ts"
 import type { DataApi } from "./DataApi.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import type { FunctionContext, FunctionUser } from "./FunctionContext.ts"
+import type { GraphQl } from "./GraphQl.ts"
 import type { Hosting } from "./Hosting.ts"
 import type { Service } from "./Service.ts"
 import type { Trigger } from "./Trigger.ts"
@@ -270,6 +271,7 @@ export interface App {
   /** HTTPS endpoints and incoming webhooks, the first of those that name one route and method. */
   readonly endpoints: ReadonlyArray<Endpoint>
   readonly dataApi: DataApi | undefined
+  readonly graphql: GraphQl | undefined
   readonly triggers: ReadonlyArray<Trigger>
   /** Static files. */
   readonly hosting: Hosting | undefined
@@ -414,6 +416,7 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
     functions,
     endpoints: [],
     dataApi: undefined,
+    graphql: undefined,
     triggers: [],
     hosting: undefined,
     customUserData: options.customUserData,

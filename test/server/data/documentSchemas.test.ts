@@ -320,7 +320,7 @@ describe("writes of a collection with a schema", () => {
     }).pipe(Effect.provide(serve()))
   )
 
-  it.effect("checks functions of users, and lets the system write what it wants", () =>
+  it.live("checks functions of users, and lets the system write what it wants", () =>
     Effect.gen(function* () {
       const { call, own, sys } = yield* user
       const caught = { caught: `could not validate document: \n\t${notInt("n")}` }
@@ -358,7 +358,7 @@ describe("writes of a collection with a schema", () => {
     }).pipe(Effect.provide(serve()))
   )
 
-  it.effect("does not tell of fields that are hidden", () =>
+  it.live("does not tell of fields that are hidden", () =>
     Effect.gen(function* () {
       const { call, token } = yield* Effect.map(Effect.all([user, anonymous()]), ([{ call }, { access_token }]) => ({
         call,

@@ -142,9 +142,9 @@ describe("what an exported application has and this server has not", () => {
           `data_sources/lake/d/c/schema.json: the schema is not understood: at properties.a: the keyword 'bsonType' of a schema has an unknown type: 'text'; clients cannot write to the collection "d.c"`,
           'realm_config.json: "allowed_request_origins" is not supported: pages of any origin may send requests',
           'data_sources/lake/config.json: data sources of type "datalake" are not supported: "lake" is served as a database that starts empty',
-          "graphql/custom_resolvers/query_total.json: GraphQL is not supported: the resolver of Query.total is never called",
           'log_forwarders/out.json: log forwarders are not supported: "out" forwards nothing, and the log is the server\'s output',
           "services/db/config.json: Device Sync is not supported: clients that open a synced Realm cannot connect; logins, functions and access to documents work",
+          'graphql/custom_resolvers/query_total.json: GraphQL does not have its field: expected a "field_name" and a "function_name"',
           "hosting/config.json: hosting is enabled, but there are no files in hosting/files"
         ]
       )
@@ -172,7 +172,7 @@ describe("what an exported application has and this server has not", () => {
           [400, "authentication via 'oauth2-google' is unsupported"]
         )
         const routes = [
-          ["POST", "/api/client/v2.0/app/app/graphql", "GraphQL is not supported by this server"],
+          ["POST", "/api/client/v2.0/app/app/graphql", "the application has no GraphQL"],
           ["GET", "/api/client/v2.0/app/app/realm-sync", "Device Sync is not supported by this server"],
           ["GET", "/elsewhere", "cannot find GET /elsewhere"]
         ] as const
