@@ -30,6 +30,9 @@ const gates: Record<string, ReadonlyArray<string>> = {
   package: ["node scripts/package.ts"]
 }
 
+/** Printed for a test that waits for a real process longer than a second, so it depends on the machine's speed. */
+const slowTest = /WARN \(#\d+\): A test is using time, but is not advancing the test clock/g
+
 /** Runs a gate's commands until one fails or warns; returns all output. */
 const run = (commands: ReadonlyArray<string>): { readonly ok: boolean; readonly output: string } => {
   let output = ""
@@ -49,7 +52,7 @@ const run = (commands: ReadonlyArray<string>): { readonly ok: boolean; readonly 
     const printed = `${child.stdout}${child.stderr}`
     output += printed
     if (child.status !== 0) return { ok: false, output: `${output}\n${command}: exit code ${child.status}` }
-    if (/WARN|[Ww]arning:|npm warn/.test(printed)) {
+    if (/WARN|[Ww]arning:|npm warn/.test(printed.replace(slowTest, ""))) {
       return { ok: false, output: `${output}\n${command}: warnings` }
     }
   }

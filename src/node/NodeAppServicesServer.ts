@@ -26,6 +26,7 @@ import type { Duplex } from "node:stream"
 import type { App } from "../server/model/App.ts"
 import * as AppServicesServer from "../server/AppServicesServer.ts"
 import * as Body from "../server/api/Body.ts"
+import * as requestScopes from "./internal/requestScopes.ts"
 
 /**
  * Settings of a server and its socket.
@@ -86,6 +87,7 @@ export const layer = (
       const listening = Layer.effect(
         HttpServer.HttpServer,
         NodeHttpServer.make(() => server, { host, port, gracefulShutdownTimeout: shutdownTimeout }).pipe(
+          Effect.map((library) => requestScopes.spread(server, library)),
           // closes what is still open after the timeout
           Effect.tap(Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections())))
         )

@@ -136,7 +136,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
       }
     }
     // after the processes, so that one has until the next check to respond to the cancellation
-    for (const job of [...queue, ...processes.flatMap(({ calls }) => [...calls.values()])]) expire(job)
+    for (const job of [...queue, ...processes.flatMap(({ calls }) => calls.values())]) expire(job)
     if (queue.size > 0) placeQueued()
     if (queue.size === 0 && !processes.some((process) => process.isBusy)) {
       clearInterval(watch)
@@ -181,14 +181,9 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
     switch (message._tag) {
       case "Answer": {
         const { answer, id } = message
-        const job = process.calls.get(id)
-        if (job === undefined) {
-          const step = process.steps.get(id)
-          process.steps.delete(id)
-          return step?.settle(answer)
-        }
-        process.calls.delete(id)
-        if (answer._tag === "Streaming") process.streams.set(id, job)
+        const job = process.calls.take(id)
+        if (job === undefined) return process.steps.take(id)?.settle(answer)
+        if (answer._tag === "Streaming") process.streams.add(id, job)
         return job.settle(answer)
       }
       case "Ask": {
@@ -294,13 +289,13 @@ export const make = (app: App, host: FunctionHost, limits: Limits): FunctionProc
           const settle = (outcome: Outcome) => {
             report(job, outcome)
             if (outcome._tag === "Done") return resume(Effect.succeed(outcome.text))
-            process.streams.delete(call)
+            process.streams.take(call)
             resume(outcome._tag === "End" ? Effect.undefined : failed(outcome))
           }
           const id = process.next(call, { since: performance.now(), settle })
           lookAfter()
           return Effect.sync(() => {
-            process.steps.delete(id)
+            process.steps.take(id)
             if (deadline.passed && !process.ended) exceeded(process)
           })
         })

@@ -7,85 +7,111 @@
 import * as FunctionHttp from "./FunctionHttp.ts"
 import * as FunctionServices from "./FunctionServices.ts"
 import * as ServiceHandles from "./ServiceHandles.ts"
+import * as ServiceHandles from "./ServiceHandles.ts"
 import { readCaller } from "./internal/caller.ts"
 import { type HostCall, operations, type Setup } from "./internal/messages.ts"
 import { headersOf } from "./internal/guest/responses.ts"
 import { read } from "./internal/values.ts"
 
-/** The environment of a function: its identity, the server, and other functions. */
-export interface Invocation {
+/** What the functions of a realm have in common. */
+export interface Environment {
   readonly setup: Setup
-  /** The user and the request, as encoded by the server. */
-  readonly caller: string
-  /** Whether the function runs as the system. */
-  readonly isSystem: boolean
-  /** Makes a host call. */
-  readonly ask: (method: HostCall, args: ReadonlyArray<unknown>, transactionId?: string) => Promise<unknown>
-  /** Calls another function: an exported one runs at once, others in the server. */
-  readonly execute: (name: string, ...args: ReadonlyArray<unknown>) => unknown
   /** Sends a request to another server. */
   readonly fetch: typeof fetch
   /** Marks an activity as in progress until the returned function is called. */
   readonly pending: () => () => void
 }
 
-/** The global `context`. Unknown members are `undefined`. */
-export const make = ({ ask, caller, execute, fetch, isSystem, pending, setup }: Invocation): object => {
-  // most functions read none of them
-  const parts = once(() => readCaller(caller))
-  const app = once(() => read(setup.app))
-  const user = once(() => {
+/** A function that is about to run, and its ways to the server and to other functions. */
+export interface Invocation {
+  /** Whether the function runs as the system. */
+  readonly isSystem: boolean
+  /** Makes a host call. */
+  readonly ask: (method: HostCall, args: ReadonlyArray<unknown>, transactionId?: string) => Promise<unknown>
+  /** Calls another function: an exported one runs at once, others in the server. */
+  readonly execute: (name: string, ...args: ReadonlyArray<unknown>) => unknown
+}
+
+/** The contexts of a realm, which serves one call at a time. */
+export interface Contexts {
+  /** Begins a call, whose functions have the same user and request, as encoded by the server. */
+  readonly begin: (caller: string) => void
+  /** The global `context` of a function. Unknown members are `undefined`. */
+  readonly make: (invocation: Invocation) => object
+}
+
+const { defineProperty, freeze } = Object
+
+export const make = ({ fetch, pending, setup }: Environment): Contexts => {
+  let caller = ""
+  const lazies: Array<{ value: unknown }> = []
+  /** A member that is created when a function of the call reads it first: most functions do not. */
+  const lazy = <A>(create: () => A): (() => A) => {
+    const made: { value: A | undefined } = { value: undefined }
+    lazies.push(made)
+    return () => (made.value ??= create())
+  }
+  const parts = lazy(() => readCaller(caller))
+  const app = lazy(() => read(setup.app))
+  const user = lazy(() => {
     const { customData: custom_data, data, id, identities, type } = parts().user
     const providers = identities.map(({ id, providerType }) => ({ id, provider_type: providerType }))
     return { id, type, data, custom_data, identities: providers }
   })
-  const request = once(() => {
+  const request = lazy(() => {
     const { requestHeaders, ...request } = parts().request ?? {}
     return requestHeaders === undefined ? request : { ...request, requestHeaders: headersOf(requestHeaders) }
   })
-  const environment = once(() => read(setup.environment))
-  const http = once(() => FunctionHttp.make({ fetch, pending, timeoutMillis: setup.timeLimitMillis }))
-  const mongodb = once(() => FunctionServices.make({ database: databasePort(ask) }, setup.appId))
-  const serviceOf = (name: string): unknown => {
-    const service = setup.services.get(name)
-    if (service !== undefined) {
-      return ServiceHandles.make(name, service, { http, act: (...args) => ask("action", args) })
-    }
-    // an incomplete export may lack the declaration of its data sources
-    return setup.dataSources.size === 0 || setup.dataSources.has(name) ? mongodb().get(name) : undefined
+  const environment = lazy(() => read(setup.environment))
+  const http = lazy(() => FunctionHttp.make({ fetch, pending, timeoutMillis: setup.timeLimitMillis }))
+  // the engine keeps a layout for objects with the same accessors; with new ones, each object would get its own
+  const [appMember, userMember, requestMember, environmentMember, httpMember] = [
+    member(app),
+    member(user),
+    member(request),
+    member(environment),
+    member(http)
+  ]
+  const values = (name: string): unknown => {
+    const value = setup.values.get(name)
+    return value === undefined ? undefined : read(value)
   }
+
   return {
-    get app() {
-      return app()
+    begin: (text) => {
+      caller = text
+      for (const made of lazies) made.value = undefined
     },
-    get user() {
-      return user()
-    },
-    get request() {
-      return request()
-    },
-    functions: { execute },
-    values: {
-      get: (name: string): unknown => {
-        const value = setup.values.get(name)
-        return value === undefined ? undefined : read(value)
+    make: ({ ask, execute, isSystem }) => {
+      let mongodb: ReturnType<typeof FunctionServices.make> | undefined
+      const serviceOf = (name: string): unknown => {
+        const service = setup.services.get(name)
+        if (service !== undefined) {
+          return ServiceHandles.make(name, service, { http, act: (...args) => ask("action", args) })
+        }
+        // an incomplete export may lack the declaration of its data sources
+        if (setup.dataSources.size > 0 && !setup.dataSources.has(name)) return undefined
+        mongodb ??= FunctionServices.make({ database: databasePort(ask) }, setup.appId)
+        return mongodb.get(name)
       }
-    },
-    get environment() {
-      return environment()
-    },
-    runningAsSystem: () => isSystem,
-    get http() {
-      return http()
-    },
-    services: { get: serviceOf }
+      const context = {}
+      defineProperty(context, "app", appMember)
+      defineProperty(context, "user", userMember)
+      defineProperty(context, "request", requestMember)
+      defineProperty(context, "environment", environmentMember)
+      defineProperty(context, "http", httpMember)
+      return Object.assign(context, {
+        functions: { execute },
+        values: { get: (name: string) => values(name) },
+        runningAsSystem: () => isSystem,
+        services: { get: serviceOf }
+      })
+    }
   }
 }
 
-const once = <A>(make: () => A): (() => A) => {
-  let made: { readonly value: A } | undefined
-  return () => (made ??= { value: make() }).value
-}
+/** An accessor that later calls share, so functions cannot change it. */
+const member = (get: () => unknown): PropertyDescriptor => ({ get: freeze(get), enumerable: true, configurable: true })
 
 const databasePort = (ask: Invocation["ask"]) => {
   const operationsIn = (transactionId: string | undefined) =>

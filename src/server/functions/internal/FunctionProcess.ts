@@ -6,6 +6,7 @@ import type * as Fiber from "effect/Fiber"
 import { existsSync } from "node:fs"
 import { Socket } from "node:net"
 import { fileURLToPath } from "node:url"
+import { Slots } from "../../../core/slots.ts"
 import type { AppFunction } from "../../model/App.ts"
 import type { Caller } from "../FunctionAccess.ts"
 import type { FunctionSessions } from "../FunctionSessions.ts"
@@ -108,11 +109,11 @@ const socketOf = (child: ChildProcess, index: number): Socket | undefined => {
 
 export class FunctionProcess {
   /** Calls that wait for their answer, by id. */
-  readonly calls = new Map<number, Job>()
+  readonly calls = new Slots<Job>()
   /** Calls whose stream is open, by id. */
-  readonly streams = new Map<number, Job>()
+  readonly streams = new Slots<Job>()
   /** Steps of streams that wait for an answer, by id. */
-  readonly steps = new Map<number, Waiting>()
+  readonly steps = new Slots<Waiting>()
   /** The host calls in progress. */
   readonly hostCalls = new Set<Fiber.Fiber<unknown, unknown>>()
   /** Whether it has started, and is expected to respond. */
@@ -219,20 +220,20 @@ export class FunctionProcess {
   call(job: Job): void {
     const id = this.#nextId()
     job.place = { process: this, id }
-    this.calls.set(id, job)
+    this.calls.add(id, job)
     this.#tell({ _tag: "Call", id, ...job.call })
   }
 
   next(call: number, waiting: Waiting): number {
     const id = this.#nextId()
-    this.steps.set(id, waiting)
+    this.steps.add(id, waiting)
     this.#tell({ _tag: "Next", id, call })
     return id
   }
 
   cancel(call: number): void {
-    this.calls.delete(call)
-    this.streams.delete(call)
+    this.calls.take(call)
+    this.streams.take(call)
     this.#tell({ _tag: "Cancel", call })
   }
 
@@ -282,9 +283,9 @@ export class FunctionProcess {
 
   #unbegun(last: number, upTo: number): ReadonlyArray<Job> {
     const jobs: Array<Job> = []
-    for (const [id, job] of this.calls) {
+    for (const [id, job] of this.calls.entries()) {
       if (!isAfter(id, last) || isAfter(id, upTo)) continue
-      this.calls.delete(id)
+      this.calls.take(id)
       job.place = undefined
       jobs.push(job)
     }

@@ -6,6 +6,7 @@
  * the other, each when the microtasks of the one before have run, so that it can reuse its realm.
  */
 import { AsyncLocalStorage } from "node:async_hooks"
+import { Slots } from "../../../core/slots.ts"
 import { describe, noText, tooMany } from "./failures.ts"
 import type { Port } from "./guest/host.ts"
 import {
@@ -54,10 +55,10 @@ interface Place {
 
 export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
   /** Calls whose function runs, or whose stream is open. */
-  const running = new Map<number, Place>()
+  const running = new Slots<Place>()
   /** Host calls in progress, by the ids of the server, with the ids of their realms. */
-  const asked = new Map<number, { readonly place: Place; readonly id: number }>()
-  const waiting = new Set<Call>()
+  const asked = new Slots<{ readonly place: Place; readonly id: number }>()
+  const waiting: Array<Call> = []
   /** Modules that calls have loaded; later realms load them in advance. */
   const modules = new Set<string>()
   const scopes = new AsyncLocalStorage<Realm.Scope>()
@@ -100,7 +101,8 @@ export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
       if (place?.call === undefined || known === undefined) return
       if (typeof id !== "number" || typeof name !== "string" || typeof args !== "string") return
       const origin = { ...originOf(place.call), name, isSystem: isSystem === true }
-      asked.set(++asks, { place, id })
+      asks = (asks + 1) | 0
+      asked.add(asks, { place, id })
       const of = typeof transaction === "string" ? transaction : undefined
       tell({ _tag: "Ask", id: asks, origin, method: known, args, transaction: of })
     },
@@ -129,21 +131,15 @@ export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
     return (made.place = { realm, call: undefined, isStreaming: false })
   })
 
-  const take = (id: number): Place | undefined => {
-    const found = running.get(id)
-    running.delete(id)
-    return found
-  }
-
   /** Ends a call whose function has finished. */
   const finish = (id: number): void => {
-    const place = take(id)
+    const place = running.take(id)
     if (place !== undefined) realms.release(place)
   }
 
   /** Abandons a call whose function may still run; its realm is not reused. */
   const abandon = (id: number): Place | undefined => {
-    const place = take(id)
+    const place = running.take(id)
     if (place !== undefined) realms.drop()
     return place
   }
@@ -174,7 +170,7 @@ export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
     isPreparing = true
     setImmediate(() => {
       isPreparing = false
-      if (waiting.size > 0) return
+      if (waiting.length > 0) return
       realms.prepare()
       prepare()
     })
@@ -189,16 +185,15 @@ export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
     prepare()
     place.call = call
     place.isStreaming = false
-    running.set(call.id, place)
+    running.add(call.id, place)
     enter({ call: call.id, name: call.name }, () => place.realm.begin(call))
   }
 
   /** Begins the next call. */
   const pump = (): void => {
-    const [call] = waiting
+    const call = waiting.shift()
     isPumping = call !== undefined
     if (call === undefined) return
-    waiting.delete(call)
     // a tick queued by a microtask runs after all microtasks
     queueMicrotask(() => process.nextTick(pump))
     start(call)
@@ -208,7 +203,7 @@ export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
   realms.prepare()
   return {
     begin: (call) => {
-      waiting.add(call)
+      waiting.push(call)
       if (!isPumping) pump()
     },
     next: (id, call) => {
@@ -218,13 +213,13 @@ export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
       enter({ call, name }, () => place.realm.next(id))
     },
     cancel: (id) => {
-      for (const call of waiting) if (call.id === id) waiting.delete(call)
+      const at = waiting.findIndex((call) => call.id === id)
+      if (at !== -1) waiting.splice(at, 1)
       const place = abandon(id)
       if (place?.call !== undefined) enter({ call: id, name: place.call.name }, place.realm.cancel)
     },
     reply: (id, given) => {
-      const found = asked.get(id)
-      asked.delete(id)
+      const found = asked.take(id)
       if (found?.place.call === undefined) return
       const { call, realm } = { ...found.place, call: found.place.call }
       enter({ call: call.id, name: call.name }, () => realm.reply(found.id, given))

@@ -33,6 +33,8 @@ let asks = 0
 let current: Call | undefined
 let iterator: AnyIterator | undefined
 
+const contexts = SourceContext.make({ setup, fetch: host.global.fetch, pending })
+
 const ask =
   ({ isSystem, name }: Origin): SourceContext.Invocation["ask"] =>
   (method, args, transaction) =>
@@ -86,12 +88,8 @@ const invoke = (
   if (source === undefined) throw new Error(notFound(origin.name))
   const { call, isSystem, name } = origin
   const invocation: SourceContext.Invocation = {
-    setup,
-    caller: call.caller,
     isSystem,
     ask: ask(origin),
-    fetch: host.global.fetch,
-    pending,
     execute: (name, ...args) => {
       const fn = setup.sources.get(name)
       return fn !== undefined && (fn.openTo === "all" || (fn.openTo === "system" && call.bySystem))
@@ -100,7 +98,7 @@ const invoke = (
     }
   }
   return host.within(name, () => {
-    const target = exported(source, SourceContext.make(invocation))
+    const target = exported(source, contexts.make(invocation))
     if (typeof target !== "function") throw new Error("exports is not a function")
     const returned: unknown = Reflect.apply(target, undefined, args)
     return returned
@@ -220,9 +218,10 @@ export const guest: Pick<Guest, "begin" | "next" | "cancel" | "reply"> = {
   begin: (call) => {
     beginCall()
     console.beginCall()
+    contexts.begin(call.caller)
     current = call
     iterator = undefined
-    asked.clear()
+    if (asked.size > 0) asked.clear()
     void run(call)
   },
   next: (id) => {
