@@ -6,7 +6,7 @@ const config: KnipConfig = {
   entry: [
     ...publicModules.map(({ file }) => file),
     "src/cli/main.ts",
-    "src/server/functions/internal/guest/main.ts",
+    "src/server/functions/process/guest/main.ts",
     "examples/**/*.ts",
     "bench/*.ts",
     "conformance/{run,cases/*}.ts",

@@ -51,7 +51,7 @@ for (const [module, platform] of [
   ["server/language/internal/decimalJs", "neutral"],
   ["server/data/store/internal/btree", "neutral"],
   ["server/graphql/internal/graphqlJs", "neutral"],
-  ["server/functions/internal/program", "node"]
+  ["server/functions/process/program", "node"]
 ] as const) {
   const file = `dist/${module}.js`
   const bundle = await build({
@@ -74,7 +74,7 @@ for (const [module, platform] of [
 }
 
 /** What runs in each realm of that process, beside it. */
-const guest = "dist/server/functions/internal/guest.js"
+const guest = "dist/server/functions/process/guest.js"
 writeLicenses(guest, { metafile: await buildGuest(guest) })
 
 function writeLicenses(file: string, { metafile }: { readonly metafile: Metafile }) {

@@ -1,5 +1,5 @@
 /**
- * Makes the script that runs in each realm of functions (`src/server/functions/internal/guest/`), with what it imports. A
+ * Makes the script that runs in each realm of functions (`src/server/functions/process/guest/`), with what it imports. A
  * build has it beside the thread's module; tests, which run the sources, have it in `node_modules/.cache`.
  */
 import { join, resolve } from "node:path"
@@ -23,7 +23,7 @@ const smallBson: esbuild.Plugin = {
 export const buildGuest = async (outfile: string): Promise<esbuild.Metafile> => {
   const { metafile } = await esbuild.build({
     absWorkingDir: root,
-    entryPoints: ["src/server/functions/internal/guest/main.ts"],
+    entryPoints: ["src/server/functions/process/guest/main.ts"],
     outfile,
     bundle: true,
     platform: "neutral",

@@ -34,6 +34,12 @@ const [language, storage, data, model, users, functions, api, directory] = [
   "src/server/api/",
   "src/server/directory/"
 ]
+const [functionsShared, functionsContext, functionsProcess, functionsPool] = [
+  "src/server/functions/shared/",
+  "src/server/functions/context/",
+  "src/server/functions/process/",
+  "src/server/functions/pool/"
+]
 const triggers = "src/server/triggers/"
 const wire = "src/server/wire/"
 const server = "src/server/"
@@ -69,16 +75,36 @@ export const rooms: ReadonlyArray<Room> = [
     ours: [core, protocol, storage, data, model, jose],
     theirs: onServer
   },
-  { path: functions, ours: [core, protocol, data, model, users], theirs: onServer },
+  // what the server and the processes of functions have in common: messages, their encoding, errors
+  { path: functionsShared, ours: [protocol, data, model], theirs: onServer },
+  // what an exported function sees: `context`, services, `BSON`, `utils`
+  { path: functionsContext, ours: [protocol, data, model, functionsShared], theirs: onServer },
+  // the program of a process that runs functions
+  { path: functionsProcess, ours: [core, protocol, data, functionsShared, functionsContext], theirs: onServer },
+  // the server's end of these processes
+  { path: functionsPool, ours: [core, protocol, model, functionsShared], theirs: onServer },
+  {
+    path: functions,
+    ours: [core, protocol, data, model, users, functionsShared, functionsPool],
+    theirs: onServer
+  },
   // schemas of GraphQL, and requests to them
   { path: graphqlJs, ours: [], theirs: ["graphql", "dataloader", "inflection"] },
   { path: graphql, ours: [language, data, model, graphqlJs], theirs: onServer },
   // functions that run by themselves
   { path: triggers, ours: [storage, data, model, users, functions], theirs: onServer },
-  { path: api, ours: [core, protocol, storage, data, model, users, functions, triggers, graphql], theirs: onServer },
+  {
+    path: api,
+    ours: [core, protocol, storage, data, model, users, functions, functionsShared, triggers, graphql],
+    theirs: onServer
+  },
   { path: jsonText, ours: [], theirs: ["jsonc-parser"] },
   { path: acorn, ours: [], theirs: ["acorn"] },
-  { path: directory, ours: [core, protocol, data, model, functions, graphql, jsonText, acorn], theirs: onServer },
+  {
+    path: directory,
+    ours: [core, protocol, data, model, functions, functionsShared, graphql, jsonText, acorn],
+    theirs: onServer
+  },
   // MongoDB's wire protocol, for MongoDB's own tools
   { path: wire, ours: [core, language, data, model], theirs: onServer },
   // the server itself, which puts the rooms together

@@ -3,7 +3,7 @@ import * as current from "bson"
 import * as bson4 from "bson4"
 import * as bson6 from "bson6"
 import * as ejson from "../../src/protocol/internal/ejson.ts"
-import * as values from "../../src/server/functions/internal/values.ts"
+import * as values from "../../src/server/functions/shared/values.ts"
 
 const id = "507f1f77bcf86cd799439011"
 

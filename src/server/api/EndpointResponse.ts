@@ -6,7 +6,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Result from "effect/Result"
 import { BadRequest, body } from "../model/ApiErrors.ts"
 import type { Endpoint } from "../model/Endpoint.ts"
-import type { Responded } from "../functions/internal/messages.ts"
+import type { Responded } from "../functions/shared/messages.ts"
 
 const json = "application/json"
 

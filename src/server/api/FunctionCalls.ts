@@ -14,7 +14,7 @@ import { type AuthenticatedUser, authenticator, ofApp, tokenOf } from "./Authori
 import { tokenUser } from "../users/UserData.ts"
 import type { FunctionError } from "../model/FunctionContext.ts"
 import { type Caller, FunctionRuntime, type Sent } from "../functions/FunctionRuntime.ts"
-import * as failures from "../functions/internal/failures.ts"
+import * as failures from "../functions/shared/failures.ts"
 
 /** Answers the call of an authenticated user. */
 export const answerer = Effect.gen(function* () {

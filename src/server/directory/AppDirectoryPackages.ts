@@ -8,7 +8,7 @@ import { createRequire, isBuiltin } from "node:module"
 import type { AppFunction } from "../model/AppFunction.ts"
 import { type AppFiles, make as listFiles } from "./AppFiles.ts"
 import * as AppDirectoryFunctions from "./AppDirectoryFunctions.ts"
-import { packages as awsPackages } from "../functions/services/awsPackages.ts"
+import { packages as awsPackages } from "../functions/shared/awsPackages.ts"
 import { byName, literal, sourcesOf, usesOf } from "./internal/sourceText.ts"
 
 /** A package that is not installed. */

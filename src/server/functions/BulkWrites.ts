@@ -1,30 +1,8 @@
 /** Several writes to a collection in one call: `bulkWrite`, and the older `initializeOrderedBulkOp`. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { type Change, DatabaseError, type Document, type Namespace, type Operations } from "../data/Database.ts"
-
-/** One of the writes. */
-export type Write =
-  | { readonly _tag: "Insert"; readonly document: Document }
-  | {
-      readonly _tag: "Update"
-      readonly filter: Document
-      readonly change: Change
-      readonly many: boolean
-      readonly upsert: boolean
-    }
-  | { readonly _tag: "Delete"; readonly filter: Document; readonly many: boolean }
-
-/** The result of the writes: the numbers of documents, and the ids of new ones by the index of their write. */
-export interface BulkResult {
-  readonly insertedCount: number
-  readonly matchedCount: number
-  readonly modifiedCount: number
-  readonly deletedCount: number
-  readonly upsertedCount: number
-  readonly insertedIds: Document
-  readonly upsertedIds: Document
-}
+import { DatabaseError, type Document, type Namespace, type Operations } from "../data/Database.ts"
+import type { BulkResult, Write } from "./shared/bulkWrites.ts"
 
 /**
  * Executes the writes in sequence. Ordered ones stop at the first failure; unordered ones are all executed, and then

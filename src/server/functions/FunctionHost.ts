@@ -1,6 +1,6 @@
 /**
  * Host calls: what the server does for functions of exported applications, which run in processes of their own. A new
- * host call gets a case in `answer`; `SourceContext.ts` exposes it to functions.
+ * host call gets a case in `answer`; `context/Context.ts` exposes it to functions.
  */
 import * as Effect from "effect/Effect"
 import * as JsonSize from "../../protocol/internal/jsonSize.ts"
@@ -11,10 +11,10 @@ import type { Actor, Caller, FunctionAccess } from "./FunctionAccess.ts"
 import type { FunctionActions } from "./FunctionActions.ts"
 import { FunctionError } from "../model/FunctionContext.ts"
 import type { ServiceError } from "./services/ServiceError.ts"
-import type { FunctionSessions } from "./FunctionSessions.ts"
-import { describe } from "./internal/failures.ts"
-import type { HostCall, Operation, Reply } from "./internal/messages.ts"
-import * as values from "./internal/values.ts"
+import type { Transactions } from "./Transactions.ts"
+import { describe } from "./shared/failures.ts"
+import type { HostCall, Operation, Reply } from "./shared/messages.ts"
+import * as values from "./shared/values.ts"
 
 /** A host call of a function. */
 export interface Question {
@@ -27,7 +27,7 @@ export interface Question {
   /** The transaction of an operation. */
   readonly transaction: string | undefined
   /** The transactions of the call. */
-  readonly sessions: FunctionSessions
+  readonly transactions: Transactions
 }
 
 /** Answers host calls. It never fails: a failure is an answer. */
@@ -48,7 +48,7 @@ export const make = (
   const result = (question: Question): Effect.Effect<unknown, Failed> => {
     if (JsonSize.isTooLarge(question.args)) return Effect.fail(tooLarge)
     const args = values.readList(question.args)
-    const { actor, method, sessions, transaction } = question
+    const { actor, method, transactions, transaction } = question
     const [first, ...rest] = args
     switch (method) {
       case "execute":
@@ -63,14 +63,14 @@ export const make = (
         })
       }
       case "commit":
-        return sessions.commit(String(first))
+        return transactions.commit(String(first))
       case "abort":
-        return sessions.abort(String(first))
+        return transactions.abort(String(first))
       case "collections":
       case "databases":
         return answerOf(Reflect.apply(databaseOf(question)[method], undefined, args))
       default:
-        return Effect.flatMap(sessions.operations(databaseOf(question), transaction), (operations) =>
+        return Effect.flatMap(transactions.operations(databaseOf(question), transaction), (operations) =>
           operate(operations, method, args)
         )
     }

@@ -21,12 +21,12 @@ import { FunctionContext, FunctionError } from "../model/FunctionContext.ts"
 import * as FunctionActions from "./FunctionActions.ts"
 import * as FunctionHost from "./FunctionHost.ts"
 import * as FunctionStream from "./FunctionStream.ts"
-import * as FunctionProcesses from "./FunctionProcesses.ts"
-import * as failures from "./internal/failures.ts"
-import { isThenable } from "./internal/iterators.ts"
-import type { AnswerKind, Arguments, Responded, ResponseSettings } from "./internal/messages.ts"
-import { timedOut } from "./internal/outcomes.ts"
-import * as values from "./internal/values.ts"
+import * as ExportedFunctions from "./ExportedFunctions.ts"
+import * as failures from "./shared/failures.ts"
+import { isThenable } from "./shared/iterators.ts"
+import type { AnswerKind, Arguments, Responded, ResponseSettings } from "./shared/messages.ts"
+import { timedOut } from "./pool/outcomes.ts"
+import * as values from "./shared/values.ts"
 
 export type {
   /** A call and its caller. */
@@ -119,9 +119,9 @@ export class FunctionRuntime extends Context.Service<
 const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLimit: number) {
   const database = yield* Database
   const store = yield* UserStore
-  const processes = new Map<App, FunctionProcesses.FunctionProcesses>()
+  const exported = new Map<App, ExportedFunctions.ExportedFunctions>()
   yield* Effect.addFinalizer(() =>
-    Effect.forEach(processes.values(), ({ close }) => close, { concurrency: "unbounded", discard: true })
+    Effect.forEach(exported.values(), ({ close }) => close, { concurrency: "unbounded", discard: true })
   )
 
   const find = (app: App, name: string): Effect.Effect<AppFunction, FunctionError> => {
@@ -137,7 +137,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
     caller: Caller,
     fn: AppFunction,
     args: ReadonlyArray<unknown>,
-    deadline: FunctionProcesses.Deadline = { passed: false }
+    deadline: ExportedFunctions.Deadline = { passed: false }
   ): Effect.Effect<unknown, FunctionError> =>
     Effect.flatMap(access.actor(caller, fn, args), (actor) => evaluateAs(actor, fn, args, deadline))
 
@@ -152,11 +152,11 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
 
   const host = FunctionHost.make(access, execute, FunctionActions.make(access, store))
 
-  const processesOf = (app: App): FunctionProcesses.FunctionProcesses => {
-    let found = processes.get(app)
+  const exportedOf = (app: App): ExportedFunctions.ExportedFunctions => {
+    let found = exported.get(app)
     if (found === undefined) {
-      found = FunctionProcesses.make(app, host, { timeLimitMillis: timeLimitMillis(timeLimit), memoryLimit })
-      processes.set(app, found)
+      found = ExportedFunctions.make(app, host, { timeLimitMillis: timeLimitMillis(timeLimit), memoryLimit })
+      exported.set(app, found)
     }
     return found
   }
@@ -183,14 +183,14 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
     source: SourceBody,
     args: Arguments,
     kind: AnswerKind,
-    deadline: FunctionProcesses.Deadline | undefined
-  ) => processesOf(actor.caller.app).call({ actor, fn, source, args, kind, deadline })
+    deadline: ExportedFunctions.Deadline | undefined
+  ) => exportedOf(actor.caller.app).call({ actor, fn, source, args, kind, deadline })
 
   const evaluateAs = (
     actor: Actor,
     fn: AppFunction,
     args: ReadonlyArray<unknown>,
-    deadline: FunctionProcesses.Deadline
+    deadline: ExportedFunctions.Deadline
   ): Effect.Effect<unknown, FunctionError> => {
     const { body } = fn
     switch (body._tag) {
@@ -215,7 +215,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
 
   /** Interrupts a call at its time limit; the deadline tells the reason. */
   const limited = <A, E>(
-    run: (deadline: FunctionProcesses.Deadline) => Effect.Effect<A, E>
+    run: (deadline: ExportedFunctions.Deadline) => Effect.Effect<A, E>
   ): Effect.Effect<A, E | FunctionError> =>
     Effect.suspend(() => {
       const deadline = { passed: false }

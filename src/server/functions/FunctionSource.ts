@@ -1,8 +1,8 @@
 /**
- * The sources of exported functions: sloppy-mode scripts, each in a scope of its own. `FunctionProcesses.ts` runs them.
+ * The sources of exported functions: sloppy-mode scripts, each in a scope of its own. `ExportedFunctions.ts` runs them.
  */
 import * as vm from "node:vm"
-import { parameters } from "./internal/sources.ts"
+import { parameters } from "./shared/sources.ts"
 
 /** The syntax error of a source. */
 export interface SyntaxProblem {

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { isIterable, isIterator, iteratorOf, noIterator, stepOf } from "./internal/iterators.ts"
+import { isIterable, isIterator, iteratorOf, noIterator, stepOf } from "./shared/iterators.ts"
 
 const isStream = (u: unknown): u is Stream.Stream<unknown, unknown> => Stream.isStream(u)
 

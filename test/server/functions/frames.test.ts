@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import * as frames from "../../../src/server/functions/internal/frames.ts"
+import * as frames from "../../../src/server/functions/shared/frames.ts"
 
 const read = (chunks: ReadonlyArray<Buffer>): ReadonlyArray<unknown> => {
   const messages: Array<unknown> = []

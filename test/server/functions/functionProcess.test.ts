@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { FunctionProcess } from "../../../src/server/functions/internal/FunctionProcess.ts"
-import { write } from "../../../src/server/functions/internal/values.ts"
+import { FunctionProcess } from "../../../src/server/functions/pool/FunctionProcess.ts"
+import { write } from "../../../src/server/functions/shared/values.ts"
 
 const setup = {
   appId: "my-app",
@@ -26,30 +26,13 @@ it.effect("a process that is past a limit stays so until it has what it is told 
     const it = yield* process
     it.cancel(1)
     it.exceed()
-    it.check(0)
-    assert.isTrue(it.overdue)
+    it.check(0, 1_000)
+    assert.isTrue(it.isOverdue)
     assert.isTrue(it.isBusy)
     while (it.isBusy) {
       yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 5)))
-      it.check(0)
+      it.check(0, 1_000)
     }
-    assert.isFalse(it.overdue)
-  })
-)
-
-it.live("a process that was idle has its whole time for what it is told next", () =>
-  Effect.gen(function* () {
-    const it = yield* process
-    const settled = Effect.gen(function* () {
-      for (it.check(performance.now()); it.isBusy; it.check(performance.now())) yield* Effect.sleep("5 millis")
-    })
-    it.cancel(1)
-    yield* settled
-    yield* Effect.sleep("200 millis")
-    const told = performance.now()
-    it.cancel(2)
-    yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-    const now = performance.now()
-    assert.isAtMost(it.check(now), now - told)
+    assert.isFalse(it.isOverdue)
   })
 )

@@ -15,7 +15,7 @@ import {
 } from "bson"
 import { Effect } from "effect"
 import { App, FunctionContext } from "effect-app-services/server"
-import { read, write } from "../../../src/server/functions/internal/values.ts"
+import { read, write } from "../../../src/server/functions/shared/values.ts"
 import { anonymous, callFunction, withApps } from "../support.ts"
 import { load } from "./support.ts"
 

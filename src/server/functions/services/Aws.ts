@@ -12,7 +12,7 @@ import { createRequire } from "node:module"
 import { pathToFileURL } from "node:url"
 import * as Bson from "../../data/internal/bson.ts"
 import type { Service } from "../../model/Service.ts"
-import { packages } from "./awsPackages.ts"
+import { packages } from "../shared/awsPackages.ts"
 import { failed, missing, secretTextOf, ServiceError, textOf } from "./ServiceError.ts"
 
 /** The maximum size of what an operation answers, in bytes. */

@@ -1,7 +1,14 @@
 /** The encoding of a caller: functions see it, and the process returns it with each host call. */
-import type { Caller } from "../FunctionAccess.ts"
 import type { FunctionRequest, FunctionUser } from "../../model/FunctionContext.ts"
 import { read, write } from "./values.ts"
+
+/** A caller, without its application, which both sides know. */
+export interface SentCaller {
+  readonly user: FunctionUser
+  readonly request: FunctionRequest | undefined
+  /** Whether it acts as the system. */
+  readonly asSystem?: boolean
+}
 
 /** Encoded users are cached: a user makes many calls, and its custom data may be large. */
 const users = new WeakMap<FunctionUser, string>()
@@ -17,9 +24,9 @@ const writeUser = (user: FunctionUser): string => {
 /** A request consists of strings, which JSON represents exactly. */
 const writeRequest = (request: FunctionRequest): string => JSON.stringify(request)
 
-export const writeCaller = ({ asSystem, request, user }: Caller): string =>
+export const writeCaller = ({ asSystem, request, user }: SentCaller): string =>
   `{"user":${writeUser(user)}${request === undefined ? "" : `,"request":${writeRequest(request)}`}${asSystem === undefined ? "" : `,"asSystem":${asSystem}`}}`
 
-export const readCaller = (text: string): Omit<Caller, "app"> =>
+export const readCaller = (text: string): SentCaller =>
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it is what the line above wrote
-  read(text) as Omit<Caller, "app">
+  read(text) as SentCaller

@@ -17,7 +17,7 @@ import {
 } from "../data/Database.ts"
 
 /** The transactions of a call. */
-export interface FunctionSessions {
+export interface Transactions {
   /** The target of an operation: the transaction of this id, which its first operation opens, or the database. */
   readonly operations: (
     database: Database["Service"],
@@ -32,7 +32,7 @@ export interface FunctionSessions {
 }
 
 /** The transactions of a new call; the caller must end them. */
-export const make = (): FunctionSessions => {
+export const make = (): Transactions => {
   // most calls do not open a transaction
   let scope: Scope.Closeable | undefined
   // ended ones are kept, so that late operations fail
@@ -63,7 +63,7 @@ export const make = (): FunctionSessions => {
 }
 
 /** The transactions of a call that has ended. */
-export const ended: FunctionSessions = {
+export const ended: Transactions = {
   operations: (database, id) => (id === undefined ? Effect.succeed(database) : Effect.fail(noTransaction())),
   commit: () => Effect.fail(noTransaction()),
   abort: () => Effect.void,

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { EjsonError } from "../../../protocol/Ejson.ts"
 import { FunctionError } from "../../model/FunctionContext.ts"
-import { describe } from "./failures.ts"
+import { describe } from "../shared/failures.ts"
 import type { End, Outcome } from "./FunctionProcess.ts"
 
 /** The failure of a call at its time limit. */

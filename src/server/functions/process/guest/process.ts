@@ -1,5 +1,5 @@
 /** The global `process` of a realm: Node's, with objects of the realm. */
-import { describe } from "../failures.ts"
+import { describe } from "../../shared/failures.ts"
 import { adopt } from "./adopt.ts"
 import { host } from "./host.ts"
 

@@ -2,9 +2,9 @@
  * The arguments of a function that answers an HTTP request, and what it made of them. The server is told texts alone: the
  * function's result in the form that the response needs.
  */
-import * as ejson from "../../../../protocol/internal/ejson.ts"
-import { base64Of, stringify } from "../../../../protocol/internal/plainJson.ts"
-import type { Responded, ResponseSettings } from "../messages.ts"
+import * as ejson from "../../../protocol/internal/ejson.ts"
+import { base64Of, stringify } from "../../../protocol/internal/plainJson.ts"
+import type { Responded, ResponseSettings } from "../shared/messages.ts"
 
 /** The names of headers as functions look for them: `content-type` is `Content-Type`. */
 const canonical = (name: string): string =>

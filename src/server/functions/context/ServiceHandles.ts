@@ -2,15 +2,9 @@
  * Third-party services as functions use them: `context.services.get(NAME)`. It runs in the realm of the call; the server
  * checks the rules, and runs every action except requests.
  */
-import { packages } from "./services/awsPackages.ts"
-import { unsupported } from "./internal/guest/unsupported.ts"
-
-/** What the functions' process knows of a service. */
-export interface DeclaredService {
-  readonly type: string
-  /** Whether the service has rules, which the server evaluates. */
-  readonly hasRules: boolean
-}
+import { packages } from "../shared/awsPackages.ts"
+import type { DeclaredService } from "../shared/messages.ts"
+import { unsupported } from "./unsupported.ts"
 
 interface Ports {
   /** Runs an action in the server, or checks whether its rules allow it. */

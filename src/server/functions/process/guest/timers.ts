@@ -1,5 +1,5 @@
 /** The timers of functions. An exception ends the call, and a realm with pending timers is not reused. */
-import { describe } from "../failures.ts"
+import { describe } from "../../shared/failures.ts"
 import { pending } from "./activity.ts"
 import { host } from "./host.ts"
 

@@ -9,7 +9,7 @@ import { createRequire, isBuiltin } from "node:module"
 import { isAbsolute } from "node:path"
 import * as vm from "node:vm"
 import type { Guest, Host, Port } from "./guest/host.ts"
-import type { Setup } from "./messages.ts"
+import type { Setup } from "../shared/messages.ts"
 import * as moduleFiles from "./moduleFiles.ts"
 import * as Snapshot from "./snapshot.ts"
 

@@ -2,16 +2,15 @@
  * The `context` of exported functions. It runs in the realm of the call and uses the server by host calls.
  *
  * A new member of `context` is added in `make`. If it needs the server it makes a host call, `ask("...", ...)`, which
- * `FunctionHost.ts` answers; its name is listed in `internal/messages.ts`.
+ * `FunctionHost.ts` answers; its name is listed in `shared/messages.ts`.
  */
-import * as FunctionHttp from "./FunctionHttp.ts"
-import * as FunctionServices from "./FunctionServices.ts"
+import * as Http from "./Http.ts"
 import * as ServiceHandles from "./ServiceHandles.ts"
-import * as ServiceHandles from "./ServiceHandles.ts"
-import { readCaller } from "./internal/caller.ts"
-import { type HostCall, operations, type Setup } from "./internal/messages.ts"
-import { headersOf } from "./internal/guest/responses.ts"
-import { read } from "./internal/values.ts"
+import * as Services from "./Services.ts"
+import { readCaller } from "../shared/caller.ts"
+import { type HostCall, operations, type Setup } from "../shared/messages.ts"
+import { headersOf } from "./responses.ts"
+import { read } from "../shared/values.ts"
 
 /** What the functions of a realm have in common. */
 export interface Environment {
@@ -63,7 +62,7 @@ export const make = ({ fetch, pending, setup }: Environment): Contexts => {
     return requestHeaders === undefined ? request : { ...request, requestHeaders: headersOf(requestHeaders) }
   })
   const environment = lazy(() => read(setup.environment))
-  const http = lazy(() => FunctionHttp.make({ fetch, pending, timeoutMillis: setup.timeLimitMillis }))
+  const http = lazy(() => Http.make({ fetch, pending, timeoutMillis: setup.timeLimitMillis }))
   // the engine keeps a layout for objects with the same accessors; with new ones, each object would get its own
   const [appMember, userMember, requestMember, environmentMember, httpMember] = [
     member(app),
@@ -83,7 +82,7 @@ export const make = ({ fetch, pending, setup }: Environment): Contexts => {
       for (const made of lazies) made.value = undefined
     },
     make: ({ ask, execute, isSystem }) => {
-      let mongodb: ReturnType<typeof FunctionServices.make> | undefined
+      let mongodb: ReturnType<typeof Services.make> | undefined
       const serviceOf = (name: string): unknown => {
         const service = setup.services.get(name)
         if (service !== undefined) {
@@ -91,7 +90,7 @@ export const make = ({ fetch, pending, setup }: Environment): Contexts => {
         }
         // an incomplete export may lack the declaration of its data sources
         if (setup.dataSources.size > 0 && !setup.dataSources.has(name)) return undefined
-        mongodb ??= FunctionServices.make({ database: databasePort(ask) }, setup.appId)
+        mongodb ??= Services.make({ database: databasePort(ask) }, setup.appId)
         return mongodb.get(name)
       }
       const context = {}
@@ -127,5 +126,5 @@ const databasePort = (ask: Invocation["ask"]) => {
     databases: (...args: ReadonlyArray<unknown>) => ask("databases", args),
     commit: (transactionId: string) => ask("commit", [transactionId]),
     abort: (transactionId: string) => ask("abort", [transactionId])
-  } as unknown as FunctionServices.DatabasePort
+  } as unknown as Services.DatabasePort
 }

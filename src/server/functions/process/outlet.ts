@@ -3,8 +3,8 @@
  * concurrency limit wait here, in the memory of the process; results and arguments have a maximum size; lines of the
  * console and errors outside of calls have a rate limit.
  */
-import { notSendable, tooLarge } from "./failures.ts"
-import type { Answer, FromProcess, Reply } from "./messages.ts"
+import { notSendable, tooLarge } from "../shared/failures.ts"
+import type { Answer, FromProcess, Reply } from "../shared/messages.ts"
 import * as TokenBucket from "./tokenBucket.ts"
 
 /** The maximum size of a result, or of the arguments of a host call: as much as a client may send. */

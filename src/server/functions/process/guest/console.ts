@@ -1,6 +1,6 @@
 /** The global `console` of a realm: Node's, which writes to the server's logger. */
 import { Console } from "node:console"
-import type { Level } from "../messages.ts"
+import type { Level } from "../../shared/messages.ts"
 import { host } from "./host.ts"
 
 /** The log level of each method. */

@@ -6,7 +6,7 @@ import { writeSync } from "node:fs"
 import { Socket } from "node:net"
 import { Worker } from "node:worker_threads"
 import * as Calls from "./calls.ts"
-import * as frames from "./frames.ts"
+import * as frames from "../shared/frames.ts"
 import { harden, hardenBuiltIns, hardenClassOf, hardenInstance, isShared } from "./harden.ts"
 import {
   begun,
@@ -19,7 +19,7 @@ import {
   type Told,
   type ToProcess,
   type Watched
-} from "./messages.ts"
+} from "../shared/messages.ts"
 import * as Outlet from "./outlet.ts"
 
 const shared = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))

@@ -1,6 +1,6 @@
 /** Client sessions of functions, `startSession()` of a MongoDB service, with their transactions. */
-import type { transientLabel } from "../data/Database.ts"
-import { isDocument } from "../data/internal/bson.ts"
+import type { transientLabel } from "../../data/Database.ts"
+import { isDocument } from "../../data/internal/bson.ts"
 
 interface Host {
   readonly database: {

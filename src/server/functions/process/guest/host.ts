@@ -3,7 +3,7 @@
  * evaluated in each realm. Objects of the host must not reach functions unless they are frozen, since all realms of the
  * thread share them.
  */
-import type { Call, Reply, Setup } from "../messages.ts"
+import type { Call, Reply, Setup } from "../../shared/messages.ts"
 
 /** The tag of an answer, which has a text. */
 export type AnswerTag = "Done" | "Streaming" | "End" | "Failed" | "Unreadable"

@@ -4,11 +4,11 @@
  * database is a port.
  */
 import type * as Effect from "effect/Effect"
-import type { Change, Database, Document, Find, Namespace, Operations } from "../data/Database.ts"
-import type * as BulkWrites from "./BulkWrites.ts"
+import type { Change, Database, Document, Find, Namespace, Operations } from "../../data/Database.ts"
+import type { BulkResult, Write } from "../shared/bulkWrites.ts"
 import * as ClientSessions from "./ClientSessions.ts"
-import { isDocument } from "../data/internal/bson.ts"
-import * as Changes from "../data/internal/changes.ts"
+import { isDocument } from "../../data/internal/bson.ts"
+import * as Changes from "../../data/internal/changes.ts"
 
 /** The operations of the server as promises. */
 type Asked<A> = A extends (...args: infer Args) => Effect.Effect<infer B, unknown>
@@ -17,11 +17,7 @@ type Asked<A> = A extends (...args: infer Args) => Effect.Effect<infer B, unknow
 
 /** Operations on documents, inside or outside of a transaction; each is a host call. */
 export type OperationsPort = { readonly [Name in keyof Operations]: Asked<Operations[Name]> } & {
-  readonly bulkWrite: (
-    namespace: Namespace,
-    writes: ReadonlyArray<BulkWrites.Write>,
-    ordered: boolean
-  ) => PromiseLike<BulkWrites.BulkResult>
+  readonly bulkWrite: (namespace: Namespace, writes: ReadonlyArray<Write>, ordered: boolean) => PromiseLike<BulkResult>
 }
 
 /** The database as functions use it. */
@@ -146,7 +142,7 @@ const findCursor = (host: Call, namespace: Namespace, query: Query): object => {
 
 const bulkNames = ["insertOne", "updateOne", "updateMany", "replaceOne", "deleteOne", "deleteMany"]
 
-const writeOf = (write: Document): BulkWrites.Write => {
+const writeOf = (write: Document): Write => {
   const name = bulkNames.find((name) => name in write)
   const given = write[name ?? ""]
   if (name === undefined || !isDocument(given)) throw new Error(`bulkWrite supports ${bulkNames.join(", ")}`)
@@ -165,10 +161,10 @@ const writeOf = (write: Document): BulkWrites.Write => {
 
 /** The result of `initializeOrderedBulkOp` and `initializeUnorderedBulkOp`: collects writes until they are executed. */
 const bulkOperation = (host: Call, namespace: Namespace, ordered: boolean): object => {
-  const writes: Array<BulkWrites.Write> = []
+  const writes: Array<Write> = []
   const find = (filter: unknown, upsert: boolean, arrayFilters: unknown): object => {
     const wanted = documentOf(filter, "a filter")
-    const add = (write: BulkWrites.Write): object => {
+    const add = (write: Write): object => {
       writes.push(write)
       return self
     }

@@ -2,9 +2,9 @@
 import { booted, define, rare } from "./globals.ts"
 import * as ejson from "../../../../protocol/internal/ejson.ts"
 import { EJSON } from "bson"
-import * as FunctionBson from "../../FunctionBson.ts"
-import * as FunctionCrypto from "../../FunctionCrypto.ts"
-import * as FunctionJwt from "../../FunctionJwt.ts"
+import * as Bson from "../../context/Bson.ts"
+import * as Crypto from "../../context/Crypto.ts"
+import * as Jwt from "../../context/Jwt.ts"
 import { hidden } from "../intrinsics.ts"
 import * as activity from "./activity.ts"
 import * as calls from "./calls.ts"
@@ -21,13 +21,13 @@ const parse = (text: string): unknown => {
   }
 }
 
-const bson = FunctionBson.make()
+const bson = Bson.make()
 define("BSON", Object.assign(bson, { ObjectID: Reflect.get(bson, "ObjectId") }))
 define("EJSON", { parse, stringify: EJSON.stringify })
 define("utils", {
-  crypto: FunctionCrypto.make(),
+  crypto: Crypto.make(),
   // @effect-diagnostics-next-line globalDate:off -- functions live in real time, as their own Date does
-  jwt: FunctionJwt.make({ parse, now: () => Date.now() })
+  jwt: Jwt.make({ parse, now: () => Date.now() })
 })
 definers.install()
 booted()

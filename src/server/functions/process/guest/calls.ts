@@ -1,17 +1,25 @@
 /** The call of a realm: begins it, steps its stream, cancels it, and reports its result to the host. */
 import * as ejson from "../../../../protocol/internal/ejson.ts"
 import { isDocument } from "../../../data/internal/bson.ts"
-import * as SourceContext from "../../SourceContext.ts"
-import { aStream, describe, notFound, notSendable, traceOf } from "../failures.ts"
-import { type AnyIterator, isIterable, isIterator, isThenable, iteratorOf, noIterator, stepOf } from "../iterators.ts"
-import type { Call, Reply, ResponseSettings, Source } from "../messages.ts"
-import { epilogue, parameters } from "../sources.ts"
-import { read, readList, write } from "../values.ts"
+import * as FunctionContexts from "../../context/Context.ts"
+import { aStream, describe, notFound, notSendable, traceOf } from "../../shared/failures.ts"
+import {
+  type AnyIterator,
+  isIterable,
+  isIterator,
+  isThenable,
+  iteratorOf,
+  noIterator,
+  stepOf
+} from "../../shared/iterators.ts"
+import type { Call, Reply, ResponseSettings, Source } from "../../shared/messages.ts"
+import { epilogue, parameters } from "../../shared/sources.ts"
+import { read, readList, write } from "../../shared/values.ts"
 import { beginCall, pending } from "./activity.ts"
 import * as console from "./console.ts"
 import { type AnswerTag, type Guest, host } from "./host.ts"
 import * as modules from "./modules.ts"
-import * as responses from "./responses.ts"
+import * as responses from "../../context/responses.ts"
 
 /** The identity of a function: the one of the call, or one that it executes. */
 interface Origin {
@@ -33,10 +41,10 @@ let asks = 0
 let current: Call | undefined
 let iterator: AnyIterator | undefined
 
-const contexts = SourceContext.make({ setup, fetch: host.global.fetch, pending })
+const contexts = FunctionContexts.make({ setup, fetch: host.global.fetch, pending })
 
 const ask =
-  ({ isSystem, name }: Origin): SourceContext.Invocation["ask"] =>
+  ({ isSystem, name }: Origin): FunctionContexts.Invocation["ask"] =>
   (method, args, transaction) =>
     new Promise((resolve, reject) => {
       const text = argumentsOf(args)
@@ -87,7 +95,7 @@ const invoke = (
 ): unknown => {
   if (source === undefined) throw new Error(notFound(origin.name))
   const { call, isSystem, name } = origin
-  const invocation: SourceContext.Invocation = {
+  const invocation: FunctionContexts.Invocation = {
     isSystem,
     ask: ask(origin),
     execute: (name, ...args) => {

@@ -5,8 +5,8 @@
 import { writeSync } from "node:fs"
 import { Socket } from "node:net"
 import { isMainThread, workerData } from "node:worker_threads"
-import * as frames from "./frames.ts"
-import { begun, type FromWatcher, pipes, type ToWatcher, type Watched } from "./messages.ts"
+import * as frames from "../shared/frames.ts"
+import { begun, type FromWatcher, pipes, type ToWatcher, type Watched } from "../shared/messages.ts"
 
 if (isMainThread) throw new Error("this module runs in a worker thread")
 const { memoryLimit, shared }: Watched = workerData

@@ -1,16 +1,12 @@
 /** One process that runs functions: its calls, and whether it responds. */
 import { type ChildProcess, spawn } from "node:child_process"
 import type * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import { existsSync } from "node:fs"
 import { Socket } from "node:net"
 import { fileURLToPath } from "node:url"
 import { Slots } from "../../../core/slots.ts"
-import type { AppFunction } from "../../model/App.ts"
-import type { Caller } from "../FunctionAccess.ts"
-import type { FunctionSessions } from "../FunctionSessions.ts"
-import * as frames from "./frames.ts"
+import * as frames from "../shared/frames.ts"
 import {
   type Answer,
   type Call,
@@ -24,13 +20,11 @@ import {
   type ToProcess,
   type ToWatcher,
   writeSetup
-} from "./messages.ts"
+} from "../shared/messages.ts"
+import { Health, type Verdict } from "./health.ts"
 
 /** The maximum number of messages in a batch, so that the process need not wait for the end of a long turn. */
 const mostTogether = 8
-
-/** How long a message may stay unread, in milliseconds, before other processes take over the calls that are not begun. */
-const patience = 150
 
 /** The memory of a process before it runs a function, in bytes. */
 const ownMemory = 128 * 1024 * 1024
@@ -49,18 +43,14 @@ export interface Waiting {
 }
 
 /** A call of a function that waits for its answer, or whose stream is open. */
-export interface Job extends Waiting {
+export interface Job<Owner> extends Waiting {
   readonly call: Omit<Call, "_tag" | "id">
-  readonly caller: Caller
-  readonly fn: Pick<AppFunction, "name" | "runAs">
-  /** The transactions of the call, including those of its stream. */
-  readonly sessions: FunctionSessions
-  /** The services of the calling fiber. */
-  readonly services: Context.Context<never>
+  /** What the pool's user knows about the call. */
+  readonly owner: Owner
   /** The deadline; `undefined` if the caller enforces it. */
   readonly until: { readonly clock: Clock.Clock; readonly millis: number } | undefined
   /** The process and id of the call. */
-  place: { readonly process: FunctionProcess; readonly id: number } | undefined
+  place: { readonly process: FunctionProcess<Owner>; readonly id: number } | undefined
 }
 
 /** Why a process exited. */
@@ -71,19 +61,19 @@ export type End =
   | { readonly _tag: "NotStarted"; readonly cause: unknown }
 
 /** The callbacks of a process. */
-interface Listener {
-  readonly onMessage: (process: FunctionProcess, message: FromProcess) => void
-  readonly onEnd: (process: FunctionProcess, end: End) => void
+interface Listener<Owner> {
+  readonly onMessage: (process: FunctionProcess<Owner>, message: FromProcess) => void
+  readonly onEnd: (process: FunctionProcess<Owner>, end: End) => void
 }
 
 /**
- * The program of the process: next to this module or, for the command, which is one bundle at the top of `dist/`, below
+ * The program of the process: in the package or, for the command, which is one bundle at the top of `dist/`, below
  * it.
  */
 const program = (): string => {
-  if (import.meta.url.endsWith(".ts")) return fileURLToPath(new URL("./program.ts", import.meta.url))
-  const beside = fileURLToPath(new URL("./program.js", import.meta.url))
-  return existsSync(beside) ? beside : fileURLToPath(new URL("./server/functions/internal/program.js", import.meta.url))
+  if (import.meta.url.endsWith(".ts")) return fileURLToPath(new URL("../process/program.ts", import.meta.url))
+  const beside = fileURLToPath(new URL("../process/program.js", import.meta.url))
+  return existsSync(beside) ? beside : fileURLToPath(new URL("./server/functions/process/program.js", import.meta.url))
 }
 
 const start = ({ memoryLimit }: Setup): ChildProcess => {
@@ -107,18 +97,15 @@ const socketOf = (child: ChildProcess, index: number): Socket | undefined => {
   return stream instanceof Socket ? stream : undefined
 }
 
-export class FunctionProcess {
+export class FunctionProcess<Owner> {
   /** Calls that wait for their answer, by id. */
-  readonly calls = new Slots<Job>()
+  readonly calls = new Slots<Job<Owner>>()
   /** Calls whose stream is open, by id. */
-  readonly streams = new Slots<Job>()
+  readonly streams = new Slots<Job<Owner>>()
   /** Steps of streams that wait for an answer, by id. */
   readonly steps = new Slots<Waiting>()
   /** The host calls in progress. */
   readonly hostCalls = new Set<Fiber.Fiber<unknown, unknown>>()
-  /** Whether it has started, and is expected to respond. */
-  started = false
-  answering = true
   ended = false
 
   readonly #child: ChildProcess
@@ -126,21 +113,15 @@ export class FunctionProcess {
   readonly #control: Socket | undefined
   readonly #closed: Promise<void>
   readonly #handles: ReadonlyArray<ChildProcess | Socket | undefined>
-  readonly #takeBacks: Array<{ readonly upTo: number; readonly taken: (jobs: ReadonlyArray<Job>) => void }> = []
+  readonly #takeBacks: Array<{ readonly upTo: number; readonly taken: (jobs: ReadonlyArray<Job<Owner>>) => void }> = []
   #outbox: Array<ToProcess> = []
   #lastId = 0
-  #posted = 0
-  #received = 0
-  #seen = 0
-  /** The batch whose acknowledgement proves that the process responds after a call was cancelled. */
-  #proof: number | undefined
-  /** The time since when a message is unread. */
-  #silentSince = 0
+  readonly #health = new Health()
   /** The call begun last, if the process reported it when it exited. */
   #lastBegun: number | undefined
   #output = ""
 
-  constructor(setup: Setup, listener: Listener) {
+  constructor(setup: Setup, listener: Listener<Owner>) {
     this.#child = start(setup)
     this.#input = socketOf(this.#child, pipes.input)
     this.#control = socketOf(this.#child, pipes.control)
@@ -158,8 +139,7 @@ export class FunctionProcess {
       this.#reading((message) => {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the process writes it
         const { message: told, received } = message as Told
-        this.#received = received
-        this.started = true
+        this.#health.acknowledged(received)
         if (told !== undefined && !this.ended) listener.onMessage(this, told)
       })
     )
@@ -201,23 +181,31 @@ export class FunctionProcess {
     return this.calls.size + this.steps.size
   }
 
+  get isStarted(): boolean {
+    return this.#health.isStarted
+  }
+
+  get isResponding(): boolean {
+    return this.#health.isResponding
+  }
+
   /** Whether a call exceeded its time limit and the process has not responded since. */
-  get overdue(): boolean {
-    return this.#proof !== undefined && isAfter(this.#proof, this.#received)
+  get isOverdue(): boolean {
+    return this.#health.isOverdue
   }
 
   /** Notes that a call exceeded its time limit and was cancelled. */
   exceed(): void {
-    this.#proof = (this.#posted + 1) | 0
+    this.#health.exceeded()
     if (this.#outbox.length > 0) this.#flush()
     else this.#post([])
   }
 
   get #isBehind(): boolean {
-    return this.#outbox.length > 0 || this.#received !== this.#posted
+    return this.#outbox.length > 0 || this.#health.isBehind
   }
 
-  call(job: Job): void {
+  call(job: Job<Owner>): void {
     const id = this.#nextId()
     job.place = { process: this, id }
     this.calls.add(id, job)
@@ -241,22 +229,16 @@ export class FunctionProcess {
     this.#tell({ _tag: "Reply", id, reply })
   }
 
-  /** Checks whether the process responds; returns for how long it has not, in milliseconds. */
-  check(now: number): number {
-    const seen = this.#received
-    // a process that is starting is not checked
-    if (!this.started || seen !== this.#seen || seen === this.#posted) this.#silentSince = now
-    this.#seen = seen
-    if (!this.overdue) this.#proof = undefined
-    const silent = now - this.#silentSince
-    this.answering = silent < patience
+  /** Checks whether the process responds; `limit` is how long it may be silent, in milliseconds. */
+  check(now: number, limit: number): Verdict {
+    const verdict = this.#health.check(now, limit)
     // so that the next check shows whether it responds
     if (!this.#isBehind && this.load > 0) this.#post([])
-    return silent
+    return verdict
   }
 
   /** Takes back the calls that the process has not begun, and will not begin afterwards. */
-  takeBack(taken: (jobs: ReadonlyArray<Job>) => void): void {
+  takeBack(taken: (jobs: ReadonlyArray<Job<Owner>>) => void): void {
     const upTo = this.#lastId
     if (this.#lastBegun !== undefined) return taken(this.#unbegun(this.#lastBegun, upTo))
     this.#takeBacks.push({ upTo, taken })
@@ -281,8 +263,8 @@ export class FunctionProcess {
     asked?.taken(this.#unbegun(last, asked.upTo))
   }
 
-  #unbegun(last: number, upTo: number): ReadonlyArray<Job> {
-    const jobs: Array<Job> = []
+  #unbegun(last: number, upTo: number): ReadonlyArray<Job<Owner>> {
+    const jobs: Array<Job<Owner>> = []
     for (const [id, job] of this.calls.entries()) {
       if (!isAfter(id, last) || isAfter(id, upTo)) continue
       this.calls.take(id)
@@ -323,9 +305,7 @@ export class FunctionProcess {
   }
 
   #post(batch: ReadonlyArray<ToProcess>): void {
-    // earlier checks were not about this unread message
-    if (this.#received === this.#posted) this.#silentSince = performance.now()
-    this.#posted = (this.#posted + 1) | 0
+    this.#health.posted(performance.now())
     this.#input?.write(frames.write(batch))
   }
 }

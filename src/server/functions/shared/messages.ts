@@ -3,8 +3,6 @@
  * process: the one that runs functions, and the watcher.
  */
 
-import type { DeclaredService } from "../ServiceHandles.ts"
-
 /** Operations on documents. Each is a host call that may belong to a transaction. */
 export const operations = [
   "insert",
@@ -21,7 +19,7 @@ export const operations = [
 /** Operations on documents. */
 export type Operation = (typeof operations)[number]
 
-/** The host calls. A new one is added here, in `SourceContext.ts` and in `FunctionHost.ts`. */
+/** The host calls. A new one is added here, in `context/Context.ts` and in `FunctionHost.ts`. */
 export const hostCalls = [...operations, "collections", "databases", "commit", "abort", "execute", "action"] as const
 
 /** A host call. */
@@ -42,6 +40,13 @@ export interface SourceFunction extends Source {
   readonly openTo: "system" | "all" | "none"
   /** Whether it runs as the system for every caller. */
   readonly asSystem: boolean
+}
+
+/** What the functions' process knows of a third-party service. */
+export interface DeclaredService {
+  readonly type: string
+  /** Whether the service has rules, which the server evaluates. */
+  readonly hasRules: boolean
 }
 
 /** The configuration of a process. Values are encoded by `values.ts`. */

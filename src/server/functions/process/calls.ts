@@ -7,7 +7,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks"
 import { Slots } from "../../../core/slots.ts"
-import { describe, noText, tooMany } from "./failures.ts"
+import { describe, noText, tooMany } from "../shared/failures.ts"
 import type { Port } from "./guest/host.ts"
 import {
   type Answer,
@@ -18,7 +18,7 @@ import {
   type Origin,
   type Reply,
   type Setup
-} from "./messages.ts"
+} from "../shared/messages.ts"
 import * as Realm from "./realm.ts"
 import * as Realms from "./realms.ts"
 
