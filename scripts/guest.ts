@@ -3,7 +3,7 @@
  * build has it beside the thread's module; tests, which run the sources, have it in `node_modules/.cache`.
  */
 import { join, resolve } from "node:path"
-import { readFileSync } from "node:fs"
+import { readFileSync, renameSync } from "node:fs"
 import * as esbuild from "esbuild"
 
 const root = resolve(import.meta.dirname, "..")
@@ -43,7 +43,11 @@ export const buildGuest = async (outfile: string): Promise<esbuild.Metafile> => 
 
 /** For tests: `vitest.config.ts` names this file. */
 export const setup = async (): Promise<void> => {
-  await buildGuest(join(root, "node_modules/.cache/effect-app-services/guest.js"))
+  const file = join(root, "node_modules/.cache/effect-app-services/guest.js")
+  // a process that is reading the file keeps the old one
+  const made = `${file}.${process.pid}`
+  await buildGuest(made)
+  renameSync(made, file)
 }
 
 if (import.meta.main) await setup()

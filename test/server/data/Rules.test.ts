@@ -194,7 +194,7 @@ describe("a rule is not understood", () => {
 })
 
 describe("a condition that cannot be meant", () => {
-  // a key that is no operator is the name of a field, which a document does not have
+  // a key that is not an operator is the name of a field, which a document does not have
   it.each<readonly [unknown]>([
     [{ "!=": ["%%user.id", "x"] }],
     [{ allOf: [{ owner: "%%user.id" }, { "%%user.custom_data.team": "red" }] }],

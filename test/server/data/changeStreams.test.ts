@@ -37,7 +37,7 @@ const refusal = <A>(effect: Effect.Effect<A, DatabaseError>) =>
 const ids = (events: ReadonlyArray<Document>) => events.map(({ documentKey }) => Object(documentKey)._id)
 
 describe("change streams", () => {
-  it.effect("have the events of MongoDB, with their fields in its order", () =>
+  it.effect("emit the events of MongoDB, with their fields in its order", () =>
     life(RowStore.none, (database) =>
       Effect.gen(function* () {
         yield* TestClock.setTime(Date.UTC(2026, 0, 2, 3, 4, 5, 6))
@@ -95,7 +95,7 @@ describe("change streams", () => {
     })
   )
 
-  it.effect("are refused with MongoDB's error where the events after a token are gone", () =>
+  it.effect("fail with MongoDB's error where the events after a token are gone", () =>
     Effect.gen(function* () {
       const { service } = FakeJournal.make()
       const token = yield* life(service, (database) =>
@@ -127,7 +127,7 @@ describe("change streams", () => {
     })
   )
 
-  it.effect("are refused with a token of another server, of another data source, or of none", () =>
+  it.effect("reject a token of another server, of another data source, or of none", () =>
     life(RowStore.none, (database) =>
       Effect.gen(function* () {
         const theirs = yield* life(RowStore.none, (another) =>
@@ -156,7 +156,7 @@ describe("change streams", () => {
     )
   )
 
-  it.effect("of a database or a whole data source have the events of all collections, in one order", () =>
+  it.effect("emit, for a database or a whole data source, the events of all collections, in one order", () =>
     life(RowStore.none, (database) =>
       Effect.gen(function* () {
         const { appId, service } = namespace

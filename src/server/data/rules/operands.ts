@@ -336,7 +336,7 @@ const conversions: Readonly<Record<string, (value: unknown) => unknown>> = {
 
 const missing = Symbol("missing")
 
-/** A part of an array or a document; names are no operators in it. */
+/** A part of an array or a document; names in it are not operators. */
 const part = (value: unknown, place: string, scope: Scope): ((known: Known) => unknown) => {
   if (Array.isArray(value)) {
     const items = value.map((item: unknown, i) => part(item, `${place}[${i}]`, scope))
