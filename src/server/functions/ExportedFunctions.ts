@@ -100,7 +100,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunc
 
   const answer = (
     process: FunctionProcess<Owner>,
-    { args, id, method, origin, transaction }: Extract<Told, { readonly _tag: "Ask" }>,
+    { args, id, isWaiting, method, origin, transaction }: Extract<Told, { readonly _tag: "Ask" }>,
     { caller, fn, services, transactions }: Owner
   ): void => {
     const question = { actor: { caller, isSystem: origin.isSystem }, fn, method, args, transaction, transactions }
@@ -108,7 +108,10 @@ export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunc
     process.hostCalls.add(fiber)
     fiber.addObserver((exit) => {
       process.hostCalls.delete(fiber)
-      if (!process.ended && Exit.isSuccess(exit)) process.reply(id, exit.value)
+      if (process.ended) return
+      // a process that waits must not wait forever
+      if (isWaiting === true) process.replyNow(Exit.isSuccess(exit) ? exit.value : { _tag: "Failure", message: gone })
+      else if (Exit.isSuccess(exit)) process.reply(id, exit.value)
     })
   }
 

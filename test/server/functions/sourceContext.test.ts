@@ -128,10 +128,7 @@ describe("what functions of an exported application find", () => {
     ["context.services.get('m').startSession().toBSON()", "toBSON is not a function"],
     ["context.graphql.query()", "Cannot read properties of undefined (reading 'query')"],
     ["utils.gzip('a')", "utils.gzip is not a function"],
-    [
-      "require('no-such-package')",
-      "Cannot find module 'no-such-package': install it in the application's functions/node_modules"
-    ]
+    ["require('no-such-package')", "Cannot find module 'no-such-package': run \"npx effect-app-services install"]
   ])("learn that %s is not there", ([source, text]) =>
     Effect.map(call(`exports = () => ${source}`), ({ body, status }) => {
       assert.strictEqual(status, 400)

@@ -18,9 +18,34 @@ describe("functions as they were written", () => {
     ],
     ["return a cursor", "return context.services.get('m').db('d').collection('c').find()", []],
     [
-      "await a cursor",
-      "return (await context.services.get('m').db('d').collection('c').find()).length",
-      { $numberInt: "0" }
+      "await a cursor, which stays one",
+      "const c = context.services.get('m').db('d').collection('c'); await c.insertMany([{ _id: 1 }, { _id: 2 }]); const found = await c.find(); const sorted = (await c.find()).sort({ _id: -1 }); return [(await found.toArray()).length, (await found.next())._id, (await sorted.next())._id, typeof found.length].join()",
+      "2,1,2,undefined"
+    ],
+    [
+      "return cursors at any depth",
+      "const c = context.services.get('m').db('d').collection('c'); await c.insertOne({ _id: 'a' }); return { found: [c.find(), { again: c.aggregate([{ $project: { _id: 0, b: '$_id' } }]) }], when: new Date(0) }",
+      { found: [[{ _id: "a" }], { again: [{ b: "a" }] }], when: { $date: { $numberLong: "0" } } }
+    ],
+    [
+      "give options that an operation does not have",
+      "const c = context.services.get('m').db('d').collection('c'); await c.insertOne({ _id: 1 }); const done = await c.updateOne({ _id: 1 }, { $set: { a: 1 } }, { returnNewDocument: true, $upsert: true, hint: { _id: 1 } }); return done.modifiedCount + (await c.find({}, { sort: { _id: 1 }, maxTimeMS: 5 }).toArray()).length",
+      { $numberInt: "2" }
+    ],
+    [
+      "insert what they can where the order does not matter",
+      "const c = context.services.get('m').db('d').collection('c'); await c.insertOne({ _id: 2 }); const failed = await c.insertMany([{ _id: 1 }, { _id: 2 }, { _id: 3 }], { ordered: false }).catch((error) => error.code); const { insertedIds } = await c.insertMany([{ _id: 4 }], { ordered: false }); return [failed, await c.count(), insertedIds.join()].join()",
+      "11000,4,4"
+    ],
+    [
+      "commit again, and abort what failed",
+      "const session = context.services.get('m').startSession(); session.startTransaction(); await session.commitTransaction(); await session.commitTransaction(); await session.withTransaction(async () => {}); await session.commitTransaction(); const late = await session.abortTransaction().catch((error) => error.message); await session.withTransaction(async () => { throw new Error('x') }).catch(() => session.abortTransaction()); const twice = await session.commitTransaction().catch((error) => error.message); return [late, twice].join('; ')",
+      "Cannot call abortTransaction after calling commitTransaction; Cannot call commitTransaction after calling abortTransaction"
+    ],
+    [
+      "read names at once",
+      "const m = context.services.get('m'); await m.db('d').collection('c').insertOne({}); return [...m.db('d').getCollectionNames(), ...m.admin().getDBNames()].join()",
+      "c,d"
     ],
     ["use buffers", "return Buffer.from('aGk=', 'base64').toString() + btoa('a') + atob('Yg==')", "hiYQ==b"],
     [
@@ -103,8 +128,8 @@ describe("functions as they were written", () => {
   )
 
   it.effect.each([
-    ["require('moment')", "Cannot find module 'moment': install it in the application's functions/node_modules"],
-    ["require('moment/locale/de')", "Cannot find module 'moment/locale/de': install it"],
+    ["require('moment')", "Cannot find module 'moment': run \"npx effect-app-services install"],
+    ["require('moment/locale/de')", "Cannot find module 'moment/locale/de': run \"npx effect-app-services install"],
     // what is missing is not the package that was asked for
     ["require('half')", "Cannot find module 'other-half'"],
     ["require('throws')", "TypeError: while it loads"],

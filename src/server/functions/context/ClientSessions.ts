@@ -22,6 +22,13 @@ const optionNames = new Set(["readConcern", "writeConcern", "readPreference", "m
 /** Imported as a type only: the process of the functions does not load the database. */
 const transient: typeof transientLabel = "TransientTransactionError"
 
+interface State {
+  transaction: string | undefined
+  /** How the last transaction ended. */
+  last: "committed" | "failed to commit" | "aborted" | undefined
+  ended: boolean
+}
+
 /** The id of the last transaction of this process. */
 let lastId = 0
 
@@ -34,10 +41,10 @@ const isTransient = (error: unknown): boolean =>
 
 /** The sessions of one call. The ids of their transactions are unique in the process. */
 export const make = ({ database }: Host): ClientSessions => {
-  const sessions = new WeakMap<object, { transaction: string | undefined; ended: boolean }>()
+  const sessions = new WeakMap<object, State>()
 
   const start = (): object => {
-    const state: { transaction: string | undefined; ended: boolean } = { transaction: undefined, ended: false }
+    const state: State = { transaction: undefined, last: undefined, ended: false }
 
     const begin = (settings: unknown): void => {
       const options = isDocument(settings) ? Object.keys(settings) : []
@@ -46,16 +53,34 @@ export const make = ({ database }: Host): ClientSessions => {
       if (state.ended) throw new Error("Cannot use a session that has ended")
       if (state.transaction !== undefined) throw new Error("Transaction already in progress")
       state.transaction = String(++lastId)
+      state.last = undefined
     }
-    /** Removes the transaction from the session, so that later operations do not belong to it. */
-    const take = (): string => {
-      const { transaction } = state
-      if (transaction === undefined) throw new Error("No transaction started")
+    /** Commits the transaction. As in drivers, one that is committed may be committed again. */
+    const commit = async (): Promise<void> => {
+      const { last, transaction } = state
+      if (transaction === undefined) {
+        if (last === "committed") return
+        throw new Error(
+          last === "aborted" ? "Cannot call commitTransaction after calling abortTransaction" : "No transaction started"
+        )
+      }
+      // later operations do not belong to it
       state.transaction = undefined
-      return transaction
+      state.last = "failed to commit"
+      await database.commit(transaction)
+      state.last = "committed"
     }
-    const commit = () => database.commit(take())
-    const abort = () => database.abort(take())
+    /** Aborts the transaction, unless it is aborted already or could not be committed. */
+    const abort = async (): Promise<void> => {
+      const { last, transaction } = state
+      if (transaction !== undefined) {
+        state.transaction = undefined
+        state.last = "aborted"
+        return database.abort(transaction)
+      }
+      if (last === undefined) throw new Error("No transaction started")
+      if (last === "committed") throw new Error("Cannot call abortTransaction after calling commitTransaction")
+    }
 
     const withTransaction = async (callback: unknown, settings: unknown): Promise<unknown> => {
       if (typeof callback !== "function") throw new Error("withTransaction needs a function")

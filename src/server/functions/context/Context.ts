@@ -27,6 +27,8 @@ export interface Invocation {
   readonly isSystem: boolean
   /** Makes a host call. */
   readonly ask: (method: HostCall, args: ReadonlyArray<unknown>, transactionId?: string) => Promise<unknown>
+  /** Makes a host call and waits for its reply, in which nothing else runs. */
+  readonly askNow: (method: HostCall, args: ReadonlyArray<unknown>) => unknown
   /** Calls another function: an exported one runs at once, others in the server. */
   readonly execute: (name: string, ...args: ReadonlyArray<unknown>) => unknown
 }
@@ -81,7 +83,7 @@ export const make = ({ fetch, pending, setup }: Environment): Contexts => {
       caller = text
       for (const made of lazies) made.value = undefined
     },
-    make: ({ ask, execute, isSystem }) => {
+    make: ({ ask, askNow, execute, isSystem }) => {
       let mongodb: ReturnType<typeof Services.make> | undefined
       const serviceOf = (name: string): unknown => {
         const service = setup.services.get(name)
@@ -90,7 +92,7 @@ export const make = ({ fetch, pending, setup }: Environment): Contexts => {
         }
         // an incomplete export may lack the declaration of its data sources
         if (setup.dataSources.size > 0 && !setup.dataSources.has(name)) return undefined
-        mongodb ??= Services.make({ database: databasePort(ask) }, setup.appId)
+        mongodb ??= Services.make({ database: databasePort(ask, askNow) }, setup.appId)
         return mongodb.get(name)
       }
       const context = {}
@@ -112,7 +114,7 @@ export const make = ({ fetch, pending, setup }: Environment): Contexts => {
 /** An accessor that later calls share, so functions cannot change it. */
 const member = (get: () => unknown): PropertyDescriptor => ({ get: freeze(get), enumerable: true, configurable: true })
 
-const databasePort = (ask: Invocation["ask"]) => {
+const databasePort = (ask: Invocation["ask"], askNow: Invocation["askNow"]) => {
   const operationsIn = (transactionId: string | undefined) =>
     Object.fromEntries(
       operations.map((method) => [method, (...args: ReadonlyArray<unknown>) => ask(method, args, transactionId)])
@@ -123,7 +125,7 @@ const databasePort = (ask: Invocation["ask"]) => {
     operations: (transactionId: string | undefined) =>
       transactionId === undefined ? outside : operationsIn(transactionId),
     collections: (...args: ReadonlyArray<unknown>) => ask("collections", args),
-    databases: (...args: ReadonlyArray<unknown>) => ask("databases", args),
+    namesNow: (method: "collections" | "databases", given: object) => askNow(method, [given]),
     commit: (transactionId: string) => ask("commit", [transactionId]),
     abort: (transactionId: string) => ask("abort", [transactionId])
   } as unknown as Services.DatabasePort

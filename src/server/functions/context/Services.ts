@@ -1,12 +1,13 @@
 /**
- * `context.services` of exported functions: MongoDB collections with cursors that can be awaited or returned, and
- * client sessions whose transactions end with the call at the latest. It runs in the process of the functions; the
+ * `context.services` of exported functions: MongoDB collections with cursors that can be returned, and client
+ * sessions whose transactions end with the call at the latest. It runs in the process of the functions; the
  * database is a port.
  */
 import type * as Effect from "effect/Effect"
 import type { Change, Database, Document, Find, Namespace, Operations } from "../../data/Database.ts"
 import type { BulkResult, Write } from "../shared/bulkWrites.ts"
 import * as ClientSessions from "./ClientSessions.ts"
+import { cursor } from "./cursors.ts"
 import { isDocument } from "../../data/internal/bson.ts"
 import * as Changes from "../../data/internal/changes.ts"
 
@@ -26,7 +27,11 @@ export interface DatabasePort {
   readonly commit: (transactionId: string) => PromiseLike<void>
   readonly abort: (transactionId: string) => PromiseLike<void>
   readonly collections: Asked<Database["Service"]["collections"]>
-  readonly databases: Asked<Database["Service"]["databases"]>
+  /** Names, for the members that are not asynchronous: the process waits for the server. */
+  readonly namesNow: (
+    method: "collections" | "databases",
+    given: Omit<Namespace, "database" | "collection"> & { readonly database?: string }
+  ) => unknown
 }
 
 /** The dependencies of collections. */
@@ -81,13 +86,17 @@ const documentsOf = (value: unknown, what: string): ReadonlyArray<Document> => {
   throw new Error(`${what} must be an array of documents`)
 }
 
-/** Reads options; throws on unsupported ones. */
+/** Options that would change the result, and are not supported. */
+const unsupported = new Set(["collation", "let"])
+
+/** Reads options. As in the original service, options that an operation does not have are ignored. */
 const options = (name: string, value: unknown, known: ReadonlyArray<string>): Document => {
   if (value === undefined || value === null) return {}
   const given = documentOf(value, "options")
-  const unknown = Object.keys(given).find((key) => given[key] !== undefined && !known.includes(key))
-  if (unknown === undefined) return given
-  throw new Error(`the option "${unknown}" of ${name} is not supported by this server`)
+  const isGiven = (key: string) => given[key] !== undefined
+  const refused = Object.keys(given).find((key) => unsupported.has(key) && !known.includes(key) && isGiven(key))
+  if (refused !== undefined) throw new Error(`the option "${refused}" of ${name} is not supported by this server`)
+  return Object.fromEntries(known.filter(isGiven).map((key) => [key, given[key]]))
 }
 
 const updateOf = (given: unknown, { arrayFilters }: Document, many = false): Change => {
@@ -97,30 +106,6 @@ const updateOf = (given: unknown, { arrayFilters }: Document, many = false): Cha
     update: many ? Changes.ofMany(update) : update,
     arrayFilters: arrayFilters === undefined ? undefined : documentsOf(arrayFilters, "arrayFilters")
   }
-}
-
-/** A lazy result, fetched by `toArray`, `next`, `for await`, or awaiting it. */
-const cursor = (fetch: () => PromiseLike<unknown>, more: object = {}): object => {
-  let fetched: PromiseLike<ReadonlyArray<unknown>> | undefined
-  let position = 0
-  const all = () => (fetched ??= fetch().then((found) => (Array.isArray(found) ? found : [])))
-  const next = () => all().then((found) => (position < found.length ? found[position++] : undefined))
-  const self: object = {
-    ...more,
-    toArray: fetch,
-    next,
-    hasNext: () => all().then((found) => position < found.length),
-    forEach: (each: (document: unknown) => void) => all().then((found) => found.forEach((it) => each(it))),
-    // oxlint-disable-next-line unicorn/no-thenable -- functions await a cursor, or return it, in place of its documents
-    then: (resolve: (value: unknown) => unknown, reject: (error: unknown) => unknown) => fetch().then(resolve, reject),
-    [Symbol.asyncIterator]: () => ({
-      next: () =>
-        all().then((found) =>
-          position < found.length ? { done: false, value: found[position++] } : { done: true, value: undefined }
-        )
-    })
-  }
-  return self
 }
 
 /** Removes the session, which cannot be sent to the server. */
@@ -297,14 +282,18 @@ const collection = (host: Call, namespace: Namespace): object => {
         ]),
         ([insertedId]) => ({ insertedId })
       ),
-    insertMany: (documents: unknown, settings?: unknown) =>
-      answer(
-        operationsOf(host, options("insertMany", settings, ["session"])).insert(
-          namespace,
-          documentsOf(documents, "documents")
-        ),
-        (insertedIds) => ({ insertedIds })
-      ),
+    insertMany: (input: unknown, settings?: unknown) => {
+      const given = options("insertMany", settings, ["ordered", "session"])
+      const documents = documentsOf(input, "documents")
+      const operations = operationsOf(host, given)
+      if (given["ordered"] !== false) {
+        return answer(operations.insert(namespace, documents), (insertedIds) => ({ insertedIds }))
+      }
+      const writes = documents.map((document): Write => ({ _tag: "Insert", document }))
+      return answer(operations.bulkWrite(namespace, writes, false), ({ insertedIds }) => ({
+        insertedIds: Object.values(insertedIds)
+      }))
+    },
     updateOne: update("updateOne", false),
     updateMany: update("updateMany", true),
     update: (filter: unknown, change: unknown, settings: unknown) => {
@@ -336,14 +325,14 @@ export const make = (given: Host, appId: string): { readonly get: (service: stri
     const names = () => host.database.collections({ appId, service, database })
     return {
       collection: (name: string) => collection(host, { appId, service, database, collection: name }),
-      getCollectionNames: names,
+      getCollectionNames: () => host.database.namesNow("collections", { appId, service, database }),
       listCollections: () => cursor(() => names().then((all) => all.map((name) => ({ name, type: "collection" }))))
     }
   }
   return {
     get: (service: string) => ({
       db: (name: string) => database(service, name),
-      admin: () => ({ getDBNames: () => host.database.databases({ appId, service }) }),
+      admin: () => ({ getDBNames: () => host.database.namesNow("databases", { appId, service }) }),
       startSession: host.sessions.start
     })
   }

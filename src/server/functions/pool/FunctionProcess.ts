@@ -88,7 +88,7 @@ const start = ({ memoryLimit }: Setup): ChildProcess => {
       "--max-semi-space-size=8",
       program()
     ],
-    { env, stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", "pipe"] }
+    { env, stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", "pipe", "pipe"] }
   )
 }
 
@@ -111,6 +111,7 @@ export class FunctionProcess<Owner> {
   readonly #child: ChildProcess
   readonly #input: Socket | undefined
   readonly #control: Socket | undefined
+  readonly #replies: Socket | undefined
   readonly #closed: Promise<void>
   readonly #handles: ReadonlyArray<ChildProcess | Socket | undefined>
   readonly #takeBacks: Array<{ readonly upTo: number; readonly taken: (jobs: ReadonlyArray<Job<Owner>>) => void }> = []
@@ -125,12 +126,14 @@ export class FunctionProcess<Owner> {
     this.#child = start(setup)
     this.#input = socketOf(this.#child, pipes.input)
     this.#control = socketOf(this.#child, pipes.control)
+    this.#replies = socketOf(this.#child, pipes.replies)
     const output = socketOf(this.#child, pipes.output)
     // a broken pipe is reported by the exit of the process
     const broken = () => {}
-    for (const socket of [this.#input, this.#control, output, this.#child.stderr]) socket?.on("error", broken)
+    for (const socket of [this.#input, this.#control, this.#replies, output, this.#child.stderr])
+      socket?.on("error", broken)
     // a process without calls does not keep the server's process alive
-    this.#handles = [this.#child, this.#input, this.#control, output, socketOf(this.#child, 2)]
+    this.#handles = [this.#child, this.#input, this.#control, this.#replies, output, socketOf(this.#child, 2)]
     for (const handle of this.#handles) handle?.unref()
 
     this.#input?.write(frames.write(writeSetup({ ...setup, memoryLimit: setup.memoryLimit + ownMemory })))
@@ -227,6 +230,11 @@ export class FunctionProcess<Owner> {
 
   reply(id: number, reply: Reply): void {
     this.#tell({ _tag: "Reply", id, reply })
+  }
+
+  /** Replies to a host call that the process waits for. */
+  replyNow(reply: Reply): void {
+    this.#replies?.write(frames.write(reply))
   }
 
   /** Checks whether the process responds; `limit` is how long it may be silent, in milliseconds. */

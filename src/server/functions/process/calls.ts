@@ -41,6 +41,8 @@ export interface Calls {
 export interface Options {
   readonly setup: Setup
   readonly tell: (message: FromProcess) => void
+  /** Makes a host call and waits for the reply, in which nothing else runs. */
+  readonly askNow: (message: FromProcess) => Reply
   /** Whether a call may begin, and was not taken back meanwhile. */
   readonly claim: (call: Call) => boolean
   readonly sharing: Realm.Sharing
@@ -53,7 +55,7 @@ interface Place {
   isStreaming: boolean
 }
 
-export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
+export const make = ({ askNow, claim, setup, sharing, tell }: Options): Calls => {
   /** Calls whose function runs, or whose stream is open. */
   const running = new Slots<Place>()
   /** Host calls in progress, by the ids of the server, with the ids of their realms. */
@@ -105,6 +107,15 @@ export const make = ({ claim, setup, sharing, tell }: Options): Calls => {
       asked.add(asks, { place, id })
       const of = typeof transaction === "string" ? transaction : undefined
       tell({ _tag: "Ask", id: asks, origin, method: known, args, transaction: of })
+    },
+    askNow: (name, isSystem, method, args) => {
+      const call = placeOf()?.call
+      const known = hostCalls.find((it) => it === method)
+      if (call === undefined || known === undefined || typeof name !== "string" || typeof args !== "string") return ""
+      const origin = { ...originOf(call), name, isSystem: isSystem === true }
+      return JSON.stringify(
+        askNow({ _tag: "Ask", id: 0, origin, method: known, args, transaction: undefined, isWaiting: true })
+      )
     },
     log: (level, text) => {
       const call = placeOf()?.call

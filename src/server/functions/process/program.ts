@@ -2,7 +2,7 @@
  * The program of a process that runs the functions of an exported application: the loop of its messages, which
  * `messages.ts` defines. `FunctionProcess.ts` starts it. It imports little, so that it starts fast.
  */
-import { writeSync } from "node:fs"
+import { readSync, writeSync } from "node:fs"
 import { Socket } from "node:net"
 import { Worker } from "node:worker_threads"
 import * as Calls from "./calls.ts"
@@ -15,6 +15,7 @@ import {
   isAfter,
   pipes,
   readSetup,
+  type Reply,
   type SetupMessage,
   type Told,
   type ToProcess,
@@ -42,6 +43,24 @@ const send = (message: FromProcess | undefined): void => {
   }
 }
 
+/** Makes a host call and does nothing else until it has the reply. */
+const askNow = (message: FromProcess): Reply => {
+  send(message)
+  let reply: Reply | undefined
+  const read = frames.reader((frame) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the server writes it
+    reply = frame as Reply
+  })
+  while (reply === undefined) {
+    const chunk = Buffer.allocUnsafe(64 * 1024)
+    const size = readSync(pipes.replies, chunk)
+    // the server has exited
+    if (size === 0) process.exit()
+    read(chunk.subarray(0, size))
+  }
+  return reply
+}
+
 const acknowledge = (): void => {
   if (acknowledged !== received) send(undefined)
 }
@@ -63,7 +82,7 @@ const start = (message: SetupMessage): ((message: ToProcess) => void) => {
   hardenBuiltIns()
   const sharing = { harden, hardenClassOf, hardenInstance, isShared }
   const outlet = Outlet.make(send, (id, reply) => calls.reply(id, reply))
-  const calls = Calls.make({ setup, sharing, claim, tell: outlet.tell })
+  const calls = Calls.make({ setup, sharing, claim, tell: outlet.tell, askNow })
   process.on("uncaughtException", calls.thrown)
   process.on("unhandledRejection", calls.stray)
   // warnings about an application's packages do not belong to its log

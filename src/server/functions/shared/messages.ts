@@ -92,8 +92,8 @@ export const readSetup = (message: SetupMessage): Setup => ({
   services: new Map(message.services)
 })
 
-/** The file descriptors of the process: input, output, and the watcher's pipe. */
-export const pipes = { input: 3, output: 4, control: 5 } as const
+/** The file descriptors of the process: input, output, the watcher's pipe, and replies that the process waits for. */
+export const pipes = { input: 3, output: 4, control: 5, replies: 6 } as const
 
 /**
  * The index of the shared number of the call begun last. A call begins by raising it to the call's id, and the watcher
@@ -222,6 +222,8 @@ export type FromProcess =
       readonly args: string
       /** The transaction, by an id that the process assigned. */
       readonly transaction: string | undefined
+      /** Whether the process does nothing else until it has the reply, which it reads from a pipe of its own. */
+      readonly isWaiting?: boolean | undefined
     }
   | { readonly _tag: "Log"; readonly origin: Origin; readonly level: Level; readonly text: string }
   /** An error outside of calls. */

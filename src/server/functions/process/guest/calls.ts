@@ -1,6 +1,7 @@
 /** The call of a realm: begins it, steps its stream, cancels it, and reports its result to the host. */
 import * as ejson from "../../../../protocol/internal/ejson.ts"
 import { isDocument } from "../../../data/internal/bson.ts"
+import * as cursors from "../../context/cursors.ts"
 import * as FunctionContexts from "../../context/Context.ts"
 import { aStream, describe, notFound, notSendable, traceOf } from "../../shared/failures.ts"
 import {
@@ -72,6 +73,9 @@ const mongoError = (message: string, code: number | undefined, labels: ReadonlyA
     code !== undefined && { code }
   )
 
+const errorOf = (given: Exclude<Reply, { readonly _tag: "Success" }>): Error =>
+  given._tag === "DatabaseFailure" ? mongoError(given.message, given.code, given.labels) : new Error(given.message)
+
 const reply = (id: number, given: Reply): void => {
   const waiting = asked.get(id)
   asked.delete(id)
@@ -79,12 +83,21 @@ const reply = (id: number, given: Reply): void => {
   const { done, reject, resolve } = waiting
   try {
     if (given._tag === "Success") resolve(read(given.value))
-    else if (given._tag === "DatabaseFailure") reject(mongoError(given.message, given.code, given.labels))
-    else reject(new Error(given.message))
+    else reject(errorOf(given))
   } finally {
     done()
   }
 }
+
+const askNow =
+  ({ isSystem, name }: Origin): FunctionContexts.Invocation["askNow"] =>
+  (method, args) => {
+    const text = host.port.askNow(name, isSystem, method, argumentsOf(args))
+    if (text === "") throw new Error("the call of the function has ended")
+    const given: Reply = JSON.parse(text)
+    if (given._tag === "Success") return read(given.value)
+    throw errorOf(given)
+  }
 
 const requireFrom = modules.requireFunctions(setup.root)
 
@@ -98,6 +111,7 @@ const invoke = (
   const invocation: FunctionContexts.Invocation = {
     isSystem,
     ask: ask(origin),
+    askNow: askNow(origin),
     execute: (name, ...args) => {
       const fn = setup.sources.get(name)
       return fn !== undefined && (fn.openTo === "all" || (fn.openTo === "system" && call.bySystem))
@@ -176,7 +190,9 @@ const run = async (call: Call): Promise<void> => {
     const responder = kind === "Response" ? responderOf(args) : undefined
     const returned = invoke({ call, name, isSystem }, responder?.args ?? args, source)
     // answer a value at once: the next function may never yield
-    const result = isThenable(returned) ? await returned : returned
+    const value = isThenable(returned) ? await returned : returned
+    const documents = cursors.fetched(value)
+    const result = isThenable(documents) ? await documents : documents
     if (responder !== undefined) answer("Done", responder.respond(result))
     else if (kind === "Value") answer("Done", write(result))
     else if (kind === "Text") answer(...textOf(result))

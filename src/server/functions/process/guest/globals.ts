@@ -37,7 +37,9 @@ const isFunction = (u: unknown): u is Anything => typeof u === "function"
 const make = (name: string): unknown => {
   const shared = host.shared(name)
   if (!isFunction(shared)) return shared
-  const isClass = /^[A-Z]/.test(name)
+  const first = name.charAt(0)
+  // not by a regular expression, whose last match functions could see
+  const isClass = first !== first.toLowerCase()
   const given = isClass ? shared : answering(shared)
   if (!unseen.has(name)) return given
   return new Proxy(given, {

@@ -26,6 +26,8 @@ export interface Port {
     args: unknown,
     transaction: unknown
   ) => void
+  /** Makes a host call and waits for its reply, encoded as JSON; an empty text if the call has ended. */
+  readonly askNow: (name: unknown, isSystem: unknown, method: unknown, args: unknown) => string
   readonly log: (level: unknown, text: unknown) => void
   /** An exception of a timer or a microtask. */
   readonly thrown: (text: unknown) => void
