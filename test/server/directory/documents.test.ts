@@ -50,7 +50,7 @@ describe("the documents of an exported application", () => {
     })
   )
 
-  it.effect("have the indexes that mongodump writes beside them", () =>
+  it.effect("get the indexes that mongodump writes beside them", () =>
     Effect.gen(function* () {
       const app = yield* load({
         ...source("Cluster0"),

@@ -339,7 +339,7 @@ describe("the rules of a service", () => {
     })
   )
 
-  it.effect("do not apply to functions that run as the system", () =>
+  it.effect("lets functions that run as the system act without rules", () =>
     Effect.gen(function* () {
       const { requests, url } = yield* server(ok)
       yield* call(source, files("elsewhere"), [url])

@@ -166,7 +166,7 @@ describe("a database trigger", () => {
   )
 
   // the clock stands still: whether a thousand runs take a minute does not matter
-  it.effect("that causes its own events is reported, and does not keep others from running", () =>
+  it.effect("reports a trigger that causes its own events, and does not keep others from running", () =>
     Effect.gen(function* () {
       const path = yield* directory({})
       const functions = {

@@ -222,7 +222,7 @@ describe("the runner of a trigger", () => {
   )
 
   test(
-    "of an unordered trigger moves its position to the first event that has not ended, and is bounded behind it",
+    "moves the position of an unordered trigger to the first event that has not ended, and bounds the work behind it",
     Effect.gen(function* () {
       const begun: Array<number> = []
       const open = yield* Latch.make()
@@ -285,7 +285,7 @@ describe("the runner of a trigger", () => {
       add(1)
       yield* TestClock.adjust("20 seconds")
       assert.deepStrictEqual(seen, [])
-      // the other one renews no more
+      // the other one no longer renews
       yield* TestClock.adjust("20 seconds")
       assert.deepStrictEqual([seen, runner.state()?.runs], [[1], 8])
       const late = [{ lease: other.lease, state: { position: "9", status: "running", runs: 0, failures: 0 } }] as const
