@@ -176,7 +176,7 @@ export class App<FunctionsFactoryType = DefaultFunctionsFactory, CustomDataType 
     this.#users.delete(user.id)
   }
 
-  /** Deletes the account of a user, whoever is the current one, and forgets the user. */
+  /** Deletes the account of a user, even if another one is the current user, and forgets the user. */
   async deleteUser(user: User<FunctionsFactoryType, CustomDataType>): Promise<void> {
     this.#known(user)
     const { logins, run } = this.#runtime

@@ -118,7 +118,7 @@ export const parseOptions = (input: unknown): Index => {
   if (!isDocument(options)) return invalid(`an index must be a document, and not ${typeOf(options)}`, 14)
   for (const [name, value] of Object.entries(options)) {
     if (["key", "name", "unique", "sparse"].includes(name) || ignored.has(name)) continue
-    // what is off is no different from what is not there
+    // an option that is off is ignored
     if (value === false || value === null) continue
     if (Object.hasOwn(refused, name)) unsupported(`the option '${name}' of an index`, refused[name])
     invalid(`the option '${name}' of an index is unknown`, codes.InvalidIndexSpecificationOption)

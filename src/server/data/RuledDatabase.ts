@@ -137,7 +137,7 @@ export const runIn = (source: Run, access: Access, others: Others): Run => {
   }
 }
 
-/** The error of a duplicate key without its values, of which some may be hidden. That of an `_id` is no secret. */
+/** The error of a duplicate key without its values, of which some may be hidden. That of an `_id` is not secret. */
 const withoutKey =
   (namespace: Namespace) =>
   (error: DatabaseError): DatabaseError => {

@@ -82,7 +82,7 @@ const keyOf = ({ appId, name }: Key): string => JSON.stringify([appId, name])
 
 const make = (rowStore: RowStore["Service"], leaseTime: Duration.Duration): Service => {
   const table = new Table(rowStore, { name: "triggers", schema: Row, key: keyOf })
-  // leases are not stored: whoever opens a row store is its only user
+  // leases are not stored: the process that opens a row store is its only user
   const held = new Map<string, { readonly fence: number; until: number }>()
   const holds = ({ fence, key }: Lease): boolean => held.get(keyOf(key))?.fence === fence
   return {

@@ -104,7 +104,7 @@ describe("a unique index", () => {
         assert.include([x, message('email: "w"')], failure?.message)
         assert.deepStrictEqual(yield* all, documents)
       }
-      // the document itself is no other one, and a key is free when its document has another
+      // the document itself does not count, and a key is free when its document has another
       yield* database.update(namespace, { filter: { _id: 1 }, change: set({ email: "x", n: 1 }) })
       yield* database.update(namespace, { filter: { _id: 1 }, change: set({ email: "v" }) })
       yield* database.update(namespace, { filter: { _id: 2 }, change: set({ email: "x" }) })
@@ -238,7 +238,7 @@ describe("an index", () => {
     })
   )
 
-  it.effect("may be used by users with access to all of a collection only", () =>
+  it.effect("refuses indexes and explain to users without access to all of a collection", () =>
     Effect.gen(function* () {
       const access = accessOf({ roles: [{ name: "all", apply_when: {}, read: true }] }, given())
       const ruled = RuledDatabase.make(makeMemory(), access, () => Effect.undefined)

@@ -17,7 +17,7 @@ const found = (token: string | undefined, collection: string) =>
   )
 
 describe("the documents of an exported application", () => {
-  it.effect("are in its only data source, whatever its name, where custom user data is looked up too", () =>
+  it.effect("belong to its only data source, whatever its name, where custom user data is looked up too", () =>
     Effect.gen(function* () {
       const app = yield* load({
         ...source("Cluster0"),

@@ -24,7 +24,7 @@ export class Report {
     return [...this.#others.values()]
   }
 
-  /** Counts the documents of a search while they are read. A search that is not read is none. */
+  /** Counts the documents of a search while they are read. A search that is not read does not count. */
   *counted(collection: string, source: Source, isOwn: boolean): Iterable<Document> {
     const search = isOwn ? this.#ofOwn(collection, source) : this.#ofOther(collection, source.indexes)
     for (const document of source.documents) {

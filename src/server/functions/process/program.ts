@@ -46,19 +46,18 @@ const send = (message: FromProcess | undefined): void => {
 /** Makes a host call and does nothing else until it has the reply. */
 const askNow = (message: FromProcess): Reply => {
   send(message)
-  let reply: Reply | undefined
-  const read = frames.reader((frame) => {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the server writes it
-    reply = frame as Reply
-  })
-  while (reply === undefined) {
+  const replies: Array<Reply> = []
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the server writes it
+  const read = frames.reader((frame) => replies.push(frame as Reply))
+  for (;;) {
     const chunk = Buffer.allocUnsafe(64 * 1024)
     const size = readSync(pipes.replies, chunk)
     // the server has exited
     if (size === 0) process.exit()
     read(chunk.subarray(0, size))
+    const [reply] = replies
+    if (reply !== undefined) return reply
   }
-  return reply
 }
 
 const acknowledge = (): void => {

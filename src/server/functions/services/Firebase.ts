@@ -96,7 +96,7 @@ const targetsOf = Effect.fnUntraced(function* (
     for (const it of yield* registrations) {
       if (it.service === service.name && users.has(it.userId)) targets.push({ token: Redacted.value(it.token) })
     }
-    // users without a device are no error
+    // users without a device are not an error
     if (targets.length === 0) return targets
   }
   return targets.length > 0
