@@ -51,7 +51,10 @@ describe("a function of an exported application", () => {
   it.effect.each<readonly [string, unknown]>([
     ["return await c.find({}, { _id: 1 }).sort({ n: 1 }).toArray()", ids(2, 3, 1)],
     ["return c.find({}, { _id: 1 }).sort({ n: 1 }).skip(1).limit(1)", ids(3)],
-    ["const found = await c.find({ tags: 'b' }, { _id: 1 }); return found.map((it) => it._id)", ints(1, 2)],
+    [
+      "const found = await c.find({ tags: 'b' }, { _id: 1 }); return (await found.toArray()).map((it) => it._id)",
+      ints(1, 2)
+    ],
     ["return c.find({}, { projection: { _id: 1 }, sort: { _id: -1 }, limit: 1 })", ids(3)],
     ["return await c.findOne({ n: { $lt: 3 } }, { _id: 1 })", ids(2)[0]],
     ["return (await c.findOne({}, { sort: { _id: -1 } }))._id", ints(3)[0]],
@@ -86,7 +89,7 @@ describe("a function of an exported application", () => {
       "try { await c.insertOne({ _id: 1 }) } catch (error) { return [error.code, error.message.includes('Duplicate key'), error instanceof Error] }",
       [...ints(11000), true, true]
     ],
-    ["return (await c.find({})) instanceof Array && (await c.findOne({})) instanceof Object", true]
+    ["return (await c.find({}).toArray()) instanceof Array && (await c.findOne({})) instanceof Object", true]
   ])("%s", ([body, value]) => Effect.map(inFunction(body), (result) => assert.deepStrictEqual(result, value)))
 })
 
