@@ -292,7 +292,7 @@ describe("generated queries", () => {
     }).pipe(Effect.provide(served()))
   )
 
-  it.effect("have the types that the original host generates", () =>
+  it.effect("use the types that the original host generates", () =>
     Effect.gen(function* () {
       const { query } = yield* client
       const type = "name kind ofType { name kind ofType { name kind ofType { name kind } } }"
@@ -514,7 +514,7 @@ describe("generated mutations", () => {
     }).pipe(Effect.provide(served()))
   )
 
-  it.effect("are found by conditions on related documents, and read once for many", () =>
+  it.effect("find documents by conditions on related documents, and read once for many", () =>
     Effect.gen(function* () {
       const { query } = yield* client
       for (const [number, email] of [
@@ -582,7 +582,7 @@ describe("the rules of collections", () => {
 })
 
 describe("custom resolvers", () => {
-  it.live("are called with their input, and with the document of a type", () =>
+  it.live("get their input, and with the document of a type", () =>
     Effect.gen(function* () {
       const user = yield* client
       data(yield* user.query(insertOrder, { data: { _id: "5f0000000000000000000001", number: 7 } }))
@@ -623,7 +623,7 @@ describe("custom resolvers", () => {
     }).pipe(Effect.provide(served()))
   )
 
-  it.effect("are named in the report if they cannot work", () =>
+  it.effect("appear in the report if they cannot work", () =>
     Effect.gen(function* () {
       const app = yield* load()
       assert.deepStrictEqual(
@@ -641,8 +641,11 @@ describe("a GraphQL request", () => {
   it.effect("needs a user, and a query", () =>
     Effect.gen(function* () {
       const { query, token } = yield* client
-      const nobody = yield* ask("POST", address, { body: { query: "{ orders { _id } }" } })
-      assert.deepStrictEqual([nobody.status, nobody.body["error"]], [400, "no authentication methods were specified"])
+      const noCaller = yield* ask("POST", address, { body: { query: "{ orders { _id } }" } })
+      assert.deepStrictEqual(
+        [noCaller.status, noCaller.body["error"]],
+        [400, "no authentication methods were specified"]
+      )
       const strange = yield* ask("POST", address, { token: "x.y.z", body: { query: "{ orders { _id } }" } })
       assert.strictEqual(strange.status, 401)
       const headers = { email: "a@x.org", password: "wrong-one" }
