@@ -1,5 +1,8 @@
 /** CPU from an empty process to the first answered function call, in a fresh process each time, over a stubbed transport. */
 import { spawnSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { inTurn, rounds, row } from "./measure.ts"
 
 const programs = {
@@ -33,8 +36,11 @@ const programs = {
     const answer = await user.functions.sum(20, 22)`
 }
 
+/** The folder of the compile cache; the first round fills it and is not measured. */
+const cache = mkdtempSync(join(tmpdir(), "compile-cache-"))
+
 /** Runs a program in a fresh process; the stub that answers it is imported before measuring. */
-const first = (program: string) => async () => {
+const first = (program: string, env: Record<string, string>) => async () => {
   const { status, stderr, stdout } = spawnSync(
     process.execPath,
     [
@@ -49,14 +55,25 @@ const first = (program: string) => async () => {
       console.log((spent.system + spent.user) / 1_000)
       process.exit()`
     ],
-    { cwd: import.meta.dirname, encoding: "utf8" }
+    { cwd: import.meta.dirname, encoding: "utf8", env: { ...process.env, ...env } }
   )
   if (status !== 0) throw new Error(stderr)
   return Number(stdout)
 }
 
 export default async () => {
-  const costs = await inTurn(Object.values(programs).map(first), { rounds: rounds(9), warmUp: 1 })
-  const measured = Object.keys(programs).map((name, i) => [name, costs[i] ?? []])
-  return [row("CPU from import to the first answer", "ms", Object.fromEntries(measured))]
+  const variants = Object.entries(programs).flatMap(([name, program]) => [
+    { name, run: first(program, {}) },
+    { name: `${name}, compile cache`, run: first(program, { NODE_COMPILE_CACHE: cache }) }
+  ])
+  try {
+    const costs = await inTurn(
+      variants.map(({ run }) => run),
+      { rounds: rounds(9), warmUp: 1 }
+    )
+    const measured = variants.map(({ name }, i) => [name, costs[i] ?? []])
+    return [row("CPU from import to the first answer", "ms", Object.fromEntries(measured))]
+  } finally {
+    rmSync(cache, { recursive: true })
+  }
 }

@@ -182,20 +182,8 @@ export const layerConfigNoDeps = (
   Layer.unwrap(Effect.map(readOptions(options), layerNoDeps))
 
 const readOptions = Effect.fnUntraced(function* (options: ConfigOptions) {
-  return {
-    appId: yield* read(options.appId),
-    baseUrl: yield* read(options.baseUrl),
-    keepAlive: yield* read(options.keepAlive),
-    keepAliveSchedule: yield* read(options.keepAliveSchedule),
-    renewalMargin: yield* read(options.renewalMargin),
-    retrySchedule: yield* read(options.retrySchedule),
-    skipLocationRequest: yield* read(options.skipLocationRequest),
-    timeout: yield* read(options.timeout),
-    tracePropagation: yield* read(options.tracePropagation),
-    transformClient: yield* read(options.transformClient)
-    // every option, or this does not compile
-  } satisfies Record<keyof Options, unknown>
+  const read: Record<string, unknown> = {}
+  for (const [name, option] of Object.entries(options)) read[name] = Config.isConfig(option) ? yield* option : option
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each option is what its `Config` reads
+  return read as unknown as Options
 })
-
-const read = <A>(option: A | Config.Config<A>): Effect.Effect<A, Config.ConfigError> =>
-  Config.isConfig(option) ? option : Effect.succeed(option)

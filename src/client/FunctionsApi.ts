@@ -124,7 +124,7 @@ export class FunctionsApi extends Context.Service<FunctionsApi, Service>()("effe
     return {
       call: (userId, name, args, { retry, service, timeout } = {}) =>
         // `Effect.fn` would record a stack trace at each call, for a quarter of the cost of a bare request
-        Telemetry.traced("FunctionsApi.call", { "app_services.function": name })(
+        Telemetry.observed("FunctionsApi.call", { "app_services.function": name })(
           asUser(userId, {
             operation: { name: `FunctionsApi.call(${name})`, kind: "function", subject: name },
             method: "POST",

@@ -1,5 +1,6 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber, Metric, Tracer } from "effect"
+import { Config, ConfigProvider, Effect, Fiber, Layer, Metric, Tracer } from "effect"
+import { AppServices, TokenStore } from "effect-app-services"
 import { TestClock } from "effect/testing"
 import { type Answer, host, type Seen, token } from "../support/scripted.ts"
 import { failure, logIn, sdk } from "../support/sdk.ts"
@@ -78,3 +79,47 @@ it.effect("spans tell which operation and function, and how it ended", () => {
     assert.strictEqual(refresh?.status._tag, "Ended")
   }).pipe(Effect.provide(sdk(layer)), Effect.withTracer(tracer))
 })
+
+it.effect("calls are counted by outcome and timed", () => {
+  let answer: Answer | undefined
+  const { layer } = host((request) => (request.path.endsWith("/functions/call") ? answer : undefined))
+  return Effect.gen(function* () {
+    const user = yield* logIn
+    answer = { body: '{"$numberInt":"42"}', after: "3 seconds" }
+    const call = yield* Effect.forkChild(user.functions.sum(20, 22))
+    yield* TestClock.adjust("3 seconds")
+    yield* Fiber.join(call)
+    const interrupted = yield* Effect.forkChild(user.functions.sum(20, 22), { startImmediately: true })
+    yield* Fiber.interrupt(interrupted)
+    answer = { status: 404, body: { error: "function not found: 'sum'", error_code: "FunctionNotFound" } }
+    yield* failure(user.functions.sum(20, 22))
+    answer = { status: 400, body: { error: "no rule", error_code: "NoMatchingRuleFound" } }
+    yield* failure(user.mongoClient("mongodb-atlas").db("a").collection("b").find())
+    assert.deepStrictEqual(
+      yield* Effect.all(
+        ["success", "interrupted", "FunctionNotFound", "RequestRejected", "TransportError"].map((outcome) =>
+          read("app_services_calls_total", outcome)
+        )
+      ),
+      [1, 1, 1, 1, undefined]
+    )
+    assert.strictEqual(yield* read("app_services_call_duration"), 4)
+  }).pipe(Effect.provide(sdk(layer)), Effect.provideService(Metric.MetricRegistry, new Map()))
+})
+
+it.effect("options are read from the configuration, each as a value or as a Config", () =>
+  Effect.gen(function* () {
+    const { layer, seen } = host()
+    const Live = AppServices.layerConfigNoDeps({
+      appId: Config.String("APP_ID"),
+      baseUrl: Config.String("APP_BASE_URL"),
+      skipLocationRequest: true
+    }).pipe(Layer.provide([layer, TokenStore.layerMemory]))
+    const program = Effect.provide(logIn, Live, { local: true })
+    const provider = ConfigProvider.fromUnknown({ APP_ID: "from-config", APP_BASE_URL: "http://configured.test" })
+    yield* Effect.provide(program, ConfigProvider.layer(provider))
+    assert.include(seen[0]?.path ?? "", "/app/from-config/auth/providers/anon-user/login")
+    const missing = yield* Effect.flip(Effect.provide(program, ConfigProvider.layer(ConfigProvider.fromUnknown({}))))
+    assert.strictEqual(missing._tag, "ConfigError")
+  })
+)

@@ -7,20 +7,20 @@ import type { DeviceInformation } from "../../protocol/internal/requests.ts"
  */
 export const sdkVersion = "0.1.0"
 
-const { process, Deno, navigator } = globalThis as {
-  readonly process?: { readonly versions?: { readonly node?: string; readonly bun?: string } }
-  readonly Deno?: { readonly version: { readonly deno: string } }
+const { navigator, process } = globalThis as {
   readonly navigator?: { readonly userAgent?: string }
+  readonly process?: { readonly versions?: Readonly<Record<string, string>> }
 }
 
-const platform = (): { readonly platform: string; readonly platformVersion: string } =>
-  Deno !== undefined
-    ? { platform: "deno", platformVersion: Deno.version.deno }
-    : process?.versions?.bun !== undefined
-      ? { platform: "bun", platformVersion: process.versions.bun }
-      : process?.versions?.node !== undefined
-        ? { platform: "node", platformVersion: process.versions.node }
-        : { platform: "web", platformVersion: navigator?.userAgent ?? "unknown" }
+const platform = (): { readonly platform: string; readonly platformVersion: string } => {
+  const versions = process?.versions
+  // Deno and Bun have a version of Node too
+  for (const name of ["deno", "bun", "node"]) {
+    const version = versions?.[name]
+    if (version !== undefined) return { platform: name, platformVersion: version }
+  }
+  return { platform: "web", platformVersion: navigator?.userAgent ?? "unknown" }
+}
 
 /**
  * The description of the device in the body of a login.

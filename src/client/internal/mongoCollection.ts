@@ -143,7 +143,7 @@ export class Collection<A, I> implements MongoCollection<A, I> {
           documents ? new UnexpectedValue({ problem }) : new InvalidResponse({ status: 200, problem })
         )
       )
-    }).pipe(Telemetry.traced(`MongoCollection.${name}`, {}))
+    }).pipe(Telemetry.observed(`MongoCollection.${name}`, {}))
   }
 
   #found<B, J>(

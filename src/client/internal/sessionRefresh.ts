@@ -39,7 +39,7 @@ export const endByVerdict = Effect.fnUntraced(function* (
 ) {
   const over = expired(operation, userId, error)
   const { ended, later } = yield* write(engine, operation, userId, Transitions.sessionExpired(old, over, by))
-  yield* Metric.update(Telemetry.refreshes[ended ? "expired" : "discarded"], 1)
+  yield* Telemetry.countRefresh(ended ? "expired" : "discarded")
   if (ended) {
     yield* Metric.modify(Telemetry.liveSessions, -1)
     forget(engine, userId)
@@ -65,7 +65,7 @@ const fetchSession = Effect.fnUntraced(
     engine.failures.delete(userId)
     const changes = Transitions.customDataChange(yield* claimsOf(old.accessToken), claims)
     const stored = yield* write(engine, operation, userId, Transitions.refreshed(old, session, changes))
-    yield* Metric.update(Telemetry.refreshes[stored === session ? "refreshed" : "discarded"], 1)
+    yield* Telemetry.countRefresh(stored === session ? "refreshed" : "discarded")
     return stored ?? (yield* new AppServicesError({ operation, reason: new NotLoggedIn({ userId }) }))
   },
   (effect, engine, operation, userId, old) =>
@@ -83,7 +83,7 @@ const fetchSession = Effect.fnUntraced(
 /** Remembers that a refresh failed for a reason that may pass, and publishes it. */
 const noteFailure = Effect.fnUntraced(
   function* ({ events, failures, tokens }: SessionEngine, userId: string, old: Session, error: AppServicesError) {
-    yield* Metric.update(Telemetry.refreshes.failed, 1)
+    yield* Telemetry.countRefresh("failed")
     const user = yield* Effect.option(tokens.get(userId))
     // the failure of a session that has ended concerns no caller; a store that does not answer has not ended it
     if (Option.isSome(user) && !Transitions.isOf(old, user.value)) return

@@ -3,24 +3,37 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Redacted from "effect/Redacted"
+import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
+import type { AppServicesError, Reason } from "../AppServicesError.ts"
 
-const refreshCount = Metric.counter("app_services_refreshes_total", {
-  description: "Access token refreshes, by outcome",
-  incremental: true
-})
-
-/** @internal */
-export const refreshes = {
-  refreshed: Metric.withAttributes(refreshCount, { outcome: "refreshed" }),
-  failed: Metric.withAttributes(refreshCount, { outcome: "failed" }),
-  expired: Metric.withAttributes(refreshCount, { outcome: "expired" }),
-  discarded: Metric.withAttributes(refreshCount, { outcome: "discarded" })
+/** A counter for each outcome, made when the first one is counted. */
+const byOutcome = <Outcome extends string>(name: string, description: string) => {
+  const counter = Metric.counter(name, { description, incremental: true })
+  const counters = new Map<Outcome, Metric.Metric<number, unknown>>()
+  return (outcome: Outcome): Effect.Effect<void> => {
+    const present = counters.get(outcome) ?? Metric.withAttributes(counter, { outcome })
+    counters.set(outcome, present)
+    return Metric.update(present, 1)
+  }
 }
 
 /** @internal */
+export const countRefresh = byOutcome<"refreshed" | "failed" | "expired" | "discarded">(
+  "app_services_refreshes_total",
+  "Access token refreshes"
+)
+
+const countCall = byOutcome<Reason["_tag"] | "success" | "interrupted">(
+  "app_services_calls_total",
+  "Calls of functions and collections"
+)
+
+const callDuration = Metric.timer("app_services_call_duration", { description: "How long a call took" })
+
+/** @internal */
 export const refreshDuration = Metric.timer("app_services_refresh_duration", {
-  description: "How long a refresh took, its retries included"
+  description: "How long a refresh took, with retries"
 })
 
 /** @internal */
@@ -30,35 +43,48 @@ export const refreshWaiters = Metric.gauge("app_services_refresh_waiters", {
 
 /** @internal */
 export const sessionsBegun = Metric.counter("app_services_sessions_begun_total", {
-  description: "Sessions that began with a login in this process",
+  description: "Logins in this process",
   incremental: true
 })
 
 /** @internal */
 export const liveSessions = Metric.gauge("app_services_sessions", {
-  description: "Sessions that began and have not ended in this process"
+  description: "Sessions begun and not ended in this process"
 })
 
+/** Tracing if a tracer is installed: the native tracer's spans are not exported, and cost a tenth of a function call. */
+const traced = <A, E, R>(effect: Effect.Effect<A, E, R>, name: string, attributes: Record<string, string>) =>
+  Effect.withFiber<A, E, R>((fiber) =>
+    fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
+      ? effect
+      : Effect.map(
+          Effect.withSpan(
+            // it may be a secret
+            Effect.map(effect, (result) => Redacted.make(result)),
+            name,
+            { attributes, captureStackTrace: false }
+          ),
+          Redacted.value
+        )
+  )
+
 /**
- * Runs an effect in a span if a tracer is installed: the native tracer's spans are not exported, and making them costs a tenth
- * of a function call. The result of the span is redacted, since it may be a secret.
+ * Counts and times a call, and runs it in a span if a tracer is installed. The span does not show the result.
  *
  * @internal
  */
-export const traced =
+export const observed =
   (name: string, attributes: Record<string, string>) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.withFiber((fiber) =>
-      fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
-        ? effect
-        : Effect.map(
-            Effect.withSpan(
-              Effect.map(effect, (result) => Redacted.make(result)),
-              name,
-              { attributes, captureStackTrace: false }
-            ),
-            Redacted.value
-          )
+  <A, R>(effect: Effect.Effect<A, AppServicesError, R>): Effect.Effect<A, AppServicesError, R> =>
+    Effect.onExit(Effect.trackDuration(traced(effect, name, attributes), callDuration), (exit) =>
+      countCall(
+        Exit.isSuccess(exit)
+          ? "success"
+          : Option.match(Exit.findErrorOption(exit), {
+              onNone: () => "interrupted",
+              onSome: ({ reason }) => reason._tag
+            })
+      )
     )
 
 /** The exit of a request without request and answer, which a tracer could read headers and bodies from. */
