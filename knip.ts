@@ -12,7 +12,8 @@ const config: KnipConfig = {
     "conformance/{run,cases/*}.ts",
     "scripts/*.ts",
     "test/**/*.test-d.ts",
-    "test/support/fromSource.ts"
+    "test/support/fromSource.ts",
+    "test/browser/{page,realmWeb}.ts"
   ],
   project: ["{src,test,examples,bench,conformance,scripts}/**/*.ts"],
   // the types of a module's own exports may have names

@@ -42,6 +42,15 @@ const beside = ["effect", "effect/*", "bson"]
 const programs: Record<string, Program> = {
   "log in and call a function: the SDK's own modules": { contents: program, external: beside, limit: 25_600 },
   "log in and call a function: everything": { contents: program, limit: 99_200 },
+  "the entry point for browsers: everything": {
+    contents: program
+      .replace(
+        'import * as FetchHttpClient from "effect/http/FetchHttpClient"',
+        'import { BrowserAppServices } from "effect-app-services/browser"'
+      )
+      .replace(/AppServices\.layer(.*)\.pipe\(.*/, "BrowserAppServices.layer$1"),
+    limit: 100_000
+  },
   "the entry point for promises: everything": {
     contents: 'import * as Realm from "effect-app-services/promise"; console.log(Realm.App, Realm.Credentials)',
     limit: 100_000

@@ -141,6 +141,7 @@ export const rooms: ReadonlyArray<Room> = [
     theirs: onNode
   },
   { path: "src/index.ts", ours: [protocol, client], theirs: [] },
+  { path: "src/browser.ts", ours: ["src/web/"], theirs: [] },
   { path: "src/node.ts", ours: [node], theirs: [] },
   { path: "src/promise.ts", ours: [protocol, "src/web/", "src/promise/"], theirs: ["bson"] },
   { path: "src/server.ts", ours: [protocol, data, model, users, api, directory, wire, server], theirs: [] },

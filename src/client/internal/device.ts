@@ -7,10 +7,13 @@ import type { DeviceInformation } from "../../protocol/internal/requests.ts"
  */
 export const sdkVersion = "0.1.0"
 
-const { navigator, process } = globalThis as {
+const {
+  navigator,
+  process
+}: {
   readonly navigator?: { readonly userAgent?: string }
-  readonly process?: { readonly versions?: Readonly<Record<string, string>> }
-}
+  readonly process?: { readonly versions?: Readonly<Record<string, string | undefined>> }
+} = globalThis
 
 const platform = (): { readonly platform: string; readonly platformVersion: string } => {
   const versions = process?.versions

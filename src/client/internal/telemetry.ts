@@ -5,13 +5,13 @@ import * as Metric from "effect/Metric"
 import * as Redacted from "effect/Redacted"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
-import type { AppServicesError, Reason } from "../AppServicesError.ts"
+import type { AppServicesError } from "../AppServicesError.ts"
 
 /** A counter for each outcome, made when the first one is counted. */
-const byOutcome = <Outcome extends string>(name: string, description: string) => {
+const byOutcome = (name: string, description: string) => {
   const counter = Metric.counter(name, { description, incremental: true })
-  const counters = new Map<Outcome, Metric.Metric<number, unknown>>()
-  return (outcome: Outcome): Effect.Effect<void> => {
+  const counters = new Map<string, Metric.Metric<number, unknown>>()
+  return (outcome: string): Effect.Effect<void> => {
     const present = counters.get(outcome) ?? Metric.withAttributes(counter, { outcome })
     counters.set(outcome, present)
     return Metric.update(present, 1)
@@ -19,15 +19,10 @@ const byOutcome = <Outcome extends string>(name: string, description: string) =>
 }
 
 /** @internal */
-export const countRefresh = byOutcome<"refreshed" | "failed" | "expired" | "discarded">(
-  "app_services_refreshes_total",
-  "Access token refreshes"
-)
+export const countRefresh: (outcome: "refreshed" | "failed" | "expired" | "discarded") => Effect.Effect<void> =
+  byOutcome("app_services_refreshes_total", "Access token refreshes")
 
-const countCall = byOutcome<Reason["_tag"] | "success" | "interrupted">(
-  "app_services_calls_total",
-  "Calls of functions and collections"
-)
+const countCall = byOutcome("app_services_calls_total", "Calls of functions and collections")
 
 const callDuration = Metric.timer("app_services_call_duration", { description: "How long a call took" })
 

@@ -1,0 +1,10 @@
+/**
+ * The SDK in a page of a browser.
+ *
+ * @since 0.1.0
+ */
+
+/** The SDK over `fetch`, with sessions in `localStorage`. */
+export * as BrowserAppServices from "./web/BrowserAppServices.ts"
+/** Storages for sessions. */
+export * as WebStorage from "./web/WebStorage.ts"
