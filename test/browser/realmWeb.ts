@@ -1,4 +1,6 @@
 /** A page of a program before it changes the import. */
 import * as RealmWeb from "realm-web"
 
-Object.assign(globalThis, { RealmWeb })
+const exposed = { RealmWeb }
+export type Exposed = typeof exposed
+Object.assign(globalThis, exposed)

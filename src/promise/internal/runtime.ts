@@ -23,7 +23,6 @@ import { UserEvents } from "../../client/UserEvents.ts"
 import type { Listener } from "../../client/UserEvents.ts"
 import * as RealmTokens from "../../web/internal/realmTokens.ts"
 import * as Tabs from "../../web/internal/tabs.ts"
-import { inPage } from "../../web/internal/page.ts"
 import type { Storage } from "../../web/WebStorage.ts"
 import { MongoDBRealmError } from "../MongoDBRealmError.ts"
 
@@ -134,7 +133,7 @@ export const make = ({ baseUrl, fetch, id, skipLocationRequest, storage, timeout
   const Store = Layer.effect(
     TokenStore,
     Effect.gen(function* () {
-      const made = RealmTokens.make(storage, id, inPage() ? yield* Tabs.make : undefined)
+      const made = RealmTokens.make(storage, id, yield* Tabs.make)
       store = made
       return { forApp: () => made.tokens }
     })

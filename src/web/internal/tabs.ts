@@ -7,7 +7,7 @@ import type * as Scope from "effect/Scope"
 import * as SharedChanges from "../../client/internal/sharedChanges.ts"
 import type { AppTokens, SharedUsers } from "../../client/TokenStore.ts"
 import type { UserEventPayload } from "../../client/UserEvents.ts"
-import { page } from "./page.ts"
+import { inPage, page } from "./page.ts"
 import type { StorageChange } from "./page.ts"
 
 /** For how long a tab waits for another one's refresh, in milliseconds; then it refreshes by itself. */
@@ -99,8 +99,16 @@ const locked = <A, E>(lock: string, work: Effect.Effect<A, E>): Effect.Effect<A,
   )
 }
 
-/** @internal */
-export const make: Effect.Effect<Tabs, never, Scope.Scope> = Effect.gen(function* () {
+/**
+ * The other tabs of a page; undefined elsewhere, where a channel would keep the program from ending.
+ *
+ * @internal
+ */
+export const make: Effect.Effect<Tabs | undefined, never, Scope.Scope> = Effect.suspend(() =>
+  inPage() ? connected : Effect.succeed(undefined)
+)
+
+const connected: Effect.Effect<Tabs, never, Scope.Scope> = Effect.gen(function* () {
   const hearers = new Set<Hear>()
   const channel = yield* Effect.acquireRelease(
     Effect.sync(() =>
