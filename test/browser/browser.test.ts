@@ -168,7 +168,7 @@ layer(Server, { excludeTestServices: true })("in Chromium", (it) => {
     })
   )
 
-  it.effect("without locks and channels each tab refreshes by itself, and still hears of the others", () =>
+  it.effect("refreshes in each tab where locks and channels are missing, and tells the other tabs", () =>
     scenario(async ({ context, openTab }) => {
       await context.addInitScript(() => {
         Reflect.deleteProperty(globalThis, "BroadcastChannel")
