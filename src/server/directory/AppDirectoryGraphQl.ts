@@ -90,7 +90,7 @@ const collections = Effect.fnUntraced(function* (files: AppFiles, names: Readonl
 const typeOf = (type: unknown, format: string | null | undefined): GraphQlType | undefined => {
   if (isRecord(type)) return { _tag: "Custom", schema: type }
   if (typeof type !== "string" || type === "") return undefined
-  return { _tag: "Named", name: type, isList: format?.endsWith("-list") === true }
+  return { _tag: "Named", name: type, isList: format?.endsWith("-list") === true || type.startsWith("[") }
 }
 
 const resolverOf = ({

@@ -4,7 +4,7 @@ import { rootFields } from "./collections.ts"
 import type { Context } from "./Context.ts"
 import { GraphQLBoolean, GraphQLObjectType, GraphQLSchema, validateSchema } from "./internal/graphqlJs.ts"
 import { fieldOf, type Problem } from "./resolvers.ts"
-import { collectionsOf } from "./shapes.ts"
+import { collectionsOf, ownNames } from "./shapes.ts"
 import { type OutputField, Types } from "./types.ts"
 
 /** A schema, and the resolvers that are not in it. */
@@ -19,7 +19,9 @@ const root = (name: string, fields: ReadonlyMap<string, OutputField>) =>
 /** Makes the schema of an application. Throws for one that GraphQL does not allow. */
 export const make = (definition: GraphQl): Made => {
   const types = new Types()
-  const collections = new Map(collectionsOf(definition).map((it) => [it.type.name, it]))
+  const taken = new Set(ownNames)
+  const collections = new Map(collectionsOf(definition, taken).map((it) => [it.type.name, it]))
+  const place = { types, collections, taken, customs: new Map() }
   const query = new Map<string, OutputField>()
   const mutation = new Map<string, OutputField>()
   for (const collection of collections.values()) types.object(collection.type, collection.relations)
@@ -30,7 +32,7 @@ export const make = (definition: GraphQl): Made => {
   }
   const problems: Array<Problem> = []
   for (const resolver of definition.resolvers) {
-    const field = fieldOf(resolver, types, collections)
+    const field = fieldOf(resolver, place)
     if (typeof field === "string") problems.push({ resolver, message: field })
     else if (resolver.onType === "Query") query.set(resolver.field, field)
     else if (resolver.onType === "Mutation") mutation.set(resolver.field, field)

@@ -86,26 +86,52 @@ const typeOf = (schema: Schema): string | undefined => {
 /** Deeper documents are left out; schemas are the operator's. */
 const mostLevels = 32
 
+/** The names of types that a schema has in any case. */
+export const ownNames: ReadonlyArray<string> = [
+  "Query",
+  "Mutation",
+  "Subscription",
+  "ID",
+  "InsertManyPayload",
+  "UpdateManyPayload",
+  "DeleteManyPayload",
+  "DefaultPayload",
+  ...scalars.values()
+]
+
+/** Names of types, none of which is given twice. */
+export type Taken = Set<string>
+
+/** A name that is free, which it is not any more. */
+export const free = (name: string, taken: Taken, end = "_"): string => {
+  let made = name
+  while (taken.has(made)) made += end
+  taken.add(made)
+  return made
+}
+
 /** The shape of values with a schema; `undefined` for those that GraphQL has no type for. */
-export const shapeOf = (schema: unknown, name: string, level = 0): Shape | undefined => {
+export const shapeOf = (schema: unknown, name: string, taken: Taken, level = 0): Shape | undefined => {
   if (!isSchema(schema) || level > mostLevels) return undefined
   const type = typeOf(schema)
   if (type === "array") {
-    const of = shapeOf(schema["items"], Names.singular(name), level + 1)
+    const of = shapeOf(schema["items"], level === 0 ? name : Names.singular(name), taken, level + 1)
     return of && { _tag: "List", of }
   }
   if (type !== "object") return type === undefined ? undefined : scalarShape(type)
-  const object = objectOf(schema, name, level)
+  const properties = schema["properties"]
+  if (!isSchema(properties) || Object.keys(properties).length === 0) return undefined
+  const object = objectOf(schema, free(name, taken), taken, level)
   return object.fields.length === 0 ? undefined : object
 }
 
-const objectOf = (schema: Schema, name: string, level: number): ObjectShape => {
+const objectOf = (schema: Schema, name: string, taken: Taken, level: number): ObjectShape => {
   const properties = isSchema(schema["properties"]) ? schema["properties"] : {}
   const required: ReadonlyArray<unknown> = Array.isArray(schema["required"]) ? schema["required"] : []
   const fields = new Map<string, Field>()
   for (const [key, inner] of Object.entries(properties)) {
     const field = Names.fieldName(key)
-    const shape = field === undefined ? undefined : shapeOf(inner, `${name}${Names.capital(field)}`, level + 1)
+    const shape = field === undefined ? undefined : shapeOf(inner, `${name}${Names.capital(field)}`, taken, level + 1)
     if (field === undefined || shape === undefined || fields.has(field)) continue
     fields.set(field, { name: field, key, shape, isRequired: required.includes(key) && key !== "_id" })
   }
@@ -114,13 +140,25 @@ const objectOf = (schema: Schema, name: string, level: number): ObjectShape => {
 
 const id: ScalarShape = { _tag: "Scalar", scalar: "ObjectId", bsonType: "objectId" }
 
-const collectionOf = (collection: GraphQlCollection, isNatural: boolean): CollectionShape | undefined => {
-  const { $jsonSchema, title } = { $jsonSchema: undefined, title: undefined, ...collection.schema }
-  const schema = isSchema($jsonSchema) ? $jsonSchema : collection.schema
-  const own = typeof title === "string" ? title : schema["title"]
-  const name = Names.typeName(typeof own === "string" && own !== "" ? own : collection.collection)
-  if (name === undefined) return undefined
-  const { fields } = objectOf(schema, name, 0)
+/** The schema of a collection, which may be wrapped. */
+const schemaOf = ({ schema }: GraphQlCollection): Schema => {
+  const wrapped = schema["$jsonSchema"]
+  return isSchema(wrapped) ? wrapped : schema
+}
+
+/** The name of a collection's type: the title of its schema, or else its own. */
+const typeNameOf = (collection: GraphQlCollection): string | undefined => {
+  const titles = [collection.schema["title"], schemaOf(collection)["title"], collection.collection]
+  return Names.typeName(titles.find((it): it is string => typeof it === "string" && it !== "") ?? "")
+}
+
+const collectionOf = (
+  collection: GraphQlCollection,
+  name: string,
+  isNatural: boolean,
+  taken: Taken
+): CollectionShape => {
+  const { fields } = objectOf(schemaOf(collection), name, taken, 0)
   const hasId = fields.some(({ key }) => key === "_id")
   const withId = hasId ? fields : [{ name: "_id", key: "_id", shape: id, isRequired: false }, ...fields]
   return {
@@ -135,13 +173,19 @@ const keyOf = ({ collection, database, service }: Omit<GraphQlCollection, "schem
   JSON.stringify([service, database, collection])
 
 /** The shapes of the collections, with their relations. Of several with one name, the first counts. */
-export const collectionsOf = ({ collections, naturalPluralization }: GraphQl): ReadonlyArray<CollectionShape> => {
-  const byName = new Map<string, CollectionShape>()
+export const collectionsOf = (
+  { collections, naturalPluralization }: GraphQl,
+  taken: Taken
+): ReadonlyArray<CollectionShape> => {
+  // the names of collections come before those of documents in documents
+  const named = new Map<string, GraphQlCollection>()
   for (const it of collections) {
-    const shape = collectionOf(it, naturalPluralization)
-    if (shape !== undefined && !byName.has(shape.type.name)) byName.set(shape.type.name, shape)
+    const name = typeNameOf(it)
+    if (name === undefined || taken.has(name)) continue
+    taken.add(name)
+    named.set(name, it)
   }
-  const all = [...byName.values()]
+  const all = Array.from(named, ([name, it]) => collectionOf(it, name, naturalPluralization, taken))
   const byPlace = new Map(all.map((shape) => [keyOf(shape), shape]))
   for (const { relations, relationships, type } of all) {
     for (const { key, name } of type.fields) {

@@ -58,10 +58,6 @@ export class Types {
     for (const type of Object.values(this.payloads)) this.#outputs.set(type.name, type)
   }
 
-  isTaken(name: string): boolean {
-    return this.#outputs.has(name) || this.#inputs.has(name)
-  }
-
   /** A type by its name. */
   output(name: string): GraphQLObjectType | undefined {
     return this.#outputs.get(name)

@@ -27,6 +27,8 @@ export interface Dialect {
   readonly keywords: ReadonlyMap<string, Keyword>
   /** Throws for a keyword that the dialect does not have, or ignores it. */
   readonly unknown: (name: string) => void
+  /** Whether a schema may name types of both kinds, and a value has to be of both. */
+  readonly allowsBothTypes: boolean
 }
 
 /** Keywords that only describe. */
@@ -59,7 +61,8 @@ const mongo: Dialect = {
   unknown: (name) =>
     unsupportedKeywords.has(name)
       ? unsupported(`the keyword '${name}' in a schema`)
-      : invalid(`unknown keyword '${name}' in a schema`, codes.FailedToParse)
+      : invalid(`unknown keyword '${name}' in a schema`, codes.FailedToParse),
+  allowsBothTypes: false
 }
 
 /** Compiles a schema; fails for a wrong one before any value is looked at. */
@@ -69,9 +72,9 @@ export const compile = (schema: unknown, dialect = mongo): JsonSchema => {
   return { violations, violation: (value) => firstOf(violations(value)) }
 }
 
-const compilerOf = ({ keywords, unknown }: Dialect): CompileSchema => {
+const compilerOf = ({ allowsBothTypes, keywords, unknown }: Dialect): CompileSchema => {
   const compileSchema: CompileSchema = (schema) => {
-    if ("type" in schema && "bsonType" in schema) {
+    if (!allowsBothTypes && "type" in schema && "bsonType" in schema) {
       invalid("a schema has either the keyword 'type' or 'bsonType', and not both", codes.FailedToParse)
     }
     const checks = Object.entries(schema).flatMap(([name, argument]) => {

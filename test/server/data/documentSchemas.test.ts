@@ -120,12 +120,15 @@ describe("a document schema", () => {
     const check = compiled({
       $jsonSchema: {
         "%%true": true,
-        required: [],
-        properties: { a: { bson_type: "int", bsonType: "string", default: 1, unique: true, title: 5 } }
+        type: "object",
+        bsonType: "object",
+        required: ["b", "b"],
+        properties: { a: { bson_type: "int", bsonType: "string", required: true, default: 1, unique: true, title: 5 } }
       }
     })
-    assert.deepStrictEqual(lines(check, { a: "x", b: 1 }), [])
-    assert.lengthOf(lines(check, { a: 1 }), 1)
+    assert.deepStrictEqual(lines(check, { b: 1 }), [])
+    assert.lengthOf(lines(check, { a: 1 }), 2)
+    assert.deepStrictEqual(lines(compiled({ required: [], title: 5 }), {}), [])
     for (const empty of [{}, undefined, null, { $jsonSchema: {} }]) {
       assert.isUndefined(Result.getOrThrow(DocumentSchema.compile(empty)))
     }
@@ -173,7 +176,7 @@ describe("a document schema", () => {
         { properties: { a: { items: { properties: { b: { bsonType: "text" } } } } } },
         "properties.a.items.properties.b: the keyword 'bsonType' of a schema has an unknown type: 'text'"
       ],
-      [{ required: true }, ": the keyword 'required' of a schema must be an array of strings"],
+      [{ required: "a" }, ": the keyword 'required' of a schema must be an array of strings"],
       [{ properties: { a: { pattern: "(" } } }, /^properties\.a: .*/],
       [{ properties: { a: { validate: { $where: "1" } } } }, 'properties.a.validate.$where: the operator "$where"'],
       [

@@ -76,9 +76,12 @@ const constant: Keyword = (argument, context) => {
   return expecting(context, "the value that is given", (value) => unorderedKey(value) === key)
 }
 
-/** `required`, which exports write with an empty array too. */
-const required: Keyword = (argument, context) =>
-  Array.isArray(argument) && argument.length === 0 ? undefined : objectKeywords["required"]?.(argument, context)
+/** `required`, which exports write with an empty array too, with a name twice, or as a boolean beside a type. */
+const required: Keyword = (argument, context) => {
+  if (typeof argument === "boolean") return undefined
+  const names: unknown = Array.isArray(argument) ? [...new Set(argument)] : argument
+  return Array.isArray(names) && names.length === 0 ? undefined : objectKeywords["required"]?.(names, context)
+}
 
 const make = (strictness: Strictness): Dialect => ({
   keywords: new Map<string, Keyword>([
@@ -89,7 +92,8 @@ const make = (strictness: Strictness): Dialect => ({
     ["required", required],
     ["properties", propertiesWith(strictness === "lenient")]
   ]),
-  unknown: () => undefined
+  unknown: () => undefined,
+  allowsBothTypes: true
 })
 
 /** The dialects by their strictness. A lenient one takes null for a missing field that is not required, too. */
