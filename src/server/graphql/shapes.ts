@@ -103,7 +103,7 @@ export const ownNames: ReadonlyArray<string> = [
 export type Taken = Set<string>
 
 /** A name that is free, which it is not any more. */
-export const free = (name: string, taken: Taken, end = "_"): string => {
+const free = (name: string, taken: Taken, end = "_"): string => {
   let made = name
   while (taken.has(made)) made += end
   taken.add(made)
