@@ -50,7 +50,7 @@ export {
 } from "./AppDirectoryOpen.ts"
 
 const Text = Schema.optional(Schema.NullOr(Schema.String))
-const Origins = Schema.optional(Schema.NullOr(Schema.Array(Schema.Unknown)))
+const Any = Schema.optional(Schema.Unknown)
 
 const RootConfig = Schema.Struct({
   app_id: Text,
@@ -59,11 +59,14 @@ const RootConfig = Schema.Struct({
   location: Text,
   deployment_model: Text,
   environment: Text,
-  allowed_request_origins: Origins,
-  security: Schema.optional(Schema.NullOr(Schema.Struct({ allowed_request_origins: Origins }))),
-  custom_user_data_config: Schema.optional(Schema.NullOr(AppDirectoryAuth.CustomUserDataConfig))
+  allowed_request_origins: Any,
+  security: Any,
+  custom_user_data_config: Any
 })
 type RootConfig = typeof RootConfig.Type
+
+/** Without them, the application has another name, and no environment. */
+const harmless = new Set(["app_id", "name", "provider_region", "location", "deployment_model", "environment"])
 
 const rootFiles = ["realm_config.json", "root_config.json", "stitch.json", "config.json"]
 
@@ -135,7 +138,7 @@ export const load: (
       })
     }
     // some directories have the root files of both layouts: the second one fills in what the first one leaves out
-    const roots = (yield* Effect.forEach(found, (file) => files.json(file, RootConfig))).filter(
+    const roots = (yield* Effect.forEach(found, (file) => files.json(file, RootConfig, harmless))).filter(
       Predicate.isNotUndefined
     )
     const first = <A>(pick: (root: RootConfig) => A | null | undefined) =>
@@ -146,6 +149,7 @@ export const load: (
     const custom = yield* AppDirectoryAuth.customUserData(
       files,
       functions,
+      found[0],
       first((root) => root.custom_user_data_config)
     )
     const endpoints = yield* AppDirectoryEndpoints.load(files, functions, findSecret)
@@ -219,10 +223,12 @@ const appId = (files: AppFiles, given: string | undefined, ofRoot: string | unde
 }
 
 const reportOrigins = (files: AppFiles, file: string | undefined, roots: ReadonlyArray<RootConfig>) => {
-  const origins = roots.flatMap((root) => [
-    ...(root.allowed_request_origins ?? []),
-    ...(root.security?.allowed_request_origins ?? [])
-  ])
+  const origins = roots
+    .flatMap((root) => [
+      root.allowed_request_origins ?? [],
+      (Predicate.hasProperty(root.security, "allowed_request_origins") && root.security.allowed_request_origins) || []
+    ])
+    .flat()
   if (origins.length > 0) {
     files.report.push({
       file,

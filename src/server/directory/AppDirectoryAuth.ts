@@ -33,6 +33,19 @@ const ProviderConfig = Schema.Struct({
   jwkURI: Text
 })
 
+/** Without them, addresses are confirmed and passwords reset in fewer ways. */
+const harmless = new Set([
+  "autoConfirm",
+  "runConfirmationFunction",
+  "confirmationFunctionName",
+  "emailConfirmationUrl",
+  "confirmEmailSubject",
+  "runResetFunction",
+  "resetFunctionName",
+  "resetPasswordUrl",
+  "resetPasswordSubject"
+])
+
 /** The ids of functions on the original service, beside their names. */
 const ids = new Set(["confirmationFunctionId", "resetFunctionId", "authFunctionId"])
 
@@ -61,8 +74,7 @@ const keys = {
   config: new Set([...Object.keys(ProviderConfig.fields), ...ids])
 }
 
-/** @internal */
-export const CustomUserDataConfig = Schema.Struct({
+const CustomUserDataConfig = Schema.Struct({
   enabled: Flag,
   mongo_service_name: Text,
   database_name: Text,
@@ -97,7 +109,7 @@ export const providers = Effect.fnUntraced(function* (
   const oauth = new Map<OAuthType, OAuthProvider>()
   for (const [file, key, name, content] of written) {
     const decode = <A, I>(schema: Schema.Codec<A, I>) =>
-      files.partOrReport(file, key, content, schema, `logins with "${name}" are rejected`)
+      files.partOrReport(file, key, content, schema, `logins with "${name}" are rejected`, harmless)
     // a provider that is off may be incomplete
     const common = yield* decode(Common)
     if (common === undefined || common.disabled === true) continue
@@ -233,9 +245,15 @@ const loadCustomToken = Effect.fnUntraced(function* (
 export const customUserData = Effect.fnUntraced(function* (
   files: AppFiles,
   functions: ReadonlyMap<string, AppFunction>,
-  ofRoot: typeof CustomUserDataConfig.Type | undefined
+  rootFile: string | undefined,
+  ofRoot: unknown
 ) {
-  const config = (yield* files.json(customUserDataFile, CustomUserDataConfig)) ?? ofRoot
+  const consequence = "users have no custom data, and no function is called with new ones"
+  const inRoot = (part: unknown) =>
+    files.partOrReport(rootFile ?? "", "custom_user_data_config", part, CustomUserDataConfig, consequence)
+  const config =
+    (yield* files.jsonOrReport(customUserDataFile, CustomUserDataConfig, consequence)) ??
+    (ofRoot === undefined ? undefined : yield* inRoot(ofRoot))
   const none: { readonly source: CustomUserData | undefined; readonly onUserCreation: string | undefined } = {
     source: undefined,
     onUserCreation: undefined

@@ -27,7 +27,9 @@ const EndpointConfig = Schema.Struct({
   disabled: Flag
 })
 type EndpointConfig = typeof EndpointConfig.Type
-const EndpointConfigs = Schema.Array(EndpointConfig)
+
+/** Without them, an endpoint answers less. */
+const harmless = new Set(["respond_result", "return_type", "fetch_custom_user_data", "create_user_on_auth"])
 
 const WebhookConfig = Schema.Struct({
   name: Text,
@@ -87,16 +89,18 @@ export const load = Effect.fnUntraced(function* (
       files.report.push({ file, message: "expected a list of HTTPS endpoints: none of them is served" })
       continue
     }
-    const configs = (yield* files.jsonOrReport(file, EndpointConfigs, "none of its HTTPS endpoints is served")) ?? []
-    for (const config of configs) {
-      if (config.disabled !== true) add(file, yield* endpointOf(files, file, config, functions, findSecret))
+    for (const [i, part] of content.entries()) {
+      const consequence = "this HTTPS endpoint is not served"
+      const config = yield* files.partOrReport(file, `${i}`, part, EndpointConfig, consequence, harmless)
+      if (config === undefined || config.disabled === true) continue
+      add(file, yield* endpointOf(files, file, config, functions, findSecret))
     }
   }
   for (const file of files.all) {
     const [, folder, service, name] = webhookFile.exec(file) ?? []
     if (folder === undefined || service === undefined || name === undefined) continue
     if (!files.has(file.replace(/config\.json$/, "source.js"))) continue
-    const config = yield* files.jsonOrReport(file, WebhookConfig, "this incoming webhook is not served")
+    const config = yield* files.jsonOrReport(file, WebhookConfig, "this incoming webhook is not served", harmless)
     if (config === undefined || config.disabled === true) continue
     const settings = yield* files.jsonOrReport(
       `${folder}/config.json`,
@@ -251,7 +255,7 @@ export const loadDataApi = Effect.fnUntraced(function* (files: AppFiles, findSec
     "https_endpoints/data_api_config.json",
     "data_api_config.json"
   ]) {
-    const config = yield* files.jsonOrReport(file, DataApiConfig, "the Data API is not served")
+    const config = yield* files.jsonOrReport(file, DataApiConfig, "the Data API is not served", harmless)
     if (config === undefined || config.disabled !== false) continue
     const title = "the Data API"
     const dataApi: DataApi = {

@@ -1,5 +1,6 @@
 /** Loads the functions of an exported application. */
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { AppFunction, FunctionBody, RunAs } from "../model/AppFunction.ts"
@@ -18,7 +19,14 @@ const FunctionConfig = Schema.Struct({
   run_as_user_id_script_source: Schema.optional(Schema.NullOr(Schema.String))
 })
 type FunctionConfig = typeof FunctionConfig.Type
-const FunctionConfigs = Schema.Array(FunctionConfig)
+
+const unusable = "no client can call the function"
+
+/** The settings of a function whose own are wrong: other functions can call it, if it has a name. */
+const closedTo = (entry: unknown): FunctionConfig | undefined => {
+  const name: unknown = Predicate.isObject(entry) ? Reflect.get(entry, "name") : undefined
+  return typeof name === "string" ? { name, private: true } : undefined
+}
 
 const listFile = "functions/config.json"
 
@@ -94,7 +102,10 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
   })
 
   const used = new Set<string>()
-  for (const config of (yield* files.json(listFile, FunctionConfigs)) ?? []) {
+  const listed = (yield* files.json(listFile, Schema.Array(Schema.Unknown))) ?? []
+  for (const [i, entry] of listed.entries()) {
+    const config = (yield* files.partOrReport(listFile, `${i}`, entry, FunctionConfig, unusable)) ?? closedTo(entry)
+    if (config === undefined) continue
     const source = find(files, sources, config.name)
     if (source !== undefined) used.add(source)
     yield* add(config, listFile, source)
@@ -102,8 +113,9 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
   for (const file of files.below("functions")) {
     // the older layout: a folder for each function
     const folder = /^(functions\/.+)\/config\.json$/.exec(file)?.[1]
-    const config =
-      folder === undefined || !files.has(`${folder}/source.js`) ? undefined : yield* files.json(file, FunctionConfig)
+    if (folder === undefined || !files.has(`${folder}/source.js`)) continue
+    const name = folder.slice("functions/".length)
+    const config = (yield* files.jsonOrReport(file, FunctionConfig, unusable)) ?? closedTo({ name })
     if (config !== undefined) {
       used.add(`${folder}/source.js`)
       yield* add(config, file, `${folder}/source.js`)

@@ -22,12 +22,13 @@ const HostingConfig = Schema.Struct({
   default_response_code: Code
 })
 
-const Metadata = Schema.Array(
-  Schema.Struct({
-    path: Schema.String,
-    attrs: Schema.optional(Schema.NullOr(Schema.Array(Schema.Struct({ name: Text, value: Text }))))
-  })
-)
+/** Without them, a path without a file answers 404, and the files have the server's host name only. */
+const harmless = new Set(["custom_domain", "default_error_path", "default_error_code", "default_response_code"])
+
+const Metadata = Schema.Struct({
+  path: Schema.String,
+  attrs: Schema.optional(Schema.NullOr(Schema.Array(Schema.Struct({ name: Text, value: Text }))))
+})
 
 const configFile = "hosting/config.json"
 const metadataFile = "hosting/metadata.json"
@@ -52,7 +53,7 @@ const withSlash = (path: string): string => (path.startsWith("/") ? path : `/${p
  * @internal
  */
 export const load = Effect.fnUntraced(function* (files: AppFiles) {
-  const config = yield* files.jsonOrReport(configFile, HostingConfig, "no files are served")
+  const config = yield* files.jsonOrReport(configFile, HostingConfig, "no files are served", harmless)
   if (config?.enabled !== true) return undefined
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -101,9 +102,14 @@ const list = (
 
 /** The headers of each file that has some. */
 const headersOf = Effect.fnUntraced(function* (files: AppFiles) {
-  const metadata = (yield* files.jsonOrReport(metadataFile, Metadata, "files have the headers of their kind")) ?? []
+  const list = Schema.Array(Schema.Unknown)
   const found = new Map<string, Record<string, string>>()
-  for (const { attrs, path } of metadata) {
+  const all = (yield* files.jsonOrReport(metadataFile, list, "files have the headers of their kind")) ?? []
+  for (const [i, part] of all.entries()) {
+    const consequence = "the file has the headers of its kind"
+    const metadata = yield* files.partOrReport(metadataFile, `${i}`, part, Metadata, consequence)
+    if (metadata === undefined) continue
+    const { attrs, path } = metadata
     const headers: Record<string, string> = {}
     for (const { name, value } of attrs ?? []) {
       const header = (name ?? "").toLowerCase()

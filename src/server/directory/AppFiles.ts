@@ -6,9 +6,9 @@ import * as Path from "effect/Path"
 import type * as PlatformError from "effect/PlatformError"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
 import type { Notice } from "../model/App.ts"
 import * as JsonText from "./internal/jsonText.ts"
+import * as Settings from "./internal/settings.ts"
 
 /**
  * A directory that cannot be loaded. The message names the file, and the line and column if there are.
@@ -20,7 +20,12 @@ export class AppDirectoryError extends Schema.TaggedError<AppDirectoryError>(
   "effect-app-services/server/directory/AppDirectoryError"
 )("AppDirectoryError", { message: Schema.String, file: Schema.String }) {}
 
-/** The files below a directory; paths are relative to it, with forward slashes. */
+/**
+ * The files below a directory; paths are relative to it, with forward slashes.
+ *
+ * What reads JSON takes the names of harmless settings: if one of them is wrong, it is reported and left out, and the rest is
+ * read. A setting is harmless if nothing is allowed without it that it would forbid.
+ */
 export interface AppFiles {
   readonly root: string
   /** The root as it was given, for commands that are suggested: quoted if a shell requires it. */
@@ -32,12 +37,17 @@ export interface AppFiles {
   readonly below: (folder: string) => ReadonlyArray<string>
   readonly text: (file: string) => Effect.Effect<string, AppDirectoryError>
   /** Reads a JSON file by a schema; fails if it is invalid. A missing or empty file is `undefined`. */
-  readonly json: <A, I>(file: string, schema: Schema.Codec<A, I>) => Effect.Effect<A | undefined, AppDirectoryError>
+  readonly json: <A, I>(
+    file: string,
+    schema: Schema.Codec<A, I>,
+    harmless?: ReadonlySet<string>
+  ) => Effect.Effect<A | undefined, AppDirectoryError>
   /** Reads a JSON file by a schema. An invalid one is `undefined`, and reported with the consequence. */
   readonly jsonOrReport: <A, I>(
     file: string,
     schema: Schema.Codec<A, I>,
-    consequence: string
+    consequence: string,
+    harmless?: ReadonlySet<string>
   ) => Effect.Effect<A | undefined>
   /**
    * Decodes a part of a JSON file by a schema; `place` is its key. An invalid one is `undefined`, and reported with the
@@ -48,14 +58,21 @@ export interface AppFiles {
     place: string,
     part: unknown,
     schema: Schema.Codec<A, I>,
-    consequence: string
+    consequence: string,
+    harmless?: ReadonlySet<string>
   ) => Effect.Effect<A | undefined>
   /** The absolute path of a file. */
   readonly path: (file: string) => string
 }
 
+interface Decoding {
+  readonly file: string
+  readonly harmless?: ReadonlySet<string> | undefined
+  /** The place of the value in the file. */
+  readonly root?: ReadonlyArray<string>
+}
+
 const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
-const issues = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** Lists a directory. */
 export const make = Effect.fnUntraced(function* (directory: string) {
@@ -102,16 +119,29 @@ export const make = Effect.fnUntraced(function* (directory: string) {
 
   const text = (file: string) => Effect.mapError(fs.readFileString(path.join(root, file)), unreadable(file))
 
-  const decode = <A, I>(value: unknown, schema: Schema.Codec<A, I>, root: ReadonlyArray<string> = []) =>
-    Effect.mapError(Schema.decodeUnknownEffect(schema)(value), ({ issue }) => {
-      const first = issues(issue).issues[0]
-      const place = [...root, ...(first?.path ?? []).map(String)].join(".")
-      const message = first?.message ?? "not as expected"
-      return { place: ":", message: place === "" ? message : `"${place}": ${message}` }
-    })
+  const decode = <A, I>(
+    value: unknown,
+    schema: Schema.Codec<A, I>,
+    { file, harmless = new Set(), root = [] }: Decoding
+  ): Effect.Effect<A, { readonly place: string; readonly message: string }> => {
+    const said = ({ message, path }: Settings.Mistake) => {
+      const place = [...root, ...path].join(".")
+      return place === "" ? message : `"${place}": ${message}`
+    }
+    return Effect.mapError(
+      Settings.decode(value, schema, harmless, (mistake) => {
+        report.push({ file, message: `${said(mistake)}; the setting is ignored` })
+      }),
+      (mistake) => ({ place: ":", message: said(mistake) })
+    )
+  }
 
   /** Reads a file. An error has what is wrong, and where in the file. */
-  const read = Effect.fnUntraced(function* <A, I>(file: string, schema: Schema.Codec<A, I>) {
+  const read = Effect.fnUntraced(function* <A, I>(
+    file: string,
+    schema: Schema.Codec<A, I>,
+    harmless?: ReadonlySet<string>
+  ) {
     if (!files.has(file)) return undefined
     // exports from Windows may begin with a byte order mark
     const content = (yield* Effect.mapError(fs.readFileString(path.join(root, file)), ({ reason }) => ({
@@ -131,17 +161,22 @@ export const make = Effect.fnUntraced(function* (directory: string) {
       report.push({ file, message: "JSON has neither comments nor trailing commas: both were skipped" })
       return Effect.succeed(tolerant.value)
     })
-    return yield* decode(parsed, schema)
+    return yield* decode(parsed, schema, { file, harmless })
   })
 
-  const json = <A, I>(file: string, schema: Schema.Codec<A, I>) =>
-    Effect.mapError(read(file, schema), ({ message, place }) => {
+  const json = <A, I>(file: string, schema: Schema.Codec<A, I>, harmless?: ReadonlySet<string>) =>
+    Effect.mapError(read(file, schema, harmless), ({ message, place }) => {
       const absolute = path.join(root, file)
       return new AppDirectoryError({ file: absolute, message: `${absolute}${place} ${message}` })
     })
 
-  const jsonOrReport = <A, I>(file: string, schema: Schema.Codec<A, I>, consequence: string) =>
-    Effect.catch(read(file, schema), ({ message, place }) => {
+  const jsonOrReport = <A, I>(
+    file: string,
+    schema: Schema.Codec<A, I>,
+    consequence: string,
+    harmless?: ReadonlySet<string>
+  ) =>
+    Effect.catch(read(file, schema, harmless), ({ message, place }) => {
       report.push({ file: `${file}${place === ":" ? "" : place}`, message: `${message}; ${consequence}` })
       return Effect.succeed(undefined)
     })
@@ -151,9 +186,10 @@ export const make = Effect.fnUntraced(function* (directory: string) {
     place: string,
     part: unknown,
     schema: Schema.Codec<A, I>,
-    consequence: string
+    consequence: string,
+    harmless?: ReadonlySet<string>
   ) =>
-    Effect.catch(decode(part, schema, place === "" ? [] : [place]), ({ message }) => {
+    Effect.catch(decode(part, schema, { file, root: place === "" ? [] : [place], harmless }), ({ message }) => {
       report.push({ file, message: `${message}; ${consequence}` })
       return Effect.succeed(undefined)
     })

@@ -70,13 +70,10 @@ describe("OAuth providers of an exported application", () => {
         }
       })
       assert.deepStrictEqual([app.providers.anonymous, [...app.providers.oauth.keys()]], [true, ["oauth2-google"]])
-      assert.isUndefined(app.providers.emailPassword)
+      assert.strictEqual(app.providers.emailPassword?.autoConfirm, false)
       const notes = said(app, "auth/providers.json").split("\n")
       assert.strictEqual(notes.length, 3)
-      assert.match(
-        notes[0] ?? "",
-        /^"local-userpass\.config\.autoConfirm": .*; logins with "local-userpass" are rejected$/
-      )
+      assert.match(notes[0] ?? "", /^"local-userpass\.config\.autoConfirm": .*; the setting is ignored$/)
       assert.match(notes[1] ?? "", /^"custom-function": .*; logins with "custom-function" are rejected$/)
       assert.match(
         notes[2] ?? "",

@@ -1,0 +1,149 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { ask, emailPassword, inProcess, register } from "../support.ts"
+import { load, userpass } from "./support.ts"
+
+const reported = (files: Record<string, unknown>) =>
+  Effect.map(load(files), (app) => ({ app, report: app.report.map(({ file, message }) => `${file}: ${message}`) }))
+
+describe("a mistake in a file of an application", () => {
+  it.effect("in a setting of a provider costs the setting", () =>
+    Effect.gen(function* () {
+      const { app, report } = yield* reported({
+        "auth/providers.json": userpass({
+          autoConfirm: true,
+          runResetFunction: "",
+          resetFunctionName: 7,
+          resetPasswordUrl: "https://x.example/reset"
+        })
+      })
+      assert.deepStrictEqual(report, [
+        'auth/providers.json: "local-userpass.config.runResetFunction": Expected boolean | null | undefined; the setting is ignored',
+        'auth/providers.json: "local-userpass.config.resetFunctionName": Expected string | null | undefined; the setting is ignored'
+      ])
+      assert.deepInclude(app.providers.emailPassword, {
+        autoConfirm: true,
+        resetFunction: undefined,
+        resetPasswordUrl: "https://x.example/reset"
+      })
+      yield* Effect.gen(function* () {
+        assert.strictEqual((yield* register("ada@x.example", "a password", "app")).status, 201)
+        assert.strictEqual((yield* emailPassword("ada@x.example", "a password", "app")).status, 200)
+      }).pipe(Effect.provide(inProcess(app)))
+    })
+  )
+
+  it.effect("in a setting that protects costs the whole provider, and only that", () =>
+    Effect.gen(function* () {
+      const { app, report } = yield* reported({
+        "auth/providers.json": {
+          ...userpass({ autoConfirm: true }),
+          "anon-user": { type: "anon-user", disabled: "yes" },
+          "custom-token": { type: "custom-token", config: { audience: 5, signingAlgorithm: "HS256" } },
+          "api-key": 5
+        }
+      })
+      assert.deepStrictEqual(
+        report.map((line) => line.split(": Expected")[0]),
+        [
+          'auth/providers.json: "anon-user.disabled"',
+          'auth/providers.json: "custom-token.config.audience"',
+          'auth/providers.json: "api-key"'
+        ]
+      )
+      assert.match(report[1] ?? "", /logins with "custom-token" are rejected$/)
+      assert.deepInclude(app.providers, { anonymous: false, apiKey: false, customToken: undefined })
+      assert.isDefined(app.providers.emailPassword)
+    })
+  )
+
+  it.effect("in a function closes it to clients, in both layouts", () =>
+    Effect.gen(function* () {
+      const { app, report } = yield* reported({
+        "functions/config.json": [{ name: "a", private: "yes" }, { name: "b" }, 7, { private: true }],
+        "functions/a.js": "exports = () => 1",
+        "functions/b.js": "exports = () => 1",
+        "functions/c/config.json": { name: "c", run_as_system: "true" },
+        "functions/c/source.js": "exports = () => 1"
+      })
+      assert.deepStrictEqual(
+        Array.from(app.functions.values(), (fn) => [fn.name, fn.private]),
+        [
+          ["a", true],
+          ["b", false],
+          ["c", true]
+        ]
+      )
+      assert.deepStrictEqual(report, [
+        'functions/config.json: "0.private": Expected boolean | null | undefined; no client can call the function',
+        'functions/config.json: "2": Expected object; no client can call the function',
+        'functions/config.json: "3.name": Missing key; no client can call the function',
+        'functions/c/config.json: "run_as_system": Expected boolean | null | undefined; no client can call the function'
+      ])
+    })
+  )
+
+  it.effect("in an endpoint costs that endpoint, or a setting without which it answers less", () =>
+    Effect.gen(function* () {
+      const { app, report } = yield* reported({
+        "http_endpoints/config.json": [
+          { route: "/a", function_name: "f", validation_method: 5 },
+          { route: "/b", function_name: "f", respond_result: "true" },
+          { function_name: "f" }
+        ],
+        "functions/config.json": [{ name: "f" }],
+        "functions/f.js": "exports = () => 1"
+      })
+      assert.deepStrictEqual(
+        app.endpoints.map(({ respondsWithResult, route }) => [route, respondsWithResult]),
+        [["b", false]]
+      )
+      assert.deepStrictEqual(
+        report.map((line) => line.replace(/: Expected[^;]*|: Missing key/, "")),
+        [
+          'http_endpoints/config.json: "0.validation_method"; this HTTPS endpoint is not served',
+          'http_endpoints/config.json: "1.respond_result"; the setting is ignored',
+          'http_endpoints/config.json: "2.route"; this HTTPS endpoint is not served'
+        ]
+      )
+    })
+  )
+
+  it.effect("in the root file, custom user data or hosting leaves the rest", () =>
+    Effect.gen(function* () {
+      const { app, report } = yield* reported({
+        "realm_config.json": {
+          app_id: "app",
+          name: 5,
+          allowed_request_origins: "https://x.example",
+          custom_user_data_config: { enabled: "true" }
+        },
+        "auth/custom_user_data.json": { enabled: true, database_name: 5 },
+        "hosting/config.json": { enabled: true, default_error_path: 4, custom_domain: false },
+        "hosting/files/index.html": "home",
+        "hosting/metadata.json": [
+          { path: "/index.html", attrs: [{ name: "Cache-Control", value: 5 }] },
+          { path: "index.html", attrs: [{ name: "Content-Language", value: "en" }] }
+        ]
+      })
+      assert.deepStrictEqual([app.id, app.customUserData], ["app", undefined])
+      assert.deepStrictEqual(app.hosting?.files.get("/index.html"), { "content-language": "en" })
+      assert.deepStrictEqual(
+        report.map((line) => line.replace(/: Expected[^;]*/, "")),
+        [
+          'realm_config.json: "name"; the setting is ignored',
+          'auth/custom_user_data.json: "database_name"; users have no custom data, and no function is called with new ones',
+          'realm_config.json: "custom_user_data_config.enabled"; users have no custom data, and no function is called with new ones',
+          'realm_config.json: "allowed_request_origins" is not supported: pages of any origin may send requests',
+          'hosting/config.json: "custom_domain"; the setting is ignored',
+          'hosting/config.json: "default_error_path"; the setting is ignored',
+          'hosting/metadata.json: "0.attrs.0.value"; the file has the headers of its kind'
+        ]
+      )
+      yield* Effect.provide(
+        Effect.map(ask("GET", "/"), ({ text }) => assert.strictEqual(text, "home")),
+        inProcess(app)
+      )
+    })
+  )
+})
