@@ -28,7 +28,11 @@ const ofKey = { params: { id: Schema.String } }
 
 /** Routes that need the application's id only. */
 class ApplicationGroup extends HttpApiGroup.make("application").add(
-  HttpApiEndpoint.get("location", routes.location, { ...ofApp, success: Answers.Location, error: NotFound })
+  HttpApiEndpoint.get("location", routes.location, {
+    ...ofApp,
+    success: Answers.Location,
+    error: [Forbidden, NotFound]
+  })
 ) {}
 
 /** Calls of the application's functions and of the MongoDB service, answered at once or as a stream. */
@@ -88,7 +92,7 @@ const ResetCallPayload = Schema.Struct({
 })
 
 const Decided = Schema.Struct({ status: Schema.Literals(["success", "pending"]) }).pipe(HttpApiSchema.status(202))
-const ofAccount = { ...ofApp, error: [BadRequest, NotFound, TooLarge, TooManyRequestsAnswer] } as const
+const ofAccount = { ...ofApp, error: [BadRequest, Forbidden, NotFound, TooLarge, TooManyRequestsAnswer] } as const
 
 /** Accounts with e-mail address and password. */
 class EmailPasswordGroup extends HttpApiGroup.make("emailPassword").add(
@@ -96,7 +100,7 @@ class EmailPasswordGroup extends HttpApiGroup.make("emailPassword").add(
     ...ofApp,
     payload: RegisterPayload,
     success: Schema.Struct({}).pipe(HttpApiSchema.status(201)),
-    error: [BadRequest, NotFound, Conflict, TooLarge, TooManyRequestsAnswer]
+    error: [BadRequest, Forbidden, NotFound, Conflict, TooLarge, TooManyRequestsAnswer]
   }),
   HttpApiEndpoint.post("confirm", routes.confirm, {
     ...ofAccount,
@@ -132,9 +136,9 @@ class PushGroup extends HttpApiGroup.make("push")
     HttpApiEndpoint.put("register", routes.pushRegistration, {
       ...ofPushService,
       payload: PushPayload,
-      error: [BadRequest, NotFound, TooLarge]
+      error: [BadRequest, Forbidden, NotFound, TooLarge]
     }),
-    HttpApiEndpoint.delete("deregister", routes.pushRegistration, { ...ofPushService, error: NotFound })
+    HttpApiEndpoint.delete("deregister", routes.pushRegistration, { ...ofPushService, error: [Forbidden, NotFound] })
   )
   .middleware(AccessToken) {}
 

@@ -9,6 +9,7 @@ import * as Redacted from "effect/Redacted"
 import { body, Forbidden, Unauthorized } from "../model/ApiErrors.ts"
 import type { HostedApp } from "../model/Apps.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
+import * as Origins from "./Origins.ts"
 import { type Session, UserStore, type User } from "../users/UserStore.ts"
 import { sessionGone } from "../users/Sessions.ts"
 import { type AccessClaims, type TokenRejected, Tokens } from "../users/Tokens.ts"
@@ -86,7 +87,10 @@ export const authenticator = Effect.gen(function* () {
 
 const known = (current: AuthenticatedUser): Effect.Effect<AuthenticatedUser, Unauthorized | Forbidden> => {
   const { hosted, user } = current
-  const noted = CurrentRequest.about({ app: hosted.app.id, userId: user.id }, current)
+  const noted = Effect.andThen(
+    CurrentRequest.about({ app: hosted.app.id, userId: user.id }),
+    Effect.as(Origins.check(hosted), current)
+  )
   // not a 401, because a refresh cannot help
   return user.disabled
     ? Effect.andThen(noted, Effect.fail(new Forbidden(body("user disabled", "UserDisabled"))))
@@ -96,7 +100,7 @@ const known = (current: AuthenticatedUser): Effect.Effect<AuthenticatedUser, Una
 /** Requires the refresh token of a session that has not ended. */
 export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { provides: CurrentSession }>()(
   "effect-app-services/server/api/RefreshToken",
-  { error: Unauthorized }
+  { error: [Unauthorized, Forbidden] }
 ) {
   static readonly layer: Layer.Layer<RefreshToken, never, Tokens | UserStore> = Layer.effect(
     RefreshToken,
@@ -114,6 +118,7 @@ export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { prov
           const session = Option.getOrUndefined(yield* store.session(hosted.app.id, claims.baas_id))
           const user = Option.getOrUndefined(yield* store.user(hosted.app.id, claims.sub))
           if (user !== undefined) yield* CurrentRequest.about({ app: hosted.app.id, userId: user.id })
+          yield* Origins.check(hosted)
           if (user?.disabled === true) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
           if (session === undefined || user === undefined) {
             return yield* sessionGone

@@ -39,15 +39,12 @@ export type OnRequest = (entry: Entry) => Effect.Effect<void>
 
 /** Provides the state of the current request, and logs the request when it is answered. */
 export const observed =
-  (
-    { method, url }: HttpServerRequest.HttpServerRequest,
-    newId: Effect.Effect<string>,
-    onRequest: OnRequest | undefined
-  ) =>
+  (request: HttpServerRequest.HttpServerRequest, newId: Effect.Effect<string>, onRequest: OnRequest | undefined) =>
   <R>(
     answer: Effect.Effect<HttpServerResponse.HttpServerResponse, never, R>
   ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> => {
-    const present: Details = { subject: {}, newId }
+    const { method, url } = request
+    const present: Details = { request, subject: {}, newId }
     const known = Effect.updateService(answer, CurrentRequest, () => present)
     return onRequest === undefined
       ? known

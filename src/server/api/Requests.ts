@@ -2,18 +2,23 @@
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Option from "effect/Option"
-import { body, NotFound } from "../model/ApiErrors.ts"
+import { body, type Forbidden, NotFound } from "../model/ApiErrors.ts"
 import { Apps, type HostedApp } from "../model/Apps.ts"
 import type { FunctionRequest } from "../model/FunctionContext.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
+import * as Origins from "./Origins.ts"
 
-/** Finds the application in the path. */
-export const findApp = Effect.map(Apps, ({ byId }) => (appId: string): Effect.Effect<HostedApp, NotFound> => {
-  const hosted = byId.get(appId)
-  return hosted === undefined
-    ? Effect.fail(new NotFound(body(`cannot find app using Client App ID '${appId}'`)))
-    : CurrentRequest.about({ app: hosted.app.id }, hosted)
-})
+/** Finds the application in the path, for a page that may use it. */
+export const findApp = Effect.map(
+  Apps,
+  ({ byId }) =>
+    (appId: string): Effect.Effect<HostedApp, NotFound | Forbidden> => {
+      const hosted = byId.get(appId)
+      return hosted === undefined
+        ? Effect.fail(new NotFound(body(`cannot find app using Client App ID '${appId}'`)))
+        : Effect.andThen(CurrentRequest.about({ app: hosted.app.id }), Origins.check(hosted))
+    }
+)
 
 /** A host with an optional port, by RFC 9110. */
 const host = /^(?:\[[\dA-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/

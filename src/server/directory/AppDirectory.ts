@@ -17,6 +17,7 @@ import type * as Path from "effect/Path"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { type App, defaults, type Notice } from "../model/App.ts"
+import { originOf } from "../model/Origin.ts"
 import * as AppDirectoryAuth from "./AppDirectoryAuth.ts"
 import * as AppDirectoryData from "./AppDirectoryData.ts"
 import * as AppDirectoryDocuments from "./AppDirectoryDocuments.ts"
@@ -158,7 +159,7 @@ export const load: (
     const { dataSources, folders: names } = yield* AppDirectoryData.load(files, functions, options?.schemas ?? "strict")
     const triggers = yield* AppDirectoryTriggers.load(files, functions, [...dataSources.keys()])
     const { declared, found: constants } = yield* values(files, findSecret)
-    reportOrigins(files, found[0], roots)
+    const allowedRequestOrigins = originsOf(files, found[0], roots)
     yield* reportUnsupported(files)
     reportReferences(files, functions, {
       values: declared,
@@ -184,6 +185,7 @@ export const load: (
       triggers,
       hosting: yield* AppDirectoryHosting.load(files),
       dataSources,
+      allowedRequestOrigins,
       customUserData: custom.source,
       onUserCreation: custom.onUserCreation,
       values: constants,
@@ -222,19 +224,29 @@ const appId = (files: AppFiles, given: string | undefined, ofRoot: string | unde
   return name
 }
 
-const reportOrigins = (files: AppFiles, file: string | undefined, roots: ReadonlyArray<RootConfig>) => {
-  const origins = roots
+/** The allowed origins in the form of the header. One that is invalid is reported, and matches no page. */
+const originsOf = (
+  files: AppFiles,
+  file: string | undefined,
+  roots: ReadonlyArray<RootConfig>
+): ReadonlySet<string> => {
+  const written = roots
     .flatMap((root) => [
       root.allowed_request_origins ?? [],
       (Predicate.hasProperty(root.security, "allowed_request_origins") && root.security.allowed_request_origins) || []
     ])
     .flat()
-  if (origins.length > 0) {
-    files.report.push({
-      file,
-      message: '"allowed_request_origins" is not supported: pages of any origin may send requests'
+  return new Set(
+    written.map((text) => {
+      const origin = typeof text === "string" ? originOf(text) : undefined
+      if (origin !== undefined) return origin
+      files.report.push({
+        file,
+        message: `invalid origin ${JSON.stringify(text)} in "allowed_request_origins": expected "https://app.example.com", for example; no page matches it`
+      })
+      return String(text)
     })
-  }
+  )
 }
 
 const folderName = (root: string): string => root.split(/[/\\]/).findLast((name) => name !== "") ?? "app"

@@ -107,6 +107,7 @@ export const providers = Effect.fnUntraced(function* (
   let customFunction: AppFunction | undefined
   let customToken: CustomToken | undefined
   const oauth = new Map<OAuthType, OAuthProvider>()
+  const seen = new Set<string>()
   for (const [file, key, name, content] of written) {
     const decode = <A, I>(schema: Schema.Codec<A, I>) =>
       files.partOrReport(file, key, content, schema, `logins with "${name}" are rejected`, harmless)
@@ -114,6 +115,11 @@ export const providers = Effect.fnUntraced(function* (
     const common = yield* decode(Common)
     if (common === undefined || common.disabled === true) continue
     const type = common.type ?? (key === "" ? common.name : undefined) ?? name
+    if (seen.has(type)) {
+      files.report.push({ file, message: `"${name}" is ignored: the application has a provider "${type}" already` })
+      continue
+    }
+    seen.add(type)
     if (AppDirectoryOAuth.isOAuth(type)) {
       const settings = yield* decode(AppDirectoryOAuth.Settings)
       if (settings === undefined) continue

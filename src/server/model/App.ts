@@ -34,6 +34,7 @@ import type { Endpoint } from "./Endpoint.ts"
 import type { FunctionContext, FunctionUser } from "./FunctionContext.ts"
 import type { GraphQl } from "./GraphQl.ts"
 import type { Hosting } from "./Hosting.ts"
+import { makeOrigins } from "./Origin.ts"
 import type { Service } from "./Service.ts"
 import type { Trigger } from "./Trigger.ts"
 
@@ -189,6 +190,13 @@ export interface Options<Functions> {
   readonly mongodb?: Readonly<Record<string, "open" | "closed">> | undefined
   /** The indexes of collections, which exist when the server has started. */
   readonly indexes?: ReadonlyArray<CollectionIndex> | undefined
+  /**
+   * The origins of the pages that may send requests, such as `https://app.example.com`. Requests without an `Origin`, as of
+   * programs, and those of the server's own pages are not concerned.
+   *
+   * @default all
+   */
+  readonly allowedRequestOrigins?: ReadonlyArray<string> | undefined
   /** The names of the push services that devices can register with. */
   readonly push?: ReadonlyArray<string> | undefined
   /** Name of a function that receives each new user; if it fails the user is not created. */
@@ -275,6 +283,8 @@ export interface App {
   readonly triggers: ReadonlyArray<Trigger>
   /** Static files. */
   readonly hosting: Hosting | undefined
+  /** The origins of the pages that may send requests; empty for all. */
+  readonly allowedRequestOrigins: ReadonlySet<string>
   /** The source of custom user data. */
   readonly customUserData: CustomUserData | undefined
   /** The name of the function that is called with each new user. */
@@ -419,6 +429,7 @@ export const make = <const Functions extends Readonly<Record<string, Handler | H
     graphql: undefined,
     triggers: [],
     hosting: undefined,
+    allowedRequestOrigins: makeOrigins(options.allowedRequestOrigins),
     customUserData: options.customUserData,
     onUserCreation: options.onUserCreation,
     values: new Map(Object.entries(options.values ?? {})),

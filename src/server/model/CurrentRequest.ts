@@ -1,6 +1,7 @@
 /** The current HTTP request: its id in the log, and its subject. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 
 /** The subject of a request, as far as it is known. */
 export interface Subject {
@@ -13,6 +14,7 @@ export interface Subject {
 
 /** The state of one request. */
 export interface Details {
+  readonly request: HttpServerRequest.HttpServerRequest
   subject: Subject
   /** Created by `newId` at its first use. */
   logId?: string

@@ -3,6 +3,7 @@ import { ConfigProvider, Effect, Logger } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { client, makeIssuer } from "../../support/issuer.ts"
 import { ask, loginPath, withApps } from "../support.ts"
+import { hs256 } from "../users/tokens.ts"
 import { load, said } from "./support.ts"
 
 const google = {
@@ -79,6 +80,31 @@ describe("OAuth providers of an exported application", () => {
         notes[2] ?? "",
         /^"oauth2-facebook\.config\.clientId": .*; logins with "oauth2-facebook" are rejected$/
       )
+    })
+  )
+
+  it.effect("uses the first of two providers of a type, and reports the second", () =>
+    Effect.gen(function* () {
+      const custom = (secret: string) => ({
+        type: "custom-token",
+        config: { signingAlgorithm: "HS256" },
+        secret_config: { signingKeys: [secret] }
+      })
+      const app = yield* load({
+        "realm_config.json": { app_id: "my-app" },
+        "secrets.json": { one: "1".repeat(32), two: "2".repeat(32) },
+        "auth/providers.json": { "custom-token": custom("one"), "custom-token-2": custom("two") }
+      })
+      assert.strictEqual(
+        said(app, "auth/providers.json"),
+        '"custom-token-2" is ignored: the application has a provider "custom-token" already'
+      )
+      const status = (token: string) =>
+        Effect.map(ask("POST", loginPath("my-app", "custom-token"), { body: { token } }), ({ status }) => status)
+      const claims = { aud: "my-app", sub: "1", exp: 60 }
+      const statuses = Effect.all([status(hs256(claims, "1".repeat(32))), status(hs256(claims, "2".repeat(32)))])
+      const quiet = Effect.provideService(statuses, Logger.CurrentLoggers, new Set())
+      assert.deepStrictEqual(yield* quiet.pipe(withApps(app)), [200, 401])
     })
   )
 

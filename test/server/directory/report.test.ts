@@ -124,7 +124,7 @@ describe("what an exported application has and this server has not", () => {
   it.effect("is named in the report, each with its file", () =>
     Effect.gen(function* () {
       const app = yield* load({
-        "realm_config.json": { app_id: "a", security: { allowed_request_origins: ["https://x"] } },
+        "realm_config.json": { app_id: "a", security: { allowed_request_origins: ["https://x", "x.test"] } },
         "graphql/custom_resolvers/query_total.json": { on_type: "Query", field_name: "total" },
         "hosting/config.json": { enabled: true },
         "log_forwarders/out.json": { name: "out", disabled: false },
@@ -140,7 +140,7 @@ describe("what an exported application has and this server has not", () => {
         [
           'services/sms/config.json: services of type "pigeon" are not supported: functions that use "sms" fail',
           `data_sources/lake/d/c/schema.json: the schema is not understood: at properties.a: the keyword 'bsonType' of a schema has an unknown type: 'text'; clients cannot write to the collection "d.c"`,
-          'realm_config.json: "allowed_request_origins" is not supported: pages of any origin may send requests',
+          'realm_config.json: invalid origin "x.test" in "allowed_request_origins": expected "https://app.example.com", for example; no page matches it',
           'data_sources/lake/config.json: data sources of type "datalake" are not supported: "lake" is served as a database that starts empty',
           'log_forwarders/out.json: log forwarders are not supported: "out" forwards nothing, and the log is the server\'s output',
           "services/db/config.json: Device Sync is not supported: clients that open a synced Realm cannot connect; logins, functions and access to documents work",

@@ -127,7 +127,7 @@ export const older: ReadonlyArray<Application> = [
     title: "everything that is declared and not supported",
     id: "full",
     files: {
-      "realm_config.json": { app_id: "full", allowed_request_origins: ["https://x.example"] },
+      "realm_config.json": { app_id: "full" },
       ...source("mongodb-atlas", { flexible_sync: { state: "enabled" } }),
       "auth/providers.json": anon,
       "data_sources/lake/config.json": { name: "lake", type: "datalake" },
@@ -155,7 +155,6 @@ export const older: ReadonlyArray<Application> = [
       { fn: "pay", error: /services of type "stripe": services\.get\("pay"\)\.charge is not supported/ }
     ],
     report: [
-      'realm_config.json: "allowed_request_origins" is not supported: pages of any origin may send requests',
       'data_sources/lake/config.json: data sources of type "datalake" are not supported: "lake" is served as a database that starts empty',
       "data_sources/mongodb-atlas/config.json: Device Sync is not supported: clients that open a synced Realm cannot connect; logins, functions and access to documents work",
       'functions/f.js:1: the function "none" does not exist: calling it fails',
