@@ -127,6 +127,8 @@ describe("a mistake in a file of an application", () => {
         ]
       })
       assert.deepStrictEqual([app.id, app.customUserData], ["app", undefined])
+      // one origin that is not in a list restricts like a list
+      assert.deepStrictEqual([...app.allowedRequestOrigins], ["https://x.example"])
       assert.deepStrictEqual(app.hosting?.files.get("/index.html"), { "content-language": "en" })
       assert.deepStrictEqual(
         report.map((line) => line.replace(/: Expected[^;]*/, "")),
@@ -134,7 +136,6 @@ describe("a mistake in a file of an application", () => {
           'realm_config.json: "name"; the setting is ignored',
           'auth/custom_user_data.json: "database_name"; users have no custom data, and no function is called with new ones',
           'realm_config.json: "custom_user_data_config.enabled"; users have no custom data, and no function is called with new ones',
-          'realm_config.json: "allowed_request_origins" is not supported: pages of any origin may send requests',
           'hosting/config.json: "custom_domain"; the setting is ignored',
           'hosting/config.json: "default_error_path"; the setting is ignored',
           'hosting/metadata.json: "0.attrs.0.value"; the file has the headers of its kind'
