@@ -76,6 +76,13 @@ const flags = {
     Flag.withDescription("A host in place of google, facebook or apple, as for tests: google=http://127.0.0.1:8080"),
     Flag.withDefault({})
   ),
+  drain: Flag.Int("drain").pipe(
+    Flag.withDescription(
+      "The seconds to go on answering after a signal to stop, while /readyz answers 503 (default: 0)"
+    ),
+    Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 3600 }))),
+    Flag.withDefault(0)
+  ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print lines of JSON, for scripts: one when ready, then one per e-mail"),
     Flag.withDefault(false)
@@ -125,6 +132,7 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
       port,
       passwordHashing,
       adminToken,
+      drainTime: `${options.drain} seconds`,
       trustedProxies: trustedProxies.length === 0 ? undefined : trustedProxies,
       oauthIssuers,
       dataDirectory: Option.getOrUndefined(data),

@@ -26,6 +26,7 @@ import type { Duplex } from "node:stream"
 import type { App } from "../server/model/App.ts"
 import * as AppServicesServer from "../server/AppServicesServer.ts"
 import * as Body from "../server/api/Body.ts"
+import { answerWhileStarting } from "./internal/starting.ts"
 import * as requestScopes from "./internal/requestScopes.ts"
 
 /**
@@ -84,6 +85,7 @@ export const layer = (
       })
       server.maxConnections = maxConnections
       answerUnreadable(server)
+      answerWhileStarting(server)
       const listening = Layer.effect(
         HttpServer.HttpServer,
         NodeHttpServer.make(() => server, { host, port, gracefulShutdownTimeout: shutdownTimeout }).pipe(

@@ -44,6 +44,7 @@ import * as Endpoints from "./api/Endpoints.ts"
 import * as Hosting from "./api/Hosting.ts"
 import * as FunctionCalls from "./api/FunctionCalls.ts"
 import * as Handlers from "./api/Handlers.ts"
+import * as Health from "./api/Health.ts"
 import * as HttpApp from "./api/HttpApp.ts"
 import * as OpenStreams from "./api/OpenStreams.ts"
 import * as Proxies from "./api/Proxies.ts"
@@ -177,6 +178,13 @@ export interface Options {
       }
     | undefined
   /**
+   * How long the server goes on answering requests after it was told to stop, while `GET /readyz` answers 503: the time
+   * that a load balancer needs to notice and to send requests elsewhere.
+   *
+   * @default "0 seconds"
+   */
+  readonly drainTime?: Duration.Input | undefined
+  /**
    * Called after every request is answered, with no secret in the entry: a request log. A failure of it is logged, and
    * does not change the answer.
    */
@@ -218,6 +226,7 @@ interface Server {
   readonly app: HttpApp.HttpApp
   readonly services: Context.Context<Services>
   readonly endStreams: Effect.Effect<void>
+  readonly health: Health.Health
 }
 
 /**
@@ -245,19 +254,22 @@ export const make = (
       const dataApi = yield* Effect.provide(DataApi.handler, services)
       const graphql = yield* Effect.provide(GraphQl.handler, services)
       const file = Hosting.handler("id" in apps ? [apps] : apps)
+      const health = Health.make(Context.get(services, RowStore))
       return {
         app: Proxies.forwarded(trusts)(
           HttpApp.make(
             (request) =>
               call(request) ?? graphql(request) ?? dataApi(request) ?? endpoint(request) ?? file(request) ?? router,
             {
+              health,
               newId: Effect.provideContext(Ids.objectId, services),
               onRequest: options.onRequest
             }
           )
         ),
         services: Context.pick(Inbox, Admin, Database)(services),
-        endStreams: Context.get(services, OpenStreams.OpenStreams).end
+        endStreams: Context.get(services, OpenStreams.OpenStreams).end,
+        health
       }
     }).pipe(
       Effect.mapError(({ message }) => new AppServicesServerError({ message })),
@@ -302,7 +314,7 @@ export const layer = (
       }
       const base = localUrl(server.address)
       const located = URL.canParse(base) ? Hosting.located("id" in apps ? [apps] : apps, base) : apps
-      const { app, endStreams, services } = yield* make(located, options)
+      const { app, endStreams, health, services } = yield* make(located, options)
       yield* server.serve(app).pipe(
         // access tokens, authorization codes and the arguments of calls may come in the query; traces must not repeat them
         Effect.updateService(UrlParams.CurrentRedactedNames, (names) => [...names, ...secretParameters]),
@@ -311,6 +323,8 @@ export const layer = (
       )
       // finalizers run in reverse: streams end before the server waits for the requests under way
       yield* Effect.addFinalizer(() => endStreams)
+      // before that, load balancers get the time to send their requests elsewhere
+      yield* Effect.addFinalizer(() => Effect.andThen(health.drain, Effect.sleep(options?.drainTime ?? Duration.zero)))
       return services
     })
   )

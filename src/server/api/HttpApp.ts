@@ -21,6 +21,7 @@ import * as CurrentRequest from "../model/CurrentRequest.ts"
 import { isRowStoreError } from "../storage/RowStore.ts"
 import * as Body from "./Body.ts"
 import * as EndpointResponse from "./EndpointResponse.ts"
+import type * as Health from "./Health.ts"
 import * as Location from "./Location.ts"
 import * as RequestLog from "./RequestLog.ts"
 import * as Requests from "./Requests.ts"
@@ -36,9 +37,19 @@ export type HttpApp = Effect.Effect<
 /** Makes the server's HTTP effect of its routes. */
 export const make = <E, R>(
   route: (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
-  { newId, onRequest }: { readonly newId: Effect.Effect<string>; readonly onRequest: RequestLog.OnRequest | undefined }
+  {
+    health,
+    newId,
+    onRequest
+  }: {
+    readonly health: Health.Health
+    readonly newId: Effect.Effect<string>
+    readonly onRequest: RequestLog.OnRequest | undefined
+  }
 ) =>
   HttpServerRequest.HttpServerRequest.use((request) => {
+    const healthy = health.answer(request)
+    if (healthy !== undefined) return healthy
     const answer = !Requests.isForOneHost(request)
       ? answerTo(
           request,
