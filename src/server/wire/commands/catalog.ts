@@ -93,6 +93,25 @@ const create: Handler = Effect.fnUntraced(function* (call) {
   return { ok: 1 }
 })
 
+/** Changes keep the documents before and after them in any case. */
+const collMod: Handler = Effect.fnUntraced(function* (call) {
+  const { collMod, ...asked } = yield* Fields.read(call.request, {
+    collMod: Fields.text,
+    changeStreamPreAndPostImages: (value, name) =>
+      Fields.readAll(Fields.document(value, name), { enabled: Fields.flag }, name).enabled,
+    index: Fields.refused,
+    validationAction: Fields.refused,
+    validationLevel: Fields.refused,
+    validator: Fields.refused,
+    viewOn: Fields.refused
+  })
+  if (!asked.changeStreamPreAndPostImages) {
+    return yield* unsupported("to switch off changeStreamPreAndPostImages", "changes keep the documents before them")
+  }
+  if (yield* exists(call, collMod)) return { ok: 1 }
+  return yield* fail("NamespaceNotFound", `ns does not exist: ${call.database}.${collMod}`)
+})
+
 const drop: Handler = Effect.fnUntraced(function* (call) {
   const { drop } = yield* Fields.read(call.request, { drop: Fields.text })
   const namespace = namespaceOf(call, drop)
@@ -216,7 +235,8 @@ const namesToDrop = (given: unknown, indexes: ReadonlyArray<Index>): ReadonlyArr
 export const commands: Readonly<Record<string, Command>> = {
   listDatabases: { handler: listDatabases },
   listCollections: { handler: listCollections },
-  create: { handler: create, writes: true },
+  create: { handler: create, inTransaction: true, writes: true },
+  collMod: { handler: collMod, writes: true },
   drop: { handler: drop, writes: true },
   dropDatabase: { handler: dropDatabase, writes: true },
   renameCollection: { handler: renameCollection, writes: true },

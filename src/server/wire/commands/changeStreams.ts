@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import { DatabaseError } from "../../data/DatabaseError.ts"
 import { isDocument } from "../../data/internal/bson.ts"
 import type { Document, Watched } from "../../data/Operation.ts"
-import { type Call, namespaceOf } from "../internal/Call.ts"
+import { type Call, pipelined } from "../internal/Call.ts"
 import { type Batch, leading, type Results } from "../internal/cursors.ts"
 import { fail, failure } from "../internal/errors.ts"
 import * as Fields from "../internal/fields.ts"
@@ -69,20 +69,30 @@ export const open = Effect.fnUntraced(function* (
     ...(isDocument(filter) ? { filter } : undefined)
   })
   // a wrong pipeline is refused at once
-  yield* projected(call, rest, [])
+  yield* pipelined(call, rest, [])
   return yield* results(
     Stream.mapEffect(changes, ({ events, token }) =>
       Effect.map(
-        projected(
+        pipelined(
           call,
           rest,
           events.map((event) => shaped(asked, event))
         ),
         (documents) => ({ documents, token })
-      )
+      ).pipe(Effect.tap(({ documents }) => checkTokens(documents)))
     )
   )
 })
+
+/** Without its token an event cannot be resumed after. */
+const checkTokens = (documents: ReadonlyArray<Document>): Effect.Effect<void, DatabaseError> =>
+  documents.every(({ _id }) => isDocument(_id) && Object.hasOwn(_id, "_data"))
+    ? Effect.void
+    : fail(
+        "ChangeStreamFatalError",
+        "Encountered an event whose _id field, which contains the resume token, was modified by the pipeline.",
+        ["NonResumableChangeStreamError"]
+      )
 
 const watchedOf = (
   { database, source: { appId, service } }: Call,
@@ -112,21 +122,6 @@ const shaped = ({ fullDocument, fullDocumentBeforeChange }: Settings, event: Doc
       : { fullDocumentBeforeChange: earlier ?? null })
   }
 }
-
-/** What the other stages of the pipeline make of events. */
-const projected = (
-  call: Call,
-  pipeline: ReadonlyArray<Document>,
-  events: ReadonlyArray<Document>
-): Effect.Effect<ReadonlyArray<Document>, DatabaseError> =>
-  pipeline.length === 0
-    ? Effect.succeed(events)
-    : call.server.database.run({
-        _tag: "Aggregate",
-        namespace: namespaceOf(call, "$cmd.aggregate"),
-        pipeline,
-        view: { _tag: "Documents", documents: events }
-      })
 
 /** What came of a part of the stream, and where the stream goes on behind it. */
 interface Part {

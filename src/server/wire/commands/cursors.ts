@@ -5,12 +5,13 @@ import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../data/DatabaseError.ts"
 import { isDocument } from "../../data/internal/bson.ts"
 import { type Document, nameOf } from "../../data/Operation.ts"
-import { type Call, type Command, type Handler, namespaceOf, type Needs } from "../internal/Call.ts"
+import { type Call, type Command, type Handler, namespaceOf, type Needs, pipelined } from "../internal/Call.ts"
 import * as Cursors from "../internal/cursors.ts"
 import { fail, failure, unsupported } from "../internal/errors.ts"
 import * as Fields from "../internal/fields.ts"
 import { usualWait } from "./changeStreams.ts"
 import * as ChangeStreams from "./changeStreams.ts"
+import { collectionStatistics } from "./information.ts"
 
 /** The number of documents in a first batch, where the client does not say. */
 const usualBatch = 101
@@ -116,7 +117,10 @@ const aggregate: Handler = Effect.fnUntraced(function* (call) {
   if (first !== undefined && Object.hasOwn(first, "$changeStream")) {
     return yield* answer(call, name, yield* ChangeStreams.open(call, target, pipeline), { batchSize })
   }
-  const documents = yield* call.operations.aggregate(namespace, pipeline)
+  const documents =
+    first !== undefined && Object.hasOwn(first, "$collStats")
+      ? yield* pipelined(call, pipeline.slice(1), [yield* collectionStatistics(call, namespace, first["$collStats"])])
+      : yield* call.operations.aggregate(namespace, pipeline)
   return yield* answer(call, name, Cursors.fromList(documents), { batchSize })
 })
 

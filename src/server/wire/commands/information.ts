@@ -1,7 +1,7 @@
 /** Commands about the server, and about the size of what it holds. */
 import * as Effect from "effect/Effect"
-import type { DatabaseError } from "../../data/DatabaseError.ts"
-import { nameOf, type Namespace } from "../../data/Operation.ts"
+import { DatabaseError } from "../../data/DatabaseError.ts"
+import { type Document, nameOf, type Namespace } from "../../data/Operation.ts"
 import { type Call, type Command, type Handler, namespaceOf } from "../internal/Call.ts"
 import { failure } from "../internal/errors.ts"
 import * as Fields from "../internal/fields.ts"
@@ -58,12 +58,15 @@ const dbStats: Handler = Effect.fnUntraced(function* (call) {
 })
 
 const collStats: Handler = Effect.fnUntraced(function* (call) {
-  const { collStats, scale = 1 } = yield* Fields.read(call.request, { collStats: Fields.text, scale: scaleField })
+  const { collStats, scale } = yield* Fields.read(call.request, { collStats: Fields.text, scale: scaleField })
   const namespace = namespaceOf(call, collStats)
+  return { ns: nameOf(namespace), ...(yield* storageOf(call, namespace, scale)), ok: 1 }
+})
+
+const storageOf = Effect.fnUntraced(function* (call: Call, namespace: Namespace, scale = 1) {
   const total = yield* sizeOf(call, namespace)
   const indexes = yield* call.server.database.aggregate(namespace, [{ $indexStats: {} }])
   return {
-    ns: nameOf(namespace),
     count: total.count,
     size: total.size / scale,
     avgObjSize: averageOf(total),
@@ -73,9 +76,34 @@ const collStats: Handler = Effect.fnUntraced(function* (call) {
     totalIndexSize: 0,
     indexSizes: {},
     capped: false,
-    scaleFactor: scale,
-    ok: 1
+    scaleFactor: scale
   }
+})
+
+/** What the stage `$collStats` begins with. */
+export const collectionStatistics = Effect.fnUntraced(function* (call: Call, namespace: Namespace, stage: unknown) {
+  const asked = yield* Effect.try({
+    try: () =>
+      Fields.readAll(
+        Fields.document(stage, "$collStats"),
+        {
+          count: Fields.optional(Fields.document),
+          latencyStats: Fields.refused,
+          queryExecStats: Fields.refused,
+          storageStats: Fields.optional((value, name) =>
+            Fields.readAll(Fields.document(value, name), { scale: scaleField }, name)
+          )
+        },
+        "$collStats"
+      ),
+    catch: (cause) => (cause instanceof DatabaseError ? cause : failure("BadValue", String(cause)))
+  })
+  const statistics: Document = { ns: nameOf(namespace), host: call.server.address }
+  if (asked.storageStats !== undefined) {
+    statistics["storageStats"] = yield* storageOf(call, namespace, asked.storageStats.scale)
+  }
+  if (asked.count !== undefined) statistics["count"] = (yield* sizeOf(call, namespace)).count
+  return statistics
 })
 
 const getParameter: Handler = Effect.fnUntraced(function* ({ request }) {

@@ -1,6 +1,6 @@
 /** A command on its way: what it asks, and what it is executed with. */
 import type * as SecureRandom from "effect/crypto/SecureRandom"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import { atomically, type Operations, type Service } from "../../data/Database.ts"
 import type { DatabaseError } from "../../data/DatabaseError.ts"
 import type { Document, Namespace } from "../../data/Operation.ts"
@@ -76,3 +76,18 @@ export const atomic = <A>(
   { inTransaction, operations, server }: Call,
   use: (operations: Operations) => Effect.Effect<A, DatabaseError>
 ): Effect.Effect<A, DatabaseError> => (inTransaction ? use(operations) : atomically(server.database, use))
+
+/** What a pipeline makes of documents that are in no collection. */
+export const pipelined = (
+  call: Call,
+  pipeline: ReadonlyArray<Document>,
+  documents: ReadonlyArray<Document>
+): Effect.Effect<ReadonlyArray<Document>, DatabaseError> =>
+  pipeline.length === 0
+    ? Effect.succeed(documents)
+    : call.server.database.run({
+        _tag: "Aggregate",
+        namespace: namespaceOf(call, "$cmd.aggregate"),
+        pipeline,
+        view: { _tag: "Documents", documents }
+      })

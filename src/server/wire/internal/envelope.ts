@@ -38,16 +38,67 @@ const numberField: Fields.Field<bigint> = (value, name) => {
 const levels = new Set<unknown>([undefined, "local", "available", "majority", "linearizable"])
 
 /** Every read sees what was committed before it, which is what all levels but snapshots ask for. */
-const checkReadConcern = (value: unknown, inTransaction: boolean): void => {
+const checkReadConcern = ({ pipeline, readConcern: value }: Document, inTransaction: boolean): void => {
   if (!isDocument(value)) return
   if (Object.hasOwn(value, "atClusterTime")) throw unsupported("the read concern atClusterTime")
   const { level } = value
   if (level === "snapshot" && !inTransaction) throw unsupported('the read concern "snapshot" outside of a transaction')
+  if (level === "linearizable" && writesOutput(pipeline)) {
+    throw failure("InvalidOptions", '$out and $merge cannot be used with the read concern "linearizable"')
+  }
   if (level !== "snapshot" && !levels.has(level)) {
     throw failure(
       "FailedToParse",
       `Enumeration value '${String(level)}' for field 'readConcern.level' is not a valid value.`
     )
+  }
+}
+
+const writesOutput = (pipeline: unknown): boolean => {
+  const last: unknown = Array.isArray(pipeline) ? pipeline.at(-1) : undefined
+  return isDocument(last) && (Object.hasOwn(last, "$out") || Object.hasOwn(last, "$merge"))
+}
+
+/** The commands of the stable API's version 1. */
+const stable = new Set([
+  "abortTransaction",
+  "aggregate",
+  "bulkWrite",
+  "collMod",
+  "commitTransaction",
+  "count",
+  "create",
+  "createIndexes",
+  "delete",
+  "drop",
+  "dropDatabase",
+  "dropIndexes",
+  "endSessions",
+  "explain",
+  "find",
+  "findAndModify",
+  "getMore",
+  "insert",
+  "killCursors",
+  "listCollections",
+  "listDatabases",
+  "listIndexes",
+  "refreshSessions",
+  "update"
+])
+
+/** Checks the version of the stable API that a client declares. */
+const checkApi = (command: Document): void => {
+  const version = Fields.optional(Fields.text)(command["apiVersion"], "apiVersion")
+  const strict = Fields.flag(command["apiStrict"], "apiStrict")
+  if (version === undefined) {
+    if (strict) throw failure("APIVersionError", "apiStrict needs apiVersion")
+    return
+  }
+  if (version !== "1") throw failure("APIVersionError", `API version must be "1", and not "${version}"`)
+  const name = Fields.nameOf(command)
+  if (strict && !stable.has(name)) {
+    throw failure("APIStrictError", `Provided apiStrict:true, but the command ${name} is not in API Version 1`)
   }
 }
 
@@ -69,14 +120,10 @@ export const open = (command: Document): Envelope => {
       txnNumber: Fields.optional(numberField),
       autocommit: Fields.optional(Fields.flag),
       startTransaction: Fields.flag,
-      maxTimeMS: Fields.optional(Fields.count),
-      apiVersion: Fields.optional(Fields.text)
+      maxTimeMS: Fields.optional(Fields.count)
     },
     Fields.nameOf(command)
   )
-  if (asked.apiVersion !== undefined && asked.apiVersion !== "1") {
-    throw failure("APIVersionError", `API version must be "1", and not "${asked.apiVersion}"`)
-  }
   if (!/^[^\0/\\. "$]{1,63}$/.test(asked.$db)) {
     throw failure("InvalidNamespace", `Invalid database name: '${asked.$db}'`)
   }
@@ -87,7 +134,8 @@ export const open = (command: Document): Envelope => {
   if (transaction !== undefined && asked.autocommit !== false) {
     throw failure("InvalidOptions", "startTransaction needs autocommit: false")
   }
-  checkReadConcern(command["readConcern"], transaction !== undefined)
+  checkApi(command)
+  checkReadConcern(command, transaction !== undefined)
   return {
     database: asked.$db,
     session: asked.lsid,
@@ -98,4 +146,4 @@ export const open = (command: Document): Envelope => {
   }
 }
 
-const fieldsOf = ["$db", "lsid", "txnNumber", "autocommit", "startTransaction", "maxTimeMS", "apiVersion"] as const
+const fieldsOf = ["$db", "lsid", "txnNumber", "autocommit", "startTransaction", "maxTimeMS"] as const

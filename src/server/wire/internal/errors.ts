@@ -47,6 +47,7 @@ export const codes = {
   ChangeStreamFatalError: 280,
   ChangeStreamHistoryLost: 286,
   APIVersionError: 322,
+  APIStrictError: 323,
   MechanismUnavailable: 334,
   BSONObjectTooLarge: 10_334,
   DuplicateKey: 11_000,
