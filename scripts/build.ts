@@ -22,6 +22,8 @@ const bundle = await build({
   bundle: true,
   platform: "node",
   mainFields,
+  // an optional peer, imported on demand
+  external: ["mongodb"],
   format: "esm",
   target: "node22",
   minifySyntax: true,

@@ -42,6 +42,7 @@ const [functionsShared, functionsContext, functionsProcess, functionsPool] = [
 ]
 const triggers = "src/server/triggers/"
 const wire = "src/server/wire/"
+const mongodb = "src/server/mongodb/"
 const server = "src/server/"
 const node = "src/node/"
 const jose = "src/server/model/internal/jose.ts"
@@ -107,6 +108,8 @@ export const rooms: ReadonlyArray<Room> = [
   },
   // MongoDB's wire protocol, for MongoDB's own tools
   { path: wire, ours: [core, language, data, model], theirs: onServer },
+  // the database over MongoDB's driver
+  { path: mongodb, ours: [language, data], theirs: [...onServer, "mongodb"] },
   // the server itself, which puts the rooms together
   {
     path: server,
@@ -135,6 +138,7 @@ export const rooms: ReadonlyArray<Room> = [
       api,
       directory,
       wire,
+      mongodb,
       server,
       node
     ],
@@ -142,6 +146,7 @@ export const rooms: ReadonlyArray<Room> = [
   },
   { path: "src/index.ts", ours: [protocol, client], theirs: [] },
   { path: "src/browser.ts", ours: ["src/web/"], theirs: [] },
+  { path: "src/mongodb.ts", ours: [mongodb], theirs: [] },
   { path: "src/node.ts", ours: [node], theirs: [] },
   { path: "src/promise.ts", ours: [protocol, "src/web/", "src/promise/"], theirs: ["bson"] },
   { path: "src/server.ts", ours: [protocol, data, model, users, api, directory, wire, server], theirs: [] },

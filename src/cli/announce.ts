@@ -18,7 +18,7 @@ export interface Loaded {
 /** How to reach a server. */
 export interface ServerInfo {
   readonly baseUrl: string
-  /** Where users and documents are: `in memory`, or `in` a directory. */
+  /** Where users and documents are: `everything in memory`, or `in` a directory. */
   readonly storage: string
   /** How to read the e-mails. */
   readonly inbox: string
@@ -52,7 +52,7 @@ export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, mongod
         ...(loaded.some(({ app }) => redirects(app))
           ? [`callback     ${baseUrl}${oauthCallback}: register it as redirect URI with the OAuth providers`]
           : []),
-        `\nlistening on ${baseUrl}, everything ${storage}; stop with Ctrl+C`
+        `\nlistening on ${baseUrl}, ${storage}; stop with Ctrl+C`
       ].join("\n")
     )
   })

@@ -2,6 +2,7 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -10,6 +11,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as NodeAppServicesServer from "../node/NodeAppServicesServer.ts"
+import * as MongoDatabase from "../server/mongodb/MongoDatabase.ts"
 import * as AppDirectory from "../server/directory/AppDirectory.ts"
 import { prefix } from "../server/api/AdminApi.ts"
 import { Inbox } from "../server/users/Inbox.ts"
@@ -61,6 +63,13 @@ const flags = {
     ),
     Flag.atLeast(0)
   ),
+  mongodb: Flag.Redacted("mongodb").pipe(
+    Flag.withDescription(
+      "The connection string of the MongoDB that has the documents; other users of the machine see it, and not the variable MONGODB_URI (default: the embedded database)"
+    ),
+    Flag.withFallbackConfig(Config.Redacted("MONGODB_URI")),
+    Flag.optional
+  ),
   mongodbPort: Flag.Int("mongodb-port").pipe(
     Flag.withDescription(
       "The port on 127.0.0.1 for MongoDB's own tools and drivers, past the rules; 0 chooses a free one (default: none)"
@@ -106,8 +115,19 @@ const flags = {
 /** The command. */
 export const serve = Command.make("serve", flags, ({ directories, host, json, port, ...options }) =>
   Effect.gen(function* () {
-    const { appId, data, hosting, mongodbPort, oauthIssuers, open, passwordHashing, quiet, schemas, trustedProxies } =
-      options
+    const {
+      appId,
+      data,
+      hosting,
+      mongodb: uri,
+      mongodbPort,
+      oauthIssuers,
+      open,
+      passwordHashing,
+      quiet,
+      schemas,
+      trustedProxies
+    } = options
     if (Option.isSome(appId) && directories.length > 1) {
       const message = "--app-id cannot be combined with several applications: put an id into the root file of each"
       return yield* stop(undefined, message)
@@ -136,6 +156,7 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
       trustedProxies: trustedProxies.length === 0 ? undefined : trustedProxies,
       oauthIssuers,
       dataDirectory: Option.getOrUndefined(data),
+      database: Option.getOrUndefined(Option.map(uri, (uri) => MongoDatabase.layer({ uri }))),
       onRequest: json || quiet ? undefined : showRequest
     })
     return yield* Effect.gen(function* () {
@@ -144,7 +165,11 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
       const baseUrl = yield* NodeAppServicesServer.baseUrl
       const url = new URL(baseUrl)
       yield* publish(url.port, adminToken)
-      const storage = Option.match(data, { onNone: () => "in memory", onSome: (path) => `in ${path}` })
+      const kept = Option.match(data, { onNone: () => "in memory", onSome: (path) => `in ${path}` })
+      const storage = Option.match(uri, {
+        onNone: () => `everything ${kept}`,
+        onSome: (uri) => `documents in MongoDB at ${MongoDatabase.hostsOf(uri)}, users ${kept}`
+      })
       const inbox = isLoopback(url)
         ? `npx effect-app-services inbox${port === 9090 ? "" : ` --url ${baseUrl}`}`
         : "below, as e-mails arrive: the inbox command needs a loopback address"

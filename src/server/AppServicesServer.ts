@@ -104,6 +104,13 @@ export interface Options {
    */
   readonly dataDirectory?: string | undefined
   /**
+   * Another database for the documents, such as MongoDB (`layer` of `effect-app-services/mongodb`). Users stay in the data
+   * directory or in memory. The documents that applications start with are not inserted into it, and no index is created.
+   *
+   * @default the embedded database
+   */
+  readonly database?: Layer.Layer<Database, { readonly message: string }> | undefined
+  /**
    * The secret that the keys of tokens are derived from, at least 32 characters: servers in memory with the same secret
    * accept each other's tokens. By default the keys are random.
    *
@@ -372,6 +379,7 @@ const layerServices = (
   {
     changeLog,
     dataDirectory,
+    database,
     functionMemoryLimit,
     functionTimeLimit,
     passwordHashing,
@@ -396,7 +404,7 @@ const layerServices = (
     // each request has a tag to verify: synchronously, where Web Crypto would take a thread and back
     Mac.layerWebCryptoWith({ hmac: Digest.hmac }),
     PasswordHasher.PasswordHasher.layerCost(PasswordHasher.costs[passwordHashing ?? "standard"]),
-    Database.layer,
+    database ?? Database.layer,
     Layer.provide(AuthEvents.layer, appsLayer),
     TriggerPositions.layer(),
     Inbox.layerMemory,
@@ -413,7 +421,11 @@ const layerServices = (
     Layer.provideMerge(Users.layer),
     Layer.provideMerge([Tokens.layer, layerFunctionRunner]),
     Layer.provideMerge(FunctionRuntime.layer({ timeLimit: functionTimeLimit, memoryLimit: functionMemoryLimit })),
-    Layer.provideMerge(Layer.effectDiscard(Effect.catchTag(Seeds.plant(apps), "DatabaseError", Effect.die))),
+    Layer.provideMerge(
+      database === undefined
+        ? Layer.effectDiscard(Effect.catchTag(Seeds.plant(apps), "DatabaseError", Effect.die))
+        : Layer.empty
+    ),
     Layer.provideMerge(platform)
   )
 }

@@ -38,8 +38,14 @@ import { ContractViolation, type Register } from "./TokenStoreContract.ts"
  * @category constructors
  * @since 0.1.0
  */
-export const suite = <E>(name: string, layer: Layer.Layer<Database, E>, register: Register): void => {
-  for (const [rule, check] of Object.entries(rules)) {
+export const suite = <E>(
+  name: string,
+  layer: Layer.Layer<Database, E>,
+  register: Register,
+  { applications = "separate" }: Options = {}
+): void => {
+  const all = applications === "separate" ? { ...rules, ...separation } : rules
+  for (const [rule, check] of Object.entries(all)) {
     register(`${name}: ${rule}`, () =>
       Effect.runPromise(
         Effect.gen(function* () {
@@ -49,6 +55,21 @@ export const suite = <E>(name: string, layer: Layer.Layer<Database, E>, register
       )
     )
   }
+}
+
+/**
+ * What databases may differ in.
+ *
+ * @category options
+ * @since 0.2.0
+ */
+export interface Options {
+  /**
+   * Whether the documents of each application are separate, or applications share the databases of a data source.
+   *
+   * @default "separate"
+   */
+  readonly applications?: "separate" | "shared" | undefined
 }
 
 type Check = (
@@ -99,6 +120,13 @@ const change = (update: Document | ReadonlyArray<Document>, arrayFilters?: Reado
   arrayFilters
 })
 
+const separation: Record<string, Check> = {
+  "the documents of applications are separate": Effect.fnUntraced(function* (database, namespace) {
+    yield* database.insert(namespace, [{ a: 1 }])
+    yield* expectEqual("elsewhere", yield* database.count({ ...namespace, appId: "x" }, { filter: {} }), 0)
+  })
+}
+
 const rules: Record<string, Check> = {
   "documents come back with the types they had": Effect.fnUntraced(function* (database, namespace) {
     const document = {
@@ -135,19 +163,14 @@ const rules: Record<string, Check> = {
   "collections are separate and are listed": Effect.fnUntraced(function* (database, namespace) {
     yield* database.insert(namespace, [{ a: 1 }])
     yield* database.insert({ ...namespace, collection: "a/b %" }, [{ a: 1 }, { a: 1 }])
-    for (const elsewhere of [
-      { collection: "x" },
-      { database: `${namespace.database}-x` },
-      { appId: "x" },
-      { service: "x" }
-    ]) {
+    for (const elsewhere of [{ collection: "x" }, { database: `${namespace.database}-x` }, { service: "x" }]) {
       yield* expectEqual("elsewhere", yield* database.count({ ...namespace, ...elsewhere }, { filter: {} }), 0)
     }
     yield* expectEqual("names", yield* database.collections(namespace), ["a/b %", "c"])
-    const elsewhere = { ...namespace, database: "0/1 %" }
+    const elsewhere = { ...namespace, database: "0+1%" }
     yield* database.insert(elsewhere, [{ a: 1 }])
     const databases = yield* database.databases(namespace)
-    yield* expectEqual("databases", databases, ["0/1 %", namespace.database].toSorted())
+    yield* expectEqual("databases", databases, ["0+1%", namespace.database].toSorted())
     yield* expectEqual("databases elsewhere", yield* database.databases({ ...namespace, service: "x" }), [])
   }),
 

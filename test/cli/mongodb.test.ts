@@ -63,6 +63,31 @@ describe("serve --mongodb-port", { timeout: 180_000 }, () => {
     })
   )
 
+  it.live("keeps the documents in the MongoDB of --mongodb or MONGODB_URI, and says where", () =>
+    Effect.gen(function* () {
+      const first = yield* serveJson(["examples/shop", "--mongodb-port", "0", "--mongodb-show-password"])
+      const [uri = ""] = urisOf(first.ready)
+      const args = ["examples/shop", "--mongodb-port", "0", "--mongodb-show-password"]
+      const second = yield* serveJson(args, { MONGODB_URI: uri })
+      assert.strictEqual(yield* count(urisOf(second.ready)[0] ?? ""), 1)
+      assert.strictEqual(yield* count(uri), 2)
+      const person = yield* running(["serve", "examples/shop", "--port", "0", "--mongodb", uri])
+      while (!person.output.stdout.includes("stop with Ctrl+C")) yield* Effect.sleep("5 millis")
+      assert.match(person.output.stdout, /documents in MongoDB at 127\.0\.0\.1:\d+, users in memory/)
+      assert.notInclude(person.output.stdout, new URL(uri).password)
+    })
+  )
+
+  it.live("says which MongoDB cannot be reached, without the password", () =>
+    Effect.gen(function* () {
+      const uri = "mongodb://ada:correct-horse-battery@127.0.0.1:1/?serverSelectionTimeoutMS=200"
+      const { code, stderr } = yield* run(["serve", "examples/shop", "--port", "0"], { MONGODB_URI: uri })
+      assert.strictEqual(code, 1)
+      assert.include(stderr, "cannot connect to MongoDB at 127.0.0.1:1")
+      assert.notInclude(stderr, "correct-horse")
+    })
+  )
+
   it.live("says what is wrong with a password or a port", () =>
     Effect.gen(function* () {
       const weak = yield* run(["serve", "examples/shop", "--port", "0", "--mongodb-port", "0"], {

@@ -37,6 +37,15 @@ const run = (file: string, args: ReadonlyArray<string>, options: { readonly cwd:
     return Effect.sync(() => child.kill())
   })
 
+const moveUnlessThere = (fresh: string): void => {
+  try {
+    renameSync(fresh, folder)
+  } catch (error) {
+    rmSync(fresh, { recursive: true, force: true })
+    if (!existsSync(join(folder, program))) throw error
+  }
+}
+
 /** Makes the folder in one step, so that tests which need it at the same time do not disturb one another. */
 const install = Effect.gen(function* () {
   if (existsSync(join(folder, program))) return
@@ -44,12 +53,7 @@ const install = Effect.gen(function* () {
   const fresh = mkdtempSync(`${folder}.`)
   writeFileSync(join(fresh, "package.json"), JSON.stringify({ private: true, dependencies: { mongosh: version } }))
   yield* run("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: fresh })
-  try {
-    renameSync(fresh, folder)
-  } catch (error) {
-    rmSync(fresh, { recursive: true, force: true })
-    if (!existsSync(join(folder, program))) throw error
-  }
+  moveUnlessThere(fresh)
 })
 
 /** Runs a script of `mongosh` on a server; answers with what it prints, line by line. */

@@ -3,7 +3,7 @@
  *
  * Clients of the port reach **every document, past the rules**, so it listens on loopback only, and only clients with its
  * password are let in. Each data source has a user name of its own: `APP-ID.SOURCE`, or the application's id for
- * `mongodb-atlas`.
+ * `mongodb-atlas`, or for the first one if it does not have that.
  *
  * @example
  * ```ts

@@ -302,6 +302,58 @@ describe("the official driver on the MongoDB port", () => {
     })
   )
 
+  it.live("creates, lists and drops indexes, and keeps unique ones", () =>
+    withClient(async (client) => {
+      const items = client.db("shop").collection("items")
+      await items.insertMany(numbered(5))
+      assert.strictEqual(await items.createIndex({ n: 1, text: -1 }), "n_1_text_-1")
+      assert.strictEqual(await items.createIndex({ code: 1 }, { name: "codes", unique: true, sparse: true }), "codes")
+      assert.deepEqual(await items.indexes(), [
+        { v: 2, key: { _id: 1 }, name: "_id_" },
+        { v: 2, key: { n: 1, text: -1 }, name: "n_1_text_-1" },
+        { v: 2, key: { code: 1 }, name: "codes", unique: true, sparse: true }
+      ])
+      await items.insertOne({ code: "a" })
+      const duplicate = await failureOf(items.insertOne({ code: "a" }))
+      assert.strictEqual(duplicate.code, 11_000)
+      assert.include(duplicate.message, "index: codes dup key")
+      assert.deepEqual(duplicate["keyPattern"], { code: 1 })
+      await items.dropIndex("codes")
+      await items.insertOne({ code: "a" })
+      await items.dropIndex({ n: 1, text: -1 } as never)
+      assert.strictEqual((await items.indexes()).length, 1)
+      assert.strictEqual((await failureOf(items.dropIndex("codes"))).codeName, "IndexNotFound")
+      const geo = await failureOf(items.createIndex({ place: "2dsphere" }))
+      assert.match(geo.message, /2dsphere/)
+      const expiring = await failureOf(items.createIndex({ at: 1 }, { expireAfterSeconds: 60 }))
+      assert.match(expiring.message, /expireAfterSeconds/)
+    })
+  )
+
+  it.live("explains how documents are found", () =>
+    withClient(async (client) => {
+      const items = client.db("shop").collection("items")
+      await items.insertMany(numbered(100))
+      const all = await items.find({ n: 7 }).explain("executionStats")
+      assert.deepInclude(all["executionStats"], { nReturned: 1, totalDocsExamined: 100, totalKeysExamined: 0 })
+      assert.strictEqual(all["queryPlanner"].winningPlan.inputStage.stage, "COLLSCAN")
+      await items.createIndex({ n: 1 })
+      const found = await items.find({ n: 7 }).explain("executionStats")
+      assert.deepInclude(found["executionStats"], { nReturned: 1, totalDocsExamined: 1, totalKeysExamined: 1 })
+      assert.deepEqual(found["queryPlanner"].winningPlan, {
+        stage: "FETCH",
+        inputStage: { stage: "IXSCAN", indexName: "n_1" }
+      })
+      const pipeline = await items.aggregate([{ $match: { n: { $lt: 3 } } }, { $count: "n" }]).explain("executionStats")
+      assert.strictEqual(pipeline["executionStats"].totalDocsExamined, 3)
+      const removed = await client.db("shop").command({
+        explain: { delete: "items", deletes: [{ q: { n: { $gte: 90 } }, limit: 0 }] }
+      })
+      assert.strictEqual(removed["executionStats"].nReturned, 10)
+      assert.strictEqual(await items.countDocuments(), 100)
+    })
+  )
+
   it.live("answers unknown commands and fields as MongoDB does, and refuses what it does not support by name", () =>
     withClient(async (client) => {
       const shop = client.db("shop")

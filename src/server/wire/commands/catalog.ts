@@ -1,18 +1,12 @@
-/** Commands on databases, collections and indexes. */
+/** Commands on databases and collections. */
 import * as Effect from "effect/Effect"
-import type { DatabaseError } from "../../data/DatabaseError.ts"
-import { type Index, parseOptions } from "../../data/Index.ts"
-import { isDocument } from "../../data/internal/bson.ts"
-import { asError } from "../../data/internal/failures.ts"
-import { type Document, nameOf, type Namespace } from "../../data/Operation.ts"
+import { nameOf, type Namespace } from "../../data/Operation.ts"
 import { atomic, type Call, type Command, type Handler, namespaceOf } from "../internal/Call.ts"
-import { fail } from "../internal/errors.ts"
+import { fail, unsupported } from "../internal/errors.ts"
 import * as Fields from "../internal/fields.ts"
-import { answerList, filtered } from "./cursors.ts"
+import { answerList, firstBatchSize, exists, filtered } from "./cursors.ts"
+import { dropAll } from "./indexes.ts"
 import { sizeOf } from "./information.ts"
-
-const cursorOptions: Fields.Field<number | undefined> = (value, name) =>
-  Fields.readAll(Fields.document(value ?? {}, name), { batchSize: Fields.optional(Fields.count) }, name).batchSize
 
 const databasesOf = ({ server, source }: Call) => server.database.databases(source)
 
@@ -52,7 +46,7 @@ const listCollections: Handler = Effect.fnUntraced(function* (call) {
     filter: Fields.optional(Fields.document),
     nameOnly: Fields.flag,
     authorizedCollections: Fields.ignored,
-    cursor: cursorOptions
+    cursor: firstBatchSize
   })
   const names = yield* collectionsOf(call, call.database)
   const all = names.map((name) => {
@@ -62,9 +56,6 @@ const listCollections: Handler = Effect.fnUntraced(function* (call) {
   })
   return yield* answerList(call, "listCollections", yield* filtered(call, all, filter), cursor)
 })
-
-const exists = (call: Call, collection: string) =>
-  Effect.map(collectionsOf(call, call.database), (names) => names.includes(collection))
 
 /** A collection begins to exist with its first document. */
 const create: Handler = Effect.fnUntraced(function* (call) {
@@ -117,15 +108,7 @@ const drop: Handler = Effect.fnUntraced(function* (call) {
   const namespace = namespaceOf(call, drop)
   if (!(yield* exists(call, drop))) return { ok: 1 }
   yield* call.operations.delete(namespace, { filter: {}, many: true })
-  const indexes = yield* dropAll(call, namespace)
-  return { nIndexesWas: indexes.length, ns: nameOf(namespace), ok: 1 }
-})
-
-/** Drops all indexes but that of the `_id`; answers with what there were. */
-const dropAll = Effect.fnUntraced(function* ({ server: { database } }: Call, namespace: Namespace) {
-  const indexes = yield* database.indexes(namespace)
-  for (const { name } of indexes.slice(1)) yield* database.dropIndex(namespace, name)
-  return indexes
+  return { nIndexesWas: yield* dropAll(call, namespace), ns: nameOf(namespace), ok: 1 }
 })
 
 const dropDatabase: Handler = Effect.fnUntraced(function* (call) {
@@ -171,66 +154,6 @@ const renameCollection: Handler = Effect.fnUntraced(function* (call) {
   return { ok: 1 }
 })
 
-/** The indexes of a collection. */
-const indexesOf = (call: Call, namespace: Namespace): Effect.Effect<ReadonlyArray<Document>, DatabaseError> =>
-  Effect.map(call.server.database.indexes(namespace), (indexes) =>
-    indexes.map(({ key, name, sparse, unique }) => ({
-      v: 2,
-      key: { ...key },
-      name,
-      // as in MongoDB, that of the `_id` does not say that it is unique
-      ...(unique && name !== "_id_" && { unique }),
-      ...(sparse && { sparse })
-    }))
-  )
-
-const listIndexes: Handler = Effect.fnUntraced(function* (call) {
-  const { cursor, listIndexes } = yield* Fields.read(call.request, { listIndexes: Fields.text, cursor: cursorOptions })
-  const namespace = namespaceOf(call, listIndexes)
-  const indexes = yield* indexesOf(call, namespace)
-  if (indexes.length <= 1 && !(yield* exists(call, listIndexes))) {
-    return yield* fail("NamespaceNotFound", `ns does not exist: ${nameOf(namespace)}`)
-  }
-  return yield* answerList(call, `listIndexes.${listIndexes}`, indexes, cursor)
-})
-
-const createIndexes: Handler = Effect.fnUntraced(function* (call) {
-  const asked = yield* Fields.read(call.request, {
-    createIndexes: Fields.text,
-    indexes: Fields.documents,
-    commitQuorum: Fields.ignored
-  })
-  const namespace = namespaceOf(call, asked.createIndexes)
-  const indexes = yield* Effect.try({ try: () => asked.indexes.map(parseOptions), catch: asError })
-  const before = yield* indexesOf(call, namespace)
-  for (const index of indexes) yield* call.server.database.index(namespace, index)
-  const after = yield* indexesOf(call, namespace)
-  return {
-    numIndexesBefore: before.length,
-    numIndexesAfter: after.length,
-    createdCollectionAutomatically: false,
-    ok: 1
-  }
-})
-
-/** Drops an index by its name or its key, several by their names, or all but that of the `_id`. */
-const dropIndexes: Handler = Effect.fnUntraced(function* (call) {
-  const { dropIndexes, index } = yield* Fields.read(call.request, { dropIndexes: Fields.text, index: Fields.anything })
-  const namespace = namespaceOf(call, dropIndexes)
-  const { database } = call.server
-  const before = yield* database.indexes(namespace)
-  for (const name of namesToDrop(index, before)) yield* database.dropIndex(namespace, name)
-  return { nIndexesWas: before.length, ok: 1 }
-})
-
-const namesToDrop = (given: unknown, indexes: ReadonlyArray<Index>): ReadonlyArray<string> => {
-  if (given === "*") return indexes.slice(1).map(({ name }) => name)
-  if (!isDocument(given)) return (Array.isArray(given) ? given : [given]).map(String)
-  const wanted = JSON.stringify(Object.entries(given).map(([path, direction]) => [path, Number(direction)]))
-  const found = indexes.find(({ key }) => JSON.stringify(Object.entries(key)) === wanted)
-  return [found?.name ?? wanted]
-}
-
 /** The commands by name. */
 export const commands: Readonly<Record<string, Command>> = {
   listDatabases: { handler: listDatabases },
@@ -239,9 +162,5 @@ export const commands: Readonly<Record<string, Command>> = {
   collMod: { handler: collMod, writes: true },
   drop: { handler: drop, writes: true },
   dropDatabase: { handler: dropDatabase, writes: true },
-  renameCollection: { handler: renameCollection, writes: true },
-  listIndexes: { handler: listIndexes },
-  createIndexes: { handler: createIndexes, writes: true },
-  dropIndexes: { handler: dropIndexes, writes: true },
-  deleteIndexes: { handler: dropIndexes, writes: true }
+  renameCollection: { handler: renameCollection, writes: true }
 }

@@ -270,6 +270,16 @@ export const filtered = (
       })
     : Effect.succeed(documents)
 
+/** The size of the first batch. */
+export const firstBatchSize: Fields.Field<number | undefined> = (value, name) =>
+  Fields.readAll(Fields.document(value ?? {}, name), { batchSize: Fields.optional(Fields.count) }, name).batchSize
+
+/** Whether a collection has documents. */
+export const exists = (call: Call, collection: string) =>
+  Effect.map(call.server.database.collections({ ...call.source, database: call.database }), (names) =>
+    names.includes(collection)
+  )
+
 /** The commands by name. */
 export const commands: Readonly<Record<string, Command>> = {
   find: { handler: find, inTransaction: true },

@@ -25,10 +25,18 @@ const planOf = ({ indexes, stages }: Explanation): Document => {
 const replyOf = (explanation: Explanation, command: Document): Document => {
   const winningPlan = planOf(explanation)
   return {
-    queryPlanner: { winningPlan, rejectedPlans: [] },
+    explainVersion: "1",
+    queryPlanner: {
+      namespace: `${String(command["$db"])}.${String(command[Fields.nameOf(command)])}`,
+      indexFilterSet: false,
+      winningPlan,
+      rejectedPlans: []
+    },
     executionStats: {
       executionSuccess: true,
       nReturned: explanation.documentsReturned,
+      // an index has one key for each document that it finds
+      totalKeysExamined: explanation.indexes.length === 0 ? 0 : explanation.documentsExamined,
       totalDocsExamined: explanation.documentsExamined,
       executionStages: winningPlan,
       others: explanation.others.map((search) => ({ ...search }))
@@ -55,7 +63,7 @@ const explain = (commands: Readonly<Record<string, Command>>): Handler =>
     const database = { ...call.server.database, ...operations(run) }
     const server = { ...call.server, database }
     const result = yield* Effect.result(handler({ ...call, server, request: command, operations: database }))
-    if (explanation !== undefined) return replyOf(explanation, asked.explain)
+    if (explanation !== undefined) return replyOf(explanation, command)
     return Result.isFailure(result)
       ? yield* result.failure
       : yield* fail("CommandNotSupported", `explain of '${name}' is not supported by this server`)

@@ -65,7 +65,7 @@ const collStats: Handler = Effect.fnUntraced(function* (call) {
 
 const storageOf = Effect.fnUntraced(function* (call: Call, namespace: Namespace, scale = 1) {
   const total = yield* sizeOf(call, namespace)
-  const indexes = yield* call.server.database.aggregate(namespace, [{ $indexStats: {} }])
+  const indexes = yield* call.server.database.indexes(namespace)
   return {
     count: total.count,
     size: total.size / scale,

@@ -4,7 +4,7 @@ import type { Operations } from "../../data/Database.ts"
 import { DatabaseError } from "../../data/DatabaseError.ts"
 import type { Document, FindOneAnd, Namespace } from "../../data/Operation.ts"
 import { atomic, type Command, type Handler, namespaceOf } from "../internal/Call.ts"
-import { fail, failure, writeErrorOf } from "../internal/errors.ts"
+import { fail, failure } from "../internal/errors.ts"
 import * as Fields from "../internal/fields.ts"
 import * as Writes from "../internal/writes.ts"
 
@@ -20,9 +20,6 @@ const statement = <A>(read: () => A): Effect.Effect<A, DatabaseError> =>
     catch: (cause) => (cause instanceof DatabaseError ? cause : failure("BadValue", String(cause)))
   })
 
-const errorsOf = (failed: ReadonlyArray<Writes.Failed>): Document | undefined =>
-  failed.length === 0 ? undefined : { writeErrors: failed.map(({ error, index }) => writeErrorOf(index, error)) }
-
 const insert: Handler = Effect.fnUntraced(function* (call) {
   const { documents, insert, ordered } = yield* Fields.read(call.request, {
     insert: Fields.text,
@@ -30,8 +27,9 @@ const insert: Handler = Effect.fnUntraced(function* (call) {
     ...common
   })
   yield* Writes.checkLength(documents)
-  const { failed, inserted } = yield* Writes.insert(call, namespaceOf(call, insert), documents, ordered)
-  return { n: inserted, ...errorsOf(failed), ok: 1 }
+  const namespace = namespaceOf(call, insert)
+  const { failed, inserted } = yield* Writes.insert(call, namespace, documents, ordered)
+  return { n: inserted, ...(yield* Writes.errorsOf(call, namespace, failed)), ok: 1 }
 })
 
 const updateStatement = (update: Document): Writes.UpdateStatement => {
@@ -67,7 +65,7 @@ const update: Handler = Effect.fnUntraced(function* (call) {
     n: matched + upserted.length,
     nModified: modified,
     ...(upserted.length === 0 ? undefined : { upserted }),
-    ...errorsOf(failed),
+    ...(yield* Writes.errorsOf(call, namespace, failed)),
     ok: 1
   }
 })
@@ -97,7 +95,7 @@ const remove: Handler = Effect.fnUntraced(function* (call) {
       n += deleted
     })
   )
-  return { n, ...errorsOf(failed), ok: 1 }
+  return { n, ...(yield* Writes.errorsOf(call, namespace, failed)), ok: 1 }
 })
 
 const findAndModify: Handler = Effect.fnUntraced(function* (call) {

@@ -8,6 +8,7 @@ import * as Catalog from "../commands/catalog.ts"
 import * as CursorCommands from "../commands/cursors.ts"
 import * as Explain from "../commands/explain.ts"
 import { greetings } from "../commands/greetings.ts"
+import * as IndexCommands from "../commands/indexes.ts"
 import * as Information from "../commands/information.ts"
 import * as SessionCommands from "../commands/sessions.ts"
 import * as WriteCommands from "../commands/writes.ts"
@@ -25,6 +26,7 @@ const commands: ReadonlyMap<string, Command> = new Map(
     ...BulkWrite.commands,
     ...Explain.commands({ ...CursorCommands.commands, ...WriteCommands.commands }),
     ...Catalog.commands,
+    ...IndexCommands.commands,
     ...Information.commands,
     ...SessionCommands.commands
   })

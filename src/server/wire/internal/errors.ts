@@ -30,6 +30,7 @@ export const codes = {
   CannotCreateIndex: 67,
   InvalidOptions: 72,
   InvalidNamespace: 73,
+  CannotBuildIndexKeys: 171,
   IndexOptionsConflict: 85,
   IndexKeySpecsConflict: 86,
   UnsatisfiableWriteConcern: 100,
@@ -41,6 +42,7 @@ export const codes = {
   IncompleteTransactionHistory: 217,
   TransactionTooOld: 225,
   ConversionFailure: 241,
+  InvalidIndexSpecificationOption: 197,
   NoSuchTransaction: 251,
   TransactionCommitted: 256,
   OperationNotSupportedInTransaction: 263,
@@ -89,9 +91,10 @@ export const replyOf = (error: DatabaseError): Document => ({
 })
 
 /** The failure of one of the statements of a command. */
-export const writeErrorOf = (index: number, error: DatabaseError): Document => ({
+export const writeErrorOf = (index: number, error: DatabaseError, keyPattern?: unknown): Document => ({
   index,
   code: codeOf(error),
+  ...(keyPattern === undefined ? undefined : { keyPattern }),
   errmsg: messageOf(error)
 })
 

@@ -1,5 +1,5 @@
 /** The data sources that clients reach, each by its own user name. */
-import type { App } from "../../model/App.ts"
+import { type App, mainSource } from "../../model/App.ts"
 
 /** A data source of an application. */
 export interface Source {
@@ -8,26 +8,21 @@ export interface Source {
   readonly service: string
 }
 
-const usualService = "mongodb-atlas"
-
 const servicesOf = (app: App): ReadonlyArray<string> => {
-  const custom = typeof app.customUserData === "object" ? (app.customUserData.service ?? usualService) : undefined
-  const names = new Set([...app.dataSources.keys(), ...(custom === undefined ? [] : [custom])])
-  if (names.size === 0 || app.data.length > 0) names.add(usualService)
-  // the one that the application's id alone stands for comes first
-  return [...names].toSorted((a, b) => Number(b === usualService) - Number(a === usualService))
+  const custom = typeof app.customUserData === "object" ? app.customUserData.service : undefined
+  return [...new Set([mainSource(app), ...app.dataSources.keys(), ...(custom === undefined ? [] : [custom])])]
 }
 
 /**
- * The data sources of applications. The user name of one is `APP-ID.SOURCE`; the application's id alone is that of
- * `mongodb-atlas`, or of the first one.
+ * The data sources of applications. The user name of one is `APP-ID.SOURCE`; the application's id alone is that of its
+ * main one.
  */
 export const sourcesOf = (apps: ReadonlyArray<App>): ReadonlyArray<Source> =>
   apps.flatMap((app) =>
-    servicesOf(app).map((service, i) => ({
+    servicesOf(app).map((service) => ({
       appId: app.id,
       service,
-      user: i === 0 ? app.id : `${app.id}.${service}`
+      user: service === mainSource(app) ? app.id : `${app.id}.${service}`
     }))
   )
 

@@ -4,7 +4,7 @@ import * as Result from "effect/Result"
 import type { DatabaseError } from "../../data/DatabaseError.ts"
 import type { Change, Document, Namespace, UpdateResult } from "../../data/Operation.ts"
 import { atomic, type Call } from "./Call.ts"
-import { failure, isTransient } from "./errors.ts"
+import { failure, isTransient, writeErrorOf } from "./errors.ts"
 import * as Fields from "./fields.ts"
 
 /** As `hello` announces it. */
@@ -15,6 +15,19 @@ export interface Failed {
   readonly index: number
   readonly error: DatabaseError
 }
+
+/** The failures of statements, with the key of the unique index that refused a document. */
+export const errorsOf = Effect.fnUntraced(function* (
+  call: Call,
+  namespace: Namespace,
+  failed: ReadonlyArray<Failed>
+): Effect.fn.Return<Document | undefined, DatabaseError> {
+  if (failed.length === 0) return undefined
+  const isDuplicate = failed.some(({ error }) => error.index !== undefined)
+  const indexes = isDuplicate ? yield* call.server.database.indexes(namespace) : []
+  const keyOf = (name: string | undefined) => indexes.find((index) => index.name === name)?.key
+  return { writeErrors: failed.map(({ error, index }) => writeErrorOf(index, error, keyOf(error.index))) }
+})
 
 /** Fails for a list without statements, or with too many. */
 export const checkLength = (statements: ReadonlyArray<unknown>): Effect.Effect<void, DatabaseError> =>

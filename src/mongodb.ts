@@ -1,0 +1,7 @@
+/**
+ * The documents of applications in MongoDB, by its official driver (`mongodb` 7).
+ *
+ * @since 0.2.0
+ */
+export { layer, layerConfig, MongoDatabaseError } from "./server/mongodb/MongoDatabase.ts"
+export type { Options } from "./server/mongodb/MongoDatabase.ts"

@@ -1,0 +1,244 @@
+/**
+ * Documents in MongoDB: a `Database` over MongoDB's official driver.
+ *
+ * Needs the package `mongodb`, version 7. Names of databases and collections are those of the cluster: an application finds
+ * the documents that it had. Nothing is created but what operations ask for.
+ *
+ * Transactions, change streams and triggers need a replica set or a sharded cluster; without one they fail with an error of
+ * the server that says so, and everything else works.
+ *
+ * @since 0.2.0
+ */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { ChangeStream, MongoClient, MongoClientOptions } from "mongodb"
+import { Database } from "../data/Database.ts"
+import { DatabaseError } from "../data/DatabaseError.ts"
+import type { Driver, DriverTransaction, Run } from "../data/Driver.ts"
+import type { Changes, Kind, Namespace, Operation, Watch, Watched } from "../data/Operation.ts"
+import { isDocument } from "../data/internal/bson.ts"
+import { asError } from "./internal/errors.ts"
+import { explain } from "./internal/explain.ts"
+import * as Indexes from "./internal/indexes.ts"
+import { execute, type Place } from "./internal/operations.ts"
+import { asked, bsonOptions, received, receivedDocument } from "./internal/values.ts"
+
+/**
+ * How to reach the clusters.
+ *
+ * @category options
+ * @since 0.2.0
+ */
+export interface Options {
+  /** The connection string of the data sources that `sources` does not list. */
+  readonly uri: Redacted.Redacted
+  /** The connection strings of data sources, by name. */
+  readonly sources?: Readonly<Record<string, Redacted.Redacted>> | undefined
+  /** Options of the driver: TLS, pools, time limits, `autoEncryption`. */
+  readonly client?: Omit<MongoClientOptions, "promoteValues" | "promoteLongs" | "bsonRegExp"> | undefined
+}
+
+/**
+ * A cluster cannot be reached, or refuses the credentials. `message` names the hosts, without the password.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class MongoDatabaseError extends Schema.TaggedError<MongoDatabaseError>(
+  "effect-app-services/server/mongodb/MongoDatabaseError"
+)("MongoDatabaseError", { message: Schema.String }) {}
+
+const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, DatabaseError> =>
+  Effect.tryPromise({ try: run, catch: asError })
+
+/**
+ * A database in MongoDB. Connects at once, and closes its connections with the layer.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layer = (options: Options): Layer.Layer<Database, MongoDatabaseError> =>
+  Layer.effect(Database, Effect.map(makeDriver(options), Database.make))
+
+/**
+ * Reads the connection string from the configuration, by default from the variable `MONGODB_URI`.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerConfig = (
+  uri: Config.Config<Redacted.Redacted> = Config.Redacted("MONGODB_URI"),
+  options: Omit<Options, "uri"> = {}
+): Layer.Layer<Database, MongoDatabaseError | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(uri, (uri) => layer({ ...options, uri })))
+
+/**
+ * The hosts of a connection string, without user and password.
+ *
+ * @category accessors
+ * @since 0.2.0
+ */
+export const hostsOf = (uri: Redacted.Redacted): string =>
+  /@?([^@/]+)(?:\/|$)/.exec(Redacted.value(uri).replace(/^[^:]*:\/\//, ""))?.[1] ?? "?"
+
+/** The driver is an optional peer: servers with a database of their own do not need it. */
+const load = Effect.tryPromise({
+  try: () => import("mongodb"),
+  catch: () =>
+    new MongoDatabaseError({ message: "MongoDB's driver is not installed: npm install mongodb@7 installs it" })
+})
+
+const connect = Effect.fnUntraced(function* (uri: Redacted.Redacted, options: Options["client"]) {
+  const { MongoClient } = yield* load
+  return yield* Effect.acquireRelease(
+    Effect.tryPromise({
+      try: () => new MongoClient(Redacted.value(uri), { ...options, ...bsonOptions }).connect(),
+      catch: (cause) =>
+        new MongoDatabaseError({
+          message: `cannot connect to MongoDB at ${hostsOf(uri)}: ${cause instanceof Error ? cause.message : String(cause)}`
+        })
+    }),
+    (client) => Effect.promise(() => client.close())
+  )
+})
+
+const makeDriver = Effect.fnUntraced(function* ({
+  client: options,
+  sources = {},
+  uri
+}: Options): Effect.fn.Return<Driver, MongoDatabaseError, Scope.Scope> {
+  const usual = yield* connect(uri, options)
+  const others = new Map<string, MongoClient>()
+  for (const [name, source] of Object.entries(sources)) others.set(name, yield* connect(source, options))
+  const clientOf = (service: string): MongoClient => others.get(service) ?? usual
+
+  const collectionOf = ({ collection, database, service }: Namespace) =>
+    clientOf(service).db(database).collection(collection)
+
+  const run: Run = (operation) =>
+    attempt(() => execute({ client: clientOf(operation.namespace.service), session: undefined }, operation))
+
+  return {
+    run,
+    transaction: transaction(clientOf),
+    collections: ({ database, service }) =>
+      attempt(async () => {
+        const all = await clientOf(service).db(database).listCollections({}, { nameOnly: true }).toArray()
+        return all
+          .flatMap(({ name, type }) => (type === "collection" && !name.startsWith("system.") ? [name] : []))
+          .toSorted()
+      }),
+    databases: ({ service }) =>
+      attempt(async () => {
+        const { databases } = await clientOf(service).db().admin().listDatabases({ nameOnly: true })
+        return databases
+          .map(({ name }) => name)
+          .filter((name) => !system.has(name))
+          .toSorted()
+      }),
+    index: (namespace, index) => attempt(() => Indexes.create(collectionOf(namespace), index)),
+    indexes: (namespace) => attempt(() => Indexes.list(collectionOf(namespace))),
+    dropIndex: (namespace, name) => attempt(async () => void (await collectionOf(namespace).dropIndex(name))),
+    explain: (operation) => attempt(() => explain(clientOf(operation.namespace.service), operation)),
+    changes: (watched, watch) => changes(clientOf(watched.service), watched, watch)
+  }
+})
+
+const system = new Set(["admin", "config", "local"])
+
+/** A transaction is one of the cluster that its first operation is for. */
+const transaction = (
+  clientOf: (service: string) => MongoClient
+): Effect.Effect<DriverTransaction, DatabaseError, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      let place: Required<Place> | undefined
+      let open = true
+      const ended = () =>
+        new DatabaseError({ message: "the transaction has ended: an error, a commit or an abort ended it", code: 251 })
+      const placeOf = (service: string): Place => {
+        const client = clientOf(service)
+        if (place === undefined) {
+          const session = client.startSession()
+          session.startTransaction({ readConcern: { level: "snapshot" }, writeConcern: { w: "majority" } })
+          place = { client, session }
+        }
+        if (place.client === client) return place
+        throw new DatabaseError({ message: "a transaction cannot write to several clusters", code: 263 })
+      }
+      const end = async (how: "commitTransaction" | "abortTransaction") => {
+        open = false
+        const session = place?.session
+        if (session === undefined) return
+        try {
+          if (session.inTransaction()) await session[how]()
+        } finally {
+          await session.endSession()
+        }
+      }
+      const abort = Effect.ignore(attempt(() => end("abortTransaction")))
+      const whileOpen = <A>(effect: Effect.Effect<A, DatabaseError>) =>
+        Effect.suspend(() => (open ? effect : Effect.fail(ended())))
+      return {
+        run: <K extends Kind>(operation: Operation<K>) =>
+          whileOpen(
+            Effect.tapError(
+              attempt(() => execute(placeOf(operation.namespace.service), operation)),
+              () => abort
+            )
+          ),
+        commit: whileOpen(Effect.uninterruptible(attempt(() => end("commitTransaction")))),
+        abort: Effect.suspend(() => (open ? abort : Effect.void))
+      }
+    }),
+    ({ abort }) => abort
+  )
+
+/** How long the server waits for a change before it answers without one, in milliseconds. */
+const patience = 1_000
+
+const changes = (
+  client: MongoClient,
+  { collection, database }: Watched,
+  { before = false, filter, resumeAfter, startAfter }: Watch
+): Effect.Effect<Stream.Stream<Changes, DatabaseError>, DatabaseError> =>
+  Effect.map(
+    attempt(async () => {
+      const source = database === undefined ? client : client.db(database)
+      const watched =
+        database !== undefined && collection !== undefined ? client.db(database).collection(collection) : source
+      const stream = watched.watch(filter === undefined ? [] : [{ $match: asked(filter) }], {
+        fullDocument: "updateLookup",
+        maxAwaitTimeMS: patience,
+        ...(before ? { fullDocumentBeforeChange: "whenAvailable" } : undefined),
+        ...(resumeAfter === undefined ? undefined : { resumeAfter }),
+        ...(startAfter === undefined ? undefined : { startAfter }),
+        ...bsonOptions
+      })
+      // opens the stream, so that no later change is missed
+      return { stream, first: await stream.tryNext() }
+    }),
+    ({ first, stream }) =>
+      Stream.concat(Stream.succeed(partOf(stream, first)), rest(stream)).pipe(
+        Stream.ensuring(Effect.ignore(attempt(() => stream.close())))
+      )
+  )
+
+const rest = (stream: ChangeStream): Stream.Stream<Changes, DatabaseError> =>
+  Stream.fromEffectRepeat(
+    Effect.map(
+      attempt(() => stream.tryNext()),
+      (event) => partOf(stream, event)
+    )
+  )
+
+const partOf = (stream: ChangeStream, event: object | null): Changes => {
+  const events = event === null ? [] : [receivedDocument({ ...event })]
+  const token = events[0]?.["_id"] ?? received(stream.resumeToken)
+  return { events, token: isDocument(token) ? token : {} }
+}

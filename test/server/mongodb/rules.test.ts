@@ -1,0 +1,81 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Result } from "effect"
+import * as MongoDatabase from "effect-app-services/mongodb"
+import { App, Database, MongoWire } from "effect-app-services/server"
+import type { DataSource } from "../../../src/server/data/DataAccess.ts"
+import * as Rules from "../../../src/server/data/Rules.ts"
+import * as UserDatabase from "../../../src/server/data/UserDatabase.ts"
+
+const app = App.make({ id: "shop", mongodb: { "mongodb-atlas": "closed" } })
+
+const overWire = Layer.unwrap(
+  MongoWire.MongoWire.use(({ uri }) => Effect.map(uri(), (uri) => MongoDatabase.layer({ uri })))
+).pipe(Layer.provide(MongoWire.layer(app).pipe(Layer.provide(Database.Database.layerMemory))))
+
+const given: Rules.Given = {
+  user: { id: "ada", type: "normal", data: {}, customData: {}, identities: [] },
+  values: new Map(),
+  environment: { tag: "", values: new Map() },
+  request: undefined,
+  call: () => Effect.die("no function is called")
+}
+
+const place = (collection: string) => ({ appId: "shop", service: "mongodb-atlas", database: "shop", collection })
+
+/** The database of the user `ada`. */
+const userDatabase = (rules: Record<string, unknown>) =>
+  Effect.map(Database.Database, (whole) => {
+    const source: DataSource = {
+      open: false,
+      collections: new Map(
+        Object.entries(rules).map(([name, rule]) => [`shop.${name}`, Result.getOrThrow(Rules.compile(rule as never))])
+      )
+    }
+    return UserDatabase.make(whole, new Map([["mongodb-atlas", source]]), given)
+  })
+
+const own = { name: "own", apply_when: { owner: "%%user.id" }, read: true, write: true, insert: true, delete: true }
+
+describe("rules on MongoDB", () => {
+  it.live("show and change the documents of a role, and no others", () =>
+    Effect.gen(function* () {
+      const whole = yield* Database.Database
+      yield* whole.insert(place("notes"), [
+        { _id: 1, owner: "ada", n: 1 },
+        { _id: 2, owner: "ben", n: 1 }
+      ])
+      const notes = yield* userDatabase({ notes: { roles: [own] } })
+      assert.deepEqual(yield* notes.find(place("notes"), { filter: {} }), [{ _id: 1, owner: "ada", n: 1 }])
+      assert.strictEqual(yield* notes.count(place("notes"), { filter: { n: 1 } }), 1)
+      assert.deepEqual(yield* notes.distinct(place("notes"), "owner", {}), ["ada"])
+      const change = { _tag: "Update", update: { $inc: { n: 1 } } } as const
+      const updated = yield* notes.update(place("notes"), { filter: {}, change, many: true })
+      assert.deepEqual(updated, { matchedCount: 1, modifiedCount: 1 })
+      assert.strictEqual(yield* notes.delete(place("notes"), { filter: { _id: 2 } }), 0)
+      assert.deepEqual(yield* whole.find(place("notes"), { filter: {}, sort: { _id: 1 } }), [
+        { _id: 1, owner: "ada", n: 2 },
+        { _id: 2, owner: "ben", n: 1 }
+      ])
+      assert.strictEqual((yield* Effect.flip(notes.find(place("others"), { filter: {} }))).code, 13)
+    }).pipe(Effect.provide(overWire, { local: true }))
+  )
+
+  it.live("show nothing if they would show parts of documents", () =>
+    Effect.gen(function* () {
+      const whole = yield* Database.Database
+      yield* whole.insert(place("notes"), [{ _id: 1, owner: "ada", secret: "hush" }])
+      const { read: _, write: __, ...rest } = own
+      const partial = { ...rest, fields: { secret: { read: false } }, additional_fields: { read: true } }
+      const notes = yield* userDatabase({ notes: { roles: [partial] } })
+      for (const asked of [
+        Effect.asVoid(notes.find(place("notes"), { filter: {} })),
+        Effect.asVoid(notes.count(place("notes"), { filter: { secret: "hush" } })),
+        Effect.asVoid(notes.distinct(place("notes"), "secret", {})),
+        Effect.asVoid(notes.aggregate(place("notes"), [{ $project: { secret: 1 } }]))
+      ]) {
+        const { message } = yield* Effect.flip(asked)
+        assert.match(message, /show parts of documents are not supported on MongoDB/)
+      }
+    }).pipe(Effect.provide(overWire, { local: true }))
+  )
+})
