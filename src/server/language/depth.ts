@@ -1,10 +1,23 @@
-/** How deep the values that an operation makes may be nested: no deeper than what may be stored. */
+/** How deep the values that an operation makes, and those that are stored, may be nested. */
 import { codes, failed } from "./LanguageError.ts"
 import { isDocument } from "./Value.ts"
 import type { Document, Value } from "./Value.ts"
 
 /** As in MongoDB, and as for values that enter. */
 const mostLevels = 200
+
+/** As in MongoDB, which leaves room for what it puts around a document. */
+const mostStored = 180
+
+/** The least bytes of a level: a document or a list, and the field with it. */
+const leastBytes = 7
+
+/** Throws for a document that is nested too deeply to be stored; `size` is that of its BSON. */
+export const checkStoredDepth = (document: Document, size: number): void => {
+  if (size >= mostStored * leastBytes && isDeeper(document, mostStored)) {
+    failed(`the document is nested more than ${mostStored} levels deep: it cannot be stored`, codes.Overflow)
+  }
+}
 
 /** Throws for a document that is nested too deeply: whatever walks through it later would run out of stack. */
 export const checkDepth = (document: Document): Document => {

@@ -5,6 +5,7 @@
 import { Double, ObjectId } from "bson"
 import { spend } from "../../language/budget.ts"
 import type { Environment } from "../../language/Environment.ts"
+import { checkStoredDepth } from "../../language/depth.ts"
 import * as Filter from "../../language/Filter.ts"
 import { codes, invalid, unsupported } from "../../language/LanguageError.ts"
 import * as Pipeline from "../../language/Pipeline.ts"
@@ -57,12 +58,14 @@ const largest = 16 * 1024 * 1024
 /** A document as it is stored. */
 export const stored = (value: unknown, what = "a document"): Document => documentOf(canonical(value), what)
 
-/** Refuses a document that is too large, or answers with its size in bytes. */
-export const checkSize = (document: Document): number => {
+/** Refuses a document that is too large or nested too deeply, or answers with its size in bytes. */
+export const checkStored = (document: Document): number => {
   const size = sizeOf(document)
-  return size <= largest
-    ? size
-    : invalid(`the document has ${size} bytes: at most ${largest} can be stored`, codes.BSONObjectTooLarge)
+  if (size > largest) {
+    invalid(`the document has ${size} bytes: at most ${largest} can be stored`, codes.BSONObjectTooLarge)
+  }
+  checkStoredDepth(document, size)
+  return size
 }
 
 /** Compiles a filter. A condition of `undefined` means null: it must not match everything. */

@@ -1,6 +1,6 @@
 /** Writes of one operation or transaction, before they are committed. */
 import { keyOf } from "../../language/Value.ts"
-import { checkSize } from "../internal/evaluate.ts"
+import { checkStored } from "../internal/evaluate.ts"
 import { WriteConflict } from "../internal/failures.ts"
 import type { Document } from "../Operation.ts"
 import type { Change } from "./changeLog.ts"
@@ -119,7 +119,7 @@ export class Batch {
   write(collection: Collection, key: string, document: Document | undefined, change: Change): void {
     if (this.past.get(collection)?.has(key) === true) throw conflict()
     // a rejected document is not written
-    const size = document === undefined ? collection.data.averageSize : checkSize(document)
+    const size = document === undefined ? collection.data.averageSize : checkStored(document)
     if (document !== undefined) {
       this.size += size
       for (const index of collection.data.ordered) this.#claim(index, collection, key, document)
