@@ -8,8 +8,14 @@ import { checkUnique, type Collection, duplicate } from "./documents.ts"
 import type { Entry, OrderedIndex } from "./orderedIndex.ts"
 import { byPlace, countUpTo, type Plan, planOf, type Request } from "./plan.ts"
 
+/** A document, and its size in bytes. */
+interface Written {
+  readonly document: Document
+  readonly size: number
+}
+
 /** Documents by the key of their `_id`; `undefined` for one that is deleted. */
-export type Documents = Map<string, Document | undefined>
+type Documents = Map<string, Written | undefined>
 
 /** Documents as they were, with their place; `undefined` for one that was not there. */
 type Past = Map<string, Pick<Entry, "document" | "place"> | undefined>
@@ -52,7 +58,7 @@ export class Batch {
 
   get(collection: Collection, key: string): Document | undefined {
     const written = this.writes.get(collection)
-    if (written?.has(key) === true) return written.get(key)
+    if (written?.has(key) === true) return written.get(key)?.document
     const past = this.past.get(collection)
     return (past?.has(key) === true ? past.get(key) : collection.data.documents.get(key))?.document
   }
@@ -124,7 +130,7 @@ export class Batch {
       this.size += size
       for (const index of collection.data.ordered) this.#claim(index, collection, key, document)
     }
-    entryOf(this.writes, collection, () => new Map()).set(key, document)
+    entryOf(this.writes, collection, () => new Map()).set(key, document && { document, size })
     this.changes.push([collection, change, "before" in change ? 2 * size : size])
   }
 
@@ -145,7 +151,7 @@ export class Batch {
 
   /** Whether the current version of a document has a key. */
   #has(index: OrderedIndex, collection: Collection, key: string, values: ReadonlyArray<unknown>): boolean {
-    const document = this.writes.get(collection)?.get(key)
+    const document = this.writes.get(collection)?.get(key)?.document
     const wanted = keyOf(values)
     return document !== undefined && index.keysOf(document).some((it) => keyOf(it) === wanted)
   }
@@ -156,9 +162,9 @@ export class Batch {
       const past = this.past.get(collection)
       if (past !== undefined && Array.from(documents.keys()).some((key) => past.has(key))) throw conflict()
       for (const index of collection.data.ordered) {
-        for (const document of documents.values()) {
-          if (document === undefined) continue
-          checkUnique(index, document, collection.name, (entry) => !documents.has(entry.key))
+        for (const written of documents.values()) {
+          if (written === undefined) continue
+          checkUnique(index, written.document, collection.name, (entry) => !documents.has(entry.key))
         }
       }
     }

@@ -1,5 +1,5 @@
 /** The committed state of all collections. */
-import { keyOf } from "../../language/Value.ts"
+import { keyOf, sizeOf } from "../../language/Value.ts"
 import type * as RowStore from "../../storage/RowStore.ts"
 import type { Limits } from "../../storage/EventLog.ts"
 import type { Edit } from "../../storage/Table.ts"
@@ -49,7 +49,7 @@ export class Collections {
       try {
         const document = Rows.decode(value)
         const id = keyOf(document["_id"])
-        data.put(id, document)
+        data.put(id, document, sizeOf(document))
         if (id !== key) moved.push({ table, key, value: undefined }, { table, key: id, value })
       } catch (cause) {
         throw new Error(`a document of ${name} cannot be read: ${String(cause)}`, { cause })
@@ -129,10 +129,10 @@ export class Collections {
     if (this.#transactions.has(batch)) batch.check()
     if (this.#rowStore.keeps) this.#rowStore.commit([...rows, ...logged.flatMap((it) => it.changes())])
     for (const [collection, documents] of batch.writes) {
-      for (const [key, document] of documents) {
+      for (const [key, written] of documents) {
         this.#remember(batch, collection, key)
-        if (document === undefined) collection.data.delete(key)
-        else collection.data.put(key, document)
+        if (written === undefined) collection.data.delete(key)
+        else collection.data.put(key, written.document, written.size)
       }
     }
     for (const edit of logged) edit.apply()
@@ -153,6 +153,6 @@ export class Collections {
 const rowsOf = (batch: Batch): ReadonlyArray<RowStore.RowWrite> =>
   Array.from(batch.writes).flatMap(([{ data, table }, documents]) =>
     Array.from(documents)
-      .filter(([key, document]) => document !== undefined || data.documents.has(key))
-      .map(([key, document]) => ({ table, key, value: document === undefined ? undefined : Rows.encode(document) }))
+      .filter(([key, written]) => written !== undefined || data.documents.has(key))
+      .map(([key, written]) => ({ table, key, value: written && Rows.encode(written.document) }))
   )

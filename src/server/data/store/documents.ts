@@ -1,6 +1,5 @@
 /** One collection in memory: its documents by `_id` in the order of insertion, and its indexes. */
 import { codes, invalid } from "../../language/LanguageError.ts"
-import { sizeOf } from "../../language/Value.ts"
 import { DuplicateKey } from "../internal/failures.ts"
 import { hasSameKey, type Index, isSame, ofId } from "../Index.ts"
 import type { Document, Namespace } from "../Operation.ts"
@@ -73,17 +72,18 @@ export class MemoryCollection {
     return (this.#ids ??= this.#built(ofId))
   }
 
-  put(key: string, document: Document): void {
+  put(key: string, document: Document, size: number): void {
     const present = this.documents.get(key)
     const before = present?.document
-    const entry = present ?? { key, place: this.#places++, document }
+    const entry = present ?? { key, place: this.#places++, document, size: 0 }
+    this.#size += size - entry.size
     entry.document = document
+    entry.size = size
     for (const index of this.#indexes.values()) index.put(entry, before)
     if (present === undefined) {
       this.documents.set(key, entry)
       this.#ids?.put(entry, undefined)
     }
-    this.#size += sizeOf(document) - (before === undefined ? 0 : sizeOf(before))
   }
 
   delete(key: string): void {
@@ -92,7 +92,7 @@ export class MemoryCollection {
     for (const index of this.#indexes.values()) index.remove(entry, entry.document)
     this.#ids?.remove(entry, entry.document)
     this.documents.delete(key)
-    this.#size -= sizeOf(entry.document)
+    this.#size -= entry.size
   }
 
   /** The average size of a document, in bytes. */

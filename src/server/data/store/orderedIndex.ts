@@ -12,8 +12,9 @@ export interface Entry {
   readonly key: string
   /** Its place in the order of insertion. */
   readonly place: number
-  /** Its current version. */
+  /** Its current version, and the size of that in bytes. */
   document: Document
+  size: number
 }
 
 /** The position of a document in the order of the index, or one beside the keys that begin with the values. */
