@@ -12,6 +12,7 @@ const config: KnipConfig = {
     "conformance/{run,cases/*}.ts",
     "scripts/*.ts",
     "test/**/*.test-d.ts",
+    "test/server/storage/crashWriter.ts",
     "test/support/fromSource.ts",
     "test/browser/{page,realmWeb}.ts"
   ],
