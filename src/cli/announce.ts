@@ -24,10 +24,12 @@ export interface ServerInfo {
   readonly inbox: string
   /** The port for MongoDB's own tools, if it is open. */
   readonly mongodb: Port | undefined
+  /** The URL of the metrics, if their port is open. */
+  readonly metrics: string | undefined
 }
 
 /** Prints a server that has started, for people. */
-export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, mongodb, storage }: ServerInfo) =>
+export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, metrics, mongodb, storage }: ServerInfo) =>
   Effect.gen(function* () {
     for (const { app, directory } of loaded) {
       yield* Console.log([`${app.id}  (${directory})`, ...partsOf(app).map((line) => `  ${line}`)].join("\n"))
@@ -49,6 +51,7 @@ export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, mongod
         ).flatMap(({ hosting, id }) => (hosting?.uri === undefined ? [] : [`files        ${hosting.uri}  (${id})`])),
         `inbox        ${inbox}`,
         ...(mongodb === undefined ? [] : [...mongodb.uris, ...mongodb.notes].map((line) => `mongodb      ${line}`)),
+        ...(metrics === undefined ? [] : [`metrics      ${metrics}`]),
         ...(loaded.some(({ app }) => redirects(app))
           ? [`callback     ${baseUrl}${oauthCallback}: register it as redirect URI with the OAuth providers`]
           : []),

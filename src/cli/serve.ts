@@ -5,6 +5,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -18,8 +19,9 @@ import { Inbox } from "../server/users/Inbox.ts"
 import type * as RequestLog from "../server/api/RequestLog.ts"
 import * as AdminToken from "./adminToken.ts"
 import { isLoopback, problem } from "./connection.ts"
-import { announce, type Loaded, notices } from "./announce.ts"
+import { announce, type Loaded, notices, type ServerInfo } from "./announce.ts"
 import { show, showJson } from "./mail.ts"
+import * as Metrics from "./metrics.ts"
 import * as Mongodb from "./mongodb.ts"
 import { printable } from "./terminal.ts"
 
@@ -80,6 +82,11 @@ const flags = {
   mongodbShowPassword: Flag.Boolean("mongodb-show-password").pipe(
     Flag.withDescription("Print the password of that port into a pipe, too"),
     Flag.withDefault(false)
+  ),
+  metricsPort: Flag.Int("metrics-port").pipe(
+    Flag.withDescription("The port on 127.0.0.1 for Prometheus, without a token; 0 chooses a free one (default: none)"),
+    Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65535 }))),
+    Flag.optional
   ),
   oauthIssuers: Flag.KeyValuePair("oauth-issuer").pipe(
     Flag.withDescription("A host in place of google, facebook or apple, as for tests: google=http://127.0.0.1:8080"),
@@ -181,10 +188,24 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
             show: options.mongodbShowPassword,
             mayShow: !json && !quiet
           })
-      yield* json ? announceJson(loaded, baseUrl, mongodb) : announce(loaded, { baseUrl, storage, inbox, mongodb })
+      const metrics = Option.isNone(options.metricsPort)
+        ? undefined
+        : yield* Effect.catchTag(Metrics.open(options.metricsPort.value), "ServeError", (error) =>
+            stop(
+              error,
+              cannotListen(
+                error.cause,
+                "127.0.0.1",
+                Option.getOrElse(options.metricsPort, () => 0),
+                "--metrics-port"
+              )
+            )
+          )
+      const info = { baseUrl, storage, inbox, mongodb, metrics }
+      yield* json ? announceJson(loaded, info) : announce(loaded, info)
       return yield* Effect.never
       // what uses the server ends before it does
-    }).pipe(Effect.scoped, Effect.provide(server))
+    }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(server, Metrics.exporter)))
   }).pipe(
     Effect.scoped,
     Effect.catchTags({
@@ -229,13 +250,13 @@ const clientApi = "/api/client/v2.0"
 
 const stop = (cause: unknown, userMessage: string) => Effect.fail(problem(userMessage, cause))
 
-const cannotListen = (cause: unknown, host: string, port: number): string => {
+const cannotListen = (cause: unknown, host: string, port: number, flag = "--port"): string => {
   const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
   switch (code) {
     case "EADDRINUSE":
-      return `port ${port} of ${host} is in use: choose another one with --port, or --port 0 for any free one`
+      return `port ${port} of ${host} is in use: choose another one with ${flag}, or ${flag} 0 for any free one`
     case "EACCES":
-      return `port ${port} of ${host} is not permitted: choose one above 1023 with --port`
+      return `port ${port} of ${host} is not permitted: choose one above 1023 with ${flag}`
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
       return `${host} is not an address of this machine: choose another one with --host`
@@ -250,19 +271,21 @@ const encodeReady = Schema.encodeEffect(
       event: Schema.Literal("ready"),
       baseUrl: Schema.String,
       appIds: Schema.Array(Schema.String),
-      mongodbUris: Schema.optionalKey(Schema.Array(Schema.String))
+      mongodbUris: Schema.optionalKey(Schema.Array(Schema.String)),
+      metricsUrl: Schema.optionalKey(Schema.String)
     })
   )
 )
 
-const announceJson = (loaded: ReadonlyArray<Loaded>, baseUrl: string, mongodb: Mongodb.Port | undefined) =>
+const announceJson = (loaded: ReadonlyArray<Loaded>, { baseUrl, metrics, mongodb }: ServerInfo) =>
   Effect.gen(function* () {
     for (const line of [...notices(loaded), ...(mongodb?.notes ?? [])]) yield* Console.error(line)
     const line = encodeReady({
       event: "ready",
       baseUrl,
       appIds: loaded.map(({ app }) => app.id),
-      ...(mongodb === undefined ? undefined : { mongodbUris: mongodb.uris })
+      ...(mongodb === undefined ? undefined : { mongodbUris: mongodb.uris }),
+      ...(metrics === undefined ? undefined : { metricsUrl: metrics })
     })
     yield* Console.log(yield* Effect.orDie(line))
   })

@@ -31,6 +31,7 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -55,6 +56,7 @@ import { FunctionRuntime } from "./functions/FunctionRuntime.ts"
 import type { App } from "./model/App.ts"
 import { Apps, AppsError } from "./model/Apps.ts"
 import { FunctionRunner } from "./model/FunctionRunner.ts"
+import * as Metrics from "./model/Metrics.ts"
 import * as Ids from "./model/Ids.ts"
 import * as Seeds from "./Seeds.ts"
 import * as DataDirectory from "./storage/DataDirectory.ts"
@@ -261,6 +263,8 @@ export const make = (
       const dataApi = yield* Effect.provide(DataApi.handler, services)
       const graphql = yield* Effect.provide(GraphQl.handler, services)
       const file = Hosting.handler("id" in apps ? [apps] : apps)
+      const unwatch = Metrics.watchServer(outside)
+      yield* Effect.addFinalizer(() => Effect.sync(unwatch))
       const health = Health.make(Context.get(services, RowStore))
       return {
         app: Proxies.forwarded(trusts)(
@@ -281,7 +285,9 @@ export const make = (
     }).pipe(
       Effect.mapError(({ message }) => new AppServicesServerError({ message })),
       Effect.updateContext((context: Context.Context<Scope.Scope>) =>
-        Context.make(Scope.Scope, Context.get(context, Scope.Scope))
+        Context.make(Scope.Scope, Context.get(context, Scope.Scope)).pipe(
+          Context.add(Metric.MetricRegistry, Context.get(outside, Metric.MetricRegistry))
+        )
       )
     )
   )

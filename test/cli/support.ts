@@ -10,6 +10,7 @@ export interface Ready {
   readonly event: string
   readonly baseUrl: string
   readonly appIds: ReadonlyArray<string>
+  readonly metricsUrl?: string
 }
 
 /** The home directory of the commands, where they share files. */

@@ -111,6 +111,10 @@ export class ServerGroup extends HttpApiGroup.make("server").add(
   HttpApiEndpoint.get("apps", "/apps", {
     success: Schema.Array(Schema.Struct({ id: Schema.String, providers: Schema.Array(Schema.String) }))
   }),
+  /** The metrics of the process in Prometheus' text format. */
+  HttpApiEndpoint.get("metrics", "/metrics", {
+    success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/plain; version=0.0.4; charset=utf-8" }))
+  }),
   /**
    * The messages, the newest last: optionally those of one application, to one address, and after the message with the token
    * id `after`. If there is no such message yet, waits for one, at most `wait` seconds.

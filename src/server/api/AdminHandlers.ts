@@ -9,6 +9,7 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import type * as Redacted from "effect/Redacted"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
@@ -28,6 +29,7 @@ const server = HttpApiBuilder.group(AdminApi, "server", (handlers) =>
     return handlers.handleAll({
       apps: () =>
         Effect.succeed(Array.from(byId.values(), ({ app }) => ({ id: app.id, providers: providerTypes(app) }))),
+      metrics: () => PrometheusMetrics.format(),
       inbox: Effect.fnUntraced(function* ({ query: { after, app, to, wait = 0 } }) {
         const isMeant = (message: Message) =>
           (app === undefined || message.app === app) && (to === undefined || message.to === to)
@@ -134,7 +136,8 @@ const loopbackPeer = /^(?:::ffff:)?127\.\d+\.\d+\.\d+$|^::1$/i
 const loopbackHost = /^(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d+)?$/i
 const foreign = ["origin", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"]
 
-const isLocal = ({ headers, remoteAddress }: HttpServerRequest.HttpServerRequest): boolean =>
+/** Whether a request comes from a program on this machine, and neither from a web page nor through a proxy. */
+export const isLocal = ({ headers, remoteAddress }: HttpServerRequest.HttpServerRequest): boolean =>
   loopbackPeer.test(Option.getOrElse(remoteAddress, () => "")) &&
   loopbackHost.test(headers["host"] ?? "") &&
   !foreign.some((name) => name in headers)

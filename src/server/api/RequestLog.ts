@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { CurrentRequest, type Details } from "../model/CurrentRequest.ts"
+import * as Metrics from "../model/Metrics.ts"
 
 /**
  * A request that was answered. Its query, headers and body are left out, because they may have tokens and passwords.
@@ -46,24 +47,21 @@ export const observed =
     const { method, url } = request
     const present: Details = { request, subject: {}, newId }
     const known = Effect.updateService(answer, CurrentRequest, () => present)
-    return onRequest === undefined
-      ? known
-      : Effect.clockWith((clock) => {
-          const start = clock.currentTimeMillisUnsafe()
-          return Effect.onExit(known, (exit) =>
-            onRequest({
-              method,
-              path: url.split("?", 1)[0] ?? "",
-              status: exit._tag === "Success" ? exit.value.status : undefined,
-              millis: clock.currentTimeMillisUnsafe() - start,
-              app: present.subject.app,
-              userId: present.subject.userId,
-              call: present.subject.call,
-              logId: present.logId
-            }).pipe(
-              // a failure of the log must not change the answer
-              Effect.catchCause((cause) => Effect.logError("onRequest failed", cause))
-            )
-          )
-        })
+    return Metrics.timed(known, (context, exit, seconds) => {
+      const status = exit._tag === "Success" ? exit.value.status : undefined
+      Metrics.request(context, method, status, seconds)
+      return onRequest?.({
+        method,
+        path: url.split("?", 1)[0] ?? "",
+        status,
+        millis: Math.round(seconds * 1000),
+        app: present.subject.app,
+        userId: present.subject.userId,
+        call: present.subject.call,
+        logId: present.logId
+      }).pipe(
+        // a failure of the log must not change the answer
+        Effect.catchCause((cause) => Effect.logError("onRequest failed", cause))
+      )
+    })
   }

@@ -10,6 +10,7 @@ import type { EjsonError } from "../../protocol/Ejson.ts"
 import type { App, AppFunction } from "../model/App.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
 import type { FunctionError } from "../model/FunctionContext.ts"
+import type { Usage } from "../model/Metrics.ts"
 import { type Actor, type Caller, isSystem } from "./FunctionAccess.ts"
 import type { FunctionHost } from "./FunctionHost.ts"
 import { type Limits, setupOf } from "./functionSetup.ts"
@@ -52,6 +53,7 @@ export interface OpenStream {
 /** The functions of an application. */
 export interface ExportedFunctions {
   readonly call: (call: FunctionCall) => Effect.Effect<FunctionResult, FunctionError | EjsonError>
+  readonly usage: () => Usage
   readonly close: Effect.Effect<void>
 }
 
@@ -225,6 +227,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunc
           )
         )
       }),
+    usage: () => pool.usage(),
     close: Effect.suspend(() => {
       closed = true
       return Effect.promise(() => pool.close())

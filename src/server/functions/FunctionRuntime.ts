@@ -4,12 +4,13 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as JsonSize from "../../protocol/internal/jsonSize.ts"
-import type * as Ejson from "../../protocol/Ejson.ts"
+import * as Ejson from "../../protocol/Ejson.ts"
 import type { App, AppFunction, Handler } from "../model/App.ts"
 import * as Collection from "../data/Collection.ts"
 import { Database } from "../data/Database.ts"
@@ -18,6 +19,7 @@ import * as Texts from "../data/Texts.ts"
 import { UserStore } from "../users/UserStore.ts"
 import { type Actor, type Caller, isSystem, make as makeAccess, notAllowed } from "./FunctionAccess.ts"
 import { FunctionContext, FunctionError } from "../model/FunctionContext.ts"
+import * as Metrics from "../model/Metrics.ts"
 import * as FunctionActions from "./FunctionActions.ts"
 import * as FunctionHost from "./FunctionHost.ts"
 import * as FunctionStream from "./FunctionStream.ts"
@@ -119,10 +121,13 @@ export class FunctionRuntime extends Context.Service<
 const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLimit: number) {
   const database = yield* Database
   const store = yield* UserStore
+  const context = yield* Effect.context<never>()
   const exported = new Map<App, ExportedFunctions.ExportedFunctions>()
-  yield* Effect.addFinalizer(() =>
-    Effect.forEach(exported.values(), ({ close }) => close, { concurrency: "unbounded", discard: true })
-  )
+  const watched: Array<() => void> = []
+  yield* Effect.addFinalizer(() => {
+    for (const unwatch of watched) unwatch()
+    return Effect.forEach(exported.values(), ({ close }) => close, { concurrency: "unbounded", discard: true })
+  })
 
   const find = (app: App, name: string): Effect.Effect<AppFunction, FunctionError> => {
     const fn = app.functions.get(name)
@@ -157,6 +162,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
     if (found === undefined) {
       found = ExportedFunctions.make(app, host, { timeLimitMillis: timeLimitMillis(timeLimit), memoryLimit })
       exported.set(app, found)
+      watched.push(Metrics.watchProcesses(context, app.id, found.usage))
     }
     return found
   }
@@ -325,16 +331,39 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
   const check = (caller: Caller, name: string, sent: Sent) => Effect.asVoid(open(caller, name, sent))
 
   return FunctionRuntime.of({
-    call,
-    stream,
+    call: (caller, name, sent) => measured(caller, call(caller, name, sent)),
+    stream: (caller, name, sent) => measured(caller, stream(caller, name, sent)),
     check,
-    run,
-    execute: (caller, name, args) => limited(() => execute(caller, name, args)),
-    respond,
+    run: (caller, fn, args) => measured(caller, run(caller, fn, args)),
+    execute: (caller, name, args) =>
+      measured(
+        caller,
+        limited(() => execute(caller, name, args))
+      ),
+    respond: (caller, fn, request, settings) => measured(caller, respond(caller, fn, request, settings)),
     databaseAs,
     databaseOf: access.databaseOfClient
   })
 })
+
+/** Counts and times a call, by its outcome. */
+const measured = <A, E extends FunctionError | Ejson.EjsonError>(caller: Caller, call: Effect.Effect<A, E>) =>
+  Metrics.timedCall(caller.app.id, call, outcomeOf)
+
+const outcomeOf = (exit: Exit.Exit<unknown, FunctionError | Ejson.EjsonError>): string => {
+  if (Exit.isSuccess(exit)) return "success"
+  if (Cause.hasInterruptsOnly(exit.cause)) return "interrupted"
+  const failure = Cause.squash(exit.cause)
+  if (!(failure instanceof FunctionError)) return failure instanceof Ejson.EjsonError ? "invalid" : "failed"
+  switch (failure.code) {
+    case "FunctionNotFound":
+      return "not_found"
+    case "ExecutionTimeLimitExceeded":
+      return "timeout"
+    default:
+      return failure.stopped === true ? "stopped" : "failed"
+  }
+}
 
 /** The process writes it. */
 const readResponded = Schema.decodeEffect(

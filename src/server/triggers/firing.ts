@@ -1,11 +1,13 @@
 /** Runs the function of a trigger, as the system, and says in the log what became of it. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { FunctionRuntime } from "../functions/FunctionRuntime.ts"
 import type { App } from "../model/App.ts"
 import { FunctionError, systemUser } from "../model/FunctionContext.ts"
+import * as Metrics from "../model/Metrics.ts"
 import type { Trigger } from "../model/Trigger.ts"
 
 /** What became of a run. A function that was stopped, with its process, may be run again; one that failed is not. */
@@ -52,13 +54,19 @@ export const make = (runtime: FunctionRuntime["Service"], app: App): Fire => {
         runtime.run({ app, user: systemUser, request: undefined, asSystem: true }, fn, args)
       )
       const millis = (yield* Clock.currentTimeMillis) - at
+      const counted = (outcome: string) =>
+        Effect.contextWith((context: Context.Context<never>) =>
+          Effect.sync(() => Metrics.trigger(context, app.id, outcome, millis / 1000))
+        )
       if (Exit.isSuccess(exit)) {
+        yield* counted("success")
         yield* Effect.logInfo(`the trigger "${name}" ran "${fn.name}" in ${millis} ms`)
         return { _tag: "Ran", at, millis, message: "" }
       }
       if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
       const failure = Cause.squash(exit.cause)
       const message = failure instanceof Error ? failure.message : String(failure)
+      yield* counted(wasStopped(failure) ? "stopped" : "failed")
       if (wasStopped(failure)) return { _tag: "Stopped", at, millis, message }
       yield* Effect.logError(`the trigger "${name}" failed: "${fn.name}" threw after ${millis} ms: ${message}`)
       return { _tag: "Failed", at, millis, message }

@@ -1,11 +1,14 @@
 /** Login and linking: verifies the credentials of each provider and finds their identity. */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as Ejson from "../../protocol/Ejson.ts"
-import type { ProviderType } from "../../protocol/Provider.ts"
+import { ProviderType } from "../../protocol/Provider.ts"
 import { ApiKeyPayload, CustomTokenPayload, EmailPasswordPayload } from "../../protocol/internal/requests.ts"
 import { BadRequest, body, type ServiceUnavailable, Unauthorized, unsupportedProvider } from "../model/ApiErrors.ts"
 import type { HostedApp } from "../model/Apps.ts"
@@ -13,6 +16,7 @@ import * as Payload from "../model/Payload.ts"
 import * as Digest from "./Digest.ts"
 import { type FunctionRequest, systemUser } from "../model/FunctionContext.ts"
 import { FunctionRunner } from "../model/FunctionRunner.ts"
+import * as Metrics from "../model/Metrics.ts"
 import * as Ids from "../model/Ids.ts"
 import type { OAuthProvider } from "../model/OAuthProvider.ts"
 import { JwtVerifier } from "./JwtVerifier.ts"
@@ -197,10 +201,16 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
       )
 
     return Logins.of({
-      logIn: Effect.fn("Logins.logIn")(function* (provider, attempt) {
-        return yield* enter(attempt, yield* check(provider, attempt))
-      }),
-      logInAs: Effect.fn("Logins.logInAs")((identity, attempt) => enter({ ...attempt, payload: {} }, { identity })),
+      logIn: Effect.fn("Logins.logIn")(
+        function* (provider, attempt) {
+          return yield* enter(attempt, yield* check(provider, attempt))
+        },
+        (login, provider) => counted(isProvider(provider) ? provider : "other", login)
+      ),
+      logInAs: Effect.fn("Logins.logInAs")(
+        (identity, attempt) => enter({ ...attempt, payload: {} }, { identity }),
+        (login, { providerType }) => counted(providerType, login)
+      ),
       link: Effect.fn("Logins.link")(function* (provider, attempt, user) {
         if (provider === "anon-user") return yield* notLinkable("anonymous credentials cannot be added to a user")
         const { identity, ownerId = user.id } = yield* Effect.catchTag(
@@ -216,6 +226,23 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
   })
 
   static readonly layer: Layer.Layer<Logins, never, Dependencies> = Layer.effect(Logins, Logins.make)
+}
+
+const isProvider = Schema.is(ProviderType)
+
+/** Counts a login by its outcome. */
+const counted = <E extends { readonly _tag: string }>(provider: string, login: Effect.Effect<Login, E>) =>
+  Effect.onExit(login, (exit) =>
+    Effect.contextWith((context: Context.Context<never>) =>
+      Effect.sync(() => Metrics.login(context, provider, outcomeOf(exit)))
+    )
+  )
+
+const outcomeOf = (exit: Exit.Exit<Login, { readonly _tag: string }>): string => {
+  if (Exit.isSuccess(exit)) return "success"
+  if (Cause.hasInterruptsOnly(exit.cause)) return "interrupted"
+  const refusal = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  return refusal === undefined || refusal._tag === "ServiceUnavailable" ? "failed" : "rejected"
 }
 
 /** The identity that credentials prove. */

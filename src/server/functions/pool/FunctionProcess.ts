@@ -174,6 +174,11 @@ export class FunctionProcess<Owner> {
     })
   }
 
+  /** The id of the process; `undefined` if it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   /** Whether a caller waits for the process, or a message is unread. */
   get isBusy(): boolean {
     return this.load > 0 || this.#isBehind

@@ -10,6 +10,7 @@
  *
  * A job waits in the queue, is placed in a process, or is settled. `health.ts` has the states of a process.
  */
+import { memoryOf, type Usage } from "../../model/Metrics.ts"
 import type { FromProcess, Setup } from "../shared/messages.ts"
 import { type End, FunctionProcess, type Job, type Outcome, type Waiting } from "./FunctionProcess.ts"
 import { gone, reasonOf, together } from "./outcomes.ts"
@@ -103,6 +104,17 @@ export class Pool<Owner> {
     if (place === undefined || place.process.ended) return
     place.process.cancel(place.id)
     if (isOverdue) this.#exceeded(place.process)
+  }
+
+  /** What the processes use at the moment. */
+  usage(): Usage {
+    const processes = [...this.#processes, ...this.#stopping]
+    return {
+      processes: processes.length,
+      running: processes.reduce((sum, { load }) => sum + load, 0),
+      waiting: this.#queue.size,
+      memory: processes.reduce((sum, { pid }) => sum + memoryOf(pid), 0)
+    }
   }
 
   /** Kills the processes and settles what is in progress; no job may follow. */
