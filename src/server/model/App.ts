@@ -30,6 +30,7 @@ import type { DataSource } from "../data/DataAccess.ts"
 import { type IndexOptions, parseOptions } from "../data/Index.ts"
 import type { AppFunction, Handler } from "./AppFunction.ts"
 import type { DataApi } from "./DataApi.ts"
+import { type EmailPassword, type EmailPasswordOptions, makeEmailPassword, defaultSubjects } from "./EmailPassword.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import type { FunctionContext, FunctionUser } from "./FunctionContext.ts"
 import type { GraphQl } from "./GraphQl.ts"
@@ -37,6 +38,23 @@ import type { Hosting } from "./Hosting.ts"
 import { makeOrigins } from "./Origin.ts"
 import type { Service } from "./Service.ts"
 import type { Trigger } from "./Trigger.ts"
+
+export type {
+  /**
+   * How e-mail addresses are confirmed and passwords reset.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  EmailPasswordOptions,
+  /**
+   * The provider `local-userpass` as the server runs it.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  EmailPassword
+} from "./EmailPassword.ts"
 
 export type {
   /** A function written in code. */
@@ -85,41 +103,6 @@ type CheckedFunctions<Functions> = {
   readonly [Name in keyof Functions]: Functions[Name] extends { readonly handler: infer F }
     ? Omit<Functions[Name], "handler"> & { readonly handler: Checked<F> }
     : Checked<Functions[Name]>
-}
-
-/**
- * How e-mail addresses are confirmed and passwords reset. E-mails are not sent, but kept in the server's inbox.
- *
- * An address is confirmed at registration (`autoConfirm`), by a function, or by the link of an e-mail. Without any of
- * these settings it is confirmed at registration.
- *
- * @category models
- * @since 0.1.0
- */
-export interface EmailPasswordOptions {
-  /**
-   * Whether an address is confirmed at registration. It takes precedence over the other two ways.
-   *
-   * @default true, if there are neither a `confirmationFunction` nor an `emailConfirmationUrl`
-   */
-  readonly autoConfirm?: boolean | undefined
-  /** Receives `{ token, tokenId, username }` and returns `{ status: "success" | "pending" | "fail" }`. */
-  readonly confirmationFunction?: string | Handler | undefined
-  /**
-   * Receives `{ username, password, token, tokenId, currentPasswordValid }` and the caller's arguments, and returns
-   * `{ status: "success" | "pending" | "fail" }`.
-   */
-  readonly resetFunction?: string | Handler | undefined
-  /** The page that e-mails for confirmation link to, with `token` and `tokenId` in the query. */
-  readonly emailConfirmationUrl?: string | undefined
-  /** The page that e-mails for a new password link to, with `token` and `tokenId` in the query. */
-  readonly resetPasswordUrl?: string | undefined
-  /**
-   * The subjects of the e-mails.
-   *
-   * @default { confirmation: "Please confirm your email address", reset: "Reset your password" }
-   */
-  readonly subjects?: { readonly confirmation?: string | undefined; readonly reset?: string | undefined } | undefined
 }
 
 /**
@@ -218,21 +201,6 @@ export interface Options<Functions> {
         readonly refreshTokenLifetime?: Duration.Input | undefined
       }
     | undefined
-}
-
-/**
- * The provider `local-userpass` as the server runs it. `autoConfirm` comes before a confirmation function.
- *
- * @category models
- * @since 0.1.0
- */
-export interface EmailPassword {
-  readonly autoConfirm: boolean
-  readonly confirmationFunction: AppFunction | undefined
-  readonly resetFunction: AppFunction | undefined
-  readonly emailConfirmationUrl: string | undefined
-  readonly resetPasswordUrl: string | undefined
-  readonly subjects: { readonly confirmation: string; readonly reset: string }
 }
 
 /**
@@ -355,7 +323,7 @@ export const defaults = {
   accessTokenLifetime: Duration.minutes(30),
   refreshTokenLifetime: Duration.days(60),
   deployment: { location: "US-VA", model: "GLOBAL", providerRegion: "aws-us-east-1" },
-  subjects: { confirmation: "Please confirm your email address", reset: "Reset your password" }
+  subjects: defaultSubjects
 } as const
 
 /**
@@ -463,28 +431,6 @@ const checkIndex = (index: CollectionIndex): CollectionIndex => {
     })
   }
 }
-
-const makeEmailPassword = (
-  {
-    autoConfirm,
-    confirmationFunction,
-    emailConfirmationUrl,
-    resetFunction,
-    resetPasswordUrl,
-    subjects
-  }: EmailPasswordOptions,
-  find: (name: string, definition: string | Handler | undefined) => AppFunction | undefined
-): EmailPassword => ({
-  autoConfirm: autoConfirm ?? (confirmationFunction === undefined && emailConfirmationUrl === undefined),
-  confirmationFunction: find("confirmation", confirmationFunction),
-  resetFunction: find("reset", resetFunction),
-  emailConfirmationUrl,
-  resetPasswordUrl,
-  subjects: {
-    confirmation: subjects?.confirmation ?? defaults.subjects.confirmation,
-    reset: subjects?.reset ?? defaults.subjects.reset
-  }
-})
 
 const fromHandler = (name: string, handler: Handler): AppFunction => ({
   name,

@@ -1,0 +1,81 @@
+/** The definition of the provider `local-userpass`. */
+import type { AppFunction, Handler } from "./AppFunction.ts"
+
+/** The subjects of e-mails by default. */
+export const defaultSubjects = {
+  confirmation: "Please confirm your email address",
+  reset: "Reset your password"
+} as const
+
+/**
+ * How e-mail addresses are confirmed and passwords reset. E-mails are not sent, but kept in the server's inbox.
+ *
+ * An address is confirmed at registration (`autoConfirm`), by a function, or by the link of an e-mail. Without any of
+ * these settings it is confirmed at registration.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmailPasswordOptions {
+  /**
+   * Whether an address is confirmed at registration. It takes precedence over the other two ways.
+   *
+   * @default true, if there are neither a `confirmationFunction` nor an `emailConfirmationUrl`
+   */
+  readonly autoConfirm?: boolean | undefined
+  /** Receives `{ token, tokenId, username }` and returns `{ status: "success" | "pending" | "fail" }`. */
+  readonly confirmationFunction?: string | Handler | undefined
+  /**
+   * Receives `{ username, password, token, tokenId, currentPasswordValid }` and the caller's arguments, and returns
+   * `{ status: "success" | "pending" | "fail" }`.
+   */
+  readonly resetFunction?: string | Handler | undefined
+  /** The page that e-mails for confirmation link to, with `token` and `tokenId` in the query. */
+  readonly emailConfirmationUrl?: string | undefined
+  /** The page that e-mails for a new password link to, with `token` and `tokenId` in the query. */
+  readonly resetPasswordUrl?: string | undefined
+  /**
+   * The subjects of the e-mails.
+   *
+   * @default { confirmation: "Please confirm your email address", reset: "Reset your password" }
+   */
+  readonly subjects?: { readonly confirmation?: string | undefined; readonly reset?: string | undefined } | undefined
+}
+
+/**
+ * The provider `local-userpass` as the server runs it. `autoConfirm` comes before a confirmation function.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmailPassword {
+  readonly autoConfirm: boolean
+  readonly confirmationFunction: AppFunction | undefined
+  readonly resetFunction: AppFunction | undefined
+  readonly emailConfirmationUrl: string | undefined
+  readonly resetPasswordUrl: string | undefined
+  readonly subjects: { readonly confirmation: string; readonly reset: string }
+}
+
+/** Completes the options; `find` finds a function by its name. */
+export const makeEmailPassword = (
+  {
+    autoConfirm,
+    confirmationFunction,
+    emailConfirmationUrl,
+    resetFunction,
+    resetPasswordUrl,
+    subjects
+  }: EmailPasswordOptions,
+  find: (name: string, definition: string | Handler | undefined) => AppFunction | undefined
+): EmailPassword => ({
+  autoConfirm: autoConfirm ?? (confirmationFunction === undefined && emailConfirmationUrl === undefined),
+  confirmationFunction: find("confirmation", confirmationFunction),
+  resetFunction: find("reset", resetFunction),
+  emailConfirmationUrl,
+  resetPasswordUrl,
+  subjects: {
+    confirmation: subjects?.confirmation ?? defaultSubjects.confirmation,
+    reset: subjects?.reset ?? defaultSubjects.reset
+  }
+})
