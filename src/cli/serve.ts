@@ -14,16 +14,14 @@ import * as Stream from "effect/Stream"
 import * as NodeAppServicesServer from "../node/NodeAppServicesServer.ts"
 import * as MongoDatabase from "../server/mongodb/MongoDatabase.ts"
 import * as AppDirectory from "../server/directory/AppDirectory.ts"
-import { prefix } from "../server/api/AdminApi.ts"
 import { Inbox } from "../server/users/Inbox.ts"
-import type * as RequestLog from "../server/api/RequestLog.ts"
 import * as AdminToken from "./adminToken.ts"
 import { isLoopback, problem } from "./connection.ts"
 import { announce, type Loaded, notices, type ServerInfo } from "./announce.ts"
 import { show, showJson } from "./mail.ts"
+import * as Log from "./log.ts"
 import * as Metrics from "./metrics.ts"
 import * as Mongodb from "./mongodb.ts"
-import { printable } from "./terminal.ts"
 
 const flags = {
   directories: Argument.String("directory").pipe(
@@ -100,7 +98,9 @@ const flags = {
     Flag.withDefault(0)
   ),
   json: Flag.Boolean("json").pipe(
-    Flag.withDescription("Print lines of JSON, for scripts: one when ready, then one per e-mail"),
+    Flag.withDescription(
+      "Print lines of JSON, for scripts: one when ready, then one per e-mail; on standard error, the log with requests"
+    ),
     Flag.withDefault(false)
   ),
   passwordHashing: Flag.Literals("password-hashing", ["standard", "testing"]).pipe(
@@ -113,10 +113,7 @@ const flags = {
     Flag.withDescription("Serve the static files of applications; --no-hosting does not (default: yes)"),
     Flag.withDefault(true)
   ),
-  quiet: Flag.Boolean("quiet").pipe(
-    Flag.withDescription("Do not print a line per request; --json implies it"),
-    Flag.withDefault(false)
-  )
+  quiet: Flag.Boolean("quiet").pipe(Flag.withDescription("Do not print a line per request"), Flag.withDefault(false))
 }
 
 /** The command. */
@@ -164,7 +161,7 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
       oauthIssuers,
       dataDirectory: Option.getOrUndefined(data),
       database: Option.getOrUndefined(Option.map(uri, (uri) => MongoDatabase.layer({ uri }))),
-      onRequest: json || quiet ? undefined : showRequest
+      onRequest: quiet ? undefined : Log.requests(json ? Log.requestJson : Log.requestLine)
     })
     return yield* Effect.gen(function* () {
       const { arrivals } = yield* Inbox
@@ -214,7 +211,8 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
       AppServicesServerError: (error) => stop(error, error.message),
       MongoWireError: (error) => stop(error, error.message),
       ServeError: (error) => stop(error, cannotListen(error.cause, host, port))
-    })
+    }),
+    Effect.provide(json ? Log.layerJson : Log.layer)
   )
 ).pipe(
   Command.withDescription("Run exported App Services applications on this machine"),
@@ -245,8 +243,6 @@ const publish = (port: string, token: Redacted.Redacted) =>
       `the token for "inbox" and "users" cannot be written (${reason._tag} in the home directory): set ${AdminToken.variable} for the server and the commands`
     )
   )
-
-const clientApi = "/api/client/v2.0"
 
 const stop = (cause: unknown, userMessage: string) => Effect.fail(problem(userMessage, cause))
 
@@ -279,7 +275,7 @@ const encodeReady = Schema.encodeEffect(
 
 const announceJson = (loaded: ReadonlyArray<Loaded>, { baseUrl, metrics, mongodb }: ServerInfo) =>
   Effect.gen(function* () {
-    for (const line of [...notices(loaded), ...(mongodb?.notes ?? [])]) yield* Console.error(line)
+    for (const line of [...notices(loaded), ...(mongodb?.notes ?? [])]) yield* Effect.logWarning(line)
     const line = encodeReady({
       event: "ready",
       baseUrl,
@@ -289,21 +285,3 @@ const announceJson = (loaded: ReadonlyArray<Loaded>, { baseUrl, metrics, mongodb
     })
     yield* Console.log(yield* Effect.orDie(line))
   })
-
-/** Prints a request to standard error. Reading by the administration API is left out. */
-const showRequest = ({ app, call, logId, method, millis, path, status, userId }: RequestLog.Entry) =>
-  method === "GET" && path.startsWith(`${prefix}/`)
-    ? Effect.void
-    : Console.error(
-        [
-          status ?? "---",
-          `${millis} ms`.padStart(8),
-          method,
-          printable(app === undefined ? path : path.replace(`${clientApi}/app/${app}/`, ".../")),
-          ...(call === undefined ? [] : [printable(call)]),
-          ...(app === undefined ? [] : [`app=${app}`]),
-          ...(userId === undefined ? [] : [`user=${userId}`]),
-          // the end of an error's link
-          ...(logId === undefined ? [] : [`co_id=${logId}`])
-        ].join(" ")
-      )

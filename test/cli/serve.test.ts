@@ -67,7 +67,7 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
     })
   )
 
-  it.live("prints a line for each request, without secrets, unless it is to be quiet or for scripts", () =>
+  it.live("prints a line for each request, without secrets, unless it is to be quiet", () =>
     Effect.gen(function* () {
       const baseUrlOf = Effect.fnUntraced(function* ({ output }: Running) {
         while (!output.stdout.includes("stop with Ctrl+C")) yield* Effect.sleep("5 millis")
@@ -90,22 +90,39 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
       const app = "/api/client/v2.0/app/shop-abcde"
       const lines = talking.output.stderr.trim().split("\n")
       assert.strictEqual(lines.length, 5, talking.output.stderr)
-      const user = /user=([0-9a-f]{24})$/.exec(lines[0])![1]
+      const user = /user=([0-9a-f]{24}) /.exec(lines[0])![1]
       const id = (line: string | undefined, name: string) =>
         new RegExp(` (${name}=[0-9a-f]{24})\\b`).exec(line ?? "")?.[1]
       const expected = [
-        `200 POST .../auth/providers/anon-user/login app=shop-abcde user=${user}`,
-        `200 POST .../functions/call sum app=shop-abcde user=${user}`,
-        `404 GET ${app}/caf%C3%A9 ${id(lines[2], "co_id")}`,
-        `404 POST .../functions/call no?user=1??[2J app=shop-abcde ${id(lines[4], "user")} ${id(lines[4], "co_id")}`
+        `200 POST .../auth/providers/anon-user/login app=shop-abcde user=${user} from=127.0.0.1`,
+        `200 POST .../functions/call sum app=shop-abcde user=${user} from=127.0.0.1`,
+        `404 GET ${app}/caf%C3%A9 from=127.0.0.1 ${id(lines[2], "co_id")}`,
+        `404 POST .../functions/call no?user=1??[2J code=FunctionNotFound app=shop-abcde ${id(lines[4], "user")} from=127.0.0.1 ${id(lines[4], "co_id")}`
       ]
       assert.deepStrictEqual(
-        lines.toSpliced(3, 1).map((line) => line.replace(/ +\d+ ms/, "")),
+        lines.toSpliced(3, 1).map((line) => line.replace(/^\d\d:\d\d:\d\d\.\d{3} (\d+) +\d+ ms/, "$1")),
         expected
       )
       assert.notInclude(talking.output.stdout, "/api/client")
       assert.strictEqual(quiet.output.stderr, "")
-      assert.notInclude(script.output.stderr, "/api/client")
+      while (script.output.stderr.split("\n").length < 6) yield* Effect.sleep("5 millis")
+      const parsed = script.output.stderr
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+      const { millis, timestamp, userId, ...called } = parsed[1]
+      assert.deepStrictEqual(called, {
+        level: "INFO",
+        event: "request",
+        method: "POST",
+        path: `${app}/functions/call`,
+        status: 200,
+        app: "shop-abcde",
+        call: "sum",
+        address: "127.0.0.1"
+      })
+      assert.deepStrictEqual([typeof millis, typeof timestamp, typeof userId], ["number", "string", "string"])
+      assert.notInclude(script.output.stdout + script.output.stderr, "hush")
     })
   )
 
@@ -158,9 +175,9 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
       assert.deepStrictEqual((yield* call(second, "secret")).body, { $numberInt: "20" })
       assert.match(
         server.output.stderr,
-        /app-one: functions\/broken\.js:2: the function "broken" does not parse: SyntaxError/
+        /app-one: functions\/broken\.js:2: the function \\"broken\\" does not parse: SyntaxError/
       )
-      assert.match(server.output.stderr, /app-two: values\/t\.json: the secret "MISSING_SECRET"/)
+      assert.match(server.output.stderr, /app-two: values\/t\.json: the secret \\"MISSING_SECRET\\"/)
       assert.match(server.output.stderr, /an error of a function that no call waits for/)
       assert.notInclude(server.output.stderr, "from the environment")
     })
@@ -215,7 +232,7 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
         const server = yield* serveJson([folder, "--app-id", "shop-xyz"], { keySecret: "hush" })
         assert.deepStrictEqual(server.ready.appIds, ["shop-xyz"])
         assert.deepStrictEqual(yield* call(server.ready, "f"), { status: 200, body: "hush" as never })
-        assert.strictEqual(server.output.stderr, "")
+        assert.notInclude(server.output.stderr, '"level":"WARN"')
         const { code, stderr } = yield* run(["serve", folder, folder, "--app-id", "shop-xyz"])
         assert.strictEqual(code, 1)
         assert.match(stderr, /--app-id cannot be combined with several applications/)

@@ -88,6 +88,7 @@ const withLink = Effect.fnUntraced(function* (
   if (sent._tag !== "Uint8Array" || !linked.test(request.url) || EndpointResponse.isOfFunction(response))
     return response
   const answer = Option.getOrUndefined(decodeError(new TextDecoder().decode(sent.body)))
+  if (answer?.error_code !== undefined) yield* CurrentRequest.about({ code: answer.error_code })
   const logId = yield* CurrentRequest.logId
   return answer === undefined || logId === undefined
     ? response

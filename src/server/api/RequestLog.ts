@@ -1,9 +1,12 @@
 /**
  * The request log: an entry per request, without secrets.
  */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Option from "effect/Option"
 import { CurrentRequest, type Details } from "../model/CurrentRequest.ts"
 import * as Metrics from "../model/Metrics.ts"
 
@@ -14,6 +17,8 @@ import * as Metrics from "../model/Metrics.ts"
  * @since 0.1.0
  */
 export interface Entry {
+  /** When it was answered, in milliseconds since the epoch. */
+  readonly at: number
   /** The HTTP method. */
   readonly method: string
   /** The path as the client sent it, without the query. */
@@ -31,6 +36,10 @@ export interface Entry {
    * of a data source.
    */
   readonly call: string | undefined
+  /** The `error_code` of an answer of the client API. */
+  readonly code: string | undefined
+  /** The address of the client: what a trusted proxy says, or the other end of the connection. */
+  readonly address: string | undefined
   /** The id at the end of an error's `link`, `co_id=...`, which clients show to their users. */
   readonly logId: string | undefined
 }
@@ -44,13 +53,14 @@ export const observed =
   <R>(
     answer: Effect.Effect<HttpServerResponse.HttpServerResponse, never, R>
   ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> => {
-    const { method, url } = request
+    const { method, remoteAddress, url } = request
     const present: Details = { request, subject: {}, newId }
     const known = Effect.updateService(answer, CurrentRequest, () => present)
     return Metrics.timed(known, (context, exit, seconds) => {
       const status = exit._tag === "Success" ? exit.value.status : undefined
       Metrics.request(context, method, status, seconds)
       return onRequest?.({
+        at: Context.get(context, Clock.Clock).currentTimeMillisUnsafe(),
         method,
         path: url.split("?", 1)[0] ?? "",
         status,
@@ -58,6 +68,8 @@ export const observed =
         app: present.subject.app,
         userId: present.subject.userId,
         call: present.subject.call,
+        code: present.subject.code,
+        address: Option.getOrUndefined(remoteAddress),
         logId: present.logId
       }).pipe(
         // a failure of the log must not change the answer

@@ -122,7 +122,12 @@ export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunc
       case "Ask":
         return answer(process, message, ownerOf(message.origin, job))
       case "Log":
-        return log(job?.owner.services ?? latest, Effect.logWithLevel(message.level)(message.text), message.origin.name)
+        return log(
+          job?.owner.services ?? latest,
+          // the id of its request, whose line in the log has it too
+          CurrentRequest.annotated(Effect.logWithLevel(message.level)(message.text)),
+          message.origin.name
+        )
       case "Stray":
         return log(
           latest,

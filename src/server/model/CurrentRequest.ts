@@ -10,6 +10,8 @@ export interface Subject {
   readonly userId?: string
   /** The function that is called, in the client's words. */
   readonly call?: string
+  /** The code of the error that it is answered with. */
+  readonly code?: string
 }
 
 /** The state of one request. */

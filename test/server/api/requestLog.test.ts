@@ -43,8 +43,8 @@ it.effect("tells about each request, once it is answered, and about nothing secr
     })
     const streamed = Buffer.from('{"name":"no such","arguments":["hush"]}').toString("base64")
     yield* noted(ask("GET", `${path("my-app", "functions/call")}?baas_request=${streamed}&baas_at=${access_token}`))
-    const unauthenticated = { app: undefined, userId: undefined, call: undefined }
-    const mine = { app: "my-app", userId, call: undefined }
+    const unauthenticated = { app: undefined, userId: undefined, call: undefined, code: undefined, address: undefined }
+    const mine = { app: "my-app", userId, call: undefined, code: undefined, address: undefined }
     const call = path("my-app", "functions/call")
     const emails = path("my-app", "auth/providers/local-userpass")
     assert.deepStrictEqual(
@@ -52,7 +52,11 @@ it.effect("tells about each request, once it is answered, and about nothing secr
       links
     )
     assert.strictEqual(new Set(links).size, 3)
-    const shown = entries.map(({ logId: _, ...entry }) => entry)
+    assert.deepStrictEqual(
+      entries.map(({ at }) => at),
+      [0, 0, ...Array.from({ length: 9 }, () => 250)]
+    )
+    const shown = entries.map(({ at: _, logId: __, ...entry }) => entry)
     assert.deepStrictEqual(shown, [
       { method: "POST", path: `${emails}/register`, status: 201, millis: 0, ...mine, userId: undefined },
       { method: "POST", path: `${emails}/login`, status: 200, millis: 0, ...mine },
@@ -64,7 +68,7 @@ it.effect("tells about each request, once it is answered, and about nothing secr
       { method: "OPTIONS", path: path("my-app", "location"), status: 204, millis: 0, ...unauthenticated },
       { method: "POST", path: call, status: undefined, millis: 0, ...mine, call: "never" },
       { method: "POST", path: call, status: 200, millis: 0, ...mine, call: "mongodb-atlas.find(shop.widgets)" },
-      { method: "GET", path: call, status: 404, millis: 0, ...mine, call: "no such" }
+      { method: "GET", path: call, status: 404, millis: 0, ...mine, call: "no such", code: "FunctionNotFound" }
     ])
     const told = JSON.stringify(entries)
     for (const secret of [access_token, refresh_token, "correct horse", "hush", "a@b.c"]) {
