@@ -16,13 +16,14 @@ const aggregate = ({ collection }: Namespace, pipeline: ReadonlyArray<Document>)
 
 /** What a change searches for. */
 const search = ({ filter, namespace }: { readonly filter: Document; readonly namespace: Namespace }): Document =>
-  aggregate(namespace, queryStages({ filter }))
+  aggregate(namespace, queryStages({ filter }, namespace.collection))
 
 const commands: { readonly [K in Kind]: (operation: Operation<K>) => Document } = {
-  Find: (operation) => aggregate(operation.namespace, queryStages(operation)),
-  Count: (operation) => aggregate(operation.namespace, queryStages(operation)),
+  Find: (operation) => aggregate(operation.namespace, queryStages(operation, operation.namespace.collection)),
+  Count: (operation) => aggregate(operation.namespace, queryStages(operation, operation.namespace.collection)),
   Distinct: ({ field, filter, namespace }) => ({ distinct: namespace.collection, key: field, query: asked(filter) }),
-  Aggregate: ({ namespace, pipeline, view }) => aggregate(namespace, [...stagesOf(view), ...askedAll(pipeline)]),
+  Aggregate: ({ namespace, pipeline, view }) =>
+    aggregate(namespace, [...stagesOf(view, namespace.collection), ...askedAll(pipeline)]),
   Update: search,
   Delete: search,
   FindOneAnd: search,

@@ -40,8 +40,11 @@ const whole = (value: number | undefined, name: string): number => {
 }
 
 /** The stages of a query behind its view. */
-export const queryStages = ({ filter, limit, projection, skip, sort, view }: Find & Viewed): Array<Document> => [
-  ...stagesOf(view),
+export const queryStages = (
+  { filter, limit, projection, skip, sort, view }: Find & Viewed,
+  collection: string
+): Array<Document> => [
+  ...stagesOf(view, collection),
   { $match: asked(filter) },
   ...(sort === undefined || Object.keys(sort).length === 0 ? [] : [{ $sort: asked(sort) }]),
   ...(whole(skip, "skip") === 0 ? [] : [{ $skip: skip }]),
@@ -63,7 +66,8 @@ const aggregate = async (
 }
 
 const find = async (place: Place, query: Find & Viewed & { readonly namespace: Namespace }) => {
-  if (query.view !== undefined) return await aggregate(place, query.namespace, query.view, queryStages(query))
+  if (query.view !== undefined)
+    return await aggregate(place, query.namespace, query.view, queryStages(query, query.namespace.collection))
   const limit = whole(query.limit === undefined ? undefined : Math.abs(query.limit), "limit")
   return await collectionOf(place, query.namespace)
     .find(asked(query.filter), {
@@ -163,7 +167,7 @@ const handlers: Handlers = {
   },
   Find: async (place, operation) => (await find(place, operation)).map(receivedDocument),
   Count: async (place, { namespace, ...query }) => {
-    const stages = [...queryStages(query), { $count: "n" }]
+    const stages = [...queryStages(query, namespace.collection), { $count: "n" }]
     const [counted] = await aggregate(place, namespace, query.view, stages)
     return Number(received(counted?.["n"]) ?? 0)
   },
@@ -177,7 +181,7 @@ const handlers: Handlers = {
       return values.map(received)
     }
     const stages = [
-      ...queryStages({ filter, view }),
+      ...queryStages({ filter, view }, namespace.collection),
       { $unwind: { path: `$${field}`, preserveNullAndEmptyArrays: false } },
       { $group: { _id: `$${field}` } }
     ]
@@ -190,7 +194,9 @@ const handlers: Handlers = {
         code: 115
       })
     }
-    return (await aggregate(place, namespace, view, [...stagesOf(view), ...askedAll(pipeline)])).map(receivedDocument)
+    return (
+      await aggregate(place, namespace, view, [...stagesOf(view, namespace.collection), ...askedAll(pipeline)])
+    ).map(receivedDocument)
   },
   Update: async (place, { change, filter, many = false, namespace, upsert = false }) => {
     const collection = collectionOf(place, namespace)

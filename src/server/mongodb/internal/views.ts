@@ -1,23 +1,24 @@
 /** Views as stages of a pipeline. */
 import type { Document } from "../../data/Operation.ts"
 import * as Views from "../../data/internal/views.ts"
+import { viewStages } from "../../data/viewStages.ts"
 import type { View } from "../../data/View.ts"
 import { DatabaseError } from "../../data/DatabaseError.ts"
 import { asked, askedAll } from "./values.ts"
 
-/**
- * The stages that make a collection what a view shows. Throws for a view that shows only parts of documents, which this
- * database cannot execute yet: nothing is shown then.
- */
-export const stagesOf = (view: View | undefined): Array<Document> => {
+const partsOf = (view: Extract<View, { readonly _tag: "Masked" }>, collection: string): ReadonlyArray<Document> => {
+  try {
+    return viewStages(view, collection)
+  } catch (cause) {
+    throw new DatabaseError({ message: cause instanceof Error ? cause.message : String(cause), code: 115 })
+  }
+}
+
+/** The stages that make a collection what a view shows. Throws for a view with too many conditions on fields. */
+export const stagesOf = (view: View | undefined, collection: string): Array<Document> => {
   if (view === undefined) return []
   if (view._tag === "Documents") return [{ $documents: askedAll(view.documents) }]
-  if (!Views.isWhole(view.cases)) {
-    throw new DatabaseError({
-      message: "rules that show parts of documents are not supported on MongoDB yet: only whole documents can be shown",
-      code: 115
-    })
-  }
+  if (!Views.isWhole(view.cases)) return askedAll(partsOf(view, collection))
   const whens = view.cases.map(({ when }) => when)
   const stages: Array<Document> = [{ $match: asked(view.filter) }]
   // the first case that applies decides, and all of them show the same
