@@ -449,7 +449,7 @@ describe("a provider that is away", () => {
     )()
   )
 
-  it.effect("is waited for five seconds", () =>
+  it.effect("is waited for ten seconds", () =>
     withIssuer((issuer) =>
       Effect.gen(function* () {
         const asked = Deferred.makeUnsafe<void>()
@@ -461,7 +461,7 @@ describe("a provider that is away", () => {
           Effect.provideService(FetchHttpClient.Fetch, hanging)
         )
         yield* Deferred.await(asked)
-        yield* TestClock.adjust("5 seconds")
+        yield* TestClock.adjust("10 seconds")
         assert.include(yield* Fiber.join(fiber), "/.well-known/openid-configuration: no answer")
       }).pipe(served(issuer))
     )()

@@ -22,7 +22,7 @@ export interface Answer {
   readonly json: unknown
 }
 
-/** Sends a request once. The answer has to arrive within five seconds and to have at most 1 MiB. */
+/** Sends a request once. The answer has to arrive within ten seconds and to have at most 1 MiB. */
 export const json = (
   client: HttpClient.HttpClient,
   request: HttpClientRequest.HttpClientRequest
@@ -52,7 +52,7 @@ export const json = (
     })
   )
 
-const timeout = Duration.seconds(5)
+const timeout = Duration.seconds(10)
 const largest = 2 ** 20
 
 const failed = ({ reason }: HttpClientError.HttpClientError) => new RemoteError({ message: reason._tag, away: true })
