@@ -18,7 +18,7 @@
  *   a snapshot.
  * - An optimizer that moves the caller's conditions before the stages moves none past `$replaceWith` of a computed value.
  *
- * Documents come in the order of the branches: whoever needs an order sorts. Lists directly inside of lists are looked
+ * Documents come in the order of the branches: a caller that needs an order sorts. Lists directly inside of lists are looked
  * into for some levels; what is nested deeper is not shown.
  */
 import { isDocument } from "./internal/bson.ts"

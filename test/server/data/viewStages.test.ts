@@ -110,7 +110,7 @@ describe("the stages of a view", () => {
     )
   })
 
-  it("are a filter alone where all is shown, and find nothing where no case applies", () => {
+  it("use a filter alone where all is shown, and find nothing where no case applies", () => {
     const filter = { owner: "ada" }
     const all: Mask = { read: true, below: undefined }
     assert.deepStrictEqual(viewStages({ _tag: "Masked", filter, cases: [{ when: true, shows: [all] }] }, "c"), [
@@ -120,7 +120,7 @@ describe("the stages of a view", () => {
     assert.deepStrictEqual(aggregate([{ _id: 1, owner: "ada" }], none), [])
   })
 
-  it("are refused for too many conditions, which would be too many branches", () => {
+  it("reject too many conditions, which would be too many branches", () => {
     const fields = new Map(
       Array.from({ length: 7 }, (_, i) => [`f${i}`, { read: { [`g${i}`]: 1 }, below: undefined }] as const)
     )

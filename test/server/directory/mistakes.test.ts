@@ -7,7 +7,7 @@ const reported = (files: Record<string, unknown>) =>
   Effect.map(load(files), (app) => ({ app, report: app.report.map(({ file, message }) => `${file}: ${message}`) }))
 
 describe("a mistake in a file of an application", () => {
-  it.effect("in a setting of a provider costs the setting", () =>
+  it.effect("turns off a setting of a provider", () =>
     Effect.gen(function* () {
       const { app, report } = yield* reported({
         "auth/providers.json": userpass({
@@ -33,7 +33,7 @@ describe("a mistake in a file of an application", () => {
     })
   )
 
-  it.effect("in a setting that protects costs the whole provider, and only that", () =>
+  it.effect("turns off a whole provider if the setting protects it, and only that", () =>
     Effect.gen(function* () {
       const { app, report } = yield* reported({
         "auth/providers.json": {
@@ -57,7 +57,7 @@ describe("a mistake in a file of an application", () => {
     })
   )
 
-  it.effect("in a function closes it to clients, in both layouts", () =>
+  it.effect("closes a function to clients, in both layouts", () =>
     Effect.gen(function* () {
       const { app, report } = yield* reported({
         "functions/config.json": [{ name: "a", private: "yes" }, { name: "b" }, 7, { private: true }],
@@ -83,7 +83,7 @@ describe("a mistake in a file of an application", () => {
     })
   )
 
-  it.effect("in an endpoint costs that endpoint, or a setting without which it answers less", () =>
+  it.effect("turns off an endpoint, or a setting without which it answers less", () =>
     Effect.gen(function* () {
       const { app, report } = yield* reported({
         "http_endpoints/config.json": [
@@ -109,7 +109,7 @@ describe("a mistake in a file of an application", () => {
     })
   )
 
-  it.effect("in the root file, custom user data or hosting leaves the rest", () =>
+  it.effect("leaves the rest of the root file, custom user data and hosting", () =>
     Effect.gen(function* () {
       const { app, report } = yield* reported({
         "realm_config.json": {
