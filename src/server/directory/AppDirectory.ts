@@ -244,7 +244,7 @@ const originsOf = (
         file,
         message: `invalid origin ${JSON.stringify(text)} in "allowed_request_origins": expected "https://app.example.com", for example; no page matches it`
       })
-      return String(text)
+      return typeof text === "string" ? text : JSON.stringify(text)
     })
   )
 }
