@@ -14,7 +14,7 @@ const config: KnipConfig = {
     "test/**/*.test-d.ts",
     "test/server/storage/crashWriter.ts",
     "test/support/fromSource.ts",
-    "test/browser/{page,realmWeb}.ts"
+    "test/browser/{page,realmWeb,signedIn}.ts"
   ],
   project: ["{src,test,examples,bench,conformance,scripts}/**/*.ts"],
   // the types of a module's own exports may have names

@@ -8,3 +8,5 @@
 export * as BrowserAppServices from "./web/BrowserAppServices.ts"
 /** Storages for sessions. */
 export * as WebStorage from "./web/WebStorage.ts"
+/** Logins with Google, Facebook and Apple. */
+export * as OAuth from "./web/OAuth.ts"

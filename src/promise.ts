@@ -6,7 +6,7 @@
  */
 
 /** An application and its users. */
-export { App, getApp, setDefaultBaseUrl } from "./promise/App.ts"
+export { App, getApp, handleAuthRedirect, setDefaultBaseUrl } from "./promise/App.ts"
 export type { AppConfiguration } from "./promise/App.ts"
 /** Accounts and API keys. */
 export type * as Auth from "./promise/Auth.ts"

@@ -11,6 +11,7 @@ import { Sessions } from "../client/Sessions.ts"
 import { UserEvents } from "../client/UserEvents.ts"
 import { defaultStorage } from "../web/WebStorage.ts"
 import type { Storage } from "../web/WebStorage.ts"
+import * as OAuth from "../web/internal/oauthFlow.ts"
 import type { EmailPasswordAuth } from "./Auth.ts"
 import { Credentials } from "./Credentials.ts"
 import * as Runtime from "./internal/runtime.ts"
@@ -143,8 +144,14 @@ export class App<FunctionsFactoryType = DefaultFunctionsFactory, CustomDataType 
    */
   async logIn(credentials: Credentials, fetchProfile = true): Promise<User<FunctionsFactoryType, CustomDataType>> {
     const { logins, run } = this.#runtime
+    const { payload, providerType } = credentials
+    const { redirectUrl } = payload
     const id = await run(
-      ProtocolClient.use((client) => Logins.logIn(client, logins, Credentials.toInternal(credentials)))
+      ProtocolClient.use((client) =>
+        providerType.startsWith("oauth2") && typeof redirectUrl === "string"
+          ? OAuth.popup(client, logins, { provider: providerType, redirectUrl })
+          : Logins.logIn(client, logins, Credentials.toInternal(credentials))
+      )
     )
     if (fetchProfile) await run(ProfileApi.use((profiles) => profiles.refresh(id)))
     return this.#user(id)
@@ -225,3 +232,14 @@ const accounts = ({ run }: Runtime.Runtime): EmailPasswordAuth => ({
  * @since 0.1.0
  */
 export const getApp = (id: string): App => App.getApp(id)
+
+/**
+ * Reports a login by redirect to the page that opened this window, which then closes it. Call it in the page that the
+ * provider returns to.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const handleAuthRedirect = (): void => {
+  OAuth.handleRedirect()
+}

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Redacted from "effect/Redacted"
 import * as Internal from "../client/Credentials.ts"
 import type { ProviderType } from "../protocol/Provider.ts"
 
@@ -73,19 +74,32 @@ export class Credentials<PayloadType extends Payload = Payload> {
     return new Credentials({ token }, Internal.jwt(token))
   }
 
-  /** A Google account, by authorization code or id token. */
-  static google(credential: { authCode: string } | { idToken: string }): Credentials {
+  /** A Google account: by authorization code or id token, or through a window that returns to `redirectUrl`. */
+  static google(credential: { authCode: string } | { idToken: string } | { redirectUrl: string }): Credentials {
+    if ("redirectUrl" in credential) return redirected("oauth2-google", credential.redirectUrl)
     const payload = "authCode" in credential ? credential : { id_token: credential.idToken }
     return new Credentials(payload, Internal.google(credential))
   }
 
-  /** A Facebook account, by access token. */
-  static facebook(accessToken: string): Credentials {
-    return new Credentials({ accessToken }, Internal.facebook(accessToken))
+  /** A Facebook account, by access token, or through a window that returns to a URL. */
+  static facebook(redirectUrlOrAccessToken: string): Credentials {
+    return redirectUrlOrAccessToken.includes("://")
+      ? redirected("oauth2-facebook", redirectUrlOrAccessToken)
+      : new Credentials({ accessToken: redirectUrlOrAccessToken }, Internal.facebook(redirectUrlOrAccessToken))
   }
 
-  /** An Apple account, by id token. */
-  static apple(idToken: string): Credentials {
-    return new Credentials({ id_token: idToken }, Internal.apple(idToken))
+  /** An Apple account, by id token, or through a window that returns to a URL. */
+  static apple(redirectUrlOrIdToken: string): Credentials {
+    return redirectUrlOrIdToken.includes("://")
+      ? redirected("oauth2-apple", redirectUrlOrIdToken)
+      : new Credentials({ id_token: redirectUrlOrIdToken }, Internal.apple(redirectUrlOrIdToken))
+  }
+
+  /** @internal */
+  static redirected(providerType: ProviderType, redirectUrl: string): Credentials {
+    return new Credentials({ redirectUrl }, { providerType, payload: Redacted.make({ redirectUrl }), secrets: [] })
   }
 }
+
+const redirected = (providerType: ProviderType, redirectUrl: string) =>
+  Credentials.redirected(providerType, redirectUrl)

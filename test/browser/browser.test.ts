@@ -10,11 +10,11 @@ import type { Exposed as Before } from "./realmWeb.ts"
 
 declare global {
   /** What `page.ts` exposes. */
-  var open: Exposed["open"]
+  var openApp: Exposed["openApp"]
   var openEffect: Exposed["openEffect"]
   var Sdk: Exposed["Sdk"]
   var RealmWeb: Before["RealmWeb"]
-  var tab: ReturnType<Exposed["open"]>
+  var tab: ReturnType<Exposed["openApp"]>
   var effects: ReturnType<Exposed["openEffect"]>
 }
 
@@ -55,7 +55,7 @@ const profile = Effect.gen(function* () {
 
 const start = (page: Page, baseUrl: string) =>
   page.evaluate((baseUrl) => {
-    globalThis.tab = open(baseUrl)
+    globalThis.tab = openApp(baseUrl)
     globalThis.effects = openEffect(baseUrl)
   }, baseUrl)
 

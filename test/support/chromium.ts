@@ -38,7 +38,12 @@ export const browser: Effect.Effect<Browser, never, Effect.Services<ReturnType<t
 
 function acquire() {
   return Effect.acquireRelease(
-    Effect.promise(() => chromium.launch({ executablePath: executablePath(), args: ["--no-sandbox"] })),
+    Effect.promise(() =>
+      chromium.launch({
+        executablePath: executablePath(),
+        args: ["--no-sandbox", "--test-third-party-cookie-phaseout"]
+      })
+    ),
     (browser) => Effect.promise(() => browser.close())
   )
 }

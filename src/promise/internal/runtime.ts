@@ -6,8 +6,8 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
-import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { ApiKeysApi } from "../../client/ApiKeysApi.ts"
 import type { AppServicesError } from "../../client/AppServicesError.ts"
@@ -21,6 +21,7 @@ import { Sessions } from "../../client/Sessions.ts"
 import { TokenStore } from "../../client/TokenStore.ts"
 import { UserEvents } from "../../client/UserEvents.ts"
 import type { Listener } from "../../client/UserEvents.ts"
+import type { OAuthError } from "../../web/internal/oauthFlow.ts"
 import * as RealmTokens from "../../web/internal/realmTokens.ts"
 import * as Tabs from "../../web/internal/tabs.ts"
 import type { Storage } from "../../web/WebStorage.ts"
@@ -115,7 +116,7 @@ export interface Runtime {
   /** What logs users in. */
   readonly logins: LoginServices
   /** Runs an operation; rejects with a `MongoDBRealmError` where a host refused it. */
-  readonly run: <A>(effect: Effect.Effect<A, AppServicesError, Services>) => Promise<A>
+  readonly run: <A>(effect: Effect.Effect<A, AppServicesError | OAuthError, Services>) => Promise<A>
   /** Runs an operation that waits for nothing. */
   readonly runSync: <A>(effect: Effect.Effect<A, AppServicesError, Services>) => A
   /** Iterates a stream, which begins with the first step and ends with the iteration. */
@@ -163,8 +164,8 @@ export const make = ({ baseUrl, fetch, id, skipLocationRequest, storage, timeout
           )
         )
   )
-  const runtime = ManagedRuntime.make(Live)
-  const context = runtime.runSync(runtime.contextEffect)
+  // it lives as long as the program
+  const context = Effect.runSync(Layer.buildWithScope(Live, Scope.makeUnsafe()))
   if (store === undefined) throw new Error("the token store was not built")
   const events = Context.get(context, UserEvents)
   /** A callback gets no event, as programs written for other SDKs of Realm expect. */
@@ -179,10 +180,10 @@ export const make = ({ baseUrl, fetch, id, skipLocationRequest, storage, timeout
       sessions: Context.get(context, Sessions),
       profiles: Context.get(context, ProfileApi)
     },
-    runSync: (effect) => runtime.runSync(effect),
+    runSync: Effect.runSyncWith(context),
     run: async (effect) => {
       const refused: Refused = { method: "unknown", url: "", statusText: "" }
-      const exit = await runtime.runPromiseExit(Effect.provideService(effect, Refusal, refused))
+      const exit = await Effect.runPromiseExitWith(context)(Effect.provideService(effect, Refusal, refused))
       if (Exit.isSuccess(exit)) return exit.value
       throw rejectionOf(Cause.squash(exit.cause), refused)
     },

@@ -20,8 +20,25 @@ interface Page {
     readonly postMessage: (message: string) => void
     readonly close: () => void
   }
+  readonly crypto: { readonly getRandomValues: (bytes: Uint8Array) => Uint8Array }
+  readonly sessionStorage: Page["localStorage"]
+  readonly location: {
+    readonly hash: string
+    readonly pathname: string
+    readonly search: string
+    readonly assign: (url: string) => void
+  }
+  readonly history: { readonly replaceState: (state: null, unused: "", url: string) => void }
+  readonly open: (url: string, target: "_blank", features: string) => Popup | null
   readonly addEventListener: (type: "storage", listener: (event: StorageChange) => void) => void
   readonly removeEventListener: (type: "storage", listener: (event: StorageChange) => void) => void
+}
+
+/** A window that this page has opened. */
+export interface Popup {
+  readonly closed: boolean
+  readonly close: () => void
+  readonly location: { href: string }
 }
 
 /** A change of `localStorage` by another tab. */

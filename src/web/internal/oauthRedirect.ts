@@ -1,0 +1,39 @@
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { LoginServices } from "../../client/internal/logins.ts"
+import type { Service as Client } from "../../client/ProtocolClient.ts"
+import { ProviderType } from "../../protocol/Provider.ts"
+import { accept, begin, OAuthError, takeAnswer } from "./oauthFlow.ts"
+import type { Login } from "./oauthFlow.ts"
+import { page } from "./page.ts"
+
+/** What a tab remembers of the login that it left for. */
+const Begun = Schema.fromJsonString(Schema.Struct({ state: Schema.String, provider: ProviderType }))
+const decodeBegun = Schema.decodeUnknownOption(Begun)
+const encodeBegun = Schema.encodeSync(Begun)
+
+const name = "effect-app-services/oauth"
+
+/** @internal */
+export const leave = Effect.fnUntraced(function* (client: Client, logins: LoginServices, login: Login) {
+  const { state, url } = yield* begin(client, logins, login)
+  page.sessionStorage.setItem(name, encodeBegun({ state, provider: login.provider }))
+  page.location.assign(url)
+  return yield* Effect.never
+})
+
+/** @internal */
+export const complete = Effect.fnUntraced(function* (logins: LoginServices) {
+  const answer = takeAnswer()
+  if (answer === undefined) return Option.none<string>()
+  const begun = decodeBegun(page.sessionStorage.getItem(name))
+  page.sessionStorage.removeItem(name)
+  if (Option.isNone(begun) || begun.value.state !== answer.state) {
+    return yield* new OAuthError({
+      kind: "UnexpectedState",
+      message: "this tab did not begin the login that the page was opened by"
+    })
+  }
+  return Option.some(yield* accept(logins, begun.value.provider, answer))
+})

@@ -1,0 +1,131 @@
+/** Logins by redirect and by popup in Chromium, with third-party cookies blocked, against an issuer of the tests. */
+import { assert, it } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import { NodeAppServicesServer } from "effect-app-services/node"
+import { App } from "effect-app-services/server"
+import type { Page } from "playwright-core"
+import { browser, bundle, serve } from "../support/chromium.ts"
+import { client, type Issuer, startIssuer } from "../support/issuer.ts"
+import type { Exposed } from "./page.ts"
+
+declare global {
+  /** What `page.ts` exposes. */
+  var openApp: Exposed["openApp"]
+  var openEffect: Exposed["openEffect"]
+  var Sdk: Exposed["Sdk"]
+}
+
+interface Parts {
+  readonly page: Page
+  readonly origin: string
+  readonly baseUrl: string
+  readonly issuer: Issuer
+}
+
+/** A page, a server that may return to it, and the issuer behind the server. */
+const scenario = (use: (parts: Parts) => Promise<void>) =>
+  Effect.gen(function* () {
+    const script = yield* Effect.promise(() => bundle("test/browser/page.ts"))
+    const signedIn = yield* Effect.promise(() => bundle("test/browser/signedIn.ts"))
+    const origin = yield* serve({ "/": script, "/returned": script, "/signed-in": signedIn })
+    const issuer = yield* Effect.acquireRelease(Effect.promise(startIssuer), (issuer) =>
+      Effect.promise(() => issuer.stop())
+    )
+    const app = App.make({
+      id: "my-app",
+      providers: {
+        anonymous: true,
+        google: {
+          clientId: client.id,
+          clientSecret: Redacted.make(client.secret),
+          redirectUris: [`${origin}/signed-in`, `${origin}/returned`],
+          metadataFields: [{ name: "email" }]
+        }
+      },
+      functions: { sum: (a: number, b: number) => a + b }
+    })
+    const context = yield* Layer.build(NodeAppServicesServer.layer(app, { oauthIssuers: issuer.urls }))
+    const baseUrl = yield* Effect.provideContext(NodeAppServicesServer.baseUrl, context)
+    const chromium = yield* browser
+    yield* Effect.promise(async () => {
+      const page = await chromium.newPage()
+      await page.goto(origin)
+      await use({ page, origin, baseUrl, issuer })
+    })
+  }).pipe(Effect.scoped)
+
+it.live("a window logs a user in, with either entry point", () =>
+  scenario(async ({ baseUrl, issuer, origin, page }) => {
+    issuer.person = { id: "ada", email: "ada@example.com", email_verified: true }
+    const redirectUrl = `${origin}/signed-in`
+    const user = await page.evaluate(
+      async ({ baseUrl, redirectUrl }) => {
+        const app = new Sdk.App({ id: "my-app", baseUrl })
+        const user = await app.logIn(Sdk.Credentials.google({ redirectUrl }))
+        return { id: user.id, email: user.profile.email, sum: await user.callFunction("sum", 20, 22) }
+      },
+      { baseUrl, redirectUrl }
+    )
+    assert.deepInclude(user, { email: "ada@example.com", sum: 42 })
+    const again = await page.evaluate(({ baseUrl, redirectUrl }) => openEffect(baseUrl).popUp(redirectUrl), {
+      baseUrl,
+      redirectUrl
+    })
+    assert.strictEqual(again, user.id)
+    assert.lengthOf(page.context().pages(), 1)
+    // no token stays where another script or the next page finds it
+    assert.isFalse(await page.evaluate(() => Object.keys(localStorage).some((key) => key.includes("oauth2"))))
+  })
+)
+
+it.live("a window that is closed, or a provider that declines, rejects the login", () =>
+  scenario(async ({ baseUrl, issuer, origin, page }) => {
+    const logIn = () =>
+      page.evaluate(
+        async ({ baseUrl, redirectUrl }) => {
+          const app = new Sdk.App({ id: "my-app", baseUrl })
+          return app.logIn(Sdk.Credentials.google({ redirectUrl })).then(
+            () => "logged in",
+            (error: { readonly kind: string; readonly message: string }) => error.kind
+          )
+        },
+        { baseUrl, redirectUrl: `${origin}/signed-in` }
+      )
+    issuer.denies = "access_denied"
+    assert.strictEqual(await logIn(), "Refused")
+    // the window stays where it is: the host does not answer
+    await page.context().route("**/auth/providers/oauth2-google/login**", () => {})
+    page.context().once("page", (window) => void window.close())
+    assert.strictEqual(await logIn(), "WindowClosed")
+  })
+)
+
+it.live("a page is left for the provider, and continues with the user", () =>
+  scenario(async ({ baseUrl, issuer, origin, page }) => {
+    issuer.person = { id: "bob", email: "bob@example.com", email_verified: true }
+    await page.evaluate(({ baseUrl, redirectUrl }) => openEffect(baseUrl).leave(redirectUrl), {
+      baseUrl,
+      redirectUrl: `${origin}/returned`
+    })
+    await page.waitForURL(/\/returned/)
+    const { again, id, sum } = await page.evaluate(async (baseUrl) => {
+      const sdk = openEffect(baseUrl)
+      const id = await sdk.complete()
+      return { id, sum: await sdk.call(id), again: await sdk.complete() }
+    }, baseUrl)
+    assert.match(id, /^[0-9a-f]{24}$/)
+    assert.deepStrictEqual([sum, again, page.url()], [42, "none", `${origin}/returned`])
+  })
+)
+
+it.live("a page that is opened with the login of another is refused", () =>
+  scenario(async ({ baseUrl, origin, page }) => {
+    const forged = new URLSearchParams({ _baas_state: "0".repeat(32), _baas_ua: "a$b$5f1d7f3e9c1b2a0012345678$d" })
+    await page.goto(`${origin}/returned#${forged.toString()}`)
+    const outcome = await page.evaluate(async (baseUrl) => {
+      const sdk = openEffect(baseUrl)
+      return [await sdk.complete(), await sdk.current()]
+    }, baseUrl)
+    assert.deepStrictEqual(outcome, ["UnexpectedState", "None"])
+  })
+)
