@@ -8,7 +8,7 @@ import { deviceInformation } from "../../client/internal/device.ts"
 import type { LoginServices } from "../../client/internal/logins.ts"
 import { fromStore } from "../../client/internal/users.ts"
 import type { Service as Client } from "../../client/ProtocolClient.ts"
-import { ProviderType } from "../../protocol/Provider.ts"
+import type { ProviderType } from "../../protocol/Provider.ts"
 import { path, routes } from "../../protocol/internal/routes.ts"
 import { page } from "./page.ts"
 import type { Popup, StorageChange } from "./page.ts"
@@ -76,6 +76,7 @@ export const begin = Effect.fnUntraced(function* (
   const bytes = page.crypto.getRandomValues(new Uint8Array(16))
   const state = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
   const deviceId = Option.getOrUndefined(yield* fromStore("OAuth.begin")(tokens.deviceId))
+  // @effect-diagnostics-next-line preferSchemaOverJson:off -- plain texts of our own
   const device = Base64.encode(JSON.stringify(deviceInformation(client.appId, deviceId)))
   const query = new URLSearchParams({ state, redirect: redirectUrl, device })
   return {
