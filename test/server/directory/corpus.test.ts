@@ -3,6 +3,7 @@ import { Effect, Logger } from "effect"
 import { AppDirectory } from "effect-app-services/server"
 import { anonymous, ask, callFunction, directory, inProcess } from "../support.ts"
 import type { Application } from "./corpus/application.ts"
+import { habits } from "./corpus/habits.ts"
 import { newer } from "./corpus/newer.ts"
 import { older } from "./corpus/older.ts"
 import { Files } from "./support.ts"
@@ -16,7 +17,7 @@ const matches = (actual: string, expected: string | RegExp, what: string) =>
   typeof expected === "string" ? assert.strictEqual(actual, expected, what) : assert.match(actual, expected, what)
 
 describe("applications as they are exported", () => {
-  it.live.each([...newer, ...older].map((application) => [application.title, application] as const))(
+  it.live.each([...newer, habits, ...older].map((application) => [application.title, application] as const))(
     "%s",
     ([, application]) =>
       Effect.gen(function* () {
