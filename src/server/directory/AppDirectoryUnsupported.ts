@@ -57,12 +57,29 @@ const rules: ReadonlyArray<Rule> = [
   }
 ]
 
+/** Files whose settings may name values of the environment. */
+const withTemplates =
+  /^(?:auth|auth_providers|data_sources|http_endpoints|https_endpoints|log_forwarders|services|triggers|values)\/.*\.json$/
+
+const template = /%\(\s*%%environment\./
+
 /**
  * Reports the declared features that are not supported.
  *
  * @internal
  */
 export const reportUnsupported = Effect.fnUntraced(function* (files: AppFiles) {
+  for (const file of files.all) {
+    if (!withTemplates.test(file)) continue
+    const text = yield* Effect.orElseSucceed(files.text(file), () => "")
+    const at = text.search(template)
+    if (at < 0) continue
+    files.report.push({
+      file: `${file}:${text.slice(0, at).split("\n").length}`,
+      message:
+        "values of the environment in settings, %(%%environment.values.NAME), are not supported: they are taken literally"
+    })
+  }
   for (const file of files.all) {
     for (const rule of rules) {
       const match = rule.file.exec(file)

@@ -134,6 +134,7 @@ export const older: ReadonlyArray<Application> = [
       "log_forwarders/all.json": { name: "all", disabled: false },
       "services/pay/config.json": { name: "pay", type: "stripe" },
       "sync/config.json": { state: "enabled" },
+      "values/place.json": '{ "name": "place",\n  "value": "%(%%environment.values.place)" }',
       "triggers/bridge.json": {
         name: "bridge",
         type: "DATABASE",
@@ -163,6 +164,7 @@ export const older: ReadonlyArray<Application> = [
       'log_forwarders/all.json: log forwarders are not supported: "all" forwards nothing, and the log is the server\'s output',
       'services/pay/config.json: services of type "stripe" are not supported: functions that use "pay" fail',
       "sync/config.json: Device Sync is not supported: clients that open a synced Realm cannot connect; logins, functions and access to documents work",
+      "values/place.json:2: values of the environment in settings, %(%%environment.values.NAME), are not supported: they are taken literally",
       'triggers/bridge.json: the trigger "bridge" never fires: it sends events to AWS EventBridge, which is not supported: name a function in event_processors.FUNCTION instead'
     ]
   },
