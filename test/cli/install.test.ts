@@ -86,7 +86,10 @@ describe("install", () => {
       assert.include((yield* call(before.ready, "f")).body["error"], `run "npx effect-app-services install`)
       assert.include(
         before.output.stderr,
-        `functions/f.js:1: the package "shout" is not installed, which the function f requires: run "npx effect-app-services install ${folder}"`
+        // in a line of JSON
+        JSON.stringify(
+          `functions/f.js:1: the package "shout" is not installed, which the function f requires: run "npx effect-app-services install ${folder}"`
+        ).slice(1, -1)
       )
       const { code, stderr, stdout } = yield* run(["install", folder], offline)
       assert.strictEqual(code, 0, stderr)

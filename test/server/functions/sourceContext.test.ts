@@ -154,11 +154,12 @@ describe("what functions of an exported application find", () => {
     )
   )
 
-  it.effect("log through the server's logger, with their name", () => {
+  it.effect("log through the server's logger, with their name and the id of their request", () => {
     const logs: Array<unknown> = []
     const logger = Logger.make(({ fiber, logLevel, message }) => {
       const annotations = fiber.getRef(References.CurrentLogAnnotations)
-      if ("function" in annotations) logs.push([logLevel, message, annotations])
+      const { logId, ...others } = annotations
+      if ("function" in annotations) logs.push([logLevel, message, others, typeof logId])
     })
     return Effect.gen(function* () {
       yield* result(
@@ -166,9 +167,9 @@ describe("what functions of an exported application find", () => {
       )
       const annotations = { app: "my-app", function: "f" }
       assert.deepStrictEqual(logs, [
-        ["Info", ["a { b: 1 }"], annotations],
-        ["Warn", ["w!"], annotations],
-        ["Error", ["e"], annotations]
+        ["Info", ["a { b: 1 }"], annotations, "string"],
+        ["Warn", ["w!"], annotations, "string"],
+        ["Error", ["e"], annotations, "string"]
       ])
     }).pipe(Effect.provide(Logger.layer([logger])))
   })
