@@ -2,17 +2,10 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { directory } from "../server/support.ts"
 import { client, serveApp } from "./processes.ts"
+import { randomOf } from "./random.ts"
 
 const app = { id: "crash", providers: { anonymous: true, apiKey: true, emailPassword: { autoConfirm: true } } }
 const password = "correct horse"
-
-/** Mulberry32: the same numbers for the same seed. */
-const randomOf = (seed: number) => () => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-}
 
 type Client = ReturnType<typeof client>
 
