@@ -22,8 +22,8 @@ import * as scheduled from "./scheduled.ts"
 import { type ResumeFrom, type TriggerInfo, TriggerNotFound, TriggerNotSuspended } from "./TriggerModels.ts"
 import { TriggerPositions } from "./TriggerPositions.ts"
 
-/** How long the states of triggers wait to be saved together. */
-const savePause = "100 millis"
+/** How long the states of triggers wait to be saved together, and to be saved again after a failure. */
+const pauses = { usual: "100 millis", failed: "5 seconds" } as const
 
 /** The shape of {@link Triggers}. */
 export interface Service {
@@ -110,13 +110,13 @@ const make = Effect.fnUntraced(function* (outside: Context.Context<never>) {
   const saving = Effect.forever(
     Effect.andThen(
       changed.await,
-      Effect.andThen(
-        Effect.flatMap(save, (error) =>
-          error === undefined
-            ? Effect.void
-            : Effect.logError(`the positions of triggers cannot be saved: ${error.message}`)
-        ),
-        Effect.sleep(savePause)
+      Effect.andThen(save, (error) =>
+        error === undefined
+          ? Effect.sleep(pauses.usual)
+          : Effect.andThen(
+              Effect.logError(`the positions of triggers cannot be saved: ${error.message}`),
+              Effect.sleep(pauses.failed)
+            )
       )
     )
   )

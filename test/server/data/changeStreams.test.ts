@@ -69,6 +69,9 @@ describe("change streams", () => {
         const tokens = [insert, update, replace, deletion].map((event) => Object(event?.["_id"])._data)
         assert.lengthOf(new Set(tokens), 4)
         for (const token of tokens) assert.match(token, /^[0-9A-F]{32}$/)
+        // they do not tell how many changes were in between
+        assert.lengthOf(new Set(tokens.map((token) => token.slice(0, 8))), 4)
+        assert.lengthOf(new Set(tokens.map((token) => token.slice(-8))), 4)
       })
     )
   )

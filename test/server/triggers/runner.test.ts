@@ -247,6 +247,24 @@ describe("the runner of a trigger", () => {
   )
 
   test(
+    "has a state to save until it is saved, and none for a lease that is lost",
+    Effect.gen(function* () {
+      const { add, runner } = yield* running(() => Effect.succeed(outcome("Ran")))
+      add(1)
+      yield* settle
+      const [save] = runner.takeSave()
+      assert.deepInclude(save?.state, { position: "1", runs: 1 })
+      assert.deepStrictEqual(runner.takeSave(), [])
+      runner.notSaved(false)
+      assert.deepStrictEqual(runner.takeSave(), [save])
+      add(2)
+      yield* settle
+      runner.notSaved(true)
+      assert.deepStrictEqual(runner.takeSave(), [])
+    })
+  )
+
+  test(
     "waits at the end for the runs under way, and begins no other one",
     Effect.gen(function* () {
       const begun: Array<number> = []
