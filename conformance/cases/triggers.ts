@@ -30,9 +30,10 @@ export default [
     }) => {
       const of = unique("written")
       succeeds(await call(baseUrl, await logIn(baseUrl), "write", of))
-      const events = (await eventsOf(baseUrl, of, 6)).map((event) => ({ ...Object(event) }))
-      const places = events.filter(({ operationType }) => operationType === "insert").map(({ n }) => n)
-      const removed = events.filter(({ operationType }) => operationType === "delete").map(({ n }) => n)
+      const events = await eventsOf(baseUrl, of, 6)
+      const numbersOf = (type: string) =>
+        events.filter((event) => Object(event).operationType === type).map((event): unknown => Object(event).n)
+      const [places, removed] = [numbersOf("insert"), numbersOf("delete")]
       assert.deepEqual([places, removed], [["first", "second", "first"], [1, 2, 3].map(int)])
     },
     "fire for the logins and the deletion of users of a provider": async ({ baseUrl }) => {
