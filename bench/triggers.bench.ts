@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect, Layer, Logger } from "effect"
+import { Effect, Fiber, Layer, Logger, Stream } from "effect"
 import { HttpBody, HttpClient, HttpClientRequest } from "effect/http"
 import { type App, AppDirectory, AppServicesServer } from "effect-app-services/server"
 import { Database } from "effect-app-services/server/data/Database"
@@ -49,14 +49,15 @@ const directory = (content: Record<string, unknown>) => {
   return folder
 }
 
-const seen = (database: Database["Service"]) => database.count(place("seen"), { filter: {} })
+/** How long it takes from something until functions have written so many documents. */
+const written = <R>(database: Database["Service"], count: number, cause: Effect.Effect<unknown, unknown, R>) =>
+  Effect.gen(function* () {
+    const changes = yield* database.watch(place("seen"), {})
+    const whole = yield* Effect.forkChild(Stream.runDrain(Stream.take(changes, count)), { startImmediately: true })
+    return yield* timed(Effect.andThen(cause, Fiber.join(whole)))
+  })
 
-const until = (database: Database["Service"], count: number): Effect.Effect<void, unknown> =>
-  Effect.flatMap(seen(database), (found) =>
-    found >= count ? Effect.void : Effect.andThen(Effect.sleep("1 millis"), until(database, count))
-  )
-
-const timed = <R>(run: Effect.Effect<void, unknown, R>) =>
+const timed = <R>(run: Effect.Effect<unknown, unknown, R>) =>
   Effect.gen(function* () {
     const from = performance.now()
     yield* run
@@ -99,23 +100,15 @@ const calls = (count: number, concurrency: number) =>
 const measure = (app: App.App, dataDirectory: string | undefined) =>
   Effect.gen(function* () {
     const database = yield* Database
-    let total = 0
-    const burstOf = (collection: string) =>
-      Effect.gen(function* () {
-        total += burst
-        const documents = Array.from({ length: burst }, (_, i) => ({ _id: `${total} ${i}` }))
-        return yield* timed(Effect.andThen(database.insert(place(collection), documents), until(database, total)))
-      })
-    // the first calls start the process
-    total += 20
-    yield* calls(20, 4)
-    yield* until(database, total)
-    const latencies: Array<number> = []
-    for (let i = 0; i < singles; i++) {
-      total++
-      yield* database.insert(place("ordered"), [{ _id: `single ${i}` }])
-      latencies.push(yield* timed(until(database, total)))
+    let serial = 0
+    const insert = (collection: string, count: number) => {
+      const documents = Array.from({ length: count }, () => ({ _id: serial++ }))
+      return written(database, count, database.insert(place(collection), documents))
     }
+    // the first calls start the process
+    yield* written(database, 20, calls(20, 4))
+    const latencies: Array<number> = []
+    for (let i = 0; i < singles; i++) latencies.push(yield* insert("ordered", 1))
     const results: Record<string, Array<number>> = {
       ordered: [],
       unordered: [],
@@ -125,11 +118,11 @@ const measure = (app: App.App, dataDirectory: string | undefined) =>
     }
     for (let round = 0; round < rounds(1); round++) {
       for (const collection of ["ordered", "unordered", "most"]) {
-        results[collection]?.push(yield* burstOf(collection))
+        results[collection]?.push(yield* insert(collection, burst))
       }
       for (const concurrency of [1, 64]) {
-        total += called
-        results[`calls, ${concurrency}`]?.push((yield* timed(calls(called, concurrency))) * (burst / called))
+        const took = yield* written(database, called, calls(called, concurrency))
+        results[`calls, ${concurrency}`]?.push(took * (burst / called))
       }
     }
     const peak = process.memoryUsage().rss / 2 ** 20

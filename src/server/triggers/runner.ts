@@ -21,7 +21,7 @@ import type { ResumeFrom } from "./TriggerModels.ts"
 import { type Lease, LeaseLost, type Save, type State, type TriggerPositions } from "./TriggerPositions.ts"
 
 /** The events of an unordered trigger that are processed at the same time. */
-const together = { usually: 64, most: 256 }
+const together = { usually: 32, most: 128 }
 
 /** The runs of a scheduled trigger that may overlap. */
 const overlapping = 10
