@@ -6,7 +6,7 @@ import { Admin } from "effect-app-services/server"
 import { Database } from "effect-app-services/server/data/Database"
 import { anonymous, ask, emailPassword, register, root } from "../support.ts"
 import { exported, listening, load } from "../functions/support.ts"
-import { base, events, lines, logged, logging, onDocuments, place, recorder, recorders } from "./support.ts"
+import { base, events, lines, logged, logging, onDocuments, place, recorder, recorders, until } from "./support.ts"
 
 const documents = exported(
   {
@@ -108,11 +108,13 @@ layer(documents.pipe(Layer.provide(logging)), { excludeTestServices: true })("a 
         place("race"),
         Array.from({ length: 2_000 }, (_, _id) => ({ _id }))
       )
-      const ids = (yield* events("racing", 2_000)).map(({ documentKey }) => (documentKey as { _id: number })._id)
-      assert.deepStrictEqual(
-        ids.toSorted((a, b) => a - b),
-        Array.from({ length: 2_000 }, (_, i) => i)
+      const ids = Effect.map(events("racing", 2_000), (all) =>
+        all.map(({ documentKey }) => (documentKey as { _id: number })._id)
       )
+      yield* until(Effect.map(ids, (found) => new Set(found).size === 2_000))
+      // an event is delivered again only if its function was stopped before it ended
+      const stopped = lines.filter((line) => line.includes('"racing" runs "racing" again')).length
+      assert.isAtMost((yield* ids).length, 2_000 + stopped)
       // so many within a minute may be of its own making
       const warnings = lines.filter((line) => line.includes("1000 times within a minute"))
       assert.deepStrictEqual(
