@@ -55,7 +55,7 @@ const clientCount = 4
 const repeats = (ids: ReadonlyArray<string>) => ids.length - new Set(ids).size
 
 it.live(
-  "after kills at random moments, every trigger has seen every acknowledged write, in order and repeating only the last",
+  "delivers every acknowledged write to every trigger after kills at random moments, in order and repeating only the last",
   () =>
     Effect.gen(function* () {
       const rounds = Number(process.env["TRIGGER_CRASH_ROUNDS"] ?? 3)
@@ -157,7 +157,7 @@ it.live(
           `delivered again: ${repeats(seen.ordered)} ordered, ${repeats(seen.unordered)} unordered, ${repeats(seen.created)} users`
       )
     }),
-  // a hang would last for ever
+  // a hang would last without end
   3_600_000
 )
 
