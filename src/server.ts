@@ -10,6 +10,8 @@ export * as Admin from "./server/users/Admin.ts"
 export * as AdminApi from "./server/api/AdminApi.ts"
 /** The definition of an application. */
 export * as App from "./server/model/App.ts"
+/** Replaces the applications of a running server. */
+export * as Applications from "./server/Applications.ts"
 /** Loads applications from exported directories. */
 export * as AppDirectory from "./server/directory/AppDirectory.ts"
 /** Serves applications, on a socket or in process. */

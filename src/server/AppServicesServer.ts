@@ -36,6 +36,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import { Applications } from "./Applications.ts"
 import * as AdminHandlers from "./api/AdminHandlers.ts"
 import { Api } from "./api/Api.ts"
 import { AccessToken, RefreshToken } from "./api/Authorization.ts"
@@ -217,7 +218,7 @@ export type {
  * @category models
  * @since 0.1.0
  */
-export type Services = Inbox | Admin | Database
+export type Services = Inbox | Admin | Database | Applications
 
 /**
  * The server cannot start: two applications with one id, an invalid option, a data directory that is in use or is not one,
@@ -262,7 +263,7 @@ export const make = (
       const endpoint = yield* Effect.provide(Endpoints.handler, services)
       const dataApi = yield* Effect.provide(DataApi.handler, services)
       const graphql = yield* Effect.provide(GraphQl.handler, services)
-      const file = Hosting.handler("id" in apps ? [apps] : apps)
+      const file = Hosting.handler(Context.get(services, Apps).all)
       const unwatch = Metrics.watchServer(outside)
       yield* Effect.addFinalizer(() => Effect.sync(unwatch))
       const health = Health.make(Context.get(services, RowStore))
@@ -278,7 +279,7 @@ export const make = (
             }
           )
         ),
-        services: Context.pick(Inbox, Admin, Database)(services),
+        services: Context.pick(Inbox, Admin, Database, Applications)(services),
         endStreams: Context.get(services, OpenStreams.OpenStreams).end,
         health
       }
@@ -422,7 +423,8 @@ const layerServices = (
       Layer.provide([FetchHttpClient.layer, Layer.succeed(OAuthIssuers.OAuthIssuers, issuers)])
     )
   ).pipe(Layer.provideMerge([random, Kdf.layerWebCrypto, rowStore, limits]))
-  return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer, Triggers.layer(outside)).pipe(
+  return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer, Applications.layer).pipe(
+    Layer.provideMerge(Triggers.layer(outside)),
     Layer.provideMerge(EmailAccounts.layer),
     Layer.provideMerge(Users.layer),
     Layer.provideMerge([Tokens.layer, layerFunctionRunner]),

@@ -32,8 +32,8 @@ export const currentUserOf = (hosted: HostedApp): Effect.Effect<AuthenticatedUse
 
 /** Rejects a user of another application. */
 export const ofApp = (current: AuthenticatedUser, hosted: HostedApp): Effect.Effect<AuthenticatedUser, Forbidden> =>
-  current.hosted === hosted
-    ? Effect.succeed(current)
+  current.hosted.domainId === hosted.domainId
+    ? Effect.succeed(current.hosted === hosted ? current : { ...current, hosted })
     : Effect.fail(new Forbidden(body("the token belongs to a user of another app", "UserAppDomainMismatch")))
 
 /** A session, authenticated by its refresh token. */

@@ -75,11 +75,17 @@ const siteOf = (sites: ReadonlyArray<Site>, host: string): Hosting | undefined =
  * Makes what answers requests for static files; `undefined` for any other request. Under a host name of no application, the files
  * are those of the first one that has some.
  */
-export const handler = (apps: ReadonlyArray<App>) => {
-  const sites = sitesOf(apps)
+export const handler = (all: () => ReadonlyArray<App>) => {
+  let apps = all()
+  let sites = sitesOf(apps)
   return (
     request: HttpServerRequest.HttpServerRequest
   ): Effect.Effect<HttpServerResponse.HttpServerResponse> | undefined => {
+    const present = all()
+    if (present !== apps) {
+      apps = present
+      sites = sitesOf(apps)
+    }
     const hosting = siteOf(sites, request.headers["host"] ?? "")
     if (hosting === undefined || (request.method !== "GET" && request.method !== "HEAD")) return undefined
     const path = Result.getOrUndefined(Result.try(() => decodeURIComponent(request.url.split("?")[0] ?? "")))

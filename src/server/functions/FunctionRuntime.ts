@@ -89,6 +89,8 @@ export class FunctionRuntime extends Context.Service<
       fn: AppFunction,
       args: ReadonlyArray<unknown>
     ) => Effect.Effect<Database["Service"], FunctionError>
+    /** Ends the processes of an application that was replaced, after the calls in them. */
+    readonly retire: (app: App) => Effect.Effect<void>
     /** The database as the caller may use it directly. */
     readonly databaseOf: (caller: Caller) => Database["Service"]
   }
@@ -124,6 +126,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
   const context = yield* Effect.context<never>()
   const exported = new Map<App, ExportedFunctions.ExportedFunctions>()
   const watched: Array<() => void> = []
+  const scope = yield* Effect.scope
   yield* Effect.addFinalizer(() => {
     for (const unwatch of watched) unwatch()
     return Effect.forEach(exported.values(), ({ close }) => close, { concurrency: "unbounded", discard: true })
@@ -330,7 +333,25 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
 
   const check = (caller: Caller, name: string, sent: Sent) => Effect.asVoid(open(caller, name, sent))
 
+  const retire = (app: App) =>
+    Effect.suspend(() => {
+      const found = exported.get(app)
+      if (found === undefined) return Effect.void
+      const isIdle = Effect.sync(() => {
+        const { running, waiting } = found.usage()
+        return running + waiting === 0
+      })
+      // requests that found the application before it was replaced may still call its functions
+      const ended = Effect.repeat(Effect.andThen(Effect.sleep(retireAfter), isIdle), { until: (idle) => idle })
+      const close = Effect.suspend(() => {
+        exported.delete(app)
+        return found.close
+      })
+      return Effect.asVoid(Effect.forkIn(Effect.andThen(ended, close), scope))
+    })
+
   return FunctionRuntime.of({
+    retire,
     call: (caller, name, sent) => measured(caller, call(caller, name, sent)),
     stream: (caller, name, sent) => measured(caller, stream(caller, name, sent)),
     check,
@@ -345,6 +366,9 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
     databaseOf: access.databaseOfClient
   })
 })
+
+/** How often the processes of a replaced application are looked at. */
+const retireAfter = "500 millis"
 
 /** Counts and times a call, by its outcome. */
 const measured = <A, E extends FunctionError | Ejson.EjsonError>(caller: Caller, call: Effect.Effect<A, E>) =>

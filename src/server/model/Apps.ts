@@ -29,6 +29,10 @@ export interface Service {
   readonly byId: ReadonlyMap<string, HostedApp>
   /** By the id in tokens. */
   readonly byDomainId: ReadonlyMap<string, HostedApp>
+  /** All applications, in a list that is another one after a replacement. */
+  readonly all: () => ReadonlyArray<App>
+  /** Replaces the application with the same id: requests that come later find the new one. */
+  readonly replace: (app: App) => void
 }
 
 /** The hosted applications. */
@@ -36,15 +40,27 @@ export class Apps extends Context.Service<Apps, Service>()("effect-app-services/
   static readonly make = Effect.fnUntraced(function* (apps: ReadonlyArray<App>) {
     const byId = new Map<string, HostedApp>()
     const byDomainId = new Map<string, HostedApp>()
-    for (const app of apps) {
-      if (byId.has(app.id))
-        return yield* new AppsError({ message: `two applications have the id "${app.id}": give each its own` })
+    const put = (app: App): void => {
       const domainId = idOf(app.id)
       const hosted: HostedApp = { app, domainId, providerId: (type) => providerIdOf(app.id, type) }
       byId.set(app.id, hosted)
       byDomainId.set(domainId, hosted)
     }
-    return Apps.of({ byId, byDomainId })
+    for (const app of apps) {
+      if (byId.has(app.id))
+        return yield* new AppsError({ message: `two applications have the id "${app.id}": give each its own` })
+      put(app)
+    }
+    let all = apps
+    return Apps.of({
+      byId,
+      byDomainId,
+      all: () => all,
+      replace: (app) => {
+        put(app)
+        all = all.map((it) => (it.id === app.id ? app : it))
+      }
+    })
   })
 
   /** Hosts applications. */

@@ -120,7 +120,7 @@ export const timedCall = <A, E, R>(
 /** What the processes of an application's functions use at the moment. */
 export interface Usage {
   readonly processes: number
-  /** The calls in them. */
+  /** The calls in them, and the open streams. */
   readonly running: number
   /** The calls that wait for a process. */
   readonly waiting: number

@@ -2,8 +2,10 @@
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import { Database } from "../data/Database.ts"
 import * as PlainNumbers from "../data/PlainNumbers.ts"
 import { FunctionRuntime } from "../functions/FunctionRuntime.ts"
@@ -35,6 +37,8 @@ export interface Service {
     name: string,
     from: ResumeFrom
   ) => Effect.Effect<void, AppNotFound | TriggerNotFound | TriggerNotSuspended>
+  /** Ends the runs under way, and goes on with the triggers that the applications have now. */
+  readonly restart: Effect.Effect<void, FeedFailed | RowStoreError>
 }
 
 /** The triggers of a server. */
@@ -50,10 +54,29 @@ export class Triggers extends Context.Service<Triggers, Service>()("effect-app-s
     Triggers,
     FeedFailed | RowStoreError,
     Apps | Database | FunctionRuntime | AuthEvents | TriggerPositions
-  > => Layer.effect(Triggers, make(outside))
+  > => Layer.effect(Triggers, restartable(outside))
 }
 
 const types = { Database: "DATABASE", Authentication: "AUTHENTICATION", Scheduled: "SCHEDULED" } as const
+
+const restartable = Effect.fnUntraced(function* (outside: Context.Context<never>) {
+  const context = yield* Effect.context<Apps | Database | FunctionRuntime | AuthEvents | TriggerPositions>()
+  const whole = yield* Effect.scope
+  const start = Effect.gen(function* () {
+    const scope = yield* Scope.fork(whole)
+    const running = yield* make(outside).pipe(Scope.provide(scope), Effect.provideContext(context))
+    return { ...running, end: Scope.close(scope, Exit.void) }
+  })
+  let running = yield* start
+  return Triggers.of({
+    list: (appId) => Effect.suspend(() => running.list(appId)),
+    resume: (appId, name, from) => Effect.suspend(() => running.resume(appId, name, from)),
+    restart: Effect.gen(function* () {
+      yield* running.end
+      running = yield* start
+    })
+  })
+})
 
 const make = Effect.fnUntraced(function* (outside: Context.Context<never>) {
   const { byId } = yield* Apps
@@ -167,9 +190,10 @@ const make = Effect.fnUntraced(function* (outside: Context.Context<never>) {
           })
         )
 
-  return Triggers.of({
-    list: (appId) => Effect.map(known(appId), () => runners.filter((runner) => runner.appId === appId).map(infoOf)),
-    resume: Effect.fnUntraced(function* (appId, name, from) {
+  return {
+    list: (appId: string) =>
+      Effect.map(known(appId), () => runners.filter((runner) => runner.appId === appId).map(infoOf)),
+    resume: Effect.fnUntraced(function* (appId: string, name: string, from: ResumeFrom) {
       yield* known(appId)
       const runner = runnerOf(appId, name)
       if (runner === undefined) {
@@ -182,5 +206,5 @@ const make = Effect.fnUntraced(function* (outside: Context.Context<never>) {
       const error = yield* here(save)
       if (error !== undefined) return yield* Effect.die(error)
     })
-  })
+  }
 })

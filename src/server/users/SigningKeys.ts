@@ -57,15 +57,15 @@ export class SigningKeys extends Context.Service<SigningKeys, Service>()(
           "signingKey cannot be combined with dataDirectory, which has signing keys of its own: remove one of them"
       })
     }
-    const byApp = new Map<HostedApp, ReadonlyArray<SigningKey>>()
+    const byApp = new Map<string, ReadonlyArray<SigningKey>>()
     for (const hosted of apps.byId.values()) {
       byApp.set(
-        hosted,
+        hosted.domainId,
         signingKey === undefined ? yield* stored(rowStore, hosted) : [yield* derived(signingKey, hosted.app.id)]
       )
     }
 
-    const find = (hosted: HostedApp, isIt: (key: SigningKey) => boolean) => byApp.get(hosted)?.find(isIt)
+    const find = (hosted: HostedApp, isIt: (key: SigningKey) => boolean) => byApp.get(hosted.domainId)?.find(isIt)
     return SigningKeys.of({
       current: (hosted) => {
         const key = find(hosted, ({ retiredAt }) => retiredAt === undefined)

@@ -119,7 +119,8 @@ export class Tokens extends Context.Service<Tokens, Service>()("effect-app-servi
           const claims = Option.getOrUndefined(claimsOf(proof))
           return claims === undefined
             ? Effect.fail(new TokenRejected({ why: "malformed" }))
-            : Effect.succeed({ hosted: proof.hosted, claims })
+            : // the application may have been replaced since the token was verified
+              Effect.succeed({ hosted: apps.byDomainId.get(proof.hosted.domainId) ?? proof.hosted, claims })
         }
         const known = proofs.get(digest)
         if (known !== undefined) {

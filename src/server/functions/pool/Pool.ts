@@ -111,7 +111,7 @@ export class Pool<Owner> {
     const processes = [...this.#processes, ...this.#stopping]
     return {
       processes: processes.length,
-      running: processes.reduce((sum, { load }) => sum + load, 0),
+      running: processes.reduce((sum, { load, streams }) => sum + load + streams.size, 0),
       waiting: this.#queue.size,
       memory: processes.reduce((sum, { pid }) => sum + memoryOf(pid), 0)
     }
