@@ -19,6 +19,7 @@ import * as AdminToken from "./adminToken.ts"
 import { isLoopback, problem } from "./connection.ts"
 import { announce, type Loaded, notices, type ServerInfo } from "./announce.ts"
 import { show, showJson } from "./mail.ts"
+import * as Watch from "./watch.ts"
 import * as Log from "./log.ts"
 import * as Metrics from "./metrics.ts"
 import * as Mongodb from "./mongodb.ts"
@@ -113,6 +114,10 @@ const flags = {
     Flag.withDescription("Serve the static files of applications; --no-hosting does not (default: yes)"),
     Flag.withDefault(true)
   ),
+  watch: Flag.Boolean("watch").pipe(
+    Flag.withDescription("Replace an application when its files change; users and documents stay"),
+    Flag.withDefault(false)
+  ),
   quiet: Flag.Boolean("quiet").pipe(Flag.withDescription("Do not print a line per request"), Flag.withDefault(false))
 }
 
@@ -136,15 +141,12 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
       const message = "--app-id cannot be combined with several applications: put an id into the root file of each"
       return yield* stop(undefined, message)
     }
-    const loaded = yield* openAll(
-      yield* Effect.forEach(directories, (directory) =>
-        Effect.map(AppDirectory.load(directory, { appId: Option.getOrUndefined(appId), schemas }), (app): Loaded => ({
-          directory,
-          app: hosting ? app : { ...app, hosting: undefined }
-        }))
-      ),
-      open
-    )
+    const load = (directory: string) =>
+      Effect.map(AppDirectory.load(directory, { appId: Option.getOrUndefined(appId), schemas }), (app): Loaded => ({
+        directory,
+        app: hosting ? app : { ...app, hosting: undefined }
+      }))
+    const loaded = yield* openAll(yield* Effect.forEach(directories, load), open)
     const stranger = Object.keys(oauthIssuers).find((name) => !["google", "facebook", "apple"].includes(name))
     if (stranger !== undefined) {
       return yield* stop(undefined, `unknown --oauth-issuer "${stranger}": expected google, facebook or apple`)
@@ -200,6 +202,15 @@ export const serve = Command.make("serve", flags, ({ directories, host, json, po
           )
       const info = { baseUrl, storage, inbox, mongodb, metrics }
       yield* json ? announceJson(loaded, info) : announce(loaded, info)
+      if (options.watch) {
+        // a name may be of another one of the applications
+        const again = (directory: string) =>
+          Effect.map(load(directory), ({ app }) =>
+            open.reduce((all, name) => Result.getOrElse(AppDirectory.open(all, name), () => all), app)
+          )
+        const print = json ? Effect.logWarning : Console.error
+        for (const one of loaded) yield* Watch.watch(one, again(one.directory), print)
+      }
       return yield* Effect.never
       // what uses the server ends before it does
     }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(server, Metrics.exporter)))

@@ -1,0 +1,98 @@
+/** `serve --watch`: replaces an application when its files change. */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Path from "effect/Path"
+import * as Stream from "effect/Stream"
+import { Applications } from "../server/Applications.ts"
+import type { App, Notice } from "../server/model/App.ts"
+import type { Loaded } from "./announce.ts"
+
+/** An editor writes a file in several steps, and a version control system many files. */
+const quiet = "100 millis"
+
+/** Changes of these folders concern no application. */
+const irrelevant = /(?:^|[/\\])(?:node_modules|\.git)(?:[/\\]|$)/
+
+/** A mistake in a file: what is wrong, and the place if it is known. */
+interface Mistake {
+  readonly message: string
+  /** The file, with the line and column if they are known. */
+  readonly place: string | undefined
+}
+
+const textOf = ({ file, message }: Notice): string => (file === undefined ? message : `${file}: ${message}`)
+
+/** What is wrong with a new version that was not wrong before: a file that cannot be read, or a function that does not parse. */
+const mistakesOf = (app: App, old: App): ReadonlyArray<Mistake> => {
+  const known = new Set(old.report.map(textOf))
+  return app.report
+    .filter((notice) => !known.has(textOf(notice)) && /does not parse|is not JSON/.test(textOf(notice)))
+    .map((notice) => ({ message: textOf(notice), place: notice.file }))
+}
+
+const placed = /^(.*?):(\d+)(?::(\d+))?(?!\d)/
+
+/** The line of a mistake between its neighbours. */
+const excerptOf = Effect.fnUntraced(function* (directory: string, { message, place }: Mistake) {
+  const [, file, line, column] = placed.exec(place ?? "") ?? placed.exec(message) ?? []
+  if (file === undefined || line === undefined) return ""
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const text = yield* Effect.orElseSucceed(fs.readFileString(path.resolve(directory, file)), () => "")
+  const number = Number(line)
+  const lines = text.split("\n").map((content, index) => `${String(index + 1).padStart(6)} | ${content}`)
+  const gutter = lines[0]?.indexOf("|") ?? 0
+  const caret = column === undefined ? [] : [`${" ".repeat(gutter + 1 + Number(column))}^`]
+  return ["", ...lines.slice(Math.max(0, number - 2), number), ...caret, ...lines.slice(number, number + 1)].join("\n")
+})
+
+/** Watches the directory of an application, and replaces it by `load`; a version with a mistake is not served. */
+export const watch = Effect.fnUntraced(function* <E extends { readonly message: string }, R>(
+  { app, directory }: Loaded,
+  load: Effect.Effect<App, E, R>,
+  print: (line: string) => Effect.Effect<void>
+) {
+  const fs = yield* FileSystem.FileSystem
+  const { replace } = yield* Applications
+  let served = app
+
+  const refuse = Effect.fnUntraced(function* (mistakes: ReadonlyArray<Mistake>) {
+    for (const mistake of mistakes) {
+      const excerpt = yield* excerptOf(directory, mistake)
+      yield* print(`${served.id}: ${mistake.message}${excerpt}`)
+    }
+    yield* print(`${served.id} is served as it was before: the mistake is in ${directory}`)
+  })
+
+  const reload = Effect.gen(function* () {
+    const start = yield* Clock.currentTimeMillis
+    const next = yield* load
+    if (next.id !== served.id) {
+      return yield* refuse([
+        { message: `the id is now "${next.id}": restart the server to serve it`, place: undefined }
+      ])
+    }
+    const mistakes = mistakesOf(next, served)
+    if (mistakes.length > 0) return yield* refuse(mistakes)
+    const known = new Set(served.report.map(textOf))
+    yield* replace(next)
+    served = next
+    for (const notice of next.report) if (!known.has(textOf(notice))) yield* print(`${next.id}: ${textOf(notice)}`)
+    yield* print(`${next.id} is replaced, in ${(yield* Clock.currentTimeMillis) - start} ms`)
+  }).pipe(
+    Effect.catch(({ message }) => refuse([{ message, place: undefined }])),
+    Effect.catchCause((cause) => Effect.logError("the application cannot be replaced", Cause.pretty(cause)))
+  )
+
+  yield* fs.watch(directory, { recursive: true }).pipe(
+    Stream.filter(({ path }) => !irrelevant.test(path)),
+    Stream.debounce(quiet),
+    Stream.runForEach(() => reload),
+    Effect.catch(({ reason }) =>
+      print(`${directory} cannot be watched (${reason._tag}): changes take effect at the next start`)
+    ),
+    Effect.forkScoped({ startImmediately: true })
+  )
+})
