@@ -1,3 +1,4 @@
+/** Logins with Google, Facebook and Apple by redirect or popup, as the page that begins them and the page that they return to. */
 import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import * as Option from "effect/Option"

@@ -190,13 +190,11 @@ describe("a database trigger", () => {
           yield* database.insert(place("loop"), [{ n: 0 }])
           yield* insert("orders", 1)
           yield* logged("other", 1)
-          yield* until(Effect.sync(() => loggedCount("1000 times") > 0))
+          // an earlier trigger may have fired as often
+          yield* until(Effect.sync(() => loggedCount(warning) > 0))
         })
       )
-      assert.deepStrictEqual(
-        lines.filter((line) => line.includes("1000 times")),
-        [warning]
-      )
+      assert.strictEqual(loggedCount(warning), 1)
     })
   )
 })

@@ -115,12 +115,9 @@ layer(documents.pipe(Layer.provide(logging)), { excludeTestServices: true })("a 
       // an event is delivered again only if its function was stopped before it ended
       const stopped = lines.filter((line) => line.includes('"racing" runs "racing" again')).length
       assert.isAtMost((yield* ids).length, 2_000 + stopped)
-      // so many within a minute may be of its own making
-      const warnings = lines.filter((line) => line.includes("1000 times within a minute"))
-      assert.deepStrictEqual(
-        warnings.map((line) => line.slice(0, 20)),
-        ['the trigger "racing"']
-      )
+      // so many within a minute may be of its own making; a trigger of the whole database may have fired as often
+      const warnings = lines.filter((line) => line.startsWith('the trigger "racing" fired 1000 times within a minute'))
+      assert.lengthOf(warnings, 1)
     })
   )
 })
