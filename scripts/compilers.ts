@@ -75,7 +75,16 @@ await withTarball(async (folder, { tarball }) => {
   npmIn(folder)(
     "install",
     tarball,
-    ...asHere("effect", "@effect/platform-node", "@effect/sql-pg", "@effect/vitest", "@types/node", "redis", "vitest"),
+    ...asHere(
+      "effect",
+      "@effect/platform-node",
+      "@effect/sql-pg",
+      "@effect/vitest",
+      "@types/node",
+      "mongodb",
+      "redis",
+      "vitest"
+    ),
     ...Object.entries(versions).map(([version, exact]) => `typescript-${version}@npm:typescript@${exact}`)
   )
   const { examples, pages } = writeSnippets(join(folder, "snippets"))
