@@ -6,13 +6,13 @@ import { Effect, Layer } from "effect"
 import { AppDirectory } from "effect-app-services/server"
 import { anonymous, ask, directory, inProcess, path } from "../support.ts"
 
-export const all = { read: true, write: true, insert: true, delete: true }
-export const source = "data_sources/atlas"
-export const schema = (collection: string, content: object, relationships: object = {}) => ({
+const all = { read: true, write: true, insert: true, delete: true }
+const source = "data_sources/atlas"
+const schema = (collection: string, content: object, relationships: object = {}) => ({
   [`${source}/shop/${collection}/schema.json`]: content,
   [`${source}/shop/${collection}/relationships.json`]: relationships
 })
-export const relation = (collection: string, more: object) => ({
+const relation = (collection: string, more: object) => ({
   ref: `#/relationship/atlas/shop/${collection}`,
   ...more
 })
