@@ -18,14 +18,16 @@ import { copy } from "../data/internal/bson.ts"
 import * as Texts from "../data/Texts.ts"
 import { UserStore } from "../users/UserStore.ts"
 import { type Actor, type Caller, isSystem, make as makeAccess, notAllowed } from "./FunctionAccess.ts"
-import { FunctionContext, FunctionError } from "../model/FunctionContext.ts"
+import { FunctionError } from "../model/FunctionContext.ts"
 import * as Metrics from "../model/Metrics.ts"
 import * as FunctionActions from "./FunctionActions.ts"
 import * as FunctionHost from "./FunctionHost.ts"
 import * as FunctionStream from "./FunctionStream.ts"
-import * as ExportedFunctions from "./ExportedFunctions.ts"
+import type * as ExportedFunctions from "./ExportedFunctions.ts"
+import * as handlers from "./handlers.ts"
+import { thrown } from "./handlers.ts"
+import * as Pools from "./pools.ts"
 import * as failures from "./shared/failures.ts"
-import { isThenable } from "./shared/iterators.ts"
 import type { AnswerKind, Arguments, Responded, ResponseSettings } from "./shared/messages.ts"
 import { timedOut } from "./pool/outcomes.ts"
 import * as values from "./shared/values.ts"
@@ -123,23 +125,6 @@ export class FunctionRuntime extends Context.Service<
 const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLimit: number) {
   const database = yield* Database
   const store = yield* UserStore
-  const context = yield* Effect.context<never>()
-  const exported = new Map<App, ExportedFunctions.ExportedFunctions>()
-  const watched: Array<() => void> = []
-  const scope = yield* Effect.scope
-  yield* Effect.addFinalizer(() => {
-    for (const unwatch of watched) unwatch()
-    return Effect.forEach(exported.values(), ({ close }) => close, { concurrency: "unbounded", discard: true })
-  })
-
-  const find = (app: App, name: string): Effect.Effect<AppFunction, FunctionError> => {
-    const fn = app.functions.get(name)
-    return fn === undefined
-      ? Effect.fail(notFound(name))
-      : fn.closed
-        ? Effect.fail(notAllowed(name))
-        : Effect.succeed(fn)
-  }
 
   const evaluate = (
     caller: Caller,
@@ -160,19 +145,11 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
 
   const host = FunctionHost.make(access, execute, FunctionActions.make(access, store))
 
-  const exportedOf = (app: App): ExportedFunctions.ExportedFunctions => {
-    let found = exported.get(app)
-    if (found === undefined) {
-      found = ExportedFunctions.make(app, host, { timeLimitMillis: timeLimitMillis(timeLimit), memoryLimit })
-      exported.set(app, found)
-      watched.push(Metrics.watchProcesses(context, app.id, found.usage))
-    }
-    return found
-  }
+  const pools = yield* Pools.make(host, { timeLimitMillis: timeLimitMillis(timeLimit), memoryLimit })
 
   const handle = (actor: Actor, fn: AppFunction, handler: Handler, args: ReadonlyArray<unknown>) => {
     const { app, request, user } = actor.caller
-    return runHandler(handler, args, {
+    return handlers.run(handler, args, {
       appId: app.id,
       user,
       request,
@@ -193,7 +170,7 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
     args: Arguments,
     kind: AnswerKind,
     deadline: ExportedFunctions.Deadline | undefined
-  ) => exportedOf(actor.caller.app).call({ actor, fn, source, args, kind, deadline })
+  ) => pools.of(actor.caller.app).call({ actor, fn, source, args, kind, deadline })
 
   const evaluateAs = (
     actor: Actor,
@@ -333,25 +310,8 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
 
   const check = (caller: Caller, name: string, sent: Sent) => Effect.asVoid(open(caller, name, sent))
 
-  const retire = (app: App) =>
-    Effect.suspend(() => {
-      const found = exported.get(app)
-      if (found === undefined) return Effect.void
-      const isIdle = Effect.sync(() => {
-        const { running, waiting } = found.usage()
-        return running + waiting === 0
-      })
-      // requests that found the application before it was replaced may still call its functions
-      const ended = Effect.repeat(Effect.andThen(Effect.sleep(retireAfter), isIdle), { until: (idle) => idle })
-      const close = Effect.suspend(() => {
-        exported.delete(app)
-        return found.close
-      })
-      return Effect.asVoid(Effect.forkIn(Effect.andThen(ended, close), scope))
-    })
-
   return FunctionRuntime.of({
-    retire,
+    retire: pools.retire,
     call: (caller, name, sent) => measured(caller, call(caller, name, sent)),
     stream: (caller, name, sent) => measured(caller, stream(caller, name, sent)),
     check,
@@ -367,8 +327,11 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
   })
 })
 
-/** How often the processes of a replaced application are looked at. */
-const retireAfter = "500 millis"
+const find = (app: App, name: string): Effect.Effect<AppFunction, FunctionError> => {
+  const fn = app.functions.get(name)
+  if (fn === undefined) return Effect.fail(notFound(name))
+  return fn.closed ? Effect.fail(notAllowed(name)) : Effect.succeed(fn)
+}
 
 /** Counts and times a call, by its outcome. */
 const measured = <A, E extends FunctionError | Ejson.EjsonError>(caller: Caller, call: Effect.Effect<A, E>) =>
@@ -415,34 +378,3 @@ const timeLimitMillis = (timeLimit: Duration.Duration): number =>
   Math.max(1, Math.min(Duration.toMillis(timeLimit), 2 ** 31 - 1))
 
 const notFound = (name: string) => new FunctionError({ code: "FunctionNotFound", message: failures.notFound(name) })
-
-/** The requirements of functions are checked where an application is defined. */
-const isHandlerEffect = (u: unknown): u is Effect.Effect<unknown, unknown, FunctionContext> => Effect.isEffect(u)
-
-const isHandlerStream = (u: unknown): u is Stream.Stream<unknown, unknown, FunctionContext> => Stream.isStream(u)
-
-const runHandler = (handler: Handler, args: ReadonlyArray<unknown>, context: FunctionContext["Service"]) =>
-  Effect.suspend((): Effect.Effect<unknown, FunctionError, FunctionContext> => {
-    const result: unknown = Reflect.apply(handler, undefined, args)
-    // @effect-diagnostics-next-line anyUnknownInErrorContext:off -- a handler may fail with anything
-    if (isHandlerEffect(result)) return Effect.mapError(result, thrown)
-    return isThenable(result) ? Effect.tryPromise({ try: () => result, catch: thrown }) : Effect.succeed(result)
-  }).pipe(
-    Effect.map((result) =>
-      isHandlerStream(result) ? Stream.provideService(result, FunctionContext, context) : result
-    ),
-    Effect.provideService(FunctionContext, context),
-    Effect.catchDefect((defect) => Effect.fail(thrown(defect))),
-    // an interruption of the caller does not get here: this is a function that interrupts itself, which is a failure
-    Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.fail(thrown("the function was interrupted")))
-  )
-
-const thrown = (cause: unknown): FunctionError => {
-  // inspecting a thrown value may throw
-  try {
-    if (cause instanceof FunctionError) return cause
-  } catch {
-    return new FunctionError({ code: "FunctionExecutionError", message: failures.noText })
-  }
-  return new FunctionError({ code: "FunctionExecutionError", message: failures.describe(cause) })
-}
