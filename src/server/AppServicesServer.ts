@@ -414,7 +414,7 @@ const layerServices = (
     database ?? Database.layer,
     Layer.provide(AuthEvents.layer, appsLayer),
     TriggerPositions.layer(),
-    Inbox.layerMemory,
+    Inbox.layer,
     RateLimits.RateLimits.layer(rateLimits),
     OpenStreams.OpenStreams.layer(streams),
     RedirectLogins.layer,

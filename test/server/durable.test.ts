@@ -49,6 +49,36 @@ const lastMail = Effect.gen(function* () {
 const confirm = (body: object) => ask("POST", path("my-app", "auth/providers/local-userpass/confirm"), { body })
 
 describe("a server with a data directory", () => {
+  it.effect("has its e-mails after a restart, with what became of them", () =>
+    Effect.gen(function* () {
+      const data = yield* directory({})
+      yield* serving(
+        data,
+        Effect.gen(function* () {
+          const { messages, record } = yield* Inbox.Inbox
+          yield* register("a@b.c", "correct horse")
+          yield* register("d@e.f", "correct horse")
+          const [first] = yield* messages()
+          yield* record(first.tokenId, { state: "failed", attempts: 2, error: "550 unknown" })
+        })
+      )
+      yield* serving(
+        data,
+        Effect.gen(function* () {
+          const messages = yield* (yield* Inbox.Inbox).messages()
+          assert.deepStrictEqual(
+            messages.map(({ delivery, to }) => [to, delivery]),
+            [
+              ["a@b.c", { state: "failed", attempts: 2, error: "550 unknown" }],
+              ["d@e.f", undefined]
+            ]
+          )
+          assert.strictEqual((yield* confirm(yield* lastMail)).status, 204)
+        })
+      )
+    })
+  )
+
   it.effect("has its users, sessions, keys and mailed tokens after a restart", () =>
     Effect.gen(function* () {
       const data = yield* directory({})

@@ -4,7 +4,9 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { type App, type AppFunction, type CustomUserData, defaults, missing } from "../model/App.ts"
+import { type App, type AppFunction, type CustomUserData, missing } from "../model/App.ts"
+import { makeMails } from "../model/EmailPassword.ts"
+import * as MailTemplate from "../model/MailTemplate.ts"
 import type { OAuthProvider, OAuthType } from "../model/OAuthProvider.ts"
 import * as AppDirectoryOAuth from "./AppDirectoryOAuth.ts"
 import type { Find as FindSecret } from "./AppDirectorySecrets.ts"
@@ -158,10 +160,13 @@ export const providers = Effect.fnUntraced(function* (
           resetFunction: config?.runResetFunction === true ? find("reset", config.resetFunctionName) : undefined,
           emailConfirmationUrl: config?.emailConfirmationUrl ?? undefined,
           resetPasswordUrl: config?.resetPasswordUrl ?? undefined,
-          subjects: {
-            confirmation: textOr(config?.confirmEmailSubject, defaults.subjects.confirmation),
-            reset: textOr(config?.resetPasswordSubject, defaults.subjects.reset)
-          }
+          mails: makeMails(
+            { confirmation: config?.emailConfirmationUrl, reset: config?.resetPasswordUrl },
+            {
+              confirmation: yield* mailTemplate(files, file, "confirmation", config?.confirmEmailSubject),
+              reset: yield* mailTemplate(files, file, "reset", config?.resetPasswordSubject)
+            }
+          )
         }
         break
       case "custom-function":
@@ -206,6 +211,33 @@ const reportUnknown = (
   for (const [key, value] of settings) {
     if (isEmpty(value)) continue
     files.report.push({ file, message: `the setting "${key}" of "${type}" is not supported: it has no effect` })
+  }
+}
+
+/** The texts of an e-mail are in files beside the providers, since exports have none. */
+const mailTemplate = Effect.fnUntraced(function* (
+  files: AppFiles,
+  providerFile: string,
+  kind: MailTemplate.MailKind,
+  subject: string | null | undefined
+) {
+  const read = Effect.fnUntraced(function* (extension: "txt" | "html") {
+    const file = `auth/mail/${kind}.${extension}`
+    if (!files.has(file)) return undefined
+    const text = yield* files.text(file)
+    reportVariables(files, file, text)
+    return text
+  })
+  if (isText(subject)) reportVariables(files, providerFile, subject)
+  return { subject: isText(subject) ? subject : undefined, text: yield* read("txt"), html: yield* read("html") }
+})
+
+const reportVariables = (files: AppFiles, file: string, text: string) => {
+  for (const name of MailTemplate.unknownVariables(text)) {
+    files.report.push({
+      file,
+      message: `unknown variable {{${name}}}: e-mails have app, email, url, token, tokenId and minutes; it is sent as it is`
+    })
   }
 }
 

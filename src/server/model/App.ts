@@ -30,7 +30,7 @@ import type { DataSource } from "../data/DataAccess.ts"
 import { type IndexOptions, parseOptions } from "../data/Index.ts"
 import type { AppFunction, Handler } from "./AppFunction.ts"
 import type { DataApi } from "./DataApi.ts"
-import { type EmailPassword, type EmailPasswordOptions, makeEmailPassword, defaultSubjects } from "./EmailPassword.ts"
+import { type EmailPassword, type EmailPasswordOptions, makeEmailPassword } from "./EmailPassword.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import type { FunctionContext, FunctionUser } from "./FunctionContext.ts"
 import type { GraphQl } from "./GraphQl.ts"
@@ -55,6 +55,16 @@ export type {
    */
   EmailPassword
 } from "./EmailPassword.ts"
+
+export type {
+  /**
+   * The template of an e-mail.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  MailTemplate
+} from "./MailTemplate.ts"
 
 export type {
   /** A function written in code. */
@@ -322,8 +332,7 @@ export interface CollectionIndex extends IndexOptions {
 export const defaults = {
   accessTokenLifetime: Duration.minutes(30),
   refreshTokenLifetime: Duration.days(60),
-  deployment: { location: "US-VA", model: "GLOBAL", providerRegion: "aws-us-east-1" },
-  subjects: defaultSubjects
+  deployment: { location: "US-VA", model: "GLOBAL", providerRegion: "aws-us-east-1" }
 } as const
 
 /**

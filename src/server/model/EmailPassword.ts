@@ -1,14 +1,9 @@
 /** The definition of the provider `local-userpass`. */
 import type { AppFunction, Handler } from "./AppFunction.ts"
-
-/** The subjects of e-mails by default. */
-export const defaultSubjects = {
-  confirmation: "Please confirm your email address",
-  reset: "Reset your password"
-} as const
+import * as MailTemplate from "./MailTemplate.ts"
 
 /**
- * How e-mail addresses are confirmed and passwords reset. E-mails are not sent, but kept in the server's inbox.
+ * How e-mail addresses are confirmed and passwords reset. E-mails are in the server's inbox; a `Mailer` sends them.
  *
  * An address is confirmed at registration (`autoConfirm`), by a function, or by the link of an e-mail. Without any of
  * these settings it is confirmed at registration.
@@ -35,11 +30,13 @@ export interface EmailPasswordOptions {
   /** The page that e-mails for a new password link to, with `token` and `tokenId` in the query. */
   readonly resetPasswordUrl?: string | undefined
   /**
-   * The subjects of the e-mails.
+   * The subjects and texts of the e-mails, with variables such as `{{url}}`.
    *
-   * @default { confirmation: "Please confirm your email address", reset: "Reset your password" }
+   * @default the subjects "Please confirm your email address" and "Reset your password", and a text with the link
    */
-  readonly subjects?: { readonly confirmation?: string | undefined; readonly reset?: string | undefined } | undefined
+  readonly mails?:
+    | { readonly [Kind in MailTemplate.MailKind]?: MailTemplate.MailTemplateOptions | undefined }
+    | undefined
 }
 
 /**
@@ -54,7 +51,7 @@ export interface EmailPassword {
   readonly resetFunction: AppFunction | undefined
   readonly emailConfirmationUrl: string | undefined
   readonly resetPasswordUrl: string | undefined
-  readonly subjects: { readonly confirmation: string; readonly reset: string }
+  readonly mails: { readonly [Kind in MailTemplate.MailKind]: MailTemplate.MailTemplate }
 }
 
 /** Completes the options; `find` finds a function by its name. */
@@ -63,9 +60,9 @@ export const makeEmailPassword = (
     autoConfirm,
     confirmationFunction,
     emailConfirmationUrl,
+    mails,
     resetFunction,
-    resetPasswordUrl,
-    subjects
+    resetPasswordUrl
   }: EmailPasswordOptions,
   find: (name: string, definition: string | Handler | undefined) => AppFunction | undefined
 ): EmailPassword => ({
@@ -74,8 +71,14 @@ export const makeEmailPassword = (
   resetFunction: find("reset", resetFunction),
   emailConfirmationUrl,
   resetPasswordUrl,
-  subjects: {
-    confirmation: subjects?.confirmation ?? defaultSubjects.confirmation,
-    reset: subjects?.reset ?? defaultSubjects.reset
-  }
+  mails: makeMails({ confirmation: emailConfirmationUrl, reset: resetPasswordUrl }, mails)
 })
+
+/** The templates of the e-mails; `pages` are the pages that they link to. */
+export const makeMails = (
+  pages: { readonly [Kind in MailTemplate.MailKind]: string | null | undefined },
+  options: EmailPasswordOptions["mails"]
+): EmailPassword["mails"] => {
+  const template = (kind: MailTemplate.MailKind) => MailTemplate.make(kind, (pages[kind] ?? "") !== "", options?.[kind])
+  return { confirmation: template("confirmation"), reset: template("reset") }
+}

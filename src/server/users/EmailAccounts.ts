@@ -21,6 +21,7 @@ import * as Digest from "./Digest.ts"
 import { type FunctionRequest, systemUser } from "../model/FunctionContext.ts"
 import { FunctionRunner } from "../model/FunctionRunner.ts"
 import * as Ids from "../model/Ids.ts"
+import * as MailTemplate from "../model/MailTemplate.ts"
 import { Inbox } from "./Inbox.ts"
 import { PasswordHasher } from "./PasswordHasher.ts"
 import { type Account, type EmailTokenKind, UserStore } from "./UserStore.ts"
@@ -103,17 +104,28 @@ export class EmailAccounts extends Context.Service<EmailAccounts, Service>()(
     })
 
     const mail = Effect.fnUntraced(function* (app: App, account: Account, kind: EmailTokenKind) {
-      const { emailConfirmationUrl, resetPasswordUrl, subjects } = yield* providerOf(app)
+      const { emailConfirmationUrl, mails, resetPasswordUrl } = yield* providerOf(app)
       const { token, tokenId } = yield* issue(app, account, kind)
       const page = kind === "confirmation" ? emailConfirmationUrl : resetPasswordUrl
+      const url = page === undefined || page === "" ? undefined : link(page, { token, tokenId })
+      const { email } = account
+      const { html, subject, text } = MailTemplate.render(mails[kind], {
+        app: app.name,
+        email,
+        url: url ?? Redacted.make(""),
+        token,
+        tokenId
+      })
       yield* inbox.deliver({
         app: app.id,
-        to: account.email,
+        to: email,
         kind,
-        subject: subjects[kind],
-        ...(page === undefined || page === "" ? undefined : { url: link(page, { token, tokenId }) }),
+        subject,
+        ...(url === undefined ? undefined : { url }),
         token,
         tokenId,
+        text,
+        ...(html === undefined ? undefined : { html }),
         at: yield* DateTime.now
       })
     })
@@ -273,7 +285,7 @@ export class EmailAccounts extends Context.Service<EmailAccounts, Service>()(
   > = Layer.effect(EmailAccounts, EmailAccounts.make)
 }
 
-const tokenLifetime = Duration.toMillis("30 minutes")
+const tokenLifetime = Duration.toMillis(Duration.minutes(MailTemplate.lifetimeMinutes))
 const tokenBytes = 64
 
 const providerOf = ({ providers: { emailPassword } }: App) =>

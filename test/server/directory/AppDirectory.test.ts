@@ -217,12 +217,15 @@ describe("AppDirectory.load", () => {
         "functions/config.json": [{ name: "confirm" }],
         "functions/confirm.js": "exports = () => ({ status: 'success' })"
       })
-      const { confirmationFunction, resetFunction, ...rest } = app.providers.emailPassword!
+      const { confirmationFunction, mails, resetFunction, ...rest } = app.providers.emailPassword!
+      assert.deepStrictEqual(
+        [mails.confirmation, mails.reset].map(({ subject }) => subject),
+        ["Welcome", "Reset your password"]
+      )
       assert.deepStrictEqual(rest, {
         autoConfirm: false,
         emailConfirmationUrl: "http://x/c",
-        resetPasswordUrl: "http://x/r",
-        subjects: { confirmation: "Welcome", reset: "Reset your password" }
+        resetPasswordUrl: "http://x/r"
       })
       assert.strictEqual(confirmationFunction?.body._tag, "Source")
       assert.deepStrictEqual(resetFunction?.body, {
@@ -232,6 +235,29 @@ describe("AppDirectory.load", () => {
       })
       assert.deepStrictEqual(app.report, [
         { file: "auth/providers.json", message: 'the reset function "gone" of "local-userpass" does not exist' }
+      ])
+    })
+  )
+
+  it.effect("reads the texts of e-mails, and reports unknown variables in them", () =>
+    Effect.gen(function* () {
+      const app = yield* load({
+        "auth/providers.json": userpass({ emailConfirmationUrl: "http://x/c", confirmEmailSubject: "{{shop}}" }),
+        "auth/mail/confirmation.txt": "Welcome: {{url}} {{link}}",
+        "auth/mail/confirmation.html": "<p>Welcome: {{url}}</p>",
+        "auth/mail/reset.txt": "Token: {{token}}"
+      })
+      const { confirmation, reset } = app.providers.emailPassword!.mails
+      assert.deepStrictEqual(confirmation, {
+        subject: "{{shop}}",
+        text: "Welcome: {{url}} {{link}}",
+        html: "<p>Welcome: {{url}}</p>"
+      })
+      assert.deepStrictEqual(reset, { subject: "Reset your password", text: "Token: {{token}}", html: undefined })
+      const known = "e-mails have app, email, url, token, tokenId and minutes; it is sent as it is"
+      assert.deepStrictEqual(app.report, [
+        { file: "auth/providers.json", message: `unknown variable {{shop}}: ${known}` },
+        { file: "auth/mail/confirmation.txt", message: `unknown variable {{link}}: ${known}` }
       ])
     })
   )

@@ -14,8 +14,9 @@ const appWith = (options: App.EmailPasswordOptions | boolean) =>
 
 /** The last message, as the person who gets it sees it. */
 const lastMail = Effect.gen(function* () {
-  const { token, url, ...message } = (yield* (yield* Inbox.Inbox).messages()).at(-1)!
-  return { ...message, token: Redacted.value(token), url: url === undefined ? undefined : Redacted.value(url) }
+  const { html, text, token, url, ...message } = (yield* (yield* Inbox.Inbox).messages()).at(-1)!
+  const plain = (secret: Redacted.Redacted | undefined) => (secret === undefined ? undefined : Redacted.value(secret))
+  return { ...message, html: plain(html), text: plain(text), token: Redacted.value(token), url: plain(url) }
 })
 
 const refused = { error: "unauthorized", error_code: "AuthError" }
@@ -38,7 +39,20 @@ describe("confirmation by e-mail", () => {
         to: ada.email,
         kind: "confirmation",
         subject: "Please confirm your email address",
-        url: `https://shop.test/confirm?lang=en&token=${token}&tokenId=${tokenId}#top`
+        url: `https://shop.test/confirm?lang=en&token=${token}&tokenId=${tokenId}#top`,
+        text: [
+          `To confirm ${ada.email} for my-app, open this page:`,
+          "",
+          `https://shop.test/confirm?lang=en&token=${token}&tokenId=${tokenId}#top`,
+          "",
+          "The link is valid once, for 30 minutes. If you did not ask for this e-mail, ignore it.",
+          ""
+        ].join("\n"),
+        html: [
+          `<p>To confirm ${ada.email} for my-app, <a href="https://shop.test/confirm?lang=en&amp;token=${token}&amp;tokenId=${tokenId}#top">open this page</a>.</p>`,
+          "<p>The link is valid once, for 30 minutes. If you did not ask for this e-mail, ignore it.</p>",
+          ""
+        ].join("\n")
       })
       const answer = yield* post("confirm", { token, tokenId })
       assert.deepStrictEqual([answer.status, answer.text, answer.headers["content-type"]], [204, "", undefined])
@@ -110,7 +124,43 @@ describe("confirmation by e-mail", () => {
       const { subject, token, tokenId, url } = yield* lastMail
       assert.deepStrictEqual([subject, url], ["Welcome", undefined])
       assert.strictEqual((yield* post("confirm", { token, tokenId })).status, 204)
-    }).pipe(withApps(appWith({ autoConfirm: false, subjects: { confirmation: "Welcome", reset: undefined } })))
+    }).pipe(withApps(appWith({ autoConfirm: false, mails: { confirmation: { subject: "Welcome" } } })))
+  )
+
+  it.effect("has the texts of the application, in which nothing that a client sent is markup or another line", () =>
+    Effect.gen(function* () {
+      yield* register(`<b>"x'&\r\nBcc: eve@x.test`, ada.password)
+      const { html, subject, text, token, tokenId } = yield* lastMail
+      assert.deepStrictEqual(
+        [subject, text, html],
+        [
+          `Hi <b>"x'& Bcc: eve@x.test`,
+          `<b>"x'& Bcc: eve@x.test: https://x.test/c?token=${token}&tokenId=${tokenId} in 30 of my-app {{unknown}}`,
+          `<a href="https://x.test/c?token=${token}&amp;tokenId=${tokenId}">&lt;b&gt;&quot;x&#39;&amp; Bcc: eve@x.test</a> ${tokenId}`
+        ]
+      )
+    }).pipe(
+      withApps(
+        appWith({
+          emailConfirmationUrl: "https://x.test/c",
+          mails: {
+            confirmation: {
+              subject: "Hi {{email}}",
+              text: "{{email}}: {{ url }} in {{minutes}} of {{app}} {{unknown}}",
+              html: '<a href="{{url}}">{{email}}</a> {{tokenId}}'
+            }
+          }
+        })
+      )
+    )
+  )
+
+  it.effect("has no HTML if the application has a plain text only", () =>
+    Effect.gen(function* () {
+      yield* register(ada.email, ada.password)
+      const { html, text, token } = yield* lastMail
+      assert.deepStrictEqual([text, html], [`token ${token}`, undefined])
+    }).pipe(withApps(appWith({ autoConfirm: false, mails: { confirmation: { text: "token {{token}}" } } })))
   )
 
   it.effect("is not valid in another application", () =>
