@@ -74,7 +74,7 @@ import * as PasswordHasher from "./users/PasswordHasher.ts"
 import { OAuth } from "./users/OAuth.ts"
 import * as OAuthIssuers from "./users/OAuthIssuers.ts"
 import { PublishedKeys } from "./users/PublishedKeys.ts"
-import { RedirectLogins } from "./users/RedirectLogins.ts"
+import { PendingLogins, RedirectLogins } from "./users/RedirectLogins.ts"
 import { Sessions } from "./users/Sessions.ts"
 import { SigningKeys } from "./users/SigningKeys.ts"
 import { UserStore } from "./users/UserStore.ts"
@@ -82,7 +82,9 @@ import { Tokens } from "./users/Tokens.ts"
 import { Users } from "./users/Users.ts"
 import { TriggerPositions } from "./triggers/TriggerPositions.ts"
 import { Triggers } from "./triggers/Triggers.ts"
+import { AuthEventLog } from "./users/AuthEventLog.ts"
 import { AuthEvents } from "./users/AuthEvents.ts"
+import type { UserServices } from "./users/UserServices.ts"
 
 /**
  * Settings of a server. All have defaults.
@@ -113,6 +115,16 @@ export interface Options {
    * @default the embedded database
    */
   readonly database?: Layer.Layer<Database, { readonly message: string }> | undefined
+  /**
+   * Another storage for users and for all that servers keep for them, such as MongoDB (`layer` of
+   * `effect-app-services/mongodb`, which is a `database` as well). Servers with the same storage are as one: a user who logs out
+   * of one, is disabled or is deleted is refused by the others at the next request.
+   *
+   * It cannot be combined with `signingKey`, since it has keys of its own.
+   *
+   * @default the data directory, or memory
+   */
+  readonly users?: Layer.Layer<UserServices, { readonly message: string }> | undefined
   /**
    * The secret that the keys of tokens are derived from, at least 32 characters: servers in memory with the same secret
    * accept each other's tokens. By default the keys are random.
@@ -255,6 +267,11 @@ export const make = (
       if (options.adminToken !== undefined && Redacted.value(options.adminToken).length < 32) {
         return yield* new AppsError({ message: "adminToken is too short: expected at least 32 characters" })
       }
+      if (options.signingKey !== undefined && options.users !== undefined) {
+        return yield* new AppsError({
+          message: "signingKey cannot be combined with users, which has signing keys of its own: remove one of them"
+        })
+      }
       const trusts = yield* Effect.fromResult(Proxies.trusts(options.trustedProxies))
       const issuers = yield* Effect.fromResult(OAuthIssuers.read(options.oauthIssuers))
       const services = yield* Layer.build(layerServices("id" in apps ? [apps] : apps, options, issuers, clock, outside))
@@ -392,7 +409,8 @@ const layerServices = (
     passwordHashing,
     rateLimits,
     signingKey,
-    streams
+    streams,
+    users: otherUsers
   }: Options,
   issuers: OAuthIssuers.Issuers,
   clock: Clock.Clock,
@@ -402,22 +420,23 @@ const layerServices = (
   const rowStore = dataDirectory === undefined ? RowStore.layerNone : DataDirectory.layer(dataDirectory)
   const limits = Layer.succeed(EventLog.CurrentLimits, limitsOf(changeLog ?? {}))
   const appsLayer = Apps.layer(apps)
-  const users = Layer.mergeAll(UserStore.layer, SigningKeys.layer(signingKey)).pipe(
-    Layer.provide(Layer.succeed(Clock.Clock, clock)),
-    Layer.provideMerge(appsLayer)
+  const kept = Layer.mergeAll(UserStore.layer, SigningKeys.layer(signingKey), AuthEventLog.layer)
+  const users = Layer.provideMerge(
+    Layer.mergeAll(AuthEvents.layer, RedirectLogins.layer),
+    Layer.provide(
+      otherUsers ?? Layer.mergeAll(kept, PendingLogins.layerMemory, Inbox.layer),
+      Layer.succeed(Clock.Clock, clock)
+    )
   )
   const platform = Layer.mergeAll(
-    users,
+    Layer.provideMerge(users, appsLayer),
     // each request has a tag to verify: synchronously, where Web Crypto would take a thread and back
     Mac.layerWebCryptoWith({ hmac: Digest.hmac }),
     PasswordHasher.PasswordHasher.layerCost(PasswordHasher.costs[passwordHashing ?? "standard"]),
     database ?? Database.layer,
-    Layer.provide(AuthEvents.layer, appsLayer),
     TriggerPositions.layer(),
-    Inbox.layer,
     RateLimits.RateLimits.layer(rateLimits),
     OpenStreams.OpenStreams.layer(streams),
-    RedirectLogins.layer,
     Layer.mergeAll(JwtVerifier.layer, OAuth.layer).pipe(
       Layer.provide(PublishedKeys.layer),
       Layer.provide([FetchHttpClient.layer, Layer.succeed(OAuthIssuers.OAuthIssuers, issuers)])

@@ -1,5 +1,4 @@
 /** The handlers of the client API. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as Layer from "effect/Layer"
@@ -123,9 +122,8 @@ const session = HttpApiBuilder.group(Api, "session", (handlers) =>
         "deleteUser",
         Effect.fnUntraced(function* () {
           const { hosted, user } = yield* CurrentUser
-          const now = yield* Clock.currentTimeMillis
           yield* store.deleteUser(hosted.app.id, user.id, (deleted) =>
-            events.edits(hosted.app.id, deletionOf(deleted), now)
+            events.wanted(hosted.app.id, deletionOf(deleted))
           )
         })
       )

@@ -14,7 +14,7 @@ import { Apps } from "../model/Apps.ts"
 import type { Trigger } from "../model/Trigger.ts"
 import type { RowStoreError } from "../storage/RowStore.ts"
 import { AppNotFound } from "../users/AdminModels.ts"
-import { AuthEvents } from "../users/AuthEvents.ts"
+import { AuthEventLog } from "../users/AuthEventLog.ts"
 import * as authentication from "./authentication.ts"
 import * as database from "./database.ts"
 import type { Feed, FeedFailed } from "./feed.ts"
@@ -53,14 +53,14 @@ export class Triggers extends Context.Service<Triggers, Service>()("effect-app-s
   ): Layer.Layer<
     Triggers,
     FeedFailed | RowStoreError,
-    Apps | Database | FunctionRuntime | AuthEvents | TriggerPositions
+    Apps | Database | FunctionRuntime | AuthEventLog | TriggerPositions
   > => Layer.effect(Triggers, restartable(outside))
 }
 
 const types = { Database: "DATABASE", Authentication: "AUTHENTICATION", Scheduled: "SCHEDULED" } as const
 
 const restartable = Effect.fnUntraced(function* (outside: Context.Context<never>) {
-  const context = yield* Effect.context<Apps | Database | FunctionRuntime | AuthEvents | TriggerPositions>()
+  const context = yield* Effect.context<Apps | Database | FunctionRuntime | AuthEventLog | TriggerPositions>()
   const whole = yield* Effect.scope
   const start = Effect.gen(function* () {
     const scope = yield* Scope.fork(whole)
@@ -82,7 +82,7 @@ const make = Effect.fnUntraced(function* (outside: Context.Context<never>) {
   const { byId } = yield* Apps
   const db = PlainNumbers.make(yield* Database)
   const runtime = yield* FunctionRuntime
-  const authEvents = yield* AuthEvents
+  const authEvents = yield* AuthEventLog
   const positions = yield* TriggerPositions
   const changed = Latch.makeUnsafe(false)
 

@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { App } from "../model/App.ts"
 import type { AuthenticationTrigger } from "../model/Trigger.ts"
-import { type AuthEvent, type AuthEvents, concerns } from "../users/AuthEvents.ts"
+import type { AuthEventLog } from "../users/AuthEventLog.ts"
+import { type AuthEvent, concerns } from "../users/AuthEvents.ts"
 import * as UserData from "../users/UserData.ts"
 import { type Feed, FeedFailed, FeedLost } from "./feed.ts"
 
@@ -23,18 +24,15 @@ const argumentOf = ({ operation, providers, user }: AuthEvent, time: number): Re
 })
 
 /** Creates the feed of a trigger. */
-export const feed = (events: AuthEvents["Service"], app: App, trigger: AuthenticationTrigger): Feed => ({
-  now: Effect.sync(() => String(events.head(app.id))),
+export const feed = (log: AuthEventLog["Service"], app: App, trigger: AuthenticationTrigger): Feed => ({
+  now: Effect.mapError(log.head(app.id), ({ message }) => new FeedFailed({ message })),
   open: (position) =>
-    events.after(app.id, Number(position)).pipe(
+    log.after(app.id, position).pipe(
       Stream.map((page) => ({
-        position: String(page.position),
-        events: page.entries
+        position: page.position,
+        events: page.events
           .filter(({ event }) => concerns(trigger, event))
-          .map(({ event, sequence, time }) => ({
-            position: String(sequence),
-            args: Effect.sync(() => [argumentOf(event, time)])
-          }))
+          .map(({ event, position, time }) => ({ position, args: Effect.sync(() => [argumentOf(event, time)]) }))
       })),
       Stream.mapError((error) =>
         error._tag === "HistoryLost"

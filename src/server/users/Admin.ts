@@ -228,8 +228,7 @@ export class Admin extends Context.Service<Admin, Service>()("effect-app-service
         enableUser: Effect.fn("Admin.enableUser")((appId, userId) => setDisabled(appId, userId, false)),
         deleteUser: Effect.fn("Admin.deleteUser")(function* (appId, userId) {
           yield* findUser(appId, userId)
-          const now = yield* Clock.currentTimeMillis
-          yield* store.deleteUser(appId, userId, (user) => events.edits(appId, deletionOf(user), now))
+          yield* store.deleteUser(appId, userId, (user) => events.wanted(appId, deletionOf(user)))
         }),
         revokeSessions: Effect.fn("Admin.revokeSessions")(function* (appId, userId) {
           yield* findUser(appId, userId)

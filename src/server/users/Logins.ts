@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Ejson from "../../protocol/Ejson.ts"
 import { ProviderType } from "../../protocol/Provider.ts"
@@ -23,7 +24,7 @@ import { JwtVerifier } from "./JwtVerifier.ts"
 import * as Refusals from "./internal/refusals.ts"
 import { OAuth } from "./OAuth.ts"
 import { PasswordHasher } from "./PasswordHasher.ts"
-import { type Identity, UserStore, type User } from "./UserStore.ts"
+import { type Account, type Identity, UserStore, type User } from "./UserStore.ts"
 import { Users } from "./Users.ts"
 import { AuthEvents } from "./AuthEvents.ts"
 
@@ -109,7 +110,7 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
       // an unknown address and a wrong password must not be distinguishable, by timing either
       if (!right || account === undefined) return yield* new Unauthorized(body("unauthorized", "InvalidPassword"))
       if (!account.confirmed) return yield* Refusals.unauthorized
-      return { identity: identityOf(hosted, "local-userpass", account.id, { email: account.email }) }
+      return { identity: identityOf(hosted, "local-userpass", account.id, { email: account.email }), account }
     })
 
     const apiKey: Check = Effect.fnUntraced(function* ({ hosted, payload }) {
@@ -185,9 +186,21 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
       return Option.getOrUndefined(yield* store.user(appId, ownerId)) ?? (yield* Refusals.unauthorized)
     })
 
+    /**
+     * A password may have been changed while it was verified, which takes its time. The sessions that this ends are those of
+     * the user that was read before.
+     */
+    const checkAgain = Effect.fnUntraced(function* (appId: string, { account }: Proof) {
+      if (account === undefined) return
+      const now = Option.getOrUndefined(yield* store.account(appId, account.email))
+      const same = now?.id === account.id && Redacted.value(now.passwordHash) === Redacted.value(account.passwordHash)
+      if (!same) return yield* new Unauthorized(body("unauthorized", "InvalidPassword"))
+    })
+
     const enter = Effect.fnUntraced(function* (attempt: Attempt, proof: Proof) {
       const user = yield* userOf(attempt, proof)
       if (user.disabled) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
+      yield* checkAgain(attempt.hosted.app.id, proof)
       const { providerType } = proof.identity
       yield* events.publish(attempt.hosted.app.id, { operation: "LOGIN", providers: [providerType], user })
       return { user, identity: proof.identity }
@@ -250,6 +263,8 @@ interface Proof {
   readonly identity: Identity
   /** The owner of an identity that exists before the first login with it. */
   readonly ownerId?: string
+  /** The account whose password was verified. */
+  readonly account?: Account
 }
 
 type Check = (attempt: Attempt) => Effect.Effect<Proof, BadRequest | Unauthorized | ServiceUnavailable>

@@ -1,7 +1,8 @@
 /**
  * Logins by redirect that are under way: what binds the answer of an OAuth provider to the request, and both to one browser.
  *
- * They are in memory only: a restart of the server makes users begin again.
+ * Where they are kept is a port: in memory, where a restart of the server makes users begin again, or in a database, where
+ * any server of an application can finish what another one began.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -12,8 +13,8 @@ import * as Base64Url from "effect/encoding/Base64Url"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Lru from "../../core/lru.ts"
-import type { HostedApp } from "../model/Apps.ts"
-import type { OAuthProvider } from "../model/OAuthProvider.ts"
+import { Apps, type HostedApp } from "../model/Apps.ts"
+import type { OAuthProvider, OAuthType } from "../model/OAuthProvider.ts"
 import * as Digest from "./Digest.ts"
 import type { Flow } from "./OAuth.ts"
 
@@ -46,6 +47,44 @@ export interface Returned {
   readonly flow: Flow
 }
 
+/** A login as it is kept until its browser is back. */
+export interface Pending extends Omit<Request, "hosted" | "provider"> {
+  readonly appId: string
+  readonly provider: OAuthType
+  readonly nonce: Redacted.Redacted
+  readonly verifier: Redacted.Redacted
+  /** The digest of the cookie. */
+  readonly browser: string
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number
+}
+
+/** The shape of {@link PendingLogins}. */
+export interface PendingService {
+  readonly put: (key: string, login: Pending) => Effect.Effect<void>
+  /** Takes a login, which no other call gets then. */
+  readonly take: (key: string) => Effect.Effect<Pending | undefined>
+}
+
+/** Keeps logins until their browsers are back. */
+export class PendingLogins extends Context.Service<PendingLogins, PendingService>()(
+  "effect-app-services/server/users/PendingLogins"
+) {
+  /** In memory. */
+  static readonly layerMemory: Layer.Layer<PendingLogins> = Layer.sync(PendingLogins, () => {
+    const pending = new Map<string, Pending>()
+    return PendingLogins.of({
+      put: (key, login) => Effect.sync(() => Lru.put(pending, key, login, capacity)),
+      take: (key) =>
+        Effect.sync(() => {
+          const found = pending.get(key)
+          pending.delete(key)
+          return found
+        })
+    })
+  })
+}
+
 /** The shape of {@link RedirectLogins}. */
 export interface Service {
   readonly begin: (request: Request) => Effect.Effect<Begun>
@@ -64,47 +103,55 @@ export class RedirectLogins extends Context.Service<RedirectLogins, Service>()(
   "effect-app-services/server/users/RedirectLogins"
 ) {
   /** Builds the service. */
-  static readonly make: Effect.Effect<Service, never, SecureRandom.SecureRandom> = Effect.gen(function* () {
-    const random = yield* SecureRandom.SecureRandom
-    const secret = Effect.map(random.randomBytes(32), (bytes) => Redacted.make(Base64Url.encode(bytes)))
-    /** By the digest of the state. */
-    const pending = new Map<string, Pending>()
+  static readonly make: Effect.Effect<Service, never, Apps | PendingLogins | SecureRandom.SecureRandom> = Effect.gen(
+    function* () {
+      const random = yield* SecureRandom.SecureRandom
+      const pending = yield* PendingLogins
+      const { byId } = yield* Apps
+      const secret = Effect.map(random.randomBytes(32), (bytes) => Redacted.make(Base64Url.encode(bytes)))
 
-    return RedirectLogins.of({
-      begin: Effect.fn("RedirectLogins.begin")(function* (request) {
-        const flow: Flow = {
-          callback: request.callback,
-          state: yield* secret,
-          nonce: yield* secret,
-          verifier: yield* secret
-        }
-        const value = yield* secret
-        const expiresAt = (yield* Clock.currentTimeMillis) + lifetimeMillis
-        Lru.put(pending, Digest.of(flow.state), { request, flow, browser: value, expiresAt }, capacity)
-        return { flow, cookie: { name: cookieOf(flow.state), value } }
-      }),
-      take: Effect.fn("RedirectLogins.take")(function* (state, cookies) {
-        const key = Digest.of(state)
-        const found = pending.get(key)
-        pending.delete(key)
-        if (found === undefined || found.expiresAt <= (yield* Clock.currentTimeMillis)) return undefined
-        const { browser, flow, request } = found
-        const name = cookieOf(state)
-        const cookie = Redacted.make(cookies[name] ?? "")
-        return Digest.areEqual(cookie, browser) ? { request, flow, cookie: name } : undefined
+      return RedirectLogins.of({
+        begin: Effect.fn("RedirectLogins.begin")(function* ({ hosted, provider, ...request }) {
+          const flow: Flow = {
+            callback: request.callback,
+            state: yield* secret,
+            nonce: yield* secret,
+            verifier: yield* secret
+          }
+          const value = yield* secret
+          const expiresAt = (yield* Clock.currentTimeMillis) + lifetimeMillis
+          const { nonce, verifier } = flow
+          yield* pending.put(Digest.of(flow.state), {
+            ...request,
+            appId: hosted.app.id,
+            provider: provider.type,
+            nonce,
+            verifier,
+            browser: Digest.of(value),
+            expiresAt
+          })
+          return { flow, cookie: { name: cookieOf(flow.state), value } }
+        }),
+        take: Effect.fn("RedirectLogins.take")(function* (state, cookies) {
+          const found = yield* pending.take(Digest.of(state))
+          if (found === undefined || found.expiresAt <= (yield* Clock.currentTimeMillis)) return undefined
+          const { appId, browser, expiresAt: _, nonce, provider: type, verifier, ...request } = found
+          // the application may have been replaced meanwhile
+          const hosted = byId.get(appId)
+          const provider = Array.from(hosted?.app.providers.oauth.values() ?? []).find((it) => it.type === type)
+          if (hosted === undefined || provider === undefined) return undefined
+          const name = cookieOf(state)
+          // digests tell nothing by the time that comparing them takes
+          if (Digest.of(Redacted.make(cookies[name] ?? "")) !== browser) return undefined
+          const flow: Flow = { callback: request.callback, state, nonce, verifier }
+          return { request: { ...request, hosted, provider }, flow, cookie: name }
+        })
       })
-    })
-  })
-
-  static readonly layer: Layer.Layer<RedirectLogins, never, SecureRandom.SecureRandom> = Layer.effect(
-    RedirectLogins,
-    RedirectLogins.make
+    }
   )
-}
 
-interface Pending extends Omit<Returned, "cookie"> {
-  readonly browser: Redacted.Redacted
-  readonly expiresAt: number
+  static readonly layer: Layer.Layer<RedirectLogins, never, Apps | PendingLogins | SecureRandom.SecureRandom> =
+    Layer.effect(RedirectLogins, RedirectLogins.make)
 }
 
 /** The time that a user may take at the provider. */

@@ -89,7 +89,8 @@ export class Sessions extends Context.Service<Sessions, Service>()("effect-app-s
             identity,
             deviceId: known ? deviceId.toLowerCase() : yield* newId,
             createdAt: now,
-            expiresAt: now + Duration.toMillis(lifetime)
+            expiresAt: now + Duration.toMillis(lifetime),
+            ...(user.epoch === undefined ? undefined : { epoch: user.epoch })
           }
           const begun = yield* answer(hosted, user, session)
           yield* store.createSession(hosted.app.id, session)

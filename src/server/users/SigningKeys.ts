@@ -33,19 +33,24 @@ export interface SigningKey {
 /** The shape of {@link SigningKeys}. */
 export interface Service {
   /** The key that signs new tokens. */
-  readonly current: (hosted: HostedApp) => SigningKey
+  readonly current: (hosted: HostedApp) => Effect.Effect<SigningKey>
   /**
    * The key of an id, if it may have signed a token of that type. A rotated key verifies access tokens until the last
    * one it could have signed has expired.
    */
-  readonly find: (hosted: HostedApp, id: string, type: "access" | "refresh", now: number) => SigningKey | undefined
+  readonly find: (
+    hosted: HostedApp,
+    id: string,
+    type: "access" | "refresh",
+    now: number
+  ) => Effect.Effect<SigningKey | undefined>
 }
 
 /** Holds the signing keys of the hosted applications. */
 export class SigningKeys extends Context.Service<SigningKeys, Service>()(
   "effect-app-services/server/users/SigningKeys"
 ) {
-  static readonly make = Effect.fnUntraced(function* (signingKey: Redacted.Redacted | undefined) {
+  static readonly ofRows = Effect.fnUntraced(function* (signingKey: Redacted.Redacted | undefined) {
     const rowStore = yield* RowStore
     const apps = yield* Apps
     if (signingKey !== undefined && Redacted.value(signingKey).length < 32) {
@@ -64,20 +69,7 @@ export class SigningKeys extends Context.Service<SigningKeys, Service>()(
         signingKey === undefined ? yield* stored(rowStore, hosted) : [yield* derived(signingKey, hosted.app.id)]
       )
     }
-
-    const find = (hosted: HostedApp, isIt: (key: SigningKey) => boolean) => byApp.get(hosted.domainId)?.find(isIt)
-    return SigningKeys.of({
-      current: (hosted) => {
-        const key = find(hosted, ({ retiredAt }) => retiredAt === undefined)
-        if (key === undefined) throw new Error(`the application "${hosted.app.id}" has no signing key`)
-        return key
-      },
-      find: (hosted, id, type, now) => {
-        const key = find(hosted, (it) => it.id === id)
-        const retired = key?.retiredAt
-        return type === "access" && retired !== undefined && now >= retired + accessLifetime(hosted) ? undefined : key
-      }
-    })
+    return make(({ domainId }) => Effect.succeed(byApp.get(domainId) ?? []))
   })
 
   /**
@@ -87,17 +79,36 @@ export class SigningKeys extends Context.Service<SigningKeys, Service>()(
   static readonly layer = (
     signingKey?: Redacted.Redacted
   ): Layer.Layer<SigningKeys, AppsError | RowStoreError, Apps | RowStore | Kdf.Kdf | SecureRandom.SecureRandom> =>
-    Layer.effect(SigningKeys, SigningKeys.make(signingKey))
+    Layer.effect(SigningKeys, SigningKeys.ofRows(signingKey))
 }
 
-const StoredKey = Schema.Struct({
+/** The service, with the keys of an application as they are at each request. */
+const make = (keysOf: (hosted: HostedApp) => Effect.Effect<ReadonlyArray<SigningKey>>): Service => ({
+  current: (hosted) =>
+    Effect.flatMap(keysOf(hosted), (keys) => {
+      const key = keys.find(({ retiredAt }) => retiredAt === undefined)
+      return key === undefined
+        ? Effect.die(new Error(`the application "${hosted.app.id}" has no signing key`))
+        : Effect.succeed(key)
+    }),
+  find: (hosted, id, type, now) =>
+    Effect.map(keysOf(hosted), (keys) => {
+      const key = keys.find((it) => it.id === id)
+      const retired = key?.retiredAt
+      return type === "access" && retired !== undefined && now >= retired + accessLifetime(hosted) ? undefined : key
+    })
+})
+
+/** A key as it is stored. */
+export const StoredKey = Schema.Struct({
   id: Schema.String,
   secret: Schema.RedactedFromValue(Schema.String),
   createdAt: Schema.Finite,
   retiredAt: Schema.optionalKey(Schema.Finite)
 })
 
-type StoredKey = typeof StoredKey.Type
+/** The decoded form of {@link StoredKey}. */
+export type StoredKey = typeof StoredKey.Type
 
 const prefix = "keys/"
 
@@ -150,6 +161,7 @@ export const rotate = Effect.fnUntraced(function* (
 
 const isCurrent = ({ retiredAt }: StoredKey): boolean => retiredAt === undefined
 
+/** A new key, to be stored. */
 const newKey = Effect.fnUntraced(function* (now: number) {
   const random = yield* SecureRandom.SecureRandom
   const secret = Redacted.make(Base64Url.encode(yield* random.randomBytes(32)))
@@ -181,17 +193,18 @@ const stored = Effect.fnUntraced(function* (rowStore: RowStore["Service"], hoste
     write(rowStore, edits)
     return keysOf(table)
   })
-  return yield* Effect.forEach(keys, ({ id, retiredAt, secret }) => {
-    const bytes = Result.getOrUndefined(Base64Url.decode(Redacted.value(secret)))
-    return bytes === undefined || bytes.length < 32
-      ? Effect.fail(
-          new RowStoreError({
-            message: `the signing key ${id} of "${hosted.app.id}" is damaged: restore the data from a backup`
-          })
-        )
-      : signingKeyOf(id, bytes, retiredAt)
-  })
+  return yield* Effect.forEach(keys, (key) => usable(hosted.app.id, key)).pipe(
+    Effect.mapError((message) => new RowStoreError({ message }))
+  )
 })
+
+/** A stored key in the form that signs. Fails with a message if it is damaged. */
+const usable = (appId: string, { id, retiredAt, secret }: StoredKey): Effect.Effect<SigningKey, string> => {
+  const bytes = Result.getOrUndefined(Base64Url.decode(Redacted.value(secret)))
+  return bytes === undefined || bytes.length < 32
+    ? Effect.fail(`the signing key ${id} of "${appId}" is damaged: restore the data from a backup`)
+    : signingKeyOf(id, bytes, retiredAt)
+}
 
 const accessLifetime = ({ app }: HostedApp): number => Duration.toMillis(app.tokens.accessTokenLifetime)
 

@@ -64,7 +64,7 @@ export class Tokens extends Context.Service<Tokens, Service>()("effect-app-servi
     const keys = yield* SigningKeys
 
     const sign = Effect.fnUntraced(function* (hosted: HostedApp, claims: object) {
-      const { id: kid, key } = keys.current(hosted)
+      const { id: kid, key } = yield* keys.current(hosted)
       const header = Base64Url.encode(yield* Effect.orDie(toJson({ alg: "HS256", kid, typ: "JWT" })))
       const signed = `${header}.${Base64Url.encode(yield* Effect.orDie(toJson(claims)))}`
       const tag = yield* Effect.orDie(mac.sign(key, encoder.encode(signed)))
@@ -88,7 +88,7 @@ export class Tokens extends Context.Service<Tokens, Service>()("effect-app-servi
       const { exp, typ } = unverified
       const claims = { access: decodeAccess(payload), refresh: decodeRefresh(payload) }
       const proof: Proof = { hosted, kid: header.kid, typ, exp, ...claims }
-      const key = keyOf(proof, now)
+      const key = yield* keyOf(proof, now)
       if (key === undefined) return yield* new TokenRejected({ why: "signature" })
       const valid = yield* Effect.orDie(mac.verify(key.key, tag, encoder.encode(`${parts[0]}.${parts[1]}`)))
       return valid ? proof : yield* new TokenRejected({ why: "signature" })
@@ -113,7 +113,6 @@ export class Tokens extends Context.Service<Tokens, Service>()("effect-app-servi
       return Clock.clockWith((clock) => {
         const now = clock.currentTimeMillisUnsafe()
         const accept = (proof: Proof): Effect.Effect<Verified<Claims>, TokenRejected> => {
-          if (keyOf(proof, now) === undefined) return Effect.fail(new TokenRejected({ why: "signature" }))
           if (proof.typ !== type) return Effect.fail(new TokenRejected({ why: "type" }))
           if (proof.exp * 1000 <= now) return Effect.fail(new TokenRejected({ why: "expired" }))
           const claims = Option.getOrUndefined(claimsOf(proof))
@@ -125,7 +124,10 @@ export class Tokens extends Context.Service<Tokens, Service>()("effect-app-servi
         const known = proofs.get(digest)
         if (known !== undefined) {
           Lru.put(proofs, digest, known, mostProofs)
-          return accept(known)
+          // the key may have been revoked since
+          return Effect.flatMap(keyOf(known, now), (key) =>
+            key === undefined ? Effect.fail(new TokenRejected({ why: "signature" })) : accept(known)
+          )
         }
         return Effect.flatMap(prove(token, now), (proof) => {
           Lru.put(proofs, digest, proof, mostProofs)

@@ -26,7 +26,9 @@ export const User = Schema.Struct({
   /** Milliseconds since the epoch. */
   createdAt: Schema.Finite,
   /** A disabled user is rejected everywhere, and has no sessions. */
-  disabled: Schema.Boolean
+  disabled: Schema.Boolean,
+  /** Counts what ended all sessions of the user at once, from 0: being disabled, a new password, a revocation. */
+  epoch: Schema.optionalKey(Schema.Int)
 })
 
 export type User = typeof User.Type
@@ -80,7 +82,9 @@ export const Session = Schema.Struct({
   identity: Identity,
   deviceId: Schema.String,
   createdAt: Schema.Finite,
-  expiresAt: Schema.Finite
+  expiresAt: Schema.Finite,
+  /** The epoch of its user when the credentials were checked: what ends the sessions of a user ends this one too. */
+  epoch: Schema.optionalKey(Schema.Int)
 })
 
 export type Session = typeof Session.Type
@@ -95,6 +99,16 @@ export const ApiKey = Schema.Struct({
 })
 
 export type ApiKey = typeof ApiKey.Type
+
+/** An event of a user's account, for the triggers of its application. */
+export const AuthEvent = Schema.Struct({
+  operation: Schema.Literals(["CREATE", "LOGIN", "DELETE"]),
+  /** The provider of the login; of a deleted user, the providers of all identities. */
+  providers: Schema.Array(Schema.String),
+  user: User
+})
+
+export type AuthEvent = typeof AuthEvent.Type
 
 /**
  * A user with all records except sessions. Without a `user` it is a registered address without a login so far.

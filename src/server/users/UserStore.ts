@@ -2,11 +2,12 @@
  * The store of the applications' users, with their identities, e-mail accounts, sessions, API keys and push
  * registrations.
  *
- * It is one service, so that it can be replaced. Every operation is atomic, and every look-up is by an indexed key.
- * Applications are separated by id and share nothing.
+ * It is one service, so that it can be replaced (`server/mongodb/MongoUserStore` does). Every operation is atomic, and every
+ * look-up is by an indexed key. Applications are separated by id and share nothing.
  *
- * Everything is in memory. With a durable row store an operation's changes are on disk before it succeeds. If the row
- * store fails, the operation changes nothing and dies with the `RowStoreError`: the server answers 500.
+ * In the implementation here everything is in memory. With a durable row store an operation's changes are on disk before it
+ * succeeds. If the storage fails, an operation dies with its error, a `RowStoreError` or a `DatabaseError`: the server answers
+ * 500, or 503 if it cannot be reached at the moment.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -19,11 +20,13 @@ import * as Schema from "effect/Schema"
 import type { ProviderType } from "../../protocol/Provider.ts"
 import { attempt, RowStore, type RowStoreError } from "../storage/RowStore.ts"
 import * as Table from "../storage/Table.ts"
+import { AuthEventRows } from "./internal/authEventRows.ts"
 import { newRecords, putRecord, recordsOf } from "./internal/records.ts"
 import {
   appIds,
   type AppTables,
   identityKey,
+  epochOf,
   isOfGoodKey,
   isEmailPassword,
   open,
@@ -37,6 +40,7 @@ import {
 import type {
   Account,
   ApiKey,
+  AuthEvent,
   EmailToken,
   Identity,
   PushRegistration,
@@ -63,6 +67,12 @@ export class AlreadyExists extends Schema.TaggedError<AlreadyExists>("effect-app
   { what: Schema.Literals(["account", "identity", "provider", "apiKey"]) }
 ) {}
 
+/** The account of an identity of `local-userpass` was deleted, so that it cannot belong to a user. */
+export class AccountGone extends Schema.TaggedError<AccountGone>("effect-app-services/server/users/AccountGone")(
+  "AccountGone",
+  {}
+) {}
+
 /**
  * A record conflicts with an existing user or an earlier record. `index` counts from 0.
  */
@@ -76,12 +86,12 @@ export class RecordConflict extends Schema.TaggedError<RecordConflict>(
 
 /** The shape of {@link UserStore}. */
 export interface Service {
-  /** `also` makes edits for the same commit. */
+  /** Creates a user. The event is added to the log in the same commit. */
   readonly createUser: (
     appId: string,
     user: User,
-    also?: () => ReadonlyArray<Table.Edit>
-  ) => Effect.Effect<void, AlreadyExists>
+    event?: AuthEvent
+  ) => Effect.Effect<void, AlreadyExists | AccountGone>
   readonly user: (appId: string, userId: string) => Effect.Effect<Option.Option<User>>
   readonly userByIdentity: (
     appId: string,
@@ -100,12 +110,13 @@ export interface Service {
   /** Returns whether the user exists. Disabling ends the user's sessions. */
   readonly setUserDisabled: (appId: string, userId: string, disabled: boolean) => Effect.Effect<boolean>
   /**
-   * Deletes a user with its accounts, sessions, API keys and push registrations. `also` makes edits for the same commit.
+   * Deletes a user with its accounts, sessions, API keys and push registrations. The event, of the user as it is deleted, is
+   * added to the log in the same commit.
    */
   readonly deleteUser: (
     appId: string,
     userId: string,
-    also?: (user: User) => ReadonlyArray<Table.Edit>
+    event?: (user: User) => AuthEvent | undefined
   ) => Effect.Effect<void>
   readonly createAccount: (appId: string, account: Account) => Effect.Effect<void, AlreadyExists>
   readonly account: (appId: string, email: string) => Effect.Effect<Option.Option<Account>>
@@ -124,7 +135,10 @@ export interface Service {
     appId: string,
     token: Pick<EmailToken, "id" | "kind" | "digest">
   ) => Effect.Effect<Option.Option<EmailToken>>
-  /** Does nothing if the session's API key was disabled or deleted meanwhile. */
+  /**
+   * Does nothing if the session's credentials are no longer valid: its user is disabled or deleted or is in a later epoch, or
+   * its API key was disabled or deleted.
+   */
   readonly createSession: (appId: string, session: Session) => Effect.Effect<void>
   readonly session: (appId: string, sessionId: string) => Effect.Effect<Option.Option<Session>>
   /** All sessions of a user, including expired ones that are not removed yet. */
@@ -164,8 +178,9 @@ export interface Service {
 /** The store of users, accounts, sessions and API keys. */
 export class UserStore extends Context.Service<UserStore, Service>()("effect-app-services/server/users/UserStore") {
   /** Builds the service. */
-  static readonly make: Effect.Effect<Service, RowStoreError, RowStore> = Effect.gen(function* () {
+  static readonly make: Effect.Effect<Service, RowStoreError, AuthEventRows | RowStore> = Effect.gen(function* () {
     const rowStore = yield* RowStore
+    const events = yield* AuthEventRows
     const now = yield* Clock.currentTimeMillis
     const apps = new Map<string, AppTables>()
     const of = (appId: string): AppTables => {
@@ -174,6 +189,8 @@ export class UserStore extends Context.Service<UserStore, Service>()("effect-app
       return tables
     }
     const write = (edits: ReadonlyArray<Table.Edit>): void => Table.write(rowStore, edits)
+    const logged = (appId: string, event: AuthEvent | undefined, now: number): ReadonlyArray<Table.Edit> =>
+      event === undefined ? [] : [events.edit(appId, event, now)]
     let sweptAt = now
     yield* attempt(() => {
       for (const appId of appIds(rowStore)) write(removeExpired(of(appId), now))
@@ -181,16 +198,21 @@ export class UserStore extends Context.Service<UserStore, Service>()("effect-app
 
     /** Every operation is one synchronous step, and therefore atomic. */
     const step = <A>(f: () => A) => Effect.sync(f)
+    const stepAt = <A, E>(f: (now: number) => Effect.Effect<A, E>) =>
+      Clock.clockWith((clock) => f(clock.currentTimeMillisUnsafe()))
     const find = <A>(f: () => A | undefined) => Effect.sync(() => Option.fromUndefinedOr(f()))
 
     return UserStore.of({
-      createUser: (appId, user, also) =>
-        Effect.suspend(() => {
-          const { users, usersByIdentity } = of(appId)
+      createUser: (appId, user, event) =>
+        stepAt((now): Effect.Effect<void, AlreadyExists | AccountGone> => {
+          const { accounts, users, usersByIdentity } = of(appId)
           if (user.identities.some((identity) => usersByIdentity.has(identityKey(identity)))) {
             return Effect.fail(new AlreadyExists({ what: "identity" }))
           }
-          write([users.put(user), ...(also?.() ?? [])])
+          if (!user.identities.filter(isEmailPassword).every(({ id }) => accounts.rows.has(id))) {
+            return Effect.fail(new AccountGone())
+          }
+          write([users.put(user), ...logged(appId, event, now)])
           return Effect.void
         }),
       user: (appId, userId) => find(() => of(appId).users.rows.get(userId)),
@@ -225,14 +247,15 @@ export class UserStore extends Context.Service<UserStore, Service>()("effect-app
           const tables = of(appId)
           const user = tables.users.rows.get(userId)
           if (user === undefined) return false
-          write([tables.users.put({ ...user, disabled }), ...(disabled ? removeSessions(tables, userId) : [])])
+          write(disabled ? removeSessions(tables, userId, { disabled }) : [tables.users.put({ ...user, disabled })])
           return true
         }),
-      deleteUser: (appId, userId, also) =>
-        step(() => {
+      deleteUser: (appId, userId, event) =>
+        stepAt((now) => {
           const tables = of(appId)
           const user = tables.users.rows.get(userId)
-          if (user !== undefined) write([...removeUser(tables, user), ...(also?.(user) ?? [])])
+          if (user !== undefined) write([...removeUser(tables, user), ...logged(appId, event?.(user), now)])
+          return Effect.void
         }),
       createAccount: (appId, account) =>
         Effect.suspend(() => {
@@ -274,6 +297,8 @@ export class UserStore extends Context.Service<UserStore, Service>()("effect-app
       createSession: (appId, session) =>
         step(() => {
           const tables = of(appId)
+          const user = tables.users.rows.get(session.userId)
+          if (user === undefined || user.disabled || epochOf(user) !== epochOf(session)) return
           if (!isOfGoodKey(tables, session)) return
           const due = session.createdAt - sweptAt >= sweepEvery
           // frequent logins without a logout must not fill the memory
@@ -341,7 +366,10 @@ export class UserStore extends Context.Service<UserStore, Service>()("effect-app
   })
 
   /** Reads a row store. Fails on a damaged row and names its table and key. */
-  static readonly layer: Layer.Layer<UserStore, RowStoreError, RowStore> = Layer.effect(UserStore, UserStore.make)
+  static readonly layer: Layer.Layer<UserStore, RowStoreError, RowStore> = Layer.provide(
+    Layer.effect(UserStore, UserStore.make),
+    AuthEventRows.layer
+  )
   /** Keeps everything in memory, for the lifetime of the layer. */
   static readonly layerMemory: Layer.Layer<UserStore> = Layer.provide(Layer.orDie(UserStore.layer), RowStore.layerNone)
 }

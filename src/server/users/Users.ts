@@ -5,13 +5,14 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as KeyedLock from "../../core/keyedLock.ts"
 import * as Ejson from "../../protocol/Ejson.ts"
-import { BadRequest, body } from "../model/ApiErrors.ts"
+import { BadRequest, body, type Unauthorized } from "../model/ApiErrors.ts"
 import { missing } from "../model/App.ts"
 import type { HostedApp } from "../model/Apps.ts"
 import { Database } from "../data/Database.ts"
@@ -21,6 +22,7 @@ import * as Ids from "../model/Ids.ts"
 import { type AlreadyExists, type Identity, UserStore, type User } from "./UserStore.ts"
 import * as UserData from "./UserData.ts"
 import { type AuthEvent, AuthEvents } from "./AuthEvents.ts"
+import * as Refusals from "./internal/refusals.ts"
 
 const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
 
@@ -28,13 +30,13 @@ const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
 export interface Service {
   /**
    * The user of an identity, created at its first login. If the application's creation function rejects a new user, it
-   * is removed. The identity's data is updated by each login.
+   * is removed. The identity's data is updated by each login. An account that was deleted meanwhile gets no user.
    */
   readonly ofIdentity: (
     hosted: HostedApp,
     identity: Identity,
     request: FunctionRequest | undefined
-  ) => Effect.Effect<User, BadRequest>
+  ) => Effect.Effect<User, BadRequest | Unauthorized>
   /** Adds an identity to a user; succeeds with the changed user. */
   readonly link: (hosted: HostedApp, user: User, identity: Identity) => Effect.Effect<User, AlreadyExists>
   /** The user's custom data as canonical Extended JSON, for the access token; `undefined` if there is none. */
@@ -59,6 +61,15 @@ export class Users extends Context.Service<Users, Service>()("effect-app-service
 
     const lockOf = (appId: string, { id, providerType }: Identity) => lock(`${appId} ${providerType} ${id}`)
 
+    const find = Effect.fnUntraced(function* (appId: string, identity: Identity) {
+      const { id, providerType } = identity
+      const found = Option.getOrUndefined(yield* store.userByIdentity(appId, providerType, id))
+      // most logins do not change the identity's data
+      if (found === undefined || found.identities.some((known) => Equal.equals(known, identity))) return found
+      yield* store.setIdentityData(appId, identity)
+      return Option.getOrUndefined(yield* store.userByIdentity(appId, providerType, id))
+    })
+
     const create = Effect.fnUntraced(function* (
       hosted: HostedApp,
       identity: Identity,
@@ -80,25 +91,30 @@ export class Users extends Context.Service<Users, Service>()("effect-app-service
         )
       }
       const event: AuthEvent = { operation: "CREATE", providers: [identity.providerType], user }
-      const created = store.createUser(app.id, user, () => events.edits(app.id, event, user.createdAt))
-      yield* Effect.orDie(created)
-      return user
+      return yield* store.createUser(app.id, user, events.wanted(app.id, event)).pipe(
+        Effect.as(user),
+        Effect.catchTags({
+          // another server was faster
+          AlreadyExists: () =>
+            Effect.flatMap(find(app.id, identity), (found) =>
+              found === undefined ? Effect.fail(Refusals.unauthorized) : Effect.succeed(found)
+            ),
+          AccountGone: () => Effect.fail(Refusals.unauthorized)
+        })
+      )
     })
 
     return Users.of({
       ofIdentity: Effect.fn("Users.ofIdentity")(function* (hosted, identity, request) {
         const appId = hosted.app.id
-        const find = store
-          .setIdentityData(appId, identity)
-          .pipe(Effect.andThen(store.userByIdentity(appId, identity.providerType, identity.id)))
-        const found = yield* find
-        if (Option.isSome(found)) return found.value
-        return yield* lockOf(
-          appId,
-          identity
-        )(
-          Effect.flatMap(find, (found) =>
-            Option.isSome(found) ? Effect.succeed(found.value) : create(hosted, identity, request)
+        // no other login may have an anonymous identity, which is new
+        if (identity.providerType === "anon-user") return yield* create(hosted, identity, request)
+        const found = yield* find(appId, identity)
+        if (found !== undefined) return found
+        const locked = lockOf(appId, identity)
+        return yield* locked(
+          Effect.flatMap(find(appId, identity), (found) =>
+            found === undefined ? create(hosted, identity, request) : Effect.succeed(found)
           )
         )
       }),

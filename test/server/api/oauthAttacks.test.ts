@@ -3,7 +3,7 @@ import { Context, Effect, Layer, Redacted } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { TestClock } from "effect/testing"
 import { Apps } from "../../../src/server/model/Apps.ts"
-import { RedirectLogins } from "../../../src/server/users/RedirectLogins.ts"
+import { PendingLogins, RedirectLogins } from "../../../src/server/users/RedirectLogins.ts"
 import { root } from "../support.ts"
 import {
   app,
@@ -159,7 +159,10 @@ describe("a login by redirect under attack", () => {
   it.effect("is kept with 9,999 others at most", () =>
     Effect.gen(function* () {
       const context = yield* Layer.build(
-        Layer.mergeAll(Apps.layer([app]), Layer.provide(RedirectLogins.layer, SecureRandom.layerWebCrypto))
+        RedirectLogins.layer.pipe(
+          Layer.provide([PendingLogins.layerMemory, SecureRandom.layerWebCrypto]),
+          Layer.provideMerge(Apps.layer([app]))
+        )
       )
       const hosted = Context.get(context, Apps).byId.get("my-app")
       const provider = app.providers.oauth.get("oauth2-google")

@@ -42,8 +42,8 @@ describe("UserStore over a row store", () => {
     const { layer, state } = fake()
     return Effect.gen(function* () {
       const store = yield* UserStore
-      yield* store.createUser("a", user("u1", identity("i1", "i1@b.c")))
       yield* store.createAccount("a", account("i1"))
+      yield* store.createUser("a", user("u1", identity("i1", "i1@b.c")))
       yield* store.createEmailToken("a", emailToken("t1", "i1"))
       yield* store.createSession("a", session("s1", "u1"))
       yield* store.createApiKey("a", key("k1", "u1", "ci"))
@@ -106,8 +106,8 @@ describe("UserStore over a row store", () => {
     return Effect.gen(function* () {
       const store = yield* UserStore
       const ada = { ...identity("i1", "i1@b.c"), data: { email: "i1@b.c", more: [1, { a: null }] } }
-      yield* store.createUser("a", user("u1", ada))
       yield* store.createAccount("a", account("i1"))
+      yield* store.createUser("a", user("u1", ada))
       for (const id of ["s1", "s2"]) yield* store.createSession("a", session(id, "u1"))
       const count = commits.length
       yield* store.setIdentityData("a", structuredClone(ada))
@@ -121,6 +121,19 @@ describe("UserStore over a row store", () => {
       for (const rows of tables.values()) assert.strictEqual(rows.size, 0)
     }).pipe(Effect.provide(layer))
   })
+
+  it.effect("drops a user's expired sessions when a new one begins", () =>
+    Effect.gen(function* () {
+      const store = yield* UserStore
+      yield* store.createUser("a", user("u1", identity("i1")))
+      yield* store.createSession("a", session("old", "u1", 10))
+      yield* store.createSession("a", session("live", "u1", 1000))
+      yield* store.createSession("a", session("new", "u1", 1000, 20))
+      assert.isTrue(Option.isNone(yield* store.session("a", "old")))
+      assert.isTrue(Option.isSome(yield* store.session("a", "live")))
+      assert.isTrue(Option.isSome(yield* store.session("a", "new")))
+    }).pipe(Effect.provide(UserStore.layerMemory))
+  )
 
   it.effect("ignores what a later version has added to a row", () => {
     const { layer, write } = fake()
@@ -153,6 +166,7 @@ describe("UserStore over a row store", () => {
     const stored = (model: string) => Array.from(tables.get(`users/${model}/a`)?.keys() ?? [])
     return Effect.gen(function* () {
       const first = yield* start
+      for (const id of ["1", "2"]) yield* first.createUser("a", user(`u${id}`, identity(`i${id}`)))
       yield* first.createSession("a", session("s1", "u1", 10))
       yield* first.createSession("a", session("s2", "u1", 20_000_000))
       yield* first.createEmailToken("a", emailToken("t1", "i1"))

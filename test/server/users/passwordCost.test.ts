@@ -11,6 +11,7 @@ import { Logins } from "../../../src/server/users/Logins.ts"
 import { OAuth } from "../../../src/server/users/OAuth.ts"
 import { PublishedKeys } from "../../../src/server/users/PublishedKeys.ts"
 import { PasswordHasher } from "../../../src/server/users/PasswordHasher.ts"
+import { AuthEventLog } from "../../../src/server/users/AuthEventLog.ts"
 import { AuthEvents } from "../../../src/server/users/AuthEvents.ts"
 import { RowStore } from "../../../src/server/storage/RowStore.ts"
 import { UserStore } from "../../../src/server/users/UserStore.ts"
@@ -59,7 +60,7 @@ const NoFunctions = Layer.succeed(FunctionRunner, { run: () => Effect.die("no fu
 const Server = Logins.layer.pipe(
   Layer.provideMerge(Users.layer),
   Layer.provideMerge([
-    Layer.provide(AuthEvents.layer, [Apps.layer([app]), RowStore.layerNone]),
+    AuthEvents.layer.pipe(Layer.provide([Apps.layer([app]), Layer.provide(AuthEventLog.layer, RowStore.layerNone)])),
     Counting,
     NoTokens,
     NoAccounts,

@@ -49,6 +49,8 @@ export const emailToken = (id: string, accountId: string, kind: EmailToken["kind
 })
 export const account = (id: string) => ({ id, email: `${id}@b.c`, passwordHash: Redacted.make("h"), confirmed: false })
 
+const epochOf = ({ epoch }: User): Pick<Session, "epoch"> => (epoch === undefined ? {} : { epoch })
+
 /** What every store of users keeps to. */
 export const suite = (name: string, layer: Layer.Layer<UserStore>) =>
   describe(`UserStore ${name}`, () => {
@@ -68,7 +70,10 @@ export const suite = (name: string, layer: Layer.Layer<UserStore>) =>
         const store = yield* UserStore
         yield* store.createUser("a", user("u1", identity("i1")))
         yield* store.createUser("a", user("u2", identity("i2")))
-        assert.strictEqual((yield* Effect.flip(store.createUser("a", user("u3", identity("i1"))))).what, "identity")
+        assert.deepInclude(yield* Effect.flip(store.createUser("a", user("u3", identity("i1")))), {
+          _tag: "AlreadyExists",
+          what: "identity"
+        })
         assert.strictEqual((yield* Effect.flip(store.addIdentity("a", "u1", identity("i2")))).what, "identity")
         yield* store.addIdentity("a", "u1", identity("i3"))
         yield* store.addIdentity("a", "u1", identity("i3"))
@@ -144,16 +149,64 @@ export const suite = (name: string, layer: Layer.Layer<UserStore>) =>
       Effect.gen(function* () {
         const store = yield* UserStore
         yield* store.createUser("a", user("u1", identity("i1")))
+        yield* store.createUser("a", user("u2", identity("i2")))
         yield* store.createSession("a", session("s1", "u1"))
         yield* store.createSession("a", session("s2", "u2"))
         assert.isFalse(yield* store.setUserDisabled("a", "u9", true))
         assert.isTrue(yield* store.setUserDisabled("a", "u1", true))
-        assert.isTrue(Option.getOrThrow(yield* store.user("a", "u1")).disabled)
+        const disabled = Option.getOrThrow(yield* store.user("a", "u1"))
+        assert.isTrue(disabled.disabled)
         assert.isTrue(Option.isNone(yield* store.session("a", "s1")))
+        assert.deepStrictEqual(yield* store.sessions("a", "u1"), [])
         assert.isTrue(Option.isSome(yield* store.session("a", "s2")))
-        yield* store.createSession("a", session("s3", "u1"))
         assert.isTrue(yield* store.setUserDisabled("a", "u1", false))
+        assert.isTrue(Option.isNone(yield* store.session("a", "s1")))
+        yield* store.createSession("a", { ...session("s3", "u1"), ...epochOf(disabled) })
         assert.isTrue(Option.isSome(yield* store.session("a", "s3")))
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect(
+      "begins no session of a user who is disabled, deleted, or logged out since the credentials were checked",
+      () =>
+        Effect.gen(function* () {
+          const store = yield* UserStore
+          const begun = (id: string, user: User) =>
+            store
+              .createSession("a", { ...session(id, user.id), ...epochOf(user) })
+              .pipe(Effect.andThen(store.session("a", id)), Effect.map(Option.isSome))
+          const read = (id: string) => Effect.map(store.user("a", id), Option.getOrThrow)
+          yield* store.createUser("a", user("u1", identity("i1")))
+          const before = yield* read("u1")
+          assert.isTrue(yield* begun("s1", before))
+          yield* store.deleteSessions("a", "u1")
+          assert.isFalse(yield* begun("s2", before))
+          const after = yield* read("u1")
+          assert.isTrue(yield* begun("s3", after))
+          yield* store.setUserDisabled("a", "u1", true)
+          assert.isFalse(yield* begun("s4", after))
+          assert.isFalse(yield* begun("s5", yield* read("u1")))
+          yield* store.setUserDisabled("a", "u1", false)
+          assert.isFalse(yield* begun("s6", after))
+          const enabled = yield* read("u1")
+          assert.isTrue(yield* begun("s7", enabled))
+          yield* store.deleteUser("a", "u1")
+          assert.isFalse(yield* begun("s8", enabled))
+          assert.isFalse(yield* begun("s9", user("u9", identity("i9"))))
+        }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("creates no user for an account that was deleted", () =>
+      Effect.gen(function* () {
+        const store = yield* UserStore
+        const ada = user("u1", identity("i1", "i1@b.c"))
+        assert.strictEqual((yield* Effect.flip(store.createUser("a", ada)))._tag, "AccountGone")
+        yield* store.createAccount("a", account("i1"))
+        yield* store.createUser("a", ada)
+        yield* store.deleteUser("a", "u1")
+        const late = { ...ada, id: "u2" }
+        assert.strictEqual((yield* Effect.flip(store.createUser("a", late)))._tag, "AccountGone")
+        assert.deepStrictEqual(yield* store.records("a"), [])
       }).pipe(Effect.provide(layer))
     )
 
@@ -189,21 +242,10 @@ export const suite = (name: string, layer: Layer.Layer<UserStore>) =>
       }).pipe(Effect.provide(layer))
     )
 
-    it.effect("drops a user's expired sessions when a new one begins", () =>
-      Effect.gen(function* () {
-        const store = yield* UserStore
-        yield* store.createSession("a", session("old", "u1", 10))
-        yield* store.createSession("a", session("live", "u1", 1000))
-        yield* store.createSession("a", session("new", "u1", 1000, 20))
-        assert.isTrue(Option.isNone(yield* store.session("a", "old")))
-        assert.isTrue(Option.isSome(yield* store.session("a", "live")))
-        assert.isTrue(Option.isSome(yield* store.session("a", "new")))
-      }).pipe(Effect.provide(layer))
-    )
-
     it.effect("names an API key once for each user", () =>
       Effect.gen(function* () {
         const store = yield* UserStore
+        for (const id of ["1", "2"]) yield* store.createUser("a", user(`u${id}`, identity(`i${id}`)))
         yield* store.createApiKey("a", key("k1", "u1", "ci"))
         assert.strictEqual((yield* Effect.flip(store.createApiKey("a", key("k2", "u1", "ci")))).what, "apiKey")
         yield* store.createApiKey("a", key("k3", "u2", "ci"))
@@ -272,6 +314,7 @@ export const suite = (name: string, layer: Layer.Layer<UserStore>) =>
     it.effect("finds a key by its digest until it is deleted, and lists keys in the order in which they came", () =>
       Effect.gen(function* () {
         const store = yield* UserStore
+        yield* store.createUser("a", user("u1", identity("i1")))
         for (const name of ["k2", "k1", "k3"]) yield* store.createApiKey("a", key(name, "u1", name))
         yield* store.setApiKeyDisabled("a", "k2", true)
         yield* store.deleteApiKey("a", "k1")
@@ -288,6 +331,7 @@ export const suite = (name: string, layer: Layer.Layer<UserStore>) =>
     it.effect("ends a session, or all of a user", () =>
       Effect.gen(function* () {
         const store = yield* UserStore
+        for (const id of ["1", "2"]) yield* store.createUser("a", user(`u${id}`, identity(`i${id}`)))
         for (const id of ["s1", "s2", "s3"]) yield* store.createSession("a", session(id, "u1"))
         yield* store.createSession("a", session("s4", "u2"))
         yield* store.deleteSession("a", "s2")

@@ -73,8 +73,19 @@ export const removeAccount = (
   ...emailTokensByAccount.all(account.id).map((token) => emailTokens.remove(token))
 ]
 
-export const removeSessions = ({ sessions, sessionsByUser }: AppTables, userId: string): ReadonlyArray<Edit> =>
-  sessionsByUser.all(userId).map((session) => sessions.remove(session))
+/** The epoch of a user or a session. */
+export const epochOf = ({ epoch = 0 }: { readonly epoch?: number }): number => epoch
+
+/** Ends the sessions of a user, with another change of it. */
+export const removeSessions = (
+  { sessions, sessionsByUser, users }: AppTables,
+  userId: string,
+  change?: Partial<User>
+): ReadonlyArray<Edit> => {
+  const user = users.rows.get(userId)
+  const ended = sessionsByUser.all(userId).map((session) => sessions.remove(session))
+  return user === undefined ? ended : [users.put({ ...user, ...change, epoch: epochOf(user) + 1 }), ...ended]
+}
 
 /** Ends the sessions that began with an API key. */
 export const removeSessionsOf = (
@@ -98,7 +109,7 @@ export const removeUser = (tables: AppTables, user: User): ReadonlyArray<Edit> =
     const account = tables.accounts.rows.get(id)
     return account === undefined ? [] : removeAccount(tables, account)
   }),
-  ...removeSessions(tables, user.id),
+  ...tables.sessionsByUser.all(user.id).map((session) => tables.sessions.remove(session)),
   ...tables.apiKeysByUser.all(user.id).map((key) => tables.apiKeys.remove(key)),
   ...tables.pushRegistrationsByUser.all(user.id).map((registration) => tables.pushRegistrations.remove(registration))
 ]
