@@ -148,6 +148,11 @@ export interface Watch {
   readonly startAfter?: unknown
   /** Whether updates, replacements and deletions come with the document as it was, as `fullDocumentBeforeChange`. */
   readonly before?: boolean | undefined
+  /**
+   * Whether each update is described. Without it, one by a pipeline is told as in MongoDB: as a replacement if the
+   * description takes as many bytes as the document, which would tell the size of what a view hides.
+   */
+  readonly describeAll?: boolean | undefined
 }
 
 /**

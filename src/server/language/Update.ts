@@ -2,25 +2,27 @@
  * Compiles updates: modifiers, a replacement, or a pipeline. Whatever is wrong with an update itself is refused when it
  * is compiled, before there is a document; what the data does not allow is refused when it is applied.
  */
-import { checkDepth } from "./depth.ts"
+import { checkDepth, mayNest } from "./depth.ts"
 import type { Environment } from "./Environment.ts"
 import type { Filter } from "./Filter.ts"
+import { growth, growthOfField } from "./growth.ts"
 import { codes, failed, invalid, unsupported } from "./LanguageError.ts"
 import { compileTransform } from "./stages/transforms.ts"
 import * as ArrayFilters from "./updates/arrayFilters.ts"
 import { changed } from "./updates/apply.ts"
 import { arrayModifiers, pull } from "./updates/arrays.ts"
 import type { Context } from "./updates/context.ts"
-import * as Description from "./updates/description.ts"
-import type { UpdateDescription } from "./updates/description.ts"
+import { changesOf, type Chosen } from "./updates/changes.ts"
+import { describe, type UpdateDescription } from "./updates/description.ts"
+import { logged } from "./updates/differences.ts"
 import { identical } from "./updates/identical.ts"
 import { keepingId, withId, withIdFirst } from "./updates/ids.ts"
 import { modifiers } from "./updates/modifiers.ts"
 import type { Modifier } from "./updates/modifiers.ts"
 import { renamed, renamesOf } from "./updates/renames.ts"
 import type { Rename } from "./updates/renames.ts"
-import { arranged, fields, insert } from "./updates/tree.ts"
-import type { Node } from "./updates/tree.ts"
+import { arrangedFields, fields, insert } from "./updates/tree.ts"
+import type { Fields, Node } from "./updates/tree.ts"
 import { documentOf, equalities } from "./updates/upsert.ts"
 import { isOfOperators } from "./specifications.ts"
 import { isDocument, typeOf } from "./Value.ts"
@@ -28,14 +30,20 @@ import type { Document, Value } from "./Value.ts"
 import { scopeOf } from "./Expression.ts"
 
 export { withId } from "./updates/ids.ts"
-export { between as describe } from "./updates/description.ts"
+export { between as describe } from "./updates/differences.ts"
 export type { UpdateDescription } from "./updates/description.ts"
+
+/**
+ * Describes what an update changed in a document, when that is asked for: `undefined` where MongoDB tells the whole
+ * document instead, as after a replacement.
+ */
+export type Describe = (before: Document, after: Document) => UpdateDescription | undefined
 
 /** A document after an update, and what the update changed. */
 export interface Changed {
   /** The same object as before where nothing changed. */
   readonly document: Document
-  readonly description: UpdateDescription
+  readonly describe: Describe
 }
 
 /** A compiled update. */
@@ -47,6 +55,10 @@ export interface Update {
   readonly apply: (document: Document, filter?: Pick<Filter, "matchedIndex">) => Document
   /** As `apply`, with what changed. */
   readonly change: (document: Document, filter?: Pick<Filter, "matchedIndex">) => Changed
+  /**
+   * The bytes in BSON that a document has more after the update. Throws if it became nested too deeply to be stored.
+   */
+  readonly growth: (before: Document, after: Document) => number
   /** The document that an upsert inserts: with an `_id`, as its first field. */
   readonly upserted: (query: Document) => Document
 }
@@ -92,7 +104,8 @@ const compileReplacement = (update: Document, options: Options, environment: Env
     kind: "replacement",
     usesMatch: false,
     apply,
-    change: describing(apply),
+    change: describing(apply, () => undefined),
+    growth,
     upserted: (query) => {
       if (Object.hasOwn(update, "_id")) return withId(update, environment)
       const { _id: id } = documentOf(idOnly(query))
@@ -108,11 +121,8 @@ const idOnly = (query: Document): Document => {
 }
 
 const describing =
-  (apply: (document: Document) => Document) =>
-  (document: Document): Changed => {
-    const after = apply(document)
-    return { document: after, description: Description.between(document, after) }
-  }
+  (apply: (document: Document) => Document, describe: Describe) =>
+  (document: Document): Changed => ({ document: apply(document), describe })
 
 // pipelines
 
@@ -124,7 +134,8 @@ const compilePipeline = (stages: ReadonlyArray<Value>, options: Options, environ
   }
   const scope = scopeOf(environment)
   const steps = stages.map((stage) => compileTransform(stage, scope, environment, "an update"))
-  const run = (document: Document): Document => checkDepth(steps.reduce((it, step) => step(it), document))
+  const check = mayNest(stages) ? checkDepth : (document: Document) => document
+  const run = (document: Document): Document => check(steps.reduce((it, step) => step(it), document))
   const apply = (document: Document): Document => {
     const after = keepingId(document, run(document), true)
     return identical(document, after) ? document : after
@@ -133,7 +144,8 @@ const compilePipeline = (stages: ReadonlyArray<Value>, options: Options, environ
     kind: "pipeline",
     usesMatch: false,
     apply,
-    change: describing(apply),
+    change: describing(apply, logged),
+    growth,
     upserted: (query) => {
       const start = documentOf(query)
       return withId(keepingId(start, run(start), true), environment)
@@ -144,7 +156,7 @@ const compilePipeline = (stages: ReadonlyArray<Value>, options: Options, environ
 // modifiers
 
 interface Modifiers {
-  readonly root: Node
+  readonly root: Fields
   readonly renames: ReadonlyArray<Rename>
 }
 
@@ -176,7 +188,7 @@ const compileTree = (update: Document, options: Options, environment: Environmen
     paths.push(...Object.keys(argument))
   }
   ArrayFilters.checkUse(paths, ArrayFilters.compile(options.arrayFilters ?? [], environment).names)
-  return { root: arranged(root), renames }
+  return { root: arrangedFields(root), renames }
 }
 
 const compileModifiers = (update: Document, options: Options, environment: Environment): Update => {
@@ -187,40 +199,77 @@ const compileModifiers = (update: Document, options: Options, environment: Envir
     const made = isDocument(set) ? set : document
     return renames.length === 0 ? made : checkDepth(renames.reduce((it, rename) => renamed(it, rename, context), made))
   }
-  const contextOf = (
-    document: Document,
-    filter: Pick<Filter, "matchedIndex"> | undefined,
-    told: Context["changed"]
-  ): Context => ({
-    document,
+  // one for all documents, which are changed one after the other
+  const context: Context = {
+    document: {},
     now: environment.now,
     inserts: false,
-    matched: () => {
-      const index = filter?.matchedIndex(document)
-      return index === undefined || index < 0
-        ? failed("The positional operator did not find the match needed from the query.")
-        : String(index)
-    },
+    matched: noMatch,
     selects,
     path: [],
-    changed: told
-  })
-  const withContext = (document: Document, context: Context): Document => {
-    const after = run(document, context)
-    return after === document ? document : keepingId(document, after, false)
+    chosen: undefined
   }
+  const usesMatch = ArrayFilters.hasPositional(root)
+  const mayChangeId = root.children.has("_id")
+  const apply = (
+    document: Document,
+    filter?: Pick<Filter, "matchedIndex">,
+    chosen?: Map<string, ReadonlyMap<string, Node>>
+  ): Document => {
+    context.document = document
+    context.chosen = chosen
+    context.path.length = 0
+    if (usesMatch) context.matched = () => matchOf(document, filter)
+    const after = run(document, context)
+    return after === document || !mayChangeId ? after : keepingId(document, after, false)
+  }
+  const describeAll: Describe = (before, after) => describe(changesOf(root, before, after))
   return {
     kind: "modifiers",
-    usesMatch: ArrayFilters.hasPositional(root),
-    apply: (document, filter) => withContext(document, contextOf(document, filter, undefined)),
-    change: (document, filter) => {
-      const { changes, changed: told } = Description.recorder()
-      return { document: withContext(document, contextOf(document, filter, told)), description: changes }
-    },
+    usesMatch,
+    apply: (document, filter) => apply(document, filter),
+    change: ArrayFilters.isStatic(root)
+      ? (document) => ({ document: apply(document), describe: describeAll })
+      : (document, filter) => {
+          const chosen: Map<string, ReadonlyMap<string, Node>> = new Map()
+          const after = apply(document, filter, chosen)
+          return { document: after, describe: describeNow(root, document, after, chosen) }
+        },
+    growth: (before, after) => growthIn(root, before, after, 0),
     upserted: (query) => {
       const start = documentOf(query)
-      const after = run(start, { ...contextOf(start, undefined, undefined), inserts: true })
+      const after = run(start, { ...context, document: start, matched: noMatch, path: [], inserts: true })
       return withId(keepingId(start, after, false), environment)
     }
   }
+}
+
+const noMatch = (): never => failed("The positional operator did not find the match needed from the query.")
+
+/** The number of the element that the positional `$` stands for. */
+const matchOf = (document: Document, filter: Pick<Filter, "matchedIndex"> | undefined): string => {
+  const index = filter?.matchedIndex(document)
+  return index === undefined || index < 0 ? noMatch() : String(index)
+}
+
+/** What array filters chose is not kept, nor evaluated again. */
+const describeNow = (root: Fields, before: Document, after: Document, chosen: Chosen): Describe => {
+  const description = describe(changesOf(root, before, after, chosen))
+  return () => description
+}
+
+/** The growth of a document by modifiers: only their places are looked at. */
+const growthIn = (node: Node, before: Document, after: Document, level: number): number => {
+  if (node.kind !== "fields" || node.positional !== undefined) return growth(before, after, level)
+  let grown = 0
+  for (const [name, child] of node.children) {
+    const was = Object.hasOwn(before, name) ? before[name] : undefined
+    const is = Object.hasOwn(after, name) ? after[name] : undefined
+    if (was === is) continue
+    grown +=
+      isDocument(was) && isDocument(is)
+        ? growthIn(child, was, is, level + 1)
+        : growthOfField(name, was, is, level + 1)
+  }
+  return grown
 }

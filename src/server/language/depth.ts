@@ -14,7 +14,12 @@ const leastBytes = 7
 
 /** Throws for a document that is nested too deeply to be stored; `size` is that of its BSON. */
 export const checkStoredDepth = (document: Document, size: number): void => {
-  if (size >= mostStored * leastBytes && isDeeper(document, mostStored)) {
+  if (size >= mostStored * leastBytes) checkStoredLevels(document, 0)
+}
+
+/** Throws for a value that makes a document too deep to be stored: `level` counts the documents and lists around it. */
+export const checkStoredLevels = (value: Value, level: number): void => {
+  if (isDeeper(value, mostStored - level)) {
     failed(`the document is nested more than ${mostStored} levels deep: it cannot be stored`, codes.Overflow)
   }
 }
@@ -30,12 +35,12 @@ export const checkDepth = (document: Document): Document => {
 const isDeeper = (value: Value, levels: number): boolean => {
   if (typeof value !== "object" || value === null) return false
   if (Array.isArray(value)) {
-    if (levels === 0) return true
+    if (levels <= 0) return true
     for (const element of value) if (isDeeper(element, levels - 1)) return true
     return false
   }
   if (!isDocument(value)) return false
-  if (levels === 0) return true
+  if (levels <= 0) return true
   for (const name of Object.keys(value)) if (isDeeper(value[name], levels - 1)) return true
   return false
 }

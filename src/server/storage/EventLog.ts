@@ -238,10 +238,14 @@ export class EventLog<A> {
 
   #wake(added: ReadonlyArray<Sized<A>>, now: number): void {
     const before = new Map<string, number>()
+    let known: ReadonlyArray<string> = []
     for (const { event, sequence, size } of added) {
       this.#woken.events++
       this.#woken.bytes += size
-      for (const topic of this.#options.topicsOf(event)) if (!before.has(topic)) before.set(topic, sequence - 1)
+      const topics = this.#options.topicsOf(event)
+      if (topics === known) continue
+      known = topics
+      for (const topic of topics) if (!before.has(topic)) before.set(topic, sequence - 1)
     }
     for (const [topic, position] of before) this.#resume(topic, position)
     const { bytes, events, time } = this.#woken

@@ -42,7 +42,7 @@ describe("change streams", () => {
       Effect.gen(function* () {
         yield* TestClock.setTime(Date.UTC(2026, 0, 2, 3, 4, 5, 6))
         const changes = yield* database.watch(namespace, { before: true })
-        yield* database.insert(namespace, [{ _id: 1, a: 1, list: [1, 2, 3], gone: 1 }])
+        yield* database.insert(namespace, [{ _id: 1, a: 1, list: [1, 2, 3], gone: 1, text: "a".repeat(80) }])
         const pipeline = [{ $set: { a: 2, list: { $slice: ["$list", 1] } } }, { $unset: "gone" }]
         yield* database.update(namespace, { filter: {}, change: { _tag: "Update", update: pipeline } })
         yield* database.update(namespace, { filter: {}, change: { _tag: "Replace", document: { b: 1 } } })

@@ -53,7 +53,11 @@ export const described = (
   document: Document,
   update: Document | ReadonlyArray<Document>,
   options: { readonly arrayFilters?: ReadonlyArray<Document> } = {}
-) => Update.compile(canonical(update), options, environmentOf()).change(canonicalDocument(document)).description
+) => {
+  const before = canonicalDocument(document)
+  const { describe, document: after } = Update.compile(canonical(update), options, environmentOf()).change(before)
+  return describe(before, after)
+}
 
 /** The document that an upsert inserts. */
 export const upserted = (query: Document, update: Document | ReadonlyArray<Document>): Document =>

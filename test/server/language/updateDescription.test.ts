@@ -15,6 +15,9 @@ const changes = (
   truncatedArrays
 })
 
+/** Makes a document so large that a pipeline's changes are smaller. */
+const text = "a".repeat(80)
+
 const same = (actual: unknown, expected: unknown) => assert.deepEqual(JSON.parse(JSON.stringify(actual)), expected)
 
 describe("what a change event says of an update", () => {
@@ -34,20 +37,79 @@ describe("what a change event says of an update", () => {
     same(described({ l: [1, 2] }, { $set: { "l.1": 5 } }), changes({ "l.1": 5 }))
     same(described({ l: [1, 2, 3] }, { $pull: { l: 2 } }), changes({ l: [1, 3] }))
     same(described({ l: [1, 2] }, { $unset: { "l.0": 1 } }), changes({ "l.0": null }))
-    same(described({ l: [1, 2] }, { $unset: { "l.$[]": 1, "m.7": 1 } }), changes({ "l.0": null, "l.1": null }))
+    same(described({ l: [1] }, { $unset: { "l.$[]": 1, "m.7": 1 } }), changes({ "l.0": null }))
     same(
       described({ l: [{ v: 1 }, { v: 9 }] }, { $inc: { "l.$[e].v": 1 } }, { arrayFilters: [{ "e.v": 9 }] }),
       changes({ "l.1.v": 10 })
     )
   })
 
+  it("names the whole array or element where several elements were chosen", () => {
+    const l = [{ v: 1 }, { v: 9 }]
+    const above = (least: number) => ({ arrayFilters: [{ "e.v": { $gte: least } }] })
+    same(described({ l }, { $inc: { "l.$[].v": 1 } }), changes({ l: [{ v: 2 }, { v: 10 }] }))
+    same(described({ l }, { $max: { "l.$[e].v": 5 } }, above(1)), changes({ "l.0": { v: 5 } }))
+    same(described({ l }, { $max: { "l.$[e].v": 10 } }, above(5)), changes({ "l.1.v": 10 }))
+    same(described({ l }, { $max: { "l.$[e].v": 10 } }, above(99)), changes({}))
+    same(
+      described({ l: [{ m: l }, { m: l }] }, { $inc: { "l.0.m.$[e].v": 1 } }, above(5)),
+      changes({ "l.0.m.1.v": 10 })
+    )
+  })
+
+  it("names the whole array where elements were not only appended", () => {
+    const push = (before: ReadonlyArray<number>, clauses: object) =>
+      described({ l: before }, { $push: { l: { $each: [3], ...clauses } } })
+    same(push([1, 2], {}), changes({ "l.2": 3 }))
+    same(push([1, 2], { $slice: 5 }), changes({ "l.2": 3 }))
+    same(push([1, 2], { $position: 3 }), changes({ "l.2": 3 }))
+    same(push([1, 2], { $position: 2 }), changes({ l: [1, 2, 3] }))
+    same(push([1, 2], { $sort: 1 }), changes({ l: [1, 2, 3] }))
+    same(push([1, 2], { $slice: -2 }), changes({ l: [2, 3] }))
+    same(push([], {}), changes({ l: [3] }))
+    same(described({ l: [1] }, { $addToSet: { l: 2 } }), changes({ l: [1, 2] }))
+  })
+
+  it("names fields with another value before new ones, and those before fields of inner documents", () => {
+    const change = described(
+      { a: { x: 1, y: 1 }, b: 1, c: 1, d: 1 },
+      { $set: { "a.n": 1, "a.x": 2, A: 1, b: 2 }, $unset: { c: 1, d: 1, "a.y": 1 } }
+    )
+    assert.deepStrictEqual(Object.keys(change?.updatedFields ?? {}), ["b", "A", "a.x", "a.n"])
+    assert.deepStrictEqual(change?.removedFields, ["c", "d", "a.y"])
+  })
+
+  it("leaves out a field that was set to NaN and was NaN", () => {
+    const before = { _id: 1, n: NaN, l: [NaN] }
+    assert.strictEqual(compileUpdate({ $set: { n: NaN, "l.0": NaN } }).apply(before), before)
+  })
+
+  it("has the whole field if what changed inside of it takes as many bytes, after a pipeline", () => {
+    const set = [{ $set: { "a.x": 2, "l.v": 2 } }]
+    same(described({ a: { x: 1 }, l: [{ v: 1 }], text }, set), changes({ a: { x: 2 }, l: [{ v: 2 }] }))
+    same(
+      described({ a: { x: 1, t: "12345678901234" }, l: [{ v: 1, t: text }], text }, set),
+      changes({ "a.x": 2, "l.0.v": 2 })
+    )
+    // modifiers name their own paths
+    same(described({ a: { x: 1 } }, { $set: { "a.x": 2 } }), changes({ "a.x": 2 }))
+  })
+
+  it("is missing if it takes as many bytes as the document after a pipeline, and after a replacement", () => {
+    const ofText = (text: string) => described({ _id: 1, a: 1, t: text }, [{ $set: { a: 2 } }])
+    assert.isUndefined(ofText("123456"))
+    same(ofText("1234567"), changes({ a: 2 }))
+    assert.isUndefined(described({ _id: 1, a: 1, text }, { a: 2, text }))
+    same(described({ _id: 1 }, { $set: { a: text } }), changes({ a: text }))
+  })
+
   it("is the difference of the two versions for pipelines and replacements, with arrays that got shorter", () => {
     same(
-      described({ _id: 1, a: 1, l: [1, 2, 3], d: { x: 1, y: 2 } }, [
-        { $set: { l: [1, 9], "d.x": 5 } },
+      described({ _id: 1, a: 1, l: [1, 2, 3, 4, 5, 6], d: { x: 1, text }, text }, [
+        { $set: { l: [1, 9, 3, 4, 5], "d.x": 5 } },
         { $unset: "a" }
       ]),
-      changes({ "l.1": 9, "d.x": 5 }, ["a"], [{ field: "l", newSize: 2 }])
+      changes({ "l.1": 9, "d.x": 5 }, ["a"], [{ field: "l", newSize: 5 }])
     )
     same(differenceOf({ l: [1] }, { l: [1, { a: 1 }] }), changes({ "l.1": { a: 1 } }))
     same(differenceOf({ a: 1, b: 2, c: 3 }, { b: 2, a: 1 }), changes({ a: 1 }, ["c"]))

@@ -60,13 +60,16 @@ export const stored = (value: unknown, what = "a document"): Document => documen
 
 /** Refuses a document that is too large or nested too deeply, or answers with its size in bytes. */
 export const checkStored = (document: Document): number => {
-  const size = sizeOf(document)
-  if (size > largest) {
-    invalid(`the document has ${size} bytes: at most ${largest} can be stored`, codes.BSONObjectTooLarge)
-  }
+  const size = checkSize(sizeOf(document))
   checkStoredDepth(document, size)
   return size
 }
+
+/** Refuses the size of a document that is too large, or answers with it. */
+export const checkSize = (size: number): number =>
+  size <= largest
+    ? size
+    : invalid(`the document has ${size} bytes: at most ${largest} can be stored`, codes.BSONObjectTooLarge)
 
 /** Compiles a filter. A condition of `undefined` means null: it must not match everything. */
 export const filterOf = (filter: unknown, environment?: Environment): Filter.Filter =>

@@ -51,7 +51,7 @@ export const watching = (watch: Watch, access: Access): Watch => {
       try: () => EventFilters.make(filter, asError),
       catch: asError
     })
-    const changes = yield* watch(watched, { ...place, before: true })
+    const changes = yield* watch(watched, { ...place, before: true, describeAll: true })
     return Stream.mapEffect(changes, ({ events, token }) =>
       Effect.forEach(events, (event) => bounded(shown(event, before))).pipe(
         Effect.flatMap((found) => Effect.filter(found.flat(), wanted)),

@@ -1,21 +1,27 @@
 /** Writes of one operation or transaction, before they are committed. */
+import { growth } from "../../language/growth.ts"
+import type { Describe } from "../../language/Update.ts"
 import { keyOf } from "../../language/Value.ts"
-import { checkStored } from "../internal/evaluate.ts"
+import { checkSize, checkStored } from "../internal/evaluate.ts"
 import { WriteConflict } from "../internal/failures.ts"
 import type { Document } from "../Operation.ts"
-import type { Change } from "./changeLog.ts"
+import type { Change, ChangeLog } from "./changeLog.ts"
 import { checkUnique, type Collection, duplicate } from "./documents.ts"
 import type { Entry, OrderedIndex } from "./orderedIndex.ts"
 import { byPlace, countUpTo, type Plan, planOf, type Request } from "./plan.ts"
 
-/** A document, and its size in bytes. */
-interface Written {
-  readonly document: Document
-  readonly size: number
-}
+/** The newest changes of documents by the key of their `_id`. */
+type Written = Map<string, Change>
 
-/** Documents by the key of their `_id`; `undefined` for one that is deleted. */
-type Documents = Map<string, Written | undefined>
+/** A new version of a document; `undefined` before an insertion, and after a deletion. */
+export interface Version {
+  readonly before: Document | undefined
+  readonly document: Document | undefined
+  /** Describes an update. */
+  readonly describe?: Describe | undefined
+  /** How much larger the document is than before; an update looks only where it changed something. */
+  readonly growth?: (before: Document, document: Document) => number
+}
 
 /** Documents as they were, with their place; `undefined` for one that was not there. */
 type Past = Map<string, Pick<Entry, "document" | "place"> | undefined>
@@ -48,9 +54,9 @@ interface Placed {
 export class Batch {
   /** Documents that others have changed since, in their earlier version. */
   readonly past = new Map<Collection, Past>()
-  readonly writes = new Map<Collection, Documents>()
-  /** The changes, with the approximate bytes of their documents. */
-  readonly changes: Array<readonly [collection: Collection, change: Change, size: number]> = []
+  readonly writes = new Map<Collection, Written>()
+  /** All changes, in their order. */
+  readonly changes = new Map<ChangeLog, Array<Change>>()
   /** The bytes of the writes. */
   size = 0
   /** The documents of the writes by their keys in unique indexes. */
@@ -65,26 +71,25 @@ export class Batch {
 
   /** The candidates of a request, computed while they are read. */
   source(collection: Collection, { sort, ...request }: Request): Source {
-    const layered = this.#layered(collection)
+    const isLayered = this.past.has(collection) || this.writes.has(collection)
     // an index has no order of what is not committed
-    const plan = planOf(collection.data, layered.size === 0 ? { ...request, sort } : request)
+    const plan = planOf(collection.data, isLayered ? request : { ...request, sort })
     return {
-      documents: this.#documents(collection, plan, layered),
+      documents: isLayered ? this.#documents(collection, plan) : committed(plan, collection),
       isSorted: plan?.order === "sort",
       indexes: plan?.indexes ?? []
     }
   }
 
-  *#documents(collection: Collection, plan: Plan | undefined, layered: ReadonlySet<string>): Iterable<Document> {
-    const isById = plan?.ids !== undefined
-    const others = layered.size === 0 ? [] : this.#placed(collection, isById ? plan.ids : layered)
-    const committed = isById && layered.size > 0 ? [] : inPlace(plan, collection)
-    if (others.length === 0 && (layered.size === 0 || isById)) {
-      for (const { document } of committed) yield document
+  *#documents(collection: Collection, plan: Plan | undefined): Iterable<Document> {
+    if (plan?.ids !== undefined) {
+      for (const { document } of this.#placed(collection, plan.ids)) yield document
       return
     }
+    const layered = this.#layered(collection)
+    const others = this.#placed(collection, layered)
     let next = 0
-    for (const { document, key, place } of committed) {
+    for (const { document, key, place } of inPlace(plan, collection)) {
       while (next < others.length && (others[next]?.place ?? 0) < place) yield others[next++]?.document ?? {}
       if (!layered.has(key)) yield document
     }
@@ -116,22 +121,24 @@ export class Batch {
 
   /** The keys whose document differs from the committed one. */
   #layered(collection: Collection): ReadonlySet<string> {
-    const past = this.past.get(collection)
-    const writes = this.writes.get(collection)
-    if (past === undefined && writes === undefined) return none
-    return new Set([...(past?.keys() ?? []), ...(writes?.keys() ?? [])])
+    return new Set([...(this.past.get(collection)?.keys() ?? []), ...(this.writes.get(collection)?.keys() ?? [])])
   }
 
-  write(collection: Collection, key: string, document: Document | undefined, change: Change): void {
+  write(collection: Collection, key: string, version: Version): void {
     if (this.past.get(collection)?.has(key) === true) throw conflict()
+    const written = entryOf(this.writes, collection, () => new Map<string, Change>())
+    const { before, describe, document } = version
     // a rejected document is not written
-    const size = document === undefined ? collection.data.averageSize : checkStored(document)
+    const size = sizeOf(version, (written.get(key) ?? collection.data.documents.get(key))?.size)
     if (document !== undefined) {
       this.size += size
-      for (const index of collection.data.ordered) this.#claim(index, collection, key, document)
+      for (const index of collection.data.ordered) {
+        if (before === undefined || index.differs(before, document)) this.#claim(index, collection, key, document)
+      }
     }
-    entryOf(this.writes, collection, () => new Map()).set(key, document && { document, size })
-    this.changes.push([collection, change, "before" in change ? 2 * size : size])
+    const change = { origin: collection.origin, before, document, describe, size }
+    written.set(key, change)
+    entryOf(this.changes, collection.log, () => []).push(change)
   }
 
   /** Checks that an index can have a document, and notes its keys if the index is unique. */
@@ -145,7 +152,13 @@ export class Batch {
       const isOwned = owner !== undefined && owner !== key && this.#has(index, collection, owner, values)
       if (isOwned) throw duplicate(index.index, values, collection.name)
     }
-    checkUnique(index, document, collection.name, (entry) => entry.key !== key && written?.has(entry.key) !== true)
+    checkUnique(
+      index,
+      document,
+      collection.name,
+      (entry, values) =>
+        entry.key !== key && (written?.has(entry.key) !== true || this.#has(index, collection, entry.key, values))
+    )
     for (const values of keys) owners.set(keyOf(values), key)
   }
 
@@ -163,7 +176,7 @@ export class Batch {
       if (past !== undefined && Array.from(documents.keys()).some((key) => past.has(key))) throw conflict()
       for (const index of collection.data.ordered) {
         for (const written of documents.values()) {
-          if (written === undefined) continue
+          if (written.document === undefined) continue
           checkUnique(index, written.document, collection.name, (entry) => !documents.has(entry.key))
         }
       }
@@ -171,7 +184,15 @@ export class Batch {
   }
 }
 
-const none: ReadonlySet<string> = new Set()
+/** The size of a new version of a document, or of the deleted one. Throws if it is too large, or nested too deeply. */
+const sizeOf = ({ before, document, growth: grown = growth }: Version, present = 0): number => {
+  if (document === undefined) return present
+  return before === undefined ? checkStored(document) : checkSize(present + grown(before, document))
+}
+
+function* committed(plan: Plan | undefined, collection: Collection): Iterable<Document> {
+  for (const { document } of inPlace(plan, collection)) yield document
+}
 
 /** The committed documents that a plan finds, each once: in the order of their places, or of the sort. */
 const inPlace = (plan: Plan | undefined, { data }: Collection): Iterable<Entry> => {

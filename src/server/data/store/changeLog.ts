@@ -3,33 +3,32 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
 import { crc32 } from "node:zlib"
 import { Binary, deserialize, serialize, Timestamp } from "bson"
 import * as Stream from "effect/Stream"
-import type { UpdateDescription } from "../../language/Update.ts"
+import { type Describe, describe as between, type UpdateDescription } from "../../language/Update.ts"
 import { isDocument } from "../../language/Value.ts"
 import { type Entry, EventLog, isHistoryLost, type Limits } from "../../storage/EventLog.ts"
 import type { RowStore } from "../../storage/RowStore.ts"
 import type { Edit } from "../../storage/Table.ts"
 import { DatabaseError } from "../DatabaseError.ts"
 import { asError } from "../internal/failures.ts"
-import type { Changes, Document, Watched } from "../Operation.ts"
+import type { Changes, Document, Namespace, Watched } from "../Operation.ts"
 import * as Rows from "./rows.ts"
 
-/** A change without its place in the log. */
-export type Change =
-  | { readonly operationType: "insert"; readonly document: Document }
-  | { readonly operationType: "replace"; readonly document: Document; readonly before: Document }
-  | {
-      readonly operationType: "update"
-      readonly document: Document
-      readonly before: Document
-      readonly description: UpdateDescription
-    }
-  | { readonly operationType: "delete"; readonly before: Document }
-
-/** A change of a collection. */
-export interface Recorded {
+/** The collection of changes, as events name it, and the topics under which watchers find them. */
+export interface Origin {
   readonly ns: { readonly db: string; readonly coll: string }
-  readonly change: Change
-  /** The approximate bytes of its documents. */
+  readonly topics: ReadonlyArray<string>
+}
+
+/** A change of a document, without its place in the log. */
+export interface Change {
+  readonly origin: Origin
+  /** `undefined` for an insertion. */
+  readonly before: Document | undefined
+  /** `undefined` for a deletion. */
+  readonly document: Document | undefined
+  /** Describes an update when its event is read: many events never are. */
+  readonly describe: Describe | undefined
+  /** The bytes of the document, or of the deleted one. */
   readonly size: number
 }
 
@@ -75,56 +74,68 @@ export const tokenKey = (rowStore: RowStore["Service"]): Uint8Array => {
 const topicOf = ({ collection, database }: Pick<Watched, "database" | "collection">): string =>
   [database, collection].flatMap((name) => (name === undefined ? [] : [encodeURIComponent(name)])).join("/")
 
+/** The origin of a collection's changes. */
+export const originOf = ({ collection, database }: Pick<Namespace, "database" | "collection">): Origin => ({
+  ns: { db: database, coll: collection },
+  topics: ["", topicOf({ database }), topicOf({ database, collection })]
+})
+
 const binary = (document: Document): Binary => new Binary(Rows.encode(document))
 
-const encode = ({ change, ns: { coll, db } }: Recorded): Uint8Array =>
-  serialize({
-    op: change.operationType,
-    db,
-    coll,
-    ...("document" in change && { doc: binary(change.document) }),
-    ...("before" in change && { was: binary(change.before) }),
-    ...("description" in change && { ud: binary({ ...change.description }) })
+type Kind = "insert" | "update" | "replace" | "delete"
+
+const kindOf = ({ before, describe, document }: Change): Kind =>
+  before === undefined ? "insert" : document === undefined ? "delete" : describe === undefined ? "replace" : "update"
+
+const descriptionOf = ({ before, describe, document }: Change): UpdateDescription | undefined =>
+  before && document && describe?.(before, document)
+
+/** The description of an update is missing if MongoDB tells a replacement instead. */
+const encode = (change: Change): Uint8Array => {
+  const { before, document, origin } = change
+  const description = descriptionOf(change)
+  return serialize({
+    op: kindOf(change),
+    db: origin.ns.db,
+    coll: origin.ns.coll,
+    ...(document !== undefined && { doc: binary(document) }),
+    ...(before !== undefined && { was: binary(before) }),
+    ...(description !== undefined && { ud: binary({ ...description }) })
   })
+}
 
 const read = (value: unknown): Document => {
   if (value instanceof Binary) return Rows.decodeAny(value.buffer.subarray(0, value.position))
   throw new Error("the row is not a change")
 }
 
-const changeOf = ({ doc, op, ud, was }: Document): Change => {
-  switch (op) {
-    case "insert":
-      return { operationType: op, document: read(doc) }
-    case "delete":
-      return { operationType: op, before: read(was) }
-    case "replace":
-      return { operationType: op, document: read(doc), before: read(was) }
-    case "update": {
-      const { removedFields, truncatedArrays, updatedFields } = read(ud)
-      const description = {
-        updatedFields: isDocument(updatedFields) ? updatedFields : {},
-        removedFields: Array.isArray(removedFields) ? removedFields : [],
-        truncatedArrays: Array.isArray(truncatedArrays) ? truncatedArrays : []
-      }
-      return { operationType: op, document: read(doc), before: read(was), description }
-    }
-    default:
-      throw new Error("the row is not a change")
+const readDescription = (value: unknown): UpdateDescription => {
+  const { removedFields, truncatedArrays, updatedFields } = read(value)
+  return {
+    updatedFields: isDocument(updatedFields) ? updatedFields : {},
+    removedFields: Array.isArray(removedFields) ? removedFields : [],
+    truncatedArrays: Array.isArray(truncatedArrays) ? truncatedArrays : []
   }
 }
 
-const decode = (bytes: Uint8Array): Recorded => {
-  const row: Document = deserialize(bytes, { promoteBuffers: false })
-  return { ns: { db: String(row["db"]), coll: String(row["coll"]) }, change: changeOf(row), size: bytes.length }
+const decode = (bytes: Uint8Array): Change => {
+  const { coll, db, doc, op, ud, was }: Document = deserialize(bytes, { promoteBuffers: false })
+  const description = ud === undefined ? undefined : readDescription(ud)
+  return {
+    origin: originOf({ database: String(db), collection: String(coll) }),
+    before: op === "insert" ? undefined : read(was),
+    document: op === "delete" ? undefined : read(doc),
+    describe: op === "update" ? () => description : undefined,
+    size: bytes.length
+  }
 }
 
 export class ChangeLog {
-  readonly #log: EventLog<Recorded>
+  readonly #log: EventLog<Change>
   readonly #key: Uint8Array
   readonly #name: number
   /** Each event is made once, for all of its watchers. */
-  readonly #made = new WeakMap<Entry<Recorded>, Document>()
+  readonly #made = new WeakMap<Change, Document>()
 
   /** Opens the log of a data source, by its name. */
   constructor(rowStore: RowStore["Service"], name: string, key: Uint8Array, limits: Limits) {
@@ -134,13 +145,13 @@ export class ChangeLog {
       table: `changes/${name}`,
       encode,
       decode,
-      sizeOf: ({ size }) => size,
-      topicsOf: ({ ns: { coll, db } }) => ["", topicOf({ database: db }), topicOf({ database: db, collection: coll })],
+      sizeOf: ({ before, document, size }) => (before === undefined || document === undefined ? size : 2 * size),
+      topicsOf: ({ origin }) => origin.topics,
       limits
     })
   }
 
-  append(changes: ReadonlyArray<Recorded>, now: number): Edit {
+  append(changes: ReadonlyArray<Change>, now: number): Edit {
     return this.#log.append(changes, now)
   }
 
@@ -150,38 +161,45 @@ export class ChangeLog {
   }
 
   /** The changes of a collection, a database or all of them from a position on, without end. */
-  changes(start: number, watched: Omit<Watched, "appId" | "service">): Stream.Stream<Changes, DatabaseError> {
+  changes(
+    start: number,
+    watched: Omit<Watched, "appId" | "service">,
+    describeAll: boolean
+  ): Stream.Stream<Changes, DatabaseError> {
     return Stream.concat(
       Stream.sync(() => ({ events: [], token: this.#token(start) })),
       this.#log.pages(start, topicOf(watched)).pipe(
         Stream.mapError(failureOf),
         Stream.map(({ entries, position }) => ({
-          events: entries.map((it) => this.#eventOf(it)),
+          events: entries.map((it) => this.#eventOf(it, describeAll)),
           token: this.#token(position)
         }))
       )
     )
   }
 
-  #eventOf(entry: Entry<Recorded>): Document {
-    let event = this.#made.get(entry)
-    if (event === undefined) this.#made.set(entry, (event = this.#make(entry)))
-    return event
+  #eventOf(entry: Entry<Change>, describeAll: boolean): Document {
+    let event = this.#made.get(entry.event)
+    if (event === undefined) this.#made.set(entry.event, (event = this.#make(entry, descriptionOf(entry.event))))
+    const { before, document } = entry.event
+    if (!describeAll || event["operationType"] === kindOf(entry.event) || !before || !document) return event
+    return this.#make(entry, between(before, document))
   }
 
-  #make({ event: { change, ns }, sequence, time }: Entry<Recorded>): Document {
-    const { _id } = "document" in change ? change.document : change.before
+  #make({ event: change, sequence, time }: Entry<Change>, description: UpdateDescription | undefined): Document {
+    const { before, document, origin } = change
+    const kind = kindOf(change)
     return {
       _id: this.#token(sequence, time),
-      operationType: change.operationType,
+      operationType: kind === "update" && description === undefined ? "replace" : kind,
       clusterTime: new Timestamp({ t: Math.floor(time / 1000), i: (time % 1000) + 1 }),
       // @effect-diagnostics-next-line globalDate:off -- BSON dates are JavaScript dates
       wallTime: new Date(time),
-      ...("document" in change && { fullDocument: change.document }),
-      ns,
-      documentKey: { _id },
-      ...("description" in change && { updateDescription: { ...change.description } }),
-      ...("before" in change && { fullDocumentBeforeChange: change.before })
+      ...(document !== undefined && { fullDocument: document }),
+      ns: origin.ns,
+      documentKey: { _id: (document ?? before)?.["_id"] },
+      ...(description !== undefined && { updateDescription: { ...description } }),
+      ...(before !== undefined && { fullDocumentBeforeChange: before })
     }
   }
 

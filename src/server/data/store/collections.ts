@@ -6,7 +6,7 @@ import type { Edit } from "../../storage/Table.ts"
 import type { Index } from "../Index.ts"
 import type { Namespace } from "../Operation.ts"
 import { Batch, conflict, entryOf } from "./batch.ts"
-import { ChangeLog, type Recorded, tokenKey } from "./changeLog.ts"
+import { ChangeLog, originOf, tokenKey } from "./changeLog.ts"
 import { type Collection, MemoryCollection } from "./documents.ts"
 import * as Rows from "./rows.ts"
 
@@ -65,7 +65,8 @@ export class Collections {
       namespace,
       table,
       data: new MemoryCollection(),
-      log: this.log(namespace)
+      log: this.log(namespace),
+      origin: originOf(namespace)
     }))
   }
 
@@ -113,46 +114,41 @@ export class Collections {
 
   /** What a batch writes; throws if a document cannot be stored. It is committed at once, or not at all. */
   writes(batch: Batch, now: number): Writes {
-    const changes = new Map<ChangeLog, Array<Recorded>>()
-    for (const [{ log, namespace }, change, size] of batch.changes) {
-      const ns = { db: namespace.database, coll: namespace.collection }
-      entryOf<ChangeLog, Array<Recorded>>(changes, log, () => []).push({ ns, change, size })
-    }
-    const logged = Array.from(changes, ([log, recorded]) => log.append(recorded, now))
+    const logged = Array.from(batch.changes, ([log, changes]) => log.append(changes, now))
     return { rows: this.#rowStore.keeps ? rowsOf(batch) : [], logged }
   }
 
   /** Commits a batch, or throws and changes nothing: first the row store, then the memory. */
   commit(batch: Batch, { logged, rows }: Writes): void {
-    if (batch.changes.length === 0) return
+    if (batch.changes.size === 0) return
     // nothing comes between the writes of a single operation and their commit
     if (this.#transactions.has(batch)) batch.check()
     if (this.#rowStore.keeps) this.#rowStore.commit([...rows, ...logged.flatMap((it) => it.changes())])
-    for (const [collection, documents] of batch.writes) {
-      for (const [key, written] of documents) {
-        this.#remember(batch, collection, key)
-        if (written === undefined) collection.data.delete(key)
-        else collection.data.put(key, written.document, written.size)
+    const others = Array.from(this.#transactions).filter((it) => it !== batch)
+    for (const [collection, written] of batch.writes) {
+      for (const [key, { document, size }] of written) {
+        if (others.length > 0) remember(others, collection, key)
+        if (document === undefined) collection.data.delete(key)
+        else collection.data.put(key, document, size)
       }
     }
     for (const edit of logged) edit.apply()
   }
+}
 
-  /** Keeps a document that a batch changes for the other transactions, which see it as it is now. */
-  #remember(batch: Batch, collection: Collection, key: string): void {
-    const present = collection.data.documents.get(key)
-    const before = present && { document: present.document, place: present.place }
-    for (const other of this.#transactions) {
-      if (other === batch) continue
-      const past = entryOf(other.past, collection, () => new Map())
-      if (!past.has(key)) past.set(key, before)
-    }
+/** Keeps a document that is about to change for other transactions, which see it as it is now. */
+const remember = (others: ReadonlyArray<Batch>, collection: Collection, key: string): void => {
+  const present = collection.data.documents.get(key)
+  const before = present && { document: present.document, place: present.place }
+  for (const other of others) {
+    const past = entryOf(other.past, collection, () => new Map())
+    if (!past.has(key)) past.set(key, before)
   }
 }
 
 const rowsOf = (batch: Batch): ReadonlyArray<RowStore.RowWrite> =>
-  Array.from(batch.writes).flatMap(([{ data, table }, documents]) =>
-    Array.from(documents)
-      .filter(([key, written]) => written !== undefined || data.documents.has(key))
-      .map(([key, written]) => ({ table, key, value: written && Rows.encode(written.document) }))
+  Array.from(batch.writes).flatMap(([{ data, table }, written]) =>
+    Array.from(written)
+      .filter(([key, { document }]) => document !== undefined || data.documents.has(key))
+      .map(([key, { document }]) => ({ table, key, value: document && Rows.encode(document) }))
   )

@@ -1,9 +1,10 @@
 /** One collection in memory: its documents by `_id` in the order of insertion, and its indexes. */
+import type { IndexKey } from "../../language/IndexKeys.ts"
 import { codes, invalid } from "../../language/LanguageError.ts"
 import { DuplicateKey } from "../internal/failures.ts"
 import { hasSameKey, type Index, isSame, ofId } from "../Index.ts"
 import type { Document, Namespace } from "../Operation.ts"
-import type { ChangeLog } from "./changeLog.ts"
+import type { ChangeLog, Origin } from "./changeLog.ts"
 import { type Entry, OrderedIndex } from "./orderedIndex.ts"
 
 /** A collection of a namespace: its documents, and the change log of its data source. */
@@ -13,6 +14,7 @@ export interface Collection {
   readonly table: string
   readonly data: MemoryCollection
   readonly log: ChangeLog
+  readonly origin: Origin
 }
 
 /** Stored documents are immutable: an update replaces them. */
@@ -106,11 +108,11 @@ export const checkUnique = (
   index: OrderedIndex,
   document: Document,
   collection: string,
-  isOther: (entry: Entry) => boolean
+  isOther: (entry: Entry, key: IndexKey) => boolean
 ): void => {
   if (!index.index.unique) return
   for (const key of index.keysOf(document)) {
-    for (const entry of index.having(key)) if (isOther(entry)) throw duplicate(index.index, key, collection)
+    for (const entry of index.having(key)) if (isOther(entry, key)) throw duplicate(index.index, key, collection)
   }
 }
 

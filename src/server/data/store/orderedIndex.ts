@@ -51,6 +51,8 @@ const order = (fields: ReadonlyArray<Field>) => {
 export class OrderedIndex {
   readonly index: Index
   readonly fields: ReadonlyArray<Field>
+  /** The first names of the paths. */
+  readonly #roots: ReadonlyArray<string>
   readonly #keysOf: (document: Document) => IndexKeys.IndexKeys
   readonly #compare: (a: Position, b: Position) => number
   readonly #tree: BTree<Position, Entry>
@@ -60,6 +62,7 @@ export class OrderedIndex {
   constructor(index: Index) {
     this.index = index
     this.fields = Object.entries(index.key).map(([path, direction]) => ({ path, direction }))
+    this.#roots = [...new Set(this.fields.map(({ path }) => path.split(".")[0] ?? path))]
     this.#keysOf = IndexKeys.compile(
       this.fields.map(({ path }) => path),
       index.sparse
@@ -81,7 +84,7 @@ export class OrderedIndex {
 
   /** Adds a document, or its current version in place of an earlier one. */
   put(entry: Entry, before: Document | undefined): void {
-    if (before !== undefined && this.#isSame(before, entry.document)) return
+    if (before !== undefined && (!this.differs(before, entry.document) || this.#isSame(before, entry.document))) return
     if (before !== undefined) this.remove(entry, before)
     const { arrays = [], keys } = this.#keysOf(entry.document)
     for (const field of arrays) this.#count(field, 1)
@@ -96,6 +99,11 @@ export class OrderedIndex {
 
   #count(field: number, change: 1 | -1): void {
     this.#arrays[field] = (this.#arrays[field] ?? 0) + change
+  }
+
+  /** Whether two versions of a document may have different keys: an update shares the fields that it leaves. */
+  differs(before: Document, after: Document): boolean {
+    return this.#roots.some((name) => before[name] !== after[name])
   }
 
   #isSame(before: Document, after: Document): boolean {

@@ -109,7 +109,7 @@ class Statement {
     if (this.#batch.get(this.#collection, key) !== undefined) {
       throw duplicate(ofId, [id], this.#collection.name)
     }
-    this.#batch.write(this.#collection, key, document, { operationType: "insert", document })
+    this.#batch.write(this.#collection, key, { before: undefined, document })
     return document
   }
 
@@ -169,29 +169,15 @@ class Statement {
 
   /** Replaces a document by a changed one; returns the stored document. */
   #change(before: Document, update: Update.Update, filter: Filter): Document {
-    const { description, document } = update.change(before, filter)
-    return document === before
-      ? before
-      : this.#put(before, document, update.kind === "replacement" ? undefined : description)
-  }
-
-  #put(before: Document, document: Document, description: Update.UpdateDescription | undefined): Document {
-    const id = before["_id"]
-    const change = { document, before }
-    this.#batch.write(
-      this.#collection,
-      keyOf(id),
-      document,
-      description === undefined
-        ? { ...change, operationType: "replace" }
-        : { ...change, operationType: "update", description }
-    )
+    const { describe, document } = update.change(before, filter)
+    if (document === before) return before
+    this.#batch.write(this.#collection, keyOf(before["_id"]), { before, document, describe, growth: update.growth })
     return document
   }
 
   /** Replaces a document of the collection. */
   replace(before: Document, document: Document): void {
-    this.#put(before, document, undefined)
+    this.#batch.write(this.#collection, keyOf(before["_id"]), { before, document })
   }
 
   update({ change, many = false, upsert = false, ...query }: Options.Update): UpdateResult {
@@ -202,8 +188,9 @@ class Statement {
       const { _id } = this.add(Evaluate.upsertOf(update, query.filter))
       return { matchedCount: 0, modifiedCount: 0, upsertedId: Evaluate.ownValue(_id) }
     }
-    const modified = found.filter((before) => this.#change(before, update, filter) !== before)
-    return { matchedCount: found.length, modifiedCount: modified.length }
+    let modifiedCount = 0
+    for (const before of found) if (this.#change(before, update, filter) !== before) modifiedCount++
+    return { matchedCount: found.length, modifiedCount }
   }
 
   delete({ filter, many = false }: Delete): number {
@@ -213,10 +200,7 @@ class Statement {
   }
 
   #remove(document: Document): void {
-    this.#batch.write(this.#collection, keyOf(document["_id"]), undefined, {
-      operationType: "delete",
-      before: document
-    })
+    this.#batch.write(this.#collection, keyOf(document["_id"]), { before: document, document: undefined })
   }
 
   findOneAnd({ change, projection, returnNew = false, upsert = false, ...query }: FindOneAnd): Document | undefined {

@@ -16,7 +16,7 @@ import * as EventFilters from "./eventFilters.ts"
 export const watch = (
   log: ChangeLog,
   watched: Watched,
-  { before = false, filter, resumeAfter, startAfter }: Watch
+  { before = false, describeAll = false, filter, resumeAfter, startAfter }: Watch
 ): Stream.Stream<Changes, DatabaseError> => {
   if (resumeAfter !== undefined && startAfter !== undefined) {
     invalid("a change stream starts at one place: give resumeAfter or startAfter, and not both")
@@ -28,7 +28,7 @@ export const watch = (
     const cost = Weights.of(event).units
     return Steps.step({ cost, units: 0, timed: false, compute: () => own(event), finish: identity, failure: asError })
   }
-  return log.changes(log.position(resumeAfter ?? startAfter), watched).pipe(
+  return log.changes(log.position(resumeAfter ?? startAfter), watched, describeAll).pipe(
     Stream.mapEffect(({ events, token }) =>
       Effect.map(
         Effect.flatMap(Effect.filter(events.map(shown), matches), (found) => Effect.forEach(found, copied)),

@@ -25,15 +25,18 @@ const changedLeaf = (leaf: Leaf, value: Value, context: Context): Value => {
   return leaf.change(value, context)
 }
 
-/** The change of a place inside of another one; it is told only where the place around it was there. */
-const changedAt = (node: Node, name: string, value: Value, context: Context, isElement = false): Value => {
+/** The change of a place inside of another one. */
+const changedAt = (node: Node, name: string, value: Value, context: Context): Value => {
   context.path.push(name)
-  const made = changed(node, value, context)
-  // an element that goes leaves null in its place
-  const after = isElement && made === undefined && value !== undefined ? null : made
-  if (after !== value && (node.kind === "leaf" || value === undefined)) context.changed?.(context.path, value, after)
+  const after = changed(node, value, context)
   context.path.pop()
   return after
+}
+
+/** An element that goes leaves null in its place. */
+const changedElement = (node: Node, name: string, value: Value, context: Context): Value => {
+  const after = changedAt(node, name, value, context)
+  return after === undefined && value !== undefined ? null : after
 }
 
 const childrenOf = (node: Fields, value: Value, context: Context): ReadonlyMap<string, Node> => {
@@ -46,7 +49,9 @@ const childrenOf = (node: Fields, value: Value, context: Context): ReadonlyMap<s
   const there = node.children.get(index)
   const child =
     there === undefined ? node.positional : merged(there, node.positional, [...context.path, index].join("."))
-  return new Map([...node.children, [index, child]])
+  const children = new Map([...node.children, [index, child]])
+  context.chosen?.set(context.path.join("."), children)
+  return children
 }
 
 const changedFields = (node: Fields, value: Value, context: Context): Value => {
@@ -60,9 +65,8 @@ const changedFields = (node: Fields, value: Value, context: Context): Value => {
 
 const created = (children: ReadonlyMap<string, Node>, context: Context): Value => {
   let made: Document | undefined
-  const silent = context.changed === undefined ? context : { ...context, changed: undefined }
   for (const [name, child] of children) {
-    const after = changedAt(child, name, undefined, silent)
+    const after = changedAt(child, name, undefined, context)
     if (after === undefined) continue
     made ??= {}
     define(made, name, after)
@@ -76,7 +80,7 @@ const changedDocument = (children: ReadonlyMap<string, Node>, value: Document, c
   for (const [name, child] of children) {
     const before = Object.hasOwn(value, name) ? value[name] : undefined
     const after = changedAt(child, name, before, context)
-    if (after === before) continue
+    if (Object.is(after, before)) continue
     made ??= copyOf(value)
     if (after === undefined) removed = (removed ?? new Set()).add(name)
     else define(made, name, after)
@@ -105,8 +109,8 @@ const changedList = (
     }
     const index = Number(name)
     const before = (made ?? value)[index]
-    const after = changedAt(child, name, before, context, true)
-    if (after === before) continue
+    const after = changedElement(child, name, before, context)
+    if (Object.is(after, before)) continue
     made ??= [...value]
     put(made, index, after)
   }
@@ -136,20 +140,27 @@ const checkNothing = (node: Node, name: string, value: Value, context: Context):
 }
 
 const changedElements = (node: Elements, value: Value, context: Context): Value => {
-  const path = context.path.join(".")
-  if (value === undefined)
-    return failed(`The path '${path}' must exist in the document in order to apply array updates.`)
-  if (!Array.isArray(value)) return failed(`Cannot apply array updates to non-array element ${path}: ${shown(value)}`)
+  if (!Array.isArray(value)) {
+    const path = context.path.join(".")
+    return failed(
+      value === undefined
+        ? `The path '${path}' must exist in the document in order to apply array updates.`
+        : `Cannot apply array updates to non-array element ${path}: ${shown(value)}`
+    )
+  }
   let made: Array<Value> | undefined
   const cache = new Map<string, Node>()
+  const chosen = context.chosen && new Map<string, Node>()
   for (const [index, element] of value.entries()) {
     const child = childFor(node, element, index, context, cache)
     if (child === undefined) continue
-    const after = changedAt(child, String(index), element, context, true)
-    if (after === element) continue
+    chosen?.set(String(index), child)
+    const after = changedElement(child, String(index), element, context)
+    if (Object.is(after, element)) continue
     made ??= [...value]
     made[index] = after
   }
+  if (chosen !== undefined) context.chosen?.set(context.path.join("."), chosen)
   return made ?? value
 }
 

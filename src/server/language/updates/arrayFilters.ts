@@ -89,6 +89,14 @@ export const checkUse = (paths: ReadonlyArray<string>, names: ReadonlySet<string
   }
 }
 
+/** Whether a tree of modifiers changes the same places in all documents: none depends on what is in an array. */
+export const isStatic = (node: Node): boolean => {
+  if (node.kind === "leaf") return true
+  if (node.kind === "fields" && node.positional !== undefined) return false
+  if (node.kind === "elements" && [...node.children.keys()].some((name) => name !== "")) return false
+  return [...node.children.values()].every(isStatic)
+}
+
 /** Whether a tree of modifiers has the positional `$`. */
 export const hasPositional = (node: Node): boolean => {
   if (node.kind === "leaf") return false

@@ -29,16 +29,27 @@ const eachOf = (operator: string, each: Value): ReadonlyArray<Value> =>
 
 const push: Modifier = (argument) => {
   if (!isDocument(argument) || !Object.hasOwn(argument, "$each")) {
-    return creating((value, context) => [...arrayOf(value, context), argument])
+    return {
+      ...creating((value, context) => [...arrayOf(value, context), argument]),
+      appends: ({ length }) => length > 0
+    }
   }
   const clauses = clausesOf(argument)
-  return creating((value, context) => {
+  const change = creating((value, context) => {
     const before = arrayOf(value, context)
     if (clauses.each.length === 0 && clauses.order === undefined && clauses.slice === undefined) return value ?? []
     const after = pushed(before, clauses)
     return value !== undefined && sameElements(before, after) ? value : after
   })
+  return { ...change, appends: (before, after) => isAppended(before, after, clauses) }
 }
+
+/** As in MongoDB, an array that was empty or is sorted is told as a whole. */
+const isAppended = (
+  { length }: ReadonlyArray<Value>,
+  after: ReadonlyArray<Value>,
+  { each, order, position = Infinity }: Clauses
+): boolean => order === undefined && length > 0 && position > length && after.length === length + each.length
 
 const sameElements = (a: ReadonlyArray<Value>, b: ReadonlyArray<Value>): boolean =>
   a.length === b.length && a.every((value, i) => value === b[i])
@@ -76,6 +87,7 @@ const clausesOf = (argument: Document): Clauses => {
 }
 
 const pushed = (before: ReadonlyArray<Value>, { each, position, slice, order }: Clauses): ReadonlyArray<Value> => {
+  make(each.length)
   let after = [...before]
   if (position === undefined) after.push(...each)
   else after.splice(position < 0 ? Math.max(0, after.length + position) : position, 0, ...each)
@@ -140,7 +152,7 @@ const addToSet: Modifier = (argument) => {
       )
     }
     const before: ReadonlyArray<Value> = value ?? []
-    make(before.length)
+    make(before.length + values.length)
     const known = new Set(before.map(keyOf))
     const added = values.filter((it) => {
       const key = keyOf(it)

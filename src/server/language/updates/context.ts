@@ -2,23 +2,24 @@
 import { codes, failed, LanguageError } from "../LanguageError.ts"
 import { shown } from "../messages.ts"
 import type { Document, Value } from "../Value.ts"
+import type { Node } from "./tree.ts"
 
 /** What a modifier may need to know beside the value it changes. */
 export interface Context {
   /** The document before the update, for messages. */
-  readonly document: Document
+  document: Document
   /** The time of the operation, for `$currentDate`. */
   readonly now: Date
   /** Whether an upsert inserts the document, for `$setOnInsert`. */
-  readonly inserts: boolean
+  inserts: boolean
   /** What the positional `$` stands for. */
-  readonly matched: () => string
+  matched: () => string
   /** Whether an element is one that an array filter selects. */
   readonly selects: (identifier: string, element: Value) => boolean
   /** The names on the way to the value, the last one of the value itself. */
   readonly path: Array<string>
-  /** Told of every change that was made. */
-  readonly changed: ((path: ReadonlyArray<string>, before: Value, after: Value) => void) | undefined
+  /** Notes what array filters and the positional `$` choose, by the path of the value. */
+  chosen: Map<string, ReadonlyMap<string, Node>> | undefined
 }
 
 /** The document's id for a message. */

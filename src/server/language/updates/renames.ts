@@ -80,6 +80,5 @@ export const renamed = (document: Document, { from, to }: Rename, context: Conte
     creating(() => value)
   )
   const set = changed(arranged(target), document, context)
-  context.changed?.(from, value, undefined)
   return withoutAt(isDocument(set) ? set : document, from)
 }

@@ -17,6 +17,8 @@ export interface Leaf {
   readonly insertOnly: boolean
   /** The value after the change: the same value where nothing changes, undefined for a field that goes or stays missing. */
   readonly change: (value: Value, context: Context) => Value
+  /** Whether MongoDB tells of an array that changed only the elements behind those that were there. */
+  readonly appends?: (before: ReadonlyArray<Value>, after: ReadonlyArray<Value>) => boolean
 }
 
 /** What changes in the fields of a document, or in elements of a list by their numbers. */
@@ -124,14 +126,17 @@ const byName = (a: string, b: string): number => {
 /** Puts the children of all fields in the order in which they are made. */
 export const arranged = (node: Node): Node => {
   if (node.kind === "leaf") return node
-  if (node.kind === "elements") {
-    return { kind: "elements", children: new Map([...node.children].map(([name, child]) => [name, arranged(child)])) }
-  }
-  const children = [...node.children].toSorted(([a], [b]) => byName(a, b))
+  if (node.kind === "fields") return arrangedFields(node)
+  return { kind: "elements", children: new Map([...node.children].map(([name, child]) => [name, arranged(child)])) }
+}
+
+/** As `arranged`, of fields. */
+export const arrangedFields = ({ children, positional }: Fields): Fields => {
+  const inOrder = [...children].toSorted(([a], [b]) => byName(a, b))
   return {
     kind: "fields",
-    children: new Map(children.map(([name, child]) => [name, arranged(child)])),
-    positional: node.positional && arranged(node.positional)
+    children: new Map(inOrder.map(([name, child]) => [name, arranged(child)])),
+    positional: positional && arranged(positional)
   }
 }
 
