@@ -11,7 +11,7 @@ import { compileTransform } from "./stages/transforms.ts"
 import * as ArrayFilters from "./updates/arrayFilters.ts"
 import { changed } from "./updates/apply.ts"
 import { arrayModifiers, pull } from "./updates/arrays.ts"
-import type { Context } from "./updates/context.ts"
+import type { Context, Fields, Node } from "./updates/tree.ts"
 import { changesOf, type Chosen } from "./updates/changes.ts"
 import { describe, type UpdateDescription } from "./updates/description.ts"
 import { logged } from "./updates/differences.ts"
@@ -22,7 +22,6 @@ import type { Modifier } from "./updates/modifiers.ts"
 import { renamed, renamesOf } from "./updates/renames.ts"
 import type { Rename } from "./updates/renames.ts"
 import { arrangedFields, fields, insert } from "./updates/tree.ts"
-import type { Fields, Node } from "./updates/tree.ts"
 import { documentOf, equalities } from "./updates/upsert.ts"
 import { isOfOperators } from "./specifications.ts"
 import { isDocument, typeOf } from "./Value.ts"
@@ -267,9 +266,7 @@ const growthIn = (node: Node, before: Document, after: Document, level: number):
     const is = Object.hasOwn(after, name) ? after[name] : undefined
     if (was === is) continue
     grown +=
-      isDocument(was) && isDocument(is)
-        ? growthIn(child, was, is, level + 1)
-        : growthOfField(name, was, is, level + 1)
+      isDocument(was) && isDocument(is) ? growthIn(child, was, is, level + 1) : growthOfField(name, was, is, level + 1)
   }
   return grown
 }

@@ -1,7 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { type Change, Database, type DatabaseError, type Document } from "../../../src/server/data/Database.ts"
+import {
+  type Change,
+  Database,
+  type DatabaseError,
+  type Document,
+  type Watch
+} from "../../../src/server/data/Database.ts"
 import { CurrentLimits, defaultLimits, type Limits } from "../../../src/server/storage/EventLog.ts"
 import { RowStore } from "../../../src/server/storage/RowStore.ts"
 import * as FakeJournal from "./rowStore.ts"
@@ -43,7 +49,7 @@ describe("change streams", () => {
         yield* TestClock.setTime(Date.UTC(2026, 0, 2, 3, 4, 5, 6))
         const changes = yield* database.watch(namespace, { before: true })
         yield* database.insert(namespace, [{ _id: 1, a: 1, list: [1, 2, 3], gone: 1, text: "a".repeat(80) }])
-        const pipeline = [{ $set: { a: 2, list: { $slice: ["$list", 1] } } }, { $unset: "gone" }]
+        const pipeline = [{ $set: { a: 2, list: { $slice: ["$list", 2] } } }, { $unset: "gone" }]
         yield* database.update(namespace, { filter: {}, change: { _tag: "Update", update: pipeline } })
         yield* database.update(namespace, { filter: {}, change: { _tag: "Replace", document: { b: 1 } } })
         yield* database.delete(namespace, { filter: {} })
@@ -61,7 +67,7 @@ describe("change streams", () => {
         assert.deepStrictEqual(update?.["updateDescription"], {
           updatedFields: { a: 2 },
           removedFields: ["gone"],
-          truncatedArrays: [{ field: "list", newSize: 1 }]
+          truncatedArrays: [{ field: "list", newSize: 2 }]
         })
         assert.deepStrictEqual(deletion?.["fullDocumentBeforeChange"], { _id: 1, b: 1 })
         assert.deepStrictEqual(insert?.["wallTime"], new Date(Date.UTC(2026, 0, 2, 3, 4, 5, 6)))
@@ -95,6 +101,40 @@ describe("change streams", () => {
         )
         assert.deepStrictEqual(again, rest)
       }
+    })
+  )
+
+  it.effect("tell a pipeline as a replacement where its description takes as many bytes, also after a restart", () =>
+    Effect.gen(function* () {
+      const { service } = FakeJournal.make()
+      const kinds = Effect.fnUntraced(function* (database: Database["Service"], options: Watch) {
+        const events = yield* take(4)(yield* database.watch(namespace, { resumeAfter: token, ...options }))
+        return events.map(({ operationType, updateDescription }) => [operationType, updateDescription !== undefined])
+      })
+      let token: unknown
+      const told = yield* life(service, (database) =>
+        Effect.gen(function* () {
+          const changes = yield* database.watch(namespace, {})
+          yield* database.insert(namespace, [{ _id: 1, a: 1 }])
+          token = (yield* take(1)(changes))[0]?.["_id"]
+          const text = "a".repeat(80)
+          for (const update of [[{ $set: { a: 2 } }], { $set: { a: 3 } }, [{ $set: { text } }], [{ $set: { a: 4 } }]]) {
+            yield* database.update(namespace, { filter: {}, change: { _tag: "Update", update } })
+          }
+          return yield* kinds(database, {})
+        })
+      )
+      assert.deepStrictEqual(told, [
+        ["replace", false],
+        ["update", true],
+        ["replace", false],
+        ["update", true]
+      ])
+      assert.deepStrictEqual(yield* life(service, (database) => kinds(database, {})), told)
+      assert.deepStrictEqual(
+        yield* life(service, (database) => kinds(database, { describeAll: true })),
+        told.map(() => ["update", true])
+      )
     })
   )
 

@@ -5,9 +5,8 @@ import { copyOf, define, isDocument } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 import { notViable } from "./context.ts"
 import { shown } from "../messages.ts"
-import type { Context } from "./context.ts"
+import type { Context, Elements, Fields, Leaf, Node } from "./tree.ts"
 import { isIndex, merged } from "./tree.ts"
-import type { Elements, Fields, Leaf, Node } from "./tree.ts"
 
 /** How many elements may be made before the one that an update names. */
 const mostPadding = 1_500_000

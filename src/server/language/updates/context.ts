@@ -1,26 +1,8 @@
-/** What the modifiers of an update share while one document is changed. */
+/** What the messages of modifiers tell, and what no modifier may do. */
 import { codes, failed, LanguageError } from "../LanguageError.ts"
 import { shown } from "../messages.ts"
-import type { Document, Value } from "../Value.ts"
-import type { Node } from "./tree.ts"
-
-/** What a modifier may need to know beside the value it changes. */
-export interface Context {
-  /** The document before the update, for messages. */
-  document: Document
-  /** The time of the operation, for `$currentDate`. */
-  readonly now: Date
-  /** Whether an upsert inserts the document, for `$setOnInsert`. */
-  inserts: boolean
-  /** What the positional `$` stands for. */
-  matched: () => string
-  /** Whether an element is one that an array filter selects. */
-  readonly selects: (identifier: string, element: Value) => boolean
-  /** The names on the way to the value, the last one of the value itself. */
-  readonly path: Array<string>
-  /** Notes what array filters and the positional `$` choose, by the path of the value. */
-  chosen: Map<string, ReadonlyMap<string, Node>> | undefined
-}
+import type { Value } from "../Value.ts"
+import type { Context } from "./tree.ts"
 
 /** The document's id for a message. */
 export const idShown = (context: Context): string => `{_id: ${shown(context.document["_id"])}}`

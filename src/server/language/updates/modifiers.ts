@@ -7,9 +7,8 @@ import { compare, isDocument, typeOf } from "../Value.ts"
 import type { Value } from "../Value.ts"
 import { idShown } from "./context.ts"
 import { shown } from "../messages.ts"
-import type { Context } from "./context.ts"
+import type { Context, Leaf } from "./tree.ts"
 import { identical } from "./identical.ts"
-import type { Leaf } from "./tree.ts"
 
 /** Makes the modifier at a path from what it is given. */
 export type Modifier = (argument: Value, path: string) => Leaf

@@ -5,10 +5,9 @@ import type { Document, Value } from "../Value.ts"
 import { changed } from "./apply.ts"
 import { idShown, notViable } from "./context.ts"
 import { shown } from "../messages.ts"
-import type { Context } from "./context.ts"
+import type { Context, Fields } from "./tree.ts"
 import { creating, existing } from "./modifiers.ts"
 import { arranged, fields, insert, isDynamic, partsOf } from "./tree.ts"
-import type { Fields } from "./tree.ts"
 
 /** One field that gets another path. */
 export interface Rename {

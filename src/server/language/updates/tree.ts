@@ -3,8 +3,25 @@
  * that would change the same place meet in the tree.
  */
 import { codes, invalid } from "../LanguageError.ts"
-import type { Value } from "../Value.ts"
-import type { Context } from "./context.ts"
+import type { Document, Value } from "../Value.ts"
+
+/** What a modifier may need to know beside the value it changes. */
+export interface Context {
+  /** The document before the update, for messages. */
+  document: Document
+  /** The time of the operation, for `$currentDate`. */
+  readonly now: Date
+  /** Whether an upsert inserts the document, for `$setOnInsert`. */
+  inserts: boolean
+  /** What the positional `$` stands for. */
+  matched: () => string
+  /** Whether an element is one that an array filter selects. */
+  readonly selects: (identifier: string, element: Value) => boolean
+  /** The names on the way to the value, the last one of the value itself. */
+  readonly path: Array<string>
+  /** Notes what array filters and the positional `$` choose, by the path of the value. */
+  chosen: Map<string, ReadonlyMap<string, Node>> | undefined
+}
 
 /** One modifier at one path. */
 export interface Leaf {
