@@ -68,7 +68,7 @@ export interface PendingService {
 
 /** Keeps logins until their browsers are back. */
 export class PendingLogins extends Context.Service<PendingLogins, PendingService>()(
-  "effect-app-services/server/users/PendingLogins"
+  "effect-app-services/server/users/RedirectLogins/PendingLogins"
 ) {
   /** In memory. */
   static readonly layerMemory: Layer.Layer<PendingLogins> = Layer.sync(PendingLogins, () => {

@@ -44,7 +44,7 @@ interface Service {
 
 /** The logs in a row store. Users and readers share them. */
 export class AuthEventRows extends Context.Service<AuthEventRows, Service>()(
-  "effect-app-services/server/users/AuthEventRows"
+  "effect-app-services/server/users/internal/authEventRows"
 ) {
   static readonly layer: Layer.Layer<AuthEventRows, never, RowStore> = Layer.effect(
     AuthEventRows,
