@@ -11,7 +11,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import type * as Path from "effect/Path"
 import type * as Schema from "effect/Schema"
-import { AdminApi, type TokenRejected } from "../server/api/AdminApi.ts"
+import { AdminApi, type BackupFailed, type TokenRejected } from "../server/api/AdminApi.ts"
 import type {
   AccountInUse,
   AccountNotFound,
@@ -69,6 +69,7 @@ type Failure =
   | HttpClientError.HttpClientError
   | Schema.SchemaError
   | TokenRejected
+  | BackupFailed
   | AccountInUse
   | AccountNotFound
   | AppNotFound

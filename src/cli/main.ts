@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import manifest from "../../package.json" with { type: "json" }
+import { backup, restore } from "./backup.ts"
 import { functions } from "./functions.ts"
 import { inbox } from "./inbox.ts"
 import { install } from "./install.ts"
@@ -17,7 +18,7 @@ import { users } from "./users.ts"
 
 const command = Command.make("effect-app-services").pipe(
   Command.withDescription("Run App Services applications without the hosted service"),
-  Command.withSubcommands([serve, install, inbox, users, triggers, keys, functions])
+  Command.withSubcommands([serve, install, inbox, users, triggers, backup, restore, keys, functions])
 )
 
 command.pipe(

@@ -52,6 +52,18 @@ export class TokenRejected extends Schema.TaggedError<TokenRejected>(
 )("TokenRejected", { message: Schema.String }, { httpApiStatus: 401 }) {}
 
 /**
+ * 507: no backup can be made, as on a full disk: while it is made, the data directory holds a copy of the data.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class BackupFailed extends Schema.TaggedError<BackupFailed>("effect-app-services/server/api/BackupFailed")(
+  "BackupFailed",
+  { message: Schema.String },
+  { httpApiStatus: 507 }
+) {}
+
+/**
  * Requires the server's administration token as a bearer token.
  *
  * @category middleware
@@ -114,6 +126,14 @@ export class ServerGroup extends HttpApiGroup.make("server").add(
   /** The metrics of the process in Prometheus' text format. */
   HttpApiEndpoint.get("metrics", "/metrics", {
     success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/plain; version=0.0.4; charset=utf-8" }))
+  }),
+  /**
+   * A backup of the data directory, as the file that `effect-app-services restore` reads: everything that was acknowledged
+   * before the request, while the server goes on. It has password hashes and signing keys.
+   */
+  HttpApiEndpoint.get("backup", "/backup", {
+    success: HttpApiSchema.StreamUint8Array({ contentType: "application/vnd.sqlite3" }),
+    error: [InvalidRequest, BackupFailed]
   }),
   /**
    * The messages, the newest last: optionally those of one application, to one address, and after the message with the token

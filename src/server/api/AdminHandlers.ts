@@ -13,8 +13,9 @@ import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import type * as Redacted from "effect/Redacted"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
+import { RowStore } from "../storage/RowStore.ts"
 import { Admin } from "../users/Admin.ts"
-import { AdminApi, AdminToken, pageSize, prefix, RequestShape, TokenRejected } from "./AdminApi.ts"
+import { AdminApi, AdminToken, BackupFailed, pageSize, prefix, RequestShape, TokenRejected } from "./AdminApi.ts"
 import { type Page, InvalidRequest } from "../users/AdminModels.ts"
 import { providerTypes } from "../model/App.ts"
 import { Apps } from "../model/Apps.ts"
@@ -26,10 +27,20 @@ const server = HttpApiBuilder.group(AdminApi, "server", (handlers) =>
   Effect.gen(function* () {
     const { byId } = yield* Apps
     const inbox = yield* Inbox
+    const { snapshot } = yield* RowStore
     return handlers.handleAll({
       apps: () =>
         Effect.succeed(Array.from(byId.values(), ({ app }) => ({ id: app.id, providers: providerTypes(app) }))),
       metrics: () => PrometheusMetrics.format(),
+      backup: Effect.fnUntraced(function* () {
+        if (snapshot === undefined) {
+          return yield* new InvalidRequest({
+            message: "the server has no data directory to back up: it keeps everything in memory, or elsewhere"
+          })
+        }
+        const { content } = yield* Effect.mapError(snapshot, ({ message }) => new BackupFailed({ message }))
+        return content
+      }),
       inbox: Effect.fnUntraced(function* ({ query: { after, app, to, wait = 0 } }) {
         const isMeant = (message: Message) =>
           (app === undefined || message.app === app) && (to === undefined || message.to === to)
@@ -163,7 +174,7 @@ const access = HttpRouter.middleware((answer) =>
 /** The handlers of the administration API, which require the bearer token. */
 export const layer = (
   expected: Redacted.Redacted
-): Layer.Layer<never, never, Admin | Apps | Inbox | Triggers | HttpRouter.HttpRouter> =>
+): Layer.Layer<never, never, Admin | Apps | Inbox | RowStore | Triggers | HttpRouter.HttpRouter> =>
   HttpApiBuilder.layer(AdminApi, { openapiPath: `${prefix}/openapi.json` }).pipe(
     Layer.provide([server, users, accounts, triggers]),
     Layer.provide([token(expected), shape]),

@@ -7,7 +7,7 @@
  * 0700). Use a local disk: locks on network file systems are not reliable.
  *
  * The directory contains `data.sqlite` (with `-wal` while it is open), `lock`, and `process`, the id of the process
- * that uses it; none of them may be a symbolic link. `data.sqlite` is created atomically, so an empty file was not
+ * that uses it, and `snapshot.sqlite` while a backup is made; none of them may be a symbolic link. `data.sqlite` is created atomically, so an empty file was not
  * created by this server. Every row has a checksum, and all of them are checked when the directory is opened.
  */
 import * as Effect from "effect/Effect"
@@ -19,6 +19,7 @@ import type { DataDirectoryError } from "./DataDirectoryError.ts"
 import { checkHeader, create, openData, sumOf } from "./internal/dataFile.ts"
 import { claim, files, hold, lock, prepare, writeProcess } from "./internal/files.ts"
 import { problem, toRowStoreError, toProblem } from "./internal/problems.ts"
+import { nodeSqlite, snapshots } from "./internal/snapshots.ts"
 import { type RowChange, RowStore, RowStoreError, type Row } from "./RowStore.ts"
 
 export { DataDirectoryError } from "./DataDirectoryError.ts"
@@ -37,12 +38,7 @@ export const layer = (directory: string, options: Options = {}): Layer.Layer<Row
     RowStore,
     Effect.gen(function* () {
       const path = resolve(directory)
-      const { DatabaseSync } = yield* Effect.tryPromise({
-        // imported on demand: it prints a warning where it is experimental
-        try: () => import("node:sqlite"),
-        catch: () =>
-          problem(path, "unusable", "needs node:sqlite, which this runtime does not have: use Node 22.19 or later")
-      })
+      const { DatabaseSync, ...sqlite } = yield* Effect.mapError(nodeSqlite, (what) => problem(path, "unusable", what))
       const use = <A>(f: () => A) => Effect.try({ try: f, catch: (cause) => toProblem(path, cause) })
       const open = (file: string) => new DatabaseSync(join(path, file))
 
@@ -71,11 +67,12 @@ export const layer = (directory: string, options: Options = {}): Layer.Layer<Row
         use(() => writeProcess(path)),
         () => Effect.sync(() => fs.rmSync(join(path, files.process), { force: true }))
       )
-      return make(path, database)
+      const snapshot = yield* snapshots(path, database, sqlite.backup, open)
+      return { ...make(path, database), snapshot }
     })
   )
 
-const make = (path: string, database: DatabaseSync): RowStore["Service"] => {
+const make = (path: string, database: DatabaseSync): Omit<RowStore["Service"], "snapshot"> => {
   const file = join(path, files.data)
   const { ino } = fs.statSync(file)
   const names = database.prepare(

@@ -8,6 +8,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 
 /** A row of a table. */
 export interface Row {
@@ -31,6 +33,13 @@ export interface RowRemoval {
 /** A change of rows. */
 export type RowChange = RowWrite | RowRemoval
 
+/** A consistent copy of all rows, as one file. */
+export interface Snapshot {
+  /** In bytes. */
+  readonly size: number
+  readonly content: Stream.Stream<Uint8Array, RowStoreError>
+}
+
 /** A commit failed, and nothing of it was written: the disk is full, or the directory was removed. */
 export class RowStoreError extends Schema.TaggedError<RowStoreError>(
   "effect-app-services/server/storage/RowStoreError"
@@ -51,6 +60,11 @@ export interface Service {
    * between the commit and the change in memory. Throws a {@link RowStoreError}.
    */
   readonly commit: (changes: ReadonlyArray<RowChange>) => void
+  /**
+   * Copies all rows while commits go on: it has every commit that was acknowledged before it began, and each later one as a
+   * whole or not at all. It can be read until the scope closes. `undefined` if no rows are stored.
+   */
+  readonly snapshot: Effect.Effect<Snapshot, RowStoreError, Scope.Scope> | undefined
 }
 
 /** The rows of a server. */
@@ -61,7 +75,8 @@ export class RowStore extends Context.Service<RowStore, Service>()("effect-app-s
     tables: () => [],
     rows: () => [],
     rowsAfter: () => [],
-    commit: () => {}
+    commit: () => {},
+    snapshot: undefined
   }
   /** Stores nothing. */
   static readonly layerNone: Layer.Layer<RowStore> = Layer.sync(RowStore, () => RowStore.none)

@@ -6,6 +6,7 @@ export const make = () => {
   const state = { full: false, commits: [] as Array<ReadonlyArray<RowChange>> }
   const service = RowStore.of({
     keeps: true,
+    snapshot: undefined,
     tables: (prefix) => Array.from(tables.keys()).filter((name) => name.startsWith(prefix)),
     rows: (table) => Array.from(tables.get(table) ?? [], ([key, value]) => ({ key, value })),
     rowsAfter: (table, after) =>

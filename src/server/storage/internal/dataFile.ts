@@ -3,7 +3,8 @@ import { join } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
 import { crc32 } from "node:zlib"
 import { createEmpty, files, inUse, type Open, sync } from "./files.ts"
-import { damaged, problem, sqlite, sqliteCode } from "./problems.ts"
+import type { DataDirectoryError } from "../DataDirectoryError.ts"
+import { backupProblem, damaged, damagedBackup, problem, sqlite, sqliteCode } from "./problems.ts"
 
 /** "EAS1": SQLite stores it in the header of the file, for programs to recognize their own files. */
 const applicationId = 0x45415331
@@ -65,31 +66,53 @@ function* everyRow(database: DatabaseSync): Generator<StoredRow> {
   }
 }
 
+/** The first bytes of a file, which SQLite calls its header; `undefined` if it is shorter. */
+const headerOf = (file: string): Buffer | undefined => {
+  const header = Buffer.alloc(100)
+  const descriptor = fs.openSync(file, "r")
+  try {
+    return fs.readSync(descriptor, header, 0, 100, 0) < 100 ? undefined : header
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+/** What an error says about the data, or about a backup of it. */
+interface Refusals {
+  readonly damaged: (what?: string) => DataDirectoryError
+  readonly foreign: () => DataDirectoryError
+  readonly newer: (what: string) => DataDirectoryError
+}
+
+const ofData = (path: string): Refusals => ({
+  damaged: (what) => damaged(path, what),
+  foreign: () =>
+    problem(path, "foreign", `holds a "${files.data}" of another program: choose an empty or a new directory`),
+  newer: (what) => problem(path, "newer", what)
+})
+
+/** @internal */
+export const ofBackup = (file: string): Refusals => ({
+  damaged: (what) => damagedBackup(file, what),
+  foreign: () => backupProblem(file, "foreign", "is a file of another program: name one that `backup` wrote"),
+  newer: (what) => backupProblem(file, "newer", what)
+})
+
 /**
  * Whether the file belongs to this program, by its first 100 bytes.
  *
  * @internal
  */
-export const checkHeader = (path: string): void => {
-  const header = Buffer.alloc(100)
-  const file = fs.openSync(join(path, files.data), "r")
-  try {
-    if (fs.readSync(file, header, 0, 100, 0) < 100) throw damaged(path)
-  } finally {
-    fs.closeSync(file)
-  }
-  if (header.toString("latin1", 0, 16) !== "SQLite format 3\0") throw damaged(path)
-  if (header.readUInt32BE(68) !== applicationId) {
-    throw problem(path, "foreign", `holds a "${files.data}" of another program: choose an empty or a new directory`)
-  }
-  checkVersion(path, header.readUInt32BE(60))
+export const checkHeader = (path: string, file = join(path, files.data), refusals = ofData(path)): void => {
+  const header = headerOf(file)
+  if (header?.toString("latin1", 0, 16) !== "SQLite format 3\0") throw refusals.damaged()
+  if (header.readUInt32BE(68) !== applicationId) throw refusals.foreign()
+  checkVersion(refusals, header.readUInt32BE(60))
 }
 
-const checkVersion = (path: string, version: number): void => {
+const checkVersion = ({ newer }: Refusals, version: number): void => {
   if (version <= migrations.length) return
-  throw problem(
-    path,
-    "newer",
+  throw newer(
     `was written by a later version of effect-app-services (format ${version}, this one knows ${migrations.length}): ` +
       "use the later version"
   )
@@ -116,7 +139,47 @@ export const create = (path: string, open: Open): void => {
 }
 
 /**
- * Opens the data exclusively and reads all of it, so that damage is found before anything is changed.
+ * Checks the structure of the file, and returns its version.
+ *
+ * @internal
+ */
+export const checkPages = (database: DatabaseSync, refusals: Refusals): number => {
+  const [check] = Object.values(database.prepare("PRAGMA integrity_check(1)").get() ?? {})
+  if (check !== "ok") throw refusals.damaged()
+  const version = pragma(database, "user_version")
+  checkVersion(refusals, version)
+  return version
+}
+
+/** @internal */
+export const isPresent = (version: number): boolean => version === migrations.length
+
+/**
+ * Reads every row of the present version, and returns their number by table.
+ *
+ * @internal
+ */
+export const checkRows = (database: DatabaseSync, { damaged }: Refusals): ReadonlyMap<string, number> => {
+  const counts = new Map<string, number>()
+  for (const { key, name, sum, value } of everyRow(database)) {
+    if (sum !== sumOf(name, key, value)) throw damaged(`the row "${key}" of the table "${name}"`)
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  return counts
+}
+
+/**
+ * Reads all of the data, so that damage is found before anything is changed, and migrates it.
+ *
+ * @internal
+ */
+export const checkContent = (database: DatabaseSync, refusals: Refusals): ReadonlyMap<string, number> => {
+  migrate(database, checkPages(database, refusals))
+  return checkRows(database, refusals)
+}
+
+/**
+ * Opens the data exclusively.
  *
  * @internal
  */
@@ -127,14 +190,7 @@ export const openData = (path: string, open: Open, maxBytes: number | undefined)
     // in this mode the first read acquires the lock, which does not depend on any other file
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL")
     database.exec("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON")
-    const [check] = Object.values(database.prepare("PRAGMA integrity_check(1)").get() ?? {})
-    if (check !== "ok") throw damaged(path)
-    const version = pragma(database, "user_version")
-    checkVersion(path, version)
-    migrate(database, version)
-    for (const { key, name, sum, value } of everyRow(database)) {
-      if (sum !== sumOf(name, key, value)) throw damaged(path, `the row "${key}" of the table "${name}"`)
-    }
+    checkContent(database, ofData(path))
     if (maxBytes !== undefined) {
       database.exec(`PRAGMA max_page_count = ${Math.floor(maxBytes / pragma(database, "page_size"))}`)
     }

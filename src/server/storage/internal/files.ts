@@ -8,6 +8,7 @@ import { codeOf, problem, sqlite, sqliteCode } from "./problems.ts"
 export const files = {
   data: "data.sqlite",
   fresh: "data.sqlite.new",
+  snapshot: "snapshot.sqlite",
   lock: "lock",
   process: "process",
   freshProcess: "process.new"

@@ -6,11 +6,19 @@ import { RowStoreError } from "../RowStore.ts"
 export const problem = (directory: string, reason: DataDirectoryError["reason"], what: string) =>
   new DataDirectoryError({ directory, reason, message: `the data directory ${directory} ${what}` })
 
+/** @internal */
+export const backupProblem = (file: string, reason: DataDirectoryError["reason"], what: string) =>
+  new DataDirectoryError({ directory: file, reason, message: `the backup ${file} ${what}` })
+
 const isProblem = Schema.is(DataDirectoryError)
 
 /** @internal */
 export const damaged = (path: string, what = `"data.sqlite"`) =>
   problem(path, "damaged", `is damaged (${what}): restore it from a backup`)
+
+/** @internal */
+export const damagedBackup = (file: string, what = "it is incomplete or was changed") =>
+  backupProblem(file, "damaged", `is damaged (${what}): use another one`)
 
 /** @internal */
 export const sqlite = { busy: 5, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 }
@@ -34,15 +42,26 @@ const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.me
 /** @internal */
 export const toProblem = (path: string, cause: unknown): DataDirectoryError => {
   if (isProblem(cause)) return cause
-  switch (sqliteCode(cause)) {
-    case sqlite.corrupt:
-    case sqlite.notADatabase:
-      return damaged(path)
-    case sqlite.full:
-      return problem(path, "unusable", "is on a full disk")
-    default:
-      return problem(path, "unusable", `cannot be read and written: ${messageOf(cause)}`)
-  }
+  if (isDamage(cause)) return damaged(path)
+  return problem(path, "unusable", whyOf(cause))
+}
+
+/** @internal */
+export const toBackupProblem = (file: string, cause: unknown): DataDirectoryError => {
+  if (isProblem(cause)) return cause
+  if (isDamage(cause)) return damagedBackup(file)
+  return backupProblem(file, codeOf(cause) === "ENOENT" ? "missing" : "unusable", whyOf(cause))
+}
+
+/** @internal */
+export const isFullDisk = (cause: unknown): boolean => sqliteCode(cause) === sqlite.full || codeOf(cause) === "ENOSPC"
+
+const isDamage = (cause: unknown): boolean =>
+  [sqlite.corrupt, sqlite.notADatabase].some((code) => code === sqliteCode(cause))
+
+const whyOf = (cause: unknown): string => {
+  if (isFullDisk(cause)) return "is on a full disk"
+  return codeOf(cause) === "ENOENT" ? "does not exist" : `cannot be read and written: ${messageOf(cause)}`
 }
 
 /** @internal */
