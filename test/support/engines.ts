@@ -19,7 +19,8 @@ export interface Engine {
   readonly stop: () => Promise<void>
 }
 
-const found = (name: string, ...places: ReadonlyArray<string>): string | undefined =>
+/** The path of a program of this machine. */
+export const found = (name: string, ...places: ReadonlyArray<string>): string | undefined =>
   [...(process.env["PATH"] ?? "").split(delimiter), ...places].map((place) => join(place, name)).find(existsSync)
 
 const redisBinary = found("redis-server") ?? found("valkey-server")
@@ -32,7 +33,8 @@ export const missing = {
   postgres: postgresBinary === undefined || initdb === undefined ? "postgresql is not installed" : ""
 }
 
-const freePort = () =>
+/** A port of the loopback address that nothing listens on. */
+export const freePort = () =>
   new Promise<number>((resolve, reject) => {
     const server = createServer()
     server.once("error", reject)

@@ -118,7 +118,8 @@ const answer = (
   )
   return HttpServerResponse.stream(Stream.encodeText(texts), {
     contentType: eventStream,
-    headers: { "cache-control": "no-cache" }
+    // nginx would hold events back until its buffer is full
+    headers: { "cache-control": "no-cache", "x-accel-buffering": "no" }
   })
 }
 
