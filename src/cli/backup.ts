@@ -24,7 +24,12 @@ const Report = Schema.Struct({
 })
 const encodeReport = Schema.encodeEffect(Schema.fromJsonString(Report))
 
-const report = (event: (typeof Report.Type)["event"], path: string, { size, tables }: Backup.Summary, json: boolean) => {
+const report = (
+  event: (typeof Report.Type)["event"],
+  path: string,
+  { size, tables }: Backup.Summary,
+  json: boolean
+) => {
   const rowsOf = (prefix: string) =>
     Array.from(tables).reduce((sum, [table, rows]) => (table.startsWith(prefix) ? sum + rows : sum), 0)
   const [users, documents] = [rowsOf("users/user/"), rowsOf("documents/")]

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { once } from "node:events"
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
-import { createServer } from "node:http"
+import { createServer, type ServerResponse } from "node:http"
 import { join } from "node:path"
 import * as Backup from "../../src/server/storage/Backup.ts"
 import { directory } from "../server/support.ts"
@@ -35,11 +35,11 @@ const call = (baseUrl: string, token: string, name: string, args: ReadonlyArray<
       body: JSON.stringify({ name, arguments: args })
     })
     assert.strictEqual(response.status, 200)
-    return (await response.json()) as unknown
+    return await response.json()
   })
 
 /** A server that answers a request for a backup with what a test writes. */
-const answering = (answer: (response: import("node:http").ServerResponse) => void) =>
+const answering = (answer: (response: ServerResponse) => void) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
       const server = createServer((_, response) => {
@@ -69,7 +69,7 @@ describe("backup and restore", () => {
         const first = yield* serveJson([exported, "--data", join(folder, "data")], env)
         const { baseUrl } = first.ready
         const user = yield* logIn(baseUrl)
-        const add = (n: number) => call(baseUrl, user["access_token"]!, "add", [n])
+        const add = (n: number) => call(baseUrl, user["access_token"], "add", [n])
         for (let n = 0; n < 10; n++) yield* add(n)
         let n = 10
         const writer = yield* Effect.forkChild(Effect.forever(Effect.suspend(() => add(n++))))
@@ -88,7 +88,7 @@ describe("backup and restore", () => {
           method: "POST",
           headers: { authorization: `Bearer ${user["refresh_token"]}` }
         })
-        const found = (yield* call(second.ready.baseUrl, body["access_token"]!, "all", [])) as ReadonlyArray<{
+        const found = (yield* call(second.ready.baseUrl, body["access_token"], "all", [])) as ReadonlyArray<{
           readonly $numberInt: string
         }>
         const numbers = new Set(found.map((it) => Number(it.$numberInt)))
@@ -154,10 +154,7 @@ describe("backup and restore", () => {
         const { spawnSync } = yield* Effect.promise(() => import("node:child_process"))
         const full = spawnSync(
           "bash",
-          [
-            "-c",
-            `ulimit -f 16; exec ${process.execPath} src/cli/main.ts backup ${join(folder, "a")} --data ${data}`
-          ],
+          ["-c", `ulimit -f 16; exec ${process.execPath} src/cli/main.ts backup ${join(folder, "a")} --data ${data}`],
           { encoding: "utf8" }
         )
         assert.strictEqual(full.status, 1)

@@ -22,9 +22,7 @@ const app = {
   "data_sources/mongodb-atlas/d/c/rules.json": {
     database: "d",
     collection: "c",
-    roles: [
-      { name: "all", apply_when: {}, read: true, write: true, insert: true, delete: true, search: true }
-    ]
+    roles: [{ name: "all", apply_when: {}, read: true, write: true, insert: true, delete: true, search: true }]
   }
 }
 
@@ -81,7 +79,7 @@ describe("nginx in front of the server", () => {
           headers: { "content-type": "application/json" },
           body: "{}"
         })
-        const token = (JSON.parse(login.text) as Record<string, string>)["access_token"]!
+        const token = (JSON.parse(login.text) as Record<string, string>)["access_token"]
         const address = (headers: Record<string, string>) =>
           Effect.map(
             ask(proxy, "/api/client/v2.0/app/shop/functions/call", {
@@ -120,7 +118,7 @@ describe("nginx in front of the server", () => {
           headers: { "content-type": "application/json" },
           body: "{}"
         })
-        const token = (JSON.parse(login.text) as Record<string, string>)["access_token"]!
+        const token = (JSON.parse(login.text) as Record<string, string>)["access_token"]
         const length = (size: number) =>
           ask(proxy, "/api/client/v2.0/app/shop/functions/call", {
             method: "POST",
@@ -149,7 +147,7 @@ describe("the units of systemd", () => {
   /** The programs of an operator's machine that another machine need not have. */
   const here = (text: string) => text.replaceAll("/usr/bin/node", process.execPath)
 
-  it.effect("are valid, and the commands in them exist", () =>
+  it.effect("pass systemd's own check, and name commands that exist", () =>
     Effect.gen(function* () {
       const folder = yield* directory({})
       for (const name of units) writeFileSync(join(folder, name), here(example(name)))
@@ -253,7 +251,7 @@ describe("the Dockerfile", () => {
         const exported = yield* directory(app)
         const command = instructions.filter(({ name }) => name === "CMD").map(({ rest }) => rest)
         assert.lengthOf(command, 1)
-        const args = JSON.parse(command[0]!) as ReadonlyArray<string>
+        const args = JSON.parse(command[0]) as ReadonlyArray<string>
         assert.deepStrictEqual(args.slice(0, 4), [
           "node",
           "node_modules/effect-app-services/dist/bin.js",

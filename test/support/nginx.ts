@@ -36,13 +36,12 @@ const missing = (name: string): never => {
 /** A certificate for `localhost`, signed by itself. */
 const certify = (folder: string) => {
   const [certificate, key] = [join(folder, "certificate.pem"), join(folder, "key.pem")]
+  const options =
+    "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost " +
+    "-addext subjectAltName=DNS:localhost,IP:127.0.0.1"
   const made = spawnSync(
     found("openssl") ?? missing("openssl"),
-    [
-      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"],
-      ...["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-      ...["-keyout", key, "-out", certificate]
-    ],
+    [...options.split(" "), "-keyout", key, "-out", certificate],
     { encoding: "utf8" }
   )
   if (made.status !== 0) throw new Error(`openssl failed: ${made.stderr}`)
@@ -115,12 +114,12 @@ export const exampleSite =
   (text: string, ...ports: ReadonlyArray<number>) =>
   ({ certificate, folder, httpPort, httpsPort, key }: Place): string =>
     text
-      .replace(/listen 443 /g, `listen 127.0.0.1:${httpsPort} `)
-      .replace(/listen 80;/g, `listen 127.0.0.1:${httpPort};`)
-      .replace(/server_name [^;]+;/g, "server_name localhost;")
-      .replace(/(?:^ *server 127\.0\.0\.1:\d+.*;\n)+/m, ports.map((port) => `  server 127.0.0.1:${port};\n`).join(""))
-      .replace(/ssl_certificate [^;]+;/g, `ssl_certificate ${certificate};`)
-      .replace(/ssl_certificate_key [^;]+;/g, `ssl_certificate_key ${key};`)
+      .replaceAll(/^ +listen 443 /gm, `  listen 127.0.0.1:${httpsPort} `)
+      .replaceAll(/^ +listen 80;/gm, `  listen 127.0.0.1:${httpPort};`)
+      .replaceAll(/^ +server_name .*;/gm, "  server_name localhost;")
+      .replace(/(?:^ +server 127\.0\.0\.1:\d+.*;\n)+/m, ports.map((port) => `  server 127.0.0.1:${port};\n`).join(""))
+      .replaceAll(/^ +ssl_certificate .*;/gm, `  ssl_certificate ${certificate};`)
+      .replaceAll(/^ +ssl_certificate_key .*;/gm, `  ssl_certificate_key ${key};`)
       .replaceAll("/var/log/nginx/", `${folder}/`)
 
 export interface Asked {

@@ -10,7 +10,8 @@ import * as FileSystem from "effect/FileSystem"
 import * as Stream from "effect/Stream"
 import * as fs from "node:fs"
 import { dirname, join, resolve } from "node:path"
-import { DataDirectoryError } from "./DataDirectoryError.ts"
+import type { DatabaseSync } from "node:sqlite"
+import type { DataDirectoryError } from "./DataDirectoryError.ts"
 import { checkContent, checkHeader, checkPages, checkRows, isPresent, ofBackup } from "./internal/dataFile.ts"
 import { claim, createEmpty, files, lock, prepare, sync } from "./internal/files.ts"
 import { backupProblem, problem, toBackupProblem, toProblem } from "./internal/problems.ts"
@@ -39,14 +40,14 @@ export const write = Effect.fnUntraced(function* <E>(
 ): Effect.fn.Return<Summary, DataDirectoryError | E, FileSystem.FileSystem> {
   const file = resolve(name)
   const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: (cause) => toBackupProblem(file, cause) })
-  const { DatabaseSync } = yield* sqliteFor(file)
+  const sqlite = yield* sqliteFor(file)
   yield* attempt(() => checkIsFree(file))
   const partial = `${file}.${process.pid}.partial`
   return yield* Effect.gen(function* () {
     yield* save(file, partial, content)
     return yield* attempt(() => {
       checkHeader(file, partial, ofBackup(file))
-      const database = new DatabaseSync(partial, { readOnly: true })
+      const database = new sqlite.DatabaseSync(partial, { readOnly: true })
       try {
         // a server of an earlier version may have written it
         const tables = isPresent(checkPages(database, ofBackup(file)))
@@ -88,8 +89,8 @@ export const restore = (name: string, directory: string): Effect.Effect<Summary,
   Effect.gen(function* () {
     const file = resolve(name)
     const path = resolve(directory)
-    const { DatabaseSync } = yield* sqliteFor(file)
-    const open = (child: string) => new DatabaseSync(join(path, child))
+    const sqlite = yield* sqliteFor(file)
+    const open = (child: string) => new sqlite.DatabaseSync(join(path, child))
     yield* Effect.try({ try: () => checkBackup(file), catch: (cause) => toBackupProblem(file, cause) })
     const isNew = !fs.existsSync(path)
     return yield* Effect.try({
@@ -133,7 +134,7 @@ const checkIsEmpty = (path: string): void => {
 }
 
 /** Copies the backup to another name, checks the copy, and renames it. */
-const putInPlace = (file: string, path: string, open: (file: string) => InstanceType<DatabaseClass>): Summary => {
+const putInPlace = (file: string, path: string, open: (file: string) => DatabaseSync): Summary => {
   const fresh = join(path, files.fresh)
   const clean = () => {
     for (const name of fs.readdirSync(path)) if (name.startsWith(files.fresh)) fs.rmSync(join(path, name))
@@ -152,10 +153,8 @@ const putInPlace = (file: string, path: string, open: (file: string) => Instance
   }
 }
 
-type DatabaseClass = (typeof import("node:sqlite"))["DatabaseSync"]
-
 /** The number of rows by table, all of which were read. Errors are about the backup. */
-const checked = (file: string, open: () => InstanceType<DatabaseClass>): Summary["tables"] => {
+const checked = (file: string, open: () => DatabaseSync): Summary["tables"] => {
   try {
     const database = open()
     try {

@@ -190,7 +190,7 @@ describe("restoring a backup", () => {
       }
       const at = good.indexOf("value of b")
       const flipped = Buffer.from(good)
-      flipped[at] = flipped[at]! ^ 1
+      flipped[at] = flipped[at] ^ 1
       fs.writeFileSync(bad, flipped)
       yield* refused("damaged", /the row "b" of the table "t"/)
       fs.writeFileSync(bad, good)
@@ -236,9 +236,7 @@ describe("restoring a backup", () => {
       fs.mkdirSync(target)
       fs.writeFileSync(join(target, "data.sqlite.new"), "half")
       fs.writeFileSync(join(target, "lock"), "")
-      const opened = yield* Effect.result(
-        Effect.scoped(Layer.build(DataDirectory.layer(target, { create: false })))
-      )
+      const opened = yield* Effect.result(Effect.scoped(Layer.build(DataDirectory.layer(target, { create: false }))))
       assert.strictEqual(opened._tag, "Failure", "half a restored directory does not pass for data")
       yield* Backup.restore(file, target)
       assert.deepStrictEqual(yield* keysOf(target), ["a", "b"])

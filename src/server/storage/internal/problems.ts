@@ -50,7 +50,8 @@ export const toProblem = (path: string, cause: unknown): DataDirectoryError => {
 export const toBackupProblem = (file: string, cause: unknown): DataDirectoryError => {
   if (isProblem(cause)) return cause
   if (isDamage(cause)) return damagedBackup(file)
-  return backupProblem(file, codeOf(cause) === "ENOENT" ? "missing" : "unusable", whyOf(cause))
+  if (codeOf(cause) === "ENOENT") return backupProblem(file, "missing", "does not exist")
+  return backupProblem(file, "unusable", whyOf(cause))
 }
 
 /** @internal */
@@ -59,10 +60,8 @@ export const isFullDisk = (cause: unknown): boolean => sqliteCode(cause) === sql
 const isDamage = (cause: unknown): boolean =>
   [sqlite.corrupt, sqlite.notADatabase].some((code) => code === sqliteCode(cause))
 
-const whyOf = (cause: unknown): string => {
-  if (isFullDisk(cause)) return "is on a full disk"
-  return codeOf(cause) === "ENOENT" ? "does not exist" : `cannot be read and written: ${messageOf(cause)}`
-}
+const whyOf = (cause: unknown): string =>
+  isFullDisk(cause) ? "is on a full disk" : `cannot be read and written: ${messageOf(cause)}`
 
 /** @internal */
 export const toRowStoreError = (cause: unknown): RowStoreError => {
