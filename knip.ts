@@ -19,7 +19,7 @@ const config: KnipConfig = {
   project: ["{src,test,examples,bench,conformance,scripts}/**/*.ts"],
   // the types of a module's own exports may have names
   ignoreExportsUsedInFile: { interface: true, type: true },
-  ignoreBinaries: ["mkfifo"],
+  ignoreBinaries: ["mkfifo", "systemd-analyze"],
   // the packages of the AWS SDK are loaded by name when a function needs one
   ignoreDependencies: [
     "@aws-sdk/client-s3",
