@@ -67,39 +67,39 @@ export const snapshots = (
   database: DatabaseSync,
   copy: typeof backup,
   open: (file: string) => DatabaseSync
-): Effect.Effect<Effect.Effect<Snapshot, RowStoreError, Scope.Scope>> =>
-  Effect.gen(function* () {
-    const turns = yield* Semaphore.make(1)
-    const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: toError })
-    const file = join(path, files.snapshot)
-    const clean = attempt(() => removed(path))
-    yield* Effect.ignore(clean)
+): Effect.Effect<Effect.Effect<Snapshot, RowStoreError, Scope.Scope>> => {
+  const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: toError })
+  const file = join(path, files.snapshot)
+  const clean = Effect.ignore(attempt(() => removed(path)))
 
-    const made = Effect.gen(function* () {
-      yield* attempt(() => createEmpty(file))
-      yield* copied(database, file, copy)
-      return yield* attempt(() => {
-        // one file, which can be read without others beside it
-        const snapshot = open(files.snapshot)
-        try {
-          snapshot.exec("PRAGMA journal_mode = DELETE")
-        } finally {
-          snapshot.close()
-        }
-        return fs.openSync(file, "r")
-      })
-    })
-    return Effect.gen(function* () {
-      const descriptor = yield* Effect.acquireRelease(
-        turns.withPermit(Effect.ensuring(made, Effect.ignore(clean))),
-        (descriptor) => Effect.sync(() => fs.closeSync(descriptor)),
-        { interruptible: true }
-      )
-      const { size } = yield* attempt(() => fs.fstatSync(descriptor))
-      const content = Stream.fromAsyncIterable(
-        fs.createReadStream(file, { fd: descriptor, autoClose: false, start: 0 }),
-        toError
-      )
-      return { size, content }
+  const made = Effect.gen(function* () {
+    yield* attempt(() => createEmpty(file))
+    yield* copied(database, file, copy)
+    return yield* attempt(() => {
+      // one file, which can be read without others beside it
+      const snapshot = open(files.snapshot)
+      try {
+        snapshot.exec("PRAGMA journal_mode = DELETE")
+      } finally {
+        snapshot.close()
+      }
+      return fs.openSync(file, "r")
     })
   })
+
+  const read = (descriptor: number): Snapshot => ({
+    size: fs.fstatSync(descriptor).size,
+    content: Stream.fromAsyncIterable(
+      fs.createReadStream(file, { fd: descriptor, autoClose: false, start: 0 }),
+      toError
+    )
+  })
+
+  return Effect.map(Effect.andThen(clean, Semaphore.make(1)), (turns) =>
+    Effect.acquireRelease(
+      turns.withPermit(Effect.ensuring(made, clean)),
+      (descriptor) => Effect.sync(() => fs.closeSync(descriptor)),
+      { interruptible: true }
+    ).pipe(Effect.flatMap((descriptor) => attempt(() => read(descriptor))))
+  )
+}
