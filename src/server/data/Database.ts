@@ -18,7 +18,18 @@ import { RowStore, RowStoreError } from "../storage/RowStore.ts"
 import { DatabaseError, transientLabel } from "./DatabaseError.ts"
 import type { Driver, DriverTransaction, Run } from "./Driver.ts"
 import { asError, ended } from "./internal/failures.ts"
-import type { Answer, Delete, Document, Find, FindOneAnd, Namespace, Update, Watch, Watched } from "./Operation.ts"
+import type {
+  Answer,
+  Delete,
+  Document,
+  Evaluation,
+  Find,
+  FindOneAnd,
+  Namespace,
+  Update,
+  Watch,
+  Watched
+} from "./Operation.ts"
 import * as Memory from "./store/memory.ts"
 
 export { DatabaseError, duplicateCode, transientLabel } from "./DatabaseError.ts"
@@ -32,11 +43,13 @@ export type {
   Changes,
   Delete,
   Document,
+  Evaluation,
   Find,
   FindOneAnd,
   Kind,
   Namespace,
   Operation,
+  Restricted,
   Update,
   UpdateResult,
   Viewed,
@@ -64,9 +77,18 @@ export interface Operations {
   /** Finds the first document, changes or deletes it, and answers with it, before the change by default. */
   readonly findOneAnd: (namespace: Namespace, find: FindOneAnd) => Asking<Answer<"FindOneAnd">>
   /** Runs a pipeline. One that ends with `$out` or `$merge` writes its results, and answers with none. */
-  readonly aggregate: (namespace: Namespace, pipeline: ReadonlyArray<Document>) => Asking<Answer<"Aggregate">>
+  readonly aggregate: (
+    namespace: Namespace,
+    pipeline: ReadonlyArray<Document>,
+    evaluation?: Evaluation
+  ) => Asking<Answer<"Aggregate">>
   readonly count: (namespace: Namespace, find: Omit<Find, "projection">) => Asking<Answer<"Count">>
-  readonly distinct: (namespace: Namespace, field: string, filter: Document) => Asking<Answer<"Distinct">>
+  readonly distinct: (
+    namespace: Namespace,
+    field: string,
+    filter: Document,
+    evaluation?: Evaluation
+  ) => Asking<Answer<"Distinct">>
 }
 
 /**
@@ -146,9 +168,9 @@ export const operations = (run: Run): Operations => ({
   update: (namespace, update) => run({ ...update, _tag: "Update", namespace }),
   delete: (namespace, deletion) => run({ ...deletion, _tag: "Delete", namespace }),
   findOneAnd: (namespace, find) => run({ ...find, _tag: "FindOneAnd", namespace }),
-  aggregate: (namespace, pipeline) => run({ _tag: "Aggregate", namespace, pipeline }),
+  aggregate: (namespace, pipeline, evaluation) => run({ ...evaluation, _tag: "Aggregate", namespace, pipeline }),
   count: (namespace, find) => run({ ...find, _tag: "Count", namespace }),
-  distinct: (namespace, field, filter) => run({ _tag: "Distinct", namespace, field, filter })
+  distinct: (namespace, field, filter, evaluation) => run({ ...evaluation, _tag: "Distinct", namespace, field, filter })
 })
 
 /**

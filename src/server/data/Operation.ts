@@ -39,12 +39,39 @@ export const nameOf = ({ collection, database }: Pick<Namespace, "collection" | 
   `${database}.${collection}`
 
 /**
+ * How an operation compares and computes.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Evaluation {
+  /**
+   * How strings are compared: a collation document of MongoDB, such as `{ locale: "en", strength: 2 }`. By default they
+   * are compared by their bytes.
+   */
+  readonly collation?: Document | undefined
+  /** Variables, which expressions name as `$$name`: values, or expressions without fields, which are computed once. */
+  readonly let?: Document | undefined
+}
+
+/**
+ * What an operation that changes documents may be restricted to: one document, by its `_id`, which is compared by its
+ * bytes whatever the collation.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Restricted {
+  readonly only?: { readonly _id: unknown } | undefined
+}
+
+/**
  * Options of a query: filter, projection, sort order, skip and limit.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Find {
+export interface Find extends Evaluation {
   readonly filter: Document
   readonly projection?: Document | undefined
   readonly sort?: Document | undefined
@@ -73,7 +100,7 @@ export type Change =
  * @category models
  * @since 0.1.0
  */
-export interface Update {
+export interface Update extends Evaluation, Restricted {
   readonly filter: Document
   readonly change: Change
   readonly many?: boolean | undefined
@@ -99,7 +126,7 @@ export interface UpdateResult {
  * @category models
  * @since 0.1.0
  */
-export interface Delete {
+export interface Delete extends Evaluation, Restricted {
   readonly filter: Document
   readonly many?: boolean | undefined
 }
@@ -110,7 +137,7 @@ export interface Delete {
  * @category models
  * @since 0.1.0
  */
-export interface FindOneAnd {
+export interface FindOneAnd extends Evaluation, Restricted {
   readonly filter: Document
   readonly change: Change | { readonly _tag: "Delete" }
   readonly projection?: Document | undefined
@@ -184,7 +211,7 @@ export interface Viewed {
  * @category models
  * @since 0.1.0
  */
-export interface Aggregate extends Viewed {
+export interface Aggregate extends Viewed, Evaluation {
   readonly pipeline: ReadonlyArray<Document>
   /** What the pipeline sees of the collections that it joins, by {@link nameOf}: all of them, by default. */
   readonly joins?: ReadonlyMap<string, View> | undefined
@@ -195,7 +222,7 @@ interface Options {
   readonly Insert: { readonly documents: ReadonlyArray<Document> }
   readonly Find: Find & Viewed
   readonly Count: Omit<Find, "projection"> & Viewed
-  readonly Distinct: { readonly field: string; readonly filter: Document } & Viewed
+  readonly Distinct: { readonly field: string; readonly filter: Document } & Viewed & Evaluation
   readonly Aggregate: Aggregate
   readonly Update: Update
   readonly Delete: Delete

@@ -1,5 +1,6 @@
 /** The whole outside world of the language: the clock, chance, new ids, other collections and the values of the caller. */
 import type { ObjectId } from "bson"
+import type { Collation } from "./Collation.ts"
 import type { Conditions } from "./Conditions.ts"
 import type { Document, Value } from "./Value.ts"
 
@@ -36,6 +37,8 @@ export interface Environment {
   ) => ((values: ReadonlyArray<Value>) => Iterable<Document>) | undefined
   /** The variables of the operation's own `let`, by name, with values that are already computed. */
   readonly variables?: Document | undefined
+  /** How values are compared: strings by their bytes, by default. */
+  readonly collation?: Collation | undefined
   /** The roles of the caller: `$$USER_ROLES`. */
   readonly userRoles?: Value
 }

@@ -2,9 +2,10 @@
 import { spend } from "./budget.ts"
 import * as Expression from "./Expression.ts"
 import { isTrue } from "./expressions/booleans.ts"
-import { type CompileFilter, compileField, isOperators, referenceFields } from "./filters/fields.ts"
+import { type CompileFilter, compileField, type Compiler, isOperators, referenceFields } from "./filters/fields.ts"
 import { all, any, none, type Predicate, type Run } from "./filters/condition.ts"
-import { conditionsOf } from "./filters/conditions.ts"
+import { conditionsOf, withoutStrings } from "./filters/conditions.ts"
+import type { Collation } from "./Collation.ts"
 import type { Conditions } from "./Conditions.ts"
 import * as JsonSchema from "./JsonSchema.ts"
 import { codes, invalid, unsupported } from "./LanguageError.ts"
@@ -34,7 +35,9 @@ export interface Filter {
 /** Compiles a filter; fails for a wrong one before any document is looked at. */
 export const compile = (filter: unknown, surroundings: Surroundings = {}): Filter => {
   if (!isDocument(filter)) return invalid("a filter must be an object", codes.TypeMismatch)
-  const predicate = compileTop(filter, scopeIn(surroundings))
+  const scope = scopeIn(surroundings)
+  const predicate = compileTop(filter, scope)
+  const conditions = conditionsOf(filter)
   const own = frameIn(surroundings)
   const steps = stepsOf(filter)
   const quiet: Run = { frame: own, isRecording: false, index: -1 }
@@ -51,7 +54,7 @@ export const compile = (filter: unknown, surroundings: Surroundings = {}): Filte
     },
     usesRegex: mentionsRegex(filter),
     paths: new Set(pathsOf(filter)),
-    conditions: conditionsOf(filter)
+    conditions: scope.collation.isSimple ? conditions : withoutStrings(conditions)
   }
 }
 
@@ -82,25 +85,37 @@ const pathsOf = (filter: Document): ReadonlyArray<string> =>
     return Array.isArray(condition) ? condition.filter(isDocument).flatMap(pathsOf) : []
   })
 
-const compileTop = (filter: Document, scope: Expression.Scope): Predicate =>
-  compileDocument(
-    filter,
-    (inner) => compileTop(inner, scope),
-    (spec) => compileExpression(spec, scope)
-  )
+const compileTop = (filter: Document, scope: Expression.Scope): Predicate => {
+  const compiler = compilerIn(scope.collation)
+  const top: CompileFilter = (inner) => compileDocument(inner, top, compiler, (spec) => compileExpression(spec, scope))
+  return top(filter)
+}
 
 /** Inside of `$elemMatch`, a document is a part of another one. */
-const compilePart: CompileFilter = (filter) =>
-  compileDocument(filter, compilePart, () => invalid("$expr can only be applied to the whole document"))
+const compilerIn = (collation: Collation): Compiler => {
+  const compiler: Compiler = {
+    collation,
+    filter: (filter) =>
+      compileDocument(filter, compiler.filter, compiler, () =>
+        invalid("$expr can only be applied to the whole document")
+      )
+  }
+  return compiler
+}
 
 type CompileExpression = (spec: unknown) => Predicate
 
-const compileDocument = (filter: Document, compileInner: CompileFilter, expression: CompileExpression): Predicate =>
+const compileDocument = (
+  filter: Document,
+  compileInner: CompileFilter,
+  compiler: Compiler,
+  expression: CompileExpression
+): Predicate =>
   all(
     Object.entries(filter).flatMap(([name, condition]) =>
       name.startsWith("$") && !referenceFields.has(name)
         ? compileOperator(name, condition, compileInner, expression)
-        : [compileField(condition, compilePart).at(name)]
+        : [compileField(condition, compiler).at(name)]
     )
   )
 

@@ -168,7 +168,7 @@ const add = (root: Tree, after: Array<Post>, entry: Entry, isInclusion: boolean,
     case "compute":
       return computeField(root, parts, Expression.compile(entry.spec, scopeIn(options)))
     case "elemMatch":
-      return computeField(root, parts, elementOf(parts[0] ?? "", entry.condition))
+      return computeField(root, parts, elementOf(parts[0] ?? "", entry.condition, options))
     case "slice":
       if (isInclusion) list(root, parts)
       after.push(sliced(parts, entry.slice))
@@ -180,8 +180,8 @@ const add = (root: Tree, after: Array<Post>, entry: Entry, isInclusion: boolean,
 }
 
 /** The first element of an array that a condition accepts, in an array. */
-const elementOf = (name: string, condition: Document): Expression.Expression => {
-  const filter = Filter.compile({ [name]: { $elemMatch: condition } })
+const elementOf = (name: string, condition: Document, surroundings: Surroundings): Expression.Expression => {
+  const filter = Filter.compile({ [name]: { $elemMatch: condition } }, surroundings)
   return {
     isConstant: false,
     evaluate: ({ root }) => {

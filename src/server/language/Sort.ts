@@ -1,11 +1,12 @@
 /** Sort orders: by fields, through arrays by their smallest or largest elements. */
 import { spend } from "./budget.ts"
+import { type Collation, simple } from "./Collation.ts"
 import { codes, failed, invalid, unsupported } from "./LanguageError.ts"
 import { toWhole } from "./numbers.ts"
 import { fieldOf, type Getter, indexOf, parse, type Path } from "./paths.ts"
 import { type Column, orderOf } from "./sorts/columns.ts"
 import { elementKeys, inArray, plainReader } from "./sorts/elements.ts"
-import { compare, type Document, isDocument } from "./Value.ts"
+import { type Document, isDocument } from "./Value.ts"
 
 /** One field to sort by. */
 export interface SortField {
@@ -22,6 +23,8 @@ export interface Sort {
   readonly fields: ReadonlyArray<SortField>
   /** Whether the order that documents have is turned around: `{ $natural: -1 }`. */
   readonly isReversed: boolean
+  /** Whether strings are compared by their bytes, as indexes are ordered. */
+  readonly isSimple: boolean
   /** Below zero where the first document stands before the second one, zero where none does. */
   readonly compare: (a: Document, b: Document) => number
   /** What a document is sorted by, for those who keep it. */
@@ -34,21 +37,26 @@ export interface Sort {
 /** As in MongoDB. */
 const mostFields = 32
 
-/**
- * Compiles a sort order; fails for a wrong one. `$natural`, the order that documents have, is one for `find` alone: ask
- * for it to be allowed.
- */
-export const compile = (spec: unknown, allowed: { readonly natural?: boolean } = {}): Sort => {
+/** What a sort order is compiled in. */
+export interface Options {
+  /** Whether `$natural` is allowed, the order that documents have: it is one for `find` alone. */
+  readonly natural?: boolean
+  readonly collation?: Collation | undefined
+}
+
+/** Compiles a sort order; fails for a wrong one. */
+export const compile = (spec: unknown, { collation = simple, natural = false }: Options = {}): Sort => {
   if (!isDocument(spec)) return invalid("a sort order must be an object", codes.TypeMismatch)
   const names = Object.keys(spec)
   if (names.length > mostFields) invalid(`a sort order has at most ${mostFields} fields`, 13103)
   if (names.includes("$natural")) {
-    if (names.length > 1 || allowed.natural !== true) invalid("$natural sorts in find, and alone")
-    return ordering([], directionOf("$natural", spec["$natural"]) < 0)
+    if (names.length > 1 || !natural) invalid("$natural sorts in find, and alone")
+    return ordering([], directionOf("$natural", spec["$natural"]) < 0, collation)
   }
   return ordering(
     names.map((path) => ({ path, names: parse(path), direction: directionOf(path, spec[path]) })),
-    false
+    false,
+    collation
   )
 }
 
@@ -66,25 +74,26 @@ interface Field extends SortField {
   readonly names: Path
 }
 
-const ordering = (fields: ReadonlyArray<Field>, isReversed: boolean): Sort => {
-  const keyOf = keys(fields)
-  const compareKeys = comparing(fields)
+const ordering = (fields: ReadonlyArray<Field>, isReversed: boolean, collation: Collation): Sort => {
+  const keyOf = keys(fields, collation)
+  const compareKeys = comparing(fields, collation)
   return {
     fields,
     isReversed,
+    isSimple: collation.isSimple,
     keyOf,
     compareKeys,
     compare: (a, b) => compareKeys(keyOf(a), keyOf(b)),
     sorted: (documents, limit = documents.length) => {
       if (fields.length === 0) return (isReversed ? documents.toReversed() : documents).slice(0, limit)
-      return sorted(documents, limit, fields)
+      return sorted(documents, limit, fields, collation)
     }
   }
 }
 
 type Compare = (a: SortKey, b: SortKey) => number
 
-const comparing = (fields: ReadonlyArray<Field>): Compare => {
+const comparing = (fields: ReadonlyArray<Field>, { compare }: Collation): Compare => {
   const [only, ...others] = fields.map(({ direction }) => direction)
   if (only !== undefined && others.length === 0) return only === 1 ? compare : (a, b) => compare(b, a)
   const directions = fields.map(({ direction }) => direction)
@@ -100,11 +109,16 @@ const comparing = (fields: ReadonlyArray<Field>): Compare => {
 
 // sorting
 
-const sorted = (documents: ReadonlyArray<Document>, limit: number, fields: ReadonlyArray<Field>): Array<Document> => {
+const sorted = (
+  documents: ReadonlyArray<Document>,
+  limit: number,
+  fields: ReadonlyArray<Field>,
+  collation: Collation
+): Array<Document> => {
   const count = documents.length
   spend(Math.ceil(count * Math.log2(count + 2)))
-  if (limit < count / 8) return firstOf(documents, limit, keys(fields), comparing(fields))
-  const order = orderOf(columnsOf(documents, fields), count)
+  if (limit < count / 8) return firstOf(documents, limit, keys(fields, collation), comparing(fields, collation))
+  const order = orderOf(columnsOf(documents, fields, collation), count, collation)
   const first: Array<Document> = []
   for (const i of order.subarray(0, limit)) {
     const document = documents[i]
@@ -113,13 +127,17 @@ const sorted = (documents: ReadonlyArray<Document>, limit: number, fields: Reado
   return first
 }
 
-const columnsOf = (documents: ReadonlyArray<Document>, fields: ReadonlyArray<Field>): ReadonlyArray<Column> => {
+const columnsOf = (
+  documents: ReadonlyArray<Document>,
+  fields: ReadonlyArray<Field>,
+  collation: Collation
+): ReadonlyArray<Column> => {
   const [only, ...others] = fields
   if (only !== undefined && others.length === 0) {
-    return [{ values: documents.map(singleKey(only)), direction: only.direction }]
+    return [{ values: documents.map(singleKey(only, collation)), direction: only.direction }]
   }
   const columns = fields.map(({ direction, names }) => ({ values: documents.map(nullable(names)), direction }))
-  if (columns.some(({ values }) => values.includes(inArray))) useCompoundKeys(columns, documents, fields)
+  if (columns.some(({ values }) => values.includes(inArray))) useCompoundKeys(columns, documents, fields, collation)
   return columns
 }
 
@@ -127,11 +145,12 @@ const columnsOf = (documents: ReadonlyArray<Document>, fields: ReadonlyArray<Fie
 const useCompoundKeys = (
   columns: ReadonlyArray<{ readonly values: Array<unknown> }>,
   documents: ReadonlyArray<Document>,
-  fields: ReadonlyArray<Field>
+  fields: ReadonlyArray<Field>,
+  collation: Collation
 ): void => {
   for (const [row, document] of documents.entries()) {
     if (!columns.some(({ values }) => values[row] === inArray)) continue
-    const key = compoundKey(document, fields)
+    const key = compoundKey(document, fields, collation)
     for (const [i, { values }] of columns.entries()) values[row] = key[i]
   }
 }
@@ -174,13 +193,13 @@ const placeOf = (best: ReadonlyArray<Entry>, key: SortKey, compareKeys: Compare)
 
 // what documents are sorted by
 
-const keys = (fields: ReadonlyArray<Field>): ((document: Document) => SortKey) => {
+const keys = (fields: ReadonlyArray<Field>, collation: Collation): ((document: Document) => SortKey) => {
   const [only, ...others] = fields
-  if (only !== undefined && others.length === 0) return singleKey(only)
+  if (only !== undefined && others.length === 0) return singleKey(only, collation)
   const readers = fields.map(({ names }) => nullable(names))
   return (document) => {
     const quickly = readers.map((read) => read(document))
-    return quickly.includes(inArray) ? compoundKey(document, fields) : quickly
+    return quickly.includes(inArray) ? compoundKey(document, fields, collation) : quickly
   }
 }
 
@@ -190,34 +209,34 @@ const nullable = (names: Path): Getter => {
   return (document) => read(document) ?? null
 }
 
-const singleKey = ({ direction, names }: Field): ((document: Document) => SortKey) => {
+const singleKey = ({ direction, names }: Field, { compare }: Collation): ((document: Document) => SortKey) => {
   const read = plainReader(names)
   return (document) => {
     const value = read(document)
-    return value === inArray ? extremeAt(document, names, direction, 0) : (value ?? null)
+    return value === inArray ? extremeAt(document, names, direction, 0, compare) : (value ?? null)
   }
 }
 
 /** The least or greatest value at a path. An array without elements at its end stands before null, as `undefined`. */
-const extremeAt = (value: unknown, names: Path, direction: 1 | -1, at: number): unknown => {
+const extremeAt = (value: unknown, names: Path, direction: 1 | -1, at: number, compare: Compare): unknown => {
   const name = names[at]
-  if (name === undefined) return Array.isArray(value) ? extreme(value, direction) : (value ?? null)
-  if (isDocument(value)) return extremeAt(fieldOf(value, name), names, direction, at + 1)
+  if (name === undefined) return Array.isArray(value) ? extreme(value, direction, compare) : (value ?? null)
+  if (isDocument(value)) return extremeAt(fieldOf(value, name), names, direction, at + 1, compare)
   if (!Array.isArray(value)) return null
   const index = indexOf(name)
   // an element that the path names is not looked into
   if (index >= 0 && at === names.length - 1) return value[index] ?? null
-  if (index >= 0) return extremeAt(value[index], names, direction, at + 1)
+  if (index >= 0) return extremeAt(value[index], names, direction, at + 1, compare)
   spend(value.length)
   let best: unknown = null
   for (const [i, item] of value.entries()) {
-    const inner = isDocument(item) ? extremeAt(item, names, direction, at) : null
+    const inner = isDocument(item) ? extremeAt(item, names, direction, at, compare) : null
     if (i === 0 || compare(inner, best) * direction < 0) best = inner
   }
   return best
 }
 
-const extreme = (values: ReadonlyArray<unknown>, direction: 1 | -1): unknown => {
+const extreme = (values: ReadonlyArray<unknown>, direction: 1 | -1, compare: Compare): unknown => {
   spend(values.length)
   let best: unknown = values[0]
   for (const value of values) if (compare(value, best) * direction < 0) best = value
@@ -225,8 +244,12 @@ const extreme = (values: ReadonlyArray<unknown>, direction: 1 | -1): unknown => 
 }
 
 /** The least of the keys that the elements of an array give a document. */
-const compoundKey = (document: Document, fields: ReadonlyArray<Field>): ReadonlyArray<unknown> => {
-  const order = comparing(fields)
+const compoundKey = (
+  document: Document,
+  fields: ReadonlyArray<Field>,
+  collation: Collation
+): ReadonlyArray<unknown> => {
+  const order = comparing(fields, collation)
   const [first, ...others] = elementKeys(
     document,
     fields.map(({ names }) => names),

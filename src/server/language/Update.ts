@@ -10,7 +10,7 @@ import { codes, failed, invalid, unsupported } from "./LanguageError.ts"
 import { compileTransform } from "./stages/transforms.ts"
 import * as ArrayFilters from "./updates/arrayFilters.ts"
 import { changed } from "./updates/apply.ts"
-import { arrayModifiers, pull } from "./updates/arrays.ts"
+import { arrayModifiers } from "./updates/arrays.ts"
 import type { Context, Fields, Node } from "./updates/tree.ts"
 import { changesOf, type Chosen } from "./updates/changes.ts"
 import { describe, type UpdateDescription } from "./updates/description.ts"
@@ -159,8 +159,7 @@ interface Modifiers {
   readonly renames: ReadonlyArray<Rename>
 }
 
-const modifierOf = (operator: string, environment: Environment): Modifier => {
-  if (operator === "$pull") return pull(environment)
+const modifierOf = (operator: string): Modifier => {
   const found = modifiers[operator] ?? arrayModifiers[operator]
   if (found !== undefined && operator.startsWith("$")) return found
   return invalid(
@@ -175,7 +174,7 @@ const compileTree = (update: Document, options: Options, environment: Environmen
   let renames: ReadonlyArray<Rename> = []
   for (const [operator, argument] of Object.entries(update)) {
     if (operator === "$pushAll") unsupported("$pushAll", "use $push with $each")
-    const modifier = operator === "$rename" ? undefined : modifierOf(operator, environment)
+    const modifier = operator === "$rename" ? undefined : modifierOf(operator)
     if (!isDocument(argument)) {
       return invalid(
         `Modifiers operate on fields but we found type ${typeOf(argument)} instead. For example: {$mod: {<field>: ...}} not {${operator}: ${typeOf(argument)}}`,
@@ -183,7 +182,7 @@ const compileTree = (update: Document, options: Options, environment: Environmen
       )
     }
     if (modifier === undefined) renames = renamesOf(argument, root)
-    else for (const [path, value] of Object.entries(argument)) insert(root, path, modifier(value, path))
+    else for (const [path, value] of Object.entries(argument)) insert(root, path, modifier(value, path, environment))
     paths.push(...Object.keys(argument))
   }
   ArrayFilters.checkUse(paths, ArrayFilters.compile(options.arrayFilters ?? [], environment).names)

@@ -243,18 +243,25 @@ const compareObjects = (a: object, b: object): -1 | 0 | 1 => {
   return isBson(a) && isBson(b) ? compareBson(a, b) : 0
 }
 
-const compareLists = (a: ReadonlyArray<unknown>, b: ReadonlyArray<unknown>): -1 | 0 | 1 => {
+type Compare = (a: unknown, b: unknown) => -1 | 0 | 1
+
+/** Element by element, by an order of values. */
+export const compareLists = (
+  a: ReadonlyArray<unknown>,
+  b: ReadonlyArray<unknown>,
+  compareItems: Compare = compare
+): -1 | 0 | 1 => {
   const shorter = Math.min(a.length, b.length)
   spend(shorter)
   for (let i = 0; i < shorter; i++) {
-    const compared = compare(a[i], b[i])
+    const compared = compareItems(a[i], b[i])
     if (compared !== 0) return compared
   }
   return order(a.length, b.length)
 }
 
 /** Field by field: by the ranks of the values, then by the names, then by the values. */
-const compareDocuments = (a: Document, b: Document): -1 | 0 | 1 => {
+export const compareDocuments = (a: Document, b: Document, compareItems: Compare = compare): -1 | 0 | 1 => {
   const left = Object.keys(a)
   const right = Object.keys(b)
   spend(left.length)
@@ -262,7 +269,7 @@ const compareDocuments = (a: Document, b: Document): -1 | 0 | 1 => {
     const other = right[i]
     if (other === undefined) return 1
     const value = a[name]
-    const compared = order(rank(value), rank(b[other])) || compareStrings(name, other) || compare(value, b[other])
+    const compared = order(rank(value), rank(b[other])) || compareStrings(name, other) || compareItems(value, b[other])
     if (compared !== 0) return compared
   }
   return order(left.length, right.length)
@@ -309,22 +316,26 @@ export const keyOf = (value: unknown): string => {
 }
 
 const keyOfObject = (value: object): string => {
-  if (Array.isArray(value)) {
-    spend(value.length)
-    let key = "["
-    for (const item of value) key += `${keyOf(item)},`
-    return `${key}]`
-  }
+  if (Array.isArray(value)) return keyOfList(value)
   if (isDocument(value)) return keyOfDocument(value)
   if (value instanceof Date) return `d${value.getTime()}`
   return isBson(value) ? keyOfBson(value) : "?"
 }
 
-const keyOfDocument = (document: Document): string => {
+/** Of keys of its elements. */
+export const keyOfList = (values: ReadonlyArray<unknown>, keyOfItem: (value: unknown) => string = keyOf): string => {
+  spend(values.length)
+  let key = "["
+  for (const item of values) key += `${keyOfItem(item)},`
+  return `${key}]`
+}
+
+/** Of its names, and keys of its values. */
+export const keyOfDocument = (document: Document, keyOfItem: (value: unknown) => string = keyOf): string => {
   let key = "{"
   for (const name of Object.keys(document)) {
     spend()
-    key += `${name.length}:${name}=${keyOf(document[name])},`
+    key += `${name.length}:${name}=${keyOfItem(document[name])},`
   }
   return `${key}}`
 }

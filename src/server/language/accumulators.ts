@@ -1,4 +1,5 @@
 /** What `$group`, `$bucket`, `$bucketAuto` and windows make of many values: sums, lists, first and last ones. */
+import type { Collation } from "./Collation.ts"
 import { invalid, unsupported } from "./LanguageError.ts"
 import * as Expression from "./Expression.ts"
 import type { Scope } from "./Expression.ts"
@@ -9,15 +10,15 @@ import type { Accumulator, Gathering } from "./accumulators/Accumulator.ts"
 import { isDocument } from "./Value.ts"
 import type { Value } from "./Value.ts"
 
-const simple: Readonly<Record<string, () => Gathering>> = {
+const simple: Readonly<Record<string, (collation: Collation) => Gathering>> = {
   $sum: () => new Total(),
   $avg: () => new Average(),
-  $min: () => new Extreme(-1),
-  $max: () => new Extreme(1),
+  $min: (collation) => new Extreme(-1, collation),
+  $max: (collation) => new Extreme(1, collation),
   $first: () => new First(),
   $last: () => new Last(),
   $push: () => new Push(),
-  $addToSet: () => new ToSet(),
+  $addToSet: (collation) => new ToSet(collation),
   $mergeObjects: () => new Merge(),
   $stdDevPop: () => new Spread(0),
   $stdDevSamp: () => new Spread(1)
@@ -39,7 +40,7 @@ const compileSimple = (start: () => Gathering, argument: Value, scope: Scope, is
 /** Compiles an accumulator by its name. */
 export const compileNamed = (name: string, argument: Value, scope: Scope): Accumulator => {
   const start = Object.hasOwn(simple, name) ? simple[name] : undefined
-  if (start !== undefined) return compileSimple(start, argument, scope, !ordered.has(name))
+  if (start !== undefined) return compileSimple(() => start(scope.collation), argument, scope, !ordered.has(name))
   if (name === "$count") {
     if (isDocument(argument) && Object.keys(argument).length === 0)
       return { input: () => 1, start: () => new Count(), isUnordered: true }

@@ -1,13 +1,18 @@
 /** The distinct values of a field. */
 import { spend } from "./budget.ts"
+import { type Collation, simple } from "./Collation.ts"
 import { fieldOf, indexOf, namesOf } from "./paths.ts"
-import { type Document, isDocument, keyOf } from "./Value.ts"
+import { type Document, isDocument } from "./Value.ts"
 
 /**
  * The values at a path in documents, each once, in the order in which they are met: the elements of an array instead of
  * the array, and nothing for a missing value.
  */
-export const distinct = (documents: Iterable<Document>, path: string): Array<unknown> => {
+export const distinct = (
+  documents: Iterable<Document>,
+  path: string,
+  { keyOf }: Collation = simple
+): Array<unknown> => {
   const names = namesOf(path)
   const found = new Map<string, unknown>()
   const add = (value: unknown) => {

@@ -3,6 +3,8 @@
  * and rejected before any document is read.
  */
 import { Double, ObjectId } from "bson"
+import * as Collation from "../../language/Collation.ts"
+import { variablesOf } from "../../language/letVariables.ts"
 import { spend } from "../../language/budget.ts"
 import type { Environment } from "../../language/Environment.ts"
 import { checkStoredDepth } from "../../language/depth.ts"
@@ -13,7 +15,7 @@ import * as Projection from "../../language/Projection.ts"
 import * as Sort from "../../language/Sort.ts"
 import * as Update from "../../language/Update.ts"
 import { canonical, isDocument, sizeOf, typeOf } from "../../language/Value.ts"
-import type { Change, Document, Find } from "../Operation.ts"
+import type { Change, Document, Evaluation, Find } from "../Operation.ts"
 import * as Bson from "./bson.ts"
 
 /** The clock and the randomness of an operation. */
@@ -23,12 +25,28 @@ export interface Moment {
   readonly random: () => number
 }
 
+/** What a caller says of how an operation compares and computes. */
+export type Said = Pick<Environment, "collation" | "variables">
+
+/** Compiles the collation of an operation, and computes its variables. */
+export const saidOf = (moment: Moment, { collation, let: variables }: Evaluation): Said => {
+  if (collation === undefined && variables === undefined) return nothingSaid
+  const said = { collation: collation && Collation.compile(canonical(collation, "null")) }
+  return variables === undefined
+    ? said
+    : { ...said, variables: variablesOf(canonical(variables), environmentOf(moment, said)) }
+}
+
+const nothingSaid: Said = {}
+
 /** The environment of expressions, with other collections if there are any. */
 export const environmentOf = (
   moment: Moment,
+  said: Said = nothingSaid,
   others: Pick<Environment, "collection" | "search"> = noOthers
 ): Environment => ({
   ...moment,
+  ...said,
   ...others,
   objectId: () => new ObjectId()
 })
@@ -76,8 +94,8 @@ export const filterOf = (filter: unknown, environment?: Environment): Filter.Fil
   Filter.compile(canonical(filter, "null"), { environment })
 
 /** Compiles the sort order of a query. */
-export const sortOf = (sort: unknown): Sort.Sort | undefined =>
-  sort === undefined ? undefined : Sort.compile(canonical(sort, "null"), { natural: true })
+export const sortOf = (sort: unknown, { collation }: Said = nothingSaid): Sort.Sort | undefined =>
+  sort === undefined ? undefined : Sort.compile(canonical(sort, "null"), { natural: true, collation })
 
 /** Compiles a projection; the filter determines the element of `$`. */
 export const projectionOf = (

@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import { DatabaseError, forbiddenCode } from "../DatabaseError.ts"
 import type { CollectionTarget } from "../../language/Environment.ts"
 import type { Pipeline } from "../../language/Pipeline.ts"
-import { environmentOf, pipelineOf } from "../internal/evaluate.ts"
+import { environmentOf, pipelineOf, saidOf } from "../internal/evaluate.ts"
 import { asError } from "../internal/failures.ts"
-import { type Document, nameOf, type Namespace, type Operation } from "../Operation.ts"
+import { type Document, type Evaluation, nameOf, type Namespace, type Operation } from "../Operation.ts"
 import type { Access } from "../Rules.ts"
 import type { View } from "../View.ts"
 
@@ -21,13 +21,13 @@ const refuse = (why: string): Effect.Effect<never, DatabaseError> =>
  * that reveal the collection itself, and `$out` and `$merge` to collections without full access or with a schema.
  */
 export const joinsOf = Effect.fnUntraced(function* (
-  { namespace, pipeline }: Operation<"Aggregate">,
+  { namespace, pipeline, ...evaluation }: Operation<"Aggregate">,
   access: Access,
   others: Others
 ): Effect.fn.Return<ReadonlyMap<string, View>, DatabaseError> {
   const isStats = Object.hasOwn(pipeline[0] ?? {}, "$indexStats")
   if (isStats && !access.everything) return yield* refuse("$indexStats reveals more than its documents")
-  const { output, reads } = yield* reachOf(isStats ? pipeline.slice(1) : pipeline)
+  const { output, reads } = yield* reachOf(isStats ? pipeline.slice(1) : pipeline, evaluation)
   const rulesOf = Effect.fnUntraced(function* ({ collection, database = namespace.database }: CollectionTarget) {
     const other = { ...namespace, database, collection }
     const rules = yield* others(other)
@@ -51,8 +51,11 @@ export const joinsOf = Effect.fnUntraced(function* (
 })
 
 /** The other collections of a pipeline, found by compiling it. */
-const reachOf = (pipeline: ReadonlyArray<Document>): Effect.Effect<Pipeline, DatabaseError> =>
-  Effect.try({ try: () => pipelineOf(pipeline, nowhere), catch: asError })
+const reachOf = (pipeline: ReadonlyArray<Document>, evaluation: Evaluation): Effect.Effect<Pipeline, DatabaseError> =>
+  Effect.try({
+    try: () => pipelineOf(pipeline, environmentOf(nowhere, saidOf(nowhere, evaluation))),
+    catch: asError
+  })
 
 // @effect-diagnostics-next-line globalDate:off -- nothing is computed
-const nowhere = environmentOf({ now: new Date(0), random: () => 0 })
+const nowhere = { now: new Date(0), random: () => 0 }

@@ -11,6 +11,11 @@
  *   condition on it neither computes anything nor fails. They stand behind the rules' filter. `$expr` is never moved: it
  *   may name the whole document, and it may fail.
  *
+ * A collation of the caller compares what the caller asks for, and never what the rules do: `{ owner: "ada" }` is no rule
+ * for a caller named "ADA", though a caller may look for either. So the rules' filter and the conditions of masks stay in
+ * the view, which is evaluated without the collation, and only conditions of the caller that compare no string are moved
+ * to it: they mean the same there. What the collation then makes equal, or puts in order, is what is shown.
+ *
  * If rules compute something from each document, or call functions for it, a filter cannot express the view: the
  * documents are read by the remaining filter of the rules, checked one by one, and become the view. If functions are
  * called, only an `_id` is used before: which documents they were called for would reveal others.
@@ -18,6 +23,8 @@
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../DatabaseError.ts"
 import type { Run } from "../Driver.ts"
+import { hasText } from "../../language/filters/conditions.ts"
+import { canonical } from "../../language/Value.ts"
 import * as Bson from "../internal/bson.ts"
 import type { Document, Operation } from "../Operation.ts"
 import type { Access } from "../Rules.ts"
@@ -79,6 +86,16 @@ const isOfId = (condition: Document): boolean => {
   return operators.every((name) => name === "$eq" || name === "$in")
 }
 
+/** Whether a condition means the same under any collation: it compares no string. */
+const isWithoutText = (condition: Document): boolean => !hasText(canonical(condition, "null"))
+
+const splitUnder = (collation: Document | undefined, access: Access, filter: Document): Split => {
+  const { before, behind } = splitFor(access, filter)
+  if (collation === undefined) return { before, behind }
+  const { before: first, behind: rest } = split(before, isWithoutText)
+  return { before: first, behind: both(rest, behind) }
+}
+
 const splitFor = ({ calls, computed, partial, view }: Access, filter: Document): Split =>
   computed && calls
     ? split(filter, isOfId)
@@ -104,17 +121,19 @@ interface Narrowed {
  */
 const narrow = Effect.fnUntraced(function* (
   run: Run,
-  { filter, namespace }: Pick<Operation<"Find">, "filter" | "namespace">,
+  { collation, filter, namespace }: Pick<Operation<"Find">, "collation" | "filter" | "namespace">,
   access: Access,
   reads?: ReadonlyArray<string>
 ): Effect.fn.Return<Narrowed, DatabaseError> {
-  const { before, behind } = splitFor(access, filter)
+  const { before, behind } = splitUnder(collation, access, filter)
   const all = both(access.view.filter, before)
+  // without a view, the filter of the rules is compared under the caller's collation
+  const isSame = collation === undefined || isWithoutText(access.view.filter)
   // documents are visible as a whole or not at all: the view is its filter
-  if (!access.partial) return { filter: all }
+  if (!access.partial && isSame) return { filter: both(access.view.filter, filter) }
   if (!access.computed) {
     const { cases } = access.view
-    const seesNoMore = isEmpty(behind) && reads?.every((path) => Views.leavesField(cases, path)) === true
+    const seesNoMore = isSame && isEmpty(behind) && reads?.every((path) => Views.leavesField(cases, path)) === true
     return seesNoMore ? { filter: all } : { filter: behind, view: { ...access.view, filter: all } }
   }
   const found = yield* run({ _tag: "Find", namespace, filter: all })
@@ -149,7 +168,7 @@ export const rewrite: { readonly [K in Reading]: Rewrite<K> } = {
     Effect.map(narrow(run, operation, access, [operation.field]), (narrowed) => ({ ...operation, ...narrowed })),
   Aggregate: (operation, access, run) => {
     const [opens, rest] = opening(operation.pipeline)
-    return Effect.map(narrow(run, { namespace: operation.namespace, filter: opens }, access), ({ filter, view }) => ({
+    return Effect.map(narrow(run, { ...operation, filter: opens }, access), ({ filter, view }) => ({
       ...operation,
       view,
       pipeline: isEmpty(filter) ? rest : [{ $match: filter }, ...rest]

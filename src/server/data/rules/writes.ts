@@ -20,7 +20,7 @@ import * as Evaluate from "../internal/evaluate.ts"
 import { asError } from "../internal/failures.ts"
 import * as Steps from "../internal/steps.ts"
 import * as Weights from "../internal/weights.ts"
-import type { Answer, Change, Document, Namespace, Operation } from "../Operation.ts"
+import type { Answer, Change, Document, Evaluation, FindOneAnd, Namespace, Operation } from "../Operation.ts"
 import type { Access } from "../Rules.ts"
 import { rewrite, visible } from "./rewrite.ts"
 
@@ -41,9 +41,11 @@ const isPart = (access: Access, document: Document): boolean => access.partial &
 /** The complete documents of a change, in the order in which the user finds them. */
 const targets = Effect.fnUntraced(function* (
   { access, database, namespace, run }: Place,
-  options: { readonly filter: Document; readonly sort?: Document | undefined; readonly limit: number }
+  options: { readonly filter: Document; readonly sort?: Document | undefined; readonly limit: number } & Evaluation
 ) {
-  const found = yield* run(yield* rewrite.Find({ ...options, _tag: "Find", namespace }, access, run))
+  const { collation, filter, let: variables, limit, sort } = options
+  const find = { _tag: "Find", namespace, filter, sort, limit, collation, let: variables } as const
+  const found = yield* run(yield* rewrite.Find(find, access, run))
   if (!access.partial || found.length === 0) return found
   const ids = found.map(({ _id }) => _id)
   const whole = yield* database.find(namespace, { filter: { _id: { $in: ids } } })
@@ -52,11 +54,18 @@ const targets = Effect.fnUntraced(function* (
 })
 
 /**
- * The filter of one document that was found in the same transaction. `$` in a path refers to the conditions of the
- * query, and must not refer to those of the rules.
+ * One document that was found in the same transaction: no other one may be changed, even if the collation of the operation
+ * makes their ids equal. `$` in a path refers to the conditions of the query, and must not refer to those of the rules.
  */
-const exactly = (access: Access, filter: Document, document: Document): Document =>
-  isPart(access, document) ? { _id: { $eq: document["_id"] } } : { $and: [{ _id: { $eq: document["_id"] } }, filter] }
+const exactly = (access: Access, { collation, filter, let: variables }: Asked, document: Document) => ({
+  collation,
+  let: variables,
+  only: { _id: document["_id"] },
+  filter: isPart(access, document) ? {} : filter
+})
+
+/** What determines the documents of a change. */
+type Asked = { readonly filter: Document } & Evaluation
 
 /** A compiled change, and the filter that determines the element of `$`. */
 interface Compiled {
@@ -70,13 +79,15 @@ interface Compiled {
 const evaluated = <A>(regex: boolean, evaluate: () => A): Effect.Effect<A, DatabaseError> =>
   Effect.try({ try: () => Steps.evaluate(regex, evaluate), catch: asError })
 
-const environment = Effect.map(Effect.zip(Clock.currentTimeMillis, Random.Random), ([now, random]) =>
-  // @effect-diagnostics-next-line globalDate:off -- BSON dates are JavaScript dates
-  Evaluate.environmentOf({ now: new Date(now), random: () => random.nextDoubleUnsafe() })
-)
+const environmentOf = (evaluation: Evaluation) =>
+  Effect.flatMap(Effect.zip(Clock.currentTimeMillis, Random.Random), ([now, random]) => {
+    // @effect-diagnostics-next-line globalDate:off -- BSON dates are JavaScript dates
+    const moment = { now: new Date(now), random: () => random.nextDoubleUnsafe() }
+    return evaluated(false, () => Evaluate.environmentOf(moment, Evaluate.saidOf(moment, evaluation)))
+  })
 
-const compiled = Effect.fnUntraced(function* (change: Change, query: Document, many = false) {
-  const world = yield* environment
+const compiled = Effect.fnUntraced(function* (change: Change, { filter: query, ...evaluation }: Asked, many = false) {
+  const world = yield* environmentOf(evaluation)
   const regex = Weights.of(change, query).regex
   return yield* evaluated(regex, (): Compiled => ({
     change,
@@ -134,7 +145,7 @@ const allowDelete = Effect.fnUntraced(function* (access: Access, documents: Read
 
 /** Inserts documents in their stored form, to which the rules apply. */
 const inserted = Effect.fnUntraced(function* ({ access, database, namespace }: Place, given: ReadonlyArray<Document>) {
-  const world = yield* environment
+  const world = yield* environmentOf({})
   const documents = yield* evaluated(false, () =>
     given.map((document) => Update.withId(Evaluate.stored(document), world))
   )
@@ -153,33 +164,38 @@ const upserted = Effect.fnUntraced(function* (place: Place, query: Document, { r
 
 const updated = Effect.fnUntraced(function* (
   place: Place,
-  { change, filter, many = false, upsert }: Operation<"Update">
+  { change, many = false, upsert, ...asked }: Operation<"Update">
 ): Effect.fn.Return<Answer<"Update">, DatabaseError> {
   const { access, database, namespace } = place
-  const update = yield* compiled(change, filter, many)
-  const found = yield* targets(place, { filter, limit: many ? 0 : 1 })
+  const { filter } = asked
+  const update = yield* compiled(change, asked, many)
+  const found = yield* targets(place, { ...asked, limit: many ? 0 : 1 })
   if (found.length === 0 && upsert === true) {
     return { matchedCount: 0, modifiedCount: 0, upsertedId: (yield* upserted(place, filter, update))["_id"] }
   }
   let modifiedCount = 0
   for (const before of found) if (yield* allowUpdate(access, update, before)) modifiedCount++
-  for (const before of found) yield* database.update(namespace, { filter: exactly(access, filter, before), change })
+  for (const before of found) yield* database.update(namespace, { ...exactly(access, asked, before), change })
   return { matchedCount: found.length, modifiedCount }
 })
 
-const deleted = Effect.fnUntraced(function* (place: Place, { filter, many = false }: Operation<"Delete">) {
+const deleted = Effect.fnUntraced(function* (place: Place, { many = false, ...asked }: Operation<"Delete">) {
   const { access, database, namespace } = place
-  const found = yield* targets(place, { filter, limit: many ? 0 : 1 })
+  const found = yield* targets(place, { ...asked, limit: many ? 0 : 1 })
   yield* allowDelete(access, found)
   let count = 0
-  for (const before of found) count += yield* database.delete(namespace, { filter: exactly(access, filter, before) })
+  for (const before of found) count += yield* database.delete(namespace, exactly(access, asked, before))
   return count
 })
 
 /** The visible part of a document that an operation found or changed. */
-const redacted = Effect.fnUntraced(function* (access: Access, document: Document, projection: Document | undefined) {
+const redacted = Effect.fnUntraced(function* (
+  access: Access,
+  document: Document,
+  { projection, ...evaluation }: Evaluation & Pick<FindOneAnd, "projection">
+) {
   const [shown] = yield* visible(access, [document])
-  const world = yield* environment
+  const world = yield* environmentOf(evaluation)
   return yield* evaluated(Weights.of(projection).regex, () => {
     const project = Evaluate.projectionOf(projection, Evaluate.filterOf({}), world)
     return shown && project(shown)
@@ -188,23 +204,24 @@ const redacted = Effect.fnUntraced(function* (access: Access, document: Document
 
 const foundAnd = Effect.fnUntraced(function* (
   place: Place,
-  { change, filter, projection, returnNew = false, sort, upsert }: Operation<"FindOneAnd">
+  { change, returnNew = false, upsert, ...asked }: Operation<"FindOneAnd">
 ) {
   const { access, database, namespace } = place
-  const update = change._tag === "Delete" ? undefined : yield* compiled(change, filter)
-  const [before] = yield* targets(place, { filter, sort, limit: 1 })
+  const { collation, filter, let: variables, projection } = asked
+  const shape = { collation, let: variables, projection }
+  const update = change._tag === "Delete" ? undefined : yield* compiled(change, asked)
+  const [before] = yield* targets(place, { ...asked, limit: 1 })
   if (before === undefined) {
     if (upsert !== true || update === undefined) return undefined
     const made = yield* upserted(place, filter, update)
-    return returnNew ? yield* redacted(access, made, projection) : undefined
+    return returnNew ? yield* redacted(access, made, shape) : undefined
   }
   // an invalid projection must not leave a change behind
-  const old = yield* redacted(access, before, projection)
+  const old = yield* redacted(access, before, shape)
   if (update === undefined) yield* allowDelete(access, [before])
   else yield* allowUpdate(access, update, before)
-  const asked = { filter: exactly(access, filter, before), change, returnNew }
-  const after = yield* database.findOneAnd(namespace, asked)
-  return !returnNew || update === undefined || after === undefined ? old : yield* redacted(access, after, projection)
+  const after = yield* database.findOneAnd(namespace, { ...exactly(access, asked, before), change, returnNew })
+  return !returnNew || update === undefined || after === undefined ? old : yield* redacted(access, after, shape)
 })
 
 /** The kinds of operations that change documents. */

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Random from "effect/Random"
 import type { Conditions } from "../../language/Filter.ts"
-import { conditionsOf } from "../../language/filters/conditions.ts"
+import { conditionsOf, withoutStrings } from "../../language/filters/conditions.ts"
 import { canonical, isDocument } from "../../language/Value.ts"
 import { defaultLimits, type Limits } from "../../storage/EventLog.ts"
 import { RowStore } from "../../storage/RowStore.ts"
@@ -50,6 +50,7 @@ interface Asked {
   readonly filter?: Document
   readonly pipeline?: ReadonlyArray<Document>
   readonly view?: View | undefined
+  readonly collation?: Document | undefined
 }
 
 const askedOf = ({ namespace: _, ...asked }: { readonly namespace: Namespace } & Asked): Asked => asked
@@ -61,12 +62,14 @@ const bytesOfUnit = 16
 const mostReach = Steps.mostCheap * bytesOfUnit
 
 /** The conditions of an operation's documents; `undefined` if it reads none. */
-const conditionsOfAsked = ({ filter, pipeline, view }: Asked): Conditions | undefined => {
+const conditionsOfAsked = ({ collation, filter, pipeline, view }: Asked): Conditions | undefined => {
   if (view?._tag === "Documents") return undefined
   const given = view?.filter ?? filter ?? pipeline?.[0]?.["$match"]
   if (given === undefined) return pipeline && []
   const asked = canonical(given, "null")
-  return isDocument(asked) ? conditionsOf(asked) : []
+  if (!isDocument(asked)) return []
+  const conditions = conditionsOf(asked)
+  return collation === undefined || view !== undefined ? conditions : withoutStrings(conditions)
 }
 
 /** Creates an in-memory database over a row store. Throws if the row store cannot be read. */

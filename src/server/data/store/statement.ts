@@ -6,7 +6,7 @@ import { distinct } from "../../language/distinct.ts"
 import type { Output } from "../../language/Pipeline.ts"
 import { codes, invalid, LanguageError } from "../../language/LanguageError.ts"
 import * as Update from "../../language/Update.ts"
-import { keyOf } from "../../language/Value.ts"
+import { canonical, keyOf } from "../../language/Value.ts"
 import * as Evaluate from "../internal/evaluate.ts"
 import { ofId } from "../Index.ts"
 import {
@@ -41,21 +41,21 @@ export interface Place extends Evaluate.Moment {
 
 const isLimit = (failure: unknown): boolean => failure instanceof LanguageError && failure.kind === "limit"
 
-type Query = Options.Find & Options.Viewed
+type Query = Options.Find & Options.Viewed & Options.Restricted
 
 /** An operation on one collection, in one step. */
 class Statement {
   readonly #place: Place
   readonly #namespace: Namespace
   readonly #collection: Collection
-  /** Whether the collection is that of the operation. */
-  readonly #isOwn: boolean
+  /** What the operation says, on its own collection. */
+  readonly #said: Evaluate.Said | undefined
 
-  constructor(place: Place, namespace: Namespace, isOwn = true) {
+  constructor(place: Place, namespace: Namespace, said?: Evaluate.Said) {
     this.#place = place
     this.#namespace = namespace
     this.#collection = place.collections.open(namespace)
-    this.#isOwn = isOwn
+    this.#said = said
   }
 
   get #batch(): Batch {
@@ -66,9 +66,9 @@ class Statement {
   #environment(joins?: ReadonlyMap<string, View.View>): Environment {
     const at = ({ collection, database = this.#namespace.database }: CollectionTarget) => {
       const other = { ...this.#namespace, database, collection }
-      return { statement: new Statement(this.#place, other, false), view: joins?.get(nameOf(other)) }
+      return { statement: new Statement(this.#place, other), view: joins?.get(nameOf(other)) }
     }
-    return Evaluate.environmentOf(this.#place, {
+    return Evaluate.environmentOf(this.#place, this.#said, {
       collection: (target, conditions = []) => {
         const { statement, view } = at(target)
         return statement.#source({ conditions }, view).documents
@@ -118,7 +118,8 @@ class Statement {
     if (view === undefined) return this.#candidates(request)
     if (view._tag === "Documents")
       return { documents: view.documents.map((it) => Evaluate.stored(it)), isSorted: false }
-    const filter = Evaluate.filterOf(view.filter, this.#environment())
+    // what the caller says is not said of the rules
+    const filter = Evaluate.filterOf(view.filter, Evaluate.environmentOf(this.#place))
     // conditions and orders of fields that the view leaves are those of the stored documents
     const conditions = [...filter.conditions, ...visibleConditions(request.conditions, view)]
     const isVisible = request.sort?.fields.every(({ path }) => leavesField(view, path)) === true
@@ -134,23 +135,36 @@ class Statement {
     const source = this.#batch.source(this.#collection, request)
     const { report } = this.#place
     if (report === undefined) return source
-    return { ...source, documents: report.counted(nameOf(this.#namespace), source, this.#isOwn) }
+    return { ...source, documents: report.counted(nameOf(this.#namespace), source, this.#said !== undefined) }
   }
 
   /** Compiles a query; the result finds the documents, as stored or as a view shows them. */
   #query(query: Query): { readonly filter: Filter; readonly find: () => ReadonlyArray<Document> } {
     const filter = Evaluate.filterOf(query.filter, this.#environment())
-    const sort = Evaluate.sortOf(query.sort)
+    const sort = Evaluate.sortOf(query.sort, this.#said)
     const range = Evaluate.rangeOf(query)
     const most = range[0] + range[1]
-    const request = { conditions: filter.conditions, sort, limit: most === Infinity ? undefined : most }
+    // indexes are ordered by the bytes of strings
+    const indexed = sort?.isSimple === false ? undefined : sort
+    const request = {
+      conditions: filter.conditions,
+      sort: indexed,
+      limit: most === Infinity ? undefined : most
+    }
     return {
       filter,
       find: () => {
-        const { documents, isSorted } = this.#source(request, query.view)
+        const { documents, isSorted } =
+          query.only === undefined ? this.#source(request, query.view) : this.#only(query.only)
         return Evaluate.select(documents, filter, isSorted ? undefined : sort, range)
       }
     }
+  }
+
+  /** The document with an `_id`. */
+  #only({ _id }: NonNullable<Options.Restricted["only"]>): Pick<Source, "documents" | "isSorted"> {
+    const document = this.#batch.get(this.#collection, keyOf(canonical(_id)))
+    return { documents: document === undefined ? [] : [document], isSorted: false }
   }
 
   matching(query: Query): ReadonlyArray<Document> {
@@ -164,7 +178,7 @@ class Statement {
   }
 
   distinct({ field, ...query }: { readonly field: string } & Query): ReadonlyArray<unknown> {
-    return distinct(this.matching(query), field).map(Evaluate.ownValue)
+    return distinct(this.matching(query), field, this.#said?.collation).map(Evaluate.ownValue)
   }
 
   /** Replaces a document by a changed one; returns the stored document. */
@@ -193,8 +207,8 @@ class Statement {
     return { matchedCount: found.length, modifiedCount }
   }
 
-  delete({ filter, many = false }: Delete): number {
-    const found = this.matching({ filter, ...(many ? undefined : { limit: 1 }) })
+  delete({ many = false, ...query }: Delete): number {
+    const found = this.matching({ ...query, ...(many ? undefined : { limit: 1 }) })
     for (const document of found) this.#remove(document)
     return found.length
   }
@@ -242,7 +256,7 @@ class Statement {
   }
 
   #target({ target: { collection, database = this.#namespace.database } }: Output): Statement {
-    return new Statement(this.#place, { ...this.#namespace, database, collection }, false)
+    return new Statement(this.#place, { ...this.#namespace, database, collection })
   }
 
   #indexStats(): ReadonlyArray<Document> {
@@ -297,4 +311,15 @@ const statements: { readonly [K in Kind]: (statement: Statement, operation: Oper
 
 /** Executes an operation in a batch. */
 export const execute = <K extends Kind>(place: Place, operation: Operation<K>): Outcome<K> =>
-  statements[operation._tag](new Statement(place, operation.namespace), operation)
+  statements[operation._tag](
+    new Statement(place, operation.namespace, Evaluate.saidOf(place, evaluationOf(operation))),
+    operation
+  )
+
+const evaluationOf = ({
+  collation,
+  let: variables
+}: { readonly _tag: Kind } & Options.Evaluation): Options.Evaluation => ({
+  collation,
+  let: variables
+})

@@ -1,13 +1,14 @@
 /** The accumulators that keep several values: `$firstN`, `$maxN`, `$topN` and their like, with `$top` and `$bottom`. */
 import type { Accumulator, Gathering } from "./Accumulator.ts"
 import { make, spend } from "../budget.ts"
+import type { Collation } from "../Collation.ts"
 import * as Expression from "../Expression.ts"
 import { constantFrame } from "../expressions/Frame.ts"
 import type { Frame, Scope } from "../Expression.ts"
 import { exceeded, failed, invalid } from "../LanguageError.ts"
 import { isNumber, toWhole } from "../numbers.ts"
 import * as Sort from "../Sort.ts"
-import { compare, isDocument, typeOf } from "../Value.ts"
+import { isDocument, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 import { shown } from "../messages.ts"
 
@@ -90,7 +91,7 @@ class Best<A> {
 
 class Extremes implements Gathering {
   readonly #best: Best<Value>
-  constructor(count: number, sign: 1 | -1) {
+  constructor(count: number, sign: 1 | -1, { compare }: Collation) {
     this.#best = new Best<Value>(count, (a, b) => sign * compare(a, b))
   }
   add(value: Value): void {
@@ -163,7 +164,11 @@ export const compileMany = (name: string, argument: Value, scope: Scope): Accumu
   if (name === "$firstN" || name === "$lastN") {
     return { input, start: (frame) => new Ends(count(frame), name === "$lastN"), isUnordered: false }
   }
-  return { input, start: (frame) => new Extremes(count(frame), name === "$maxN" ? -1 : 1), isUnordered: true }
+  return {
+    input,
+    start: (frame) => new Extremes(count(frame), name === "$maxN" ? -1 : 1, scope.collation),
+    isUnordered: true
+  }
 }
 
 const compileTops = (name: string, argument: Value, scope: Scope): Accumulator => {
@@ -176,7 +181,7 @@ const compileTops = (name: string, argument: Value, scope: Scope): Accumulator =
       5788604
     )
   }
-  const order = Sort.compile(sortBy)
+  const order = Sort.compile(sortBy, scope)
   const output = Expression.compile(spec["output"], scope)
   const count = isOne ? () => 1 : counting(name, spec["n"], scope)
   return {

@@ -1,9 +1,10 @@
 /** The accumulators that take one value of each document. */
 import { make, spend } from "../budget.ts"
+import type { Collation } from "../Collation.ts"
 import { failed } from "../LanguageError.ts"
 import { shown } from "../messages.ts"
 import { double, isNumber, Sum, toDouble } from "../numbers.ts"
-import { compare, define, isDocument, keyOf, typeOf } from "../Value.ts"
+import { define, isDocument, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 
 /** `$sum` */
@@ -42,13 +43,15 @@ export class Count {
 /** `$min` and `$max`; null and missing values are passed over. */
 export class Extreme {
   readonly #sign: 1 | -1
+  readonly #compare: Collation["compare"]
   #best: Value
-  constructor(sign: 1 | -1) {
+  constructor(sign: 1 | -1, { compare }: Collation) {
     this.#sign = sign
+    this.#compare = compare
   }
   add(value: Value): void {
     if (value === undefined || value === null) return
-    if (this.#best === undefined || compare(value, this.#best) * this.#sign > 0) this.#best = value
+    if (this.#best === undefined || this.#compare(value, this.#best) * this.#sign > 0) this.#best = value
   }
   result(): Value {
     return this.#best
@@ -97,9 +100,13 @@ export class Push {
 /** `$addToSet`; missing values are passed over. */
 export class ToSet {
   readonly #values = new Map<string, Value>()
+  readonly #keyOf: Collation["keyOf"]
+  constructor({ keyOf }: Collation) {
+    this.#keyOf = keyOf
+  }
   add(value: Value): void {
     if (value === undefined) return
-    const key = keyOf(value)
+    const key = this.#keyOf(value)
     if (this.#values.has(key)) return
     make()
     this.#values.set(key, value)

@@ -1,4 +1,5 @@
 /** What an expression is compiled in (a scope) and evaluated in (a frame). */
+import { type Collation, simple } from "../Collation.ts"
 import type { Environment } from "../Environment.ts"
 import { invalid } from "../LanguageError.ts"
 import type { Value } from "../Value.ts"
@@ -19,6 +20,8 @@ export interface Scope {
   readonly variables: ReadonlyMap<string, number>
   /** How many slots are taken. */
   readonly depth: number
+  /** How values are compared. */
+  readonly collation: Collation
 }
 
 /** A compiled expression. */
@@ -52,11 +55,14 @@ export const bind = (scope: Scope, names: ReadonlyArray<string>): Scope => {
   return { ...scope, variables, depth: scope.depth + names.length }
 }
 
-const emptyScope: Scope = { variables: new Map(), depth: 0 }
+const emptyScope: Scope = { variables: new Map(), depth: 0, collation: simple }
 
 /** The scope of an operation: the variables of its `let`. */
-export const scopeOf = (environment?: Environment): Scope =>
-  environment?.variables === undefined ? emptyScope : bind(emptyScope, Object.keys(environment.variables))
+export const scopeOf = (environment?: Environment): Scope => {
+  const { collation, variables } = environment ?? {}
+  const scope = collation === undefined ? emptyScope : { ...emptyScope, collation }
+  return variables === undefined ? scope : bind(scope, Object.keys(variables))
+}
 
 /**
  * A frame of `scopeOf(environment)`, or of a scope made from it: then with the values of the variables that were added, in

@@ -1,11 +1,12 @@
 /** Operators of arrays. */
+import type { Collation } from "../Collation.ts"
 import { make, spend } from "../budget.ts"
 import { exceeded, codes, failed } from "../LanguageError.ts"
 import { fitsLong, isNumber, toBigInt, toWhole } from "../numbers.ts"
-import { compare, equals, typeOf, type Value } from "../Value.ts"
+import { typeOf, type Value } from "../Value.ts"
 import { isTrue } from "./booleans.ts"
 import type { Context, Expression, Operators } from "./Frame.ts"
-import { argumentsOf, between, binary, computed, isNullish, named, unary, variadic } from "./operands.ts"
+import { argumentsOf, between, binary, comparing, computed, isNullish, named, unary, variadic } from "./operands.ts"
 
 export type List = ReadonlyArray<Value>
 
@@ -65,20 +66,22 @@ const concatArrays = (values: List, name: string): Value => {
   return lists.flat()
 }
 
-const indexOfArray = (values: List, name: string): Value => {
-  const [value, wanted, start, end] = values
-  if (isNullish(value)) return null
-  const list = listOf(value, name, 40090, "a first operand")
-  const place = (of: Value, what: string): number => {
-    const index = intOf(of, name, what, 40096)
-    return index < 0 ? failed(`${name} takes ${what} that is not negative, and not ${index}`, 40097) : index
+const indexOfArray =
+  ({ equals }: Collation) =>
+  (values: List, name: string): Value => {
+    const [value, wanted, start, end] = values
+    if (isNullish(value)) return null
+    const list = listOf(value, name, 40090, "a first operand")
+    const place = (of: Value, what: string): number => {
+      const index = intOf(of, name, what, 40096)
+      return index < 0 ? failed(`${name} takes ${what} that is not negative, and not ${index}`, 40097) : index
+    }
+    const from = values.length > 2 ? place(start, "a start") : 0
+    const to = values.length > 3 ? Math.min(place(end, "an end"), list.length) : list.length
+    spend(Math.max(0, to - from))
+    for (let i = from; i < to; i++) if (equals(list[i], wanted)) return i
+    return -1
   }
-  const from = values.length > 2 ? place(start, "a start") : 0
-  const to = values.length > 3 ? Math.min(place(end, "an end"), list.length) : list.length
-  spend(Math.max(0, to - from))
-  for (let i = from; i < to; i++) if (equals(list[i], wanted)) return i
-  return -1
-}
 
 /** What a list of this many elements would take in memory is refused from here on: 64 MB. */
 const mostElements = 67_108_864 / 16
@@ -134,13 +137,15 @@ const sorted = (list: List, order: (a: Value, b: Value) => number): List => {
   return list.toSorted(order)
 }
 
-const extremes = (sign: 1 | -1) =>
-  someOf((list, count) =>
-    sorted(
-      list.filter((item) => !isNullish(item)),
-      (a, b) => sign * compare(a, b)
-    ).slice(0, count)
-  )
+const extremes =
+  (sign: 1 | -1) =>
+  ({ compare }: Collation) =>
+    someOf((list, count) =>
+      sorted(
+        list.filter((item) => !isNullish(item)),
+        (a, b) => sign * compare(a, b)
+      ).slice(0, count)
+    )
 
 const filter = (argument: unknown, context: Context, name: string): Expression => {
   const specs = argumentsOf(argument, name, ["input", "cond"], ["as", "limit"])
@@ -217,18 +222,20 @@ export const arrays: Operators = {
   $reverseArray: ofList((list) => made(list.toReversed()), 34435),
   $slice: between(2, 3, slice),
   $concatArrays: variadic(concatArrays),
-  $in: binary((value, list, name) => {
-    const within = listOf(list, name, 40081, "a second operand")
-    spend(within.length)
-    return within.some((item) => equals(item, value))
-  }),
-  $indexOfArray: between(2, 4, indexOfArray),
+  $in: comparing(({ equals }) =>
+    binary((value, list, name) => {
+      const within = listOf(list, name, 40081, "a second operand")
+      spend(within.length)
+      return within.some((item) => equals(item, value))
+    })
+  ),
+  $indexOfArray: comparing((collation) => between(2, 4, indexOfArray(collation))),
   $range: between(2, 3, range),
   $zip: zip,
   $firstN: someOf((list, count) => list.slice(0, count)),
   $lastN: someOf((list, count) => list.slice(Math.max(0, list.length - count))),
-  $minN: extremes(1),
-  $maxN: extremes(-1),
+  $minN: comparing(extremes(1)),
+  $maxN: comparing(extremes(-1)),
   $filter: filter,
   $map: map,
   $reduce: reduce

@@ -1,14 +1,13 @@
 /** `$eq`, `$ne`, `$gt`, `$gte`, `$lt`, `$lte` and `$cmp`, in the order of all values; no value is less than null. */
-import { compare, equals } from "../Value.ts"
 import type { Operators } from "./Frame.ts"
-import { binary } from "./operands.ts"
+import { binary, comparing } from "./operands.ts"
 
 export const comparison: Operators = {
-  $cmp: binary((a, b) => compare(a, b)),
-  $eq: binary(equals),
-  $ne: binary((a, b) => !equals(a, b)),
-  $gt: binary((a, b) => compare(a, b) > 0),
-  $gte: binary((a, b) => compare(a, b) >= 0),
-  $lt: binary((a, b) => compare(a, b) < 0),
-  $lte: binary((a, b) => compare(a, b) <= 0)
+  $cmp: comparing(({ compare }) => binary((a, b) => compare(a, b))),
+  $eq: comparing(({ equals }) => binary(equals)),
+  $ne: comparing(({ equals }) => binary((a, b) => !equals(a, b))),
+  $gt: comparing(({ compare }) => binary((a, b) => compare(a, b) > 0)),
+  $gte: comparing(({ compare }) => binary((a, b) => compare(a, b) >= 0)),
+  $lt: comparing(({ compare }) => binary((a, b) => compare(a, b) < 0)),
+  $lte: comparing(({ compare }) => binary((a, b) => compare(a, b) <= 0))
 }

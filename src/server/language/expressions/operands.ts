@@ -1,4 +1,5 @@
 /** How operators take their operands: how many, under which names, and what is computed at once since it is constant. */
+import type { Collation } from "../Collation.ts"
 import { invalid } from "../LanguageError.ts"
 import { isDocument, type Document, type Value } from "../Value.ts"
 import { constant, constantFrame, type Context, type Expression, type Frame, type Operator } from "./Frame.ts"
@@ -46,6 +47,12 @@ export const binary =
     const right = b.evaluate
     return computed([a, b], (frame) => compute(left(frame), right(frame), name))
   }
+
+/** An operator that compares values. */
+export const comparing =
+  (operator: (collation: Collation) => Operator): Operator =>
+  (argument, context, name) =>
+    operator(context.scope.collation)(argument, context, name)
 
 /** An operator of `least` to `most` operands; one that is not given is undefined. */
 export const between =

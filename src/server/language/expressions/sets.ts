@@ -1,13 +1,14 @@
 /** Operators of arrays as sets: each value once. Unions and intersections are in the order of their values. */
 import { spend } from "../budget.ts"
+import type { Collation } from "../Collation.ts"
 import { failed } from "../LanguageError.ts"
-import { compare, keyOf, typeOf, type Value } from "../Value.ts"
+import { typeOf, type Value } from "../Value.ts"
 import { isList, type List, listOf, made } from "./arrays.ts"
 import { isTrue } from "./booleans.ts"
 import type { Operators } from "./Frame.ts"
-import { between, binary, isNullish, unary, variadic } from "./operands.ts"
+import { between, binary, comparing, isNullish, unary, variadic } from "./operands.ts"
 
-const setOf = (list: List): Map<string, Value> => {
+const setOf = (list: List, { keyOf }: Collation): Map<string, Value> => {
   spend(list.length)
   const set = new Map<string, Value>()
   for (const item of list) {
@@ -17,35 +18,40 @@ const setOf = (list: List): Map<string, Value> => {
   return set
 }
 
-const union = (values: List, name: string): Value => {
-  const set = new Map<string, Value>()
-  for (const value of values) {
-    if (isNullish(value)) return null
-    const list = listOf(value, name, 17043)
-    spend(list.length)
-    for (const item of list) {
-      const key = keyOf(item)
-      if (!set.has(key)) set.set(key, item)
+const union =
+  (collation: Collation) =>
+  (values: List, name: string): Value => {
+    const { keyOf } = collation
+    const set = new Map<string, Value>()
+    for (const value of values) {
+      if (isNullish(value)) return null
+      const list = listOf(value, name, 17043)
+      spend(list.length)
+      for (const item of list) {
+        const key = keyOf(item)
+        if (!set.has(key)) set.set(key, item)
+      }
     }
+    return sorted(set, collation)
   }
-  return sorted(set)
-}
 
 /** The values of a set, in order. */
-const sorted = (set: ReadonlyMap<string, Value>): List => {
+const sorted = (set: ReadonlyMap<string, Value>, { compare }: Collation): List => {
   spend(set.size * Math.ceil(Math.log2(set.size + 1)))
   return made([...set.values()].toSorted(compare))
 }
 
-const intersection = (values: List, name: string): Value => {
-  let set: Map<string, Value> | undefined
-  for (const value of values) {
-    if (isNullish(value)) return null
-    const other = setOf(listOf(value, name, 17047))
-    set = set === undefined ? other : common(set, other)
+const intersection =
+  (collation: Collation) =>
+  (values: List, name: string): Value => {
+    let set: Map<string, Value> | undefined
+    for (const value of values) {
+      if (isNullish(value)) return null
+      const other = setOf(listOf(value, name, 17047), collation)
+      set = set === undefined ? other : common(set, other)
+    }
+    return sorted(set ?? new Map(), collation)
   }
-  return sorted(set ?? new Map())
-}
 
 /** What two sets share, as the smaller one has it: numbers may be equal and of other types. */
 const common = (a: Map<string, Value>, b: Map<string, Value>): Map<string, Value> => {
@@ -54,25 +60,34 @@ const common = (a: Map<string, Value>, b: Map<string, Value>): Map<string, Value
   return smaller
 }
 
-const difference = (a: Value, b: Value, name: string): Value => {
-  if (isNullish(a) || isNullish(b)) return null
-  const set = setOf(listOf(a, name, 17048, "a first operand"))
-  for (const key of setOf(listOf(b, name, 17049, "a second operand")).keys()) set.delete(key)
-  return made([...set.values()])
-}
+const difference =
+  (collation: Collation) =>
+  (a: Value, b: Value, name: string): Value => {
+    if (isNullish(a) || isNullish(b)) return null
+    const set = setOf(listOf(a, name, 17048, "a first operand"), collation)
+    for (const key of setOf(listOf(b, name, 17049, "a second operand"), collation).keys()) set.delete(key)
+    return made([...set.values()])
+  }
 
-const setEquals = (values: List, name: string): Value => {
-  const [first, ...others] = values.map((value) => setOf(listOf(value, name, 17044)))
-  return others.every((set) => set.size === first?.size && isWithin(set, first))
-}
+const setEquals =
+  (collation: Collation) =>
+  (values: List, name: string): Value => {
+    const [first, ...others] = values.map((value) => setOf(listOf(value, name, 17044), collation))
+    return others.every((set) => set.size === first?.size && isWithin(set, first))
+  }
 
 const isWithin = (set: Map<string, Value>, other: Map<string, Value>): boolean => {
   for (const key of set.keys()) if (!other.has(key)) return false
   return true
 }
 
-const isSubset = (a: Value, b: Value, name: string): Value =>
-  isWithin(setOf(listOf(a, name, 17046, "a first operand")), setOf(listOf(b, name, 17042, "a second operand")))
+const isSubset =
+  (collation: Collation) =>
+  (a: Value, b: Value, name: string): Value =>
+    isWithin(
+      setOf(listOf(a, name, 17046, "a first operand"), collation),
+      setOf(listOf(b, name, 17042, "a second operand"), collation)
+    )
 
 /** What holds of the elements of a list; null and missing ones are false. */
 const ofElements = (code: number, holds: (list: List) => boolean) =>
@@ -83,11 +98,11 @@ const ofElements = (code: number, holds: (list: List) => boolean) =>
   })
 
 export const sets: Operators = {
-  $setUnion: variadic(union),
-  $setIntersection: variadic(intersection),
-  $setDifference: binary(difference),
-  $setEquals: between(2, Infinity, setEquals),
-  $setIsSubset: binary(isSubset),
+  $setUnion: comparing((collation) => variadic(union(collation))),
+  $setIntersection: comparing((collation) => variadic(intersection(collation))),
+  $setDifference: comparing((collation) => binary(difference(collation))),
+  $setEquals: comparing((collation) => between(2, Infinity, setEquals(collation))),
+  $setIsSubset: comparing((collation) => binary(isSubset(collation))),
   $anyElementTrue: ofElements(17041, (list) => list.some(isTrue)),
   $allElementsTrue: ofElements(17040, (list) => list.every(isTrue))
 }

@@ -1,9 +1,10 @@
 /** `$sortArray`. */
 import { spend } from "../budget.ts"
+import type { Collation } from "../Collation.ts"
 import { invalid } from "../LanguageError.ts"
 import { toWhole } from "../numbers.ts"
 import { parse, reader } from "../paths.ts"
-import { compare, isDocument, type Value } from "../Value.ts"
+import { isDocument, type Value } from "../Value.ts"
 import { listOf, made } from "./arrays.ts"
 import type { Context, Expression, Operators } from "./Frame.ts"
 import { argumentsOf, computed, isNullish } from "./operands.ts"
@@ -17,7 +18,7 @@ const directionOf = (value: unknown, name: string): 1 | -1 => {
     : invalid(`${name} sorts by 1 (ascending) or -1 (descending)`, 2942507)
 }
 
-const orderOf = (spec: unknown, name: string): Order => {
+const orderOf = (spec: unknown, name: string, { compare }: Collation): Order => {
   if (!isDocument(spec)) {
     const direction = directionOf(spec, name)
     return (a, b) => direction * compare(a, b)
@@ -39,7 +40,7 @@ const orderOf = (spec: unknown, name: string): Order => {
 const sortArray = (argument: unknown, context: Context, name: string): Expression => {
   const specs = argumentsOf(argument, name, ["input", "sortBy"])
   const input = context.compile(specs["input"])
-  const order = orderOf(specs["sortBy"], name)
+  const order = orderOf(specs["sortBy"], name, context.scope.collation)
   return computed([input], (frame) => {
     const value = input.evaluate(frame)
     if (isNullish(value)) return null

@@ -1,11 +1,12 @@
 /** `$sum`, `$avg`, `$min`, `$max` and their like over operands, or over the elements of the one operand. */
 import { make, spend } from "../budget.ts"
+import type { Collation } from "../Collation.ts"
 import { codes, failed, invalid } from "../LanguageError.ts"
 import { double, isNumber, Sum, toDouble } from "../numbers.ts"
-import { compare, typeOf, type Value } from "../Value.ts"
+import { typeOf, type Value } from "../Value.ts"
 import { isList, type List } from "./arrays.ts"
 import { constantFrame, type Operator, type Operators } from "./Frame.ts"
-import { argumentsOf, computed, isNullish, operandsOf } from "./operands.ts"
+import { argumentsOf, comparing, computed, isNullish, operandsOf } from "./operands.ts"
 
 /** Over the operands; where there is one that is an array, over what is in it. */
 const over =
@@ -29,7 +30,7 @@ const summed = (values: List): Sum => {
 }
 
 const extreme =
-  (sign: 1 | -1) =>
+  (sign: 1 | -1, { compare }: Collation) =>
   (values: List): Value => {
     spend(values.length)
     let found: Value
@@ -91,8 +92,8 @@ const ranked =
 export const statistics: Operators = {
   $sum: over((values) => summed(values).total()),
   $avg: over((values) => summed(values).average()),
-  $min: over(extreme(1)),
-  $max: over(extreme(-1)),
+  $min: comparing((collation) => over(extreme(1, collation))),
+  $max: comparing((collation) => over(extreme(-1, collation))),
   $stdDevPop: over(deviation(0)),
   $stdDevSamp: over(deviation(1)),
   $median: ranked(true),

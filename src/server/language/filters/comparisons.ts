@@ -1,9 +1,10 @@
 /** Tests of one value against another one: equality, order and membership, each compiled for the value that is wanted. */
 import type { BSONRegExp } from "bson"
 import { spend } from "../budget.ts"
+import type { Collation } from "../Collation.ts"
 import { compareNumbers } from "../numberOrder.ts"
 import { regexTest } from "../regex.ts"
-import { compare, compareStrings, equals, isA, isDate, isNumeric, keyOf, rank, typeOf } from "../Value.ts"
+import { compareStrings, equals, isA, isDate, isNumeric, keyOf, rank, typeOf } from "../Value.ts"
 
 /** Whether one value, that may be missing, is accepted. */
 export type Single = (value: unknown) => boolean
@@ -19,7 +20,7 @@ const plain = (wanted: unknown): unknown => {
 }
 
 /** Equality; null is equal to a missing value too. */
-export const equalTo = (value: unknown): Single => {
+export const equalTo = (value: unknown, { equals, isSimple }: Collation): Single => {
   const wanted = plain(value)
   if (wanted === null) return (value) => value === null || value === undefined
   switch (typeof wanted) {
@@ -27,6 +28,7 @@ export const equalTo = (value: unknown): Single => {
       return (value) => value === wanted
     case "number":
     case "string":
+      if (!isSimple && typeof wanted === "string") return (value) => equals(value, wanted)
       // an object may be a number of another type, or a symbol
       if (wanted !== wanted) return (value) => equals(value, wanted)
       return (value) => value === wanted || (typeof value === "object" && value !== null && equals(value, wanted))
@@ -36,6 +38,7 @@ export const equalTo = (value: unknown): Single => {
     return (value) => value instanceof Date && value.getTime() === millis
   }
   if (isA(wanted, "ObjectId")) return (value) => isA(value, "ObjectId") && value.equals(wanted)
+  if (!isSimple) return (value) => equals(value, wanted)
   return (value) => typeof value !== "string" && equals(value, wanted)
 }
 
@@ -50,12 +53,12 @@ const accepts: Readonly<Record<Ordering, (compared: number) => boolean>> = {
  * Order, among values of the same rank only: nothing but the smallest and the largest key is compared with a value of
  * another one.
  */
-export const ordered = (operator: Ordering, value: unknown): Single => {
+export const ordered = (operator: Ordering, value: unknown, { compare, isSimple }: Collation): Single => {
   const wanted = plain(value)
   const accept = accepts[operator]
   const includes = operator === "$gte" || operator === "$lte"
   if (wanted === null) return includes ? (value) => value === null || value === undefined : () => false
-  if (typeof wanted === "string") return orderedStrings(operator, wanted)
+  if (isSimple && typeof wanted === "string") return orderedStrings(operator, wanted)
   if (isNumeric(wanted)) return orderedNumbers(operator, wanted)
   if (isDate(wanted)) {
     const millis = wanted.getTime()
@@ -98,10 +101,15 @@ const orderedNumbers = (operator: Ordering, wanted: Parameters<typeof compareNum
 }
 
 /** Whether a value is one of many, or matches one of the regular expressions among them. */
-export const oneOf = (wanted: ReadonlyArray<unknown>): Single => {
+export const oneOf = (wanted: ReadonlyArray<unknown>, collation: Collation): Single => {
   const patterns = wanted.filter((value) => isA(value, "BSONRegExp"))
   const values = wanted.filter((value) => !isA(value, "BSONRegExp"))
-  const isValue = values.length === 1 ? equalTo(values[0]) : inSet(values)
+  const isValue =
+    values.length === 1
+      ? equalTo(values[0], collation)
+      : collation.isSimple
+        ? inSet(values)
+        : inOrder(values, collation)
   const tests = patterns.map(regexMatch)
   return tests.length === 0 ? isValue : (value) => isValue(value) || tests.some((test) => test(value))
 }
@@ -115,6 +123,24 @@ const inSet = (wanted: ReadonlyArray<unknown>): Single => {
   return (value) => {
     if (typeof value === "string") return strings.has(value)
     return value === undefined ? hasNull : keys.has(keyOf(value))
+  }
+}
+
+/** As `inSet`; strings that are equal have no key in common. */
+const inOrder = (wanted: ReadonlyArray<unknown>, { compare }: Collation): Single => {
+  const sorted = wanted.toSorted(compare)
+  return (value) => {
+    const sought = value === undefined ? null : value
+    let from = 0
+    let to = sorted.length
+    while (from < to) {
+      const middle = (from + to) >> 1
+      const compared = compare(sought, sorted[middle])
+      if (compared === 0) return true
+      if (compared < 0) to = middle
+      else from = middle + 1
+    }
+    return false
   }
 }
 

@@ -11,6 +11,28 @@ export const conditionsOf = (filter: Document): Conditions =>
     return name.startsWith("$") ? [] : ofField(name, condition)
   })
 
+/** The conditions that an index can answer, which is ordered by the bytes of strings: those without a string. */
+export const withoutStrings = (conditions: Conditions): Conditions =>
+  conditions.flatMap((condition): Conditions => {
+    switch (condition.kind) {
+      case "in":
+        return condition.values.some(hasText) ? [] : [condition]
+      case "order":
+        return hasText(condition.value) ? [] : [condition]
+      case "any": {
+        const branches = condition.branches.map(withoutStrings)
+        return branches.some((branch) => branch.length === 0) ? [] : [{ kind: "any", branches }]
+      }
+    }
+  })
+
+/** Whether a value is a string, or has one in it. */
+export const hasText = (value: unknown): boolean => {
+  if (typeof value === "string" || isA(value, "BSONSymbol")) return true
+  if (Array.isArray(value)) return value.some(hasText)
+  return isDocument(value) && Object.values(value).some(hasText)
+}
+
 const ofBranches = (filters: ReadonlyArray<unknown>): Conditions => {
   const branches = filters.map((filter) => (isDocument(filter) ? conditionsOf(filter) : []))
   return branches.length === 0 || branches.some((branch) => branch.length === 0) ? [] : [{ kind: "any", branches }]

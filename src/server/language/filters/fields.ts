@@ -1,6 +1,7 @@
 /** The conditions of one field: `5`, `/x/`, `{ $gt: 1, $lt: 5 }`. */
 import { BSONRegExp } from "bson"
 import { spend } from "../budget.ts"
+import type { Collation } from "../Collation.ts"
 import { codes, invalid, unsupported } from "../LanguageError.ts"
 import { toWhole } from "../numbers.ts"
 import { fieldOf } from "../paths.ts"
@@ -10,8 +11,15 @@ import { equalTo, oneOf, ordered, type Ordering, regexMatch } from "./comparison
 import { every, type FieldTest, never, not, type Predicate, type Run, someArray, someValue } from "./condition.ts"
 import { bits, type BitsOperator, mod } from "./numbers.ts"
 
-/** How the filter in `$elemMatch` is compiled. */
+/** How a filter is compiled. */
 export type CompileFilter = (filter: Document) => Predicate
+
+/** What conditions are compiled with. */
+export interface Compiler {
+  /** Compiles the filter in `$elemMatch`. */
+  readonly filter: CompileFilter
+  readonly collation: Collation
+}
 
 /** Whether a value is operators, and neither a value to be equal to nor a reference to a document. */
 export const isOperators = (value: unknown): value is Document => {
@@ -26,17 +34,19 @@ const isReference = (value: Document): boolean => Object.hasOwn(value, "$ref") &
 export const referenceFields: ReadonlySet<string> = new Set(["$ref", "$id", "$db"])
 
 /** Compiles what stands behind the name of a field. */
-export const compileField = (condition: unknown, compile: CompileFilter): FieldTest => {
+export const compileField = (condition: unknown, compiler: Compiler): FieldTest => {
   if (isA(condition, "BSONRegExp")) return someValue(regexMatch(condition))
-  return isOperators(condition) ? compileOperators(condition, compile) : someValue(equalTo(condition))
+  return isOperators(condition)
+    ? compileOperators(condition, compiler)
+    : someValue(equalTo(condition, compiler.collation))
 }
 
-const compileOperators = (operators: Document, compile: CompileFilter): FieldTest =>
+const compileOperators = (operators: Document, compiler: Compiler): FieldTest =>
   every(
     Object.entries(operators)
       // it is a part of `$regex`
       .filter(([name]) => name !== "$options" || !Object.hasOwn(operators, "$regex"))
-      .map(([name, argument]) => compileOperator(name, argument, operators, compile))
+      .map(([name, argument]) => compileOperator(name, argument, operators, compiler))
   )
 
 const unsupportedOperators: Readonly<Record<string, string>> = {
@@ -51,24 +61,24 @@ const unsupportedOperators: Readonly<Record<string, string>> = {
   $uniqueDocs: "there are no geospatial queries"
 }
 
-const compileOperator = (name: string, argument: unknown, beside: Document, compile: CompileFilter): FieldTest => {
+const compileOperator = (name: string, argument: unknown, beside: Document, compiler: Compiler): FieldTest => {
   switch (name) {
     case "$eq":
-      return someValue(equalTo(argument))
+      return someValue(equalTo(argument, compiler.collation))
     case "$ne":
       if (isA(argument, "BSONRegExp")) invalid("$ne takes no regular expression: use $not")
-      return not(someValue(equalTo(argument)))
+      return not(someValue(equalTo(argument, compiler.collation)))
     case "$gt":
     case "$gte":
     case "$lt":
     case "$lte":
-      return someValue(ordering(name, argument))
+      return someValue(ordering(name, argument, compiler.collation))
     case "$in":
-      return someValue(oneOf(members(name, argument)))
+      return someValue(oneOf(members(name, argument), compiler.collation))
     case "$nin":
-      return not(someValue(oneOf(members(name, argument))))
+      return not(someValue(oneOf(members(name, argument), compiler.collation)))
     case "$not":
-      return negation(argument, compile)
+      return negation(argument, compiler)
     case "$exists":
       return isTrue(argument) ? exists : not(exists)
     case "$type":
@@ -82,9 +92,9 @@ const compileOperator = (name: string, argument: unknown, beside: Document, comp
     case "$size":
       return ofSize(argument)
     case "$all":
-      return allOf(argument, compile)
+      return allOf(argument, compiler)
     case "$elemMatch":
-      return elemMatch(argument, compile)
+      return elemMatch(argument, compiler)
     case "$bitsAllSet":
     case "$bitsAllClear":
     case "$bitsAnySet":
@@ -109,9 +119,9 @@ const exists: FieldTest = someValue((value) => value !== undefined)
 const isTrue = (value: unknown): boolean =>
   value !== false && value !== null && value !== undefined && !(isNumeric(value) && toWhole(value) === 0)
 
-const ordering = (operator: Ordering, argument: unknown) => {
+const ordering = (operator: Ordering, argument: unknown, collation: Collation) => {
   if (isA(argument, "BSONRegExp")) invalid(`${operator} takes no regular expression`)
-  return ordered(operator, argument)
+  return ordered(operator, argument, collation)
 }
 
 const members = (name: string, argument: unknown): ReadonlyArray<unknown> => {
@@ -121,11 +131,11 @@ const members = (name: string, argument: unknown): ReadonlyArray<unknown> => {
   return argument
 }
 
-const negation = (argument: unknown, compile: CompileFilter): FieldTest => {
+const negation = (argument: unknown, compiler: Compiler): FieldTest => {
   if (isA(argument, "BSONRegExp")) return not(someValue(regexMatch(argument)))
   if (!isDocument(argument)) return invalid("$not needs a regular expression or a document of operators")
   if (Object.keys(argument).length === 0) invalid("$not cannot be empty")
-  return not(compileOperators(argument, compile))
+  return not(compileOperators(argument, compiler))
 }
 
 const aliases: ReadonlySet<string> = new Set([...typeNumbers.values(), "undefined", "dbPointer"])
@@ -174,14 +184,14 @@ const ofSize = (argument: unknown): FieldTest => {
   return someArray((values) => (values.length === size ? -1 : undefined))
 }
 
-const allOf = (argument: unknown, compile: CompileFilter): FieldTest => {
+const allOf = (argument: unknown, compiler: Compiler): FieldTest => {
   if (!Array.isArray(argument)) return invalid("$all needs an array")
   if (argument.length === 0) return never
   const isElemMatch = (value: unknown) => isDocument(value) && Object.keys(value)[0] === "$elemMatch"
   if (isElemMatch(argument[0])) {
     if (!argument.every(isElemMatch)) invalid("$all takes either values or $elemMatch alone")
   } else if (argument.some(isOperators)) invalid("$all takes values, or $elemMatch in each of its elements")
-  return every(argument.map((value: unknown) => compileField(value, compile)))
+  return every(argument.map((value: unknown) => compileField(value, compiler)))
 }
 
 const treeOperators = new Set([
@@ -198,17 +208,17 @@ const treeOperators = new Set([
   "$alwaysFalse"
 ])
 
-const elemMatch = (argument: unknown, compile: CompileFilter): FieldTest => {
+const elemMatch = (argument: unknown, compiler: Compiler): FieldTest => {
   if (!isDocument(argument)) return invalid("$elemMatch needs an object")
   const [first] = Object.keys(argument)
   if (isOperators(argument) && first !== undefined && !treeOperators.has(first) && !referenceFields.has(first)) {
-    const { single } = compileOperators(argument, compile)
+    const { single } = compileOperators(argument, compiler)
     return someArray((values) => {
       spend(values.length)
       return found(values.findIndex(single))
     })
   }
-  const matches = compile(argument)
+  const matches = compiler.filter(argument)
   return someArray((values) => {
     spend(values.length)
     const run: Run = { frame: undefined, isRecording: false, index: -1 }

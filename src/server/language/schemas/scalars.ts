@@ -1,4 +1,5 @@
 /** The keywords for numbers and for strings; values of other types pass. */
+import { simple } from "../Collation.ts"
 import * as decimals from "../decimals.ts"
 import { ordered, type Ordering } from "../filters/comparisons.ts"
 import { isZero, toDecimal } from "../numbers.ts"
@@ -13,7 +14,7 @@ const bound =
     if (!isNumeric(argument)) return mismatch(context, "a number")
     const isExclusive = context.schema[exclusiveName]
     const operator = isExclusive === true ? exclusive : inclusive
-    const accepts = ordered(operator, argument)
+    const accepts = ordered(operator, argument, simple)
     return expecting(context, `a number that is ${words[operator]} ${String(argument)}`, (value) =>
       isNumeric(value) ? accepts(value) : true
     )

@@ -2,7 +2,8 @@
  * Sorts rows by columns of values: each value is replaced by its place among the different ones of its column, and rows
  * are then put to their places, column by column, without being compared.
  */
-import { compare, compareStrings, isA, isDate, keyOf } from "../Value.ts"
+import type { Collation } from "../Collation.ts"
+import { compareStrings, isA, isDate, keyOf } from "../Value.ts"
 
 /** Values in the order of the rows, and whether small ones come first. */
 export interface Column {
@@ -11,10 +12,10 @@ export interface Column {
 }
 
 /** The indexes of rows in order; those that are equal stay in the order they had. */
-export const orderOf = (columns: ReadonlyArray<Column>, count: number): Uint32Array => {
+export const orderOf = (columns: ReadonlyArray<Column>, count: number, collation: Collation): Uint32Array => {
   let order: Uint32Array = Uint32Array.from({ length: count }, (_, i) => i)
   // the first column decides, so that it comes last
-  for (const column of columns.toReversed()) order = putByPlaces(order, placesIn(column))
+  for (const column of columns.toReversed()) order = putByPlaces(order, placesIn(column, collation))
   return order
 }
 
@@ -40,15 +41,15 @@ const putByPlaces = (order: Uint32Array, { count, of }: Places): Uint32Array => 
   return out
 }
 
-const placesIn = ({ direction, values }: Column): Places => {
-  const places = ascending(values)
+const placesIn = ({ direction, values }: Column, collation: Collation): Places => {
+  const places = ascending(values, collation)
   return direction === 1 ? places : { ...places, of: places.of.map((place) => places.count - 1 - place) }
 }
 
 /** Columns of one type need no comparison of types, and mostly no call for each comparison. */
-const ascending = (values: ReadonlyArray<unknown>): Places => {
+const ascending = (values: ReadonlyArray<unknown>, { compare, isSimple }: Collation): Places => {
   if (values.every(isUsual)) return numberPlaces(values)
-  if (values.every(isString)) return places(values, sortedStrings)
+  if (isSimple && values.every(isString)) return places(values, sortedStrings)
   if (values.every(isDate)) return numberPlaces(values.map((date) => date.getTime()))
   if (values.every((value) => isA(value, "ObjectId"))) {
     return places(
@@ -58,7 +59,9 @@ const ascending = (values: ReadonlyArray<unknown>): Places => {
   }
   const keys = values.map(keyOf)
   const valueOf = new Map(keys.map((key, i) => [key, values[i]]))
-  return places(keys, (different) => different.toSorted((a, b) => compare(valueOf.get(a), valueOf.get(b))))
+  const order = (a: string, b: string) => compare(valueOf.get(a), valueOf.get(b))
+  const sorted = (different: Array<string>) => different.toSorted(order)
+  return isSimple ? places(keys, sorted) : places(keys, sorted, (a, b) => order(a, b) === 0)
 }
 
 const isString = (value: unknown): value is string => typeof value === "string"
@@ -75,11 +78,17 @@ const sortedStrings = (different: Array<string>): Array<string> =>
 
 const places = <Key extends string | number>(
   keys: ReadonlyArray<Key>,
-  sorted: (different: Array<Key>) => Iterable<string | number>
+  sorted: (different: Array<Key>) => Iterable<Key>,
+  isSame: (a: Key, b: Key) => boolean = () => false
 ): Places => {
-  const place = new Map<string | number, number>()
-  for (const key of sorted([...new Set(keys)])) place.set(key, place.size)
+  const place = new Map<Key, number>()
+  let last: Key | undefined
+  let count = 0
+  for (const key of sorted([...new Set(keys)])) {
+    place.set(key, last !== undefined && isSame(last, key) ? count - 1 : count++)
+    last = key
+  }
   const of = new Uint32Array(keys.length)
   for (const [i, key] of keys.entries()) of[i] = place.get(key) ?? 0
-  return { of, count: place.size }
+  return { of, count }
 }

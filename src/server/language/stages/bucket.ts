@@ -6,7 +6,7 @@ import { constantFrame } from "../expressions/Frame.ts"
 import type { Scope } from "../Expression.ts"
 import { failed, invalid } from "../LanguageError.ts"
 import { isOfOperators } from "../specifications.ts"
-import { compare, isDocument, rank, typeOf } from "../Value.ts"
+import { isDocument, rank, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 import { shown } from "../messages.ts"
 import { compileOutputs, finished, startGroup } from "./group.ts"
@@ -55,7 +55,7 @@ const boundariesOf = (spec: Value, scope: Scope): ReadonlyArray<Value> => {
         40193
       )
     }
-    if (compare(values[i - 1], values[i]) >= 0) {
+    if (scope.collation.compare(values[i - 1], values[i]) >= 0) {
       invalid("The 'boundaries' option to $bucket must be sorted in ascending order", 40194)
     }
   }
@@ -69,6 +69,7 @@ const fallbackOf = (
 ): { readonly key: Value } | undefined => {
   if (!Object.hasOwn(argument, "default")) return undefined
   const key = constantOf(argument["default"], scope, "The $bucket 'default' field must be a constant expression", 40195)
+  const { compare } = scope.collation
   if (compare(key, boundaries[0]) >= 0 && compare(key, boundaries.at(-1)) < 0) {
     invalid(
       "The $bucket 'default' field must be less than the lowest boundary or greater than or equal to the highest boundary.",
@@ -87,6 +88,7 @@ export const bucket: Compile = (argument, { scope }) => {
   const fallback = fallbackOf(options, scope, boundaries)
   const by = Expression.compile(options["groupBy"], scope)
   const outputs = compileOutputs(outputOf(options), scope)
+  const { compare } = scope.collation
   const keyOf = (value: Value): Value => {
     let key: Value
     for (const boundary of boundaries) {

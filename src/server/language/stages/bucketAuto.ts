@@ -1,10 +1,11 @@
 /** `$bucketAuto`: as many groups as are asked for, of about as many documents each. */
 import { make, spend } from "../budget.ts"
+import type { Collation } from "../Collation.ts"
 import * as Expression from "../Expression.ts"
 import type { Frame } from "../Expression.ts"
 import { failed, invalid } from "../LanguageError.ts"
 import { isNumber, toDouble, toWhole } from "../numbers.ts"
-import { compare, typeOf } from "../Value.ts"
+import { typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 import { shown } from "../messages.ts"
 import { groupOptions, outputOf } from "./bucket.ts"
@@ -47,7 +48,8 @@ const checkRoundable = (value: Value): void => {
 const endOf = (
   rows: ReadonlyArray<Row>,
   least: number,
-  granularity: Granularity | undefined
+  granularity: Granularity | undefined,
+  { compare }: Collation
 ): { readonly to: number; readonly max: Value } => {
   let to = Math.min(rows.length, least)
   const last = rows[to - 1]?.key
@@ -67,7 +69,8 @@ const isZero = (value: Value): boolean => isNumber(value) && toDouble(value) ===
 const bucketsOf = (
   rows: ReadonlyArray<Row>,
   count: number,
-  granularity: Granularity | undefined
+  granularity: Granularity | undefined,
+  collation: Collation
 ): ReadonlyArray<Bucket> => {
   const size = Math.max(1, Math.round(rows.length / count))
   const buckets: Array<Bucket> = []
@@ -77,7 +80,7 @@ const bucketsOf = (
     const first = rows[from]?.key
     const min = granularity === undefined ? first : (buckets.at(-1)?.max ?? granularity.down(first))
     const isLast = buckets.length === count - 1
-    const { to, max } = endOf(rows, isLast ? rows.length : from + size, granularity)
+    const { to, max } = endOf(rows, isLast ? rows.length : from + size, granularity, collation)
     buckets.push({ min, max, from, to })
     from = to
   }
@@ -127,7 +130,8 @@ export const bucketAuto: Compile = (argument, { scope }) => {
       if (granularity !== undefined) checkRoundable(key)
       rows.push({ key, document })
     }
-    rows.sort((a, b) => compare(a.key, b.key))
-    return bucketsOf(rows, count, granularity).map((bucket) => gathered(rows, bucket, outputs, frame))
+    const { collation } = scope
+    rows.sort((a, b) => collation.compare(a.key, b.key))
+    return bucketsOf(rows, count, granularity, collation).map((bucket) => gathered(rows, bucket, outputs, frame))
   })
 }

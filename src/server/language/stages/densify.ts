@@ -2,6 +2,7 @@
 import { make, spend } from "../budget.ts"
 import { add as addUnits, units } from "../calendar.ts"
 import type { Unit } from "../calendar.ts"
+import type { Collation } from "../Collation.ts"
 import { dateOf } from "../expressions/instants.ts"
 import { exceeded, failed, invalid } from "../LanguageError.ts"
 import { add, isNumber, numberType, toDouble } from "../numbers.ts"
@@ -117,14 +118,18 @@ interface Track {
 class Densifier {
   readonly #spec: Spec
   readonly #order: Sort.Sort
+  readonly #collation: Collation
   readonly #read: (document: Document) => Value
   readonly #readPartition: ReadonlyArray<(document: Document) => Value>
   #made = 0
 
-  constructor(spec: Spec) {
+  constructor(spec: Spec, collation: Collation) {
     this.#spec = spec
+    this.#collation = collation
     const byPartition = spec.bounds === "full" ? [] : spec.partitions
-    this.#order = Sort.compile(Object.fromEntries([...byPartition, spec.field.join(".")].map((name) => [name, 1])))
+    this.#order = Sort.compile(Object.fromEntries([...byPartition, spec.field.join(".")].map((name) => [name, 1])), {
+      collation
+    })
     this.#read = reader(spec.field.join("."))
     this.#readPartition = spec.partitions.map((name) => reader(name))
   }
@@ -187,7 +192,7 @@ class Densifier {
 
   /** Each partition from its own least value to its own greatest. */
   *#partitioned(sorted: ReadonlyArray<Document>): Iterable<Document> {
-    const tracks = new Groups<Track>()
+    const tracks = new Groups<Track>(this.#collation)
     for (const document of sorted) {
       const value = this.#valueOf(document)
       if (value !== undefined) {
@@ -214,7 +219,7 @@ class Densifier {
     [from, to]: readonly [from: Value, to: Value],
     isFull: boolean
   ): Iterable<Document> {
-    const tracks = new Groups<Track>()
+    const tracks = new Groups<Track>(this.#collation)
     const all: Array<Track> = []
     const isDone = (value: Value): boolean => compare(value, to) > (isFull ? 0 : -1)
     const trackOf = (document: Document): Track => {
@@ -254,7 +259,7 @@ class Densifier {
   }
 }
 
-export const densify: Compile = (argument) => {
+export const densify: Compile = (argument, { scope }) => {
   const spec = specOf(argument)
-  return all((documents) => new Densifier(spec).run(documents))
+  return all((documents) => new Densifier(spec, scope.collation).run(documents))
 }

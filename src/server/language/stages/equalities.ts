@@ -5,6 +5,7 @@
 import * as Expression from "../Expression.ts"
 import type { Scope } from "../Expression.ts"
 import { make } from "../budget.ts"
+import type { Collation } from "../Collation.ts"
 import { isDocument } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 import { Groups } from "./Groups.ts"
@@ -47,10 +48,11 @@ export const leadingEquality = (stages: Value, names: ReadonlyArray<string>, sco
 /** Documents by the value of the field. */
 export class Candidates {
   readonly #documents: ReadonlyArray<Document>
-  readonly #groups = new Groups<Array<Document>>()
+  readonly #groups: Groups<Array<Document>>
 
-  constructor(documents: ReadonlyArray<Document>, { field }: Equality, run: Run) {
+  constructor(documents: ReadonlyArray<Document>, { field }: Equality, run: Run, collation: Collation) {
     this.#documents = documents
+    this.#groups = new Groups(collation)
     make(documents.length)
     const frame = frameFor(run)
     for (const document of documents) {

@@ -1,12 +1,13 @@
 /** `$graphLookup`: the documents that are reached from each document, step by step. */
 import { Long } from "bson"
 import { make } from "../budget.ts"
+import type { Collation } from "../Collation.ts"
 import type { CollectionTarget } from "../Environment.ts"
 import * as Expression from "../Expression.ts"
 import * as Filter from "../Filter.ts"
 import { invalid } from "../LanguageError.ts"
 import { isNumber, toWhole } from "../numbers.ts"
-import { isDocument, keyOf, typeOf } from "../Value.ts"
+import { isDocument, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 import { pathParts } from "./fields.ts"
 import { targetOf } from "./joined.ts"
@@ -35,6 +36,7 @@ interface Graph {
   readonly mostDepth: number
   readonly depthField: ReadonlyArray<string> | undefined
   readonly filter: Filter.Filter | undefined
+  readonly collation: Collation
 }
 
 const pathOption = (argument: Document, name: string): ReadonlyArray<string> => {
@@ -73,6 +75,7 @@ const graphOf = (argument: Value, { scope, environment, reads }: Place): Graph =
   reads(target)
   return {
     target,
+    collation: scope.collation,
     start: Expression.compile(argument["startWith"], scope),
     from: pathOption(argument, "connectFromField"),
     to: pathOption(argument, "connectToField").join("."),
@@ -90,7 +93,7 @@ const reached = (graph: Graph, index: Index, start: ReadonlyArray<Value>): Reado
   let frontier = start
   for (let depth = 0; depth <= graph.mostDepth && frontier.length > 0; depth++) {
     const values = frontier.filter((value) => {
-      const key = keyOf(value)
+      const key = graph.collation.keyOf(value)
       return !asked.has(key) && asked.add(key)
     })
     const next: Array<Value> = []
@@ -115,7 +118,8 @@ const indexOf = (graph: Graph, run: Run): Index => {
   return new Index(
     filter === undefined ? documents : documents.filter((it) => filter.matches(it, frame)),
     graph.to,
-    false
+    false,
+    graph.collation
   )
 }
 

@@ -72,7 +72,7 @@ export const group: Compile = (argument, { scope }) => {
   const { accumulators } = outputs
   return all((documents, run) => {
     const frame = frameFor(run)
-    const groups = new Groups<ReadonlyArray<Gathering>>()
+    const groups = new Groups<ReadonlyArray<Gathering>>(scope.collation)
     const found: Array<{ readonly key: Value; readonly gatherings: ReadonlyArray<Gathering> }> = []
     for (const document of documents) {
       spend(1 + accumulators.length)

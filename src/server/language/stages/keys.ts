@@ -1,5 +1,6 @@
 /** Documents by the values of a field, as a filter of equality finds them: for `$lookup` and `$graphLookup`. */
 import { make } from "../budget.ts"
+import type { Collation } from "../Collation.ts"
 import { visitor } from "../paths.ts"
 import { isDocument } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
@@ -8,12 +9,13 @@ import { Groups } from "./Groups.ts"
 /** The documents of a collection with each value of a field. */
 export class Index {
   readonly #documents: ReadonlyArray<Document>
-  readonly #found = new Groups<Array<Document>>()
+  readonly #found: Groups<Array<Document>>
   #order: ReadonlyMap<Document, number> | undefined
 
   /** @param isMissingNull whether a field that is missing is found as null */
-  constructor(documents: ReadonlyArray<Document>, path: string, isMissingNull: boolean) {
+  constructor(documents: ReadonlyArray<Document>, path: string, isMissingNull: boolean, collation: Collation) {
     this.#documents = documents
+    this.#found = new Groups(collation)
     const visit = visitor(path)
     let current: Document = {}
     const add = (value: Value): boolean => {

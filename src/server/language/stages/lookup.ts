@@ -1,5 +1,6 @@
 /** `$lookup`: the documents of another collection that belong to each document. */
 import { make } from "../budget.ts"
+import type { Collation } from "../Collation.ts"
 import type { CollectionTarget } from "../Environment.ts"
 import * as Expression from "../Expression.ts"
 import type { Frame, Scope } from "../Expression.ts"
@@ -51,6 +52,7 @@ interface Join {
   readonly equality: Equality | undefined
   /** Whether the inner pipeline has the same result for each document. */
   readonly isUncorrelated: boolean
+  readonly collation: Collation
 }
 
 const joinOf = (argument: Value, { scope, pipeline, reads }: Place): Join => {
@@ -93,6 +95,7 @@ const joinOf = (argument: Value, { scope, pipeline, reads }: Place): Join => {
       target === undefined || local !== undefined
         ? undefined
         : leadingEquality(stages, variables.names, Expression.bind(scope, variables.names)),
+    collation: scope.collation,
     isUncorrelated: local === undefined && variables.names.length === 0 && !isRandom(stages)
   }
 }
@@ -106,14 +109,18 @@ const isRandom = (stages: Value): boolean => {
   )
 }
 
+/** Finds documents by an index: those are ordered by the bytes of strings. */
+const searchOf = ({ environment }: Run, target: CollectionTarget, path: string, { isSimple }: Collation) =>
+  isSimple ? environment.search?.(target, path) : undefined
+
 /** The documents that belong to one by their fields, looked up by an index of their collection if there is one. */
 const byField = (
-  { foreign, source, target }: Join,
+  { collation, foreign, source, target }: Join,
   local: ReadonlyArray<string>,
   run: Run,
   documents: () => ReadonlyArray<Document>
 ): ((document: Document) => ReadonlyArray<Document>) => {
-  const search = target === undefined || source !== undefined ? undefined : run.environment.search?.(target, foreign)
+  const search = target === undefined || source !== undefined ? undefined : searchOf(run, target, foreign, collation)
   let all: Index | undefined
   return (document) => {
     const value = plainValue(document, local)
@@ -122,8 +129,8 @@ const byField = (
     const values = found.length === 0 ? [null] : found
     const index =
       search !== undefined && !values.some(Array.isArray)
-        ? new Index([...search(values)], foreign, true)
-        : (all ??= new Index(documents(), foreign, true))
+        ? new Index([...search(values)], foreign, true, collation)
+        : (all ??= new Index(documents(), foreign, true, collation))
     return isPlain ? index.ofOne(value) : index.of(values)
   }
 }
@@ -139,14 +146,14 @@ const finder = (join: Join, run: Run): ((document: Document, frame: Frame) => Re
   let equal: Candidates | undefined
   const { equality } = join
   const search =
-    target === undefined || equality === undefined ? undefined : run.environment.search?.(target, equality.path)
+    target === undefined || equality === undefined ? undefined : searchOf(run, target, equality.path, join.collation)
   const likely = (document: Document, within: Run): ReadonlyArray<Document> => {
     if (equality === undefined) return candidates(document)
     const wanted = equality.wanted.evaluate(frameFor(within))
     // to expressions an array is one value, and a missing one is not null
     const isLookedUp = wanted !== undefined && wanted !== null && !Array.isArray(wanted)
     if (search !== undefined && isLookedUp) return [...search([wanted])]
-    equal ??= new Candidates(documents(), equality, within)
+    equal ??= new Candidates(documents(), equality, within, join.collation)
     return equal.of(wanted)
   }
   const found = (document: Document, frame: Frame): ReadonlyArray<Document> => {

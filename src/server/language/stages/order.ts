@@ -27,10 +27,10 @@ const stageOf = (order: Sort.Sort): All => ({
   first: (most) => all((documents) => firstOf(documents, order, most))
 })
 
-export const sort: Compile = (argument) => {
+export const sort: Compile = (argument, { scope }) => {
   if (!isDocument(argument)) return invalid("the $sort key specification must be an object", 15973)
   if (Object.keys(argument).length === 0) invalid("$sort stage must have at least one sort key", 15976)
-  return stageOf(Sort.compile(argument))
+  return stageOf(Sort.compile(argument, scope))
 }
 
 /** Joins each `$sort` with the `$skip`s and the `$limit` behind it. */

@@ -1,7 +1,7 @@
 /** `$out` and `$merge`: what the store is to do with the documents that come out of a pipeline. */
 import type { CollectionTarget } from "../Environment.ts"
 import * as Expression from "../Expression.ts"
-import { failed, invalid } from "../LanguageError.ts"
+import { failed, invalid, unsupported } from "../LanguageError.ts"
 import { define, isDocument, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 import { shown } from "../messages.ts"
@@ -119,6 +119,9 @@ export const merge: Compile = (argument, place) => {
   const unknown = Object.keys(spec).find((name) => !options.has(name))
   if (unknown !== undefined) invalid(`BSON field '$merge.${unknown}' is an unknown field.`, 40415)
   if (!Object.hasOwn(spec, "into")) invalid("BSON field '$merge.into' is missing but a required field", 40414)
+  if (!place.scope.collation.isSimple) {
+    unsupported("$merge with a collation", "a unique index compares strings by their bytes")
+  }
   place.writes({
     target: targetOf("$merge", spec["into"]),
     mode: "merge",

@@ -1,11 +1,12 @@
 /** `$setWindowFields`: fields that are computed from the rows around each document. */
 import { make } from "../budget.ts"
+import type { Collation } from "../Collation.ts"
 import * as Expression from "../Expression.ts"
 import type { Frame } from "../Expression.ts"
 import { failed, invalid } from "../LanguageError.ts"
 import { reader } from "../paths.ts"
 import * as Sort from "../Sort.ts"
-import { compare, isDocument, typeOf } from "../Value.ts"
+import { isDocument, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 import type { Rows, Sorting } from "../windows.ts"
 import { compileFunction } from "../windows/functions.ts"
@@ -26,9 +27,10 @@ const wrongType = (name: string, value: Value): never =>
 const partitionsOf = (
   documents: Iterable<Document>,
   key: ((frame: Frame) => Value) | undefined,
-  frame: Frame
+  frame: Frame,
+  collation: Collation
 ): ReadonlyArray<ReadonlyArray<Document>> => {
-  const groups = new Groups<Array<Document>>()
+  const groups = new Groups<Array<Document>>(collation)
   const found: Array<{ readonly key: Value; readonly documents: Array<Document> }> = []
   for (const document of documents) {
     make()
@@ -43,7 +45,7 @@ const partitionsOf = (
       found.push({ key: value, documents: made })
     }
   }
-  return found.toSorted((a, b) => compare(a.key, b.key)).map((group) => group.documents)
+  return found.toSorted((a, b) => collation.compare(a.key, b.key)).map((group) => group.documents)
 }
 
 interface Output {
@@ -74,14 +76,14 @@ export const windowStage = (spec: Document, place: Place): All => {
   if (output === undefined)
     return invalid("BSON field '$setWindowFields.output' is missing but a required field", 40414)
   if (!isDocument(output)) return wrongType("output", output)
-  const sort = sortBy === undefined ? undefined : Sort.compile(sortBy)
+  const sort = sortBy === undefined ? undefined : Sort.compile(sortBy, place.scope)
   const key = partitionBy === undefined ? undefined : Expression.compile(partitionBy, place.scope)
   const { root, functions } = outputOf(output, place, sortingOf(sort))
   const [field] = sort?.fields ?? []
   const sortValue = field !== undefined && sort?.fields.length === 1 ? reader(field.path) : undefined
   return all(function* (documents, run) {
     const frame = frameFor(run)
-    for (const partition of partitionsOf(documents, key?.evaluate, frame)) {
+    for (const partition of partitionsOf(documents, key?.evaluate, frame, place.scope.collation)) {
       const sorted = sort === undefined ? partition : sort.sorted(partition)
       const rows: Rows = { documents: sorted, sortValues: sortValue === undefined ? [] : sorted.map(sortValue) }
       const columns = functions.map((compute) => compute(rows, frame))

@@ -1,10 +1,11 @@
 /** The modifiers of arrays: what each may be given, and how it changes the array at its path. */
 import { make, spend } from "../budget.ts"
+import { type Collation, simple } from "../Collation.ts"
 import type { Environment } from "../Environment.ts"
 import * as Filter from "../Filter.ts"
 import { codes, failed, invalid, unsupported } from "../LanguageError.ts"
 import { isNumber, toWhole } from "../numbers.ts"
-import { compare, equals, isA, isDocument, keyOf, typeOf } from "../Value.ts"
+import { isA, isDocument, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 import { idShown } from "./context.ts"
 import { shown } from "../messages.ts"
@@ -27,14 +28,14 @@ const eachOf = (operator: string, each: Value): ReadonlyArray<Value> =>
         codes.TypeMismatch
       )
 
-const push: Modifier = (argument) => {
+const push: Modifier = (argument, _, { collation = simple }) => {
   if (!isDocument(argument) || !Object.hasOwn(argument, "$each")) {
     return {
       ...creating((value, context) => [...arrayOf(value, context), argument]),
       appends: ({ length }) => length > 0
     }
   }
-  const clauses = clausesOf(argument)
+  const clauses = clausesOf(argument, collation)
   const change = creating((value, context) => {
     const before = arrayOf(value, context)
     if (clauses.each.length === 0 && clauses.order === undefined && clauses.slice === undefined) return value ?? []
@@ -72,7 +73,7 @@ interface Clauses {
   readonly order: ((a: Value, b: Value) => number) | undefined
 }
 
-const clausesOf = (argument: Document): Clauses => {
+const clausesOf = (argument: Document, collation: Collation): Clauses => {
   for (const name of Object.keys(argument)) {
     if (!["$each", "$position", "$slice", "$sort"].includes(name)) {
       invalid(`Unrecognized clause in $push: ${name}: $each, $position, $slice and $sort are known`)
@@ -82,7 +83,7 @@ const clausesOf = (argument: Document): Clauses => {
     each: eachOf("$push", argument["$each"]),
     position: "$position" in argument ? whole(argument["$position"], "$position") : undefined,
     slice: "$slice" in argument ? whole(argument["$slice"], "$slice") : undefined,
-    order: "$sort" in argument ? orderOf(argument["$sort"]) : undefined
+    order: "$sort" in argument ? orderOf(argument["$sort"], collation) : undefined
   }
 }
 
@@ -103,7 +104,11 @@ const direction = (value: Value): 1 | -1 => {
 }
 
 /** The order of `$sort` in `$push`: of whole elements, or of fields in them, without a look into arrays. */
-const orderOf = (spec: Value): ((a: Value, b: Value) => number) => {
+const orderOf = (spec: Value, { compare }: Collation): ((a: Value, b: Value) => number) => {
+  const compared = (a: Value, b: Value): number => {
+    spend()
+    return compare(a, b)
+  }
   if (!isDocument(spec)) {
     if (!isNumber(spec)) {
       invalid("The $sort is invalid: use 1/-1 to sort the whole element, or {field:1/-1} to sort embedded fields")
@@ -129,11 +134,6 @@ const sortParts = (path: string): ReadonlyArray<string> => {
   return parts
 }
 
-const compared = (a: Value, b: Value): number => {
-  spend()
-  return compare(a, b)
-}
-
 const valueAt = (element: Value, parts: ReadonlyArray<string>): Value => {
   let value = element
   for (const part of parts) {
@@ -143,8 +143,9 @@ const valueAt = (element: Value, parts: ReadonlyArray<string>): Value => {
   return value ?? null
 }
 
-const addToSet: Modifier = (argument) => {
+const addToSet: Modifier = (argument, _, { collation = simple }) => {
   const values = setValues(argument)
+  const { keyOf } = collation
   return creating((value, context) => {
     if (value !== undefined && !Array.isArray(value)) {
       failed(
@@ -198,7 +199,8 @@ const removing = (operator: string, isRemoved: (element: Value) => boolean) =>
     return after.length === value.length ? value : after
   })
 
-const pullAll: Modifier = (argument) => {
+const pullAll: Modifier = (argument, _, { collation = simple }) => {
+  const { keyOf } = collation
   if (!Array.isArray(argument)) {
     return invalid(`$pullAll requires an array argument but was given a ${typeOf(argument)}`)
   }
@@ -212,18 +214,17 @@ const ofElements = new Set(
   $bitsAllSet $bitsAnyClear $bitsAnySet $geoWithin $geoIntersects $near $nearSphere`.split(/\s+/)
 )
 
-/** The modifier that removes the elements that a condition selects. */
-export const pull =
-  (environment: Environment): Modifier =>
-  (argument) => {
-    if (isA(argument, "BSONRegExp")) return pullWhere({ element: argument }, environment)
-    if (!isDocument(argument)) return removing("$pull", (element) => equals(element, argument))
-    const first = Object.keys(argument)[0]
-    if (first !== undefined && ofElements.has(first)) return pullWhere({ element: argument }, environment)
-    refuseWhole(argument)
-    const filter = Filter.compile(argument, { environment })
-    return removing("$pull", (element) => isDocument(element) && filter.matches(element))
-  }
+/** Removes the elements that a condition selects. */
+const pull: Modifier = (argument, _, environment) => {
+  if (isA(argument, "BSONRegExp")) return pullWhere({ element: argument }, environment)
+  if (!isDocument(argument))
+    return removing("$pull", (element) => (environment.collation ?? simple).equals(element, argument))
+  const first = Object.keys(argument)[0]
+  if (first !== undefined && ofElements.has(first)) return pullWhere({ element: argument }, environment)
+  refuseWhole(argument)
+  const filter = Filter.compile(argument, { environment })
+  return removing("$pull", (element) => isDocument(element) && filter.matches(element))
+}
 
 const pullWhere = (condition: Document, environment: Environment) => {
   const filter = Filter.compile(condition, { environment })
@@ -240,10 +241,11 @@ const refuseWhole = (condition: Document): void => {
   }
 }
 
-/** The modifiers of arrays, by name; `$pull` needs the operation's environment. */
+/** The modifiers of arrays, by name. */
 export const arrayModifiers: Readonly<Record<string, Modifier>> = {
   $push: push,
   $addToSet: addToSet,
   $pop: pop,
+  $pull: pull,
   $pullAll: pullAll
 }

@@ -1,9 +1,11 @@
 /** The modifiers of fields: what each may be given, and how it changes the value at its path. */
 import { Decimal128, Double, Long, Timestamp } from "bson"
+import { simple } from "../Collation.ts"
+import type { Environment } from "../Environment.ts"
 import { codes, failed, invalid } from "../LanguageError.ts"
 import { add, isNumber, multiply, numberType, toBigInt } from "../numbers.ts"
 import type { NumberValue } from "../numbers.ts"
-import { compare, isDocument, typeOf } from "../Value.ts"
+import { isDocument, typeOf } from "../Value.ts"
 import type { Value } from "../Value.ts"
 import { idShown } from "./context.ts"
 import { shown } from "../messages.ts"
@@ -11,7 +13,7 @@ import type { Context, Leaf } from "./tree.ts"
 import { identical } from "./identical.ts"
 
 /** Makes the modifier at a path from what it is given. */
-export type Modifier = (argument: Value, path: string) => Leaf
+export type Modifier = (argument: Value, path: string, environment: Environment) => Leaf
 
 /** A modifier that makes its path where it is missing. */
 export const creating = (change: Leaf["change"]): Leaf => ({
@@ -28,7 +30,7 @@ export const existing = (change: Leaf["change"]): Leaf => ({ ...creating(change)
 const set: Modifier = (argument) =>
   creating((value) => (value !== undefined && identical(value, argument) ? value : argument))
 
-const setOnInsert: Modifier = (argument, path) => ({ ...set(argument, path), insertOnly: true })
+const setOnInsert: Modifier = (...given) => ({ ...set(...given), insertOnly: true })
 
 const unset: Modifier = () => ({ ...existing(() => undefined), lenient: true })
 
@@ -94,11 +96,11 @@ const zeroLike = (factor: NumberValue): Value => {
   }
 }
 
-const min: Modifier = (argument) =>
-  creating((value) => (value === undefined || compare(argument, value) < 0 ? argument : value))
+const min: Modifier = (argument, _, { collation = simple }) =>
+  creating((value) => (value === undefined || collation.compare(argument, value) < 0 ? argument : value))
 
-const max: Modifier = (argument) =>
-  creating((value) => (value === undefined || compare(argument, value) > 0 ? argument : value))
+const max: Modifier = (argument, _, { collation = simple }) =>
+  creating((value) => (value === undefined || collation.compare(argument, value) > 0 ? argument : value))
 
 const currentDate: Modifier = (argument, path) => {
   const isTimestamp = currentDateType(argument, path) === "timestamp"

@@ -1,13 +1,14 @@
 /** The functions of `$setWindowFields`, by name. */
 import { compileNamed, isAccumulator } from "../accumulators.ts"
 import type { Gathering } from "../accumulators/Accumulator.ts"
+import type { Collation } from "../Collation.ts"
 import { spend } from "../budget.ts"
 import { constantFrame } from "../expressions/Frame.ts"
 import * as Expression from "../Expression.ts"
 import type { Scope } from "../Expression.ts"
 import { invalid } from "../LanguageError.ts"
 import { isNumber, toWhole } from "../numbers.ts"
-import { compare, isDocument } from "../Value.ts"
+import { isDocument } from "../Value.ts"
 import type { Value } from "../Value.ts"
 import { shown } from "../messages.ts"
 import { compileWindow } from "../windows.ts"
@@ -78,8 +79,8 @@ const gather = (
 const isEmptyDocument = (value: Value): boolean => isDocument(value) && Object.keys(value).length === 0
 
 const ranking =
-  (rank: (rows: Rows) => ReadonlyArray<Value>): CompileFunction =>
-  (argument, { name, sorting, window }) => {
+  (rank: (rows: Rows, collation: Collation) => ReadonlyArray<Value>): CompileFunction =>
+  (argument, { name, scope, sorting, window }) => {
     if (window !== undefined)
       invalid(`Rank style window functions take no other arguments: ${name} has a 'window'`, 5371601)
     if (!isEmptyDocument(argument))
@@ -89,25 +90,25 @@ const ranking =
     }
     return (rows) => {
       spend(rows.documents.length)
-      return rank(rows)
+      return rank(rows, scope.collation)
     }
   }
 
-const sameAsBefore = ({ sortValues }: Rows, i: number): boolean =>
+const sameAsBefore = ({ sortValues }: Rows, { compare }: Collation, i: number): boolean =>
   i > 0 && compare(sortValues[i - 1] ?? null, sortValues[i] ?? null) === 0
 
-const rank = ranking((rows) => {
+const rank = ranking((rows, collation) => {
   let current = 0
   return rows.documents.map((_, i) => {
-    if (!sameAsBefore(rows, i)) current = i + 1
+    if (!sameAsBefore(rows, collation, i)) current = i + 1
     return current
   })
 })
 
-const denseRank = ranking((rows) => {
+const denseRank = ranking((rows, collation) => {
   let current = 0
   return rows.documents.map((_, i) => {
-    if (!sameAsBefore(rows, i)) current++
+    if (!sameAsBefore(rows, collation, i)) current++
     return current
   })
 })

@@ -2,6 +2,7 @@
 import type {
   ClientSession,
   Collection,
+  CollationOptions,
   Db,
   FindOneAndDeleteOptions,
   FindOneAndReplaceOptions,
@@ -11,12 +12,25 @@ import type {
   UpdateOptions,
   UpdateResult
 } from "mongodb"
-import type { Answer, Change, Document, Find, Kind, Namespace, Operation, Viewed } from "../../data/Operation.ts"
+import type {
+  Answer,
+  Change,
+  Document,
+  Evaluation,
+  Find,
+  Kind,
+  Namespace,
+  Operation,
+  Restricted,
+  Viewed
+} from "../../data/Operation.ts"
+import { hasText } from "../../language/filters/conditions.ts"
+import { canonical } from "../../language/Value.ts"
 import { DatabaseError } from "../../data/DatabaseError.ts"
 import { isDocument } from "../../data/internal/bson.ts"
 import { countOf } from "./errors.ts"
 import { asked, askedAll, bsonOptions, identified, received, receivedDocument, stored } from "./values.ts"
-import { isOfDocuments, stagesOf } from "./views.ts"
+import { isOfDocuments, stagesUnder } from "./views.ts"
 
 /** Where operations are executed. */
 export interface Place {
@@ -39,12 +53,27 @@ const whole = (value: number | undefined, name: string): number => {
   throw new DatabaseError({ message: `${name} must be a whole number, and not negative`, code: 2 })
 }
 
+/** The collation and the variables of an operation. */
+const evaluationOf = ({ collation, let: variables }: Evaluation): { collation?: CollationOptions; let?: Document } => ({
+  ...(collation === undefined || Object.keys(collation).length === 0
+    ? undefined
+    : { collation: collationOf(collation) }),
+  ...(variables === undefined ? undefined : { let: stored(variables) })
+})
+
+/** The driver sends a collation as it is, so that MongoDB checks it. */
+const collationOf = (collation: Document): CollationOptions => {
+  const { locale, ...others } = collation
+  if (typeof locale === "string") return { ...others, locale }
+  throw new DatabaseError({ message: "a collation needs a 'locale', which is a string", code: 9 })
+}
+
 /** The stages of a query behind its view. */
 export const queryStages = (
-  { filter, limit, projection, skip, sort, view }: Find & Viewed,
+  { collation, filter, limit, projection, skip, sort, view }: Find & Viewed,
   collection: string
 ): Array<Document> => [
-  ...stagesOf(view, collection),
+  ...stagesUnder(collation, view, collection),
   { $match: asked(filter) },
   ...(sort === undefined || Object.keys(sort).length === 0 ? [] : [{ $sort: asked(sort) }]),
   ...(whole(skip, "skip") === 0 ? [] : [{ $skip: skip }]),
@@ -59,19 +88,21 @@ const aggregate = async (
   place: Place,
   namespace: Namespace,
   view: Viewed["view"],
-  stages: Array<Document>
+  stages: Array<Document>,
+  evaluation: Evaluation
 ): Promise<ReadonlyArray<Document>> => {
   const source = isOfDocuments(view) ? databaseOf(place, namespace) : collectionOf(place, namespace)
-  return await source.aggregate(stages, inSession(place)).toArray()
+  return await source.aggregate(stages, { ...inSession(place), ...evaluationOf(evaluation) }).toArray()
 }
 
 const find = async (place: Place, query: Find & Viewed & { readonly namespace: Namespace }) => {
   if (query.view !== undefined)
-    return await aggregate(place, query.namespace, query.view, queryStages(query, query.namespace.collection))
+    return await aggregate(place, query.namespace, query.view, queryStages(query, query.namespace.collection), query)
   const limit = whole(query.limit === undefined ? undefined : Math.abs(query.limit), "limit")
   return await collectionOf(place, query.namespace)
     .find(asked(query.filter), {
       ...inSession(place),
+      ...evaluationOf(query),
       skip: whole(query.skip, "skip"),
       ...(limit === 0 ? undefined : { limit }),
       ...(query.sort === undefined ? undefined : { sort: sortOf(query.sort) }),
@@ -108,6 +139,24 @@ const arrayFiltersOf = (change: Change): { readonly arrayFilters: Array<Document
     ? { arrayFilters: askedAll(change.arrayFilters) }
     : undefined
 
+/**
+ * The filter of an operation that may be restricted to one document. Regular expressions are not compared under a
+ * collation, so that one of a whole text tells apart what the collation makes equal.
+ */
+const filterOf = ({ collation, filter, only }: { readonly filter: Document } & Evaluation & Restricted): Document => {
+  if (only === undefined) return asked(filter)
+  const same = { _id: { $eq: only._id } }
+  if (collation === undefined || !hasText(canonical(only._id))) return asked({ $and: [same, filter] })
+  if (typeof only._id !== "string" || only._id.includes("\0")) {
+    throw new DatabaseError({
+      message: "a collation cannot be used to change a document under rules whose _id has a string in it",
+      code: 115
+    })
+  }
+  const pattern = `^${only._id.replaceAll(/[^\p{L}\p{N}_\s]/gu, String.raw`\$&`)}\\z`
+  return asked({ $and: [same, { _id: { $regex: pattern } }, filter] })
+}
+
 const findAndChange = async (
   collection: Collection,
   filter: Document,
@@ -125,15 +174,16 @@ const findAndChange = async (
 
 const findOneAnd = async (
   place: Place,
-  { change, filter, namespace, projection, returnNew = false, sort, upsert = false }: Operation<"FindOneAnd">
+  { change, namespace, projection, returnNew = false, sort, upsert = false, ...query }: Operation<"FindOneAnd">
 ): Promise<Document | undefined> => {
   const collection = collectionOf(place, namespace)
   const options = {
     ...inSession(place),
+    ...evaluationOf(query),
     ...(sort === undefined ? undefined : { sort: sortOf(sort) }),
     ...(projection === undefined ? undefined : { projection: asked(projection) })
   }
-  const found = await findAndChange(collection, asked(filter), change, options, {
+  const found = await findAndChange(collection, filterOf(query), change, options, {
     ...options,
     upsert,
     returnDocument: returnNew ? "after" : "before"
@@ -168,26 +218,25 @@ const handlers: Handlers = {
   Find: async (place, operation) => (await find(place, operation)).map(receivedDocument),
   Count: async (place, { namespace, ...query }) => {
     const stages = [...queryStages(query, namespace.collection), { $count: "n" }]
-    const [counted] = await aggregate(place, namespace, query.view, stages)
+    const [counted] = await aggregate(place, namespace, query.view, stages, query)
     return Number(received(counted?.["n"]) ?? 0)
   },
-  Distinct: async (place, { field, filter, namespace, view }) => {
+  Distinct: async (place, { field, filter, namespace, view, ...evaluation }) => {
     if (view === undefined) {
-      const values: ReadonlyArray<unknown> = await collectionOf(place, namespace).distinct(
-        field,
-        asked(filter),
-        inSession(place)
-      )
+      const values: ReadonlyArray<unknown> = await collectionOf(place, namespace).distinct(field, asked(filter), {
+        ...inSession(place),
+        ...evaluationOf({ collation: evaluation.collation })
+      })
       return values.map(received)
     }
     const stages = [
-      ...queryStages({ filter, view }, namespace.collection),
+      ...queryStages({ ...evaluation, filter, view }, namespace.collection),
       { $unwind: { path: `$${field}`, preserveNullAndEmptyArrays: false } },
       { $group: { _id: `$${field}` } }
     ]
-    return (await aggregate(place, namespace, view, stages)).map(({ _id }) => received(_id))
+    return (await aggregate(place, namespace, view, stages, evaluation)).map(({ _id }) => received(_id))
   },
-  Aggregate: async (place, { joins, namespace, pipeline, view }) => {
+  Aggregate: async (place, { joins, namespace, pipeline, view, ...evaluation }) => {
     if (joins !== undefined && joins.size > 0) {
       throw new DatabaseError({
         message: "pipelines that join collections under rules are not supported on MongoDB yet",
@@ -195,27 +244,35 @@ const handlers: Handlers = {
       })
     }
     return (
-      await aggregate(place, namespace, view, [...stagesOf(view, namespace.collection), ...askedAll(pipeline)])
+      await aggregate(
+        place,
+        namespace,
+        view,
+        [...stagesUnder(evaluation.collation, view, namespace.collection), ...askedAll(pipeline)],
+        evaluation
+      )
     ).map(receivedDocument)
   },
-  Update: async (place, { change, filter, many = false, namespace, upsert = false }) => {
+  Update: async (place, { change, many = false, namespace, upsert = false, ...query }) => {
     const collection = collectionOf(place, namespace)
-    const options = { ...inSession(place), upsert }
+    const options = { ...inSession(place), ...evaluationOf(query), upsert }
+    const filter = filterOf(query)
     const replacement = many ? undefined : replacementOf(change)
     const result =
       replacement !== undefined
-        ? await collection.replaceOne(asked(filter), stored(replacement), options)
-        : await updating(collection, asked(filter), change, many, { ...options, ...arrayFiltersOf(change) })
+        ? await collection.replaceOne(filter, stored(replacement), options)
+        : await updating(collection, filter, change, many, { ...options, ...arrayFiltersOf(change) })
     const { matchedCount, modifiedCount, upsertedCount, upsertedId } = result
     const counts = { matchedCount: countOf(matchedCount), modifiedCount: countOf(modifiedCount) }
     return countOf(upsertedCount) > 0 ? { ...counts, upsertedId: received(upsertedId) } : counts
   },
-  Delete: async (place, { filter, many = false, namespace }) => {
+  Delete: async (place, { many = false, namespace, ...query }) => {
     const collection = collectionOf(place, namespace)
-    const options = inSession(place)
+    const options = { ...inSession(place), ...evaluationOf(query) }
+    const filter = filterOf(query)
     const { deletedCount } = many
-      ? await collection.deleteMany(asked(filter), options)
-      : await collection.deleteOne(asked(filter), options)
+      ? await collection.deleteMany(filter, options)
+      : await collection.deleteOne(filter, options)
     return countOf(deletedCount)
   },
   FindOneAnd: findOneAnd

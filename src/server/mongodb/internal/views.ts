@@ -4,6 +4,8 @@ import * as Views from "../../data/internal/views.ts"
 import { viewStages } from "../../data/viewStages.ts"
 import type { View } from "../../data/View.ts"
 import { DatabaseError } from "../../data/DatabaseError.ts"
+import { hasText } from "../../language/filters/conditions.ts"
+import { canonical } from "../../language/Value.ts"
 import { asked, askedAll } from "./values.ts"
 
 const partsOf = (view: Extract<View, { readonly _tag: "Masked" }>, collection: string): ReadonlyArray<Document> => {
@@ -27,6 +29,27 @@ export const stagesOf = (view: View | undefined, collection: string): Array<Docu
     stages.push({ $match: conditions.length === 0 ? { $expr: false } : { $or: conditions } })
   }
   return stages
+}
+
+/** Whether what a view shows is decided without comparing strings, or the names of fields. */
+const comparesNoText = (view: View): boolean =>
+  view._tag === "Documents" ||
+  (Views.isWhole(view.cases) && !hasText(canonical([view.filter, ...view.cases.map(({ when }) => when)])))
+
+/**
+ * As `stagesOf`, for an operation with a collation. A collation is that of all stages of a pipeline, and rules must not be
+ * compared under their caller's: if they compare strings, the operation is refused.
+ */
+export const stagesUnder = (
+  collation: Document | undefined,
+  view: View | undefined,
+  collection: string
+): Array<Document> => {
+  if (collation === undefined || view === undefined || comparesNoText(view)) return stagesOf(view, collection)
+  throw new DatabaseError({
+    message: "a collation is not supported on a collection of MongoDB whose rules compare strings or fields",
+    code: 115
+  })
 }
 
 /** Whether a view is of the database's own documents, and not of documents that replace them. */
