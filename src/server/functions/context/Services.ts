@@ -4,7 +4,7 @@
  * database is a port.
  */
 import type * as Effect from "effect/Effect"
-import type { Change, Database, Document, Find, Namespace, Operations } from "../../data/Database.ts"
+import type { Change, Database, Document, Evaluation, Find, Namespace, Operations } from "../../data/Database.ts"
 import type { BulkResult, Write } from "../shared/bulkWrites.ts"
 import * as ClientSessions from "./ClientSessions.ts"
 import { cursor } from "./cursors.ts"
@@ -48,9 +48,9 @@ const operationsOf = ({ database, sessions }: Call, { session }: { readonly sess
   database.operations(sessions.transactionOf(session))
 
 /** The option names of a query; an object with other keys is a projection. */
-const optionNames = new Set(["projection", "sort", "limit", "skip", "session", "collation"])
+const optionNames = new Set(["projection", "sort", "limit", "skip", "session", "collation", "let"])
 
-const queryOptions = ["projection", "sort", "limit", "skip", "session"]
+const queryOptions = ["projection", "sort", "limit", "skip", "session", "collation", "let"]
 
 const isOptions = (document: Document): boolean => {
   const entries = Object.entries(document)
@@ -86,8 +86,16 @@ const documentsOf = (value: unknown, what: string): ReadonlyArray<Document> => {
   throw new Error(`${what} must be an array of documents`)
 }
 
-/** Options that would change the result, and are not supported. */
+/** Options that would change the result, and are refused where an operation does not have them. */
 const unsupported = new Set(["collation", "let"])
+
+/** How an operation compares and computes. */
+const evaluationOf = (given: Document): Evaluation => {
+  const part = (name: string) => (given[name] === undefined ? undefined : documentOf(given[name], name))
+  const collation = part("collation")
+  const variables = part("let")
+  return { ...(collation && { collation }), ...(variables && { let: variables }) }
+}
 
 /** Reads options. As in the original service, options that an operation does not have are ignored. */
 const options = (name: string, value: unknown, known: ReadonlyArray<string>): Document => {
@@ -127,21 +135,24 @@ const findCursor = (host: Call, namespace: Namespace, query: Query): object => {
 
 const bulkNames = ["insertOne", "updateOne", "updateMany", "replaceOne", "deleteOne", "deleteMany"]
 
-const writeOf = (write: Document): Write => {
+const writeOf = (write: Document, variables: Document | undefined): Write => {
   const name = bulkNames.find((name) => name in write)
   const given = write[name ?? ""]
   if (name === undefined || !isDocument(given)) throw new Error(`bulkWrite supports ${bulkNames.join(", ")}`)
-  const known = name === "insertOne" ? ["document"] : ["filter", "update", "replacement", "upsert", "arrayFilters"]
-  const { document, filter = {}, replacement, update, upsert } = options(name, given, known)
+  const known =
+    name === "insertOne" ? ["document"] : ["filter", "update", "replacement", "upsert", "arrayFilters", "collation"]
+  const taken = options(name, given, known)
+  const { document, filter = {}, replacement, update, upsert } = taken
+  const evaluation = { ...evaluationOf(taken), ...(variables && { let: variables }) }
   if (name === "insertOne") return { _tag: "Insert", document: documentOf(document, "document") }
   const many = name.endsWith("Many")
   const wanted = documentOf(filter, "a filter")
-  if (name.startsWith("delete")) return { _tag: "Delete", filter: wanted, many }
+  if (name.startsWith("delete")) return { ...evaluation, _tag: "Delete", filter: wanted, many }
   const change: Change =
     name === "replaceOne"
       ? { _tag: "Replace", document: documentOf(replacement, "replacement") }
       : updateOf(update, given, many)
-  return { _tag: "Update", filter: wanted, change, many, upsert: upsert === true }
+  return { ...evaluation, _tag: "Update", filter: wanted, change, many, upsert: upsert === true }
 }
 
 /** The result of `initializeOrderedBulkOp` and `initializeUnorderedBulkOp`: collects writes until they are executed. */
@@ -195,7 +206,9 @@ const findOneAndOptions = [
   "session",
   "returnNewDocument",
   "new",
-  "returnDocument"
+  "returnDocument",
+  "collation",
+  "let"
 ]
 
 const collection = (host: Call, namespace: Namespace): object => {
@@ -206,19 +219,23 @@ const collection = (host: Call, namespace: Namespace): object => {
     given: Document,
     change: Change,
     { many, upsert }: { readonly many: boolean; readonly upsert: unknown }
-  ) => operationsOf(host, given).update(namespace, { filter: filterOf(filter), change, many, upsert: upsert === true })
+  ) =>
+    operationsOf(host, given).update(namespace, {
+      ...evaluationOf(given),
+      filter: filterOf(filter),
+      change,
+      many,
+      upsert: upsert === true
+    })
   const update = (name: string, many: boolean) => (filter: unknown, change: unknown, settings?: unknown) => {
-    const given = options(name, settings, ["upsert", "arrayFilters", "session"])
+    const given = options(name, settings, ["upsert", "arrayFilters", "session", "collation", "let"])
     return updating(filter, given, updateOf(change, given, many), { many, upsert: given["upsert"] })
   }
-  const remove = (name: string, many: boolean) => (filter: unknown, settings?: unknown) =>
-    answer(
-      operationsOf(host, options(name, settings, ["session"])).delete(namespace, {
-        filter: filterOf(filter),
-        many
-      }),
-      (deletedCount) => ({ deletedCount })
-    )
+  const remove = (name: string, many: boolean) => (filter: unknown, settings?: unknown) => {
+    const given = options(name, settings, ["session", "collation", "let"])
+    const deletion = { ...evaluationOf(given), filter: filterOf(filter), many }
+    return answer(operationsOf(host, given).delete(namespace, deletion), (deletedCount) => ({ deletedCount }))
+  }
   const findOneAnd =
     (name: string, change: (value: unknown, given: Document) => Change | { _tag: "Delete" }) =>
     (filter: unknown, value: unknown, settings: unknown) => {
@@ -228,6 +245,7 @@ const collection = (host: Call, namespace: Namespace): object => {
         given["returnNewDocument"] === true || given["new"] === true || given["returnDocument"] === "after"
       return operationsOf(host, given)
         .findOneAnd(namespace, {
+          ...evaluationOf(given),
           filter: filterOf(filter),
           change: change(value, given),
           projection: part("projection"),
@@ -239,10 +257,11 @@ const collection = (host: Call, namespace: Namespace): object => {
     }
   const findOneAndDelete = findOneAnd("findOneAndDelete", () => ({ _tag: "Delete" }))
   const count = (filter?: unknown, settings?: unknown) => {
-    const given = options("count", settings, ["limit", "skip", "session"])
+    const given = options("count", settings, ["limit", "skip", "session", "collation"])
     const whole = (value: unknown) => (value === undefined ? undefined : Number(value))
     const { limit, skip } = given
     return operationsOf(host, given).count(namespace, {
+      ...evaluationOf(given),
       filter: filterOf(filter),
       limit: whole(limit),
       skip: whole(skip)
@@ -264,17 +283,16 @@ const collection = (host: Call, namespace: Namespace): object => {
     findOneAndDelete: (filter: unknown, settings: unknown) => findOneAndDelete(filter, undefined, settings),
     aggregate: (pipeline: unknown, settings: unknown) => {
       const stages = documentsOf(pipeline, "a pipeline")
-      const given = options("aggregate", settings, ["session", "allowDiskUse"])
-      return cursor(() => operationsOf(host, given).aggregate(namespace, stages))
+      const given = options("aggregate", settings, ["session", "allowDiskUse", "collation", "let"])
+      return cursor(() => operationsOf(host, given).aggregate(namespace, stages, evaluationOf(given)))
     },
     count,
     countDocuments: count,
-    distinct: (field: unknown, filter?: unknown, settings?: unknown) =>
-      operationsOf(host, options("distinct", settings, ["session"])).distinct(
-        namespace,
-        String(field),
-        filterOf(filter)
-      ),
+    distinct: (field: unknown, filter?: unknown, settings?: unknown) => {
+      const given = options("distinct", settings, ["session", "collation"])
+      const evaluation = evaluationOf(given)
+      return operationsOf(host, given).distinct(namespace, String(field), filterOf(filter), evaluation)
+    },
     insertOne: (document: unknown, settings?: unknown) =>
       answer(
         operationsOf(host, options("insertOne", settings, ["session"])).insert(namespace, [
@@ -297,20 +315,21 @@ const collection = (host: Call, namespace: Namespace): object => {
     updateOne: update("updateOne", false),
     updateMany: update("updateMany", true),
     update: (filter: unknown, change: unknown, settings: unknown) => {
-      const given = options("update", settings, ["upsert", "multi", "arrayFilters", "session"])
+      const given = options("update", settings, ["upsert", "multi", "arrayFilters", "session", "collation", "let"])
       const many = given["multi"] === true
       return updating(filter, given, updateOf(change, given, many), { many, upsert: given["upsert"] })
     },
     replaceOne: (filter: unknown, document: unknown, settings: unknown) => {
-      const given = options("replaceOne", settings, ["upsert", "session"])
+      const given = options("replaceOne", settings, ["upsert", "session", "collation", "let"])
       const change: Change = { _tag: "Replace", document: documentOf(document, "a replacement") }
       return updating(filter, given, change, { many: false, upsert: given["upsert"] })
     },
     deleteOne: remove("deleteOne", false),
     deleteMany: remove("deleteMany", true),
     bulkWrite: (input: unknown, settings: unknown) => {
-      const given = options("bulkWrite", settings, ["ordered", "session"])
-      const writes = documentsOf(input, "bulkWrite").map((write) => writeOf(write))
+      const given = options("bulkWrite", settings, ["ordered", "session", "let"])
+      const { let: variables } = evaluationOf(given)
+      const writes = documentsOf(input, "bulkWrite").map((write) => writeOf(write, variables))
       return operationsOf(host, given).bulkWrite(namespace, writes, given["ordered"] !== false)
     },
     initializeOrderedBulkOp: () => bulkOperation(host, namespace, true),

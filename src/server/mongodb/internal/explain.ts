@@ -3,27 +3,39 @@ import type { MongoClient } from "mongodb"
 import type { Explanation } from "../../data/Explanation.ts"
 import { DatabaseError } from "../../data/DatabaseError.ts"
 import { isDocument } from "../../data/internal/bson.ts"
-import type { Document, Kind, Namespace, Operation } from "../../data/Operation.ts"
+import type { Document, Evaluation, Kind, Namespace, Operation } from "../../data/Operation.ts"
 import { asked, askedAll, bsonOptions, received } from "./values.ts"
-import { queryStages } from "./operations.ts"
-import { stagesOf } from "./views.ts"
+import { evaluationOf, queryStages } from "./operations.ts"
+import { stagesUnder } from "./views.ts"
 
-const aggregate = ({ collection }: Namespace, pipeline: ReadonlyArray<Document>): Document => ({
+const aggregate = (
+  { namespace: { collection }, ...evaluation }: { readonly namespace: Namespace } & Evaluation,
+  pipeline: ReadonlyArray<Document>
+): Document => ({
   aggregate: collection,
   pipeline,
-  cursor: {}
+  cursor: {},
+  ...evaluationOf(evaluation)
 })
 
 /** What a change searches for. */
-const search = ({ filter, namespace }: { readonly filter: Document; readonly namespace: Namespace }): Document =>
-  aggregate(namespace, queryStages({ filter }, namespace.collection))
+const search = (operation: { readonly filter: Document; readonly namespace: Namespace } & Evaluation): Document =>
+  aggregate(operation, queryStages({ filter: operation.filter }, operation.namespace.collection))
 
 const commands: { readonly [K in Kind]: (operation: Operation<K>) => Document } = {
-  Find: (operation) => aggregate(operation.namespace, queryStages(operation, operation.namespace.collection)),
-  Count: (operation) => aggregate(operation.namespace, queryStages(operation, operation.namespace.collection)),
-  Distinct: ({ field, filter, namespace }) => ({ distinct: namespace.collection, key: field, query: asked(filter) }),
-  Aggregate: ({ namespace, pipeline, view }) =>
-    aggregate(namespace, [...stagesOf(view, namespace.collection), ...askedAll(pipeline)]),
+  Find: (operation) => aggregate(operation, queryStages(operation, operation.namespace.collection)),
+  Count: (operation) => aggregate(operation, queryStages(operation, operation.namespace.collection)),
+  Distinct: ({ collation, field, filter, namespace }) => ({
+    distinct: namespace.collection,
+    key: field,
+    query: asked(filter),
+    ...evaluationOf({ collation })
+  }),
+  Aggregate: ({ pipeline, view, ...operation }) =>
+    aggregate(operation, [
+      ...stagesUnder(operation.collation, view, operation.namespace.collection),
+      ...askedAll(pipeline)
+    ]),
   Update: search,
   Delete: search,
   FindOneAnd: search,

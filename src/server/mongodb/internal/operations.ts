@@ -54,7 +54,10 @@ const whole = (value: number | undefined, name: string): number => {
 }
 
 /** The collation and the variables of an operation. */
-const evaluationOf = ({ collation, let: variables }: Evaluation): { collation?: CollationOptions; let?: Document } => ({
+export const evaluationOf = ({
+  collation,
+  let: variables
+}: Evaluation): { collation?: CollationOptions; let?: Document } => ({
   ...(collation === undefined || Object.keys(collation).length === 0
     ? undefined
     : { collation: collationOf(collation) }),

@@ -17,7 +17,7 @@ interface Done {
   readonly upserted?: { readonly _id: unknown }
 }
 
-type Statement = (call: Call) => Effect.Effect<Done, DatabaseError>
+type Statement = (call: Call, variables: Document | undefined) => Effect.Effect<Done, DatabaseError>
 
 /** Where the collection of a statement stands in `nsInfo`. */
 const place = (namespaces: ReadonlyArray<Namespace>, value: unknown, name: string): Namespace => {
@@ -46,8 +46,8 @@ const update = (op: Document, namespaces: ReadonlyArray<Namespace>): Statement =
   )
   const namespace = place(namespaces, asked.update, "update")
   const change = Writes.changeOf(asked.updateMods, "bulkWrite.ops.updateMods", asked.arrayFilters)
-  return (call) =>
-    Effect.map(Writes.update(call, namespace, { ...asked, change }), (result) => ({
+  return (call, variables) =>
+    Effect.map(Writes.update(call, namespace, { ...asked, change, let: variables }), (result) => ({
       matched: result.matchedCount,
       modified: result.modifiedCount,
       ...("upsertedId" in result ? { upserted: { _id: result.upsertedId } } : undefined)
@@ -67,8 +67,9 @@ const remove = (op: Document, namespaces: ReadonlyArray<Namespace>): Statement =
     "bulkWrite.ops"
   )
   const namespace = place(namespaces, asked.delete, "delete")
-  return ({ operations }) =>
-    Effect.map(operations.delete(namespace, { filter: asked.filter, many: asked.multi }), (deleted) => ({ deleted }))
+  const { collation, filter, multi: many } = asked
+  return ({ operations }, variables) =>
+    Effect.map(operations.delete(namespace, { filter, many, collation, let: variables }), (deleted) => ({ deleted }))
 }
 
 const kinds = { insert, update, delete: remove } as const
@@ -91,7 +92,13 @@ const bulkWrite: Handler = Effect.fnUntraced(function* (call) {
   if (call.database !== "admin") {
     return yield* failure("Unauthorized", "bulkWrite may only be run against the admin database.")
   }
-  const { errorsOnly, nsInfo, ops, ordered } = yield* Fields.read(call.request, {
+  const {
+    errorsOnly,
+    let: variables,
+    nsInfo,
+    ops,
+    ordered
+  } = yield* Fields.read(call.request, {
     bulkWrite: Fields.anything,
     ops: Fields.documents,
     nsInfo: Fields.documents,
@@ -99,7 +106,7 @@ const bulkWrite: Handler = Effect.fnUntraced(function* (call) {
     errorsOnly: Fields.flag,
     bypassDocumentValidation: Fields.ignored,
     cursor: Fields.ignored,
-    let: Fields.refused
+    let: Fields.optional(Fields.document)
   })
   yield* Writes.checkLength(ops)
   const statements = yield* Effect.try({
@@ -111,7 +118,7 @@ const bulkWrite: Handler = Effect.fnUntraced(function* (call) {
   })
   const results = new Map<number, Done>()
   const failed = yield* Writes.each(call, statements, ordered, (statement, index) =>
-    Effect.map(statement(call), (done) => results.set(index, done))
+    Effect.map(statement(call, variables), (done) => results.set(index, done))
   )
   return replyOf(results, failed, errorsOnly)
 })

@@ -65,7 +65,7 @@ const create: Handler = Effect.fnUntraced(function* (call) {
     capped: Fields.refused,
     changeStreamPreAndPostImages: Fields.ignored,
     clusteredIndex: Fields.refused,
-    collation: Fields.collation,
+    collation: Fields.simpleCollation,
     expireAfterSeconds: Fields.refused,
     indexOptionDefaults: Fields.refused,
     max: Fields.refused,

@@ -4,7 +4,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../data/DatabaseError.ts"
 import { isDocument } from "../../data/internal/bson.ts"
-import { type Document, nameOf } from "../../data/Operation.ts"
+import { type Document, type Evaluation, nameOf } from "../../data/Operation.ts"
 import { type Call, type Command, type Handler, namespaceOf, type Needs, pipelined } from "../internal/Call.ts"
 import * as Cursors from "../internal/cursors.ts"
 import { fail, failure, unsupported } from "../internal/errors.ts"
@@ -60,7 +60,7 @@ const queryFields = {
   awaitData: Fields.refused,
   collation: Fields.collation,
   hint: Fields.ignored,
-  let: Fields.refused,
+  let: Fields.optional(Fields.document),
   max: Fields.refused,
   min: Fields.refused,
   noCursorTimeout: Fields.ignored,
@@ -79,7 +79,9 @@ const find: Handler = Effect.fnUntraced(function* (call) {
     projection: query.projection,
     sort: query.sort,
     skip: query.skip,
-    limit: Math.abs(limit)
+    limit: Math.abs(limit),
+    collation: query.collation,
+    let: query.let
   })
   // older clients ask for a single batch by a negative limit
   return yield* answer(call, nameOf(namespace), Cursors.fromList(documents), {
@@ -99,19 +101,22 @@ const aggregateFields = {
   collation: Fields.collation,
   explain: Fields.flag,
   hint: Fields.ignored,
-  let: Fields.refused
+  let: Fields.optional(Fields.document)
 }
 
 const aggregate: Handler = Effect.fnUntraced(function* (call) {
   const {
     aggregate: target,
+    collation,
     cursor: { batchSize },
     explain,
+    let: variables,
     pipeline
   } = yield* Fields.read(call.request, { aggregate: Fields.anything, ...aggregateFields })
   if (explain) return yield* unsupported("aggregate with explain")
   const [first] = pipeline
-  if (typeof target !== "string") return yield* aggregateDatabase(call, pipeline, batchSize)
+  const evaluation = { collation, let: variables }
+  if (typeof target !== "string") return yield* aggregateDatabase(call, pipeline, evaluation, batchSize)
   const namespace = namespaceOf(call, target)
   const name = nameOf(namespace)
   if (first !== undefined && Object.hasOwn(first, "$changeStream")) {
@@ -120,7 +125,7 @@ const aggregate: Handler = Effect.fnUntraced(function* (call) {
   const documents =
     first !== undefined && Object.hasOwn(first, "$collStats")
       ? yield* pipelined(call, pipeline.slice(1), [yield* collectionStatistics(call, namespace, first["$collStats"])])
-      : yield* call.operations.aggregate(namespace, pipeline)
+      : yield* call.operations.aggregate(namespace, pipeline, evaluation)
   return yield* answer(call, name, Cursors.fromList(documents), { batchSize })
 })
 
@@ -128,6 +133,7 @@ const aggregate: Handler = Effect.fnUntraced(function* (call) {
 const aggregateDatabase = Effect.fnUntraced(function* (
   call: Call,
   pipeline: ReadonlyArray<Document>,
+  evaluation: Evaluation,
   batchSize: number | undefined
 ) {
   const [first = {}] = pipeline
@@ -138,7 +144,7 @@ const aggregateDatabase = Effect.fnUntraced(function* (
   if (!Object.hasOwn(first, "$documents")) {
     return yield* fail("InvalidNamespace", "{aggregate: 1} is not valid for this pipeline: name a collection")
   }
-  const documents = yield* call.operations.aggregate(namespaceOf(call, "$cmd.aggregate"), pipeline)
+  const documents = yield* call.operations.aggregate(namespaceOf(call, "$cmd.aggregate"), pipeline, evaluation)
   return yield* answer(call, `${call.database}.$cmd.aggregate`, Cursors.fromList(documents), { batchSize })
 })
 
@@ -155,7 +161,8 @@ const count: Handler = Effect.fnUntraced(function* (call) {
   const n = yield* call.operations.count(namespaceOf(call, query.count), {
     filter: query.query ?? {},
     skip: query.skip,
-    limit: Math.abs(query.limit ?? 0)
+    limit: Math.abs(query.limit ?? 0),
+    collation: query.collation
   })
   return { n, ok: 1 }
 })
@@ -168,7 +175,9 @@ const distinct: Handler = Effect.fnUntraced(function* (call) {
     collation: Fields.collation,
     hint: Fields.ignored
   })
-  const values = yield* call.operations.distinct(namespaceOf(call, query.distinct), query.key, query.query ?? {})
+  const values = yield* call.operations.distinct(namespaceOf(call, query.distinct), query.key, query.query ?? {}, {
+    collation: query.collation
+  })
   return { values, ok: 1 }
 })
 

@@ -45,7 +45,7 @@ const update: Handler = Effect.fnUntraced(function* (call) {
   const asked = yield* Fields.read(call.request, {
     update: Fields.text,
     updates: Fields.documents,
-    let: Fields.refused,
+    let: Fields.optional(Fields.document),
     ...common
   })
   yield* Writes.checkLength(asked.updates)
@@ -55,7 +55,7 @@ const update: Handler = Effect.fnUntraced(function* (call) {
   let matched = 0
   let modified = 0
   const failed = yield* Writes.each(call, statements, asked.ordered, (it, index) =>
-    Effect.map(Writes.update(call, namespace, it), (result) => {
+    Effect.map(Writes.update(call, namespace, { ...it, let: asked.let }), (result) => {
       matched += result.matchedCount
       modified += result.modifiedCount
       if ("upsertedId" in result) upserted.push({ index, _id: result.upsertedId })
@@ -81,7 +81,7 @@ const remove: Handler = Effect.fnUntraced(function* (call) {
   const asked = yield* Fields.read(call.request, {
     delete: Fields.text,
     deletes: Fields.documents,
-    let: Fields.refused,
+    let: Fields.optional(Fields.document),
     ...common
   })
   yield* Writes.checkLength(asked.deletes)
@@ -90,8 +90,8 @@ const remove: Handler = Effect.fnUntraced(function* (call) {
     statement(() => Fields.readAll(deletion, deleteFields, "delete.deletes"))
   )
   let n = 0
-  const failed = yield* Writes.each(call, statements, asked.ordered, ({ limit: many, q }) =>
-    Effect.map(call.operations.delete(namespace, { filter: q, many }), (deleted) => {
+  const failed = yield* Writes.each(call, statements, asked.ordered, ({ collation, limit: many, q }) =>
+    Effect.map(call.operations.delete(namespace, { filter: q, many, collation, let: asked.let }), (deleted) => {
       n += deleted
     })
   )
@@ -112,7 +112,7 @@ const findAndModify: Handler = Effect.fnUntraced(function* (call) {
     bypassDocumentValidation: Fields.ignored,
     collation: Fields.collation,
     hint: Fields.ignored,
-    let: Fields.refused
+    let: Fields.optional(Fields.document)
   })
   const collection = call.request[Fields.nameOf(call.request)]
   if (typeof collection !== "string") return yield* fail("TypeMismatch", "findAndModify must name a collection")
@@ -132,7 +132,9 @@ const findAndModify: Handler = Effect.fnUntraced(function* (call) {
     sort: asked.sort,
     projection: asked.fields,
     upsert: asked.upsert,
-    returnNew: asked.new
+    returnNew: asked.new,
+    collation: asked.collation,
+    let: asked.let
   }
   if (!asked.upsert) {
     const value = yield* call.operations.findOneAnd(namespace, query)
@@ -153,18 +155,24 @@ const findAndModify: Handler = Effect.fnUntraced(function* (call) {
 
 /** Changes a document or inserts one; `id` is that of the inserted one. */
 const upserting = Effect.fnUntraced(function* (operations: Operations, namespace: Namespace, query: FindOneAnd) {
-  const [present] = yield* operations.find(namespace, { filter: query.filter, limit: 1, projection: { _id: 1 } })
+  const { change, filter, returnNew, sort: _, projection, ...evaluation } = query
+  const [present] = yield* operations.find(namespace, { ...evaluation, filter, limit: 1, projection: { _id: 1 } })
   if (present !== undefined) return { id: undefined, value: yield* operations.findOneAnd(namespace, query) }
   const inserted = yield* operations.findOneAnd(namespace, {
-    filter: query.filter,
-    change: query.change,
+    ...evaluation,
+    filter,
+    change,
     upsert: true,
     returnNew: true,
     projection: { _id: 1 }
   })
   const id = inserted?.["_id"]
-  if (query.returnNew !== true) return { id, value: undefined }
-  const [value] = yield* operations.find(namespace, { filter: { _id: { $eq: id } }, projection: query.projection })
+  if (returnNew !== true) return { id, value: undefined }
+  const [value] = yield* operations.find(namespace, {
+    filter: { _id: { $eq: id } },
+    projection,
+    let: evaluation.let
+  })
   return { id, value }
 })
 

@@ -141,8 +141,11 @@ const isEmpty = (value: unknown): boolean => isDocument(value) && Object.keys(va
 
 export const refused = without((value) => value !== undefined && value !== null && value !== false && !isEmpty(value))
 
-/** Only the simple collation, which compares bytes. */
-export const collation = without(
+/** How strings are compared. */
+export const collation = optional(document)
+
+/** Only the simple collation, which compares bytes: where another one would be that of a collection. */
+export const simpleCollation = without(
   (value) =>
     value !== undefined && value !== null && !isEmpty(value) && !(isDocument(value) && value["locale"] === "simple")
 )

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { DatabaseError } from "../../data/DatabaseError.ts"
-import type { Change, Document, Namespace, UpdateResult } from "../../data/Operation.ts"
+import type { Change, Document, Evaluation, Namespace, UpdateResult } from "../../data/Operation.ts"
 import { atomic, type Call } from "./Call.ts"
 import { failure, isTransient, writeErrorOf } from "./errors.ts"
 import * as Fields from "./fields.ts"
@@ -113,7 +113,7 @@ export const changeOf = (value: unknown, name: string, arrayFilters: ReadonlyArr
 }
 
 /** An update of one document, or of many. */
-export interface UpdateStatement {
+export interface UpdateStatement extends Evaluation {
   readonly filter: Document
   readonly change: Change
   readonly multi: boolean
@@ -125,18 +125,20 @@ export interface UpdateStatement {
 export const update = (
   call: Call,
   namespace: Namespace,
-  { change, filter, multi, sort, upsert }: UpdateStatement
+  { change, collation, filter, let: variables, multi, sort, upsert }: UpdateStatement
 ): Effect.Effect<UpdateResult, DatabaseError> => {
   if (multi && change._tag === "Replace") {
     return Effect.fail(failure("FailedToParse", "multi update is not supported for replacement-style update"))
   }
-  if (sort === undefined) return call.operations.update(namespace, { filter, change, many: multi, upsert })
+  const asked = { filter, collation, let: variables }
+  if (sort === undefined) return call.operations.update(namespace, { ...asked, change, many: multi, upsert })
   if (multi) return Effect.fail(failure("FailedToParse", "Cannot specify sort with multi=true"))
   return atomic(call, (operations) =>
-    Effect.flatMap(operations.find(namespace, { filter, sort, limit: 1, projection: { _id: 1 } }), ([first]) =>
+    Effect.flatMap(operations.find(namespace, { ...asked, sort, limit: 1, projection: { _id: 1 } }), ([first]) =>
       operations.update(namespace, {
         // the filter stays, since the element of `$` in the change is what it finds
-        filter: first === undefined ? filter : { $and: [{ _id: { $eq: first["_id"] } }, filter] },
+        ...asked,
+        only: first && { _id: first["_id"] },
         change,
         upsert
       })
