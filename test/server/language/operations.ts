@@ -1,5 +1,6 @@
 /** Runs updates and pipelines for the tests of the language. */
 import { ObjectId } from "bson"
+import * as Collation from "../../../src/server/language/Collation.ts"
 import type { Environment } from "../../../src/server/language/Environment.ts"
 import * as Filter from "../../../src/server/language/Filter.ts"
 import * as Pipeline from "../../../src/server/language/Pipeline.ts"
@@ -15,13 +16,15 @@ export const now = new Date("2024-02-29T10:20:30.456Z")
 /** A world of some collections, in which chance is always the same. */
 const environmentOf = (
   collections: Record<string, ReadonlyArray<Document>> = {},
-  variables: Document = {}
+  variables: Document = {},
+  collation?: Document
 ): Environment => ({
   now,
   random: () => 0.5,
   objectId: () => madeId,
   collection: ({ collection }) => collections[collection] ?? [],
-  variables
+  variables,
+  ...(collation && { collation: Collation.compile(collation) })
 })
 
 const canonicalDocument = (document: Document): Document => canonical(document) as Document
@@ -31,18 +34,25 @@ export const aggregate = (
   documents: ReadonlyArray<Document>,
   pipeline: ReadonlyArray<Document>,
   collections: Record<string, ReadonlyArray<Document>> = {},
-  variables: Document = {}
+  variables: Document = {},
+  collation?: Document
 ): ReadonlyArray<Document> => [
-  ...Pipeline.compile(canonical(pipeline), environmentOf(collections, variables)).run(documents.map(canonicalDocument))
+  ...Pipeline.compile(canonical(pipeline), environmentOf(collections, variables, collation)).run(
+    documents.map(canonicalDocument)
+  )
 ]
 
 /** A document after an update. */
 export const updated = (
   document: Document,
   update: Document | ReadonlyArray<Document>,
-  options: { readonly filter?: Document; readonly arrayFilters?: ReadonlyArray<Document> } = {}
+  options: {
+    readonly filter?: Document
+    readonly arrayFilters?: ReadonlyArray<Document>
+    readonly collation?: Document
+  } = {}
 ): Document => {
-  const environment = environmentOf()
+  const environment = environmentOf({}, {}, options.collation)
   const filter = Filter.compile(canonical(options.filter ?? {}), { environment })
   const compiled = Update.compile(canonical(update), { arrayFilters: options.arrayFilters }, environment)
   return compiled.apply(canonicalDocument(document), filter)
