@@ -319,6 +319,51 @@ const rules: Record<string, Check> = {
     )
   }),
 
+  "strings are compared under a collation, and expressions see variables": Effect.fnUntraced(
+    function* (database, namespace) {
+      const collation = { locale: "en", strength: 2 }
+      yield* database.insert(namespace, [
+        { _id: 1, name: "ada", n: 1 },
+        { _id: 2, name: "Bob", n: 2 },
+        { _id: 3, name: "ADA", n: 3 }
+      ])
+      const found = yield* database.find(namespace, { filter: { name: "Ada" }, sort: { _id: 1 }, collation })
+      yield* expectEqual("found", idsOf(found), [1, 3])
+      const sorted = yield* database.find(namespace, { filter: {}, sort: { name: 1, _id: -1 }, collation })
+      yield* expectEqual("sorted", idsOf(sorted), [3, 1, 2])
+      yield* expectEqual(
+        "counted",
+        yield* database.count(namespace, { filter: { name: { $gt: "ADA" } }, collation }),
+        1
+      )
+      const names = yield* database.distinct(namespace, "name", {}, { collation })
+      yield* expectEqual("distinct", names.map((name) => String(name).toLowerCase()).toSorted(), ["ada", "bob"])
+      const groups = [{ $group: { _id: "$name", n: { $sum: "$n" } } }, { $sort: { n: 1 } }, { $project: { _id: 0 } }]
+      const grouped = yield* database.aggregate(namespace, groups, { collation })
+      yield* expectEqual("grouped", grouped, [{ n: 2 }, { n: 4 }])
+      const least = { least: { $add: [1, 1] } }
+      const above = { $expr: { $gt: ["$n", "$$least"] } }
+      yield* expectEqual("variables", idsOf(yield* database.find(namespace, { filter: above, let: least })), [3])
+      const stages = [{ $match: { _id: 1 } }, { $project: { least: "$$least" } }]
+      yield* expectEqual("in a pipeline", yield* database.aggregate(namespace, stages, { let: least }), [
+        { _id: 1, least: 2 }
+      ])
+      const update = { _tag: "Update", update: [{ $set: { n: "$$least" } }] } as const
+      const updated = yield* database.update(namespace, {
+        filter: { name: "ADA" },
+        change: update,
+        many: true,
+        let: least,
+        collation
+      })
+      yield* expectEqual("updated", updated, { matchedCount: 2, modifiedCount: 2 })
+      const sum = yield* database.count(namespace, { filter: { n: 2 } })
+      yield* expectEqual("to the variable", sum, 3)
+      const deletion = { filter: { name: "BOB" }, collation, many: true }
+      yield* expectEqual("deleted", yield* database.delete(namespace, deletion), 1)
+    }
+  ),
+
   "changes are emitted in order, and resumed after a token": Effect.fnUntraced(function* (database, namespace) {
     yield* database.insert(namespace, [{ _id: 0 }])
     const changes = yield* database.watch(namespace, {})

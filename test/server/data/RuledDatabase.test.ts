@@ -22,7 +22,9 @@ const recorded = Effect.gen(function* () {
     (operation) => {
       const view = "view" in operation ? operation.view : undefined
       if (view?._tag === "Masked") asked.push(view.filter)
-      else if ("filter" in operation) asked.push(operation.filter)
+      else if ("only" in operation && operation.only !== undefined) {
+        asked.push({ $and: [{ _id: { $eq: operation.only._id } }, operation.filter] })
+      } else if ("filter" in operation) asked.push(operation.filter)
       return run(operation)
     }
   const database = Database.make({
@@ -81,6 +83,80 @@ describe("a query for _id", () => {
         $and: [{ _id: { $eq: _id } }, i < 2 ? filter : { n: { $gt: 0 } }]
       }))
       assert.deepStrictEqual([first, second, third, fourth], ofEach)
+    }).pipe(Effect.provide(Database.layerMemory))
+  )
+})
+
+describe("a collation of the caller", () => {
+  const ada = given({ ...stranger, id: "ada" })
+  const collation = { locale: "en", strength: 1 }
+  const documents = [
+    { _id: "X", owner: "ADA", name: "one", n: 1, hidden: "a" },
+    { _id: "x", owner: "ada", name: "ONE", n: 1, hidden: "b" },
+    { _id: "y", owner: "ada", name: "two", n: 1, hidden: "c" }
+  ]
+  const kept = (id: string) => documents.filter(({ _id }) => _id === id)
+
+  for (const [name, rule] of Object.entries({ whole: owned, "in part": inPart })) {
+    it.effect(`does not compare what rules compare, where documents are shown ${name}`, () =>
+      Effect.gen(function* () {
+        const whole = yield* Database
+        yield* whole.insert(namespace, documents)
+        const mine = ruled(whole, rule, ada)
+        const ids = (found: ReadonlyArray<Document>) => found.map(({ _id }) => _id)
+        assert.deepStrictEqual(ids(yield* mine.find(namespace, { filter: {}, collation })), ["x", "y"])
+        assert.deepStrictEqual(ids(yield* mine.find(namespace, { filter: { owner: "ADA" }, collation })), ["x", "y"])
+        assert.deepStrictEqual(ids(yield* mine.find(namespace, { filter: { _id: "X" }, collation })), ["x"])
+        assert.strictEqual(yield* mine.count(namespace, { filter: { owner: { $gte: "ADA" }, n: 1 }, collation }), 2)
+        assert.deepStrictEqual(yield* mine.distinct(namespace, "owner", {}, { collation }), ["ada"])
+        const groups = [{ $match: { owner: "Ada" } }, { $group: { _id: "$owner", n: { $sum: "$n" } } }]
+        assert.deepStrictEqual(yield* mine.aggregate(namespace, groups, { collation }), [{ _id: "ada", n: 2 }])
+        const change = { _tag: "Update", update: { $inc: { n: 1 } } } as const
+        const updated = yield* mine.update(namespace, { filter: { _id: "X" }, change, collation })
+        assert.deepStrictEqual(updated, { matchedCount: 1, modifiedCount: 1 })
+        assert.deepStrictEqual(yield* whole.find(namespace, { filter: { _id: "X" } }), kept("X"))
+        const found = yield* mine.findOneAnd(namespace, { filter: { _id: "X" }, change, collation, returnNew: true })
+        assert.deepInclude(found ?? {}, { _id: "x", n: 3 })
+        assert.deepStrictEqual(yield* whole.find(namespace, { filter: { _id: "X" } }), kept("X"))
+      }).pipe(Effect.provide(Database.layerMemory))
+    )
+  }
+
+  it.effect("finds and deletes no document but the ones that the rules let it", () =>
+    Effect.gen(function* () {
+      const whole = yield* Database
+      yield* whole.insert(namespace, documents)
+      const mine = ruled(whole, owned, ada)
+      assert.strictEqual(yield* mine.delete(namespace, { filter: { _id: "X" }, collation, many: true }), 1)
+      assert.deepStrictEqual(
+        (yield* whole.find(namespace, { filter: {} })).map(({ _id }) => _id),
+        ["X", "y"]
+      )
+    }).pipe(Effect.provide(Database.layerMemory))
+  )
+
+  it.effect("finds nothing by a field that is hidden", () =>
+    Effect.gen(function* () {
+      const whole = yield* Database
+      yield* whole.insert(namespace, documents)
+      const mine = ruled(whole, inPart, ada)
+      assert.deepStrictEqual(yield* mine.find(namespace, { filter: { hidden: "B" }, collation }), [])
+      assert.deepStrictEqual(yield* mine.distinct(namespace, "hidden", {}, { collation }), [])
+    }).pipe(Effect.provide(Database.layerMemory))
+  )
+
+  it.effect("comes with variables that the rules do not see", () =>
+    Effect.gen(function* () {
+      const whole = yield* Database
+      yield* whole.insert(namespace, documents)
+      const mine = ruled(whole, owned, ada)
+      const asked = { filter: { $expr: { $eq: ["$name", "$$name"] } }, let: { name: "one" } }
+      assert.strictEqual(yield* mine.count(namespace, asked), 0)
+      assert.strictEqual(yield* mine.count(namespace, { ...asked, collation }), 1)
+      const pipeline = [{ $match: { _id: "y" } }, { $project: { name: "$$name" } }]
+      assert.deepStrictEqual(yield* mine.aggregate(namespace, pipeline, { let: asked.let }), [
+        { _id: "y", name: "one" }
+      ])
     }).pipe(Effect.provide(Database.layerMemory))
   )
 })

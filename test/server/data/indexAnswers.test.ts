@@ -73,7 +73,9 @@ const inventing = (seed: number) => {
       ].filter(() => random() < 0.8)
     )
   }
+  const evaluation = () => (random() < 0.2 ? { collation: { locale: "en", strength: 1 } } : {})
   const query = () => ({
+    ...evaluation(),
     filter: filter(),
     sort: sort(),
     ...(random() < 0.4 ? { limit: Math.floor(random() * 4) } : {}),
@@ -81,10 +83,11 @@ const inventing = (seed: number) => {
   })
   const write = (): Operation =>
     random() < 0.3
-      ? { _tag: "Delete", namespace, filter: filter() }
+      ? { ...evaluation(), _tag: "Delete", namespace, filter: filter() }
       : random() < 0.5
         ? { _tag: "Insert", namespace, documents: [{ _id: Math.floor(random() * 1000), ...document() }] }
         : {
+            ...evaluation(),
             _tag: "Update",
             namespace,
             filter: filter(),
@@ -96,6 +99,7 @@ const inventing = (seed: number) => {
       : random() < 0.5
         ? { _tag: "Count", namespace, filter: filter() }
         : {
+            ...evaluation(),
             _tag: "Aggregate",
             namespace: other,
             pipeline: [

@@ -119,11 +119,41 @@ describe("what functions of an exported application find", () => {
     )
   )
 
+  it.effect("compare strings under a collation, and give variables to expressions", () =>
+    Effect.map(
+      result(`exports = async () => {
+        const c = context.services.get("mongodb-atlas").db("d").collection("c")
+        const collation = { locale: "en", strength: 2 }
+        await c.insertMany([{ _id: 1, k: "ada" }, { _id: 2, k: "ADA" }, { _id: 3, k: "bob" }])
+        const ids = (all) => all.map(({ _id }) => _id).join()
+        const above = { $expr: { $gt: ["$_id", "$$least"] } }
+        return [
+          ids(await c.find({ k: "Ada" }, { _id: 1 }, { collation }).sort({ k: 1 }).toArray()),
+          (await c.findOne({ k: "BOB" }, {}, { collation }))._id,
+          await c.count({ k: "ADA" }, { collation }),
+          (await c.distinct("k", {}, { collation })).join(),
+          ids(await c.aggregate([{ $group: { _id: "$k" } }], { collation }).toArray()),
+          ids(await c.find(above, {}, { let: { least: 1 } }).toArray()),
+          (await c.findOneAndUpdate({ k: "BOB" }, [{ $set: { v: "$$v" } }],
+            { collation, let: { v: 7 }, returnNewDocument: true })).v,
+          (await c.updateMany({ k: "Ada" }, { $set: { v: 1 } }, { collation })).matchedCount,
+          (await c.replaceOne({ k: "BOB" }, { k: "Bob" }, { collation })).matchedCount,
+          (await c.bulkWrite([
+            { updateOne: { filter: { k: "BOB" }, update: { $set: { v: 2 } }, collation } },
+            { deleteOne: { filter: above } }
+          ], { let: { least: 2 } })).deletedCount,
+          (await c.deleteMany({ k: "aDA" }, { collation })).deletedCount
+        ].map(String)
+      }`),
+      (value) => assert.deepStrictEqual(value, ["1,2", "3", "2", "ada,bob", "ada,bob", "2,3", "7", "2", "1", "1", "2"])
+    )
+  )
+
   it.effect.each([
     ["context.services.get('m').db('d').collection('c').createIndex()", "createIndex is not a function"],
     [
-      "context.services.get('m').db('d').collection('c').updateOne({}, {}, { collation: {} })",
-      'the option "collation" of updateOne is not supported by this server'
+      "context.services.get('m').db('d').collection('c').insertOne({}, { collation: {} })",
+      'the option "collation" of insertOne is not supported by this server'
     ],
     ["context.services.get('m').startSession().toBSON()", "toBSON is not a function"],
     ["context.graphql.query()", "Cannot read properties of undefined (reading 'query')"],

@@ -78,4 +78,31 @@ describe("rules on MongoDB", () => {
       assert.deepEqual(yield* notes.aggregate(place("notes"), pipeline), [{ _id: 1, text: "hello", length: 0 }])
     }).pipe(Effect.provide(overWire, { local: true }))
   )
+
+  it.live("refuse a collation where they compare strings, and change the document that they checked", () =>
+    Effect.gen(function* () {
+      const whole = yield* Database.Database
+      const collation = { locale: "en", strength: 1 }
+      yield* whole.insert(place("notes"), [
+        { _id: "A.b", owner: "ADA", open: true, n: 1 },
+        { _id: "a.B", owner: "ada", open: true, n: 1 }
+      ])
+      const notes = yield* userDatabase({ notes: { roles: [own] } })
+      const refused = yield* Effect.flip(notes.find(place("notes"), { filter: { owner: "ADA" }, collation }))
+      assert.strictEqual(refused.code, 115)
+      assert.match(
+        refused.message,
+        /a collation is not supported on a collection of MongoDB whose rules compare strings/
+      )
+      const flagged = yield* userDatabase({ notes: { roles: [{ ...own, apply_when: { open: true } }] } })
+      assert.lengthOf(yield* flagged.find(place("notes"), { filter: { owner: "Ada" }, collation }), 2)
+      const change = { _tag: "Update", update: { $inc: { n: 1 } } } as const
+      const asked = { filter: { owner: "ada" }, sort: { _id: -1 }, change, collation, returnNew: true }
+      const [last] = yield* flagged.find(place("notes"), { filter: {}, sort: { _id: -1 }, limit: 1, collation })
+      const changed = (yield* flagged.findOneAnd(place("notes"), asked)) ?? {}
+      assert.deepEqual(changed, { ...last, n: 2 })
+      assert.strictEqual(yield* whole.count(place("notes"), { filter: { n: 2 } }), 1)
+      assert.deepEqual(yield* whole.find(place("notes"), { filter: { _id: last?.["_id"], n: 2 } }), [changed])
+    }).pipe(Effect.provide(overWire, { local: true }))
+  )
 })

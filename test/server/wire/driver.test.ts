@@ -31,6 +31,58 @@ const failureOf = async (promise: Promise<unknown>): Promise<MongoServerError> =
 }
 
 describe("the official driver on the MongoDB port", () => {
+  it.live("compares strings under a collation, and gives variables to expressions", () =>
+    withClient(async (client) => {
+      const items = client.db("shop").collection<{ _id: string; k: string; n?: number }>("items")
+      const collation = { locale: "en", strength: 2 }
+      await items.insertMany([
+        { _id: "A", k: "ada" },
+        { _id: "a", k: "ADA" },
+        { _id: "b", k: "bob" }
+      ])
+      assert.strictEqual(await items.countDocuments({ k: "Ada" }, { collation }), 2)
+      assert.strictEqual(await items.count({ k: "Ada" }, { collation }), 2)
+      assert.deepEqual(await items.distinct("k", { k: "Ada" }, { collation }), ["ada"])
+      const sort = { _id: -1 } as const
+      const one = await items.updateOne({ k: "Ada" }, { $inc: { n: 1 } }, { collation, sort: { k: 1 } })
+      assert.deepEqual([one.matchedCount, one.modifiedCount], [1, 1])
+      assert.strictEqual(await items.countDocuments({ n: 1 }), 1)
+      const plus = [{ $set: { n: { $add: [{ $ifNull: ["$n", 0] }, "$$by"] } } }]
+      const found = await items.findOneAndUpdate({ k: "BOB" }, plus, {
+        collation,
+        let: { by: { $add: [2, 3] } },
+        returnDocument: "after"
+      })
+      assert.deepEqual(found, { _id: "b", k: "bob", n: 5 })
+      const upserted = await items.findOneAndUpdate({ _id: "c", k: "carl" }, plus, {
+        let: { by: 3 },
+        upsert: true,
+        returnDocument: "after"
+      })
+      assert.deepEqual(upserted, { _id: "c", k: "carl", n: 3 })
+      const above = { $expr: { $gte: ["$n", "$$least"] } }
+      assert.deepEqual(
+        (await items.find(above, { let: { least: 3 }, sort }).toArray()).map(({ _id }) => _id),
+        ["c", "b"]
+      )
+      assert.strictEqual((await items.deleteMany(above, { let: { least: 5 } })).deletedCount, 1)
+      const error = await failureOf(items.find(above, { let: { least: "$n" } }).toArray())
+      assert.strictEqual(error.code, 4_890_500)
+      assert.strictEqual((await items.deleteMany({ k: "ADA" }, { collation })).deletedCount, 2)
+      const made = await client
+        .db("shop")
+        .aggregate([{ $documents: [{ k: "b" }, { k: "A" }] }, { $sort: { k: 1 } }, { $set: { v: "$$v" } }], {
+          collation,
+          let: { v: 1 }
+        })
+        .toArray()
+      assert.deepEqual(made, [
+        { k: "A", v: 1 },
+        { k: "b", v: 1 }
+      ])
+    })
+  )
+
   it.live("inserts, finds, changes and deletes documents", () =>
     withClient(async (client) => {
       const items = client.db("shop").collection("items")
@@ -370,8 +422,10 @@ describe("the official driver on the MongoDB port", () => {
       assert.strictEqual(type.codeName, "TypeMismatch")
       const operator = await failureOf(items.find({ a: { $near: 1 } }).toArray())
       assert.match(operator.message, /\$near/)
-      const collation = await failureOf(items.find({}, { collation: { locale: "de" } }).toArray())
-      assert.match(collation.message, /find\.collation is not supported by this server/)
+      const strength = await failureOf(items.find({}, { collation: { locale: "de", strength: 4 } }).toArray())
+      assert.match(strength.message, /'strength' of 4 in a collation is not supported by this server/)
+      const collation = await failureOf(shop.createCollection("names", { collation: { locale: "de" } }))
+      assert.match(collation.message, /create\.collation is not supported by this server/)
       const capped = await failureOf(shop.createCollection("logs", { capped: true, size: 1000 }))
       assert.match(capped.message, /create\.capped is not supported/)
       const snapshot = await failureOf(items.find({}, { readConcern: { level: "snapshot" } }).toArray())

@@ -51,6 +51,7 @@ interface Asked {
   readonly pipeline?: ReadonlyArray<Document>
   readonly view?: View | undefined
   readonly collation?: Document | undefined
+  readonly only?: { readonly _id: unknown } | undefined
 }
 
 const askedOf = ({ namespace: _, ...asked }: { readonly namespace: Namespace } & Asked): Asked => asked
@@ -62,8 +63,9 @@ const bytesOfUnit = 16
 const mostReach = Steps.mostCheap * bytesOfUnit
 
 /** The conditions of an operation's documents; `undefined` if it reads none. */
-const conditionsOfAsked = ({ collation, filter, pipeline, view }: Asked): Conditions | undefined => {
+const conditionsOfAsked = ({ collation, filter, only, pipeline, view }: Asked): Conditions | undefined => {
   if (view?._tag === "Documents") return undefined
+  if (only !== undefined) return [{ kind: "in", path: "_id", values: [canonical(only._id)] }]
   const given = view?.filter ?? filter ?? pipeline?.[0]?.["$match"]
   if (given === undefined) return pipeline && []
   const asked = canonical(given, "null")
