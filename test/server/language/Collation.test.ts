@@ -165,7 +165,7 @@ describe("under a collation", () => {
     const many = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? `K${i % 10}` : `k${i % 10}`))
     assert.deepEqual(
       sorted(insensitive, many, 4),
-      many.filter((it) => /0$/.test(it))
+      many.filter((it) => it.endsWith("0"))
     )
     assert.deepEqual(sorted(insensitive, many), sorted(insensitive, many, 40))
   })

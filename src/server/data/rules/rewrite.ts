@@ -11,8 +11,8 @@
  *   condition on it neither computes anything nor fails. They stand behind the rules' filter. `$expr` is never moved: it
  *   may name the whole document, and it may fail.
  *
- * A collation of the caller compares what the caller asks for, and never what the rules do: `{ owner: "ada" }` is no rule
- * for a caller named "ADA", though a caller may look for either. So the rules' filter and the conditions of masks stay in
+ * A collation of the caller compares what the caller asks for, and never what the rules do: `{ owner: "ada" }` gives
+ * nothing to a caller named "ADA", though a caller may look for either. So the rules' filter and the conditions of masks stay in
  * the view, which is evaluated without the collation, and only conditions of the caller that compare no string are moved
  * to it: they mean the same there. What the collation then makes equal, or puts in order, is what is shown.
  *

@@ -17,7 +17,7 @@ const partsOf = (view: Extract<View, { readonly _tag: "Masked" }>, collection: s
 }
 
 /** The stages that make a collection what a view shows. Throws for a view with too many conditions on fields. */
-export const stagesOf = (view: View | undefined, collection: string): Array<Document> => {
+const stagesOf = (view: View | undefined, collection: string): Array<Document> => {
   if (view === undefined) return []
   if (view._tag === "Documents") return [{ $documents: askedAll(view.documents) }]
   if (!Views.isWhole(view.cases)) return askedAll(partsOf(view, collection))
