@@ -1,5 +1,6 @@
 /** Starts `effect-app-services serve` in a process of its own, with several exported applications. */
 import { type ChildProcess, spawn } from "node:child_process"
+import { randomBytes } from "node:crypto"
 import { once } from "node:events"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
@@ -26,6 +27,8 @@ const applications = ["main", "mail", "asked", "bare", "accounts"].map((name) =>
   join(import.meta.dirname, "apps", name)
 )
 
+const adminToken = randomBytes(32).toString("hex")
+
 /** Starts the server; `stop` ends it. */
 export const start = async (): Promise<Host & { readonly stop: () => Promise<void> }> => {
   const command = join(import.meta.dirname, "../dist/bin.js")
@@ -33,36 +36,34 @@ export const start = async (): Promise<Host & { readonly stop: () => Promise<voi
   const issuer = await startIssuer()
   const issuers = Object.entries(issuer.urls).flatMap(([name, url]) => ["--oauth-issuer", `${name}=${url}`])
   const child = spawn(process.execPath, [command, "serve", ...applications, ...flags, ...issuers], {
+    env: { ...process.env, APP_SERVICES_ADMIN_TOKEN: adminToken },
     stdio: ["ignore", "pipe", "pipe"]
   })
   let said = ""
   child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()))
-  const mails: Array<Mail> = []
-  const waiting = new Set<() => void>()
   const baseUrl = await new Promise<string>((resolve, reject) => {
     child.once("exit", (code) => reject(new Error(`the server ended with code ${code}: ${said}`)))
-    createInterface(child.stdout).on("line", (line) => {
-      const event: { readonly event: "ready"; readonly baseUrl: string } | ({ readonly event: "mail" } & Mail) =
-        JSON.parse(line)
-      if (event.event === "ready") return resolve(event.baseUrl)
-      mails.push(event)
-      for (const look of waiting) look()
+    createInterface(child.stdout).once("line", (line) => {
+      const ready: { readonly baseUrl: string } = JSON.parse(line)
+      resolve(ready.baseUrl)
     })
   })
+  const lastRead = new Map<string, string>()
+  const next = async (to: string): Promise<Mail> => {
+    const query = new URLSearchParams({ to, wait: "30", after: lastRead.get(to) ?? "" })
+    const answer = await fetch(`${baseUrl}/_admin/inbox?${query.toString()}`, {
+      headers: { authorization: `Bearer ${adminToken}` }
+    })
+    if (!answer.ok) throw new Error(`the inbox answered ${answer.status}: ${await answer.text()}`)
+    const [mail]: ReadonlyArray<Mail> = JSON.parse(await answer.text())
+    if (mail === undefined) return next(to)
+    lastRead.set(to, mail.tokenId)
+    return mail
+  }
   return {
     baseUrl,
     issuer,
-    mail: (to) =>
-      new Promise((resolve) => {
-        const look = () => {
-          const index = mails.findIndex((mail) => mail.to === to)
-          if (index === -1) return
-          waiting.delete(look)
-          for (const mail of mails.splice(index, 1)) resolve(mail)
-        }
-        waiting.add(look)
-        look()
-      }),
+    mail: next,
     stop: async () => {
       await end(child)
       await issuer.stop()

@@ -3,17 +3,13 @@
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { oauthCallback } from "../protocol/internal/routes.ts"
 import * as Hosting from "../server/api/Hosting.ts"
 import { type App, type Notice, providerTypes } from "../server/model/App.ts"
+import { type Loaded, nowhere } from "./applications.ts"
 import type { Port } from "./mongodb.ts"
 import { list } from "./terminal.ts"
-
-/** An application and its directory. */
-export interface Loaded {
-  readonly directory: string
-  readonly app: App
-}
 
 /** How to reach a server. */
 export interface ServerInfo {
@@ -55,6 +51,7 @@ export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, metric
         ...(loaded.some(({ app }) => redirects(app))
           ? [`callback     ${baseUrl}${oauthCallback}: register it as redirect URI with the OAuth providers`]
           : []),
+        ...loaded.filter(({ builtIn }) => builtIn).flatMap(hintsOf),
         `\nlistening on ${baseUrl}, ${storage}; stop with Ctrl+C`
       ].join("\n")
     )
@@ -66,9 +63,45 @@ const redirects = ({ providers }: App): boolean =>
     ({ clientSecret, redirectUris }) => clientSecret !== undefined && redirectUris.size > 0
   )
 
-/** The notices of all applications, a line each, for scripts. */
-export const notices = (loaded: ReadonlyArray<Loaded>): ReadonlyArray<string> =>
+/** The notices of all applications, a line each. */
+const notices = (loaded: ReadonlyArray<Loaded>): ReadonlyArray<string> =>
   loaded.flatMap(({ app }) => app.report.map((notice) => [app.id, ...placeOf(notice), notice.message].join(": ")))
+
+const encodeReady = Schema.encodeEffect(
+  Schema.fromJsonString(
+    Schema.Struct({
+      event: Schema.Literal("ready"),
+      baseUrl: Schema.String,
+      appIds: Schema.Array(Schema.String),
+      mongodbUris: Schema.optionalKey(Schema.Array(Schema.String)),
+      metricsUrl: Schema.optionalKey(Schema.String)
+    })
+  )
+)
+
+/** Prints a line of JSON when the server has started, for scripts. */
+export const announceJson = (loaded: ReadonlyArray<Loaded>, { baseUrl, metrics, mongodb }: ServerInfo) =>
+  Effect.gen(function* () {
+    for (const line of [...notices(loaded), ...(mongodb?.notes ?? [])]) yield* Effect.logWarning(line)
+    const line = encodeReady({
+      event: "ready",
+      baseUrl,
+      appIds: loaded.map(({ app }) => app.id),
+      ...(mongodb === undefined ? undefined : { mongodbUris: mongodb.uris }),
+      ...(metrics === undefined ? undefined : { metricsUrl: metrics })
+    })
+    yield* Console.log(yield* Effect.orDie(line))
+  })
+
+/** How to go on from the built-in application. */
+const hintsOf = ({ app, directory }: Loaded): ReadonlyArray<string> => {
+  const folder = directory === nowhere ? app.id : directory
+  return [
+    `\nno application was named: ${app.id} is built in. Users log in anonymously or register with an e-mail address, and every`,
+    "user reads and writes every document of the data source mongodb-atlas: it is for trying out.",
+    `to go on     npx effect-app-services init ${folder}, then serve ${folder} --watch`
+  ]
+}
 
 const partsOf = (app: App): ReadonlyArray<string> => {
   const functions = [...app.functions.values()]

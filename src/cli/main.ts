@@ -9,6 +9,7 @@ import * as Logger from "effect/Logger"
 import manifest from "../../package.json" with { type: "json" }
 import { backup, restore } from "./backup.ts"
 import { functions } from "./functions.ts"
+import { init } from "./init.ts"
 import { inbox } from "./inbox.ts"
 import { install } from "./install.ts"
 import { keys } from "./keys.ts"
@@ -18,7 +19,7 @@ import { users } from "./users.ts"
 
 const command = Command.make("effect-app-services").pipe(
   Command.withDescription("Run App Services applications without the hosted service"),
-  Command.withSubcommands([serve, install, inbox, users, triggers, backup, restore, keys, functions])
+  Command.withSubcommands([serve, init, install, inbox, users, triggers, backup, restore, keys, functions])
 )
 
 command.pipe(

@@ -7,7 +7,7 @@ import * as Path from "effect/Path"
 import * as Stream from "effect/Stream"
 import { Applications } from "../server/Applications.ts"
 import type { App, Notice } from "../server/model/App.ts"
-import type { Loaded } from "./announce.ts"
+import type { Loaded } from "./applications.ts"
 
 /** An editor writes a file in several steps, and a version control system many files. */
 const quiet = "100 millis"

@@ -33,7 +33,7 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
     })
   )
 
-  it.live("shows what would have been mailed", () =>
+  it.live("tells of e-mails without their links, which are in the inbox", () =>
     Effect.gen(function* () {
       const folder = yield* directory({
         "realm_config.json": { app_id: "mail-app" },
@@ -49,21 +49,35 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
           method: "POST",
           body: JSON.stringify({ email: "a@b.c", password: "correct horse" })
         })
-      const link = /https:\/\/x\.test\/confirm\?token=[0-9a-f]{128}&tokenId=[0-9a-f]{24}/
-      const script = yield* serveJson([folder])
+      const script = yield* serveJson([folder, "--show-mail"])
       assert.strictEqual((yield* registering(script.ready.baseUrl)).status, 201)
       while (script.output.stdout.split("\n").length < 3) yield* Effect.sleep("5 millis")
-      const mail = JSON.parse(script.output.stdout.split("\n")[1]) as Record<string, string>
-      assert.deepInclude(mail, { event: "mail", app: "mail-app", to: "a@b.c", kind: "confirmation" })
-      assert.match(mail["url"], link)
-      const person = yield* running(["serve", folder, "--port", "0"])
-      while (!person.output.stdout.includes("stop with Ctrl+C")) yield* Effect.sleep("5 millis")
-      const baseUrl = /listening on (http:\S+?),/.exec(person.output.stdout)?.[1]
-      assert.strictEqual((yield* registering(baseUrl!)).status, 201)
-      while (!person.output.stdout.includes("mail to")) yield* Effect.sleep("5 millis")
-      assert.match(person.output.stdout, link)
-      assert.include(person.output.stdout, "e-mail to a@b.c (mail-app, confirmation)")
-      assert.notInclude(script.output.stdout + person.output.stdout, "correct horse")
+      const { at, tokenId, ...mail } = JSON.parse(script.output.stdout.split("\n")[1]) as Record<string, string>
+      assert.deepStrictEqual(mail, {
+        event: "mail",
+        app: "mail-app",
+        to: "a@b.c",
+        kind: "confirmation",
+        subject: "Please confirm your email address"
+      })
+      assert.deepStrictEqual([typeof at, typeof tokenId], ["string", "string"])
+      for (const flags of [["--show-mail"], ["--quiet", "--show-mail"]]) {
+        const person = yield* running(["serve", folder, "--port", "0", ...flags])
+        while (!person.output.stdout.includes("stop with Ctrl+C")) yield* Effect.sleep("5 millis")
+        const baseUrl = /listening on (http:\S+?),/.exec(person.output.stdout)![1]
+        assert.strictEqual((yield* registering(baseUrl)).status, 201)
+        if (flags.length === 1) {
+          const line =
+            "e-mail to a@b.c (mail-app, confirmation): Please confirm your email address: its link is in the inbox"
+          while (!person.output.stdout.includes(line)) yield* Effect.sleep("5 millis")
+        }
+        const inbox = yield* run(["inbox", "--url", baseUrl])
+        assert.match(inbox.stdout, /: https:\/\/x\.test\/confirm\?token=[0-9a-f]{128}&tokenId=[0-9a-f]{24}\n$/)
+        assert.strictEqual(person.output.stdout.includes("e-mail to"), flags.length === 1)
+        assert.include(person.output.stderr, "--show-mail prints links on a terminal only")
+        assert.notMatch(person.output.stdout + person.output.stderr, /token=|correct horse/)
+      }
+      assert.notMatch(script.output.stdout + script.output.stderr, /token=|correct horse/)
     })
   )
 
@@ -244,7 +258,7 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
     "stops with a message and exit code 1 where there is nothing to serve",
     () =>
       Effect.gen(function* () {
-        const empty = yield* directory({ "readme.txt": "hello" })
+        const folder = yield* directory({ "readme.txt": "hello" })
         const invalid = yield* directory({
           "realm_config.json": { app_id: "a" },
           "functions/config.json": '[\n  { "name": "f" ]\n]'
@@ -252,7 +266,7 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
         const [gone, none, broken, twice, ruled] = yield* Effect.all(
           [
             run(["serve", "/nowhere/at/all"]),
-            run(["serve", empty]),
+            run(["serve", folder]),
             run(["serve", invalid]),
             run(["serve", "examples/shop", "examples/shop", "--port", "0"]),
             run(["serve", "examples/shop", "--port", "0", "--open", "mongodb-atlas/shop.widgets"])
@@ -260,7 +274,10 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
           { concurrency: 2 }
         )
         assert.match(gone.stderr, /\/nowhere\/at\/all does not exist/)
-        assert.match(none.stderr, /is not the directory of an application/)
+        assert.match(
+          none.stderr,
+          /is not the directory of an application.*`effect-app-services init DIR` makes a small/
+        )
         assert.match(broken.stderr, /functions\/config\.json:2:17 is not JSON: expected ","/)
         assert.match(twice.stderr, /two applications have the id "shop-abcde"/)
         assert.match(ruled.stderr, /"mongodb-atlas\/shop\.widgets" of shop-abcde cannot be opened: it has rules/)
@@ -304,14 +321,18 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
 
   it.live("says how it is used where it is not", () =>
     Effect.gen(function* () {
-      const [noDirectory, badPort] = yield* Effect.all(
-        [run(["serve"]), run(["serve", "examples/shop", "--port", "x"])],
+      const [badPort, badFlag, badCommand] = yield* Effect.all(
+        [
+          run(["serve", "examples/shop", "--port", "x"]),
+          run(["serve", "examples/shop", "--wach"]),
+          run(["srve", "examples/shop"])
+        ],
         { concurrency: 2 }
       )
-      assert.strictEqual(noDirectory.code, 1)
-      assert.strictEqual(badPort.code, 1)
-      assert.include(noDirectory.stdout + noDirectory.stderr, "directory")
+      assert.deepStrictEqual([badPort.code, badFlag.code, badCommand.code], [1, 1, 1])
       assert.include(badPort.stdout + badPort.stderr, "port")
+      assert.match(badFlag.stderr, /Did you mean this\?\s+--watch/)
+      assert.match(badCommand.stderr, /Did you mean this\?\s+serve/)
     })
   )
 })

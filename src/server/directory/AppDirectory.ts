@@ -31,7 +31,7 @@ import * as AppDirectorySecrets from "./AppDirectorySecrets.ts"
 import * as AppDirectoryServices from "./AppDirectoryServices.ts"
 import { reportReferences } from "./AppDirectoryReferences.ts"
 import { reportUnsupported } from "./AppDirectoryUnsupported.ts"
-import { AppDirectoryError, type AppFiles, make as listFiles } from "./AppFiles.ts"
+import { AppDirectoryError, type AppFiles, make as listFiles, rootFiles } from "./AppFiles.ts"
 
 export {
   /**
@@ -68,8 +68,6 @@ type RootConfig = typeof RootConfig.Type
 
 /** Without them, the application has another name, and no environment. */
 const harmless = new Set(["app_id", "name", "provider_region", "location", "deployment_model", "environment"])
-
-const rootFiles = ["realm_config.json", "root_config.json", "stitch.json", "config.json"]
 
 /** Folders that identify an application without a root file. */
 const parts = [

@@ -20,6 +20,9 @@ export class AppDirectoryError extends Schema.TaggedError<AppDirectoryError>(
   "effect-app-services/server/directory/AppDirectoryError"
 )("AppDirectoryError", { message: Schema.String, file: Schema.String }) {}
 
+/** The files of which most applications have one or two. */
+export const rootFiles = ["realm_config.json", "root_config.json", "stitch.json", "config.json"]
+
 /**
  * The files below a directory; paths are relative to it, with forward slashes.
  *
