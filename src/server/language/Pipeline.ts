@@ -13,14 +13,18 @@ import { isStageOfAtlas, isUnsupportedStage, stages } from "./stages/all.ts"
 import { withLimit } from "./stages/order.ts"
 import type { Inner, Output, Place, Run, Stage } from "./stages/Stage.ts"
 import { partsOf } from "./stages/transforms.ts"
+import type { Sort } from "./Sort.ts"
 import type { Document, Value } from "./Value.ts"
 
 export type { Output } from "./stages/Stage.ts"
 
 /** A compiled pipeline. */
 export interface Pipeline {
-  /** The documents that come out; computed while they are read, as far as that is possible. */
-  readonly run: (documents: Iterable<Document>) => Iterable<Document>
+  /**
+   * The documents that come out; computed while they are read, as far as that is possible. `isSorted` says that those
+   * that come in are in the order of `request.sort` already.
+   */
+  readonly run: (documents: Iterable<Document>, isSorted?: boolean) => Iterable<Document>
   /** The collections that the pipeline reads beside its own, in the order of its stages. */
   readonly reads: ReadonlyArray<CollectionTarget>
   /** The names of all stages, those in inner pipelines too. */
@@ -29,8 +33,17 @@ export interface Pipeline {
   readonly output: Output | undefined
   /** Whether the pipeline makes its documents itself, with `$documents`. */
   readonly isSource: boolean
-  /** What each document that the pipeline needs fulfils, for the choice of an index. */
+  /** What the pipeline needs, for the choice of an index. */
+  readonly request: Request
+}
+
+/** The documents that a pipeline needs. */
+export interface Request {
+  /** What each of them fulfils. */
   readonly conditions: Conditions
+  /** The order that a `$sort` at the beginning gives to those that its `$match`es accept, and how many of it are needed. */
+  readonly sort: Sort | undefined
+  readonly limit: number | undefined
 }
 
 /** How deep pipelines may stand in one another. */
@@ -53,25 +66,31 @@ interface Notes {
 export const compile = (pipeline: Value, environment: Environment): Pipeline => {
   const notes: Notes = { reads: [], stages: [], output: undefined }
   const compiled = compileStages(pipeline, environment, scopeOf(environment), [], notes)
-  const run = (documents: Iterable<Document>) => runStages(compiled.stages, documents, { environment, added: [] })
+  const request = requestOf(compiled.stages)
+  const unsorted = compiled.stages.filter(
+    (stage) => stage.kind !== "all" || stage.sort === undefined || stage.sort !== request.sort
+  )
+  const run = (documents: Iterable<Document>, isSorted = false) =>
+    runStages(isSorted ? unsorted : compiled.stages, documents, { environment, added: [] })
   return {
-    run: mayNest(pipeline) ? (documents) => stepping(run(documents), [checkDepth]) : run,
+    run: mayNest(pipeline) ? (documents, isSorted) => stepping(run(documents, isSorted), [checkDepth]) : run,
     reads: notes.reads,
     stages: notes.stages,
     output: notes.output,
     isSource: compiled.isSource,
-    conditions: leadingConditions(compiled.stages)
+    request
   }
 }
 
-/** The conditions of the filters at the beginning. */
-const leadingConditions = (stages: ReadonlyArray<Stage>): Conditions => {
-  const found: Array<Conditions[number]> = []
+/** The conditions of the filters at the beginning, and the order behind them. */
+const requestOf = (stages: ReadonlyArray<Stage>): Request => {
+  const conditions: Array<Conditions[number]> = []
   for (const stage of stages) {
-    if (stage.kind !== "each" || stage.conditions === undefined) break
-    found.push(...stage.conditions)
+    if (stage.kind === "all") return { conditions, sort: stage.sort, limit: stage.most }
+    if (stage.conditions === undefined) break
+    conditions.push(...stage.conditions)
   }
-  return found
+  return { conditions, sort: undefined, limit: undefined }
 }
 
 interface Compiled {
@@ -102,7 +121,7 @@ const compileStages = (
       return {
         run: (documents, run) => runStages(compiled.stages, documents, run),
         isSource: compiled.isSource,
-        conditions: leadingConditions(compiled.stages)
+        conditions: requestOf(compiled.stages).conditions
       }
     }
   }

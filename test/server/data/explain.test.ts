@@ -31,6 +31,10 @@ const find = (filter: Document, more: Partial<Operation<"Find">> = {}): Operatio
   ...more
 })
 
+const pipeline = (...stages: ReadonlyArray<Document>): Operation => ({ _tag: "Aggregate", namespace, pipeline: stages })
+
+const byUser = (...stages: ReadonlyArray<string>) => ["IXSCAN user_1_at_-1", "$match", ...stages]
+
 describe("an explanation", () => {
   it.effect.each<readonly [operation: Operation, examined: number, returned: number, stages: ReadonlyArray<string>]>([
     [find({}), count, count, ["COLLSCAN"]],
@@ -83,6 +87,21 @@ describe("an explanation", () => {
       1,
       ["IXSCAN tags_1", "$match", "$count"]
     ],
+    [pipeline({ $sort: { _id: -1 } }, { $limit: 3 }), 3, 3, ["IXSCAN _id_", "$limit"]],
+    [
+      pipeline({ $match: { user: "u1" } }, { $sort: { at: 1 } }, { $skip: 2 }, { $limit: 3 }, { $sort: { n: 1 } }),
+      5,
+      3,
+      ["IXSCAN user_1_at_-1", "$match", "$skip", "$limit", "$sort"]
+    ],
+    [pipeline({ $match: { user: "u1" } }, { $sort: { n: 1 } }, { $limit: 3 }), 100, 3, byUser("$sort", "$limit")],
+    [pipeline({ $match: { user: "u1" } }, { $sort: { at: 1 } }), 100, 100, byUser("$sort")],
+    [
+      pipeline({ $set: { x: 1 } }, { $sort: { _id: -1 } }, { $limit: 3 }),
+      count,
+      3,
+      ["COLLSCAN", "$set", "$sort", "$limit"]
+    ],
     [
       {
         ...find({ n: 1 }),
@@ -130,6 +149,32 @@ describe("an explanation", () => {
       assert.deepStrictEqual(
         others.map((it) => [it.collection, it.documentsExamined]),
         [["d.c", examined]]
+      )
+    })
+  )
+
+  it.effect.each<readonly [graph: Document, reached: number, examined: number]>([
+    [{ connectFromField: "at", connectToField: "_id", startWith: 5 }, 1, 1],
+    [{ connectFromField: "n", connectToField: "_id", startWith: 20 }, 2, 2],
+    [{ connectFromField: "user", connectToField: "user", startWith: "$name" }, 100, 200],
+    [{ connectFromField: "n", connectToField: "n", startWith: 3 }, 143, count]
+  ])("counts the documents that $graphLookup looks up: %j", ([graph, reached, examined]) =>
+    Effect.gen(function* () {
+      const database = yield* collection
+      const operation = {
+        _tag: "Aggregate",
+        namespace: { ...namespace, collection: "users" },
+        pipeline: [{ $match: { _id: { $lte: 2 } } }, { $graphLookup: { from: "c", as: "all", ...graph } }]
+      } as const
+      const { others } = yield* database.explain(operation)
+      assert.deepStrictEqual(
+        others.map((it) => it.documentsExamined),
+        [examined]
+      )
+      const found = yield* database.aggregate(operation.namespace, operation.pipeline)
+      assert.deepStrictEqual(
+        found.map(({ all }) => Array.isArray(all) && all.length),
+        [reached, reached]
       )
     })
   )

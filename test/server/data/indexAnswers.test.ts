@@ -93,39 +93,60 @@ const inventing = (seed: number) => {
             filter: filter(),
             change: { _tag: "Replace", document: document() }
           }
+  /** A pipeline that begins with an order. */
+  const ordered = (): ReadonlyArray<Document> => [
+    ...(random() < 0.7 ? [{ $match: filter() }] : []),
+    { $sort: sort() ?? { _id: -1 } },
+    ...(random() < 0.3 ? [{ $skip: Math.floor(random() * 3) }] : []),
+    ...(random() < 0.8 ? [{ $limit: 1 + Math.floor(random() * 4) }] : [])
+  ]
   const read = (): Operation =>
     random() < 0.7
       ? { _tag: "Find", namespace, ...query() }
       : random() < 0.5
         ? { _tag: "Count", namespace, filter: filter() }
-        : {
-            ...evaluation(),
-            _tag: "Aggregate",
-            namespace: other,
-            pipeline: [
-              pick<Document>(
-                { $lookup: { from: "c", localField: "a", foreignField: path(), as: "found" } },
-                {
-                  $lookup: {
-                    from: "c",
-                    localField: "b",
-                    foreignField: "a",
-                    pipeline: [{ $match: filter() }],
-                    as: "found"
-                  }
-                },
-                {
-                  $lookup: {
-                    from: "c",
-                    let: { v: "$a" },
-                    pipeline: [{ $match: { $expr: { $eq: ["$b", "$$v"] } } }],
-                    as: "found"
-                  }
-                },
-                { $unionWith: { coll: "c", pipeline: [{ $match: filter() }] } }
-              ) ?? {}
-            ]
-          }
+        : random() < 0.3
+          ? { ...evaluation(), _tag: "Aggregate", namespace, pipeline: ordered() }
+          : {
+              ...evaluation(),
+              _tag: "Aggregate",
+              namespace: other,
+              pipeline: [
+                pick<Document>(
+                  {
+                    $graphLookup: {
+                      from: "c",
+                      startWith: "$a",
+                      connectFromField: path(),
+                      connectToField: path(),
+                      maxDepth: 2,
+                      depthField: "depth",
+                      as: "found",
+                      ...(random() < 0.5 ? { restrictSearchWithMatch: filter() } : {})
+                    }
+                  },
+                  { $lookup: { from: "c", localField: "a", foreignField: path(), as: "found" } },
+                  {
+                    $lookup: {
+                      from: "c",
+                      localField: "b",
+                      foreignField: "a",
+                      pipeline: [{ $match: filter() }],
+                      as: "found"
+                    }
+                  },
+                  {
+                    $lookup: {
+                      from: "c",
+                      let: { v: "$a" },
+                      pipeline: [{ $match: { $expr: { $eq: ["$b", "$$v"] } } }],
+                      as: "found"
+                    }
+                  },
+                  { $unionWith: { coll: "c", pipeline: [{ $match: filter() }] } }
+                ) ?? {}
+              ]
+            }
   return { document, random, read, write }
 }
 

@@ -284,6 +284,49 @@ describe("what a pipeline says of itself", () => {
     assert.deepStrictEqual(new Set(stages), new Set(["$lookup", "$unionWith", "$facet", "$graphLookup"]))
   })
 
+  it("tells the order behind its first filters, and how many documents of it are needed", () => {
+    const requestOf = (...stages: ReadonlyArray<object>) => {
+      const { limit, sort } = compilePipeline([{ $match: { a: 1 } }, ...stages]).request
+      return [sort?.fields.map(({ path }) => path), limit]
+    }
+    const sort = { $sort: { b: 1, c: -1 } }
+    assert.deepStrictEqual(requestOf(sort, { $skip: 2 }, { $limit: 3 }, { $sort: { d: 1 } }), [["b", "c"], 5])
+    assert.deepStrictEqual(requestOf({ $match: { b: 2 } }, sort), [["b", "c"], undefined])
+    assert.deepStrictEqual(requestOf(sort, { $match: { b: 2 } }, { $limit: 3 }), [["b", "c"], undefined])
+    assert.deepStrictEqual(requestOf({ $limit: 3 }, sort), [undefined, undefined])
+    assert.deepStrictEqual(requestOf({ $set: { b: 1 } }, sort, { $limit: 3 }), [undefined, undefined])
+  })
+
+  it("leaves out its first $sort, and no other one, for documents in that order", () => {
+    const { run } = compilePipeline([{ $sort: { a: 1 } }, { $limit: 2 }, { $sort: { a: -1 } }])
+    const documents = [{ a: 3 }, { a: 1 }, { a: 2 }]
+    assert.deepStrictEqual([...run(documents)], [{ a: 2 }, { a: 1 }])
+    assert.deepStrictEqual([...run(documents, true)], [{ a: 3 }, { a: 1 }])
+  })
+
+  it("reaches each document once by an index, also where it is made each time that it is found", () => {
+    const parts = [
+      { _id: 1, next: [2, 3] },
+      { _id: 2, next: [1, 3, null] },
+      { _id: 3, next: [[1]] }
+    ]
+    const asked: Array<ReadonlyArray<unknown>> = []
+    const environment = {
+      now,
+      random: () => 0,
+      objectId: () => madeId,
+      collection: () => parts,
+      search: () => (values: ReadonlyArray<unknown>) => {
+        asked.push(values)
+        return parts.filter(({ _id }) => values.includes(_id)).map((part) => structuredClone(part))
+      }
+    }
+    const graph = { from: "c", startWith: 1, connectFromField: "next", connectToField: "_id", as: "all" }
+    const { run } = Pipeline.compile([{ $graphLookup: graph }], environment)
+    assert.deepStrictEqual([...run([{}])], [{ all: parts }])
+    assert.deepStrictEqual(asked, [[1], [2, 3]])
+  })
+
   it("tells what its first filters ask for, and sees the variables of the operation in them", () => {
     const environment = { now, random: () => 0, objectId: () => madeId, collection: () => [], variables: { v: 2 } }
     const pipeline = [
@@ -292,8 +335,8 @@ describe("what a pipeline says of itself", () => {
       { $limit: 1 },
       { $match: { d: 1 } }
     ]
-    const { conditions, run } = Pipeline.compile(pipeline, environment)
-    assert.deepStrictEqual(conditions, [
+    const { request, run } = Pipeline.compile(pipeline, environment)
+    assert.deepStrictEqual(request.conditions, [
       { kind: "in", path: "a", values: [1] },
       { kind: "in", path: "c", values: [5] }
     ])

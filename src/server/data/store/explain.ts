@@ -76,7 +76,12 @@ interface Asked {
 const stagesBehind = (asked: Asked, isSorted: boolean): ReadonlyArray<string> => {
   const { _tag, filter, limit = 0, many, pipeline, projection, skip = 0, sort, view } = asked
   const views = view === undefined ? [] : ["VIEW"]
-  if (pipeline !== undefined) return [...views, ...pipeline.flatMap((stage) => Object.keys(stage))]
+  if (pipeline !== undefined) {
+    const stages = pipeline.flatMap((stage) => Object.keys(stage))
+    // an index in the order of a pipeline takes the place of its first $sort
+    const sorts = isSorted ? stages.indexOf("$sort") : -1
+    return [...views, ...stages.filter((_, i) => i !== sorts)]
+  }
   const isOne = _tag === "FindOneAnd" || ((_tag === "Update" || _tag === "Delete") && many !== true)
   return [
     ...views,

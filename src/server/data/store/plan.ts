@@ -172,8 +172,8 @@ const search = (data: MemoryCollection, conditions: Conditions): Plan | undefine
 }
 
 /** How an index puts documents in the order of a sort: its direction, and where the fields of the sort begin in it. */
-const sortsBy = (index: OrderedIndex, { fields, isReversed }: Sort, equal: number): 1 | -1 | undefined => {
-  if (fields.length === 0 || isReversed || index.index.sparse) return undefined
+const sortsBy = (index: OrderedIndex, { fields, isReversed, isSimple }: Sort, equal: number): 1 | -1 | undefined => {
+  if (fields.length === 0 || isReversed || !isSimple || index.index.sparse) return undefined
   // a document with several keys would come at the first of those within the bounds
   if (index.fields.some((_, i) => index.hasArrays(i))) return undefined
   for (let skipped = 0; skipped <= equal; skipped++) {

@@ -144,13 +144,7 @@ class Statement {
     const sort = Evaluate.sortOf(query.sort, this.#said)
     const range = Evaluate.rangeOf(query)
     const most = range[0] + range[1]
-    // indexes are ordered by the bytes of strings
-    const indexed = sort?.isSimple === false ? undefined : sort
-    const request = {
-      conditions: filter.conditions,
-      sort: indexed,
-      limit: most === Infinity ? undefined : most
-    }
+    const request = { conditions: filter.conditions, sort, limit: most === Infinity ? undefined : most }
     return {
       filter,
       find: () => {
@@ -244,12 +238,12 @@ class Statement {
     if (pipeline.output !== undefined && this.#place.inTransaction) {
       return invalid("$out and $merge are not allowed in a transaction", codes.CommandNotSupported)
     }
-    const source = isStats
-      ? this.#indexStats()
+    const { documents, isSorted } = isStats
+      ? { documents: this.#indexStats(), isSorted: false }
       : pipeline.isSource
-        ? []
-        : this.#source({ conditions: pipeline.conditions }, view).documents
-    const results = Array.from(pipeline.run(source))
+        ? { documents: [], isSorted: false }
+        : this.#source(pipeline.request, view)
+    const results = Array.from(pipeline.run(documents, isSorted))
     if (pipeline.output === undefined) return results.map(Evaluate.own)
     writeOutput(pipeline.output, results, this.#target(pipeline.output))
     return []

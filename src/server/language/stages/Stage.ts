@@ -3,6 +3,7 @@ import type { CollectionTarget, Environment } from "../Environment.ts"
 import { frameOf } from "../Expression.ts"
 import type { Frame, Scope } from "../Expression.ts"
 import type { Conditions } from "../Filter.ts"
+import type { Sort } from "../Sort.ts"
 import type { Document, Value } from "../Value.ts"
 
 /** What a pipeline runs with: the environment, and the values of the variables that the pipelines around it added. */
@@ -30,6 +31,9 @@ export interface All {
   readonly skip?: number
   /** Of `$sort`: the same stage, where only the first ones of the order are needed. */
   readonly first?: (most: number) => All
+  /** Of `$sort`: the order that it makes, and how many documents of it are needed at most. */
+  readonly sort?: Sort
+  readonly most?: number
 }
 
 export type Stage = Each | All

@@ -7,10 +7,10 @@ import * as Expression from "../Expression.ts"
 import * as Filter from "../Filter.ts"
 import { invalid } from "../LanguageError.ts"
 import { isNumber, toWhole } from "../numbers.ts"
-import { isDocument, typeOf } from "../Value.ts"
+import { isDocument, keyOf, typeOf } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 import { pathParts } from "./fields.ts"
-import { targetOf } from "./joined.ts"
+import { searchOf, targetOf } from "./joined.ts"
 import { Index, valuesAt } from "./keys.ts"
 import { frameFor } from "./Stage.ts"
 import type { Compile, Place, Run } from "./Stage.ts"
@@ -86,9 +86,42 @@ const graphOf = (argument: Value, { scope, environment, reads }: Place): Graph =
   }
 }
 
+/** What finds the documents that are one step away, and tells them apart. */
+interface Steps {
+  /** The documents with one of several values, in their own order. */
+  readonly next: (values: ReadonlyArray<Value>) => ReadonlyArray<Document>
+  readonly keyOf: (document: Document) => unknown
+}
+
+/** By an index of the collection if there is one, and else by all of its documents. */
+const stepsOf = (graph: Graph, run: Run): Steps => {
+  const { collation, filter, target, to } = graph
+  const frame = frameFor(run)
+  const accepted = (documents: Iterable<Document>) =>
+    filter === undefined ? [...documents] : Array.from(documents).filter((it) => filter.matches(it, frame))
+  const search = searchOf(run, target, to, collation)
+  let all: Index | undefined
+  return {
+    next: (values) => {
+      if (search !== undefined && !values.some(Array.isArray)) {
+        return new Index(accepted(search(values)), to, false, collation).of(values)
+      }
+      all ??= new Index(accepted(run.environment.collection(target, filter?.conditions)), to, false, collation)
+      return all.of(values)
+    },
+    // a document that is shown in part is made each time that it is found
+    keyOf: search === undefined ? (document) => document : (document) => keyOf(document["_id"])
+  }
+}
+
+interface Reached {
+  readonly document: Document
+  readonly depth: number
+}
+
 /** What is reached from some values: each document once, with the least number of steps to it. */
-const reached = (graph: Graph, index: Index, start: ReadonlyArray<Value>): ReadonlyArray<Document> => {
-  const found = new Map<Document, number>()
+const reached = (graph: Graph, steps: Steps, start: ReadonlyArray<Value>): ReadonlyArray<Document> => {
+  const found = new Map<unknown, Reached>()
   const asked = new Set<string>()
   let frontier = start
   for (let depth = 0; depth <= graph.mostDepth && frontier.length > 0; depth++) {
@@ -97,29 +130,18 @@ const reached = (graph: Graph, index: Index, start: ReadonlyArray<Value>): Reado
       return !asked.has(key) && asked.add(key)
     })
     const next: Array<Value> = []
-    for (const document of values.length === 0 ? [] : index.of(values)) {
-      if (found.has(document)) continue
+    for (const document of values.length === 0 ? [] : steps.next(values)) {
+      const key = steps.keyOf(document)
+      if (found.has(key)) continue
       make()
-      found.set(document, depth)
+      found.set(key, { document, depth })
       next.push(...valuesAt(document, graph.from))
     }
     frontier = next
   }
   const { depthField } = graph
-  return [...found].map(([document, depth]) =>
+  return Array.from(found.values(), ({ depth, document }) =>
     depthField === undefined ? document : withPlain(document, depthField, Long.fromNumber(depth))
-  )
-}
-
-const indexOf = (graph: Graph, run: Run): Index => {
-  const frame = frameFor(run)
-  const documents = [...run.environment.collection(graph.target)]
-  const { filter } = graph
-  return new Index(
-    filter === undefined ? documents : documents.filter((it) => filter.matches(it, frame)),
-    graph.to,
-    false,
-    graph.collation
   )
 }
 
@@ -129,13 +151,12 @@ export const graphLookup: Compile = (argument, place) => {
     kind: "each",
     open: (run) => {
       const frame = frameFor(run)
-      let index: Index | undefined
+      const steps = stepsOf(graph, run)
       return (document) => {
         frame.root = document
-        index ??= indexOf(graph, run)
         const start = graph.start.evaluate(frame)
         const values = start === undefined ? [] : Array.isArray(start) ? start : [start]
-        return withPlain(document, graph.as, reached(graph, index, values))
+        return withPlain(document, graph.as, reached(graph, steps, values))
       }
     }
   }

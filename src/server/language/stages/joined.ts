@@ -1,5 +1,6 @@
 /** `$facet`, `$unionWith` and `$documents`: several pipelines, and documents from elsewhere. */
 import { make } from "../budget.ts"
+import type { Collation } from "../Collation.ts"
 import type { CollectionTarget } from "../Environment.ts"
 import * as Expression from "../Expression.ts"
 import { invalid } from "../LanguageError.ts"
@@ -46,6 +47,10 @@ export const targetOf = (from: Value, stage: string, option: string): Collection
   }
   return { database: db, collection: coll }
 }
+
+/** Finds documents of a collection by an index: those are ordered by the bytes of strings. */
+export const searchOf = ({ environment }: Run, target: CollectionTarget, path: string, { isSimple }: Collation) =>
+  isSimple ? environment.search?.(target, path) : undefined
 
 interface Union {
   readonly target: CollectionTarget | undefined

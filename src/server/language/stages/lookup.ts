@@ -10,7 +10,7 @@ import type { Document, Value } from "../Value.ts"
 import { Candidates, leadingEquality } from "./equalities.ts"
 import type { Equality } from "./equalities.ts"
 import { pathParts } from "./fields.ts"
-import { targetOf } from "./joined.ts"
+import { searchOf, targetOf } from "./joined.ts"
 import { Index, valuesAt } from "./keys.ts"
 import { frameFor } from "./Stage.ts"
 import type { Compile, Inner, Place, Run } from "./Stage.ts"
@@ -108,10 +108,6 @@ const isRandom = (stages: Value): boolean => {
     ([name, value]) => ["$sample", "$rand", "$sampleRate", "$createObjectId"].includes(name) || isRandom(value)
   )
 }
-
-/** Finds documents by an index: those are ordered by the bytes of strings. */
-const searchOf = ({ environment }: Run, target: CollectionTarget, path: string, { isSimple }: Collation) =>
-  isSimple ? environment.search?.(target, path) : undefined
 
 /** The documents that belong to one by their fields, looked up by an index of their collection if there is one. */
 const byField = (

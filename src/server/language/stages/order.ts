@@ -24,7 +24,8 @@ const stageOf = (order: Sort.Sort): All => ({
     make(list.length)
     return order.sorted(list)
   }),
-  first: (most) => all((documents) => firstOf(documents, order, most))
+  sort: order,
+  first: (most) => ({ ...all((documents) => firstOf(documents, order, most)), sort: order, most })
 })
 
 export const sort: Compile = (argument, { scope }) => {
