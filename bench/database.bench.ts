@@ -5,10 +5,12 @@
 import { serialize } from "bson"
 import { Effect, Result } from "effect"
 import * as mingo from "mingo"
-import { type Document, makeMemory, type Service } from "../src/server/data/Database.ts"
+import { type Change, type Document, makeMemory, type Service } from "../src/server/data/Database.ts"
+import * as Evaluate from "../src/server/data/internal/evaluate.ts"
 import { Limits } from "../src/server/data/internal/steps.ts"
 import * as RuledDatabase from "../src/server/data/RuledDatabase.ts"
 import * as Rules from "../src/server/data/Rules.ts"
+import * as Update from "../src/server/language/Update.ts"
 import { compare, cpu, inTurn, ratio, row, rounds, short, shown } from "./measure.ts"
 
 const namespace = { appId: "a", service: "s", database: "d", collection: "c" }
@@ -49,6 +51,15 @@ const filter = { n: { $gte: 2_000 }, "address.city": { $in: ["c1", "c2", "c3"] }
 const group = [{ $group: { _id: "$address.city", sum: { $sum: "$price" }, most: { $max: "$n" } } }]
 const update = { $inc: { n: 1 }, $set: { "address.seen": true } }
 
+type BothUpdates = Extract<Change, { readonly _tag: "Update" }>["update"] & Parameters<typeof mingo.updateMany>[2]
+
+/** Updates that change a document each time. */
+const updates: ReadonlyArray<readonly [probe: string, update: BothUpdates]> = [
+  ["$inc and $set", update],
+  ["$push with $slice", { $push: { tags: { $each: ["new"], $slice: -20 } } }],
+  ["a pipeline", [{ $set: { n: { $add: ["$n", 1] }, total: { $multiply: ["$price", "$n"] } } }]]
+]
+
 const work: ReadonlyArray<Work> = [
   {
     probe: "filter",
@@ -72,6 +83,35 @@ const work: ReadonlyArray<Work> = [
     mingo: (documents) => mingo.updateMany(documents, {}, update)
   }
 ]
+
+/** Updates by the language alone and by a whole operation, with its transaction and change events, beside `mingo`. */
+const updating = async () => {
+  const rows: Array<Record<string, string>> = []
+  const count = sizes[0] ?? 0
+  for (const [probe, update] of updates) {
+    const database = await filled(documentsOf(count))
+    let ours = documentsOf(count)
+    const theirs = structuredClone([...ours])
+    const { apply } = Update.compile(update, {}, Evaluate.environmentOf({ now: new Date(), random: Math.random }))
+    const change = { _tag: "Update", update } as const
+    const variants = {
+      language: () => {
+        ours = ours.map((document) => apply(document))
+        return Promise.resolve()
+      },
+      database: () => run(database.update(namespace, { filter: {}, many: true, change })),
+      mingo: () => Promise.resolve(mingo.updateMany(theirs, {}, update))
+    }
+    const costs = await inTurn(
+      Object.values(variants).map((variant) => perDocument(count, variant)),
+      { rounds: rounds(15) }
+    )
+    const [language = [], whole = [], other = []] = costs
+    rows.push(row(`update by ${probe}, a document: the language alone`, "µs", { here: language, mingo: other }))
+    rows.push(row("the same in the database", "µs", { here: whole, mingo: other }))
+  }
+  return rows
+}
 
 const perDocument = (count: number, operation: () => Promise<unknown>) => async () => (await cpu(operation)) / count
 
@@ -224,6 +264,7 @@ const indexes = async () => {
 
 export default async () => [
   ...(await besideMingo()),
+  ...(await updating()),
   ...(await growth()),
   ...(await underRules()),
   ...(await indexes()),

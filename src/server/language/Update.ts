@@ -260,7 +260,7 @@ const describeNow = (root: Fields, before: Document, after: Document, chosen: Ch
 const growthIn = (node: Node, before: Document, after: Document, level: number): number => {
   if (node.kind !== "fields" || node.positional !== undefined) return growth(before, after, level)
   let grown = 0
-  for (const [name, child] of node.children) {
+  for (const [name, child] of node.list) {
     const was = Object.hasOwn(before, name) ? before[name] : undefined
     const is = Object.hasOwn(after, name) ? after[name] : undefined
     if (was === is) continue

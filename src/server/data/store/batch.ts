@@ -13,6 +13,9 @@ import { byPlace, countUpTo, type Plan, planOf, type Request } from "./plan.ts"
 /** The newest changes of documents by the key of their `_id`. */
 type Written = Map<string, Change>
 
+const newWritten = (): Written => new Map()
+const newChanges = (): Array<Change> => []
+
 /** A new version of a document; `undefined` before an insertion, and after a deletion. */
 export interface Version {
   readonly before: Document | undefined
@@ -126,7 +129,7 @@ export class Batch {
 
   write(collection: Collection, key: string, version: Version): void {
     if (this.past.get(collection)?.has(key) === true) throw conflict()
-    const written = entryOf(this.writes, collection, () => new Map<string, Change>())
+    const written = entryOf(this.writes, collection, newWritten)
     const { before, describe, document } = version
     // a rejected document is not written
     const size = sizeOf(version, (written.get(key) ?? collection.data.documents.get(key))?.size)
@@ -138,7 +141,7 @@ export class Batch {
     }
     const change = { origin: collection.origin, before, document, describe, size }
     written.set(key, change)
-    entryOf(this.changes, collection.log, () => []).push(change)
+    entryOf(this.changes, collection.log, newChanges).push(change)
   }
 
   /** Checks that an index can have a document, and notes its keys if the index is unique. */

@@ -24,6 +24,8 @@ export class MemoryCollection {
   #size = 0
   #places = 0
   readonly #indexes = new Map<string, OrderedIndex>()
+  /** The ordered indexes but for that of the `_id`. */
+  ordered: ReadonlyArray<OrderedIndex> = []
   /** The order of the `_id`s, from the first time that it is asked for. */
   #ids: OrderedIndex | undefined
 
@@ -42,6 +44,7 @@ export class MemoryCollection {
       invalid(`an index of the same fields exists: '${other.name}'`, codes.IndexOptionsConflict)
     }
     this.#indexes.set(index.name, this.#built(index, collection))
+    this.ordered = [...this.#indexes.values()]
   }
 
   /** Complete before it is used, since the operation may be aborted. */
@@ -58,15 +61,11 @@ export class MemoryCollection {
   drop(name: string): void {
     if (name === ofId.name) invalid("the index of _id cannot be dropped", codes.InvalidOptions)
     if (!this.#indexes.delete(name)) invalid(`no index has the name '${name}'`, codes.IndexNotFound)
+    this.ordered = [...this.#indexes.values()]
   }
 
   get indexes(): ReadonlyArray<Index> {
     return [ofId, ...Array.from(this.#indexes.values(), ({ index }) => index)]
-  }
-
-  /** The ordered indexes but for that of the `_id`. */
-  get ordered(): Iterable<OrderedIndex> {
-    return this.#indexes.values()
   }
 
   /** The index of the `_id` in its order. */
@@ -81,7 +80,7 @@ export class MemoryCollection {
     this.#size += size - entry.size
     entry.document = document
     entry.size = size
-    for (const index of this.#indexes.values()) index.put(entry, before)
+    for (const index of this.ordered) index.put(entry, before)
     if (present === undefined) {
       this.documents.set(key, entry)
       this.#ids?.put(entry, undefined)
@@ -91,7 +90,7 @@ export class MemoryCollection {
   delete(key: string): void {
     const entry = this.documents.get(key)
     if (entry === undefined) return
-    for (const index of this.#indexes.values()) index.remove(entry, entry.document)
+    for (const index of this.ordered) index.remove(entry, entry.document)
     this.#ids?.remove(entry, entry.document)
     this.documents.delete(key)
     this.#size -= entry.size

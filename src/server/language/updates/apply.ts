@@ -5,7 +5,7 @@ import { copyOf, define, isDocument } from "../Value.ts"
 import type { Document, Value } from "../Value.ts"
 import { notViable } from "./context.ts"
 import { shown } from "../messages.ts"
-import type { Context, Elements, Fields, Leaf, Node } from "./tree.ts"
+import type { Children, Context, Elements, Fields, Leaf, Node } from "./tree.ts"
 import { isIndex, merged } from "./tree.ts"
 
 /** How many elements may be made before the one that an update names. */
@@ -38,8 +38,8 @@ const changedElement = (node: Node, name: string, value: Value, context: Context
   return after === undefined && value !== undefined ? null : after
 }
 
-const childrenOf = (node: Fields, value: Value, context: Context): ReadonlyMap<string, Node> => {
-  if (node.positional === undefined) return node.children
+const childrenOf = (node: Fields, value: Value, context: Context): Children => {
+  if (node.positional === undefined) return node.list
   if (!Array.isArray(value)) {
     const name = context.path.at(-1) ?? ""
     return failed(`Cannot apply the positional operator to an element that is not an array: {${name}: ${shown(value)}}`)
@@ -50,7 +50,7 @@ const childrenOf = (node: Fields, value: Value, context: Context): ReadonlyMap<s
     there === undefined ? node.positional : merged(there, node.positional, [...context.path, index].join("."))
   const children = new Map([...node.children, [index, child]])
   context.chosen?.set(context.path.join("."), children)
-  return children
+  return [...children]
 }
 
 const changedFields = (node: Fields, value: Value, context: Context): Value => {
@@ -62,7 +62,7 @@ const changedFields = (node: Fields, value: Value, context: Context): Value => {
   return value
 }
 
-const created = (children: ReadonlyMap<string, Node>, context: Context): Value => {
+const created = (children: Children, context: Context): Value => {
   let made: Document | undefined
   for (const [name, child] of children) {
     const after = changedAt(child, name, undefined, context)
@@ -73,7 +73,7 @@ const created = (children: ReadonlyMap<string, Node>, context: Context): Value =
   return made
 }
 
-const changedDocument = (children: ReadonlyMap<string, Node>, value: Document, context: Context): Document => {
+const changedDocument = (children: Children, value: Document, context: Context): Document => {
   let made: Document | undefined
   let removed: Set<string> | undefined
   for (const [name, child] of children) {
@@ -95,11 +95,7 @@ const without = (document: Document, names: ReadonlySet<string>): Document => {
   return out
 }
 
-const changedList = (
-  children: ReadonlyMap<string, Node>,
-  value: ReadonlyArray<Value>,
-  context: Context
-): ReadonlyArray<Value> => {
+const changedList = (children: Children, value: ReadonlyArray<Value>, context: Context): ReadonlyArray<Value> => {
   let made: Array<Value> | undefined
   for (const [name, child] of children) {
     if (!isIndex(name)) {

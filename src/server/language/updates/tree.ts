@@ -38,11 +38,16 @@ export interface Leaf {
   readonly appends?: (before: ReadonlyArray<Value>, after: ReadonlyArray<Value>) => boolean
 }
 
+/** Nodes with their names. */
+export type Children = ReadonlyArray<readonly [name: string, node: Node]>
+
 /** What changes in the fields of a document, or in elements of a list by their numbers. */
 export interface Fields {
   readonly kind: "fields"
-  /** In the order in which new fields are made. */
+  /** By their names, in the order in which new fields are made. */
   children: Map<string, Node>
+  /** The same children of a tree that is complete, as they are walked for each document. */
+  list: Children
   /** What is at the positional `$`. */
   positional: Node | undefined
 }
@@ -56,7 +61,7 @@ export interface Elements {
 
 export type Node = Leaf | Fields | Elements
 
-export const fields = (): Fields => ({ kind: "fields", children: new Map(), positional: undefined })
+export const fields = (): Fields => ({ kind: "fields", children: new Map(), list: [], positional: undefined })
 const elements = (): Elements => ({ kind: "elements", children: new Map() })
 
 /** What it makes must not be nested too deeply. */
@@ -149,10 +154,13 @@ export const arranged = (node: Node): Node => {
 
 /** As `arranged`, of fields. */
 export const arrangedFields = ({ children, positional }: Fields): Fields => {
-  const inOrder = [...children].toSorted(([a], [b]) => byName(a, b))
+  const list = [...children]
+    .toSorted(([a], [b]) => byName(a, b))
+    .map(([name, child]) => [name, arranged(child)] as const)
   return {
     kind: "fields",
-    children: new Map(inOrder.map(([name, child]) => [name, arranged(child)])),
+    children: new Map(list),
+    list,
     positional: positional && arranged(positional)
   }
 }
@@ -163,6 +171,7 @@ export const merged = (a: Node, b: Node, at: string): Node => {
     return arranged({
       kind: "fields",
       children: mergedChildren(a.children, b.children, at),
+      list: [],
       positional:
         a.positional !== undefined && b.positional !== undefined
           ? merged(a.positional, b.positional, at)
