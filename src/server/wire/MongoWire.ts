@@ -36,6 +36,7 @@ import { Database } from "../data/Database.ts"
 import type { App } from "../model/App.ts"
 import type { Server as Shared } from "./internal/Call.ts"
 import { serve } from "./internal/connection.ts"
+import { Created } from "./internal/created.ts"
 import { Cursors } from "./internal/cursors.ts"
 import { verifierOf } from "./internal/scram.ts"
 import { Sessions } from "./internal/sessions.ts"
@@ -147,6 +148,7 @@ export const layer = (
         sources,
         verifier: verifierOf(Redacted.value(password)),
         cursors: new Cursors(),
+        created: new Created(),
         sessions: new Sessions(yield* Database, yield* Effect.scope),
         address: `${host}:${port}`
       }

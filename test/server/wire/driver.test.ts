@@ -31,6 +31,55 @@ const failureOf = async (promise: Promise<unknown>): Promise<MongoServerError> =
 }
 
 describe("the official driver on the MongoDB port", () => {
+  it.live("lists collections that were created, until they are dropped", () =>
+    withClient(async (client) => {
+      const shop = client.db("shop")
+      const names = async () => (await shop.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name)
+      await shop.createCollection("empty")
+      assert.deepEqual(await names(), ["empty"])
+      assert.include(
+        (await client.db().admin().listDatabases()).databases.map(({ name }) => name),
+        "shop"
+      )
+      assert.strictEqual((await failureOf(shop.createCollection("empty"))).codeName, "NamespaceExists")
+      assert.lengthOf(await shop.collection("empty").indexes(), 1)
+      await client.withSession(async (session) => {
+        session.startTransaction()
+        await shop.createCollection("later", { session })
+        assert.deepEqual(await names(), ["empty"])
+        await session.commitTransaction()
+        assert.deepEqual(await names(), ["empty", "later"])
+        session.startTransaction()
+        await shop.createCollection("never", { session })
+        await session.abortTransaction()
+      })
+      await shop.collection("empty").rename("full")
+      await shop.collection("full").insertOne({ _id: 1 as never })
+      await shop.collection("full").deleteMany({})
+      assert.deepEqual((await names()).toSorted(), ["full", "later"])
+      await shop.collection("full").drop()
+      await shop.dropDatabase()
+      assert.deepEqual(await names(), [])
+    })
+  )
+
+  it.live("tells the sessions of the user, and refuses other stages about the server by name", () =>
+    withClient(async (client) => {
+      const admin = client.db("admin")
+      const [session] = await admin.aggregate([{ $listLocalSessions: {} }, { $limit: 1 }]).toArray()
+      assert.instanceOf(session?.["lastUse"], Date)
+      assert.strictEqual(session?.["_id"].id.sub_type, 4)
+      await admin
+        .aggregate([{ $listLocalSessions: {} }, { $limit: 1 }, { $project: { _id: "one" } }, { $out: "o" }])
+        .toArray()
+      assert.strictEqual(await admin.collection("o").countDocuments(), 1)
+      const all = await failureOf(admin.aggregate([{ $listLocalSessions: { allUsers: true } }]).toArray())
+      assert.match(all.message, /the option allUsers of \$listLocalSessions is not supported/)
+      const current = await failureOf(admin.aggregate([{ $currentOp: {} }]).toArray())
+      assert.match(current.message, /the stage \$currentOp is not supported by this server/)
+    })
+  )
+
   it.live("compares strings under a collation, and gives variables to expressions", () =>
     withClient(async (client) => {
       const items = client.db("shop").collection<{ _id: string; k: string; n?: number }>("items")

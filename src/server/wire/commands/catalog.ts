@@ -1,17 +1,17 @@
 /** Commands on databases and collections. */
 import * as Effect from "effect/Effect"
 import { nameOf, type Namespace } from "../../data/Operation.ts"
-import { atomic, type Call, type Command, type Handler, namespaceOf } from "../internal/Call.ts"
+import { atomic, type Call, collectionsOf, type Command, type Handler, namespaceOf } from "../internal/Call.ts"
 import { fail, unsupported } from "../internal/errors.ts"
 import * as Fields from "../internal/fields.ts"
 import { answerList, firstBatchSize, exists, filtered } from "./cursors.ts"
 import { dropAll } from "./indexes.ts"
 import { sizeOf } from "./information.ts"
 
-const databasesOf = ({ server, source }: Call) => server.database.databases(source)
-
-const collectionsOf = ({ server, source }: Call, database: string) =>
-  server.database.collections({ ...source, database })
+const databasesOf = ({ server, source }: Call) =>
+  Effect.map(server.database.databases(source), (names) => [
+    ...new Set([...names, ...server.created.databases(source)])
+  ])
 
 const listDatabases: Handler = Effect.fnUntraced(function* (call) {
   const { filter, nameOnly } = yield* Fields.read(call.request, {
@@ -57,7 +57,6 @@ const listCollections: Handler = Effect.fnUntraced(function* (call) {
   return yield* answerList(call, "listCollections", yield* filtered(call, all, filter), cursor)
 })
 
-/** A collection begins to exist with its first document. */
 const create: Handler = Effect.fnUntraced(function* (call) {
   const { create } = yield* Fields.read(call.request, {
     create: Fields.text,
@@ -81,6 +80,10 @@ const create: Handler = Effect.fnUntraced(function* (call) {
   if (yield* exists(call, create)) {
     return yield* fail("NamespaceExists", `Collection ${call.database}.${create} already exists.`)
   }
+  const namespace = namespaceOf(call, create)
+  const add = () => call.server.created.add(namespace)
+  if (call.inTransaction) call.session?.transaction?.committed.push(add)
+  else add()
   return { ok: 1 }
 })
 
@@ -107,6 +110,7 @@ const drop: Handler = Effect.fnUntraced(function* (call) {
   const { drop } = yield* Fields.read(call.request, { drop: Fields.text })
   const namespace = namespaceOf(call, drop)
   if (!(yield* exists(call, drop))) return { ok: 1 }
+  call.server.created.remove(namespace)
   yield* call.operations.delete(namespace, { filter: {}, many: true })
   return { nIndexesWas: yield* dropAll(call, namespace), ns: nameOf(namespace), ok: 1 }
 })
@@ -114,6 +118,7 @@ const drop: Handler = Effect.fnUntraced(function* (call) {
 const dropDatabase: Handler = Effect.fnUntraced(function* (call) {
   yield* Fields.read(call.request, { dropDatabase: Fields.anything })
   for (const name of yield* collectionsOf(call, call.database)) {
+    call.server.created.remove(namespaceOf(call, name))
     yield* call.operations.delete(namespaceOf(call, name), { filter: {}, many: true })
     yield* dropAll(call, namespaceOf(call, name))
   }
@@ -141,16 +146,17 @@ const renameCollection: Handler = Effect.fnUntraced(function* (call) {
   yield* atomic(call, (operations) =>
     Effect.gen(function* () {
       const documents = yield* operations.find(from, { filter: {} })
-      if (documents.length === 0) {
+      if (documents.length === 0 && !call.server.created.collections(from).includes(from.collection)) {
         return yield* fail("NamespaceNotFound", `Source collection ${nameOf(from)} does not exist`)
       }
       const others = yield* operations.find(to, { filter: {}, limit: 1 })
       if (others.length > 0 && !asked.dropTarget) return yield* fail("NamespaceExists", "target namespace exists")
       yield* operations.delete(to, { filter: {}, many: true })
-      yield* operations.insert(to, documents)
+      if (documents.length > 0) yield* operations.insert(to, documents)
       return yield* operations.delete(from, { filter: {}, many: true })
     })
   )
+  if (call.server.created.remove(from)) call.server.created.add(to)
   return { ok: 1 }
 })
 

@@ -5,12 +5,21 @@ import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../data/DatabaseError.ts"
 import { isDocument } from "../../data/internal/bson.ts"
 import { type Document, type Evaluation, nameOf } from "../../data/Operation.ts"
-import { type Call, type Command, type Handler, namespaceOf, type Needs, pipelined } from "../internal/Call.ts"
+import {
+  type Call,
+  collectionsOf,
+  type Command,
+  type Handler,
+  namespaceOf,
+  type Needs,
+  pipelined
+} from "../internal/Call.ts"
 import * as Cursors from "../internal/cursors.ts"
 import { fail, failure, unsupported } from "../internal/errors.ts"
 import * as Fields from "../internal/fields.ts"
 import { usualWait } from "./changeStreams.ts"
 import * as ChangeStreams from "./changeStreams.ts"
+import { localSessions } from "./sessions.ts"
 import { collectionStatistics } from "./information.ts"
 
 /** The number of documents in a first batch, where the client does not say. */
@@ -124,10 +133,18 @@ const aggregate: Handler = Effect.fnUntraced(function* (call) {
   }
   const documents =
     first !== undefined && Object.hasOwn(first, "$collStats")
-      ? yield* pipelined(call, pipeline.slice(1), [yield* collectionStatistics(call, namespace, first["$collStats"])])
+      ? yield* pipelined(
+          call,
+          pipeline.slice(1),
+          [yield* collectionStatistics(call, namespace, first["$collStats"])],
+          evaluation
+        )
       : yield* call.operations.aggregate(namespace, pipeline, evaluation)
   return yield* answer(call, name, Cursors.fromList(documents), { batchSize })
 })
+
+/** Stages of MongoDB that tell about its server. */
+const serverStages = new Set(["$currentOp", "$listSessions", "$queryStats", "$shardedDataDistribution"])
 
 /** A pipeline of a database instead of a collection makes its own documents. */
 const aggregateDatabase = Effect.fnUntraced(function* (
@@ -141,10 +158,17 @@ const aggregateDatabase = Effect.fnUntraced(function* (
     const stream = yield* ChangeStreams.open(call, undefined, pipeline)
     return yield* answer(call, `${call.database}.$cmd.aggregate`, stream, { batchSize })
   }
-  if (!Object.hasOwn(first, "$documents")) {
+  const [name] = Object.keys(first)
+  if (name !== undefined && serverStages.has(name)) {
+    return yield* unsupported(`the stage ${name}`, "of the stages of a database, $documents and $listLocalSessions are")
+  }
+  if (name !== "$documents" && name !== "$listLocalSessions") {
     return yield* fail("InvalidNamespace", "{aggregate: 1} is not valid for this pipeline: name a collection")
   }
-  const documents = yield* call.operations.aggregate(namespaceOf(call, "$cmd.aggregate"), pipeline, evaluation)
+  const documents =
+    name === "$documents"
+      ? yield* call.operations.aggregate(namespaceOf(call, "$cmd.aggregate"), pipeline, evaluation)
+      : yield* pipelined(call, pipeline.slice(1), yield* localSessions(call, first[name]), evaluation)
   return yield* answer(call, `${call.database}.$cmd.aggregate`, Cursors.fromList(documents), { batchSize })
 })
 
@@ -283,11 +307,9 @@ export const filtered = (
 export const firstBatchSize: Fields.Field<number | undefined> = (value, name) =>
   Fields.readAll(Fields.document(value ?? {}, name), { batchSize: Fields.optional(Fields.count) }, name).batchSize
 
-/** Whether a collection has documents. */
+/** Whether there is a collection. */
 export const exists = (call: Call, collection: string) =>
-  Effect.map(call.server.database.collections({ ...call.source, database: call.database }), (names) =>
-    names.includes(collection)
-  )
+  Effect.map(collectionsOf(call, call.database), (names) => names.includes(collection))
 
 /** The commands by name. */
 export const commands: Readonly<Record<string, Command>> = {

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { DatabaseError } from "../../data/DatabaseError.ts"
 import { type Document, nameOf, type Namespace } from "../../data/Operation.ts"
-import { type Call, type Command, type Handler, namespaceOf } from "../internal/Call.ts"
+import { type Call, collectionsOf, type Command, type Handler, namespaceOf } from "../internal/Call.ts"
 import { failure } from "../internal/errors.ts"
 import * as Fields from "../internal/fields.ts"
 import { hostInfo, parameters } from "./greetings.ts"
@@ -35,7 +35,7 @@ const dbStats: Handler = Effect.fnUntraced(function* (call) {
     scale: scaleField,
     freeStorage: Fields.ignored
   })
-  const collections = yield* call.server.database.collections({ ...call.source, database: call.database })
+  const collections = yield* collectionsOf(call, call.database)
   const sizes = yield* Effect.forEach(collections, (name) => sizeOf(call, namespaceOf(call, name)))
   const total = sizes.reduce<Size>((sum, { count, size }) => ({ count: sum.count + count, size: sum.size + size }), {
     count: 0,

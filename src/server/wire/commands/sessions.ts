@@ -1,9 +1,11 @@
 /** Commands on sessions and on their transactions. */
+import { createHash } from "node:crypto"
 import { Binary } from "bson"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import { isDocument } from "../../data/internal/bson.ts"
 import type { Call, Command, Handler } from "../internal/Call.ts"
+import { fail, unsupported } from "../internal/errors.ts"
 import * as Fields from "../internal/fields.ts"
 import { sessionIdOf } from "../internal/envelope.ts"
 import { timeoutMinutes } from "../internal/sessions.ts"
@@ -38,6 +40,23 @@ const refreshSessions: Handler = (call) =>
     Effect.forEach(listed(call), (id) => call.server.sessions.find(id, call.source.user), { discard: true }),
     { ok: 1 }
   )
+
+/** The stage `$listLocalSessions`: the sessions of the user on this server. */
+export const localSessions = Effect.fnUntraced(function* (
+  { server: { sessions }, source: { user } }: Call,
+  argument: unknown
+) {
+  if (!isDocument(argument)) return yield* fail("TypeMismatch", "$listLocalSessions must be an object")
+  const [option] = Object.keys(argument)
+  if (option !== undefined)
+    return yield* unsupported(`the option ${option} of $listLocalSessions`, "users see their own")
+  const uid = new Binary(createHash("sha256").update(`${user}@admin`).digest())
+  return sessions.of(user).map(({ id, lastUse }) => ({
+    _id: { id: new Binary(Buffer.from(id, "hex"), Binary.SUBTYPE_UUID), uid },
+    // @effect-diagnostics-next-line globalDate:off -- BSON dates are JavaScript dates
+    lastUse: new Date(lastUse)
+  }))
+})
 
 /** The commands by name. */
 export const commands: Readonly<Record<string, Command>> = {

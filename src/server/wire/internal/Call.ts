@@ -3,7 +3,8 @@ import type * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import { atomically, type Operations, type Service } from "../../data/Database.ts"
 import type { DatabaseError } from "../../data/DatabaseError.ts"
-import type { Document, Namespace } from "../../data/Operation.ts"
+import type { Document, Evaluation, Namespace } from "../../data/Operation.ts"
+import type { Created } from "./created.ts"
 import type { Cursors } from "./cursors.ts"
 import type { Conversation, Verifier } from "./scram.ts"
 import type { Session, Sessions } from "./sessions.ts"
@@ -16,6 +17,7 @@ export interface Server {
   readonly verifier: Verifier
   readonly cursors: Cursors
   readonly sessions: Sessions
+  readonly created: Created
   /** `127.0.0.1:27017` */
   readonly address: string
 }
@@ -71,6 +73,12 @@ export const namespaceOf = (
   collection
 })
 
+/** The names of the collections of a database. */
+export const collectionsOf = ({ server, source }: Pick<Call, "server" | "source">, database: string) =>
+  Effect.map(server.database.collections({ ...source, database }), (names) => [
+    ...new Set([...names, ...server.created.collections({ ...source, database })])
+  ])
+
 /** Executes several operations in one atomic step: in the transaction of the command, or in one of their own. */
 export const atomic = <A>(
   { inTransaction, operations, server }: Call,
@@ -81,11 +89,13 @@ export const atomic = <A>(
 export const pipelined = (
   call: Call,
   pipeline: ReadonlyArray<Document>,
-  documents: ReadonlyArray<Document>
+  documents: ReadonlyArray<Document>,
+  evaluation?: Evaluation
 ): Effect.Effect<ReadonlyArray<Document>, DatabaseError> =>
   pipeline.length === 0
     ? Effect.succeed(documents)
     : call.server.database.run({
+        ...evaluation,
         _tag: "Aggregate",
         namespace: namespaceOf(call, "$cmd.aggregate"),
         pipeline,

@@ -28,6 +28,8 @@ interface Transaction {
   readonly scope: Scope.Closeable
   readonly since: number
   state: "open" | "committed" | "aborted"
+  /** What becomes true with the commit, beside the documents. */
+  readonly committed: Array<() => void>
 }
 
 /** A session. */
@@ -121,7 +123,7 @@ export class Sessions {
       yield* this.advance(session, number)
       const scope = yield* Scope.fork(this.#scope)
       const driver = yield* Effect.provideService(this.#database.transaction, Scope.Scope, scope)
-      session.transaction = { driver, scope, since: yield* Clock.currentTimeMillis, state: "open" }
+      session.transaction = { driver, scope, since: yield* Clock.currentTimeMillis, state: "open", committed: [] }
     })
   }
 
@@ -144,7 +146,10 @@ export class Sessions {
       if (number === session.number && transaction?.state === "committed") return Effect.void
       return Effect.flatMap(this.open(session, number), (driver) =>
         driver.commit.pipe(
-          Effect.tap(() => this.#close(session, "committed")),
+          Effect.tap(() => {
+            for (const then of session.transaction?.committed ?? []) then()
+            return this.#close(session, "committed")
+          }),
           Effect.tapError(() => this.#close(session, "aborted"))
         )
       )
@@ -208,6 +213,13 @@ export class Sessions {
   #forget(session: Session): void {
     if (session.reply?.document !== undefined) this.#kept -= session.reply.size
     session.reply = undefined
+  }
+
+  /** The sessions of a user. */
+  of(user: string): ReadonlyArray<{ readonly id: string; readonly lastUse: number }> {
+    return [...this.#sessions.values()]
+      .filter((session) => session.user === user)
+      .map(({ key, lastUse }) => ({ id: key.slice(user.length + 1), lastUse }))
   }
 
   /** Ends a session; its transaction is aborted. */
