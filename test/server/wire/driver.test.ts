@@ -75,6 +75,10 @@ describe("the official driver on the MongoDB port", () => {
       assert.strictEqual(await admin.collection("o").countDocuments(), 1)
       const all = await failureOf(admin.aggregate([{ $listLocalSessions: { allUsers: true } }]).toArray())
       assert.match(all.message, /the option allUsers of \$listLocalSessions is not supported/)
+      const watched = await failureOf(
+        admin.aggregate([{ $changeStream: {} }], { collation: { locale: "en" } }).toArray()
+      )
+      assert.match(watched.message, /\$changeStream with collation or let is not supported by this server/)
       const current = await failureOf(admin.aggregate([{ $currentOp: {} }]).toArray())
       assert.match(current.message, /the stage \$currentOp is not supported by this server/)
     })

@@ -129,6 +129,7 @@ const aggregate: Handler = Effect.fnUntraced(function* (call) {
   const namespace = namespaceOf(call, target)
   const name = nameOf(namespace)
   if (first !== undefined && Object.hasOwn(first, "$changeStream")) {
+    yield* checkWatch(evaluation)
     return yield* answer(call, name, yield* ChangeStreams.open(call, target, pipeline), { batchSize })
   }
   const documents =
@@ -146,6 +147,10 @@ const aggregate: Handler = Effect.fnUntraced(function* (call) {
 /** Stages of MongoDB that tell about its server. */
 const serverStages = new Set(["$currentOp", "$listSessions", "$queryStats", "$shardedDataDistribution"])
 
+/** A change stream compares bytes. */
+const checkWatch = ({ collation, let: variables }: Evaluation): Effect.Effect<void, DatabaseError> =>
+  collation === undefined && variables === undefined ? Effect.void : unsupported("$changeStream with collation or let")
+
 /** A pipeline of a database instead of a collection makes its own documents. */
 const aggregateDatabase = Effect.fnUntraced(function* (
   call: Call,
@@ -155,6 +160,7 @@ const aggregateDatabase = Effect.fnUntraced(function* (
 ) {
   const [first = {}] = pipeline
   if (Object.hasOwn(first, "$changeStream")) {
+    yield* checkWatch(evaluation)
     const stream = yield* ChangeStreams.open(call, undefined, pipeline)
     return yield* answer(call, `${call.database}.$cmd.aggregate`, stream, { batchSize })
   }
