@@ -341,7 +341,7 @@ const asks: ReadonlyArray<readonly [string, Ask]> = [
   ["deletes all", (it) => it.delete(namespace, { filter: {}, many: true })]
 ]
 
-/** A database whose operations have a collation and variables, which must tell no more. */
+/** A database whose operations have a collation and variables, which must not tell what is hidden. */
 const collated = (it: Database["Service"]): Database["Service"] =>
   Database.make({
     ...it,
