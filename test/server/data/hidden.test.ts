@@ -355,7 +355,10 @@ const collated = (it: Database["Service"]): Database["Service"] =>
 
 const allAsks: typeof asks = [
   ...asks,
-  ...asks.map(([what, ask]): readonly [string, Ask] => [`${what}, under a collation`, (it) => ask(collated(it))]),
+  // of each kind of operation, some
+  ...asks
+    .filter((_, i) => i % 5 === 0)
+    .map(([what, ask]): readonly [string, Ask] => [`${what}, under a collation`, (it) => ask(collated(it))]),
   ...["TEXT", "Text"].flatMap((text): ReadonlyArray<readonly [string, Ask]> => [
     [`find ${text}`, (it) => collated(it).find(namespace, { filter: { secret: text } })],
     [`count ${text}`, (it) => collated(it).count(namespace, { filter: { "items.secret": { $gte: text } } })],
