@@ -238,12 +238,28 @@ const collated = (comparator: Comparator): Collation => {
   return { isSimple: false, compare, equals: (a, b) => compare(a, b) === 0, keyOf }
 }
 
+/** How many texts a chunk has at most. */
+const largestChunk = 512
+
+/** How many of the first items of an ordered list are not greater than what is looked for. */
+const countUpTo = <A>(list: ReadonlyArray<A>, isGreater: (item: A) => boolean): number => {
+  let from = 0
+  let to = list.length
+  while (from < to) {
+    const middle = (from + to) >> 1
+    const item = list[middle]
+    if (item !== undefined && isGreater(item)) to = middle
+    else from = middle + 1
+  }
+  return from
+}
+
 /** One text for all that are equal: the first of them that was met. */
 class Representatives {
   readonly #compare: Comparator
   readonly #known = new Map<string, string>()
-  /** Different ones, in order. */
-  readonly #sorted: Array<string> = []
+  /** Different ones in order, in chunks, so that one more costs little. */
+  readonly #chunks: Array<Array<string>> = [[]]
 
   constructor(compare: Comparator) {
     this.#compare = compare
@@ -259,18 +275,14 @@ class Representatives {
   }
 
   #find(text: string): string {
-    let from = 0
-    let to = this.#sorted.length
-    while (from < to) {
-      const middle = (from + to) >> 1
-      const other = this.#sorted[middle] ?? ""
-      const compared = this.#compare(text, other)
-      if (compared === 0) return other
-      if (compared < 0) to = middle
-      else from = middle + 1
-    }
-    spend(this.#sorted.length >> 6)
-    this.#sorted.splice(from, 0, text)
+    const isGreater = (other: string) => this.#compare(other, text) > 0
+    const at = Math.max(0, countUpTo(this.#chunks, ([first]) => first !== undefined && isGreater(first)) - 1)
+    const chunk = this.#chunks[at] ?? []
+    const place = countUpTo(chunk, isGreater)
+    const before = chunk[place - 1]
+    if (before !== undefined && this.#compare(before, text) === 0) return before
+    chunk.splice(place, 0, text)
+    if (chunk.length > largestChunk) this.#chunks.splice(at + 1, 0, chunk.splice(largestChunk >> 1))
     return text
   }
 }

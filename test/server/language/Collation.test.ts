@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { BSONSymbol } from "bson"
+import { within } from "../../../src/server/language/budget.ts"
 import * as Collation from "../../../src/server/language/Collation.ts"
 import { distinct } from "../../../src/server/language/distinct.ts"
 import type { Environment } from "../../../src/server/language/Environment.ts"
@@ -86,6 +87,18 @@ describe("a collation", () => {
     const letters = ["a", "A", "\u00E1", "b", "B", "ss", "\u00DF", "-", "1"]
     const texts = letters.flatMap((a) => letters.map((b) => a + b))
     for (const a of texts) for (const b of texts) assert.strictEqual(keyOf(a) === keyOf(b), equals(a, b), `${a} ${b}`)
+  })
+
+  it("finds the key of one of many texts in steps that hardly grow with their number", () => {
+    const stepsOf = (count: number) => {
+      const { keyOf } = Collation.compile(insensitive)
+      const budget = { steps: 1e9, values: 1e9 }
+      within(budget, () => {
+        for (let i = 0; i < count; i++) keyOf(`text ${(i * 7919) % count}`)
+      })
+      return (1e9 - budget.steps) / count
+    }
+    assert.isBelow(stepsOf(16_000), 1.6 * stepsOf(1_000))
   })
 
   it.each([
