@@ -8,6 +8,7 @@ const config: KnipConfig = {
     "src/cli/main.ts",
     "src/server/functions/process/guest/main.ts",
     "examples/**/*.ts",
+    "examples/react/src/main.tsx",
     "bench/*.ts",
     "conformance/{run,cases/*}.ts",
     "scripts/*.ts",
@@ -16,7 +17,7 @@ const config: KnipConfig = {
     "test/support/fromSource.ts",
     "test/browser/{page,realmWeb,signedIn}.ts"
   ],
-  project: ["{src,test,examples,bench,conformance,scripts}/**/*.ts"],
+  project: ["{src,test,examples,bench,conformance,scripts}/**/*.{ts,tsx}"],
   // the types of a module's own exports may have names
   ignoreExportsUsedInFile: { interface: true, type: true },
   ignoreBinaries: ["mkfifo", "systemd-analyze"],

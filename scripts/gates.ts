@@ -17,7 +17,12 @@ const gates: Record<string, ReadonlyArray<string>> = {
   language: ["node scripts/language.ts"],
   format: ["oxfmt --check"],
   lint: ["oxlint"],
-  types: ["tsc", "tsc -p tsconfig.build.json --noEmit", "tsc -p tsconfig.isomorphic.json"],
+  types: [
+    "tsc",
+    "tsc -p tsconfig.build.json --noEmit",
+    "tsc -p tsconfig.isomorphic.json",
+    "tsc -p tsconfig.react.json"
+  ],
   snippets: ["node scripts/guest.ts", "node scripts/snippets.ts"],
   unused: ["knip"],
   effect: ["effect-tsgo diagnostics --project tsconfig.json --format text --severity error,warning --strict"],

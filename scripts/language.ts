@@ -72,7 +72,7 @@ export const complaintsOf = (file: string, text: string): ReadonlyArray<string> 
 const read = [
   "*.md",
   "docs/*.md",
-  "{src,test,scripts,bench,conformance,examples}/**/*.{ts,js}",
+  "{src,test,scripts,bench,conformance,examples}/**/*.{ts,tsx,js}",
   "conformance/**/*.md",
   "examples/**/*.md"
 ]

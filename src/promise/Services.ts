@@ -134,8 +134,34 @@ export interface MongoDBCollection<T extends Document> {
   readonly deleteMany: (filter?: Filter) => Promise<{ readonly deletedCount: number }>
   readonly updateOne: (filter: Filter, update: Document, options?: UpdateOptions) => Promise<UpdateResult<T["_id"]>>
   readonly updateMany: (filter: Filter, update: Document, options?: UpdateOptions) => Promise<UpdateResult<T["_id"]>>
-  /** The changes of the collection from now on. The request ends with the loop: `break`, `return` or `throw`. */
-  readonly watch: (options?: WatchOptionsFilter) => AsyncGenerator<ChangeEvent<T>, void>
+  /** The changes of the collection from the first step on. The request ends with the loop: `break`, `return` or `throw`. */
+  readonly watch: (options?: WatchOptionsFilter) => Watch<T>
+}
+
+/**
+ * Changes of a collection, to loop over with `for await`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Watch<T> extends AsyncGenerator<ChangeEvent<T>, void> {
+  /**
+   * Sends the request before the first step, and resolves once the host has begun to answer: what changes after a read that
+   * follows is among the changes. Call it once, before the loop.
+   *
+   * @example
+   * ```ts
+   * import type { Services } from "effect-app-services/promise"
+   *
+   * const follow = async (orders: Services.MongoDBCollection<Services.Document>) => {
+   *   const changes = orders.watch()
+   *   await changes.open()
+   *   console.log(await orders.find())
+   *   for await (const change of changes) console.log(change.operationType)
+   * }
+   * ```
+   */
+  readonly open: () => Promise<void>
 }
 
 /**

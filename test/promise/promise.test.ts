@@ -11,6 +11,7 @@ const app = App.make({
   id: "my-app",
   providers: { anonymous: true, emailPassword: true, customFunction: ({ card }: { card: string }) => card },
   push: ["gcm"],
+  mongodb: { "mongodb-atlas": "open" },
   functions: { sum: (a: number, b: number) => a + b, fail: () => Promise.reject(new Error("boom")) }
 })
 const Server = NodeAppServicesServer.layer(app, { passwordHashing: "testing" })
@@ -164,6 +165,36 @@ layer(Server, { excludeTestServices: true })("the entry point for promises", (it
       assert.instanceOf(await rejection(changes.next()), Realm.MongoDBRealmError)
       assert.deepStrictEqual(await changes.next(), { done: true, value: undefined })
       assert.deepStrictEqual(await changes.return(), { done: true, value: undefined })
+    })
+  )
+
+  it.effect("misses no change after a watch has opened", () =>
+    withApp(async (app) => {
+      const user = await app.logIn(Realm.Credentials.anonymous())
+      const notes = user.mongoClient("mongodb-atlas").db("a").collection("notes")
+      for (let round = 0; round < 5; round++) {
+        const changes = notes.watch()
+        await changes.open()
+        await notes.insertOne({ round })
+        const { value } = await changes.next()
+        assert.deepInclude(value?.fullDocument, { round })
+        await changes.return()
+      }
+      const refused = user.mongoClient("nowhere").db("a").collection("b").watch()
+      assert.instanceOf(await rejection(refused.open()), Realm.MongoDBRealmError)
+      assert.instanceOf(await rejection(refused.next()), Realm.MongoDBRealmError)
+      assert.deepStrictEqual(await refused.next(), { done: true, value: undefined })
+    })
+  )
+
+  it.effect("ends a watch that is opening", () =>
+    withApp(async (app) => {
+      const user = await app.logIn(Realm.Credentials.anonymous())
+      const changes = user.mongoClient("mongodb-atlas").db("a").collection("notes").watch()
+      const opening = changes.open()
+      await changes.return()
+      await opening
+      assert.deepStrictEqual(await changes.next(), { done: true, value: undefined })
     })
   )
 

@@ -43,8 +43,11 @@ const valueOf =
     }
   }
 
-/** Opens streams of events: the call travels in the query, the token in a header, never in the URL. */
-export const makeOpener = (client: Client, sessions: Sessions) => {
+/**
+ * Opens streams of events: the call travels in the query, the token in a header, never in the URL. `onOpen` runs when the host
+ * has begun to answer.
+ */
+export const makeOpener = (client: Client, sessions: Sessions, onOpen: Effect.Effect<void> = Effect.void) => {
   const url = path(routes.callFunction, { appId: client.appId })
   return (
     operation: Operation,
@@ -62,6 +65,7 @@ export const makeOpener = (client: Client, sessions: Sessions) => {
             (response) => ({ response, token })
           )
         )
+        yield* onOpen
         const host = yield* client.host
         const parser = EventStream.makeParser()
         const fail = (reason: Reason) => new AppServicesError({ operation: operation.name, reason })

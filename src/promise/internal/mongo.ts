@@ -47,15 +47,35 @@ const collection = <T extends Document>(runtime: Runtime, userId: string, place:
     updateOne: (query, update, options) => call("updateOne", { query, update, ...options }),
     updateMany: (query, update, options) => call("updateMany", { query, update, ...options }),
     watch: ({ filter, ids } = {}) => {
+      let opened = () => {}
       const operation = { name: `watch(${name})`, kind: "general" } as const
       const argument = { database: databaseName, collection: name, ids, filter }
       const changes = Effect.gen(function* () {
-        const open = makeOpener(yield* ProtocolClient, yield* Sessions)
+        const open = makeOpener(
+          yield* ProtocolClient,
+          yield* Sessions,
+          Effect.sync(() => opened())
+        )
         const request = { name: "watch", arguments: [argument], service: serviceName }
         return open(operation, userId, request, (failure) => new RequestRejected(failure))
       })
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the caller says which documents there are
-      return runtime.iterate(changes) as AsyncGenerator<ChangeEvent<T>, void>
+      const steps = runtime.iterate(changes) as AsyncGenerator<ChangeEvent<T>, void>
+      const next = steps.next.bind(steps)
+      let first: Promise<IteratorResult<ChangeEvent<T>, void>> | undefined
+      return Object.assign(steps, {
+        next: () => {
+          const step = first ?? next()
+          first = undefined
+          return step
+        },
+        open: () =>
+          new Promise<void>((resolve, reject) => {
+            opened = resolve
+            first = next()
+            first.then(() => resolve(), reject)
+          })
+      })
     }
   }
 }

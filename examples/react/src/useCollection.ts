@@ -1,0 +1,39 @@
+import type { Services } from "effect-app-services/promise"
+import { useEffect, useState } from "react"
+
+type Documents<T> = ReadonlyMap<string, T>
+
+const changed = <T>(documents: Documents<T>, change: Services.ChangeEvent<T>): Documents<T> => {
+  const next = new Map(documents)
+  const key = String(change.documentKey?.["_id"])
+  if (change.fullDocument == null) next.delete(key)
+  else next.set(key, change.fullDocument)
+  return next
+}
+
+/** The documents of a collection by id, kept up to date by the changes of all users; undefined until they are read. */
+export const useCollection = <T extends Services.Document>(collection: Services.MongoDBCollection<T>) => {
+  const [documents, setDocuments] = useState<Documents<T>>()
+  useEffect(() => {
+    let changes: Services.Watch<T>
+    let timer: number
+    const follow = async () => {
+      changes = collection.watch()
+      // what changes after the read is in `changes`
+      await changes.open()
+      const found = await collection.find()
+      setDocuments(new Map(found.map((document) => [String(document["_id"]), document])))
+      for await (const change of changes) setDocuments((documents = new Map()) => changed(documents, change))
+    }
+    const keepFollowing = () => {
+      // where the connection breaks, because the device slept or the host restarted, begin again
+      follow().catch(() => (timer = window.setTimeout(keepFollowing, 1_000)))
+    }
+    keepFollowing()
+    return () => {
+      clearTimeout(timer)
+      void changes.return()
+    }
+  }, [collection])
+  return documents
+}
