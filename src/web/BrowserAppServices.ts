@@ -4,7 +4,7 @@
  * | layer             | sessions                         |
  * | ----------------- | -------------------------------- |
  * | `layer`           | in `localStorage`                |
- * | `layerNoDeps`     | in a store of yours              |
+ * | `layerNoDeps`     | in a store of yours: `IndexedDb` |
  *
  * Tabs refresh a session once for all of them, and a login, a logout, a switch or the end of a session in one tab is an event
  * in the others. Sessions that `realm-web` left in `localStorage` are found: its keys and its format are used.

@@ -1,8 +1,9 @@
 /** What the pages of the tests run: both entry points, as a program would use them. */
-import { BrowserAppServices, OAuth } from "effect-app-services/browser"
-import { AuthApi, Credentials, Sessions } from "effect-app-services"
+import { BrowserAppServices, IndexedDb, OAuth } from "effect-app-services/browser"
+import { AuthApi, Credentials, Sessions, TokenStore } from "effect-app-services"
 import * as Sdk from "effect-app-services/promise"
-import { Effect, ManagedRuntime, Option } from "effect"
+import * as TokenStoreContract from "effect-app-services/testing/TokenStoreContract"
+import { Effect, ManagedRuntime, Option, Redacted } from "effect"
 
 /** The application of the page with promises. */
 const openApp = (baseUrl: string) => {
@@ -12,9 +13,9 @@ const openApp = (baseUrl: string) => {
   return { app, events }
 }
 
-/** The same with Effect. */
-const openEffect = (baseUrl: string) => {
-  const runtime = ManagedRuntime.make(BrowserAppServices.layer({ appId: "my-app", baseUrl }))
+/** The same with Effect, with sessions in either storage. */
+const openEffect = (baseUrl: string, layer: typeof BrowserAppServices.layer = BrowserAppServices.layer) => {
+  const runtime = ManagedRuntime.make(layer({ appId: "my-app", baseUrl }))
   const events: Array<string> = []
   runtime.runSync(AuthApi.useSync((auth) => auth.addListener((event) => events.push(event._tag))))
   const auth = runtime.runSync(AuthApi)
@@ -25,11 +26,32 @@ const openEffect = (baseUrl: string) => {
     call: (id: string) => runtime.runPromise(Effect.flatMap(auth.user(id), (user) => user.functions.sum(20, 22))),
     refresh: (id: string) =>
       runtime.runPromise(Sessions.use((sessions) => Effect.asVoid(sessions.refresh("page", id)))),
+    spoil: (id: string) =>
+      runtime.runPromise(
+        TokenStore.use((store) =>
+          store.forApp("my-app").modify(id, (user) => [
+            undefined,
+            Option.map(user, ({ session, ...user }) => ({
+              ...user,
+              ...(session && { session: { ...session, accessToken: Redacted.make("spoiled") } })
+            }))
+          ])
+        )
+      ),
     logOut: (id: string) => runtime.runPromise(auth.logOut(id)),
     popUp: (redirectUrl: string) =>
       runtime.runPromise(Effect.map(OAuth.logInByPopup({ provider: "oauth2-google", redirectUrl }), (user) => user.id)),
     leave: (redirectUrl: string) =>
       void runtime.runPromise(OAuth.logInByRedirect({ provider: "oauth2-google", redirectUrl })),
+    linkPopUp: (id: string, redirectUrl: string) =>
+      runtime.runPromise(
+        OAuth.linkByPopup(id, { provider: "oauth2-google", redirectUrl }).pipe(
+          Effect.as("linked"),
+          Effect.catch((error) => Effect.succeed(error._tag === "OAuthError" ? error.message : error.reason._tag))
+        )
+      ),
+    linkLeave: (id: string, redirectUrl: string) =>
+      void runtime.runPromise(OAuth.linkByRedirect(id, { provider: "oauth2-google", redirectUrl })),
     complete: () =>
       runtime.runPromise(
         OAuth.completeRedirect.pipe(
@@ -37,10 +59,28 @@ const openEffect = (baseUrl: string) => {
           Effect.catchTag("OAuthError", (error) => Effect.succeed(error.kind))
         )
       ),
-    current: () => runtime.runPromise(Effect.map(auth.currentUser, (user) => user._tag))
+    current: () => runtime.runPromise(Effect.map(auth.currentUser, (user) => user._tag)),
+    currentId: () =>
+      runtime.runPromise(
+        Effect.map(auth.currentUser, (user) => Option.getOrUndefined(Option.map(user, ({ id }) => String(id))))
+      )
   }
 }
 
-const exposed = { Sdk, openApp, openEffect }
+/** The same with sessions in IndexedDB. */
+const openIndexedDb = (baseUrl: string) => openEffect(baseUrl, IndexedDb.layer)
+
+/** Runs the contract of token stores over IndexedDB; returns what failed, after the number of rules. */
+const contract = async () => {
+  const rules = new Map<string, () => Promise<void>>()
+  TokenStoreContract.suite("IndexedDB", IndexedDb.layerTokenStore({ database: "contract" }), (name, run) =>
+    rules.set(name, run)
+  )
+  const failed: Array<string> = []
+  for (const [name, run] of rules) await run().catch((error: unknown) => failed.push(`${name}: ${String(error)}`))
+  return [rules.size, ...failed] as const
+}
+
+const exposed = { Sdk, openApp, openEffect, openIndexedDb, contract }
 export type Exposed = typeof exposed
 Object.assign(globalThis, exposed)

@@ -20,6 +20,7 @@ interface Page {
     readonly postMessage: (message: string) => void
     readonly close: () => void
   }
+  readonly indexedDB: IdbFactory
   readonly crypto: { readonly getRandomValues: (bytes: Uint8Array) => Uint8Array }
   readonly sessionStorage: Page["localStorage"]
   readonly location: {
@@ -32,6 +33,41 @@ interface Page {
   readonly open: (url: string, target: "_blank", features: string) => Popup | null
   readonly addEventListener: (type: "storage", listener: (event: StorageChange) => void) => void
   readonly removeEventListener: (type: "storage", listener: (event: StorageChange) => void) => void
+}
+
+/** The parts of IndexedDB that are used. */
+export interface IdbFactory {
+  readonly open: (name: string, version: number) => IdbRequest<IdbDatabase> & { onupgradeneeded: (() => void) | null }
+}
+
+/** A connection to a database. */
+export interface IdbDatabase {
+  readonly createObjectStore: (name: string) => unknown
+  readonly transaction: (store: string, mode: "readonly" | "readwrite") => IdbTransaction
+  readonly close: () => void
+  onclose: (() => void) | null
+  onversionchange: (() => void) | null
+}
+
+interface IdbTransaction {
+  readonly error: unknown
+  readonly objectStore: (name: string) => IdbStore
+  oncomplete: (() => void) | null
+  onabort: (() => void) | null
+}
+
+export interface IdbStore {
+  readonly get: (key: string) => IdbRequest<unknown>
+  readonly getAllKeys: () => IdbRequest<ReadonlyArray<unknown>>
+  readonly put: (value: string, key: string) => unknown
+  readonly delete: (key: string) => unknown
+}
+
+interface IdbRequest<A> {
+  readonly result: A
+  readonly error: unknown
+  onsuccess: (() => void) | null
+  onerror: (() => void) | null
 }
 
 /** A window that this page has opened. */

@@ -100,12 +100,12 @@ const locked = <A, E>(lock: string, work: Effect.Effect<A, E>): Effect.Effect<A,
 }
 
 /**
- * The other tabs of a page; undefined elsewhere, where a channel would keep the program from ending.
+ * The other tabs of a page, and its workers; undefined elsewhere, where a channel would keep the program from ending.
  *
  * @internal
  */
 export const make: Effect.Effect<Tabs | undefined, never, Scope.Scope> = Effect.suspend(() =>
-  inPage() ? connected : Effect.succeed(undefined)
+  inPage() || page.indexedDB !== undefined ? connected : Effect.succeed(undefined)
 )
 
 const connected: Effect.Effect<Tabs, never, Scope.Scope> = Effect.gen(function* () {
