@@ -114,7 +114,7 @@ export class App<FunctionsFactoryType = DefaultFunctionsFactory, CustomDataType 
     if (typeof id !== "string") throw new Error("Missing an Atlas App Services app-id")
     if (baseUrl === undefined) {
       throw new Error(
-        "baseUrl is missing: pass { id, baseUrl }, or call setDefaultBaseUrl first; the hosted service, which was the default of realm-web, no longer exists"
+        "baseUrl is missing: pass { id, baseUrl }, or call setDefaultBaseUrl first; the hosted service no longer exists"
       )
     }
     this.id = id
@@ -144,13 +144,12 @@ export class App<FunctionsFactoryType = DefaultFunctionsFactory, CustomDataType 
    */
   async logIn(credentials: Credentials, fetchProfile = true): Promise<User<FunctionsFactoryType, CustomDataType>> {
     const { logins, run } = this.#runtime
-    const { payload, providerType } = credentials
-    const { redirectUrl } = payload
+    const login = Credentials.redirectOf(credentials)
     const id = await run(
       ProtocolClient.use((client) =>
-        providerType.startsWith("oauth2") && typeof redirectUrl === "string"
-          ? OAuth.popup(client, logins, { provider: providerType, redirectUrl })
-          : Logins.logIn(client, logins, Credentials.toInternal(credentials))
+        login === undefined
+          ? Logins.logIn(client, logins, Credentials.toInternal(credentials))
+          : OAuth.popup(client, logins, login)
       )
     )
     if (fetchProfile) await run(ProfileApi.use((profiles) => profiles.refresh(id)))

@@ -6,6 +6,7 @@
 import * as Redacted from "effect/Redacted"
 import * as Internal from "../client/Credentials.ts"
 import type { ProviderType } from "../protocol/Provider.ts"
+import type { Login } from "../web/internal/oauthFlow.ts"
 
 type Payload = Record<string, unknown>
 
@@ -39,6 +40,17 @@ export class Credentials<PayloadType extends Payload = Payload> {
    */
   static toInternal(credentials: Credentials): Internal.Credentials {
     return credentials.#credentials
+  }
+
+  /**
+   * The login in a window that the credentials ask for.
+   *
+   * @internal
+   */
+  static redirectOf({ payload: { redirectUrl }, providerType }: Credentials): Login | undefined {
+    return providerType.startsWith("oauth2") && typeof redirectUrl === "string"
+      ? { provider: providerType, redirectUrl }
+      : undefined
   }
 
   /** An anonymous user: by default the one that is logged in, or else a new one. */

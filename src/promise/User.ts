@@ -15,6 +15,7 @@ import { Sessions } from "../client/Sessions.ts"
 import { UserEvents } from "../client/UserEvents.ts"
 import type { ProviderType } from "../protocol/Provider.ts"
 import { accessTokenClaims, noDeviceId } from "../protocol/internal/token.ts"
+import * as OAuth from "../web/internal/oauthFlow.ts"
 import type { App } from "./App.ts"
 import type { ApiKeyAuth } from "./Auth.ts"
 import { Credentials } from "./Credentials.ts"
@@ -240,12 +241,15 @@ export class User<
     )
   }
 
-  /** Adds a way to log in. */
+  /** Adds a way to log in; credentials with a redirect URL open a window. */
   linkCredentials(credentials: Credentials): Promise<void> {
     const { logins, run } = this.#runtime
+    const login = Credentials.redirectOf(credentials)
     return run(
       ProtocolClient.use((client) =>
-        Logins.linkCredentials(client, logins, this.id, Credentials.toInternal(credentials))
+        login === undefined
+          ? Logins.linkCredentials(client, logins, this.id, Credentials.toInternal(credentials))
+          : Effect.asVoid(OAuth.popup(client, logins, login, this.id))
       )
     )
   }

@@ -1,5 +1,6 @@
 /**
- * Logins with Google, Facebook and Apple in a page: in a window of its own, or by leaving the page and coming back.
+ * Logins with Google, Facebook and Apple in a page, and links of these accounts to a user: in a window of its own, or by leaving
+ * the page and coming back.
  *
  * The host redirects to the provider and back to `redirectUrl`, with the login in the fragment of the address. A random state
  * ties the answer to the login that asked for it; the exchange with the provider, with PKCE, is the host's.
@@ -71,7 +72,30 @@ export const logInByRedirect = (login: Flow.Login): Effect.Effect<never, AppServ
   Effect.flatMap(services, ({ client, logins }) => Redirect.leave(client, logins, login))
 
 /**
- * Completes a login that the page was left for; `none` where there is none. Run it when the page at `redirectUrl` starts. Fails
+ * Adds an account at a provider to a user who is logged in, through a window like {@link logInByPopup}. Fails with `OAuthError`
+ * where the user or the provider declines, or where the account belongs to another user.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const linkByPopup = (
+  userId: string,
+  login: Flow.Login
+): Effect.Effect<void, AppServicesError | Flow.OAuthError, Services> =>
+  Effect.flatMap(services, ({ client, logins }) => Effect.asVoid(Flow.popup(client, logins, login, userId)))
+
+/**
+ * Leaves the page to add an account at a provider to a user who is logged in. The page at `redirectUrl`, of the same origin,
+ * continues with {@link completeRedirect}.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const linkByRedirect = (userId: string, login: Flow.Login): Effect.Effect<never, AppServicesError, Services> =>
+  Effect.flatMap(services, ({ client, logins }) => Redirect.leave(client, logins, login, userId))
+
+/**
+ * Completes a login, or a link, that the page was left for; `none` where there is none. Run it when the page at `redirectUrl` starts. Fails
  * with `OAuthError` where the provider declined, and with its kind `UnexpectedState` where this tab did not begin the login.
  *
  * @category operations

@@ -35,6 +35,7 @@ const scenario = (use: (parts: Parts) => Promise<void>) =>
       id: "my-app",
       providers: {
         anonymous: true,
+        customFunction: ({ card }: { card: string }) => card,
         google: {
           clientId: client.id,
           clientSecret: Redacted.make(client.secret),
@@ -118,6 +119,83 @@ it.live("a page is left for the provider, and continues with the user", () =>
     }, baseUrl)
     assert.match(id, /^[0-9a-f]{24}$/)
     assert.deepStrictEqual([sum, again, page.url()], [42, "none", `${origin}/returned`])
+  })
+)
+
+it.live("a window adds an account to a guest, who keeps the id and the session", () =>
+  scenario(async ({ baseUrl, issuer, origin, page }) => {
+    issuer.person = { id: "grace", email: "grace@example.com", email_verified: true }
+    const redirectUrl = `${origin}/signed-in`
+    const urls: Array<string> = []
+    page.context().on("request", (request) => urls.push(request.url()))
+    const { token, ...guest } = await page.evaluate(
+      async ({ baseUrl, redirectUrl }) => {
+        const app = new Sdk.App({ id: "my-app", baseUrl })
+        const guest = await app.logIn(Sdk.Credentials.anonymous())
+        const token = guest.accessToken ?? ""
+        await guest.linkCredentials(Sdk.Credentials.google({ redirectUrl }))
+        return {
+          token,
+          id: guest.id,
+          identities: guest.identities.map(({ providerType }) => providerType),
+          email: guest.profile.email,
+          current: app.currentUser?.id,
+          sum: await guest.callFunction("sum", 20, 22)
+        }
+      },
+      { baseUrl, redirectUrl }
+    )
+    const { id } = guest
+    assert.deepStrictEqual(guest, {
+      id,
+      identities: ["anon-user", "oauth2-google"],
+      email: "grace@example.com",
+      current: id,
+      sum: 42
+    })
+    assert.isAbove(urls.length, 3)
+    for (const url of urls) assert.notInclude(url, token)
+    // a login with the account is now the same user
+    const parameters = { baseUrl, redirectUrl }
+    const again = await page.evaluate((it) => openEffect(it.baseUrl).popUp(it.redirectUrl), parameters)
+    assert.strictEqual(again, id)
+    // and no other user may have it
+    const refused = await page.evaluate(async (it) => {
+      const sdk = openEffect(it.baseUrl)
+      return sdk.linkPopUp(await sdk.logIn("card-1"), it.redirectUrl)
+    }, parameters)
+    assert.match(refused, /belong to another user/)
+  })
+)
+
+it.live("a page is left to add an account, and continues with the user; without a session it is not left", () =>
+  scenario(async ({ baseUrl, issuer, origin, page }) => {
+    issuer.person = { id: "hopper", email: "hopper@example.com", email_verified: true }
+    const redirectUrl = `${origin}/returned`
+    const parameters = { baseUrl, redirectUrl }
+    const id = await page.evaluate(async (it) => {
+      const sdk = openEffect(it.baseUrl)
+      const id = await sdk.logIn("card-2")
+      sdk.linkLeave(id, it.redirectUrl)
+      return id
+    }, parameters)
+    await page.waitForURL(/\/returned/)
+    const returned = await page.evaluate(async (baseUrl) => {
+      const sdk = openEffect(baseUrl)
+      const id = await sdk.complete()
+      return { id, sum: await sdk.call(id), again: await sdk.complete() }
+    }, baseUrl)
+    assert.deepStrictEqual(returned, { id, sum: 42, again: "none" })
+    const outcome = await page.evaluate(
+      async (it) => {
+        const sdk = openEffect(it.baseUrl)
+        const linked = await sdk.popUp(it.redirectUrl)
+        await sdk.logOut(linked)
+        return [linked, await sdk.linkPopUp(linked, it.redirectUrl)]
+      },
+      { baseUrl, redirectUrl: `${origin}/signed-in` }
+    )
+    assert.deepStrictEqual(outcome, [id, "NotLoggedIn"])
   })
 )
 

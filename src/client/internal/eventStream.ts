@@ -43,41 +43,55 @@ const valueOf =
     }
   }
 
-/**
- * Opens streams of events: the call travels in the query, the token in a header, never in the URL. `onOpen` runs when the host
- * has begun to answer.
- */
-export const makeOpener = (client: Client, sessions: Sessions, onOpen: Effect.Effect<void> = Effect.void) => {
+interface Call {
+  readonly name: string
+  readonly arguments: ReadonlyArray<unknown>
+  readonly service?: string
+}
+
+/** Sends a call that answers with a stream: it travels in the query, and the token in a header, never in the URL. */
+export const openStream = Effect.fnUntraced(function* (
+  client: Client,
+  sessions: Sessions,
+  operation: Operation,
+  userId: string,
+  call: Call
+) {
   const url = path(routes.callFunction, { appId: client.appId })
-  return (
+  const body = Redacted.value(yield* Requests.encode(operation.name, call))
+  const query = { baas_request: Redacted.make(EventStream.encodeRequest(body)) }
+  const { response, token } = yield* sessions.authorized(operation.name, userId, (token) =>
+    Effect.map(
+      client.open({ operation, method: "GET", path: url, query, token, accept: "text/event-stream" }),
+      (response) => ({ response, token })
+    )
+  )
+  const broken = brokenConnection(operation.name, (yield* client.host) + url, [token])
+  return { bytes: Stream.mapError(response.stream, broken), status: response.status, token }
+})
+
+/** Opens streams of events. `onOpen` runs when the host has begun to answer. */
+export const makeOpener =
+  (client: Client, sessions: Sessions, onOpen: Effect.Effect<void> = Effect.void) =>
+  (
     operation: Operation,
     userId: string,
-    call: { readonly name: string; readonly arguments: ReadonlyArray<unknown>; readonly service?: string },
+    call: Call,
     failed: (failure: Failure) => Reason
   ): Stream.Stream<unknown, AppServicesError> =>
     Stream.unwrap(
       Effect.gen(function* () {
-        const body = Redacted.value(yield* Requests.encode(operation.name, call))
-        const query = { baas_request: Redacted.make(EventStream.encodeRequest(body)) }
-        const { response, token } = yield* sessions.authorized(operation.name, userId, (token) =>
-          Effect.map(
-            client.open({ operation, method: "GET", path: url, query, token, accept: "text/event-stream" }),
-            (response) => ({ response, token })
-          )
-        )
+        const { bytes, status, token } = yield* openStream(client, sessions, operation, userId, call)
         yield* onOpen
-        const host = yield* client.host
         const parser = EventStream.makeParser()
         const fail = (reason: Reason) => new AppServicesError({ operation: operation.name, reason })
-        return response.stream.pipe(
-          Stream.mapError(brokenConnection(operation.name, host + url, [token])),
+        return bytes.pipe(
           Stream.decodeText(),
           Stream.flatMap((text) => Stream.fromIterable(parser.feed(text))),
-          Stream.mapEffect(valueOf(fail, failed, response.status, Secrets.make([token])))
+          Stream.mapEffect(valueOf(fail, failed, status, Secrets.make([token])))
         )
       })
     )
-}
 
 /** Whether a failed stream may be opened again: the connection broke, the host is busy, or the stream's time limit passed. */
 const mayReopen = (error: AppServicesError): boolean => error.retryable || error.code === "ExecutionTimeLimitExceeded"

@@ -61,21 +61,21 @@ const collection = <T extends Document>(runtime: Runtime, userId: string, place:
       })
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the caller says which documents there are
       const steps = runtime.iterate(changes) as AsyncGenerator<ChangeEvent<T>, void>
-      const next = steps.next.bind(steps)
       let first: Promise<IteratorResult<ChangeEvent<T>, void>> | undefined
-      return Object.assign(steps, {
+      return {
+        ...steps,
         next: () => {
-          const step = first ?? next()
+          const step = first ?? steps.next()
           first = undefined
           return step
         },
         open: () =>
           new Promise<void>((resolve, reject) => {
             opened = resolve
-            first = next()
+            first = steps.next()
             first.then(() => resolve(), reject)
           })
-      })
+      }
     }
   }
 }

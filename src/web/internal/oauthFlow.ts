@@ -1,10 +1,12 @@
 /** Logins with Google, Facebook and Apple by redirect or popup, as the page that begins them and the page that they return to. */
 import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Option from "effect/Option"
+import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type { AppServicesError } from "../../client/AppServicesError.ts"
+import { AppServicesError, InvalidResponse } from "../../client/AppServicesError.ts"
 import { deviceInformation } from "../../client/internal/device.ts"
 import type { LoginServices } from "../../client/internal/logins.ts"
 import { fromStore } from "../../client/internal/users.ts"
@@ -65,40 +67,61 @@ const lookEvery = 250
 const fail = (kind: OAuthError["kind"], message: string) => Effect.fail(new OAuthError({ kind, message }))
 
 /**
- * The URL at the host that begins a login.
+ * The URL that begins a login: at the host, or, where the identity is added to a user, at the provider. A link is asked for with
+ * the user's token, which no URL may have, and the host ties it to this browser by a cookie.
  *
  * @internal
  */
 export const begin = Effect.fnUntraced(function* (
   client: Client,
-  { tokens }: LoginServices,
-  { provider, redirectUrl }: Login
+  { sessions, tokens }: LoginServices,
+  { provider, redirectUrl }: Login,
+  linkTo?: string
 ) {
   const bytes = page.crypto.getRandomValues(new Uint8Array(16))
   const state = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
+  const url = path(routes.logIn, { appId: client.appId, provider })
+  const asked = { state, redirect: redirectUrl }
+  if (linkTo !== undefined) {
+    const operation = { name: "OAuth.link", kind: "link" } as const
+    const query = Record.map({ ...asked, link: "true", providerRedirectHeader: "true" }, (text) => Redacted.make(text))
+    const token = yield* sessions.accessToken(operation.name, linkTo)
+    const { headers, status } = yield* client
+      .open({ operation, method: "GET", path: url, query, token })
+      .pipe(Effect.provideService(FetchHttpClient.RequestInit, { credentials: "include" }))
+    const location = headers["x-baas-location"]
+    if (location !== undefined) return { state, url: location }
+    const reason = new InvalidResponse({ status, problem: "the header x-baas-location is missing" })
+    return yield* new AppServicesError({ operation: operation.name, reason })
+  }
   const deviceId = Option.getOrUndefined(yield* fromStore("OAuth.begin")(tokens.deviceId))
   // @effect-diagnostics-next-line preferSchemaOverJson:off -- plain texts of our own
   const device = Base64.encode(JSON.stringify(deviceInformation(client.appId, deviceId)))
-  const query = new URLSearchParams({ state, redirect: redirectUrl, device })
-  return {
-    state,
-    url: `${yield* client.host}${path(routes.logIn, { appId: client.appId, provider })}?${query.toString()}`
-  }
+  return { state, url: `${yield* client.host}${url}?${new URLSearchParams({ ...asked, device }).toString()}` }
 })
 
 /**
- * Begins the session of an answer. Returns the user's id.
+ * Begins the session of an answer, or stores the token that a link answered. Returns the user's id.
  *
  * @internal
  */
 export const accept = (
-  { sessions }: LoginServices,
+  { profiles, sessions }: LoginServices,
   provider: ProviderType,
-  { error, userAuth = "" }: Answer
+  { error, userAuth = "" }: Answer,
+  linkTo?: string
 ): Effect.Effect<string, AppServicesError | OAuthError> => {
   const [access = "", refresh = "", userId = "", deviceId = null, ...rest] = userAuth.split("$")
   if (error !== undefined || userId === "" || rest.length > 0) {
     return fail("Refused", error ?? "the host returned without a login")
+  }
+  if (linkTo !== undefined) {
+    const operation = "OAuth.link"
+    return userId === linkTo
+      ? sessions
+          .link(operation, userId, Redacted.make(access), provider)
+          .pipe(Effect.andThen(profiles.refresh(userId)), Effect.as(userId))
+      : fail("Refused", "the host answered about another user")
   }
   const login = {
     access_token: Redacted.make(access),
@@ -141,18 +164,23 @@ const answered = (popup: Popup, state: string) =>
   })
 
 /** @internal */
-export const popup = Effect.fnUntraced(function* (client: Client, logins: LoginServices, login: Login) {
+export const popup = Effect.fnUntraced(function* (
+  client: Client,
+  logins: LoginServices,
+  login: Login,
+  linkTo?: string
+) {
   // before anything is waited for: a browser blocks a window that does not open at once
   const opened = page.open("about:blank", "_blank", "width=500,height=700")
   if (opened === null) return yield* fail("WindowBlocked", "the browser blocked the window of the login")
-  const answer = yield* begin(client, logins, login).pipe(
+  const answer = yield* begin(client, logins, login, linkTo).pipe(
     Effect.flatMap(({ state, url }) => {
       opened.location.href = url
       return answered(opened, state)
     }),
     Effect.ensuring(Effect.sync(() => opened.close()))
   )
-  return yield* accept(logins, login.provider, answer)
+  return yield* accept(logins, login.provider, answer, linkTo)
 })
 
 /**

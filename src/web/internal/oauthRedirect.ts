@@ -8,17 +8,27 @@ import { accept, begin, OAuthError, takeAnswer } from "./oauthFlow.ts"
 import type { Login } from "./oauthFlow.ts"
 import { page } from "./page.ts"
 
-/** What a tab remembers of the login that it left for. */
-const Begun = Schema.fromJsonString(Schema.Struct({ state: Schema.String, provider: ProviderType }))
+/** What a tab remembers of the login that it left for, and of the user whom the identity is added to. */
+const Begun = Schema.fromJsonString(
+  Schema.Struct({ state: Schema.String, provider: ProviderType, linkTo: Schema.optionalKey(Schema.String) })
+)
 const decodeBegun = Schema.decodeUnknownOption(Begun)
 const encodeBegun = Schema.encodeSync(Begun)
 
 const name = "effect-app-services/oauth"
 
 /** @internal */
-export const leave = Effect.fnUntraced(function* (client: Client, logins: LoginServices, login: Login) {
-  const { state, url } = yield* begin(client, logins, login)
-  page.sessionStorage.setItem(name, encodeBegun({ state, provider: login.provider }))
+export const leave = Effect.fnUntraced(function* (
+  client: Client,
+  logins: LoginServices,
+  login: Login,
+  linkTo?: string
+) {
+  const { state, url } = yield* begin(client, logins, login, linkTo)
+  page.sessionStorage.setItem(
+    name,
+    encodeBegun({ state, provider: login.provider, ...(linkTo !== undefined && { linkTo }) })
+  )
   page.location.assign(url)
   return yield* Effect.never
 })
@@ -35,5 +45,5 @@ export const complete = Effect.fnUntraced(function* (logins: LoginServices) {
       message: "this tab did not begin the login that the page was opened by"
     })
   }
-  return Option.some(yield* accept(logins, begun.value.provider, answer))
+  return Option.some(yield* accept(logins, begun.value.provider, answer, begun.value.linkTo))
 })
