@@ -15,13 +15,14 @@ const config: KnipConfig = {
     "test/**/*.test-d.ts",
     "test/server/storage/crashWriter.ts",
     "test/support/fromSource.ts",
-    "test/browser/{page,realmWeb,signedIn}.ts"
+    "test/browser/{page,realmWeb,signedIn}.ts",
+    "test/support/smoke.ts"
   ],
   project: ["{src,test,examples,bench,conformance,scripts}/**/*.{ts,tsx}"],
   // the types of a module's own exports may have names
   ignoreExportsUsedInFile: { interface: true, type: true },
   ignoreBinaries: ["mkfifo", "systemd-analyze"],
-  // the packages of the AWS SDK are loaded by name when a function needs one
+  // the packages of the AWS SDK are loaded by name when a function needs one; of bun and deno the programs are started
   ignoreDependencies: [
     "@aws-sdk/client-s3",
     "@aws-sdk/client-ses",
@@ -29,6 +30,8 @@ const config: KnipConfig = {
     "@arethetypeswrong/cli",
     "@effect/language-service",
     "@effect/tsgo",
+    "bun",
+    "deno",
     "publint"
   ]
 }

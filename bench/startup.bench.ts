@@ -39,32 +39,40 @@ const programs = {
 /** The folder of the compile cache; the first round fills it and is not measured. */
 const cache = mkdtempSync(join(tmpdir(), "compile-cache-"))
 
+/** What a program's first file does before it imports the others. */
+const withCache = `
+  const { enableCompileCache } = await import("node:module")
+  enableCompileCache(${JSON.stringify(cache)})`
+
 /** Runs a program in a fresh process; the stub that answers it is imported before measuring. */
-const first = (program: string, env: Record<string, string>) => async () => {
-  const { status, stderr, stdout } = spawnSync(
-    process.execPath,
-    [
-      "--input-type=module",
-      "--eval",
-      `const { install } = await import("./host.ts")
+const first =
+  (program: string, before = "") =>
+  async () => {
+    const { status, stderr, stdout } = spawnSync(
+      process.execPath,
+      [
+        "--input-type=module",
+        "--eval",
+        `const { install } = await import("./host.ts")
       install()
+      ${before}
       const from = process.cpuUsage()
       ${program}
       const spent = process.cpuUsage(from)
       if (answer !== 42) throw new Error("the call was not answered")
       console.log((spent.system + spent.user) / 1_000)
       process.exit()`
-    ],
-    { cwd: import.meta.dirname, encoding: "utf8", env: { ...process.env, ...env } }
-  )
-  if (status !== 0) throw new Error(stderr)
-  return Number(stdout)
-}
+      ],
+      { cwd: import.meta.dirname, encoding: "utf8" }
+    )
+    if (status !== 0) throw new Error(stderr)
+    return Number(stdout)
+  }
 
 export default async () => {
   const variants = Object.entries(programs).flatMap(([name, program]) => [
-    { name, run: first(program, {}) },
-    { name: `${name}, compile cache`, run: first(program, { NODE_COMPILE_CACHE: cache }) }
+    { name, run: first(program) },
+    { name: `${name}, compile cache`, run: first(program, withCache) }
   ])
   try {
     const costs = await inTurn(

@@ -2,12 +2,10 @@
  * Checks the package as users get it: packs it, lints the tarball, installs it with `effect` alone in an empty folder, and
  * uses it there from JavaScript, from TypeScript and from the command line.
  */
-import { spawn } from "node:child_process"
 import { existsSync, globSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { createInterface } from "node:readline"
 import { own, weigh } from "./bundles.ts"
-import { asHere, check, env, everythingOf, manifest, modules, npmIn, root, run, withTarball } from "./stranger.ts"
+import { asHere, check, everythingOf, manifest, modules, npmIn, root, run, withShop, withTarball } from "./stranger.ts"
 
 const installedIn = (modules: string) =>
   readdirSync(modules)
@@ -32,37 +30,17 @@ const checkLinks = (folder: string) => {
   }
 }
 
-/** Serves the packed sample application as the README says, and calls a function as a user of it. */
-const serveShop = async (command: string, cwd: string) => {
-  const shop = join("node_modules", manifest.name, "examples/shop")
-  const child = spawn(command, ["serve", shop, "--port", "0", "--json"], {
-    cwd,
-    env,
-    stdio: ["ignore", "pipe", "pipe"]
-  })
-  const ended = new Promise<number | null>((resolve, reject) => child.once("error", reject).once("close", resolve))
-  let said = ""
-  child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()))
-  try {
-    for await (const line of createInterface(child.stdout)) {
-      const { baseUrl }: { readonly baseUrl: string } = JSON.parse(line)
-      const post = async (path: string, body: unknown, headers = {}): Promise<unknown> => {
-        const url = `${baseUrl}/api/client/v2.0/app/shop-abcde/${path}`
-        return (await fetch(url, { method: "POST", headers, body: JSON.stringify(body) })).json()
-      }
-      const session = await post("auth/providers/anon-user/login", {})
-      const token = String(Reflect.get(Object(session), "access_token"))
-      const call = { name: "sum", arguments: [20, 22] }
-      const answer = JSON.stringify(await post("functions/call", call, { authorization: `Bearer ${token}` }))
-      check(/42/.test(answer), `the shop answered ${answer}, expected 42`)
-      child.kill("SIGTERM")
-      check((await ended) === 0, `the server exited with an error: ${said}`)
-      return
-    }
-    throw new Error(`the server printed no line: ${said}`)
-  } finally {
-    child.kill("SIGKILL")
+/** Calls a function of the packed sample application as a user of it. */
+const callShop = async (baseUrl: string) => {
+  const post = async (path: string, body: unknown, headers = {}): Promise<unknown> => {
+    const url = `${baseUrl}/api/client/v2.0/app/shop-abcde/${path}`
+    return (await fetch(url, { method: "POST", headers, body: JSON.stringify(body) })).json()
   }
+  const session = await post("auth/providers/anon-user/login", {})
+  const token = String(Reflect.get(Object(session), "access_token"))
+  const call = { name: "sum", arguments: [20, 22] }
+  const answer = JSON.stringify(await post("functions/call", call, { authorization: `Bearer ${token}` }))
+  check(/42/.test(answer), `the shop answered ${answer}, expected 42`)
 }
 
 await withTarball(async (folder, { bytes, tarball }) => {
@@ -125,7 +103,7 @@ await withTarball(async (folder, { bytes, tarball }) => {
   }
 
   checkLinks(join(inModules, manifest.name))
-  await serveShop(join(inModules, ".bin", manifest.name), folder)
+  await withShop(folder, callShop)
 
   const version = run(join(inModules, ".bin", manifest.name), ["--version"], folder)
   check(version.includes(manifest.version), `the command has version ${version}, expected ${manifest.version}`)

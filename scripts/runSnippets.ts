@@ -9,6 +9,7 @@ import { registerHooks } from "node:module"
 import { join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { inspect } from "node:util"
+import { expectedOf } from "./snippetFiles.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const folder = process.argv[2] ?? ""
@@ -71,9 +72,7 @@ const program = Effect.gen(function* () {
   for (const file of readdirSync(folder).filter((it) => it.endsWith(".ts"))) {
     current = file
     printed.length = 0
-    const expected = [...readFileSync(join(folder, file), "utf8").matchAll(/\/\/ => (.*)$/gm)].map(
-      ([, text = ""]) => text
-    )
+    const expected = expectedOf(readFileSync(join(folder, file), "utf8"))
     yield* Effect.promise(async () => {
       try {
         await import(pathToFileURL(join(folder, file)).href)

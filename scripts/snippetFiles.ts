@@ -14,6 +14,13 @@ const blocks = (text: string, prefix: RegExp): ReadonlyArray<string> =>
       .join("\n")
   )
 
+/** The `ts` blocks of a page, in their order, as one program. */
+export const programOf = (page: string): string => `${blocks(page, /^ {2}(?=\S|$)/).join("\n")}\nexport {}\n`
+
+/** What a program says it prints: the comments after `// =>`. */
+export const expectedOf = (program: string): ReadonlyArray<string> =>
+  [...program.matchAll(/\/\/ => (.*)$/gm)].map(([, text = ""]) => text)
+
 /** Writes them into a folder, which is emptied first; returns how many there are. */
 export const writeSnippets = (folder: string): { readonly pages: number; readonly examples: number } => {
   rmSync(folder, { recursive: true, force: true })

@@ -1,8 +1,9 @@
 /** An empty folder outside of the project, and what the checks of the packed package do in it. */
-import { spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import { createInterface } from "node:readline"
 import { isEntryPoint, publicModules } from "./surface.ts"
 
 export const root = resolve(import.meta.dirname, "..")
@@ -52,6 +53,31 @@ export const npmIn =
   (folder: string) =>
   (...args: ReadonlyArray<string>) =>
     run("npm", [...args, "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"], folder)
+
+/** Serves the packed sample application in a folder, as the README says, while `use` runs. */
+export const withShop = async (folder: string, use: (baseUrl: string) => Promise<void>): Promise<void> => {
+  const command = join(folder, "node_modules/.bin", manifest.name)
+  const shop = join("node_modules", manifest.name, "examples/shop")
+  const child = spawn(command, ["serve", shop, "--port", "0", "--json"], {
+    cwd: folder,
+    env,
+    stdio: ["ignore", "pipe", "pipe"]
+  })
+  const ended = new Promise<number | null>((resolve, reject) => child.once("error", reject).once("close", resolve))
+  let said = ""
+  child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()))
+  const lines = createInterface(child.stdout)
+  try {
+    const first = await Promise.race([new Promise<string>((resolve) => lines.once("line", resolve)), ended])
+    check(typeof first === "string", `the server printed no line: ${said}`)
+    const { baseUrl }: { readonly baseUrl: string } = JSON.parse(String(first))
+    await use(baseUrl)
+    child.kill("SIGTERM")
+    check((await ended) === 0, `the server exited with an error: ${said}`)
+  } finally {
+    child.kill("SIGKILL")
+  }
+}
 
 /** The names of the modules that users can import, without the entry points, and the paths of all others. */
 export const modules = () => {

@@ -22,7 +22,7 @@ import * as UndiciClient from "./internal/undiciClient.ts"
 /**
  * The `HttpClient` of these layers: `undici` with a pool of connections of its own, which close with the layer. Requests and
  * small answers go through no stream, which halves the cost of a call beside `NodeHttpClient.layerUndici`. It does not follow
- * redirects.
+ * redirects. In Bun, which has no `undici`, it is `fetch`.
  *
  * @category layers
  * @since 0.1.0

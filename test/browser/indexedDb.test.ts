@@ -25,8 +25,10 @@ const app = App.make({
 const Server = Layer.suspend(() => NodeAppServicesServer.layer(app, { passwordHashing: "testing" }))
 
 interface PageWorker {
-  onmessage: (event: { readonly data: unknown }) => void
-  onerror: (event: { readonly message: string }) => void
+  readonly addEventListener: (
+    type: "message" | "error",
+    listener: (event: { readonly data: unknown; readonly message: string }) => void
+  ) => void
   readonly postMessage: (message: string) => void
 }
 
@@ -127,8 +129,9 @@ layer(Server, { excludeTestServices: true })("IndexedDB", (it) => {
             const url = URL.createObjectURL(new Blob([script]))
             const Worker = Reflect.get(globalThis, "Worker") as new (url: string) => PageWorker
             const worker = new Worker(url)
-            worker.onmessage = ({ data }) => resolve(data)
-            worker.onerror = ({ message }) => reject(new Error(message))
+            worker.addEventListener("message", ({ data }) => resolve(data))
+            worker.addEventListener("error", ({ message }) => reject(new Error(message)))
+            // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has one origin
             worker.postMessage(baseUrl)
           }),
         { baseUrl, script }
@@ -168,10 +171,10 @@ layer(Server, { excludeTestServices: true })("IndexedDB", (it) => {
     "refuses to open": () => {
       Object.defineProperty(Reflect.get(globalThis, "IDBFactory").prototype, "open", {
         value: () => {
-          const request = new EventTarget()
           const error = new DOMException("private browsing", "InvalidStateError")
-          setTimeout(() => Reflect.get(request, "onerror")?.())
-          return Object.assign(request, { error })
+          const request = Object.assign(new EventTarget(), { error })
+          setTimeout(() => request.dispatchEvent(new Event("error")))
+          return request
         }
       })
     }
@@ -236,8 +239,8 @@ layer(Server, { excludeTestServices: true })("IndexedDB", (it) => {
         () =>
           new Promise((resolve, reject) => {
             const request = Reflect.get(globalThis, "indexedDB").deleteDatabase("effect-app-services")
-            request.onsuccess = resolve
-            request.onerror = reject
+            request.addEventListener("success", resolve)
+            request.addEventListener("error", reject)
           })
       )
       assert.isUndefined(await currentId(page))

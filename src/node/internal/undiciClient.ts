@@ -1,5 +1,6 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -86,5 +87,10 @@ export const layerNoDeps: Layer.Layer<HttpClient.HttpClient, never, NodeHttpClie
   make
 )
 
-/** @internal */
-export const layer: Layer.Layer<HttpClient.HttpClient> = layerNoDeps.pipe(Layer.provide(NodeHttpClient.layerDispatcher))
+/**
+ * Bun has a stand-in for `undici`, without dispatchers: there the client is `fetch`.
+ *
+ * @internal
+ */
+export const layer: Layer.Layer<HttpClient.HttpClient> =
+  "Bun" in globalThis ? FetchHttpClient.layer : layerNoDeps.pipe(Layer.provide(NodeHttpClient.layerDispatcher))

@@ -5,7 +5,7 @@ import { TokenStoreError } from "../../client/TokenRecords.ts"
 import type { Service as Records } from "../../client/TokenRecords.ts"
 import * as KeyedLock from "../../core/keyedLock.ts"
 import { page } from "./page.ts"
-import type { IdbDatabase, IdbStore } from "./page.ts"
+import type { IdbDatabase, IdbRequest, IdbStore } from "./page.ts"
 
 const store = "records"
 const prefixOf = (appId: string) => `${encodeURIComponent(appId)}/`
@@ -101,12 +101,8 @@ export const make = (name: string): Effect.Effect<IndexedDbRecords, never, Scope
 
 type Use<A> = (records: IdbStore, done: (value: A) => void) => unknown
 
-const answered = <A>(
-  request: { readonly result: A; onsuccess: (() => void) | null },
-  done: (value: A) => void
-): void => {
-  request.onsuccess = () => done(request.result)
-}
+const answered = <A>(request: IdbRequest<A>, done: (value: A) => void): void =>
+  request.addEventListener("success", () => done(request.result))
 
 const get =
   (key: string): Use<string | undefined> =>
@@ -116,21 +112,23 @@ const get =
 /** A connection, which opens at its first use, and again after the browser closed it. */
 const connection = (name: string) => {
   let opening: Promise<IdbDatabase> | undefined
-  const forget = () => (opening = undefined)
+  const forget = () => {
+    opening = undefined
+  }
   const open = () =>
     new Promise<IdbDatabase>((resolve, reject) => {
       const request = page.indexedDB.open(name, 1)
-      request.onupgradeneeded = () => request.result.createObjectStore(store)
-      request.onerror = () => reject(new Error("IndexedDB did not open", { cause: request.error }))
-      request.onsuccess = () => {
+      request.addEventListener("upgradeneeded", () => void request.result.createObjectStore(store))
+      request.addEventListener("error", () => reject(new Error("IndexedDB did not open", { cause: request.error })))
+      request.addEventListener("success", () => {
         const database = request.result
-        database.onclose = forget
-        database.onversionchange = () => {
+        database.addEventListener("close", forget)
+        database.addEventListener("versionchange", () => {
           database.close()
           forget()
-        }
+        })
         resolve(database)
-      }
+      })
     })
   const database = async () => {
     try {
@@ -144,8 +142,10 @@ const connection = (name: string) => {
     const transaction = (await database()).transaction(store, mode)
     return new Promise<A | undefined>((resolve, reject) => {
       let value: A | undefined
-      transaction.oncomplete = () => resolve(value)
-      transaction.onabort = () => reject(new Error("IndexedDB aborted a transaction", { cause: transaction.error }))
+      transaction.addEventListener("complete", () => resolve(value))
+      transaction.addEventListener("abort", () =>
+        reject(new Error("IndexedDB aborted a transaction", { cause: transaction.error }))
+      )
       use(transaction.objectStore(store), (result) => (value = result))
     })
   }

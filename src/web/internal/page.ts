@@ -37,23 +37,23 @@ interface Page {
 
 /** The parts of IndexedDB that are used. */
 export interface IdbFactory {
-  readonly open: (name: string, version: number) => IdbRequest<IdbDatabase> & { onupgradeneeded: (() => void) | null }
+  readonly open: (name: string, version: number) => IdbRequest<IdbDatabase>
+}
+
+interface IdbTarget {
+  readonly addEventListener: (type: string, listener: () => void) => void
 }
 
 /** A connection to a database. */
-export interface IdbDatabase {
+export interface IdbDatabase extends IdbTarget {
   readonly createObjectStore: (name: string) => unknown
   readonly transaction: (store: string, mode: "readonly" | "readwrite") => IdbTransaction
   readonly close: () => void
-  onclose: (() => void) | null
-  onversionchange: (() => void) | null
 }
 
-interface IdbTransaction {
+interface IdbTransaction extends IdbTarget {
   readonly error: unknown
   readonly objectStore: (name: string) => IdbStore
-  oncomplete: (() => void) | null
-  onabort: (() => void) | null
 }
 
 export interface IdbStore {
@@ -63,11 +63,9 @@ export interface IdbStore {
   readonly delete: (key: string) => unknown
 }
 
-interface IdbRequest<A> {
+export interface IdbRequest<A> extends IdbTarget {
   readonly result: A
   readonly error: unknown
-  onsuccess: (() => void) | null
-  onerror: (() => void) | null
 }
 
 /** A window that this page has opened. */
