@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import manifest from "../../package.json" with { type: "json" }
 import { backup, restore } from "./backup.ts"
+import { documents } from "./documents.ts"
 import { functions } from "./functions.ts"
 import { init } from "./init.ts"
 import { inbox } from "./inbox.ts"
@@ -19,7 +20,7 @@ import { users } from "./users.ts"
 
 const command = Command.make("effect-app-services").pipe(
   Command.withDescription("Run App Services applications without the hosted service"),
-  Command.withSubcommands([serve, init, install, inbox, users, triggers, backup, restore, keys, functions])
+  Command.withSubcommands([serve, init, install, inbox, users, triggers, backup, restore, documents, keys, functions])
 )
 
 command.pipe(

@@ -9,10 +9,7 @@ import { Batch, conflict, entryOf } from "./batch.ts"
 import { ChangeLog, originOf, tokenKey } from "./changeLog.ts"
 import { type Collection, MemoryCollection } from "./documents.ts"
 import * as Rows from "./rows.ts"
-
-const prefix = "documents/"
-const tableOf = ({ appId, collection, database, service }: Namespace): string =>
-  prefix + [appId, service, database, collection].map(encodeURIComponent).join("/")
+import { namespaces, tableOf } from "./tables.ts"
 
 /** What a commit writes to the row store, and its entries in the change logs. */
 export interface Writes {
@@ -33,13 +30,7 @@ export class Collections {
     this.#rowStore = rowStore
     this.#limits = limits
     this.#tokenKey = tokenKey(rowStore)
-    for (const table of rowStore.tables(prefix)) {
-      const [appId, service, database, collection] = table.slice(prefix.length).split("/").map(decodeURIComponent)
-      if (appId === undefined || service === undefined || database === undefined || collection === undefined) {
-        throw new Error(`${table} is not a table of documents`)
-      }
-      this.#read(this.open({ appId, service, database, collection }))
-    }
+    for (const namespace of namespaces(rowStore)) this.#read(this.open(namespace))
   }
 
   /** Reads the documents of a collection. Rows whose key is not that of their `_id`, as in 0.1, are rewritten. */
