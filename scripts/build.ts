@@ -53,6 +53,7 @@ for (const [module, platform] of [
   ["server/language/internal/decimalJs", "neutral"],
   ["server/data/store/internal/btree", "neutral"],
   ["server/graphql/internal/graphqlJs", "neutral"],
+  ["server/users/hashes/wasm", "node"],
   ["server/functions/process/program", "node"]
 ] as const) {
   const file = `dist/${module}.js`

@@ -46,6 +46,7 @@ const mongodb = "src/server/mongodb/"
 const server = "src/server/"
 const node = "src/node/"
 const jose = "src/server/model/internal/jose.ts"
+const wasm = "src/server/users/hashes/wasm.ts"
 const graphql = "src/server/graphql/"
 const graphqlJs = "src/server/graphql/internal/graphqlJs.ts"
 const decimalJs = "src/server/language/internal/decimalJs.ts"
@@ -71,9 +72,11 @@ export const rooms: ReadonlyArray<Room> = [
   // what every room above speaks of: applications, the context of functions, errors by status
   { path: jose, ours: [], theirs: ["node:", "jose"] },
   { path: model, ours: [core, protocol, data, jose], theirs: onServer },
+  // the program of a thread, of which the rest imports the types alone
+  { path: wasm, ours: [], theirs: ["node:", "hash-wasm"] },
   {
     path: users,
-    ours: [core, protocol, storage, data, model, jose],
+    ours: [core, protocol, storage, data, model, jose, wasm],
     theirs: onServer
   },
   // what the server and the processes of functions have in common: messages, their encoding, errors

@@ -6,11 +6,13 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { attempt, RowStore } from "../server/storage/RowStore.ts"
 import { appIds } from "../server/users/internal/tables.ts"
-import { UserStore } from "../server/users/UserStore.ts"
+import { noPassword } from "../server/users/PasswordHasher.ts"
+import { type Account, UserStore } from "../server/users/UserStore.ts"
 import * as UserFile from "../server/users/UserFile.ts"
 import { directory, refuse, withRowStore } from "./dataDirectory.ts"
 
@@ -45,7 +47,7 @@ export const exportUsers = Command.make("export", { app, directory }, ({ app, di
   ])
 )
 
-/** Adds users from standard input to an application, all or none. */
+/** Adds users from standard input to an application, all or none: lines of JSON, or a listing of the hosted service. */
 export const importUsers = Command.make(
   "import",
   {
@@ -73,12 +75,15 @@ export const importUsers = Command.make(
         withRowStore(directory)
       )
       const skipped = lines.length - added
+      const open = lines.filter(({ record: { account } }) => account !== undefined && hasNoPassword(account)).length
+      if (open > 0) yield* Console.error(`${open} of the users have no password: they reset it before they log in`)
       yield* Console.log(`${added} users imported into ${app}${skipped === 0 ? "" : `, ${skipped} existed already`}`)
     })
 ).pipe(
-  Command.withDescription("Add users from lines of JSON, all or none"),
+  Command.withDescription("Add users from lines of JSON or a listing of the hosted service, all or none"),
   Command.withExamples([
-    { command: "effect-app-services users import ./data --app shop < users.jsonl", description: "From a file" }
+    { command: "effect-app-services users import ./data --app shop < users.jsonl", description: "From a file" },
+    { command: "effect-app-services users import ./data --app shop < listing.json", description: "From a listing" }
   ])
 )
 
@@ -103,5 +108,7 @@ const addAll = Effect.fnUntraced(function* (
       )
   )
 })
+
+const hasNoPassword = ({ passwordHash }: Account): boolean => Equal.equals(passwordHash, noPassword)
 
 const names = { user: "the user's id", identity: "an identity", account: "the address", apiKey: "an API key" }

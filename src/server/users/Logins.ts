@@ -103,6 +103,18 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
       return { identity: identityOf(hosted, "anon-user", `${yield* newId}-${yield* newLetters}`) }
     })
 
+    /**
+     * Replaces the hash of a password that is right, unless the password was changed meanwhile. Another login may have replaced it
+     * already.
+     */
+    const renewHash = Effect.fnUntraced(function* ({ app }: HostedApp, account: Account, password: Redacted.Redacted) {
+      const { email, id, passwordHash: expected } = account
+      const passwordHash = yield* hasher.hash(password)
+      if (yield* store.updateAccount(app.id, { id, email, passwordHash }, expected)) return { ...account, passwordHash }
+      const now = Option.getOrUndefined(yield* store.account(app.id, email))
+      return now?.id === id && (yield* hasher.verify(password, now.passwordHash)) ? now : account
+    })
+
     const emailPassword: Check = Effect.fnUntraced(function* ({ hosted, payload }) {
       const { password, username } = yield* decodeEmailPassword(payload)
       const account = Option.getOrUndefined(yield* store.account(hosted.app.id, username))
@@ -110,7 +122,9 @@ export class Logins extends Context.Service<Logins, Service>()("effect-app-servi
       // an unknown address and a wrong password must not be distinguishable, by timing either
       if (!right || account === undefined) return yield* new Unauthorized(body("unauthorized", "InvalidPassword"))
       if (!account.confirmed) return yield* Refusals.unauthorized
-      return { identity: identityOf(hosted, "local-userpass", account.id, { email: account.email }), account }
+      const identity = identityOf(hosted, "local-userpass", account.id, { email: account.email })
+      const isCurrent = hasher.isCurrent(account.passwordHash)
+      return { identity, account: isCurrent ? account : yield* renewHash(hosted, account, password) }
     })
 
     const apiKey: Check = Effect.fnUntraced(function* ({ hosted, payload }) {

@@ -8,11 +8,13 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { ProviderType } from "../../protocol/Provider.ts"
 import { providerIdOf } from "../model/Apps.ts"
 import { noPassword, problemOf } from "./PasswordHasher.ts"
+import * as UserListing from "./UserListing.ts"
 import type { Account, Identity, UserRecord } from "./UserModels.ts"
 
 /** An invalid line of a file: its number, counted from 1, and the field. */
@@ -102,24 +104,23 @@ const toFileAccount = ({ confirmed, email, id, passwordHash }: Account) => ({
 })
 
 /**
- * Decodes the users of an application, each with the number of its line. Empty lines are skipped. Fails with the first
- * line that does not follow the format; unknown fields are errors.
+ * Decodes the users of an application, each with the number of its line: lines of JSON, or an array. Users as the hosted service
+ * listed them are converted. Empty lines are skipped. Fails with the first line that does not follow the format; unknown fields
+ * are errors.
  */
 export const read = Effect.fnUntraced(function* (
   appId: string,
   text: string
 ): Effect.fn.Return<ReadonlyArray<{ readonly line: number; readonly record: UserRecord }>, UserFileError> {
   const read: Array<{ readonly line: number; readonly record: UserRecord }> = []
-  for (const [index, content] of text
-    .replace(/^\uFEFF/, "")
-    .split("\n")
-    .entries()) {
-    if (content.trim() === "") continue
-    const line = index + 1
+  for (const { line, value } of valuesOf(text.replace(/^\uFEFF/, ""))) {
     const fail = (field: string, problem: string) => new UserFileError({ line, field, problem })
-    const json = yield* Effect.mapError(parseJson(content), () =>
-      fail("", "is not JSON: check that the file is complete")
-    )
+    const given = yield* Effect.mapError(value, () => fail("", "is not JSON: check that the file is complete"))
+    const json = UserListing.isListed(given)
+      ? yield* Effect.mapError(Effect.fromResult(UserListing.toLine(given)), ({ field, problem }) =>
+          fail(field, problem)
+        )
+      : given
     const record = yield* isPending(json)
       ? Effect.flatMap(decodeWith(decodePending, fail)(json), (it) => pendingRecord(it, fail))
       : Effect.flatMap(decodeWith(decodeUser, fail)(json), (it) => userRecord(appId, it, fail))
@@ -127,6 +128,24 @@ export const read = Effect.fnUntraced(function* (
   }
   return read
 })
+
+interface Value {
+  readonly line: number
+  readonly value: Effect.Effect<unknown, Schema.SchemaError>
+}
+
+/** The values of a text with the numbers of their lines; those of an array count by their position. */
+const valuesOf = (text: string): ReadonlyArray<Value> => {
+  if (text.trimStart().startsWith("[")) {
+    const items = Result.try((): unknown => JSON.parse(text))
+    return Result.isSuccess(items) && Array.isArray(items.success)
+      ? items.success.map((item: unknown, i) => ({ line: i + 1, value: Effect.succeed(item) }))
+      : [{ line: 1, value: parseJson(text) }]
+  }
+  return text
+    .split("\n")
+    .flatMap((content, index) => (content.trim() === "" ? [] : [{ line: index + 1, value: parseJson(content) }]))
+}
 
 type Fail = (field: string, problem: string) => UserFileError
 

@@ -122,10 +122,14 @@ export interface Service {
   readonly account: (appId: string, email: string) => Effect.Effect<Option.Option<Account>>
   /** All accounts, including those without a login so far. */
   readonly accounts: (appId: string) => Effect.Effect<ReadonlyArray<Account>>
-  /** Changes the account of an address if it still has that id; returns whether it did. */
+  /**
+   * Changes the account of an address if it still has that id and, if one is given, that password hash; returns whether it
+   * did.
+   */
   readonly updateAccount: (
     appId: string,
-    account: Pick<Account, "id" | "email"> & Partial<Account>
+    account: Pick<Account, "id" | "email"> & Partial<Account>,
+    expectedHash?: Account["passwordHash"]
   ) => Effect.Effect<boolean>
   /** Deletes an account with its tokens. */
   readonly deleteAccount: (appId: string, email: string) => Effect.Effect<void>
@@ -266,11 +270,12 @@ export class UserStore extends Context.Service<UserStore, Service>()("effect-app
         }),
       account: (appId, email) => find(() => of(appId).accountsByEmail.get(email)),
       accounts: (appId) => step(() => Array.from(of(appId).accounts.rows.values())),
-      updateAccount: (appId, change) =>
+      updateAccount: (appId, change, expectedHash) =>
         step(() => {
           const { accounts, accountsByEmail } = of(appId)
           const account = accountsByEmail.get(change.email)
           if (account?.id !== change.id) return false
+          if (expectedHash !== undefined && !Equal.equals(account.passwordHash, expectedHash)) return false
           write([accounts.put({ ...account, ...change })])
           return true
         }),

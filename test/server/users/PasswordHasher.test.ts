@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Fiber, Layer, Redacted } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { costs, noPassword, PasswordHasher, problemOf } from "../../../src/server/users/PasswordHasher.ts"
 import { scryptSync } from "node:crypto"
@@ -44,17 +44,30 @@ describe("PasswordHasher", () => {
     Effect.gen(function* () {
       const hasher = yield* PasswordHasher
       const rest = `${"A".repeat(22)}$${"A".repeat(43)}`
+      const unsupported = /^is a hash by scrypt with parameters that are not supported: expected at most 1 GiB/
       const others = {
-        "": /expected a hash of the form/,
-        "correct horse": /expected a hash of the form/,
-        "$scrypt$ln=4,r=1,p=1$!$!": /expected a hash of the form/,
-        "$scrypt$ln=4,r=1,p=1$AAAA$AAAA": /expected a hash of the form/,
-        [`$scrypt$ln=30,r=8,p=1$${rest}`]: /expected a hash of the form/,
-        [`$scrypt$ln=16,r=1,p=1$${rest}`]: /expected a hash of the form/,
-        [`$scrypt$ln=4,r=1,p=99$${rest}`]: /expected a hash of the form/,
-        [`$scrypt$v=3$ln=4,r=1,p=1$${rest}`]: /expected a hash of the form/,
-        $2b$10$abcdefghijklmnopqrstuv: /is a hash by bcrypt/,
-        "$argon2id$v=19$m=65536": /is a hash by Argon2/
+        "": /^is not a hash that is known: expected one by/,
+        "correct horse": /^is not a hash that is known/,
+        "$scrypt$ln=4,r=1,p=1$!$!": /^has a salt that is not of 8 to 128 bytes/,
+        "$scrypt$ln=4,r=1,p=1$AAAA$AAAA": /^has a salt that is not of 8 to 128 bytes/,
+        [`$scrypt$ln=4,r=1,p=1$${"A".repeat(22)}$AAAA`]: /^has a hash that is not of 16 to 128 bytes/,
+        [`$scrypt$ln=30,r=8,p=1$${rest}`]: unsupported,
+        [`$scrypt$ln=16,r=1,p=1$${rest}`]: unsupported,
+        [`$scrypt$ln=4,r=1,p=99$${rest}`]: unsupported,
+        [`$scrypt$v=3$ln=4,r=1,p=1$${rest}`]: /^is not of the form \$scrypt\$ln=17/,
+        $2b$10$abcdefghijklmnopqrstuv: /^is not of the form \$2b\$12\$ with 53 characters/,
+        [`$2b$15$${"a".repeat(53)}`]: /of cost 15: expected 4 to 14$/,
+        [`$2x$10$${"a".repeat(53)}`]: /of the revision \$2x\$/,
+        "$argon2id$v=19$m=65536": /^is not of the form \$argon2id/,
+        [`$argon2id$v=16$m=64,t=1,p=1$${rest}`]: /of version 16: expected v=19$/,
+        [`$argon2id$v=19$m=999999,t=1,p=1$${rest}`]: /expected at most m=262144/,
+        [`$argon2id$v=19$m=262144,t=5,p=1$${rest}`]: /expected at most m=262144, m \* t = 1048576/,
+        [`$argon2id$v=19$m=64,t=1,p=17$${rest}`]: /and p=16$/,
+        [`$argon2x$v=19$m=64,t=1,p=1$${rest}`]: /^is a hash by argon2x/,
+        [`pbkdf2_sha256$9000000$salt1234$${"A".repeat(43)}`]: /of 9000000 iterations: expected at most 2000000$/,
+        [`pbkdf2_sha224$1000$salt1234$${"A".repeat(43)}`]: /with sha224: expected sha1, sha256 or sha512$/,
+        [`$firebase-scrypt$ln=14,r=8$${rest}$${rest}`]: /the signer key/,
+        $6$salt$hash: /^is a hash by crypt of Unix/
       }
       for (const [text, problem] of Object.entries(others)) {
         assert.isFalse(yield* hasher.verify(password, Redacted.make(text)), text)
@@ -128,5 +141,69 @@ describe("PasswordHasher", () => {
       assert.match(Redacted.value(hash), /^\$scrypt\$v=2\$ln=17,r=8,p=1\$/)
       assert.isTrue(yield* hasher.verify(password, hash))
     }).pipe(Effect.provide(PasswordHasher.layer.pipe(Layer.provide(SecureRandom.layerWebCrypto))))
+  )
+
+  /** Made by other programs: libxcrypt, OpenSSL, the reference implementations of Argon2 and of Firebase. */
+  const foreign: ReadonlyArray<readonly [password: string, hash: string]> = [
+    ["U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"],
+    ["correct horse", "$2b$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2"],
+    [`pässword ${"x".repeat(80)}`, "$2b$05$abcdefghijklmnopqrstuuaomsi8p4ldkJ//vh/Wi84Sb5SuB6UMi"],
+    ["correct horse", "$2y$06$......................rpMA2TfAL137D2iU2jq2B.qFn6dPyrW"],
+    ["password", "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"],
+    ["password", "$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA"],
+    ["correct horse", "pbkdf2_sha256$1000$sEasalt8$9JflfHSL20lXwCoZANpgHH6dJCyVrC/om1aB4hlIOag="],
+    [
+      "correct horse",
+      "$pbkdf2-sha512$1000$MDEyMzQ1Njc4OWFiY2RlZg$OM0FAoIqCVK1sWtxDiffVlBejtLa.ks4TP71JiecwuSZCG8iLbnlIEPOMoVX.i2B2wkSxjQ8CRGR9OkNGuIPMQ"
+    ],
+    ["correct horse", "$pbkdf2$1000$MDEyMzQ1Njc4OWFiY2RlZg$aUfE2vx5Q7zgbb0jx49AaNpXUQQ"],
+    [
+      "correct horse",
+      "$pbkdf2-sha256$i=1000,l=32$MDEyMzQ1Njc4OWFiY2RlZg==$cBg8D2DungRB9k76szThf5ehfyBz991ay6PT8Srwk4M="
+    ],
+    [
+      "user1password",
+      "$firebase-scrypt$ln=14,r=8$42xEC+ixf3L2lw==$Bw==$jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==$lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ=="
+    ]
+  ]
+
+  it.live(
+    "verifies hashes by bcrypt, Argon2, PBKDF2 and Firebase that other programs made, and tells them from its own",
+    () =>
+      Effect.gen(function* () {
+        const hasher = yield* PasswordHasher
+        for (const [password, hash] of foreign) {
+          assert.isUndefined(problemOf(Redacted.make(hash)), hash)
+          assert.isTrue(yield* hasher.verify(Redacted.make(password), Redacted.make(hash)), hash)
+          assert.isFalse(yield* hasher.verify(Redacted.make(`${password.slice(0, -99)}?`), Redacted.make(hash)), hash)
+          assert.isFalse(hasher.isCurrent(Redacted.make(hash)), hash)
+        }
+        const own = yield* hasher.hash(password)
+        assert.isTrue(hasher.isCurrent(own))
+        assert.isFalse(
+          hasher.isCurrent(Redacted.make(Redacted.value(own).replace("v=2$", ""))),
+          "of an earlier version"
+        )
+        assert.isFalse(hasher.isCurrent(Redacted.make(Redacted.value(own).replace("ln=4", "ln=3"))), "of a lower cost")
+      }).pipe(Effect.provide(Testing)),
+    120_000
+  )
+
+  it.live(
+    "stops a thread when the login is interrupted, and computes two hashes at a time",
+    () =>
+      Effect.gen(function* () {
+        const hasher = yield* PasswordHasher
+        const slow = Redacted.make(`$2b$14$${"a".repeat(22)}${"b".repeat(31)}`)
+        const threads = () => process.getActiveResourcesInfo().filter((name) => name === "MessagePort").length
+        const before = threads()
+        const fibers = yield* Effect.forEach(Array.from({ length: 5 }), () =>
+          Effect.forkChild(hasher.verify(password, slow), { startImmediately: true })
+        )
+        assert.isAtMost(threads() - before, 4, "two threads, with two ports each")
+        yield* Fiber.interruptAll(fibers)
+        assert.isTrue(yield* hasher.verify(password, yield* hasher.hash(password)), "the slots are free again")
+      }).pipe(Effect.provide(Testing)),
+    120_000
   )
 })

@@ -98,11 +98,11 @@ describe("UserFile", () => {
         [{ ...ada, passwrd: "secret" }, /^line 2: passwrd: /],
         [
           account({ passwordHash: "secret" }),
-          /^line 2: account\.passwordHash: expected a hash of the form .* resets the password$/
+          /^line 2: account\.passwordHash: is not a hash that is known: .* resets the password$/
         ],
         [
-          account({ passwordHash: "$2b$10$secret" }),
-          /^line 2: account\.passwordHash: is a hash by bcrypt: only hashes by scrypt/
+          account({ passwordHash: `$2b$15$${"a".repeat(53)}` }),
+          /^line 2: account\.passwordHash: is a hash by bcrypt of cost 15: expected 4 to 14/
         ],
         [account({ confirmed: "yes" }), /^line 2: account\.confirmed: /],
         [account({ id: id(9) }), /^line 2: account\.id: is not the id of the identity/],
@@ -125,6 +125,73 @@ describe("UserFile", () => {
         [{ ...pending, id: id(9) }, /^line 2: id: /]
       ]
       for (const [line, message] of cases) assert.match(yield* problem(bob, line, "never reached"), message)
+    })
+  )
+
+  it.effect("reads users as the hosted service listed them, in an array or in lines", () =>
+    Effect.gen(function* () {
+      const listed = {
+        _id: id(1),
+        identities: [
+          { id: id(2), provider_type: "local-userpass", provider_id: id(8), provider_data: { email: "ada@b.c" } },
+          { id: "g-1", provider_type: "oauth2-google", provider_id: id(9), provider_data: { email: "ada@g.c" } }
+        ],
+        type: "normal",
+        creation_date: 1_600_000_000,
+        last_authentication_date: 1_700_000_000,
+        disabled: true,
+        data: { email: "ada@b.c", name: "Ada" },
+        custom_data: { color: "blue" }
+      }
+      const anonymous = {
+        _id: { $oid: "5f5e1000bcf86cd799439011" },
+        identities: [{ id: "anon", provider_type: "anon-user", provider_id: id(7) }],
+        type: "normal",
+        data: {}
+      }
+      const array = yield* UserFile.read("a", JSON.stringify([listed, anonymous], undefined, 2))
+      const lines = yield* UserFile.read("a", `${JSON.stringify(listed)}\n\n${JSON.stringify(anonymous)}\n`)
+      assert.deepStrictEqual(
+        [array, lines].map((read) => read.map(({ line }) => line)),
+        [
+          [1, 2],
+          [1, 3]
+        ]
+      )
+      assert.deepStrictEqual(
+        array.map(({ record }) => record),
+        lines.map(({ record }) => record)
+      )
+      const [{ record: ada }, { record: other }] = array
+      assert.deepInclude(ada.user, { id: id(1), type: "normal", disabled: true, createdAt: 1_600_000_000_000 })
+      assert.deepStrictEqual(
+        ada.user?.identities.map(({ data, id, providerType }) => ({ id, providerType, data })),
+        [
+          { id: id(2), providerType: "local-userpass", data: { email: "ada@b.c" } },
+          { id: "g-1", providerType: "oauth2-google", data: { email: "ada@g.c" } }
+        ]
+      )
+      assert.deepInclude(ada.account, { id: id(2), email: "ada@b.c", confirmed: true })
+      assert.strictEqual(Redacted.value(ada.account!.passwordHash), "*", "it has no password")
+      // an id begins with the time of its creation
+      assert.strictEqual(other.user?.createdAt, 0x5f5e1000 * 1000)
+
+      const failures: ReadonlyArray<readonly [object, RegExp]> = [
+        [{ ...listed, identities: [] }, /^line 2: identities/],
+        [{ ...listed, identities: [{ ...listed.identities[0], provider_type: "x" }] }, /identities\.0\.provider_type/],
+        [
+          { ...listed, data: {}, identities: [{ id: id(2), provider_type: "local-userpass" }] },
+          /^line 2: data\.email: is missing/
+        ],
+        [{ ...listed, _id: "x" }, /^line 2: id: expected an id of 24/],
+        [{ ...listed, creation_date: "yesterday" }, /^line 2: creation_date: is not a date$/]
+      ]
+      for (const [line, message] of failures) {
+        const { message: said } = yield* Effect.flip(UserFile.read("a", `\n${JSON.stringify(line)}`))
+        assert.match(said, message)
+      }
+      const cut = yield* Effect.flip(UserFile.read("a", '[{"_id": 1'))
+      assert.match(cut.message, /is not JSON: check that the file is complete/)
     })
   )
 })

@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Context, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { HttpClient } from "effect/http"
 import { App } from "effect-app-services/server"
@@ -35,7 +35,8 @@ const Counting = Layer.effect(
         Effect.andThen(
           Effect.sync(() => paid.push("verify")),
           hasher.verify(password, hash)
-        )
+        ),
+      isCurrent: hasher.isCurrent
     })
   )
 ).pipe(Layer.provide(PasswordHasher.layerTesting))
@@ -109,4 +110,51 @@ it.effect("every login with a password costs one hash, for any account and any o
       assert.deepStrictEqual(paid, ["verify"], username)
     }
   }).pipe(Effect.scoped)
+)
+
+it.live(
+  "a login replaces an imported hash by one of our own, and later ones cost as much as others",
+  () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(Server)
+      const logins = Context.get(context, Logins)
+      const store = Context.get(context, UserStore)
+      const hosted = Context.get(context, Apps).byId.get("my-app")
+      if (hosted === undefined) return assert.fail("the application is hosted")
+      const bcrypt = Redacted.make("$2b$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2")
+      yield* store.createAccount("my-app", { id: "i", email: "ada@b.c", passwordHash: bcrypt, confirmed: true })
+      const logIn = (password: string) =>
+        logins.logIn("local-userpass", { hosted, payload: { username: "ada@b.c", password }, request: undefined })
+      const stored = Effect.map(store.account("my-app", "ada@b.c"), (it) =>
+        Redacted.value(Option.getOrThrow(it).passwordHash)
+      )
+      yield* Effect.flip(logIn("wrong horse"))
+      assert.strictEqual(yield* stored, Redacted.value(bcrypt), "a wrong password changes nothing")
+      paid.length = 0
+      yield* logIn("correct horse")
+      assert.deepStrictEqual(paid, ["verify", "hash"])
+      assert.match(yield* stored, /^\$scrypt\$v=2\$/)
+      paid.length = 0
+      yield* logIn("correct horse")
+      yield* Effect.flip(logIn("wrong horse"))
+      assert.deepStrictEqual(paid, ["verify", "verify"])
+
+      // logins at the same time all verify the imported hash, and one of them replaces it
+      yield* store.updateAccount("my-app", { id: "i", email: "ada@b.c", passwordHash: bcrypt })
+      yield* Effect.all([logIn("correct horse"), logIn("correct horse"), logIn("correct horse")], {
+        concurrency: "unbounded"
+      })
+      const renewed = yield* stored
+      yield* logIn("correct horse")
+      assert.strictEqual(yield* stored, renewed)
+
+      // a password that is changed while the old one is verified stays changed
+      yield* store.updateAccount("my-app", { id: "i", email: "ada@b.c", passwordHash: bcrypt })
+      const login = yield* Effect.forkChild(logIn("correct horse"), { startImmediately: true })
+      const changed = yield* Context.get(context, PasswordHasher).hash(Redacted.make("another horse"))
+      yield* store.updateAccount("my-app", { id: "i", email: "ada@b.c", passwordHash: changed })
+      yield* Fiber.await(login)
+      assert.strictEqual(yield* stored, Redacted.value(changed))
+    }).pipe(Effect.scoped),
+  60_000
 )

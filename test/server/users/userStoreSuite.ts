@@ -239,6 +239,13 @@ export const suite = (name: string, layer: Layer.Layer<UserStore>) =>
         assert.isFalse(yield* store.updateAccount("a", { id: "i1", email: "gone@b.c", confirmed: true }))
         assert.isTrue(Option.getOrThrow(yield* store.account("a", "i1@b.c")).confirmed)
         assert.isTrue(Option.isNone(yield* store.account("a", "gone@b.c")))
+
+        const { passwordHash } = account("i1")
+        const [other, renewed] = [Redacted.make("another hash"), Redacted.make("renewed hash")]
+        const change = { id: "i1", email: "i1@b.c", passwordHash: renewed }
+        assert.isFalse(yield* store.updateAccount("a", change, other), "the password was changed meanwhile")
+        assert.isTrue(yield* store.updateAccount("a", change, Redacted.make(Redacted.value(passwordHash))))
+        assert.isFalse(yield* store.updateAccount("a", change, passwordHash))
       }).pipe(Effect.provide(layer))
     )
 
