@@ -62,7 +62,7 @@ export interface Argon2 {
 export type Parsed = Scrypt | Firebase | Pbkdf2 | Bcrypt | Argon2
 
 /** The most that one hash may take: each is about a second or two of one core. */
-export const limits = {
+const limits = {
   scryptBytes: 2 ** 30,
   scryptP: 16,
   bcryptCost: 14,
