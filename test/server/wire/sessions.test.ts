@@ -1,22 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { Long, MongoServerError } from "mongodb"
-import { layer, open, proxied, uriOf, withClient } from "./support.ts"
+import { Long } from "mongodb"
+import { failureOf, layer, open, proxied, uriOf, withClient } from "./support.ts"
 
 interface Account {
   readonly _id: string
   readonly balance: number
-}
-
-/** What a promise fails with. */
-const failureOf = async (promise: Promise<unknown>): Promise<MongoServerError> => {
-  const outcome = await promise.then(
-    () => undefined,
-    (error: unknown) => error
-  )
-  if (outcome instanceof MongoServerError) return outcome
-  throw new Error(`expected an error of the server, got ${String(outcome)}`)
 }
 
 describe("transactions on the MongoDB port", () => {

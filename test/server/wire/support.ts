@@ -1,7 +1,7 @@
 /** A port of MongoDB's wire protocol, and connections to it. */
 import { Effect, Layer, Redacted, type Scope } from "effect"
 import { App, Database, MongoWire } from "effect-app-services/server"
-import { MongoClient, type MongoClientOptions } from "mongodb"
+import { MongoClient, type MongoClientOptions, MongoServerError } from "mongodb"
 import { connect, createServer, type Socket } from "node:net"
 
 export const app = App.make({ id: "shop", mongodb: { "mongodb-atlas": "closed", archive: "closed" } })
@@ -92,3 +92,13 @@ export const proxied = (uri: string): Effect.Effect<Proxy, never, Scope.Scope> =
     }),
     ({ close }) => Effect.promise(close)
   )
+
+/** What a promise fails with. */
+export const failureOf = async (promise: Promise<unknown>): Promise<MongoServerError> => {
+  const outcome = await promise.then(
+    () => undefined,
+    (error: unknown) => error
+  )
+  if (outcome instanceof MongoServerError) return outcome
+  throw new Error(`expected an error of the server, got ${String(outcome)}`)
+}
