@@ -52,7 +52,7 @@ import * as OpenStreams from "./api/OpenStreams.ts"
 import * as Proxies from "./api/Proxies.ts"
 import * as RateLimits from "./api/RateLimits.ts"
 import type * as RequestLog from "./api/RequestLog.ts"
-import { Database } from "./data/Database.ts"
+import { Database, unavailable } from "./data/Database.ts"
 import { FunctionRuntime } from "./functions/FunctionRuntime.ts"
 import type { App } from "./model/App.ts"
 import { Apps, AppsError } from "./model/Apps.ts"
@@ -283,7 +283,7 @@ export const make = (
       const file = Hosting.handler(Context.get(services, Apps).all)
       const unwatch = Metrics.watchServer(outside)
       yield* Effect.addFinalizer(() => Effect.sync(unwatch))
-      const health = Health.make(Context.get(services, RowStore))
+      const health = Health.make(Context.get(services, RowStore), Context.get(services, Database))
       return {
         app: Proxies.forwarded(trusts)(
           HttpApp.make(
@@ -457,7 +457,18 @@ const layerServices = (
   )
 }
 
-const layerFunctionRunner = Layer.effect(FunctionRunner, Effect.map(FunctionRuntime, FunctionRunner.of))
+const layerFunctionRunner = Layer.effect(
+  FunctionRunner,
+  Effect.map(FunctionRuntime, ({ run }) =>
+    FunctionRunner.of({
+      // no refusal: the request that needs the function is answered as all are that do not reach the database
+      run: (...call) =>
+        Effect.catch(run(...call), (error) =>
+          error.unavailable === true ? Effect.die(unavailable()) : Effect.fail(error)
+        )
+    })
+  )
+)
 
 const routes = ({ adminToken }: Options) =>
   Layer.mergeAll(

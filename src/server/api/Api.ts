@@ -42,12 +42,12 @@ class FunctionsGroup extends HttpApiGroup.make("functions")
       ...ofApp,
       payload: FunctionCall,
       success: Schema.Unknown,
-      error: [BadRequest, Forbidden, NotFound, TooLarge]
+      error: [BadRequest, Forbidden, NotFound, TooLarge, ServiceUnavailable]
     }),
     HttpApiEndpoint.get("stream", routes.callFunction, {
       ...ofApp,
       success: Schema.Unknown,
-      error: [BadRequest, Forbidden, NotFound, TooManyRequestsAnswer]
+      error: [BadRequest, Forbidden, NotFound, TooManyRequestsAnswer, ServiceUnavailable]
     })
   )
   .middleware(AccessToken) {}

@@ -3,7 +3,16 @@ import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Ejson from "../../protocol/Ejson.ts"
-import { BadRequest, body, type Forbidden, NotFound, type TooLarge, toResponse } from "../model/ApiErrors.ts"
+import {
+  BadRequest,
+  body,
+  type Forbidden,
+  NotFound,
+  ServiceUnavailable,
+  type TooLarge,
+  toResponse,
+  unavailable
+} from "../model/ApiErrors.ts"
 import * as Body from "./Body.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as MongoService from "./MongoService.ts"
@@ -24,7 +33,10 @@ export const answerer = Effect.gen(function* () {
     appId: string,
     request: HttpServerRequest.HttpServerRequest,
     current: AuthenticatedUser
-  ): Effect.fn.Return<HttpServerResponse.HttpServerResponse, BadRequest | Forbidden | NotFound | TooLarge> {
+  ): Effect.fn.Return<
+    HttpServerResponse.HttpServerResponse,
+    BadRequest | Forbidden | NotFound | TooLarge | ServiceUnavailable
+  > {
     const caller = callerOf(yield* ofApp(current, yield* find(appId)), request)
     const { name, sent, service } = yield* callOf(yield* Body.text(request))
     const text =
@@ -62,12 +74,13 @@ export const shortcut = Effect.gen(function* () {
 const plainPath = /^\/api\/client\/v2\.0\/app\/([\w-]{1,100})\/functions\/call$/
 
 /** The response for a call that failed. */
-export const functionFailed = (error: FunctionError | Ejson.EjsonError): BadRequest | NotFound =>
-  error._tag === "EjsonError"
-    ? Body.invalid(error.message)
-    : error.code === "FunctionNotFound"
-      ? new NotFound(body(error.message, error.code))
-      : new BadRequest(body(error.message, error.code))
+export const functionFailed = (error: FunctionError | Ejson.EjsonError): BadRequest | NotFound | ServiceUnavailable => {
+  if (error._tag === "EjsonError") return Body.invalid(error.message)
+  if (error.unavailable === true) return new ServiceUnavailable(unavailable)
+  return error.code === "FunctionNotFound"
+    ? new NotFound(body(error.message, error.code))
+    : new BadRequest(body(error.message, error.code))
+}
 
 /** The function or the service that a client calls. */
 export interface Call {

@@ -5,7 +5,15 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Schema from "effect/Schema"
 import { FunctionRuntime } from "../functions/FunctionRuntime.ts"
 import type { GraphQl } from "../model/GraphQl.ts"
-import { BadRequest, body, NotFound, toResponse, tooManyResponse } from "../model/ApiErrors.ts"
+import {
+  BadRequest,
+  body,
+  NotFound,
+  ServiceUnavailable,
+  toResponse,
+  tooManyResponse,
+  unavailable
+} from "../model/ApiErrors.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
 import * as GraphQlRequest from "../graphql/GraphQlRequest.ts"
 import * as GraphQlSchema from "../graphql/GraphQlSchema.ts"
@@ -80,6 +88,10 @@ export const handler = Effect.gen(function* () {
       },
       { query, variables: variables ?? undefined, operationName: operationName ?? undefined }
     ).pipe(Effect.mapError(({ message }) => new BadRequest(body(message, "ExecutionTimeLimitExceeded"))))
+    // of all operations of a request, a later attempt may carry out those that did not reach the database
+    if (answered.errors?.some(({ extensions }) => extensions["code"] === unavailable.error_code) === true) {
+      return yield* new ServiceUnavailable(unavailable)
+    }
     return HttpServerResponse.jsonUnsafe(answered)
   })
 

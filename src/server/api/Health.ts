@@ -4,8 +4,10 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type { Database } from "../data/Database.ts"
 import { attempt, type RowStore } from "../storage/RowStore.ts"
 
 /** How long the outcome of a write to the data directory counts, in milliseconds: anyone may ask, and each write costs a flush. */
@@ -24,6 +26,8 @@ const ok: Answer = { status: 200, body: { status: "ok" } }
 const unavailable = (reason: string): Answer => ({ status: 503, body: { status: "unavailable", reason } })
 
 const unwritable = unavailable("the data directory cannot be written: see the server's log")
+
+const unreachable = unavailable("the database cannot be reached: see the server's log")
 
 /** A question about health, by the target of a request. */
 export const questionOf = (method: string | undefined, url: string | undefined): "healthz" | "readyz" | undefined => {
@@ -50,8 +54,8 @@ export interface Health {
   readonly drain: Effect.Effect<void>
 }
 
-/** Creates the health of a server with a row store. */
-export const make = (store: RowStore["Service"]): Health => {
+/** Creates the health of a server with a row store and a database. */
+export const make = (store: RowStore["Service"], database: Pick<Database["Service"], "ready">): Health => {
   let isDraining = false
   let written: { readonly at: number; readonly answer: Answer } | undefined
 
@@ -70,6 +74,7 @@ export const make = (store: RowStore["Service"]): Health => {
 
   const ready = Effect.gen(function* () {
     if (isDraining) return unavailable("the server is draining: it is about to stop")
+    if (database.ready !== undefined && Exit.isFailure(yield* Effect.exit(database.ready))) return unreachable
     if (!store.keeps) return ok
     const at = yield* Clock.currentTimeMillis
     if (written === undefined || at - written.at >= validFor) written = { at, answer: yield* writable }

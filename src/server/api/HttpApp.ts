@@ -16,7 +16,8 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { ErrorCode } from "../../protocol/ErrorCode.ts"
-import { body, ErrorAnswer } from "../model/ApiErrors.ts"
+import { isUnavailable } from "../data/DatabaseError.ts"
+import { body, ErrorAnswer, unavailable } from "../model/ApiErrors.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
 import { isRowStoreError } from "../storage/RowStore.ts"
 import * as Body from "./Body.ts"
@@ -70,10 +71,16 @@ const answerTo = <E, R>(
   answer.pipe(
     Effect.catchCause((cause) => failure(request, cause)),
     Effect.flatMap((response) => (response.status < 400 ? Effect.succeed(response) : withLink(request, response))),
-    Effect.map(withCors(request)),
+    Effect.map((response) => withCors(request)(withRetryAfter(response))),
     // for routes that do not set a limit themselves
     Effect.provideService(HttpIncomingMessage.MaxBodySize, Body.smallLimit)
   )
+
+/** Tells when to try again after a 503 of the server's own, in seconds. */
+const withRetryAfter = (response: HttpServerResponse.HttpServerResponse) =>
+  response.status !== 503 || "retry-after" in response.headers || EndpointResponse.isOfFunction(response)
+    ? response
+    : HttpServerResponse.setHeader(response, "retry-after", "2")
 
 /** The paths whose errors have a link. */
 const linked = /^\/(?:api\/client|app)\//
@@ -111,6 +118,8 @@ const failure = <E>(request: HttpServerRequest.HttpServerRequest, cause: Cause.C
   if (HttpApiError.HttpApiSchemaError.is(problem) && isOfRequest(problem.kind)) {
     return Effect.succeed(error(400, `invalid ${problem.kind.toLowerCase()}`, "BadRequest"))
   }
+  // that MongoDB is away is in the log already, once
+  if (isUnavailable(problem)) return Effect.succeed(error(503, unavailable.error, unavailable.error_code))
   // the log says why; a client need not know about the server's disk
   const [what, text] = isRowStoreError(problem)
     ? [

@@ -3,10 +3,16 @@ import { Long } from "bson"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { ErrorCode } from "../../protocol/ErrorCode.ts"
-import { BadRequest, body, NotFound } from "../model/ApiErrors.ts"
+import { BadRequest, body, NotFound, ServiceUnavailable, unavailable } from "../model/ApiErrors.ts"
 import type { App } from "../model/App.ts"
 import type { Database, Document, Namespace } from "../data/Database.ts"
-import { DatabaseError, forbiddenCode, invalidDocumentCode } from "../data/DatabaseError.ts"
+import {
+  DatabaseError,
+  forbiddenCode,
+  invalidDocumentCode,
+  isUnavailable,
+  unavailableCode
+} from "../data/DatabaseError.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as Changes from "../data/internal/changes.ts"
 import { compact } from "../data/internal/compactEvents.ts"
@@ -15,7 +21,7 @@ import { compact } from "../data/internal/compactEvents.ts"
 const most = 50_000
 
 /** The errors of a call. */
-type CallError = BadRequest | NotFound
+type CallError = BadRequest | NotFound | ServiceUnavailable
 
 const invalid = (message: string) => new BadRequest(body(message, "InvalidParameter"))
 
@@ -26,10 +32,14 @@ const timeLimitCode = 50
 export const errorCode = (code: number | undefined): ErrorCode => {
   if (code === forbiddenCode) return "NoMatchingRuleFound"
   if (code === invalidDocumentCode) return "SchemaValidationFailedWrite"
+  if (code === unavailableCode) return unavailable.error_code
   return code === timeLimitCode ? "ExecutionTimeLimitExceeded" : "MongoDBError"
 }
 
-const failed = ({ code, message }: DatabaseError) => new BadRequest(body(message, errorCode(code)))
+const failed = (error: DatabaseError) =>
+  isUnavailable(error)
+    ? new ServiceUnavailable(unavailable)
+    : new BadRequest(body(error.message, errorCode(error.code)))
 
 /** The arguments that every operation accepts: the collection, and the name of its schema, which Kotlin sends. */
 const everywhere = new Set(["database", "collection", "schema_name"])

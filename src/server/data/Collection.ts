@@ -5,7 +5,10 @@
  */
 import type { Namespace, Service } from "./Database.ts"
 
-type Method = Exclude<keyof Service, "run" | "transaction" | "collections" | "databases" | "changes" | "explain">
+type Method = Exclude<
+  keyof Service,
+  "run" | "ready" | "transaction" | "collections" | "databases" | "changes" | "explain"
+>
 
 /**
  * The operations of a database on one of its collections.

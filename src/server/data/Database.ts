@@ -15,7 +15,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { CurrentLimits, type Limits } from "../storage/EventLog.ts"
 import { RowStore, RowStoreError } from "../storage/RowStore.ts"
-import { DatabaseError, transientLabel } from "./DatabaseError.ts"
+import { DatabaseError, isUnavailable, transientLabel } from "./DatabaseError.ts"
 import type { Driver, DriverTransaction, Run } from "./Driver.ts"
 import { asError, ended } from "./internal/failures.ts"
 import type {
@@ -32,7 +32,7 @@ import type {
 } from "./Operation.ts"
 import * as Memory from "./store/memory.ts"
 
-export { DatabaseError, duplicateCode, transientLabel } from "./DatabaseError.ts"
+export { DatabaseError, duplicateCode, isUnavailable, transientLabel, unavailable } from "./DatabaseError.ts"
 export { bounded } from "./internal/failures.ts"
 export type { Driver, DriverTransaction, Run } from "./Driver.ts"
 export type { Explanation, Search } from "./Explanation.ts"
@@ -174,7 +174,8 @@ export const operations = (run: Run): Operations => ({
 })
 
 /**
- * Runs `use` in a transaction and retries it from the start on a write conflict, up to 20 times; side effects repeat.
+ * Runs `use` in a transaction and retries it from the start on a write conflict, up to 20 times; side effects repeat. A
+ * database that cannot be reached is not waited for.
  *
  * @category combinators
  * @since 0.1.0
@@ -187,7 +188,8 @@ export const atomically = <A, E, T extends DriverTransaction>(
     Effect.flatMap(database.transaction, (transaction) => Effect.tap(use(transaction), transaction.commit))
   ).pipe(Effect.retry({ times: 20, while: (error) => error instanceof DatabaseError && isTransient(error) }))
 
-const isTransient = ({ labels }: DatabaseError): boolean => labels?.includes(transientLabel) === true
+const isTransient = (error: DatabaseError): boolean =>
+  error.labels?.includes(transientLabel) === true && !isUnavailable(error)
 
 /**
  * The error of an operation in a transaction that has ended.

@@ -55,3 +55,34 @@ export const invalidDocumentCode = 121
  * @since 0.1.0
  */
 export const duplicateCode = 11_000
+
+/**
+ * The code of operations that did not reach the database, MongoDB's `HostUnreachable`.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
+export const unavailableCode = 6
+
+/**
+ * The error of an operation that did not reach the database, or whose answer did not come: a change may have been made.
+ * The same operation may succeed later.
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const unavailable = (labels: ReadonlyArray<string> = []): DatabaseError =>
+  new DatabaseError({
+    message: "the database cannot be reached at the moment: try again later",
+    code: unavailableCode,
+    ...(labels.length === 0 ? undefined : { labels })
+  })
+
+/**
+ * Whether an error says that the database cannot be reached at the moment.
+ *
+ * @category predicates
+ * @since 0.2.0
+ */
+export const isUnavailable = (error: unknown): boolean =>
+  error instanceof DatabaseError && error.code === unavailableCode

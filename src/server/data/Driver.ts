@@ -46,6 +46,8 @@ export interface DriverTransaction {
  */
 export interface Driver {
   readonly run: Run
+  /** Fails with `unavailable` while the database cannot be reached. Absent if that cannot be. */
+  readonly ready?: Effect.Effect<void, DatabaseError> | undefined
   /** Opens a transaction; when the scope closes, one that is not committed is aborted. */
   readonly transaction: Effect.Effect<DriverTransaction, DatabaseError, Scope.Scope>
   /** The names of the collections of a database that hold documents, in order. */

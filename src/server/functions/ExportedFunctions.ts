@@ -7,9 +7,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { EjsonError } from "../../protocol/Ejson.ts"
+import { unavailable } from "../data/DatabaseError.ts"
 import type { App, AppFunction } from "../model/App.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
-import type { FunctionError } from "../model/FunctionContext.ts"
+import { FunctionError } from "../model/FunctionContext.ts"
 import type { Usage } from "../model/Metrics.ts"
 import { type Actor, type Caller, isSystem } from "./FunctionAccess.ts"
 import type { FunctionHost } from "./FunctionHost.ts"
@@ -18,7 +19,7 @@ import type { End, FunctionProcess, Job, Outcome } from "./pool/FunctionProcess.
 import { failed, failureOf, gone, reasonOf, stopped } from "./pool/outcomes.ts"
 import { Pool, type Told } from "./pool/Pool.ts"
 import { readCaller, writeCaller } from "./shared/caller.ts"
-import type { AnswerKind, Arguments, Origin, Source } from "./shared/messages.ts"
+import type { AnswerKind, Arguments, Origin, Reply, Source } from "./shared/messages.ts"
 import * as Transactions from "./Transactions.ts"
 
 /** Whether a call exceeded its time limit: set before the call is interrupted. */
@@ -65,7 +66,18 @@ interface Owner {
   readonly transactions: Transactions.Transactions
   /** The services of the calling fiber. */
   readonly services: Context.Context<never>
+  /** Whether one of its operations did not reach the database. */
+  missed: boolean
 }
+
+/** Whether the database could not be reached. */
+const isMissed = (reply: Reply): boolean => reply._tag !== "Success" && reply.message.includes(unavailable().message)
+
+/** The failure of a call, which tells one that failed because the database could not be reached. */
+const failureFor = ({ missed }: Pick<Owner, "missed">, outcome: Outcome) =>
+  missed && outcome._tag === "Failed" && outcome.message.includes(unavailable().message)
+    ? Effect.fail(new FunctionError({ code: "FunctionExecutionError", message: outcome.message, unavailable: true }))
+    : failed(outcome)
 
 /** Creates the pool of an application; the first call starts a process. */
 export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunctions => {
@@ -90,7 +102,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunc
   }
 
   /** The owner of a message, whose call may have ended. */
-  const ownerOf = (origin: Origin, job: Job<Owner> | undefined): Owner => {
+  const ownerOf = (origin: Origin, job: Job<Owner> | undefined): Omit<Owner, "missed"> => {
     const fn = job?.owner.fn.name === origin.name ? job.owner.fn : app.functions.get(origin.name)
     return {
       caller: job?.owner.caller ?? { app, ...readCaller(origin.caller) },
@@ -103,13 +115,15 @@ export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunc
   const answer = (
     process: FunctionProcess<Owner>,
     { args, id, isWaiting, method, origin, transaction }: Extract<Told, { readonly _tag: "Ask" }>,
-    { caller, fn, services, transactions }: Owner
+    job: Job<Owner> | undefined
   ): void => {
+    const { caller, fn, services, transactions } = ownerOf(origin, job)
     const question = { actor: { caller, isSystem: origin.isSystem }, fn, method, args, transaction, transactions }
     const fiber = Effect.runForkWith(services)(host(question))
     process.hostCalls.add(fiber)
     fiber.addObserver((exit) => {
       process.hostCalls.delete(fiber)
+      if (job !== undefined && Exit.isSuccess(exit) && isMissed(exit.value)) job.owner.missed = true
       if (process.ended) return
       // a process that waits must not wait forever
       if (isWaiting === true) process.replyNow(Exit.isSuccess(exit) ? exit.value : { _tag: "Failure", message: gone })
@@ -120,7 +134,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunc
   const onTold = (process: FunctionProcess<Owner>, message: Told, job: Job<Owner> | undefined): void => {
     switch (message._tag) {
       case "Ask":
-        return answer(process, message, ownerOf(message.origin, job))
+        return answer(process, message, job)
       case "Log":
         return log(
           job?.owner.services ?? latest,
@@ -173,7 +187,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunc
           const cancel = pool.next(job, (outcome) => {
             report(job, outcome)
             if (outcome._tag === "Done") return resume(Effect.succeed(outcome.text))
-            resume(outcome._tag === "End" ? Effect.undefined : failed(outcome))
+            resume(outcome._tag === "End" ? Effect.undefined : failureFor(job.owner, outcome))
           })
           if (cancel === undefined) return resume(Effect.fail(stopped(gone)))
           return Effect.sync(() => cancel(deadline.passed))
@@ -183,7 +197,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunc
 
   const resultOf = (job: Job<Owner>, outcome: Outcome): Effect.Effect<FunctionResult, FunctionError | EjsonError> => {
     if (outcome._tag === "Done") return Effect.succeed(outcome)
-    return outcome._tag === "Streaming" ? Effect.succeed(streamOf(job)) : failed(outcome)
+    return outcome._tag === "Streaming" ? Effect.succeed(streamOf(job)) : failureFor(job.owner, outcome)
   }
 
   const messageOf = ({ actor: { caller, isSystem: asSystem }, args, fn, kind, source }: FunctionCall) => ({
@@ -225,7 +239,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunc
       Effect.contextWith((services: Context.Context<never>) => {
         const transactions = Transactions.make()
         const { actor, fn } = given
-        return run(given, { caller: actor.caller, fn, transactions, services }).pipe(
+        return run(given, { caller: actor.caller, fn, transactions, services, missed: false }).pipe(
           // the transactions of a stream live as long as the stream
           Effect.onExit((exit) =>
             Exit.isSuccess(exit) && exit.value._tag === "Streaming" ? Effect.void : transactions.end

@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { isUnavailable } from "../data/DatabaseError.ts"
 import type { Handler } from "../model/App.ts"
 import { FunctionContext, FunctionError } from "../model/FunctionContext.ts"
 import * as failures from "./shared/failures.ts"
@@ -37,5 +38,9 @@ export const thrown = (cause: unknown): FunctionError => {
   } catch {
     return new FunctionError({ code: "FunctionExecutionError", message: failures.noText })
   }
-  return new FunctionError({ code: "FunctionExecutionError", message: failures.describe(cause) })
+  return new FunctionError({
+    code: "FunctionExecutionError",
+    message: failures.describe(cause),
+    ...(isUnavailable(cause) && { unavailable: true })
+  })
 }

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import { bounded, type Document, type Service as Database } from "../data/Database.ts"
-import { type DatabaseError, forbiddenCode, invalidDocumentCode } from "../data/DatabaseError.ts"
+import { type DatabaseError, forbiddenCode, invalidDocumentCode, unavailable } from "../data/DatabaseError.ts"
 import { canonical, keyOf } from "../language/Value.ts"
 import type { FunctionError } from "../model/FunctionContext.ts"
 import type * as GraphQl from "./Context.ts"
@@ -47,7 +47,10 @@ export interface Answer {
 
 /** An error in the form of the original host. */
 const errorOf = (what: string, failure: GraphQl.Failure, codeOf: Given["codeOf"]): GraphQLError => {
-  const code = failure._tag === "FunctionError" ? failure.code : codeOf(failure)
+  const code =
+    failure._tag === "DatabaseError" || failure.unavailable === true
+      ? codeOf(failure._tag === "DatabaseError" ? failure : unavailable())
+      : failure.code
   const isDenied =
     failure._tag === "DatabaseError" && (failure.code === forbiddenCode || failure.code === invalidDocumentCode)
   const untrusted = isDenied ? `${what} not permitted` : ""

@@ -68,7 +68,10 @@ export class TooLarge extends Schema.Error<TooLarge>("effect-app-services/server
   { httpApiStatus: statuses.TooLarge }
 ) {}
 
-/** 503: another host, such as an identity provider, does not respond as it should. A later attempt may succeed. */
+/**
+ * 503: the database or another host, such as an identity provider, does not respond as it should. A later attempt may
+ * succeed.
+ */
 export class ServiceUnavailable extends Schema.Error<ServiceUnavailable>(
   "effect-app-services/server/model/ServiceUnavailable"
 )({ _tag: Schema.tagDefaultOmit("ServiceUnavailable"), ...fields }, { httpApiStatus: statuses.ServiceUnavailable }) {}
@@ -96,6 +99,12 @@ export const TooManyRequestsAnswer = TooManyRequests.pipe(
 /** A body: `error` is a message, `error_code` is what clients decide by. */
 export const body = (error: string, error_code?: ErrorCode): { error: string; error_code?: ErrorCode } =>
   error_code === undefined ? { error } : { error, error_code }
+
+/** The body of the answer to a request that needs the database while it cannot be reached. */
+export const unavailable = {
+  error: "the database cannot be reached at the moment: try again later",
+  error_code: "InternalServerError"
+} as const
 
 /** The response of a failure, for requests that skip the router. */
 export const toResponse = ({

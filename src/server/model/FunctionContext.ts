@@ -29,7 +29,9 @@ export class FunctionError extends Schema.TaggedError<FunctionError>("effect-app
     ]),
     message: Schema.String,
     /** Whether the function did not end by itself: its process ended, or could not be started. */
-    stopped: Schema.optionalKey(Schema.Boolean)
+    stopped: Schema.optionalKey(Schema.Boolean),
+    /** Whether it failed because the database could not be reached: the same call may succeed later. */
+    unavailable: Schema.optionalKey(Schema.Boolean)
   }
 ) {}
 

@@ -12,17 +12,18 @@
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
+import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { ChangeStream, MongoClient, MongoClientOptions } from "mongodb"
+import type { ChangeStream, MongoClient } from "mongodb"
 import { Database } from "../data/Database.ts"
 import { DatabaseError } from "../data/DatabaseError.ts"
 import type { Driver, DriverTransaction, Run } from "../data/Driver.ts"
 import type { Changes, Kind, Namespace, Operation, Watch, Watched } from "../data/Operation.ts"
 import { isDocument } from "../data/internal/bson.ts"
-import { asError } from "./internal/errors.ts"
+import * as Clusters from "./internal/clusters.ts"
+import type { MongoDatabaseError } from "./internal/clusters.ts"
+import { attempt } from "./internal/errors.ts"
 import { explain } from "./internal/explain.ts"
 import * as Indexes from "./internal/indexes.ts"
 import { execute, type Place } from "./internal/operations.ts"
@@ -39,22 +40,17 @@ export interface Options {
   readonly uri: Redacted.Redacted
   /** The connection strings of data sources, by name. */
   readonly sources?: Readonly<Record<string, Redacted.Redacted>> | undefined
-  /** Options of the driver: TLS, pools, time limits, `autoEncryption`. */
-  readonly client?: Omit<MongoClientOptions, "promoteValues" | "promoteLongs" | "bsonRegExp"> | undefined
+  /**
+   * Options of the driver: TLS, pools, time limits, `autoEncryption`.
+   *
+   * Those that neither these options nor the connection string set have the driver's defaults, but for the time limits:
+   * `serverSelectionTimeoutMS` and `waitQueueTimeoutMS` are 10 seconds, `connectTimeoutMS` and `heartbeatFrequencyMS` 5.
+   * An operation fails with `unavailable` when no server could be written to for that long.
+   */
+  readonly client?: Clusters.ClientOptions | undefined
 }
 
-/**
- * A cluster cannot be reached, or refuses the credentials. `message` names the hosts, without the password.
- *
- * @category errors
- * @since 0.2.0
- */
-export class MongoDatabaseError extends Schema.TaggedError<MongoDatabaseError>(
-  "effect-app-services/server/mongodb/MongoDatabaseError"
-)("MongoDatabaseError", { message: Schema.String }) {}
-
-const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, DatabaseError> =>
-  Effect.tryPromise({ try: run, catch: asError })
+export { hostsOf, MongoDatabaseError } from "./internal/clusters.ts"
 
 /**
  * A database in MongoDB. Connects at once, and closes its connections with the layer.
@@ -77,45 +73,11 @@ export const layerConfig = (
 ): Layer.Layer<Database, MongoDatabaseError | Config.ConfigError> =>
   Layer.unwrap(Effect.map(uri, (uri) => layer({ ...options, uri })))
 
-/**
- * The hosts of a connection string, without user and password.
- *
- * @category accessors
- * @since 0.2.0
- */
-export const hostsOf = (uri: Redacted.Redacted): string =>
-  /@?([^@/]+)(?:\/|$)/.exec(Redacted.value(uri).replace(/^[^:]*:\/\//, ""))?.[1] ?? "?"
-
-/** The driver is an optional peer: servers with a database of their own do not need it. */
-const load = Effect.tryPromise({
-  try: () => import("mongodb"),
-  catch: () =>
-    new MongoDatabaseError({ message: "MongoDB's driver is not installed: npm install mongodb@7 installs it" })
-})
-
-const connect = Effect.fnUntraced(function* (uri: Redacted.Redacted, options: Options["client"]) {
-  const { MongoClient } = yield* load
-  return yield* Effect.acquireRelease(
-    Effect.tryPromise({
-      try: () => new MongoClient(Redacted.value(uri), { ...options, ...bsonOptions }).connect(),
-      catch: (cause) =>
-        new MongoDatabaseError({
-          message: `cannot connect to MongoDB at ${hostsOf(uri)}: ${cause instanceof Error ? cause.message : String(cause)}`
-        })
-    }),
-    (client) => Effect.promise(() => client.close())
-  )
-})
-
-const makeDriver = Effect.fnUntraced(function* ({
-  client: options,
-  sources = {},
-  uri
-}: Options): Effect.fn.Return<Driver, MongoDatabaseError, Scope.Scope> {
-  const usual = yield* connect(uri, options)
-  const others = new Map<string, MongoClient>()
-  for (const [name, source] of Object.entries(sources)) others.set(name, yield* connect(source, options))
-  const clientOf = (service: string): MongoClient => others.get(service) ?? usual
+const makeDriver = Effect.fnUntraced(function* (
+  options: Options
+): Effect.fn.Return<Driver, MongoDatabaseError, Scope.Scope> {
+  const clusters = yield* Clusters.make(options)
+  const clientOf = clusters.of
 
   const collectionOf = ({ collection, database, service }: Namespace) =>
     clientOf(service).db(database).collection(collection)
@@ -125,6 +87,7 @@ const makeDriver = Effect.fnUntraced(function* ({
 
   return {
     run,
+    ready: clusters.ready,
     transaction: transaction(clientOf),
     collections: ({ database, service }) =>
       attempt(async () => {

@@ -2,7 +2,14 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { Database, DatabaseError, Document, Namespace, Watched } from "../data/Database.ts"
+import {
+  type Database,
+  type DatabaseError,
+  type Document,
+  isUnavailable,
+  type Namespace,
+  type Watched
+} from "../data/Database.ts"
 import type { App } from "../model/App.ts"
 import type { DatabaseTrigger } from "../model/Trigger.ts"
 import { type Feed, FeedFailed, FeedLost } from "./feed.ts"
@@ -29,7 +36,8 @@ const projectionOf = (project: Document): Document | undefined => {
 const fieldOf = (value: unknown, name: string): unknown =>
   typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined
 
-const failed = ({ message }: DatabaseError) => new FeedFailed({ message })
+const failed = (error: DatabaseError) =>
+  new FeedFailed({ message: error.message, ...(isUnavailable(error) && { unavailable: true }) })
 
 const tokenOf = (token: unknown): string => String(fieldOf(token, "_data"))
 

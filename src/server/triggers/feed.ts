@@ -11,7 +11,11 @@ export class FeedLost extends Schema.TaggedError<FeedLost>("effect-app-services/
 /** The events could not be read. */
 export class FeedFailed extends Schema.TaggedError<FeedFailed>("effect-app-services/server/triggers/FeedFailed")(
   "FeedFailed",
-  { message: Schema.String }
+  {
+    message: Schema.String,
+    /** Whether the database cannot be reached, which passes: the trigger waits for it. */
+    unavailable: Schema.optionalKey(Schema.Boolean)
+  }
 ) {}
 
 /** An event. */

@@ -10,9 +10,12 @@ import { FunctionError, systemUser } from "../model/FunctionContext.ts"
 import * as Metrics from "../model/Metrics.ts"
 import type { Trigger } from "../model/Trigger.ts"
 
-/** What became of a run. A function that was stopped, with its process, may be run again; one that failed is not. */
+/**
+ * What became of a run. A function that was stopped, with its process, may be run again, and one that did not reach the
+ * database is; one that failed is not.
+ */
 export interface Outcome {
-  readonly _tag: "Ran" | "Failed" | "Stopped"
+  readonly _tag: "Ran" | "Failed" | "Stopped" | "Unavailable"
   /** In milliseconds since the epoch. */
   readonly at: number
   readonly millis: number
@@ -67,6 +70,9 @@ export const make = (runtime: FunctionRuntime["Service"], app: App): Fire => {
       const failure = Cause.squash(exit.cause)
       const message = failure instanceof Error ? failure.message : String(failure)
       yield* counted(wasStopped(failure) ? "stopped" : "failed")
+      if (failure instanceof FunctionError && failure.unavailable === true) {
+        return { _tag: "Unavailable", at, millis, message }
+      }
       if (wasStopped(failure)) return { _tag: "Stopped", at, millis, message }
       yield* Effect.logError(`the trigger "${name}" failed: "${fn.name}" threw after ${millis} ms: ${message}`)
       return { _tag: "Failed", at, millis, message }

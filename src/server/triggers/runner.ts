@@ -35,6 +35,9 @@ const repetitions = 5
 /** The pause before a repetition, which doubles. */
 const firstPause = Duration.seconds(1)
 
+/** The pause before a repetition of what did not reach the database. */
+const whileAway = Duration.seconds(2)
+
 /** How often a server looks whether a lease is free that another one has. */
 const leaseCheck = Duration.seconds(5)
 
@@ -242,8 +245,10 @@ class TriggerRunner implements Runner {
   /** Follows the feed from a position on; repeats it a few times from the reached position if it cannot be read. */
   #follow(position: string): Effect.Effect<void, FeedLost | Suspended> {
     const attempt = (from: string, left: number): Effect.Effect<void, FeedLost | Suspended> =>
-      Effect.catchTag(this.#consume(from), "FeedFailed", ({ message }) => {
+      Effect.catchTag(this.#consume(from), "FeedFailed", ({ message, unavailable }) => {
         const reached = this.#state?.position ?? from
+        // a database that is away comes back, and the log says so already
+        if (unavailable === true) return Effect.andThen(Effect.sleep(whileAway), attempt(reached, left))
         const remaining = reached === from ? left - 1 : repetitions
         if (remaining < 0) return Effect.fail(new Suspended({ reason: `its events cannot be read: ${message}` }))
         return Effect.andThen(
@@ -281,11 +286,13 @@ class TriggerRunner implements Runner {
   #deliver(args: FeedEvent["args"]): Effect.Effect<void, Suspended> {
     return Effect.matchEffect(args, {
       onSuccess: (values) => (values === undefined ? Effect.void : this.#fire(values, repetitions)),
-      onFailure: ({ message }) =>
-        Effect.andThen(
-          Effect.map(Clock.currentTimeMillis, (at) => this.#failed(at, message)),
-          this.#log(Effect.logError, `skipped an event: ${message}`)
-        )
+      onFailure: ({ message, unavailable }) =>
+        unavailable === true
+          ? Effect.andThen(Effect.sleep(whileAway), this.#deliver(args))
+          : Effect.andThen(
+              Effect.map(Clock.currentTimeMillis, (at) => this.#failed(at, message)),
+              this.#log(Effect.logError, `skipped an event: ${message}`)
+            )
     })
   }
 
@@ -307,6 +314,7 @@ class TriggerRunner implements Runner {
     const fired = Effect.suspend(() => this.#options.fire(this.trigger, args))
     return Effect.flatMap(fired, (outcome) => {
       this.#record(outcome)
+      if (outcome._tag === "Unavailable") return Effect.andThen(Effect.sleep(whileAway), this.#fire(args, left))
       if (outcome._tag !== "Stopped") return Effect.void
       const { fn } = this.trigger
       if (left === 0) {

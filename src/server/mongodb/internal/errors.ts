@@ -1,6 +1,7 @@
 /** The errors of MongoDB's driver as those of a database. The driver is imported on demand, so its classes go by names. */
+import * as Effect from "effect/Effect"
 import type { MongoBulkWriteError, MongoError } from "mongodb"
-import { DatabaseError } from "../../data/DatabaseError.ts"
+import { DatabaseError, unavailable } from "../../data/DatabaseError.ts"
 import { LanguageError } from "../../language/LanguageError.ts"
 
 /** Whether an error is one of the driver. */
@@ -8,9 +9,24 @@ export const isMongo = (cause: unknown): cause is MongoError => cause instanceof
 
 const isBulk = (cause: MongoError): cause is MongoBulkWriteError => cause.name === "MongoBulkWriteError"
 
-/** Whether the server itself answered with the error. */
-const isFromServer = (cause: MongoError): boolean =>
-  ["MongoServerError", "MongoBulkWriteError", "MongoWriteConcernError"].includes(cause.name)
+/** The errors of the driver that say that it has no connection, or that it has lost one. */
+const ofConnections = new Set([
+  "MongoClientClosedError",
+  "MongoNetworkError",
+  "MongoNetworkTimeoutError",
+  "MongoNotConnectedError",
+  "MongoOperationTimeoutError",
+  "MongoPoolClearedError",
+  "MongoPoolClearedOnNetworkError",
+  "MongoPoolClosedError",
+  "MongoServerClosedError",
+  "MongoServerSelectionError",
+  "MongoTopologyClosedError",
+  "MongoWaitQueueTimeoutError"
+])
+
+/** MongoDB's numbers of errors of a server that stops, or is not the primary (the driver has tried again before). */
+const ofStates = new Set<number | undefined>([6, 7, 89, 91, 133, 189, 9001, 10_107, 11_600, 11_602, 13_435, 13_436])
 
 /** A number of the server's has a class, since numbers keep their types, which the driver's types do not tell. */
 export const countOf = (count: unknown): number => Number(count)
@@ -21,17 +37,28 @@ export const codeOf = (error: MongoError): number | undefined => {
   return Number.isInteger(code) ? code : undefined
 }
 
-/** Errors of a connection name hosts and never a password; all others are the server's words. */
+/** Whether an error says that MongoDB cannot be reached at the moment, or has no primary. */
+export const isAway = (cause: MongoError): boolean => ofConnections.has(cause.name) || ofStates.has(codeOf(cause))
+
+/**
+ * An error of the driver as one of a database. One that says that MongoDB is away tells nothing else: it reaches clients,
+ * who need not know its hosts. The rest are the server's words.
+ */
 export const asError = (cause: unknown): DatabaseError => {
   if (cause instanceof DatabaseError) return cause
   if (cause instanceof LanguageError) return new DatabaseError({ message: cause.message, code: cause.code })
   if (!isMongo(cause)) return new DatabaseError({ message: `MongoDB's driver failed: ${String(cause)}` })
-  const code = codeOf(cause)
   const labels = [...cause.errorLabels]
+  if (isAway(cause)) return unavailable(labels)
+  const code = codeOf(cause)
   return new DatabaseError({
-    message: isFromServer(cause) ? cause.message : `MongoDB cannot be reached: ${cause.message}`,
+    message: cause.message,
     ...(code === undefined ? undefined : { code }),
     ...(labels.length === 0 ? undefined : { labels }),
     ...(isBulk(cause) ? { inserted: countOf(cause.result.insertedCount) } : undefined)
   })
 }
+
+/** Uses the driver. Every use of it goes through here, so that all its errors are told in one way. */
+export const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, DatabaseError> =>
+  Effect.tryPromise({ try: run, catch: asError })

@@ -1,0 +1,136 @@
+/** Clients of MongoDB clusters: how they connect, and whether they are connected. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type { MongoClient, MongoClientOptions, TopologyDescription } from "mongodb"
+import { type DatabaseError, unavailable } from "../../data/DatabaseError.ts"
+import { bsonOptions } from "./values.ts"
+
+/**
+ * A cluster cannot be reached, or refuses the credentials. `message` names the hosts, without the password.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class MongoDatabaseError extends Schema.TaggedError<MongoDatabaseError>(
+  "effect-app-services/server/mongodb/MongoDatabaseError"
+)("MongoDatabaseError", { message: Schema.String }) {}
+
+/** Options of the driver that are not ours to choose. */
+export type ClientOptions = Omit<MongoClientOptions, "promoteValues" | "promoteLongs" | "bsonRegExp">
+
+/** A connected cluster. */
+export interface Cluster {
+  readonly client: MongoClient
+  /** Fails while no server of the cluster can be written to. It asks none: the driver watches them. */
+  readonly ready: Effect.Effect<void, DatabaseError>
+}
+
+/**
+ * The hosts of a connection string, without user and password.
+ *
+ * @category accessors
+ * @since 0.2.0
+ */
+export const hostsOf = (uri: Redacted.Redacted): string =>
+  /@?([^@/]+)(?:\/|$)/.exec(Redacted.value(uri).replace(/^[^:]*:\/\//, ""))?.[1] ?? "?"
+
+/**
+ * How long an operation waits for a server, and how soon the driver notices that one does not answer, in milliseconds. The
+ * driver's own limits, half a minute each, are longer than clients wait.
+ */
+const limits = {
+  serverSelectionTimeoutMS: 10_000,
+  waitQueueTimeoutMS: 10_000,
+  connectTimeoutMS: 5_000,
+  heartbeatFrequencyMS: 5_000
+}
+
+/** The limits that the connection string does not set. */
+const limitsOf = (uri: Redacted.Redacted): Partial<typeof limits> => {
+  const given = new Set(
+    [...new URLSearchParams(Redacted.value(uri).split("?")[1] ?? "").keys()].map((name) => name.toLowerCase())
+  )
+  return Object.fromEntries(Object.entries(limits).filter(([name]) => !given.has(name.toLowerCase())))
+}
+
+/** The driver is an optional peer: servers with a database of their own do not need it. */
+const load = Effect.tryPromise({
+  try: () => import("mongodb"),
+  catch: () =>
+    new MongoDatabaseError({ message: "MongoDB's driver is not installed: npm install mongodb@7 installs it" })
+})
+
+/** Connects to a cluster, and closes its connections with the scope. */
+export const connect = Effect.fnUntraced(function* (
+  uri: Redacted.Redacted,
+  options: ClientOptions | undefined
+): Effect.fn.Return<Cluster, MongoDatabaseError, Scope.Scope> {
+  const { MongoClient } = yield* load
+  const hosts = hostsOf(uri)
+  const failed = (cause: unknown) =>
+    new MongoDatabaseError({
+      message: `cannot connect to MongoDB at ${hosts}: ${cause instanceof Error ? cause.message : String(cause)}`
+    })
+  const client = yield* Effect.acquireRelease(
+    Effect.try({
+      try: () => new MongoClient(Redacted.value(uri), { ...limitsOf(uri), ...options, ...bsonOptions }),
+      catch: failed
+    }),
+    (client) => Effect.promise(() => client.close())
+  )
+  yield* Effect.tryPromise({ try: () => client.connect(), catch: failed })
+  return { client, ready: yield* watch(client, hosts) }
+})
+
+/** Follows what the driver knows of the servers, and logs when the cluster goes and when it comes back. */
+const watch = Effect.fnUntraced(function* (client: MongoClient, hosts: string) {
+  const services = yield* Effect.context<never>()
+  let away = false
+  const onChange = ({ newDescription: { servers } }: { readonly newDescription: TopologyDescription }) => {
+    const all = [...servers.values()]
+    const isAway = !all.some(({ isWritable }) => isWritable)
+    if (isAway === away) return
+    away = isAway
+    const why = all.flatMap(({ error }) => error?.message ?? []).join("; ")
+    Effect.runForkWith(services)(
+      away
+        ? Effect.logError(`MongoDB at ${hosts} cannot be reached: ${why === "" ? "it has no primary" : why}`)
+        : Effect.logInfo(`MongoDB at ${hosts} can be reached again`)
+    )
+  }
+  client.on("topologyDescriptionChanged", onChange)
+  yield* Effect.addFinalizer(() => Effect.sync(() => client.off("topologyDescriptionChanged", onChange)))
+  return Effect.suspend(() => (away ? Effect.fail(unavailable()) : Effect.void))
+})
+
+/** The clusters of a server by the name of the data source; one is for all other names. */
+export interface Service {
+  readonly of: (service: string) => MongoClient
+  /** Fails while one of them cannot be reached. */
+  readonly ready: Effect.Effect<void, DatabaseError>
+}
+
+/** The clusters of a server. */
+export class Clusters extends Context.Service<Clusters, Service>()("effect-app-services/server/mongodb/Clusters") {}
+
+/** Connects to clusters by the name of the data source. */
+export const make = Effect.fnUntraced(function* ({
+  client: options,
+  sources = {},
+  uri
+}: {
+  readonly uri: Redacted.Redacted
+  readonly sources?: Readonly<Record<string, Redacted.Redacted>> | undefined
+  readonly client?: ClientOptions | undefined
+}): Effect.fn.Return<Service, MongoDatabaseError, Scope.Scope> {
+  const usual = yield* connect(uri, options)
+  const others = new Map<string, Cluster>()
+  for (const [name, source] of Object.entries(sources)) others.set(name, yield* connect(source, options))
+  return {
+    of: (service) => (others.get(service) ?? usual).client,
+    ready: Effect.forEach([usual, ...others.values()], ({ ready }) => ready, { discard: true })
+  }
+})
