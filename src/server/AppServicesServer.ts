@@ -433,7 +433,8 @@ const layerServices = (
     // each request has a tag to verify: synchronously, where Web Crypto would take a thread and back
     Mac.layerWebCryptoWith({ hmac: Digest.hmac }),
     PasswordHasher.PasswordHasher.layerCost(PasswordHasher.costs[passwordHashing ?? "standard"]),
-    database ?? Database.layer,
+    // what it logs by itself is in the log of the server
+    database === undefined ? Database.layer : Layer.provide(database, Layer.succeedContext(outside)),
     TriggerPositions.layer(),
     RateLimits.RateLimits.layer(rateLimits),
     OpenStreams.OpenStreams.layer(streams),

@@ -52,6 +52,13 @@ export const firstLine = (child: ChildProcess) =>
     throw new Error("the command printed nothing")
   })
 
+/** What has ended before its first line says why on standard error. */
+const readyOf = ({ child, exit, output }: Running) =>
+  Effect.promise(async () => {
+    for await (const line of createInterface(child.stdout!)) return JSON.parse(line) as Ready
+    throw new Error(`the command printed nothing (${JSON.stringify(await exit)}): ${output.stderr}`)
+  })
+
 export const ended = ({ exit }: Running) => Effect.promise(() => exit)
 
 /** Runs the command until it ends by itself. */
@@ -65,7 +72,7 @@ export const run = (args: ReadonlyArray<string>, env?: Record<string, string>, i
 export const serveJson = (args: ReadonlyArray<string>, env?: Record<string, string>) =>
   Effect.gen(function* () {
     const started = yield* running(["serve", ...args, "--port", "0", "--json"], env)
-    const ready = JSON.parse(yield* firstLine(started.child)) as Ready
+    const ready = yield* readyOf(started)
     return { ...started, ready }
   })
 

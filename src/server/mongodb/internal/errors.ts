@@ -38,7 +38,11 @@ export const codeOf = (error: MongoError): number | undefined => {
 }
 
 /** Whether an error says that MongoDB cannot be reached at the moment, or has no primary. */
-export const isAway = (cause: MongoError): boolean => ofConnections.has(cause.name) || ofStates.has(codeOf(cause))
+export const isAway = (cause: MongoError): boolean => {
+  // several documents are inserted by a bulk write, whose error has that of the connection in it
+  const inner: unknown = isBulk(cause) ? cause.errorResponse : undefined
+  return ofConnections.has(cause.name) || ofStates.has(codeOf(cause)) || (isMongo(inner) && isAway(inner))
+}
 
 /**
  * An error of the driver as one of a database. One that says that MongoDB is away tells nothing else: it reaches clients,
