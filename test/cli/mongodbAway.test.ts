@@ -111,8 +111,14 @@ describe("a server whose MongoDB goes away", { timeout: 180_000 }, () => {
       second.child.kill("SIGCONT")
       yield* isBack
       const log = server.output.stderr.split("\n")
-      assert.lengthOf(log.filter((line) => line.includes(`MongoDB at 127.0.0.1:${port} cannot be reached`)), 2)
-      assert.lengthOf(log.filter((line) => line.includes(`MongoDB at 127.0.0.1:${port} can be reached again`)), 2)
+      assert.lengthOf(
+        log.filter((line) => line.includes(`MongoDB at 127.0.0.1:${port} cannot be reached`)),
+        2
+      )
+      assert.lengthOf(
+        log.filter((line) => line.includes(`MongoDB at 127.0.0.1:${port} can be reached again`)),
+        2
+      )
       assert.notInclude(server.output.stderr, decodeURIComponent(new URL(uri).password))
       server.child.kill("SIGTERM")
       assert.deepStrictEqual(yield* ended(server), { code: 0, signal: null })
