@@ -54,7 +54,7 @@ const until = <A>(ask: Effect.Effect<A>, is: (answer: A) => boolean): Effect.Eff
     is(answer) ? Effect.succeed(answer) : Effect.andThen(Effect.sleep("50 millis"), until(ask, is))
   )
 
-// each test starts processes; an operation that is not limited would wait for ever
+// each test starts processes; an operation that is not limited would wait forever
 describe("a server whose MongoDB goes away", { timeout: 180_000 }, () => {
   it.live("answers 503 until MongoDB is back, and says so to load balancers, SDKs and functions", () =>
     Effect.gen(function* () {
