@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { AppServices, AuthApi, Credentials } from "effect-app-services"
 import { FetchHttpClient } from "effect/http"
 import { directory } from "../server/support.ts"
@@ -88,8 +88,7 @@ describe("a server whose MongoDB goes away", { timeout: 180_000 }, () => {
         const error = yield* AuthApi.use((auth) => auth.logIn(Credentials.anonymous())).pipe(
           Effect.flatMap((user) => user.mongoClient("m").db("d").collection("items").count({})),
           Effect.flip,
-          Effect.provide(AppServices.layer({ appId: "away", baseUrl })),
-          Effect.provide(FetchHttpClient.layer)
+          Effect.provide(AppServices.layer({ appId: "away", baseUrl }).pipe(Layer.provide(FetchHttpClient.layer)))
         )
         assert.strictEqual(error.reason._tag, "ServerUnavailable")
         assert.isTrue(error.retryable)

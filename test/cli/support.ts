@@ -55,7 +55,7 @@ export const firstLine = (child: ChildProcess) =>
 /** What has ended before its first line says why on standard error. */
 const readyOf = ({ child, exit, output }: Running) =>
   Effect.promise(async () => {
-    for await (const line of createInterface(child.stdout!)) return JSON.parse(line) as Ready
+    for await (const line of createInterface(child.stdout)) return JSON.parse(line) as Ready
     throw new Error(`the command printed nothing (${JSON.stringify(await exit)}): ${output.stderr}`)
   })
 

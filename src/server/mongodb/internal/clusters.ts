@@ -1,5 +1,4 @@
 /** Clients of MongoDB clusters: how they connect, and whether they are connected. */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -64,7 +63,7 @@ const load = Effect.tryPromise({
 })
 
 /** Connects to a cluster, and closes its connections with the scope. */
-export const connect = Effect.fnUntraced(function* (
+const connect = Effect.fnUntraced(function* (
   uri: Redacted.Redacted,
   options: ClientOptions | undefined
 ): Effect.fn.Return<Cluster, MongoDatabaseError, Scope.Scope> {
@@ -82,10 +81,11 @@ export const connect = Effect.fnUntraced(function* (
     (client) => Effect.promise(() => client.close())
   )
   yield* Effect.tryPromise({ try: () => client.connect(), catch: failed })
-  return { client, ready: yield* watch(client, hosts) }
+  const isAway = yield* watch(client, hosts)
+  return { client, ready: Effect.suspend(() => (isAway() ? Effect.fail(unavailable()) : Effect.void)) }
 })
 
-/** Follows what the driver knows of the servers, and logs when the cluster goes and when it comes back. */
+/** Follows what the driver knows of the servers, and logs when the cluster goes and when it comes back. Tells whether it is away. */
 const watch = Effect.fnUntraced(function* (client: MongoClient, hosts: string) {
   const services = yield* Effect.context<never>()
   let away = false
@@ -103,18 +103,15 @@ const watch = Effect.fnUntraced(function* (client: MongoClient, hosts: string) {
   }
   client.on("topologyDescriptionChanged", onChange)
   yield* Effect.addFinalizer(() => Effect.sync(() => client.off("topologyDescriptionChanged", onChange)))
-  return Effect.suspend(() => (away ? Effect.fail(unavailable()) : Effect.void))
+  return () => away
 })
 
 /** The clusters of a server by the name of the data source; one is for all other names. */
-export interface Service {
+export interface Clusters {
   readonly of: (service: string) => MongoClient
   /** Fails while one of them cannot be reached. */
   readonly ready: Effect.Effect<void, DatabaseError>
 }
-
-/** The clusters of a server. */
-export class Clusters extends Context.Service<Clusters, Service>()("effect-app-services/server/mongodb/Clusters") {}
 
 /** Connects to clusters by the name of the data source. */
 export const make = Effect.fnUntraced(function* ({
@@ -125,7 +122,7 @@ export const make = Effect.fnUntraced(function* ({
   readonly uri: Redacted.Redacted
   readonly sources?: Readonly<Record<string, Redacted.Redacted>> | undefined
   readonly client?: ClientOptions | undefined
-}): Effect.fn.Return<Service, MongoDatabaseError, Scope.Scope> {
+}): Effect.fn.Return<Clusters, MongoDatabaseError, Scope.Scope> {
   const usual = yield* connect(uri, options)
   const others = new Map<string, Cluster>()
   for (const [name, source] of Object.entries(sources)) others.set(name, yield* connect(source, options))

@@ -38,7 +38,7 @@ export const codeOf = (error: MongoError): number | undefined => {
 }
 
 /** Whether an error says that MongoDB cannot be reached at the moment, or has no primary. */
-export const isAway = (cause: MongoError): boolean => {
+const isAway = (cause: MongoError): boolean => {
   // several documents are inserted by a bulk write, whose error has that of the connection in it
   const inner: unknown = isBulk(cause) ? cause.errorResponse : undefined
   return ofConnections.has(cause.name) || ofStates.has(codeOf(cause)) || (isMongo(inner) && isAway(inner))
@@ -48,7 +48,7 @@ export const isAway = (cause: MongoError): boolean => {
  * An error of the driver as one of a database. One that says that MongoDB is away tells nothing else: it reaches clients,
  * who need not know its hosts. The rest are the server's words.
  */
-export const asError = (cause: unknown): DatabaseError => {
+const asError = (cause: unknown): DatabaseError => {
   if (cause instanceof DatabaseError) return cause
   if (cause instanceof LanguageError) return new DatabaseError({ message: cause.message, code: cause.code })
   if (!isMongo(cause)) return new DatabaseError({ message: `MongoDB's driver failed: ${String(cause)}` })
