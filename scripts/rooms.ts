@@ -112,7 +112,7 @@ export const rooms: ReadonlyArray<Room> = [
   // MongoDB's wire protocol, for MongoDB's own tools
   { path: wire, ours: [core, language, data, model], theirs: onServer },
   // the database over MongoDB's driver
-  { path: mongodb, ours: [language, data], theirs: [...onServer, "mongodb"] },
+  { path: mongodb, ours: [language, data, model, triggers], theirs: [...onServer, "mongodb"] },
   // the server itself, which puts the rooms together
   {
     path: server,

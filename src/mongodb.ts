@@ -4,4 +4,6 @@
  * @since 0.2.0
  */
 export { layer, layerConfig, MongoDatabaseError } from "./server/mongodb/MongoDatabase.ts"
+export { layer as layerCoordination } from "./server/mongodb/MongoCoordination.ts"
+export type { Options as CoordinationOptions } from "./server/mongodb/MongoCoordination.ts"
 export type { Options } from "./server/mongodb/MongoDatabase.ts"

@@ -62,6 +62,7 @@ import * as Ids from "./model/Ids.ts"
 import * as Seeds from "./Seeds.ts"
 import * as DataDirectory from "./storage/DataDirectory.ts"
 import * as EventLog from "./storage/EventLog.ts"
+import { RateBuckets } from "./model/RateBuckets.ts"
 import { RowStore } from "./storage/RowStore.ts"
 import { Admin } from "./users/Admin.ts"
 import { ApiKeys } from "./users/ApiKeys.ts"
@@ -125,6 +126,13 @@ export interface Options {
    * @default the data directory, or memory
    */
   readonly users?: Layer.Layer<UserServices, { readonly message: string }> | undefined
+  /**
+   * What servers with the same users and documents share beside them, such as in MongoDB: the positions of triggers, so that
+   * each is run by one server at a time, and rate limits.
+   *
+   * @default the data directory and memory, for one server
+   */
+  readonly coordination?: Layer.Layer<TriggerPositions | RateBuckets, { readonly message: string }> | undefined
   /**
    * The secret that the keys of tokens are derived from, at least 32 characters: servers in memory with the same secret
    * accept each other's tokens. By default the keys are random.
@@ -402,6 +410,7 @@ const layerServices = (
   apps: ReadonlyArray<App>,
   {
     changeLog,
+    coordination,
     dataDirectory,
     database,
     functionMemoryLimit,
@@ -420,6 +429,7 @@ const layerServices = (
   const rowStore = dataDirectory === undefined ? RowStore.layerNone : DataDirectory.layer(dataDirectory)
   const limits = Layer.succeed(EventLog.CurrentLimits, limitsOf(changeLog ?? {}))
   const appsLayer = Apps.layer(apps)
+  const ofOthers = <A, E>(layer: Layer.Layer<A, E>) => Layer.provide(layer, Layer.succeedContext(outside))
   const kept = Layer.mergeAll(UserStore.layer, SigningKeys.layer(signingKey), AuthEventLog.layer)
   const users = Layer.provideMerge(
     Layer.mergeAll(AuthEvents.layer, RedirectLogins.layer),
@@ -434,9 +444,14 @@ const layerServices = (
     Mac.layerWebCryptoWith({ hmac: Digest.hmac }),
     PasswordHasher.PasswordHasher.layerCost(PasswordHasher.costs[passwordHashing ?? "standard"]),
     // what it logs by itself is in the log of the server
-    database === undefined ? Database.layer : Layer.provide(database, Layer.succeedContext(outside)),
-    TriggerPositions.layer(),
-    RateLimits.RateLimits.layer(rateLimits),
+    database === undefined ? Database.layer : ofOthers(database),
+    RateLimits.RateLimits.layer(rateLimits).pipe(
+      Layer.provideMerge(
+        coordination === undefined
+          ? Layer.mergeAll(TriggerPositions.layer(), RateBuckets.layerMemory)
+          : ofOthers(coordination)
+      )
+    ),
     OpenStreams.OpenStreams.layer(streams),
     Layer.mergeAll(JwtVerifier.layer, OAuth.layer).pipe(
       Layer.provide(PublishedKeys.layer),

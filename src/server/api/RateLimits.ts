@@ -1,10 +1,9 @@
 /**
  * Rate limits for authentication: logins, registrations, and everything that sends or accepts an e-mail's token.
  *
- * Each attempt is counted against the account and against the client address, in token buckets in memory. The limits do not
+ * Each attempt is counted against the account and against the client address, in token buckets. The limits do not
  * depend on whether an account exists, so they do not reveal it.
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -15,8 +14,8 @@ import * as Option from "effect/Option"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import * as Lru from "../../core/lru.ts"
 import { body, TooManyRequests } from "../model/ApiErrors.ts"
+import { RateBuckets } from "../model/RateBuckets.ts"
 import * as Digest from "../users/Digest.ts"
 
 /** A token bucket: `limit` attempts at once, refilled evenly over `window`. */
@@ -128,13 +127,14 @@ export class RateLimits extends Context.Service<RateLimits, Service>()("effect-a
             yield* take(key, limits.account)
             const result = yield* work
             // taken before the work, so that concurrent attempts count, and given back if it succeeds
-            if (kind !== "email") yield* Effect.ignore(take(key, limits.account, -1))
+            // whether it can be given back does not matter to what has succeeded
+            if (kind !== "email") yield* Effect.ignoreCause(take(key, limits.account, -1))
             return result
           })
     })
   })
 
-  static readonly layer = (input: Input = "standard"): Layer.Layer<RateLimits> =>
+  static readonly layer = (input: Input = "standard"): Layer.Layer<RateLimits, never, RateBuckets> =>
     input === "off"
       ? Layer.succeed(RateLimits, { limit: () => (work) => work })
       : Layer.effect(RateLimits, RateLimits.make(input)).pipe(
@@ -167,36 +167,22 @@ const peerOf = ({ remoteAddress }: HttpServerRequest.HttpServerRequest) => {
     : { network: text, loopback }
 }
 
-/** The prefix of the keys of addresses, which the digests of accounts do not have. */
-const ofAddress = "address "
-
-/** The most buckets of accounts, and of addresses: about 10 MB each. */
-const capacity = 50_000
-
-/**
- * Caps the in-memory store of Effect by LRU caches. Accounts and addresses have separate ones, so that a client with many
- * addresses cannot evict the buckets of accounts.
- */
+/** Effect's limiter over our buckets. It needs nothing but token buckets. */
 const layerStore = Layer.effect(
   RateLimiter.RateLimiterStore,
-  Effect.map(RateLimiter.RateLimiterStore, (memory) => {
-    type Buckets = Map<string, { readonly tokens: number; readonly lastRefill: number }>
-    const [accounts, addresses]: readonly [Buckets, Buckets] = [new Map(), new Map()]
+  Effect.gen(function* () {
+    const memory = yield* RateLimiter.RateLimiterStore
+    const buckets = yield* RateBuckets
     return RateLimiter.RateLimiterStore.of({
       ...memory,
-      tokenBucket: ({ allowOverflow, key, limit, refillRate, tokens }) =>
-        Effect.map(Clock.currentTimeMillis, (now) => {
-          const buckets = key.startsWith(ofAddress) ? addresses : accounts
-          const refillMillis = Duration.toMillis(refillRate)
-          const found = buckets.get(key) ?? { tokens: limit, lastRefill: now }
-          const refills = Math.max(0, Math.floor((now - found.lastRefill) / refillMillis))
-          const before = Math.min(limit, found.tokens + refills)
-          const lastRefill = before >= limit ? now : found.lastRefill + refills * refillMillis
-          const remaining = Math.min(limit, before - tokens)
-          const bucket = { tokens: allowOverflow || remaining >= 0 ? remaining : before, lastRefill }
-          Lru.put(buckets, key, bucket, capacity)
-          return [remaining, Math.max(0, now - lastRefill)] as const
-        })
+      tokenBucket: ({ key, limit, refillRate, tokens }) => {
+        const of = key.startsWith(ofAddress) ? "address" : "account"
+        // limits that cannot be counted are not lifted: the request is answered as all are that do not reach the database
+        return Effect.orDie(buckets.take({ of, key, limit, tokens, refillMillis: Duration.toMillis(refillRate) }))
+      }
     })
   })
 ).pipe(Layer.provide(RateLimiter.layerStoreMemory))
+
+/** The prefix of the keys of addresses, which the digests of accounts do not have. */
+const ofAddress = "address "

@@ -3,7 +3,8 @@
  *
  * A trigger is run by the holder of its lease. Each lease has a fencing token, a number that is greater than those of all
  * earlier ones: a holder that was replaced without knowing it cannot move the position any more. Servers that share a
- * database share a store of positions; the implementation here is for one process, on its row store.
+ * database share a store of positions (`server/mongodb/internal/positions`); the implementation here is for one process, on its
+ * row store.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -12,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { DatabaseError } from "../data/DatabaseError.ts"
 import { attempt, RowStore, type RowStoreError } from "../storage/RowStore.ts"
 import { Table, write } from "../storage/Table.ts"
 
@@ -57,6 +59,9 @@ export class LeaseLost extends Schema.TaggedError<LeaseLost>("effect-app-service
   {}
 ) {}
 
+/** The store of positions failed. */
+export type Failure = RowStoreError | DatabaseError
+
 /** The shape of {@link TriggerPositions}. */
 export interface Service {
   /** How long a lease lasts without being renewed. */
@@ -64,12 +69,27 @@ export interface Service {
   /** Acquires the lease of a trigger with its state, if there is one; nothing while another holder has it. */
   readonly acquire: (
     key: Key
-  ) => Effect.Effect<Option.Option<{ readonly lease: Lease; readonly state: State | undefined }>, RowStoreError>
-  readonly renew: (lease: Lease) => Effect.Effect<void, LeaseLost>
+  ) => Effect.Effect<Option.Option<{ readonly lease: Lease; readonly state: State | undefined }>, Failure>
+  readonly renew: (lease: Lease) => Effect.Effect<void, LeaseLost | Failure>
+  /** Ends a lease. One that cannot be released expires. */
   readonly release: (lease: Lease) => Effect.Effect<void>
   /** Saves states in one commit, except those whose lease is lost: it answers with these leases. */
-  readonly save: (saves: ReadonlyArray<Save>) => Effect.Effect<ReadonlyArray<Lease>, RowStoreError>
+  readonly save: (saves: ReadonlyArray<Save>) => Effect.Effect<ReadonlyArray<Lease>, Failure>
+  /** The states of an application's triggers by name, as they were last saved. */
+  readonly states: (appId: string) => Effect.Effect<ReadonlyMap<string, State>, Failure>
+  /**
+   * Ends the suspension of a trigger that another server runs, and its lease: the next holder goes on from the given
+   * position, or from the one where it was suspended. Returns whether it was suspended.
+   */
+  readonly resume: (key: Key, position: string | undefined) => Effect.Effect<boolean, Failure>
 }
+
+/** A state without its suspension. */
+export const resumed = ({ reason: _, ...state }: State, position: string | undefined): State => ({
+  ...state,
+  status: "running",
+  ...(position !== undefined && { position })
+})
 
 const Row = Schema.Struct({
   appId: Schema.String,
@@ -121,6 +141,24 @@ const make = (rowStore: RowStore["Service"], leaseTime: Duration.Duration): Serv
           kept.map(({ lease: { fence, key }, state }) => table.put({ ...key, fence, state }))
         )
         return saves.flatMap(({ lease }) => (holds(lease) ? [] : [lease]))
+      }),
+    states: (appId) =>
+      Effect.sync(
+        () =>
+          new Map(
+            [...table.rows.values()].flatMap(({ appId: of, name, state }) =>
+              of === appId && state !== undefined ? [[name, state]] : []
+            )
+          )
+      ),
+    resume: (key, position) =>
+      attempt(() => {
+        const id = keyOf(key)
+        const row = table.rows.get(id)
+        if (row?.state?.status !== "suspended") return false
+        write(rowStore, [table.put({ ...row, fence: row.fence + 1, state: resumed(row.state, position) })])
+        held.delete(id)
+        return true
       })
   }
 }

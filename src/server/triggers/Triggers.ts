@@ -12,7 +12,6 @@ import { FunctionRuntime } from "../functions/FunctionRuntime.ts"
 import type { App } from "../model/App.ts"
 import { Apps } from "../model/Apps.ts"
 import type { Trigger } from "../model/Trigger.ts"
-import type { RowStoreError } from "../storage/RowStore.ts"
 import { AppNotFound } from "../users/AdminModels.ts"
 import { AuthEventLog } from "../users/AuthEventLog.ts"
 import * as authentication from "./authentication.ts"
@@ -22,10 +21,12 @@ import * as firing from "./firing.ts"
 import * as Runner from "./runner.ts"
 import * as scheduled from "./scheduled.ts"
 import { type ResumeFrom, type TriggerInfo, TriggerNotFound, TriggerNotSuspended } from "./TriggerModels.ts"
-import { TriggerPositions } from "./TriggerPositions.ts"
+import { type Failure, type State, TriggerPositions } from "./TriggerPositions.ts"
 
 /** How long the states of triggers wait to be saved together, and to be saved again after a failure. */
 const pauses = { usual: "100 millis", failed: "5 seconds" } as const
+
+const noStates: ReadonlyMap<string, State> = new Map()
 
 /** The shape of {@link Triggers}. */
 export interface Service {
@@ -38,7 +39,7 @@ export interface Service {
     from: ResumeFrom
   ) => Effect.Effect<void, AppNotFound | TriggerNotFound | TriggerNotSuspended>
   /** Ends the runs under way, and goes on with the triggers that the applications have now. */
-  readonly restart: Effect.Effect<void, FeedFailed | RowStoreError>
+  readonly restart: Effect.Effect<void, FeedFailed | Failure>
 }
 
 /** The triggers of a server. */
@@ -50,11 +51,8 @@ export class Triggers extends Context.Service<Triggers, Service>()("effect-app-s
    */
   static readonly layer = (
     outside: Context.Context<never>
-  ): Layer.Layer<
-    Triggers,
-    FeedFailed | RowStoreError,
-    Apps | Database | FunctionRuntime | AuthEventLog | TriggerPositions
-  > => Layer.effect(Triggers, restartable(outside))
+  ): Layer.Layer<Triggers, FeedFailed | Failure, Apps | Database | FunctionRuntime | AuthEventLog | TriggerPositions> =>
+    Layer.effect(Triggers, restartable(outside))
 }
 
 const types = { Database: "DATABASE", Authentication: "AUTHENTICATION", Scheduled: "SCHEDULED" } as const
@@ -164,8 +162,9 @@ const make = Effect.fnUntraced(function* (outside: Context.Context<never>) {
     here(Effect.forEach(runners, ({ drain }) => drain, { concurrency: "unbounded", discard: true }))
   )
 
-  const infoOf = ({ state, trigger }: Runner.Runner): TriggerInfo => {
-    const known = state()
+  /** A trigger that another server runs has the state that this one has saved. */
+  const infoOf = ({ holds, state, trigger }: Runner.Runner, saved: ReadonlyMap<string, State>): TriggerInfo => {
+    const known = holds() ? state() : (saved.get(trigger.name) ?? state())
     const { failures = 0, lastFailure, lastRun, reason, runs = 0 } = known ?? {}
     return {
       name: trigger.name,
@@ -192,7 +191,12 @@ const make = Effect.fnUntraced(function* (outside: Context.Context<never>) {
 
   return {
     list: (appId: string) =>
-      Effect.map(known(appId), () => runners.filter((runner) => runner.appId === appId).map(infoOf)),
+      Effect.gen(function* () {
+        yield* known(appId)
+        const all = runners.filter((runner) => runner.appId === appId)
+        const saved = all.every(({ holds }) => holds()) ? noStates : yield* Effect.orDie(positions.states(appId))
+        return all.map((runner) => infoOf(runner, saved))
+      }),
     resume: Effect.fnUntraced(function* (appId: string, name: string, from: ResumeFrom) {
       yield* known(appId)
       const runner = runnerOf(appId, name)

@@ -13,12 +13,19 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Trigger } from "../model/Trigger.ts"
-import type { RowStoreError } from "../storage/RowStore.ts"
 import type { Feed, FeedEvent, FeedFailed, FeedLost } from "./feed.ts"
 import type { Fire, Outcome } from "./firing.ts"
 import { Progress } from "./progress.ts"
 import type { ResumeFrom } from "./TriggerModels.ts"
-import { type Lease, LeaseLost, type Save, type State, type TriggerPositions } from "./TriggerPositions.ts"
+import {
+  type Failure,
+  type Lease,
+  LeaseLost,
+  resumed,
+  type Save,
+  type State,
+  type TriggerPositions
+} from "./TriggerPositions.ts"
 
 /** The events of an unordered trigger that are processed at the same time. */
 const together = { usually: 32, most: 128 }
@@ -55,15 +62,17 @@ export interface Runner {
   readonly appId: string
   readonly trigger: Trigger
   /** Acquires the lease if it is free, and determines the position, so that no later event is missed. */
-  readonly enter: Effect.Effect<void, FeedFailed | RowStoreError>
+  readonly enter: Effect.Effect<void, FeedFailed | Failure>
   /** Follows the feed, without end. */
   readonly run: Effect.Effect<never>
-  /** Ends a suspension. Returns whether there was one. */
-  readonly resume: (from: ResumeFrom) => Effect.Effect<boolean, FeedFailed>
+  /** Ends a suspension, also of a trigger that another server runs. Returns whether there was one. */
+  readonly resume: (from: ResumeFrom) => Effect.Effect<boolean, FeedFailed | Failure>
   /** Begins no other event, and waits for those under way. */
   readonly drain: Effect.Effect<void>
   readonly release: Effect.Effect<void>
-  /** Undefined for a trigger that has not run, or is run by another server. */
+  /** Whether this server runs it. */
+  readonly holds: () => boolean
+  /** Undefined for a trigger that has not run, or is run by another server since the start of this one. */
   readonly state: () => State | undefined
   /** The state to save, if it changed since it was last taken. */
   readonly takeSave: () => ReadonlyArray<Save>
@@ -112,6 +121,11 @@ class TriggerRunner implements Runner {
   readonly #options: Options
   readonly #wake = Latch.makeUnsafe(false)
   #lease: Lease | undefined
+  /**
+   * When the lease ends by the clock of this process, in nanoseconds. It is read before the lease is asked for, so that it
+   * ends here before another server can have it: one that hangs or does not reach the store begins nothing after that.
+   */
+  #until = 0n
   #state: State | undefined
   #dirty = false
   #closing = false
@@ -126,6 +140,8 @@ class TriggerRunner implements Runner {
 
   state = (): State | undefined => this.#state
 
+  holds = (): boolean => this.#lease !== undefined
+
   takeSave = (): ReadonlyArray<Save> => {
     if (!this.#dirty || this.#lease === undefined || this.#state === undefined) return []
     this.#dirty = false
@@ -137,17 +153,19 @@ class TriggerRunner implements Runner {
     else this.#dirty = true
   }
 
-  get enter(): Effect.Effect<void, FeedFailed | RowStoreError> {
+  get enter(): Effect.Effect<void, FeedFailed | Failure> {
     return Effect.asVoid(this.#enter())
   }
 
   /** Returns whether it has the lease. */
   #enter = Effect.fnUntraced(function* (this: TriggerRunner) {
     const { appId, feed, positions, trigger } = this.#options
+    const until = yield* this.#untilOf
     const held = yield* positions.acquire({ appId, name: trigger.name })
     if (Option.isNone(held)) return false
     const { lease, state: known } = held.value
     this.#lease = lease
+    this.#until = until
     this.#state = known
     if (trigger.disabled) {
       if (known !== undefined) this.#set({ status: "disabled" })
@@ -200,21 +218,64 @@ class TriggerRunner implements Runner {
       Effect.catch(this.#enter(), ({ message }) =>
         Effect.as(this.#log(Effect.logError, `does not start: ${message}`), false)
       ),
-      (entered) => (entered ? Effect.void : Effect.sleep(leaseCheck))
+      (entered) => (entered ? Effect.void : Effect.sleep(this.#leaseCheck))
+    )
+  }
+
+  get #leaseTime(): Duration.Duration {
+    return this.#options.positions.leaseTime
+  }
+
+  get #leaseCheck(): Duration.Duration {
+    return Duration.min(leaseCheck, Duration.divideUnsafe(this.#leaseTime, 2))
+  }
+
+  /** When a lease ends that is asked for now. */
+  get #untilOf(): Effect.Effect<bigint> {
+    return Duration.isFinite(this.#leaseTime)
+      ? Effect.map(Clock.currentTimeNanos, (now) => now + BigInt(Duration.toMillis(this.#leaseTime)) * 1_000_000n)
+      : Effect.succeed(0n)
+  }
+
+  /** Fails once the lease has ended. */
+  get #holding(): Effect.Effect<void, LeaseLost> {
+    return Effect.flatMap(Clock.currentTimeNanos, (now) =>
+      this.#lease === undefined || (Duration.isFinite(this.#leaseTime) && now >= this.#until)
+        ? Effect.fail(new LeaseLost())
+        : Effect.void
     )
   }
 
   get #renewing(): Effect.Effect<never, LeaseLost> {
     const { positions } = this.#options
     if (!Duration.isFinite(positions.leaseTime)) return Effect.never
-    const renew = Effect.suspend(() =>
-      this.#lease === undefined ? Effect.fail(new LeaseLost()) : positions.renew(this.#lease)
+    const renew: Effect.Effect<void, LeaseLost | Failure> = Effect.flatMap(this.#untilOf, (until) => {
+      if (this.#lease === undefined) return Effect.fail(new LeaseLost())
+      return Effect.map(positions.renew(this.#lease), () => {
+        this.#until = until
+      })
+    })
+    const often = Effect.sleep(Duration.divideUnsafe(positions.leaseTime, 3))
+    // a store that does not answer is asked again until the lease ends
+    const tried = Effect.raceFirst(
+      Effect.catch(renew, (error) => (error._tag === "LeaseLost" ? Effect.fail(error) : this.#holding)),
+      Effect.andThen(
+        Effect.suspend(() => this.#untilEnd),
+        Effect.fail(new LeaseLost())
+      )
     )
-    return Effect.forever(Effect.andThen(Effect.sleep(Duration.divideUnsafe(positions.leaseTime, 3)), renew))
+    return Effect.forever(Effect.andThen(often, tried))
+  }
+
+  /** Waits until the lease ends. */
+  get #untilEnd(): Effect.Effect<void> {
+    return Effect.flatMap(Clock.currentTimeNanos, (now) =>
+      now >= this.#until ? Effect.void : Effect.sleep(Duration.nanos(this.#until - now))
+    )
   }
 
   /** Follows the feed, or waits while it is suspended. */
-  #stage(): Effect.Effect<void> {
+  #stage(): Effect.Effect<void, LeaseLost> {
     const { position, status } = this.#state ?? { position: "", status: "running" }
     if (status === "suspended") return this.#wake.await
     return this.#follow(position).pipe(
@@ -243,8 +304,8 @@ class TriggerRunner implements Runner {
   }
 
   /** Follows the feed from a position on; repeats it a few times from the reached position if it cannot be read. */
-  #follow(position: string): Effect.Effect<void, FeedLost | Suspended> {
-    const attempt = (from: string, left: number): Effect.Effect<void, FeedLost | Suspended> =>
+  #follow(position: string): Effect.Effect<void, FeedLost | LeaseLost | Suspended> {
+    const attempt = (from: string, left: number): Effect.Effect<void, FeedLost | LeaseLost | Suspended> =>
       Effect.catchTag(this.#consume(from), "FeedFailed", ({ message, unavailable }) => {
         const reached = this.#state?.position ?? from
         // a database that is away comes back, and the log says so already
@@ -259,7 +320,7 @@ class TriggerRunner implements Runner {
     return attempt(position, repetitions)
   }
 
-  #consume(position: string): Effect.Effect<void, FeedFailed | FeedLost | Suspended> {
+  #consume(position: string): Effect.Effect<void, FeedFailed | FeedLost | LeaseLost | Suspended> {
     const progress = new Progress(ahead)
     return this.#options.feed.open(position).pipe(
       Stream.flatMap(({ events, position }) => Stream.fromIterable([...events, { position, args: undefined }])),
@@ -283,7 +344,7 @@ class TriggerRunner implements Runner {
   }
 
   /** Delivers an event. What becomes of its function does not matter to the next ones, unless it cannot be run. */
-  #deliver(args: FeedEvent["args"]): Effect.Effect<void, Suspended> {
+  #deliver(args: FeedEvent["args"]): Effect.Effect<void, LeaseLost | Suspended> {
     return Effect.matchEffect(args, {
       onSuccess: (values) => (values === undefined ? Effect.void : this.#fire(values, repetitions)),
       onFailure: ({ message, unavailable }) =>
@@ -310,8 +371,11 @@ class TriggerRunner implements Runner {
     })
   }
 
-  #fire(args: ReadonlyArray<unknown>, left: number): Effect.Effect<void, Suspended> {
-    const fired = Effect.suspend(() => this.#options.fire(this.trigger, args))
+  #fire(args: ReadonlyArray<unknown>, left: number): Effect.Effect<void, LeaseLost | Suspended> {
+    const fired = Effect.andThen(
+      this.#holding,
+      Effect.suspend(() => this.#options.fire(this.trigger, args))
+    )
     return Effect.flatMap(fired, (outcome) => {
       this.#record(outcome)
       if (outcome._tag === "Unavailable") return Effect.andThen(Effect.sleep(whileAway), this.#fire(args, left))
@@ -339,16 +403,17 @@ class TriggerRunner implements Runner {
     this.#set({ failures: (this.#state?.failures ?? 0) + 1, lastFailure: { at, message: message.slice(0, longest) } })
   }
 
-  resume = (from: ResumeFrom): Effect.Effect<boolean, FeedFailed> => {
-    if (this.#state?.status !== "suspended") return Effect.succeed(false)
+  resume = (from: ResumeFrom): Effect.Effect<boolean, FeedFailed | Failure> => {
+    const { feed, positions } = this.#options
+    if (this.#lease !== undefined && this.#state?.status !== "suspended") return Effect.succeed(false)
     const now = from === "now" || skipsCatchup(this.trigger)
-    return Effect.map(now ? this.#options.feed.now : Effect.undefined, (position) => {
-      if (this.#state === undefined) return false
-      const { reason: _, ...state } = this.#state
-      this.#state = { ...state, status: "running", ...(position !== undefined && { position }) }
+    return Effect.flatMap(now ? feed.now : Effect.undefined, (position) => {
+      if (this.#lease === undefined) return positions.resume({ appId: this.appId, name: this.trigger.name }, position)
+      if (this.#state === undefined) return Effect.succeed(false)
+      this.#state = resumed(this.#state, position)
       this.#set({})
       this.#wake.openUnsafe()
-      return true
+      return Effect.succeed(true)
     })
   }
 

@@ -5,7 +5,8 @@ import { App } from "effect-app-services/server"
 import { TestServer } from "effect-app-services/testing"
 import { HttpServerRequest } from "effect/http"
 import { TestClock } from "effect/testing"
-import { RateLimits } from "../../../src/server/api/RateLimits.ts"
+import { type Input, RateLimits } from "../../../src/server/api/RateLimits.ts"
+import { RateBuckets } from "../../../src/server/model/RateBuckets.ts"
 import { anonymous, ask, emailPassword, loginPath, path, register, withApps } from "../support.ts"
 
 const app = App.make({
@@ -172,6 +173,8 @@ describe("rate limits", () => {
   )
 })
 
+const limits = (input?: Input) => RateLimits.layer(input).pipe(Layer.provide(RateBuckets.layerMemory))
+
 describe("the limits of an address", () => {
   const request = (address: string | undefined) =>
     HttpServerRequest.fromWeb(new Request("http://x.test/")).modify({ remoteAddress: Option.fromUndefinedOr(address) })
@@ -193,7 +196,7 @@ describe("the limits of an address", () => {
       assert.strictEqual(yield* attempts("2001:db8:0:1::1", 1), 1)
       yield* TestClock.adjust("15 minutes")
       assert.strictEqual(yield* attempts("203.0.113.1", 301), 300)
-    }).pipe(Effect.provide(RateLimits.layer()))
+    }).pipe(Effect.provide(limits()))
   )
 
   it.effect("allows more from this machine, and everything in process", () =>
@@ -201,7 +204,7 @@ describe("the limits of an address", () => {
       for (const address of ["127.0.0.1", "::1", "::ffff:127.0.0.1", undefined]) {
         assert.strictEqual(yield* attempts(address, 1000), 1000)
       }
-    }).pipe(Effect.provide(RateLimits.layer()))
+    }).pipe(Effect.provide(limits()))
   )
 
   it.effect("uses the standard limits for undefined settings", () =>
@@ -212,7 +215,7 @@ describe("the limits of an address", () => {
       )
       for (const _ of times(10)) assert.strictEqual(yield* Effect.flip(fail), "no")
       assert.strictEqual(Reflect.get(Object(yield* Effect.flip(fail)), "_tag"), "TooManyRequests")
-    }).pipe(Effect.provide(Layer.fresh(RateLimits.layer({ token: { account: undefined }, logIn: undefined }))))
+    }).pipe(Effect.provide(Layer.fresh(limits({ token: { account: undefined }, logIn: undefined }))))
   )
 
   it.effect("keeps the counter of an account despite attempts from many addresses", () =>
@@ -226,7 +229,7 @@ describe("the limits of an address", () => {
         { discard: true }
       )
       assert.isTrue(yield* Effect.isFailure(asAccount(Effect.void)))
-    }).pipe(Effect.provide(Layer.fresh(RateLimits.layer())))
+    }).pipe(Effect.provide(Layer.fresh(limits())))
   )
 
   it.effect("evicts the least recently used accounts", () =>
@@ -244,6 +247,6 @@ describe("the limits of an address", () => {
       assert.isTrue(yield* refused("first"))
       yield* Effect.forEach(times(50_001), (i) => account(String(i)), { discard: true })
       assert.isFalse(yield* refused("first"))
-    }).pipe(Effect.provide(Layer.fresh(RateLimits.layer())))
+    }).pipe(Effect.provide(Layer.fresh(limits())))
   )
 })
