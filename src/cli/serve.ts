@@ -8,11 +8,11 @@ import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as NodeAppServicesServer from "../node/NodeAppServicesServer.ts"
 import type { App } from "../server/model/App.ts"
-import * as MongoDatabase from "../server/mongodb/MongoDatabase.ts"
 import { Inbox } from "../server/users/Inbox.ts"
 import * as AdminToken from "./adminToken.ts"
 import { announce, announceJson } from "./announce.ts"
 import * as Applications from "./applications.ts"
+import * as Clusters from "./clusters.ts"
 import { isLoopback, problem } from "./connection.ts"
 import * as Log from "./log.ts"
 import * as Mail from "./mail.ts"
@@ -21,20 +21,25 @@ import * as Mongodb from "./mongodb.ts"
 import { flags } from "./serveFlags.ts"
 import * as Watch from "./watch.ts"
 
-type Options = Command.Command.Config.Infer<typeof flags>
+type Flags = Command.Command.Config.Infer<typeof flags>
+
+interface Options extends Flags {
+  readonly clusters: Option.Option<Clusters.Clusters>
+}
 
 /** The command. */
-export const serve = Command.make("serve", flags, (options) =>
+export const serve = Command.make("serve", flags, (given) =>
   Effect.gen(function* () {
-    yield* check(options)
-    const { directories, open, schemas } = options
-    const loading = { appId: Option.getOrUndefined(options.appId), schemas, hosting: options.hosting }
+    yield* check(given)
+    const { directories, open, schemas } = given
+    const loading = { appId: Option.getOrUndefined(given.appId), schemas, hosting: given.hosting }
     const loaded = yield* Effect.flatMap(Applications.loadAll(directories, loading), (all) =>
       Applications.openAll(all, open)
     )
-    yield* checkBuiltIn(loaded, options)
+    yield* checkBuiltIn(loaded, given)
     const adminToken = yield* AdminToken.make
     const apps = loaded.map(({ app }) => app)
+    const options = { ...given, clusters: yield* Clusters.read(given.mongodb, apps) }
     return yield* run(loaded, apps, options, adminToken).pipe(
       // what uses the server ends before it does
       Effect.scoped,
@@ -47,9 +52,10 @@ export const serve = Command.make("serve", flags, (options) =>
       OpenError: (error) => stop(error, error.message),
       AppServicesServerError: (error) => stop(error, error.message),
       MongoWireError: (error) => stop(error, error.message),
-      ServeError: (error) => stop(error, cannotListen(error.cause, options.host, options.port))
+      ClustersError: (error) => stop(error, error.message),
+      ServeError: (error) => stop(error, cannotListen(error.cause, given.host, given.port))
     }),
-    Effect.provide(options.json ? Log.layerJson : Log.layer)
+    Effect.provide(given.json ? Log.layerJson : Log.layer)
   )
 ).pipe(
   Command.withDescription("Run exported App Services applications on this machine"),
@@ -63,7 +69,7 @@ export const serve = Command.make("serve", flags, (options) =>
 )
 
 /** Refuses flags that contradict each other. */
-const check = Effect.fnUntraced(function* ({ oauthIssuers }: Options) {
+const check = Effect.fnUntraced(function* ({ oauthIssuers }: Flags) {
   const stranger = Object.keys(oauthIssuers).find((name) => !["google", "facebook", "apple"].includes(name))
   if (stranger !== undefined) {
     return yield* problem(`unknown --oauth-issuer "${stranger}": expected google, facebook or apple`)
@@ -71,7 +77,7 @@ const check = Effect.fnUntraced(function* ({ oauthIssuers }: Options) {
 })
 
 /** Every user reads and writes every document of the built-in application: it is for this machine. */
-const checkBuiltIn = Effect.fnUntraced(function* (loaded: ReadonlyArray<Applications.Loaded>, { host }: Options) {
+const checkBuiltIn = Effect.fnUntraced(function* (loaded: ReadonlyArray<Applications.Loaded>, { host }: Flags) {
   const local = host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host)
   if (!local && loaded.some(({ builtIn }) => builtIn)) {
     return yield* problem(
@@ -90,7 +96,7 @@ const serverOf = (apps: ReadonlyArray<App>, options: Options, adminToken: Redact
     trustedProxies: options.trustedProxies.length === 0 ? undefined : options.trustedProxies,
     oauthIssuers: options.oauthIssuers,
     dataDirectory: Option.getOrUndefined(options.data),
-    database: Option.getOrUndefined(Option.map(options.mongodb, (uri) => MongoDatabase.layer({ uri }))),
+    ...Clusters.serverOptions(options.clusters, Option.getOrUndefined(options.data)),
     onRequest: options.quiet ? undefined : Log.requests(options.json ? Log.requestJson : Log.requestLine)
   })
 
@@ -120,11 +126,11 @@ const run = Effect.fnUntraced(function* (
   return yield* Effect.never
 })
 
-const storageOf = ({ data, mongodb }: Options): string => {
+const storageOf = ({ clusters, data }: Options): string => {
   const kept = Option.match(data, { onNone: () => "in memory", onSome: (path) => `in ${path}` })
-  return Option.match(mongodb, {
+  return Option.match(clusters, {
     onNone: () => `everything ${kept}`,
-    onSome: (uri) => `documents in MongoDB at ${MongoDatabase.hostsOf(uri)}, users ${kept}`
+    onSome: (clusters) => `${Clusters.described(clusters)}, users ${kept}`
   })
 }
 

@@ -1,8 +1,8 @@
 /** The arguments and flags of `serve`. */
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
-import * as Config from "effect/Config"
 import * as Schema from "effect/Schema"
+import * as Clusters from "./clusters.ts"
 
 /** The arguments and flags. */
 export const flags = {
@@ -47,13 +47,7 @@ export const flags = {
     ),
     Flag.atLeast(0)
   ),
-  mongodb: Flag.Redacted("mongodb").pipe(
-    Flag.withDescription(
-      "The connection string of the MongoDB that has the documents; other users of the machine see it, and not the variable MONGODB_URI (default: the embedded database)"
-    ),
-    Flag.withFallbackConfig(Config.Redacted("MONGODB_URI")),
-    Flag.optional
-  ),
+  mongodb: Clusters.flag,
   mongodbPort: Flag.Int("mongodb-port").pipe(
     Flag.withDescription(
       "The port on 127.0.0.1 for MongoDB's own tools and drivers, past the rules; 0 chooses a free one (default: none)"

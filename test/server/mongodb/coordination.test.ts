@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Option, Redacted, Scope } from "effect"
+import { Context, Effect, Layer, Option, type Redacted, Scope } from "effect"
 import * as Mongo from "effect-app-services/mongodb"
 import { App, Database, MongoWire } from "effect-app-services/server"
 import { TestServer } from "effect-app-services/testing"
@@ -9,7 +9,7 @@ import { type State, TriggerPositions } from "../../../src/server/triggers/Trigg
 
 const wired = App.make({ id: "shared", mongodb: { m: "closed" } })
 
-/** A port that plays MongoDB, or the server of `MONGODB_TEST_URI` with a database of its own. */
+/** A port that plays MongoDB. */
 const withMongo = <A, E>(use: (uri: Redacted.Redacted) => Effect.Effect<A, E, Scope.Scope>) =>
   MongoWire.MongoWire.use(({ uri }) => Effect.flatMap(Effect.orDie(uri()), use)).pipe(
     Effect.scoped,
@@ -30,7 +30,7 @@ const state: State = {
 }
 
 describe("the positions of triggers in MongoDB", () => {
-  it.live("give a lease to one server at a time, with a token that is greater each time", () =>
+  it.live("gives a lease to one server at a time, with a token that is greater each time", () =>
     withMongo((uri) =>
       Effect.gen(function* () {
         const [a, b] = [yield* server(uri), yield* server(uri)].map(Context.get(TriggerPositions))
@@ -59,7 +59,7 @@ describe("the positions of triggers in MongoDB", () => {
     )
   )
 
-  it.live("give a lease that was not renewed to another server", () =>
+  it.live("gives a lease that was not renewed to another server", () =>
     withMongo((uri) =>
       Effect.gen(function* () {
         const [a, b] = [yield* server(uri, "300 millis"), yield* server(uri, "300 millis")].map(
@@ -81,7 +81,7 @@ describe("the positions of triggers in MongoDB", () => {
     )
   )
 
-  it.live("are resumed through a server that does not run the trigger, once", () =>
+  it.live("resumes a trigger through a server that does not run it, once", () =>
     withMongo((uri) =>
       Effect.gen(function* () {
         const [a, b] = [yield* server(uri), yield* server(uri)].map(Context.get(TriggerPositions))
@@ -110,7 +110,7 @@ describe("the positions of triggers in MongoDB", () => {
 describe("the token buckets of rate limits in MongoDB", () => {
   const bucket = { of: "account", key: "a", tokens: 1, limit: 3, refillMillis: 60_000 } as const
 
-  it.live("are those of all servers, and take nothing for a refused attempt", () =>
+  it.live("takes tokens from the buckets of all servers, and none for a refused attempt", () =>
     withMongo((uri) =>
       Effect.gen(function* () {
         const [a, b] = [yield* server(uri), yield* server(uri)].map(Context.get(RateBuckets))
@@ -118,7 +118,10 @@ describe("the token buckets of rate limits in MongoDB", () => {
         const remaining = (it: RateBuckets["Service"], take: object = {}) =>
           Effect.map(it.take({ ...bucket, ...take }), ([remaining]) => remaining)
         const all = yield* Effect.all([remaining(a), remaining(b), remaining(a)], { concurrency: "unbounded" })
-        assert.deepStrictEqual(all.toSorted(), [0, 1, 2])
+        assert.deepStrictEqual(
+          all.toSorted((a, b) => a - b),
+          [0, 1, 2]
+        )
         assert.strictEqual(yield* remaining(b), -1)
         assert.strictEqual(yield* remaining(a), -1)
         assert.strictEqual(yield* remaining(a, { tokens: -1 }), 1)
@@ -131,7 +134,7 @@ describe("the token buckets of rate limits in MongoDB", () => {
     )
   )
 
-  it.live("are refilled by MongoDB's clock", () =>
+  it.live("refills buckets by MongoDB's clock", () =>
     withMongo((uri) =>
       Effect.gen(function* () {
         const buckets = Context.get(yield* server(uri), RateBuckets)
@@ -152,10 +155,10 @@ describe("the token buckets of rate limits in MongoDB", () => {
   )
 })
 
-describe("wrong passwords", () => {
+describe("the rate limits of many servers", () => {
   const app = App.make({ id: "shop", providers: { emailPassword: true } })
 
-  it.live("have the limit of one server however many they are spread over, and of none while MongoDB is away", () =>
+  it.live("counts wrong passwords over all servers, and lets none through while MongoDB is away", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const built = yield* Layer.buildWithScope(

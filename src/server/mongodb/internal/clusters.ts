@@ -123,11 +123,17 @@ export const make = Effect.fnUntraced(function* ({
   readonly sources?: Readonly<Record<string, Redacted.Redacted>> | undefined
   readonly client?: ClientOptions | undefined
 }): Effect.fn.Return<Clusters, MongoDatabaseError, Scope.Scope> {
-  const usual = yield* connect(uri, options)
+  const byUri = new Map<string, Cluster>()
+  const connected = Effect.fnUntraced(function* (uri: Redacted.Redacted) {
+    const cluster = byUri.get(Redacted.value(uri)) ?? (yield* connect(uri, options))
+    byUri.set(Redacted.value(uri), cluster)
+    return cluster
+  })
+  const usual = yield* connected(uri)
   const others = new Map<string, Cluster>()
-  for (const [name, source] of Object.entries(sources)) others.set(name, yield* connect(source, options))
+  for (const [name, source] of Object.entries(sources)) others.set(name, yield* connected(source))
   return {
     of: (service) => (others.get(service) ?? usual).client,
-    ready: Effect.forEach([usual, ...others.values()], ({ ready }) => ready, { discard: true })
+    ready: Effect.forEach([...byUri.values()], ({ ready }) => ready, { discard: true })
   }
 })
