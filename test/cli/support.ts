@@ -71,7 +71,8 @@ export const run = (args: ReadonlyArray<string>, env?: Record<string, string>, i
 
 export const serveJson = (args: ReadonlyArray<string>, env?: Record<string, string>) =>
   Effect.gen(function* () {
-    const started = yield* running(["serve", ...args, "--port", "0", "--json"], env)
+    const port = args.includes("--port") ? [] : ["--port", "0"]
+    const started = yield* running(["serve", ...args, ...port, "--json"], env)
     const ready = yield* readyOf(started)
     return { ...started, ready }
   })

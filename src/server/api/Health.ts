@@ -52,6 +52,7 @@ export interface Health {
   ) => Effect.Effect<HttpServerResponse.HttpServerResponse> | undefined
   /** From now on the server should not get further requests, since it is about to stop. */
   readonly drain: Effect.Effect<void>
+  readonly isDraining: () => boolean
 }
 
 /** Creates the health of a server with a row store and a database. */
@@ -92,6 +93,7 @@ export const make = (store: RowStore["Service"], database: Pick<Database["Servic
     },
     drain: Effect.sync(() => {
       isDraining = true
-    })
+    }),
+    isDraining: () => isDraining
   }
 }

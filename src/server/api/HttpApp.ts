@@ -61,7 +61,11 @@ export const make = <E, R>(
       : request.method === "OPTIONS"
         ? Effect.succeed(preflight(request))
         : answerTo(request, route(request))
-    return RequestLog.observed(request, newId, onRequest)(answer)
+    return RequestLog.observed(
+      request,
+      newId,
+      onRequest
+    )(Effect.map(answer, (response) => (health.isDraining() ? closing(response) : response)))
   })
 
 const answerTo = <E, R>(
@@ -75,6 +79,9 @@ const answerTo = <E, R>(
     // for routes that do not set a limit themselves
     Effect.provideService(HttpIncomingMessage.MaxBodySize, Body.smallLimit)
   )
+
+/** A proxy must not send its next request on a connection that is about to be closed: it could not know whether it arrived. */
+const closing = HttpServerResponse.setHeader("connection", "close")
 
 /** Tells when to try again after a 503 of the server's own, in seconds. */
 const withRetryAfter = (response: HttpServerResponse.HttpServerResponse) =>

@@ -76,7 +76,7 @@ export const layerConfig = (
 const makeDriver = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<Driver, MongoDatabaseError, Scope.Scope> {
-  const clusters = yield* Clusters.make(options)
+  const clusters = yield* Clusters.make({ ...options, announces: true })
   const clientOf = clusters.of
 
   const collectionOf = ({ collection, database, service }: Namespace) =>

@@ -65,7 +65,8 @@ const load = Effect.tryPromise({
 /** Connects to a cluster, and closes its connections with the scope. */
 const connect = Effect.fnUntraced(function* (
   uri: Redacted.Redacted,
-  options: ClientOptions | undefined
+  options: ClientOptions | undefined,
+  announces: boolean
 ): Effect.fn.Return<Cluster, MongoDatabaseError, Scope.Scope> {
   const { MongoClient } = yield* load
   const hosts = hostsOf(uri)
@@ -81,12 +82,12 @@ const connect = Effect.fnUntraced(function* (
     (client) => Effect.promise(() => client.close())
   )
   yield* Effect.tryPromise({ try: () => client.connect(), catch: failed })
-  const isAway = yield* watch(client, hosts)
+  const isAway = yield* watch(client, hosts, announces)
   return { client, ready: Effect.suspend(() => (isAway() ? Effect.fail(unavailable()) : Effect.void)) }
 })
 
 /** Follows what the driver knows of the servers, and logs when the cluster goes and when it comes back. Tells whether it is away. */
-const watch = Effect.fnUntraced(function* (client: MongoClient, hosts: string) {
+const watch = Effect.fnUntraced(function* (client: MongoClient, hosts: string, announces: boolean) {
   const services = yield* Effect.context<never>()
   let away = false
   const onChange = ({ newDescription: { servers } }: { readonly newDescription: TopologyDescription }) => {
@@ -94,6 +95,7 @@ const watch = Effect.fnUntraced(function* (client: MongoClient, hosts: string) {
     const isAway = !all.some(({ isWritable }) => isWritable)
     if (isAway === away) return
     away = isAway
+    if (!announces) return
     const why = all.flatMap(({ error }) => error?.message ?? []).join("; ")
     Effect.runForkWith(services)(
       away
@@ -115,6 +117,7 @@ export interface Clusters {
 
 /** Connects to clusters by the name of the data source. */
 export const make = Effect.fnUntraced(function* ({
+  announces = false,
   client: options,
   sources = {},
   uri
@@ -122,10 +125,12 @@ export const make = Effect.fnUntraced(function* ({
   readonly uri: Redacted.Redacted
   readonly sources?: Readonly<Record<string, Redacted.Redacted>> | undefined
   readonly client?: ClientOptions | undefined
+  /** Whether to log when a cluster goes and comes back: a server with several clients of one says so once. */
+  readonly announces?: boolean | undefined
 }): Effect.fn.Return<Clusters, MongoDatabaseError, Scope.Scope> {
   const byUri = new Map<string, Cluster>()
   const connected = Effect.fnUntraced(function* (uri: Redacted.Redacted) {
-    const cluster = byUri.get(Redacted.value(uri)) ?? (yield* connect(uri, options))
+    const cluster = byUri.get(Redacted.value(uri)) ?? (yield* connect(uri, options, announces))
     byUri.set(Redacted.value(uri), cluster)
     return cluster
   })
