@@ -1,80 +1,41 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { Agent, createServer, request } from "node:http"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { directory } from "../server/support.ts"
+import { ask, exampleSite, nginx } from "../support/nginx.ts"
 import { anonymousApp, ended, serveJson } from "./support.ts"
 
-/**
- * A proxy as load balancers are: it keeps connections open, takes the servers in turn, and asks the next one if a server
- * cannot be connected to. A request that was sent is not repeated.
- */
-const proxy = (targets: ReadonlyArray<string>) =>
-  Effect.acquireRelease(
-    Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
-      const agent = new Agent({ keepAlive: true })
-      let turn = 0
-      const server = createServer((incoming, outgoing) => {
-        const chunks: Array<Buffer> = []
-        incoming.on("data", (chunk: Buffer) => chunks.push(chunk))
-        incoming.on("end", () => {
-          const attempt = (left: number): void => {
-            const target = new URL(targets[turn++ % targets.length] ?? "")
-            const { headers, method, url: path } = incoming
-            const sent = request(
-              { agent, host: target.hostname, port: target.port, method, path, headers },
-              (answer) => {
-                const { connection: _, ...kept } = answer.headers
-                outgoing.writeHead(answer.statusCode ?? 502, kept)
-                answer.pipe(outgoing)
-              }
-            )
-            sent.on("error", (cause: Error & { readonly code?: string }) => {
-              if (cause.code === "ECONNREFUSED" && left > 0) return attempt(left - 1)
-              outgoing.writeHead(502).end(`${cause.code}`)
-            })
-            sent.end(Buffer.concat(chunks))
-          }
-          attempt(targets.length)
-        })
-      })
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        const port = typeof address === "object" ? address?.port : ""
-        const close = () => {
-          agent.destroy()
-          server.close().closeAllConnections()
-        }
-        resume(Effect.succeed({ url: `http://127.0.0.1:${port}`, close }))
-      })
-    }),
-    ({ close }) => Effect.sync(close)
-  )
+const requests = [
+  ["POST", "auth/providers/anon-user/login"],
+  ["GET", "location"]
+] as const
+
+const site = readFileSync(join(import.meta.dirname, "../../examples/deploy/nginx.conf"), "utf8")
 
 it.live(
-  "answers every request of a rolling restart behind a proxy",
+  "answers every request of a rolling restart behind nginx",
   () =>
     Effect.gen(function* () {
       const folder = yield* directory(anonymousApp("rolling"))
       const start = serveJson([folder, "--drain", "1", "--quiet"])
       const [first, second] = [yield* start, yield* start]
-      const { url } = yield* proxy([first.ready.baseUrl, second.ready.baseUrl])
-      const api = `${url}/api/client/v2.0/app/rolling`
+      const ports = [first, second].map(({ ready }) => Number(new URL(ready.baseUrl).port))
+      const proxy = yield* nginx(exampleSite(site, ...ports))
       const statuses = new Map<string, number>()
       let stopped = false
-      const ask = async () => {
+      const client = Effect.gen(function* () {
         while (!stopped) {
-          for (const [method, path] of [
-            ["POST", "auth/providers/anon-user/login"],
-            ["GET", "location"]
-          ]) {
-            const response = await fetch(`${api}/${path}`, { method: method ?? "" })
-            const key = `${response.status}${response.status === 200 ? "" : ` ${await response.text()}`}`
-            if (response.status === 200) await response.arrayBuffer()
+          for (const [method, path] of requests) {
+            const { status, text } = yield* ask(proxy, `/api/client/v2.0/app/rolling/${path}`, { method })
+            const key = status === 200 ? "200" : `${status} ${text}`
             statuses.set(key, (statuses.get(key) ?? 0) + 1)
           }
         }
-      }
-      const clients = yield* Effect.forkChild(Effect.promise(() => Promise.all(Array.from({ length: 8 }, ask))))
+      })
+      const clients = yield* Effect.forkChild(
+        Effect.forEach(Array.from({ length: 8 }), () => client, { concurrency: "unbounded", discard: true })
+      )
       const answered = () => statuses.get("200") ?? 0
       const more = (count: number) =>
         Effect.gen(function* () {
