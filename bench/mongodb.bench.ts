@@ -58,7 +58,7 @@ const given: Rules.Given = {
 }
 
 const owned = Result.getOrThrow(
-  Rules.compile({ roles: [{ name: "own", apply_when: { owner: "%%user.id" }, read: true, write: true }] } as never)
+  Rules.compile({ roles: [{ name: "own", apply_when: { owner: "%%user.id" }, read: true, write: true }] })
 )
 
 /** What a filtered query matches: the orders of a user in a month. */

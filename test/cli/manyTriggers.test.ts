@@ -58,7 +58,11 @@ it.live(
       const data = yield* directory({})
       const mongo = yield* serveJson([
         yield* directory({ ...anonymousApp("mongo"), ...dataSource }),
-        ...["--data", data, "--mongodb-port", "0", "--mongodb-show-password"]
+        "--data",
+        data,
+        "--mongodb-port",
+        "0",
+        "--mongodb-show-password"
       ])
       const uri = uriOf(mongo.ready)
       const client = yield* Effect.acquireRelease(
@@ -79,7 +83,7 @@ it.live(
           for (let i = 0; i < count; i++) await db.collection<{ _id: number }>("orders").insertOne({ _id: written++ })
         })
       /** The server that runs the trigger, by the last event. */
-      const holder = Effect.map(all, (all) => all.filter(({ by }) => by === "ordered").at(-1)?.server ?? 0)
+      const holder = Effect.map(all, (all) => all.findLast(({ by }) => by === "ordered")?.server ?? 0)
       const isCaughtUp = Effect.gen(function* () {
         for (;;) {
           const events = yield* all

@@ -26,9 +26,9 @@ it.live(
         exampleSite(site, ...ports)(place).replaceAll(/^( +server 127\.0\.0\.1:\d+);/gm, "$1 max_fails=0;")
       )
       const statuses = new Map<string, number>()
-      let stopped = false
+      const until = { stopped: false }
       const client = Effect.gen(function* () {
-        while (!stopped) {
+        while (!until.stopped) {
           for (const [method, path] of requests) {
             const { status, text } = yield* ask(proxy, `/api/client/v2.0/app/rolling/${path}`, { method })
             const key = status === 200 ? "200" : `${status} ${text}`
@@ -55,7 +55,7 @@ it.live(
       second.child.kill("SIGTERM")
       assert.deepStrictEqual(yield* ended(second), { code: 0, signal: null })
       yield* more(50)
-      stopped = true
+      until.stopped = true
       yield* Fiber.join(clients)
       assert.deepStrictEqual([...statuses.keys()], ["200"], proxy.log("error.log"))
       third.child.kill("SIGTERM")

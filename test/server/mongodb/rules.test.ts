@@ -105,4 +105,42 @@ describe("rules on MongoDB", () => {
       assert.deepEqual(yield* whole.find(place("notes"), { filter: { _id: last?.["_id"], n: 2 } }), [changed])
     }).pipe(Effect.provide(overWire, { local: true }))
   )
+
+  it.live("makes MongoDB examine the documents that rule and filter need, and no others", () =>
+    Effect.gen(function* () {
+      const whole = yield* Database.Database
+      yield* whole.insert(
+        place("notes"),
+        Array.from({ length: 200 }, (_, i) => ({ _id: i, owner: i % 10 === 0 ? "ada" : `u${i % 10}`, n: i % 4 }))
+      )
+      yield* whole.index(place("notes"), { key: { owner: 1, n: 1 } })
+      const explanations: Array<ReturnType<typeof whole.explain>> = []
+      const source: DataSource = {
+        open: false,
+        collections: new Map([["shop.notes", Result.getOrThrow(Rules.compile({ roles: [own] }))]])
+      }
+      const notes = UserDatabase.make(
+        {
+          ...whole,
+          run: (operation) =>
+            Effect.andThen(
+              Effect.sync(() => explanations.push(whole.explain(operation))),
+              whole.run(operation)
+            )
+        },
+        new Map([["mongodb-atlas", source]]),
+        given
+      )
+      const examined = Effect.fnUntraced(function* (filter: Database.Document, limit?: number) {
+        explanations.length = 0
+        const found = yield* notes.find(place("notes"), { filter, limit })
+        const explained = yield* Effect.all(explanations)
+        return [found.length, ...explained.map(({ documentsExamined }) => documentsExamined)]
+      })
+      assert.deepStrictEqual(yield* examined({}), [20, 20])
+      assert.deepStrictEqual(yield* examined({ n: 2 }), [10, 10])
+      assert.deepStrictEqual(yield* examined({ _id: 50 }, 1), [1, 1])
+      assert.deepStrictEqual(yield* examined({ _id: 51 }, 1), [0, 1])
+    }).pipe(Effect.provide(overWire, { local: true }))
+  )
 })

@@ -30,7 +30,7 @@ import { DatabaseError } from "../../data/DatabaseError.ts"
 import { isDocument } from "../../data/internal/bson.ts"
 import { countOf } from "./errors.ts"
 import { asked, askedAll, bsonOptions, identified, received, receivedDocument, stored } from "./values.ts"
-import { isOfDocuments, stagesUnder } from "./views.ts"
+import { conditionsUnder, isOfDocuments, stagesUnder } from "./views.ts"
 
 /** Where operations are executed. */
 export interface Place {
@@ -99,11 +99,13 @@ const aggregate = async (
 }
 
 const find = async (place: Place, query: Find & Viewed & { readonly namespace: Namespace }) => {
-  if (query.view !== undefined)
+  const conditions = conditionsUnder(query.collation, query.view, query.namespace.collection)
+  if (conditions === undefined)
     return await aggregate(place, query.namespace, query.view, queryStages(query, query.namespace.collection), query)
+  const filter = asked(query.filter)
   const limit = whole(query.limit === undefined ? undefined : Math.abs(query.limit), "limit")
   return await collectionOf(place, query.namespace)
-    .find(asked(query.filter), {
+    .find(conditions.length === 0 ? filter : { $and: [...conditions, filter] }, {
       ...inSession(place),
       ...evaluationOf(query),
       skip: whole(query.skip, "skip"),

@@ -6,6 +6,7 @@ import type { View } from "../../data/View.ts"
 import { DatabaseError } from "../../data/DatabaseError.ts"
 import { hasText } from "../../language/filters/conditions.ts"
 import { canonical } from "../../language/Value.ts"
+import { isDocument } from "../../data/internal/bson.ts"
 import { asked, askedAll } from "./values.ts"
 
 const partsOf = (view: Extract<View, { readonly _tag: "Masked" }>, collection: string): ReadonlyArray<Document> => {
@@ -50,6 +51,22 @@ export const stagesUnder = (
     message: "a collation is not supported on a collection of MongoDB whose rules compare strings or fields",
     code: 115
   })
+}
+
+/**
+ * The conditions of a view that shows documents whole, which a query can have beside its own filter: that costs MongoDB less
+ * than a pipeline. `undefined` for a view that needs one.
+ */
+export const conditionsUnder = (
+  collation: Document | undefined,
+  view: View | undefined,
+  collection: string
+): ReadonlyArray<Document> | undefined => {
+  if (view === undefined) return []
+  if (view._tag === "Documents" || !Views.isWhole(view.cases)) return undefined
+  return stagesUnder(collation, view, collection).flatMap(({ $match }) =>
+    isDocument($match) && Object.keys($match).length > 0 ? [$match] : []
+  )
 }
 
 /** Whether a view is of the database's own documents, and not of documents that replace them. */
