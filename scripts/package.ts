@@ -2,10 +2,23 @@
  * Checks the package as users get it: packs it, lints the tarball, installs it with `effect` alone in an empty folder, and
  * uses it there from JavaScript, from TypeScript and from the command line.
  */
+import { execFileSync } from "node:child_process"
 import { existsSync, globSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { own, weigh } from "./bundles.ts"
-import { asHere, check, everythingOf, manifest, modules, npmIn, root, run, withShop, withTarball } from "./stranger.ts"
+import {
+  asHere,
+  check,
+  env,
+  everythingOf,
+  manifest,
+  modules,
+  npmIn,
+  root,
+  run,
+  withShop,
+  withTarball
+} from "./stranger.ts"
 
 const installedIn = (modules: string) =>
   readdirSync(modules)
@@ -30,12 +43,32 @@ const checkLinks = (folder: string) => {
   }
 }
 
-/** Calls a function of the packed sample application as a user of it. */
+/** A user with a password hash of another system, which a thread of the packed command verifies. */
+const moved = {
+  id: "665f1f77bcf86cd799439011",
+  type: "normal",
+  createdAt: "2026-01-31T12:00:00.000Z",
+  identities: [{ id: "665f1f77bcf86cd799439012", providerType: "local-userpass" }],
+  account: {
+    email: "ada@example.com",
+    confirmed: true,
+    passwordHash: "$2b$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2"
+  }
+}
+
+/** Imports that user into a data directory of the packed sample application. */
+const importUser = (command: string, cwd: string) =>
+  execFileSync(command, ["users", "import", "data", "--app", "shop-abcde"], { cwd, env, input: JSON.stringify(moved) })
+
+/** Calls a function of the packed sample application as a user of it, and logs the imported user in. */
 const callShop = async (baseUrl: string) => {
   const post = async (path: string, body: unknown, headers = {}): Promise<unknown> => {
     const url = `${baseUrl}/api/client/v2.0/app/shop-abcde/${path}`
     return (await fetch(url, { method: "POST", headers, body: JSON.stringify(body) })).json()
   }
+  const ada = { username: moved.account.email, password: "correct horse" }
+  const login = JSON.stringify(await post("auth/providers/local-userpass/login", ada))
+  check(login.includes(moved.id), `the login of an imported user answered ${login}`)
   const session = await post("auth/providers/anon-user/login", {})
   const token = String(Reflect.get(Object(session), "access_token"))
   const call = { name: "sum", arguments: [20, 22] }
@@ -103,7 +136,8 @@ await withTarball(async (folder, { bytes, tarball }) => {
   }
 
   checkLinks(join(inModules, manifest.name))
-  await withShop(folder, callShop)
+  importUser(join(inModules, ".bin", manifest.name), folder)
+  await withShop(folder, callShop, ["--data", "data"])
 
   const version = run(join(inModules, ".bin", manifest.name), ["--version"], folder)
   check(version.includes(manifest.version), `the command has version ${version}, expected ${manifest.version}`)

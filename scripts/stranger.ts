@@ -54,11 +54,15 @@ export const npmIn =
   (...args: ReadonlyArray<string>) =>
     run("npm", [...args, "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"], folder)
 
-/** Serves the packed sample application in a folder, as the README says, while `use` runs. */
-export const withShop = async (folder: string, use: (baseUrl: string) => Promise<void>): Promise<void> => {
+/** Serves the packed sample application in a folder, as the README says, with further flags, while `use` runs. */
+export const withShop = async (
+  folder: string,
+  use: (baseUrl: string) => Promise<void>,
+  flags: ReadonlyArray<string> = []
+): Promise<void> => {
   const command = join(folder, "node_modules/.bin", manifest.name)
   const shop = join("node_modules", manifest.name, "examples/shop")
-  const child = spawn(command, ["serve", shop, "--port", "0", "--json"], {
+  const child = spawn(command, ["serve", shop, "--port", "0", "--json", ...flags], {
     cwd: folder,
     env,
     stdio: ["ignore", "pipe", "pipe"]
