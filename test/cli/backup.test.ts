@@ -131,7 +131,7 @@ describe("backup and restore", () => {
         const refused = yield* Effect.flip(Backup.restore(join(folder, partial), join(folder, "restored")))
         assert.include(["damaged", "foreign"], refused.reason)
       }),
-    120_000
+    300_000
   )
 
   it.live(

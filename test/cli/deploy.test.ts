@@ -66,7 +66,7 @@ describe("nginx in front of the server", () => {
         assert.match(log, /"POST \/api\/client\/v2\.0\/app\/shop\/functions\/call" 200/)
         assert.notMatch(log, /baas_at|baas_request|\?/)
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 
   it.live(
@@ -105,7 +105,7 @@ describe("nginx in front of the server", () => {
         )
         assert.strictEqual(direct, "203.0.113.7")
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 
   it.live(
@@ -138,7 +138,7 @@ describe("nginx in front of the server", () => {
         assert.deepStrictEqual([plain.status, plain.headers.get("location")], [308, "https://127.0.0.1/api/x?y=1"])
         yield* Effect.promise(() => open(proxy, "/")).pipe(Effect.map((response) => response.destroy()))
       }).pipe(Effect.scoped),
-    180_000
+    300_000
   )
 })
 
@@ -211,7 +211,7 @@ describe("the units of systemd", () => {
         assert.match(name, /^\d{4}-\d\d-\d\dT\d{6}Z\.backup$/)
         assert.isTrue(existsSync(join(data, "data.sqlite")))
       }),
-    180_000
+    300_000
   )
 })
 
@@ -281,6 +281,6 @@ describe("the Dockerfile", () => {
         yield* Effect.promise(() => server.exit)
         assert.strictEqual(answers(baseUrl), 1)
       }),
-    180_000
+    300_000
   )
 })

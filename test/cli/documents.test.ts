@@ -113,7 +113,7 @@ describe("documents", () => {
         const unknown = yield* run(["documents", "export", data, "-", "--app", "shop", "--collection", "shop.x"])
         assert.include(unknown.stderr, "has no documents of shop.x: it has those of shop.a/b, shop.orders")
       }),
-    180_000
+    300_000
   )
 
   it.live(
@@ -141,6 +141,6 @@ describe("documents", () => {
         assert.strictEqual(missing.code, 1)
         assert.include(missing.stderr, "none")
       }),
-    120_000
+    300_000
   )
 })
