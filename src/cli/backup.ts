@@ -84,8 +84,7 @@ const ofDirectory = (data: string, file: string) =>
   Effect.gen(function* () {
     const { snapshot } = yield* RowStore
     if (snapshot === undefined) return yield* refuse(`the data directory ${data} keeps nothing`)
-    const { content } = yield* snapshot
-    return yield* toFile(file, content)
+    return yield* toFile(file, yield* snapshot)
   }).pipe(Effect.scoped, withRowStore(data, { create: false }))
 
 const toFile = <E>(file: string, content: Stream.Stream<Uint8Array, E>) =>

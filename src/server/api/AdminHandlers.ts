@@ -38,8 +38,7 @@ const server = HttpApiBuilder.group(AdminApi, "server", (handlers) =>
             message: "the server has no data directory to back up: it keeps everything in memory, or elsewhere"
           })
         }
-        const { content } = yield* Effect.mapError(snapshot, ({ message }) => new BackupFailed({ message }))
-        return content
+        return yield* Effect.mapError(snapshot, ({ message }) => new BackupFailed({ message }))
       }),
       inbox: Effect.fnUntraced(function* ({ query: { after, app, to, wait = 0 } }) {
         const isMeant = (message: Message) =>

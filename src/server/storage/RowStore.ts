@@ -33,12 +33,8 @@ export interface RowRemoval {
 /** A change of rows. */
 export type RowChange = RowWrite | RowRemoval
 
-/** A consistent copy of all rows, as one file. */
-export interface Snapshot {
-  /** In bytes. */
-  readonly size: number
-  readonly content: Stream.Stream<Uint8Array, RowStoreError>
-}
+/** A consistent copy of all rows: the bytes of one file. */
+export type Snapshot = Stream.Stream<Uint8Array, RowStoreError>
 
 /** A commit failed, and nothing of it was written: the disk is full, or the directory was removed. */
 export class RowStoreError extends Schema.TaggedError<RowStoreError>(

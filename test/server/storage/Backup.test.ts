@@ -27,8 +27,7 @@ const fill = (rowStore: Rows["Service"], rows = 1000) =>
 
 const backUp = (rowStore: Rows["Service"], file: string) =>
   Effect.gen(function* () {
-    const { content } = yield* rowStore.snapshot!
-    return yield* Backup.write(file, content)
+    return yield* Backup.write(file, yield* rowStore.snapshot!)
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
 
 const keysOf = (path: string, table = "t") =>

@@ -87,19 +87,14 @@ export const snapshots = (
     })
   })
 
-  const read = (descriptor: number): Snapshot => ({
-    size: fs.fstatSync(descriptor).size,
-    content: Stream.fromAsyncIterable(
-      fs.createReadStream(file, { fd: descriptor, autoClose: false, start: 0 }),
-      toError
-    )
-  })
+  const read = (descriptor: number): Snapshot =>
+    Stream.fromAsyncIterable(fs.createReadStream(file, { fd: descriptor, autoClose: false, start: 0 }), toError)
 
   return Effect.map(Effect.andThen(clean, Semaphore.make(1)), (turns) =>
     Effect.acquireRelease(
       turns.withPermit(Effect.ensuring(made, clean)),
       (descriptor) => Effect.sync(() => fs.closeSync(descriptor)),
       { interruptible: true }
-    ).pipe(Effect.flatMap((descriptor) => attempt(() => read(descriptor))))
+    ).pipe(Effect.map(read))
   )
 }
