@@ -4,7 +4,9 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
+import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Ejson from "../protocol/Ejson.ts"
@@ -76,13 +78,19 @@ export const importDocuments = Command.make(
       Flag.withDescription("The collection of a single file: DATABASE.COLLECTION (default: by folder and file name)"),
       Flag.optional
     ),
+    application: Flag.String("application").pipe(
+      Flag.withDescription(
+        "The folder of the exported application, which gets the indexes and declares them at its start"
+      ),
+      Flag.optional
+    ),
     upsert: Flag.Boolean("upsert").pipe(
       Flag.withDescription("Replace documents of the same _id, so that an import can be repeated"),
       Flag.withDefault(false)
     ),
     json: Flag.Boolean("json").pipe(Flag.withDescription("Print lines of JSON, for scripts"), Flag.withDefault(false))
   },
-  ({ app, collection, directory, files, json, source, upsert }) =>
+  ({ app, application, collection, directory, files, json, source, upsert }) =>
     Effect.gen(function* () {
       const { skipped, sources } = yield* Effect.catch(Folders.find(files), (error) => refuse(error.message, error))
       const chosen = yield* named(sources, collection)
@@ -92,7 +100,8 @@ export const importDocuments = Command.make(
       const refused = yield* Effect.gen(function* () {
         const service = yield* sourceOf(yield* RowStore, app, source)
         let refused = 0
-        for (const it of chosen) refused += yield* one(it, { appId: app, service, upsert, say })
+        const target = { appId: app, service, upsert, application: Option.getOrUndefined(application), say }
+        for (const it of chosen) refused += yield* one(it, target)
         return refused
       }).pipe(Effect.provide(Database.layer), withRowStore(directory))
       if (refused > 0) return yield* refuse(`${refused} documents were refused, and the others imported`)
@@ -123,17 +132,19 @@ interface Target {
   readonly appId: string
   readonly service: string
   readonly upsert: boolean
+  /** The folder of the exported application. */
+  readonly application: string | undefined
   readonly say: Tell
 }
 
 /** Imports a file. Answers with how many documents were refused. */
 const one = Effect.fnUntraced(function* (
   { collection, database: name, file, format, metadata }: Folders.Source,
-  { appId, say, service, upsert }: Target
+  { appId, application, say, service, upsert }: Target
 ) {
   const database = yield* Database
   const namespace = { appId, service, database: name, collection }
-  if (metadata !== undefined) yield* declare(metadata, namespace, say)
+  if (metadata !== undefined) yield* declare(metadata, namespace, { application, say })
   let broken = 0
   const found = Folders.content(file).pipe(
     DocumentFile.read(format),
@@ -156,7 +167,11 @@ const Metadata = Schema.Struct({
 })
 
 /** Creates the indexes of a collection for the import, so that unique ones hold, and names what is not supported. */
-const declare = Effect.fnUntraced(function* (file: string, namespace: Namespace, say: Tell) {
+const declare = Effect.fnUntraced(function* (
+  file: string,
+  namespace: Namespace,
+  { application, say }: Pick<Target, "application" | "say">
+) {
   const database = yield* Database
   const text = yield* Effect.option(Stream.mkString(Stream.decodeText(Folders.content(file))))
   const metadata = Option.flatMap(text, (it) =>
@@ -183,15 +198,43 @@ const declare = Effect.fnUntraced(function* (file: string, namespace: Namespace,
     )
   }
   if (supported.length > 0) {
-    yield* say({
-      event: "index",
-      file,
-      problem:
-        `the data directory does not keep indexes: copy this file to data/${namespace.database}/` +
-        `${namespace.collection}.metadata.json of the exported application, which declares ${supported.join(", ")}`
-    })
+    const problem =
+      application === undefined
+        ? "the data directory does not keep indexes: name the exported application with --application, " +
+          `which then declares ${supported.join(", ")}`
+        : yield* keep(
+            application,
+            namespace,
+            supported,
+            Option.getOrElse(text, () => "")
+          )
+    yield* say({ event: "index", file, problem })
   }
   for (const option of Object.keys(options).filter((name) => name !== "uuid")) {
     yield* say({ event: "option", file, problem: `the option ${option} of the collection has no effect here` })
   }
+})
+
+/** Copies metadata into an exported application, unless it has some of that collection. Answers with what happened. */
+const keep = Effect.fnUntraced(function* (
+  application: string,
+  { collection, database }: Namespace,
+  supported: ReadonlyArray<string>,
+  text: string
+) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  // a name comes from that of a file in the dump, and must not lead elsewhere
+  if ([database, collection].some((name) => /[/\\\0]|^\.+$/.test(name))) {
+    return `${supported.join(", ")} cannot be declared: ${database}.${collection} is not the name of a file`
+  }
+  const folder = path.join(application, "data", database)
+  const file = path.join(folder, `${collection}.metadata.json`)
+  return yield* Effect.match(
+    Effect.andThen(fs.makeDirectory(folder, { recursive: true }), fs.writeFileString(file, text, { flag: "wx" })),
+    {
+      onSuccess: () => `${file} declares ${supported.join(", ")}`,
+      onFailure: ({ reason }) => `${supported.join(", ")} could not be declared in ${file}: ${reason._tag}`
+    }
+  )
 })

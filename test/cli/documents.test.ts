@@ -52,7 +52,7 @@ describe("documents", () => {
         )
         assert.match(first.stderr, /orders\.bson\.gz, offset 28: .*E11000/)
         assert.match(first.stderr, /the index text_text is left out: .*text/)
-        assert.match(first.stderr, /copy this file to data\/shop\/orders\.metadata\.json .* declares user_1/)
+        assert.match(first.stderr, /does not keep indexes: name the .* with --application, which then declares user_1/)
         assert.match(first.stderr, /the option capped of the collection has no effect here/)
         assert.match(first.stderr, /notes\.txt: is neither BSON nor JSON by its name/)
         assert.match(first.stderr, /system\.version\.bson: is a collection of MongoDB's own/)
@@ -76,6 +76,22 @@ describe("documents", () => {
           written: 1,
           refused: 0
         })
+
+        const application = join(folder, "application")
+        const oneFile = ["documents", "import", data, join(dump, "shop/orders.bson.gz"), "--app", "shop", "--upsert"]
+        const declared = yield* run([...oneFile, "--application", application])
+        assert.match(declared.stderr, /orders\.metadata\.json declares user_1/)
+        const kept = readFileSync(join(application, "data/shop/orders.metadata.json"), "utf8")
+        assert.include(kept, '"name":"user_1"')
+
+        // names of files in a dump may come from elsewhere
+        writeFileSync(join(dump, "shop/..%2F..%2F..%2Fx.bson"), serialize({ _id: 1 }))
+        writeFileSync(join(dump, "shop/..%2F..%2F..%2Fx.metadata.json"), '{"indexes":[{"name":"n_1","key":{"n":1}}]}')
+        const other = ["documents", "import", join(folder, "other data"), join(dump, "shop"), "--app", "shop"]
+        const outside = yield* run([...other, "--application", application])
+        assert.match(outside.stderr, /n_1 cannot be declared: .* is not the name of a file/)
+        assert.deepStrictEqual(readdirSync(join(application, "data")), ["shop"])
+        assert.isFalse(readdirSync(folder).some((name) => name.startsWith("x")))
 
         const out = join(folder, "out")
         const left = yield* run(["documents", "export", data, out, "--app", "shop", "--format", "bson"])
