@@ -148,6 +148,33 @@ describe("a unique index", () => {
     })
   )
 
+  it.effect("holds for a document that a transaction changed in other fields", () =>
+    Effect.gen(function* () {
+      const database = yield* withIndex(email, [{ _id: 1, email: "x" }])
+      const change = (more: Document, then: Document) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const { commit, insert, update } = yield* database.transaction
+            yield* update(namespace, { filter: { _id: 1 }, change: set({ n: 1, ...more }) })
+            yield* update(namespace, { filter: { _id: 1 }, change: set({ n: 2 }) })
+            yield* insert(namespace, [then])
+            yield* commit
+          })
+        )
+      const failure = yield* failureOf(change({}, { _id: 2, email: "x" }))
+      assert.strictEqual(failure?.message, message('email: "x"'))
+      assert.strictEqual(
+        (yield* failureOf(change({ email: "y" }, { _id: 2, email: "y" })))?.message,
+        message('email: "y"')
+      )
+      yield* change({ email: "y" }, { _id: 2, email: "x" })
+      assert.deepStrictEqual(yield* database.find(namespace, { filter: {} }), [
+        { _id: 1, email: "y", n: 2 },
+        { _id: 2, email: "x" }
+      ])
+    })
+  )
+
   it.effect("does not tell a user what is hidden in the key", () =>
     Effect.gen(function* () {
       const index = { key: { name: 1, secret: 1 }, unique: true } as const
