@@ -112,7 +112,11 @@ export const rooms: ReadonlyArray<Room> = [
   // MongoDB's wire protocol, for MongoDB's own tools
   { path: wire, ours: [core, language, data, model], theirs: onServer },
   // the database over MongoDB's driver
-  { path: mongodb, ours: [language, data, model, triggers], theirs: [...onServer, "mongodb"] },
+  {
+    path: mongodb,
+    ours: [protocol, language, storage, data, model, users, triggers],
+    theirs: [...onServer, "mongodb"]
+  },
   // the server itself, which puts the rooms together
   {
     path: server,

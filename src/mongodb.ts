@@ -7,3 +7,5 @@ export { layer, layerConfig, MongoDatabaseError } from "./server/mongodb/MongoDa
 export { layer as layerCoordination } from "./server/mongodb/MongoCoordination.ts"
 export type { Options as CoordinationOptions } from "./server/mongodb/MongoCoordination.ts"
 export type { Options } from "./server/mongodb/MongoDatabase.ts"
+export { layer as layerUsers, layerConfig as layerUsersConfig } from "./server/mongodb/MongoUsers.ts"
+export type { Options as UsersOptions } from "./server/mongodb/MongoUsers.ts"

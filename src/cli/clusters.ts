@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import type { App } from "../server/model/App.ts"
 import * as MongoCoordination from "../server/mongodb/MongoCoordination.ts"
 import * as MongoDatabase from "../server/mongodb/MongoDatabase.ts"
+import * as MongoUsers from "../server/mongodb/MongoUsers.ts"
 
 const variable = "MONGODB_URI"
 
@@ -17,6 +18,14 @@ export const flag = Flag.Redacted("mongodb").pipe(
     `The connection string of the MongoDB that has the documents, or NAME=URI for one data source; other users of the machine see it, and not the variable ${variable}, which may have several, separated by spaces (default: the embedded database)`
   ),
   Flag.atLeast(0)
+)
+
+/** The flag with the name of the database of users. */
+export const usersDatabase = Flag.String("mongodb-users-database").pipe(
+  Flag.withDescription(
+    "The database of users in that MongoDB, for a server without --data (default: effect_app_services)"
+  ),
+  Flag.optional
 )
 
 /** The connection strings are not what was expected. */
@@ -85,22 +94,46 @@ export const read = Effect.fnUntraced(function* (
   return Option.map(Option.fromUndefinedOr(uri ?? first), (uri) => ({ uri, sources }))
 })
 
+/** The connection string of the variable that servers without a data directory keep users with. */
+export const usersUri: Effect.Effect<Option.Option<Redacted.Redacted>, Config.ConfigError> = Effect.map(
+  Config.option(Config.Redacted(variable)),
+  Option.flatMap((text) => {
+    const all = Redacted.value(text)
+      .trim()
+      .split(/\s+/)
+      .flatMap((part) => {
+        const [, name, value] = form.exec(part) ?? []
+        return value === undefined ? [] : [{ name, uri: Redacted.make(value) }]
+      })
+    return Option.fromUndefinedOr((all.find(({ name }) => name === undefined) ?? all[0])?.uri)
+  })
+)
+
 /** The options of a server with these clusters, whose data directory, if it has one, keeps what only one server can have. */
-export const serverOptions = (clusters: Option.Option<Clusters>, dataDirectory: string | undefined) =>
+export const serverOptions = (
+  clusters: Option.Option<Clusters>,
+  dataDirectory: string | undefined,
+  usersDatabase: string | undefined
+) =>
   Option.match(clusters, {
     onNone: () => ({}),
     onSome: ({ sources, uri }) => ({
-      database: MongoDatabase.layer({ uri, sources }),
-      ...(dataDirectory === undefined && { coordination: MongoCoordination.layer({ uri }) })
+      database: MongoDatabase.layer({ uri, sources, usersDatabase }),
+      ...(dataDirectory === undefined && {
+        coordination: MongoCoordination.layer({ uri, databaseName: usersDatabase }),
+        users: MongoUsers.layer({ uri, databaseName: usersDatabase })
+      })
     })
   })
 
-/** Says where the documents are, without passwords. */
-export const described = ({ sources, uri }: Clusters): string => {
+/** Says where documents and users are, without passwords. */
+export const described = ({ sources, uri }: Clusters, dataDirectory: string | undefined): string => {
   const hosts = MongoDatabase.hostsOf(uri)
   const others = Object.entries(sources).flatMap(([name, source]) => {
     const its = MongoDatabase.hostsOf(source)
     return its === hosts ? [] : [`those of "${name}" at ${its}`]
   })
-  return [`documents in MongoDB at ${hosts}`, ...others].join(", ")
+  return dataDirectory === undefined
+    ? [`documents and users in MongoDB at ${hosts}`, ...others].join(", ")
+    : [`documents in MongoDB at ${hosts}`, ...others, `users in ${dataDirectory}`].join(", ")
 }

@@ -2,16 +2,15 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
-import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as SigningKeys from "../server/users/SigningKeys.ts"
-import { directory, refuse, withRowStore } from "./dataDirectory.ts"
+import { refuse } from "./dataDirectory.ts"
+import { place, withStorage } from "./userStorage.ts"
 
 const rotate = Command.make(
   "rotate",
   {
-    directory,
+    ...place,
     app: Flag.String("app").pipe(Flag.withDescription("The id of an application (default: all)"), Flag.optional),
     revoke: Flag.Boolean("revoke").pipe(
       Flag.withDescription(
@@ -20,31 +19,37 @@ const rotate = Command.make(
       Flag.withDefault(false)
     )
   },
-  ({ app, directory, revoke }) =>
-    Effect.gen(function* () {
-      const known = yield* SigningKeys.appIds
-      const chosen = Option.match(app, { onNone: () => known, onSome: (id) => known.filter((it) => it === id) })
-      if (chosen.length === 0) {
-        return yield* refuse(
-          `the data directory ${directory} has no keys${Option.isSome(app) ? ` of "${app.value}"` : ""}: ` +
-            (known.length === 0 ? "start a server with it first" : `it has keys of ${known.join(", ")}`)
-        )
-      }
-      for (const appId of chosen) {
-        const { current, older, sessions } = yield* SigningKeys.rotate(appId, { revoke })
-        yield* Console.log(
-          `${appId}: new tokens are signed with key ${current}; ` +
-            (revoke
-              ? `all older tokens are invalid, ${sessions} sessions ended`
-              : `older keys that still verify tokens: ${older}`)
-        )
-      }
-    }).pipe(withRowStore(directory, { create: false }), Effect.provide(SecureRandom.layerWebCrypto))
+  ({ app, revoke, ...place }) =>
+    withStorage(place, { create: false }, ({ keyApps, name, rotate }) =>
+      Effect.gen(function* () {
+        const known = yield* keyApps
+        const chosen = Option.match(app, { onNone: () => known, onSome: (id) => known.filter((it) => it === id) })
+        if (chosen.length === 0) {
+          return yield* refuse(
+            `${name} has no keys${Option.isSome(app) ? ` of "${app.value}"` : ""}: ` +
+              (known.length === 0 ? "start a server with it first" : `it has keys of ${known.join(", ")}`)
+          )
+        }
+        for (const appId of chosen) {
+          const { current, older, sessions } = yield* rotate(appId, { revoke })
+          yield* Console.log(
+            `${appId}: new tokens are signed with key ${current}; ` +
+              (revoke
+                ? `all older tokens are invalid, ${sessions} sessions ended`
+                : `older keys that still verify tokens: ${older}`)
+          )
+        }
+      })
+    )
 ).pipe(
   Command.withDescription("Sign new tokens with a new key; sessions continue unless the old keys are revoked"),
   Command.withExamples([
     { command: "effect-app-services keys rotate ./data", description: "As a precaution" },
-    { command: "effect-app-services keys rotate ./data --app shop --revoke", description: "After a leak" }
+    { command: "effect-app-services keys rotate ./data --app shop --revoke", description: "After a leak" },
+    {
+      command: "MONGODB_URI=... effect-app-services keys rotate",
+      description: "Of users in MongoDB, while servers run"
+    }
   ])
 )
 

@@ -96,7 +96,11 @@ const serverOf = (apps: ReadonlyArray<App>, options: Options, adminToken: Redact
     trustedProxies: options.trustedProxies.length === 0 ? undefined : options.trustedProxies,
     oauthIssuers: options.oauthIssuers,
     dataDirectory: Option.getOrUndefined(options.data),
-    ...Clusters.serverOptions(options.clusters, Option.getOrUndefined(options.data)),
+    ...Clusters.serverOptions(
+      options.clusters,
+      Option.getOrUndefined(options.data),
+      Option.getOrUndefined(options.mongodbUsersDatabase)
+    ),
     onRequest: options.quiet ? undefined : Log.requests(options.json ? Log.requestJson : Log.requestLine)
   })
 
@@ -126,13 +130,12 @@ const run = Effect.fnUntraced(function* (
   return yield* Effect.never
 })
 
-const storageOf = ({ clusters, data }: Options): string => {
-  const kept = Option.match(data, { onNone: () => "in memory", onSome: (path) => `in ${path}` })
-  return Option.match(clusters, {
-    onNone: () => `everything ${kept}`,
-    onSome: (clusters) => `${Clusters.described(clusters)}, users ${kept}`
+const storageOf = ({ clusters, data }: Options): string =>
+  Option.match(clusters, {
+    onNone: () =>
+      Option.match(data, { onNone: () => "everything in memory", onSome: (path) => `everything in ${path}` }),
+    onSome: (clusters) => Clusters.described(clusters, Option.getOrUndefined(data))
   })
-}
 
 const openMongodb = (apps: ReadonlyArray<App>, options: Options) =>
   Option.isNone(options.mongodbPort)

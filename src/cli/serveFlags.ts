@@ -38,7 +38,7 @@ export const flags = {
     Flag.withDefault("strict")
   ),
   data: Flag.String("data").pipe(
-    Flag.withDescription("The directory for users and documents (default: in memory only)"),
+    Flag.withDescription("The directory for users and documents (default: in memory, or in the MongoDB of --mongodb)"),
     Flag.optional
   ),
   trustedProxies: Flag.String("trusted-proxy").pipe(
@@ -48,6 +48,7 @@ export const flags = {
     Flag.atLeast(0)
   ),
   mongodb: Clusters.flag,
+  mongodbUsersDatabase: Clusters.usersDatabase,
   mongodbPort: Flag.Int("mongodb-port").pipe(
     Flag.withDescription(
       "The port on 127.0.0.1 for MongoDB's own tools and drivers, past the rules; 0 chooses a free one (default: none)"

@@ -9,37 +9,37 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import { attempt, RowStore } from "../server/storage/RowStore.ts"
-import { appIds } from "../server/users/internal/tables.ts"
 import { noPassword } from "../server/users/PasswordHasher.ts"
-import { type Account, UserStore } from "../server/users/UserStore.ts"
+import type { Account, Service as Users } from "../server/users/UserStore.ts"
 import * as UserFile from "../server/users/UserFile.ts"
-import { directory, refuse, withRowStore } from "./dataDirectory.ts"
+import { refuse } from "./dataDirectory.ts"
+import { place, withStorage } from "./userStorage.ts"
 
 const app = Flag.String("app").pipe(Flag.withDescription("The id of the application"))
 
 /** Writes the users of an application to standard output. */
-export const exportUsers = Command.make("export", { app, directory }, ({ app, directory }) =>
+export const exportUsers = Command.make("export", { app, ...place }, ({ app, ...place }) =>
   Effect.gen(function* () {
-    const store = yield* UserStore
-    const records = yield* store.records(app)
-    if (records.length === 0) {
-      const rowStore = yield* RowStore
-      const known = [...(yield* attempt(() => appIds(rowStore)))]
-      return yield* refuse(
-        `the data directory ${directory} has no users of "${app}": ` +
-          (known.length === 0 ? "it has no users at all" : `it has users of ${known.join(", ")}`)
-      )
-    }
-    const lines = yield* UserFile.write(records)
     const stdio = yield* Stdio.Stdio
+    const records = yield* withStorage(place, { create: false }, ({ name, userApps, users }) =>
+      Effect.gen(function* () {
+        const records = yield* (yield* users).records(app)
+        if (records.length > 0) return records
+        const known = yield* userApps
+        return yield* refuse(
+          `${name} has no users of "${app}": ` +
+            (known.length === 0 ? "it has no users at all" : `it has users of ${known.join(", ")}`)
+        )
+      })
+    )
+    const lines = yield* UserFile.write(records)
     yield* Stream.fromIterable(lines).pipe(
       Stream.map((line) => `${line}\n`),
       Stream.run(stdio.stdout({ endOnDone: false })),
       Effect.catch((error) => refuse(`cannot write to standard output: ${error.message}`, error))
     )
     yield* Console.error(`${records.length} users of ${app}; the output has their password hashes`)
-  }).pipe(Effect.provide(UserStore.layer), withRowStore(directory, { create: false }))
+  })
 ).pipe(
   Command.withDescription("Write users as lines of JSON, with password hashes and digests of API keys"),
   Command.withExamples([
@@ -52,13 +52,13 @@ export const importUsers = Command.make(
   "import",
   {
     app,
-    directory,
+    ...place,
     skipExisting: Flag.Boolean("skip-existing").pipe(
       Flag.withDescription("Skip users who exist already by id, identity or address, instead of failing"),
       Flag.withDefault(false)
     )
   },
-  ({ app, directory, skipExisting }) =>
+  ({ app, skipExisting, ...place }) =>
     Effect.gen(function* () {
       const { stdin, stdinIsTerminal } = yield* Stdio.Stdio
       if (yield* stdinIsTerminal)
@@ -70,9 +70,8 @@ export const importUsers = Command.make(
         refuse(`nothing was imported: ${error.message}`, error)
       )
       if (lines.length === 0) return yield* refuse("nothing was imported: standard input has no users")
-      const added = yield* addAll(app, lines, skipExisting).pipe(
-        Effect.provide(UserStore.layer),
-        withRowStore(directory)
+      const added = yield* withStorage(place, {}, ({ users }) =>
+        Effect.flatMap(users, (store) => addAll(store, app, lines, skipExisting))
       )
       const skipped = lines.length - added
       const open = lines.filter(({ record: { account } }) => account !== undefined && hasNoPassword(account)).length
@@ -88,11 +87,11 @@ export const importUsers = Command.make(
 )
 
 const addAll = Effect.fnUntraced(function* (
+  store: Users,
   app: string,
   lines: Effect.Success<ReturnType<typeof UserFile.read>>,
   skipExisting: boolean
 ) {
-  const store = yield* UserStore
   return yield* Effect.catch(
     store.addRecords(
       app,

@@ -433,10 +433,9 @@ const layerServices = (
   const kept = Layer.mergeAll(UserStore.layer, SigningKeys.layer(signingKey), AuthEventLog.layer)
   const users = Layer.provideMerge(
     Layer.mergeAll(AuthEvents.layer, RedirectLogins.layer),
-    Layer.provide(
-      otherUsers ?? Layer.mergeAll(kept, PendingLogins.layerMemory, Inbox.layer),
-      Layer.succeed(Clock.Clock, clock)
-    )
+    otherUsers === undefined
+      ? Layer.provide(Layer.mergeAll(kept, PendingLogins.layerMemory, Inbox.layer), Layer.succeed(Clock.Clock, clock))
+      : ofOthers(otherUsers)
   )
   const platform = Layer.mergeAll(
     Layer.provideMerge(users, appsLayer),

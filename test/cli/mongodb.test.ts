@@ -73,7 +73,7 @@ describe("serve --mongodb-port", { timeout: 180_000 }, () => {
       assert.strictEqual(yield* count(uri), 2)
       const person = yield* running(["serve", "examples/shop", "--port", "0", "--mongodb", uri])
       while (!person.output.stdout.includes("stop with Ctrl+C")) yield* Effect.sleep("5 millis")
-      assert.match(person.output.stdout, /documents in MongoDB at 127\.0\.0\.1:\d+, users in memory/)
+      assert.match(person.output.stdout, /documents and users in MongoDB at 127\.0\.0\.1:\d+/)
       assert.notInclude(person.output.stdout, new URL(uri).password)
     })
   )

@@ -16,6 +16,7 @@ import { RateBuckets } from "../model/RateBuckets.ts"
 import { TriggerPositions } from "../triggers/TriggerPositions.ts"
 import * as Buckets from "./internal/buckets.ts"
 import * as Clusters from "./internal/clusters.ts"
+import { usersDatabase } from "./internal/usersDatabase.ts"
 import * as Positions from "./internal/positions.ts"
 
 /**
@@ -47,7 +48,7 @@ export interface Options {
 /** The services on a connected client. */
 const make = Effect.fnUntraced(function* (
   client: MongoClient,
-  { databaseName = "effect_app_services", leaseTime = "10 seconds" }: Pick<Options, "databaseName" | "leaseTime">
+  { databaseName = usersDatabase, leaseTime = "10 seconds" }: Pick<Options, "databaseName" | "leaseTime">
 ): Effect.fn.Return<Context.Context<TriggerPositions | RateBuckets>, DatabaseError, Scope.Scope> {
   const positions = Positions.make(client, databaseName, Duration.fromInputUnsafe(leaseTime))
   return Context.make(TriggerPositions, TriggerPositions.of(positions)).pipe(

@@ -24,6 +24,7 @@ import { isDocument } from "../data/internal/bson.ts"
 import * as Clusters from "./internal/clusters.ts"
 import type { MongoDatabaseError } from "./internal/clusters.ts"
 import { attempt } from "./internal/errors.ts"
+import { withoutUsers } from "./internal/withoutUsers.ts"
 import { explain } from "./internal/explain.ts"
 import * as Indexes from "./internal/indexes.ts"
 import { execute, type Place } from "./internal/operations.ts"
@@ -48,6 +49,13 @@ export interface Options {
    * An operation fails with `unavailable` when no server could be written to for that long.
    */
   readonly client?: Clusters.ClientOptions | undefined
+  /**
+   * The name of the database that servers keep users in (see `layerUsers`). No operation on documents, no trigger and no
+   * function reaches it.
+   *
+   * @default "effect_app_services"
+   */
+  readonly usersDatabase?: string | undefined
 }
 
 export { hostsOf, MongoDatabaseError } from "./internal/clusters.ts"
@@ -59,7 +67,10 @@ export { hostsOf, MongoDatabaseError } from "./internal/clusters.ts"
  * @since 0.2.0
  */
 export const layer = (options: Options): Layer.Layer<Database, MongoDatabaseError> =>
-  Layer.effect(Database, Effect.map(makeDriver(options), Database.make))
+  Layer.effect(
+    Database,
+    Effect.map(makeDriver(options), (driver) => Database.make(withoutUsers(driver, options.usersDatabase)))
+  )
 
 /**
  * Reads the connection string from the configuration, by default from the variable `MONGODB_URI`.

@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { App } from "../model/App.ts"
 import type { AuthenticationTrigger } from "../model/Trigger.ts"
-import type { AuthEventLog } from "../users/AuthEventLog.ts"
+import { isUnavailable } from "../data/Database.ts"
+import type { AuthEventLog, ReadError } from "../users/AuthEventLog.ts"
 import { type AuthEvent, concerns } from "../users/AuthEvents.ts"
 import * as UserData from "../users/UserData.ts"
 import { type Feed, FeedFailed, FeedLost } from "./feed.ts"
@@ -23,9 +24,12 @@ const argumentOf = ({ operation, providers, user }: AuthEvent, time: number): Re
   time: new Date(time)
 })
 
+const failed = (error: ReadError) =>
+  new FeedFailed({ message: error.message, ...(isUnavailable(error) && { unavailable: true }) })
+
 /** Creates the feed of a trigger. */
 export const feed = (log: AuthEventLog["Service"], app: App, trigger: AuthenticationTrigger): Feed => ({
-  now: Effect.mapError(log.head(app.id), ({ message }) => new FeedFailed({ message })),
+  now: Effect.mapError(log.head(app.id), failed),
   open: (position) =>
     log.after(app.id, position).pipe(
       Stream.map((page) => ({
@@ -37,7 +41,7 @@ export const feed = (log: AuthEventLog["Service"], app: App, trigger: Authentica
       Stream.mapError((error) =>
         error._tag === "HistoryLost"
           ? new FeedLost({ message: "its events are lost: they are no longer in the log" })
-          : new FeedFailed({ message: error.message })
+          : failed(error)
       )
     )
 })

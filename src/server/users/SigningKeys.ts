@@ -83,7 +83,7 @@ export class SigningKeys extends Context.Service<SigningKeys, Service>()(
 }
 
 /** The service, with the keys of an application as they are at each request. */
-const make = (keysOf: (hosted: HostedApp) => Effect.Effect<ReadonlyArray<SigningKey>>): Service => ({
+export const make = (keysOf: (hosted: HostedApp) => Effect.Effect<ReadonlyArray<SigningKey>>): Service => ({
   current: (hosted) =>
     Effect.flatMap(keysOf(hosted), (keys) => {
       const key = keys.find(({ retiredAt }) => retiredAt === undefined)
@@ -162,7 +162,7 @@ export const rotate = Effect.fnUntraced(function* (
 const isCurrent = ({ retiredAt }: StoredKey): boolean => retiredAt === undefined
 
 /** A new key, to be stored. */
-const newKey = Effect.fnUntraced(function* (now: number) {
+export const newKey = Effect.fnUntraced(function* (now: number) {
   const random = yield* SecureRandom.SecureRandom
   const secret = Redacted.make(Base64Url.encode(yield* random.randomBytes(32)))
   const key: StoredKey = { id: Hex.encode(yield* random.randomBytes(8)), secret, createdAt: now }
@@ -199,7 +199,7 @@ const stored = Effect.fnUntraced(function* (rowStore: RowStore["Service"], hoste
 })
 
 /** A stored key in the form that signs. Fails with a message if it is damaged. */
-const usable = (appId: string, { id, retiredAt, secret }: StoredKey): Effect.Effect<SigningKey, string> => {
+export const usable = (appId: string, { id, retiredAt, secret }: StoredKey): Effect.Effect<SigningKey, string> => {
   const bytes = Result.getOrUndefined(Base64Url.decode(Redacted.value(secret)))
   return bytes === undefined || bytes.length < 32
     ? Effect.fail(`the signing key ${id} of "${appId}" is damaged: restore the data from a backup`)

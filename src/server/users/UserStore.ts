@@ -21,7 +21,7 @@ import type { ProviderType } from "../../protocol/Provider.ts"
 import { attempt, RowStore, type RowStoreError } from "../storage/RowStore.ts"
 import * as Table from "../storage/Table.ts"
 import { AuthEventRows } from "./internal/authEventRows.ts"
-import { newRecords, putRecord, recordsOf } from "./internal/records.ts"
+import { isIn, newRecords, putRecord, recordsOf } from "./internal/records.ts"
 import {
   appIds,
   type AppTables,
@@ -131,7 +131,7 @@ export interface Service {
     account: Pick<Account, "id" | "email"> & Partial<Account>,
     expectedHash?: Account["passwordHash"]
   ) => Effect.Effect<boolean>
-  /** Deletes an account with its tokens. */
+  /** Deletes an account with its tokens. One that belongs to a user stays: it is deleted with the user. */
   readonly deleteAccount: (appId: string, email: string) => Effect.Effect<void>
   readonly createEmailToken: (appId: string, token: EmailToken) => Effect.Effect<void>
   /** Takes a token, which is then used up. With another digest or kind it stays. */
@@ -283,7 +283,10 @@ export class UserStore extends Context.Service<UserStore, Service>()("effect-app
         step(() => {
           const tables = of(appId)
           const account = tables.accountsByEmail.get(email)
-          if (account !== undefined) write(removeAccount(tables, account))
+          const owner = tables.usersByIdentity.get(
+            identityKey({ providerType: "local-userpass", id: account?.id ?? "" })
+          )
+          if (account !== undefined && owner === undefined) write(removeAccount(tables, account))
         }),
       createEmailToken: (appId, token) =>
         step(() => {
@@ -362,7 +365,7 @@ export class UserStore extends Context.Service<UserStore, Service>()("effect-app
       addRecords: (appId, records, options) =>
         Effect.suspend(() => {
           const tables = of(appId)
-          const added = newRecords(tables, records, options?.skipExisting === true)
+          const added = newRecords(isIn(tables), records, options?.skipExisting === true)
           if ("what" in added) return Effect.fail(new RecordConflict(added))
           write(added.records.flatMap((record) => putRecord(tables, record)))
           return Effect.succeed(added.records.length)

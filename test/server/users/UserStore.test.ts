@@ -6,6 +6,7 @@ import { isRowStoreError, RowStore } from "../../../src/server/storage/RowStore.
 import { UserStore } from "../../../src/server/users/UserStore.ts"
 import * as FakeJournal from "../data/rowStore.ts"
 import { directory } from "../support.ts"
+import { races, Stores } from "./userStoreRaces.ts"
 import { account, emailToken, identity, key, session, suite, user } from "./userStoreSuite.ts"
 
 type Any = (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown>
@@ -26,6 +27,16 @@ const reopened = Layer.effect(
 )
 
 suite("in memory", UserStore.layerMemory)
+races(
+  "in memory",
+  Layer.provide(
+    Layer.effect(
+      Stores,
+      UserStore.use((store) => Effect.succeed([store, store]))
+    ),
+    UserStore.layerMemory
+  )
+)
 suite("in a directory that is opened for every operation", reopened)
 
 /** A row store in memory, which can be told to fail, and to be what is found at a start. */
@@ -44,6 +55,7 @@ describe("UserStore over a row store", () => {
       const store = yield* UserStore
       yield* store.createAccount("a", account("i1"))
       yield* store.createUser("a", user("u1", identity("i1", "i1@b.c")))
+      yield* store.createAccount("a", account("i3"))
       yield* store.createEmailToken("a", emailToken("t1", "i1"))
       yield* store.createSession("a", session("s1", "u1"))
       yield* store.createApiKey("a", key("k1", "u1", "ci"))
@@ -64,7 +76,7 @@ describe("UserStore over a row store", () => {
         deleteUser: store.deleteUser("a", "u1"),
         createAccount: store.createAccount("a", account("i2")),
         updateAccount: store.updateAccount("a", { id: "i1", email: "i1@b.c", confirmed: true }),
-        deleteAccount: store.deleteAccount("a", "i1@b.c"),
+        deleteAccount: store.deleteAccount("a", "i3@b.c"),
         createEmailToken: store.createEmailToken("a", emailToken("t2", "i1")),
         takeEmailToken: store.takeEmailToken("a", emailToken("t1", "i1")),
         createSession: store.createSession("a", session("s2", "u1")),
@@ -93,6 +105,7 @@ describe("UserStore over a row store", () => {
       state.full = false
       assert.isTrue(Option.isSome(yield* store.takeEmailToken("a", emailToken("t1", "i1"))))
       yield* store.deleteUser("a", "u1")
+      yield* store.deleteAccount("a", "i3@b.c")
       assert.deepStrictEqual(yield* store.records("a"), [])
     }).pipe(Effect.provide(layer))
   })

@@ -22,6 +22,9 @@ const app = App.make({ id: "my-app", providers: { emailPassword: true } })
 /** What the server asked of its hasher, one entry for each hash that it paid for. */
 const paid: Array<"hash" | "verify"> = []
 
+/** What happens while a password is verified. */
+let meanwhile: Effect.Effect<unknown> = Effect.void
+
 const Counting = Layer.effect(
   PasswordHasher,
   Effect.map(PasswordHasher, (hasher) =>
@@ -34,7 +37,7 @@ const Counting = Layer.effect(
       verify: (password, hash) =>
         Effect.andThen(
           Effect.sync(() => paid.push("verify")),
-          hasher.verify(password, hash)
+          Effect.tap(hasher.verify(password, hash), () => meanwhile)
         ),
       isCurrent: hasher.isCurrent
     })
@@ -157,4 +160,25 @@ it.live(
       assert.strictEqual(yield* stored, Redacted.value(changed))
     }).pipe(Effect.scoped),
   60_000
+)
+
+it.effect("a login fails if the password is changed while it is verified", () =>
+  Effect.gen(function* () {
+    const context = yield* Layer.build(Server)
+    const logins = Context.get(context, Logins)
+    const store = Context.get(context, UserStore)
+    const hosted = Context.get(context, Apps).byId.get("my-app")
+    if (hosted === undefined) return assert.fail("the application is hosted")
+    const hash = (password: string) => Context.get(context, PasswordHasher).hash(Redacted.make(password))
+    const account = { id: "ada", email: "ada@b.c" }
+    yield* store.createAccount("my-app", { ...account, passwordHash: yield* hash("correct horse"), confirmed: true })
+    const logIn = (password: string) =>
+      logins.logIn("local-userpass", { hosted, payload: { username: "ada@b.c", password }, request: undefined })
+    const changed = yield* hash("another one")
+    meanwhile = store.updateAccount("my-app", { ...account, passwordHash: changed })
+    const refusal = yield* Effect.flip(logIn("correct horse"))
+    meanwhile = Effect.void
+    assert.deepInclude(refusal, { _tag: "Unauthorized", error_code: "InvalidPassword" })
+    assert.strictEqual((yield* logIn("another one")).user.identities[0].id, "ada")
+  }).pipe(Effect.scoped)
 )

@@ -21,13 +21,13 @@ export const recordsOf = (tables: AppTables): ReadonlyArray<UserRecord> => {
       pushRegistrations: tables.pushRegistrationsByUser.all(user.id)
     }
   })
-  const nobodys = Array.from(pending.values(), (account): UserRecord => ({
+  const unused = Array.from(pending.values(), (account): UserRecord => ({
     user: undefined,
     account,
     apiKeys: [],
     pushRegistrations: []
   }))
-  return [...users, ...nobodys]
+  return [...users, ...unused]
 }
 
 export const putRecord = (tables: AppTables, record: UserRecord): ReadonlyArray<Edit> => [
@@ -37,7 +37,8 @@ export const putRecord = (tables: AppTables, record: UserRecord): ReadonlyArray<
   ...record.pushRegistrations.map((registration) => tables.pushRegistrations.put(registration))
 ]
 
-type What = "user" | "identity" | "account" | "apiKey"
+/** A kind of unique property. */
+export type What = "user" | "identity" | "account" | "apiKey"
 
 interface Conflict {
   readonly index: number
@@ -48,7 +49,7 @@ interface Conflict {
 
 /** The records that can be added, or the first conflict. */
 export const newRecords = (
-  tables: AppTables,
+  isKnown: (what: What, mark: string) => boolean,
   records: ReadonlyArray<UserRecord>,
   skipExisting: boolean
 ): { readonly records: ReadonlyArray<UserRecord> } | Conflict => {
@@ -59,7 +60,7 @@ export const newRecords = (
     const twice = marks.find(([what, mark]) => seen.has(`${what} ${mark}`))
     if (twice !== undefined) return { index, what: twice[0], twice: true }
     for (const [what, mark] of marks) seen.add(`${what} ${mark}`)
-    const known = marks.find(([what, mark]) => isKnown(tables, what, mark))
+    const known = marks.find(([what, mark]) => isKnown(what, mark))
     if (known === undefined) added.push(record)
     // an equal API key does not identify the same user
     else if (!skipExisting || known[0] === "apiKey") return { index, what: known[0], twice: false }
@@ -68,7 +69,7 @@ export const newRecords = (
 }
 
 /** The unique properties of users, the most specific first. */
-const marksOf = ({ account, apiKeys, user }: UserRecord): ReadonlyArray<readonly [What, string]> => [
+export const marksOf = ({ account, apiKeys, user }: UserRecord): ReadonlyArray<readonly [What, string]> => [
   ...(user === undefined ? [] : [["user", user.id] as const]),
   ...(user?.identities ?? []).map((identity) => ["identity", identityKey(identity)] as const),
   ...(account === undefined
@@ -86,15 +87,18 @@ const marksOf = ({ account, apiKeys, user }: UserRecord): ReadonlyArray<readonly
   )
 ]
 
-const isKnown = (tables: AppTables, what: What, mark: string): boolean => {
-  switch (what) {
-    case "user":
-      return tables.users.rows.has(mark)
-    case "identity":
-      return tables.usersByIdentity.has(mark)
-    case "account":
-      return tables.accountsByEmail.has(mark) || tables.accounts.rows.has(mark)
-    case "apiKey":
-      return tables.apiKeys.rows.has(mark) || tables.apiKeysByDigest.has(mark)
+/** Whether a user or an account of the tables has a unique property. */
+export const isIn =
+  (tables: AppTables) =>
+  (what: What, mark: string): boolean => {
+    switch (what) {
+      case "user":
+        return tables.users.rows.has(mark)
+      case "identity":
+        return tables.usersByIdentity.has(mark)
+      case "account":
+        return tables.accountsByEmail.has(mark) || tables.accounts.rows.has(mark)
+      case "apiKey":
+        return tables.apiKeys.rows.has(mark) || tables.apiKeysByDigest.has(mark)
+    }
   }
-}

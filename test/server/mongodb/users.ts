@@ -1,0 +1,50 @@
+import { type Context, Effect, Layer, Redacted } from "effect"
+
+import type { HttpClient } from "effect/http"
+import { App, type AppServicesServer, Database, MongoWire } from "effect-app-services/server"
+import { MongoClient } from "mongodb"
+import * as MongoUsers from "../../../src/server/mongodb/MongoUsers.ts"
+import { inProcess } from "../support.ts"
+
+const app = App.make({ id: "shop", mongodb: { "mongodb-atlas": "closed" } })
+
+/** A port of MongoDB's over an embedded database. */
+export const port = MongoWire.layer(app).pipe(Layer.provide(Database.Database.layerMemory))
+
+const uri = MongoWire.MongoWire.use(({ uri }) => uri())
+
+/** The users of a server that has just started, in the database of the port. */
+export const users = Layer.unwrap(Effect.map(uri, (uri) => MongoUsers.layer({ uri })))
+
+/** What commands use. */
+export const administration = Effect.flatMap(uri, (uri) => MongoUsers.administration({ uri }))
+
+/** Lets a later version have opened the database. */
+export const changeVersion = (version: number) =>
+  Effect.flatMap(uri, (uri) =>
+    Effect.promise(async () => {
+      const client = await new MongoClient(Redacted.value(uri)).connect()
+      const meta = client
+        .db("effect_app_services")
+        .collection<{ readonly _id: string; readonly version: number }>("meta")
+      await meta.updateOne({ _id: "schema" }, { $set: { version } })
+      await client.close()
+    })
+  )
+
+type Server = Context.Context<HttpClient.HttpClient | AppServicesServer.Services>
+
+/** Servers that share the users in the database of the port. */
+export const servers = Effect.fnUntraced(function* (count: number, apps: App.App | ReadonlyArray<App.App>) {
+  const shared = yield* Effect.context<MongoWire.MongoWire>()
+  const started: Array<Server> = []
+  for (let i = 0; i < count; i++) {
+    const own = Layer.provide(users, Layer.succeedContext(shared))
+    started.push(yield* Layer.build(Layer.fresh(inProcess(apps, { users: own }))))
+  }
+  return started.map(
+    (server) =>
+      <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+        Effect.provide(effect, server)
+  )
+})
