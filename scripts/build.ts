@@ -22,8 +22,8 @@ const bundle = await build({
   bundle: true,
   platform: "node",
   mainFields,
-  // an optional peer, imported on demand
-  external: ["mongodb"],
+  // optional peers, imported on demand
+  external: ["mongodb", "nodemailer"],
   format: "esm",
   target: "node22",
   minifySyntax: true,

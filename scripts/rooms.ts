@@ -127,7 +127,7 @@ export const rooms: ReadonlyArray<Room> = [
   // the SDK in browsers, and with promises
   { path: "src/web/", ours: [core, protocol, client], theirs: anywhere },
   { path: "src/promise/", ours: [protocol, client, "src/web/"], theirs: anywhere },
-  { path: node, ours: [protocol, client, model, api, server], theirs: onNode },
+  { path: node, ours: [protocol, client, model, users, api, server], theirs: [...onNode, "nodemailer"] },
   { path: "src/testing/", ours: [protocol, client, server, model, data, users, api, directory], theirs: onServer },
   { path: archives, ours: [], theirs: [...onServer, "tar", "yauzl"] },
   {

@@ -8,5 +8,7 @@
 export * as NodeAppServices from "./node/NodeAppServices.ts"
 /** Sessions in files. */
 export * as NodeTokenStore from "./node/NodeTokenStore.ts"
+/** Sends the e-mails of a server. */
+export * as NodeMailer from "./node/NodeMailer.ts"
 /** The server on a socket. */
 export * as NodeAppServicesServer from "./node/NodeAppServicesServer.ts"

@@ -18,8 +18,10 @@ export * as AppDirectory from "./server/directory/AppDirectory.ts"
 export * as AppServicesServer from "./server/AppServicesServer.ts"
 /** The embedded database. */
 export * as Database from "./server/data/Database.ts"
-/** The e-mails of a server, which it does not send. */
+/** The e-mails of a server. */
 export * as Inbox from "./server/users/Inbox.ts"
+/** What sends the e-mails of a server. */
+export * as Mailer from "./server/users/Mailer.ts"
 /** A port for MongoDB's own tools and drivers. */
 export * as MongoWire from "./server/wire/MongoWire.ts"
 /** The context of a function call, and its failure. */

@@ -18,6 +18,8 @@ export interface ServerInfo {
   readonly storage: string
   /** How to read the e-mails. */
   readonly inbox: string
+  /** How e-mails are sent, if they are. */
+  readonly mail: string | undefined
   /** The port for MongoDB's own tools, if it is open. */
   readonly mongodb: Port | undefined
   /** The URL of the metrics, if their port is open. */
@@ -25,7 +27,10 @@ export interface ServerInfo {
 }
 
 /** Prints a server that has started, for people. */
-export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, metrics, mongodb, storage }: ServerInfo) =>
+export const announce = (
+  loaded: ReadonlyArray<Loaded>,
+  { baseUrl, inbox, mail, metrics, mongodb, storage }: ServerInfo
+) =>
   Effect.gen(function* () {
     for (const { app, directory } of loaded) {
       yield* Console.log([`${app.id}  (${directory})`, ...partsOf(app).map((line) => `  ${line}`)].join("\n"))
@@ -46,6 +51,7 @@ export const announce = (loaded: ReadonlyArray<Loaded>, { baseUrl, inbox, metric
           baseUrl
         ).flatMap(({ hosting, id }) => (hosting?.uri === undefined ? [] : [`files        ${hosting.uri}  (${id})`])),
         `inbox        ${inbox}`,
+        ...(mail === undefined ? [] : [`mail         ${mail}`]),
         ...(mongodb === undefined ? [] : [...mongodb.uris, ...mongodb.notes].map((line) => `mongodb      ${line}`)),
         ...(metrics === undefined ? [] : [`metrics      ${metrics}`]),
         ...(loaded.some(({ app }) => redirects(app))

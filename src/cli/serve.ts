@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as NodeAppServicesServer from "../node/NodeAppServicesServer.ts"
+import * as NodeMailer from "../node/NodeMailer.ts"
 import type { App } from "../server/model/App.ts"
 import { Inbox } from "../server/users/Inbox.ts"
 import * as AdminToken from "./adminToken.ts"
@@ -69,7 +70,13 @@ export const serve = Command.make("serve", flags, (given) =>
 )
 
 /** Refuses flags that contradict each other. */
-const check = Effect.fnUntraced(function* ({ oauthIssuers }: Flags) {
+const check = Effect.fnUntraced(function* ({ mailCommand, mailFrom, oauthIssuers, smtp }: Flags) {
+  if (Option.isSome(smtp) && Option.isSome(mailCommand)) {
+    return yield* problem("--smtp and --mail-command (SMTP_URL, MAIL_COMMAND) exclude each other: choose one")
+  }
+  if (Option.isNone(mailFrom) && (Option.isSome(smtp) || Option.isSome(mailCommand))) {
+    return yield* problem('the sender of e-mails is missing: name it with --mail-from "Shop <no-reply@shop.example>"')
+  }
   const stranger = Object.keys(oauthIssuers).find((name) => !["google", "facebook", "apple"].includes(name))
   if (stranger !== undefined) {
     return yield* problem(`unknown --oauth-issuer "${stranger}": expected google, facebook or apple`)
@@ -86,6 +93,21 @@ const checkBuiltIn = Effect.fnUntraced(function* (loaded: ReadonlyArray<Applicat
   }
 })
 
+/** What sends e-mails, if anything does. */
+const mailerOf = ({ mailCommand, mailFormat, mailFrom, smtp }: Options) => {
+  const from = Option.getOrElse(mailFrom, () => "")
+  return Option.isSome(smtp)
+    ? NodeMailer.layerSmtp({ url: smtp.value, from })
+    : Option.isSome(mailCommand)
+      ? NodeMailer.layerCommand({ command: mailCommand.value, from, format: mailFormat })
+      : undefined
+}
+
+const mailOf = ({ mailCommand, mailFrom, smtp }: Options): string | undefined => {
+  const way = Option.isSome(smtp) ? "by SMTP" : Option.isSome(mailCommand) ? "by the mail command" : undefined
+  return way === undefined ? undefined : `sent ${way}, from ${Option.getOrElse(mailFrom, () => "")}`
+}
+
 const serverOf = (apps: ReadonlyArray<App>, options: Options, adminToken: Redacted.Redacted) =>
   NodeAppServicesServer.layer(apps, {
     host: options.host,
@@ -96,6 +118,7 @@ const serverOf = (apps: ReadonlyArray<App>, options: Options, adminToken: Redact
     trustedProxies: options.trustedProxies.length === 0 ? undefined : options.trustedProxies,
     oauthIssuers: options.oauthIssuers,
     dataDirectory: Option.getOrUndefined(options.data),
+    mailer: mailerOf(options),
     ...Clusters.serverOptions(
       options.clusters,
       Option.getOrUndefined(options.data),
@@ -122,6 +145,7 @@ const run = Effect.fnUntraced(function* (
     inbox: isLoopback(url)
       ? `npx effect-app-services inbox${options.port === 9090 ? "" : ` --url ${baseUrl}`}`
       : "for the inbox command, listen on a loopback address or on all of them",
+    mail: mailOf(options),
     mongodb: yield* openMongodb(apps, options),
     metrics: yield* openMetrics(options)
   }

@@ -1,6 +1,7 @@
 /** The arguments and flags of `serve`. */
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
+import * as Config from "effect/Config"
 import * as Schema from "effect/Schema"
 import * as Clusters from "./clusters.ts"
 
@@ -81,6 +82,30 @@ export const flags = {
       "Print lines of JSON, for scripts: one when ready, then one per e-mail without its link; on standard error, the log with requests"
     ),
     Flag.withDefault(false)
+  ),
+  smtp: Flag.Redacted("smtp").pipe(
+    Flag.withDescription(
+      "The SMTP server that sends e-mails, smtp://USER:PASSWORD@HOST:PORT or smtps://...; other users of the machine see it, and not the variable SMTP_URL (default: e-mails are in the inbox only)"
+    ),
+    Flag.withFallbackConfig(Config.Redacted("SMTP_URL")),
+    Flag.optional
+  ),
+  mailCommand: Flag.String("mail-command").pipe(
+    Flag.withDescription("A command for the shell that sends the e-mail on its standard input; variable MAIL_COMMAND"),
+    Flag.withFallbackConfig(Config.String("MAIL_COMMAND")),
+    Flag.optional
+  ),
+  mailFormat: Flag.Literals("mail-format", ["json", "rfc822"]).pipe(
+    Flag.withDescription(
+      "What the mail command reads: JSON, or an e-mail as sendmail -t takes it; variable MAIL_FORMAT (default: json)"
+    ),
+    Flag.withFallbackConfig(Config.Literals(["json", "rfc822"], "MAIL_FORMAT")),
+    Flag.withDefault("json")
+  ),
+  mailFrom: Flag.String("mail-from").pipe(
+    Flag.withDescription('The sender of e-mails, "Shop <no-reply@shop.example>"; variable MAIL_FROM'),
+    Flag.withFallbackConfig(Config.String("MAIL_FROM")),
+    Flag.optional
   ),
   showMail: Flag.Boolean("show-mail").pipe(
     Flag.withDescription("Print the links of e-mails on a terminal; the inbox command shows them too"),

@@ -69,6 +69,8 @@ import { ApiKeys } from "./users/ApiKeys.ts"
 import * as Digest from "./users/Digest.ts"
 import { EmailAccounts } from "./users/EmailAccounts.ts"
 import { Inbox } from "./users/Inbox.ts"
+import * as MailDelivery from "./users/MailDelivery.ts"
+import type { Mailer } from "./users/Mailer.ts"
 import { JwtVerifier } from "./users/JwtVerifier.ts"
 import { Logins } from "./users/Logins.ts"
 import * as PasswordHasher from "./users/PasswordHasher.ts"
@@ -133,6 +135,12 @@ export interface Options {
    * @default the data directory and memory, for one server
    */
   readonly coordination?: Layer.Layer<TriggerPositions | RateBuckets, { readonly message: string }> | undefined
+  /**
+   * What sends the e-mails, such as `NodeMailer` of `effect-app-services/node`. The inbox has them too.
+   *
+   * @default e-mails are in the inbox only
+   */
+  readonly mailer?: Layer.Layer<Mailer, { readonly message: string }> | undefined
   /**
    * The secret that the keys of tokens are derived from, at least 32 characters: servers in memory with the same secret
    * accept each other's tokens. By default the keys are random.
@@ -415,6 +423,7 @@ const layerServices = (
     database,
     functionMemoryLimit,
     functionTimeLimit,
+    mailer,
     passwordHashing,
     rateLimits,
     signingKey,
@@ -457,7 +466,8 @@ const layerServices = (
       Layer.provide([FetchHttpClient.layer, Layer.succeed(OAuthIssuers.OAuthIssuers, issuers)])
     )
   ).pipe(Layer.provideMerge([random, Kdf.layerWebCrypto, rowStore, limits]))
-  return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer, Applications.layer).pipe(
+  const delivery = mailer === undefined ? Layer.empty : Layer.provide(MailDelivery.layer(outside), mailer)
+  return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer, Applications.layer, delivery).pipe(
     Layer.provideMerge(Triggers.layer(outside)),
     Layer.provideMerge(EmailAccounts.layer),
     Layer.provideMerge(Users.layer),

@@ -33,8 +33,8 @@ const missing = (name: string): never => {
   throw new Error(`${name} is missing: apt-get install nginx-light openssl`)
 }
 
-/** A certificate for `localhost`, signed by itself. */
-const certify = (folder: string) => {
+/** A certificate for `localhost` and 127.0.0.1, signed by itself. */
+export const certify = (folder: string) => {
   const [certificate, key] = [join(folder, "certificate.pem"), join(folder, "key.pem")]
   const options =
     "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost " +

@@ -66,6 +66,8 @@ const triggers = durations("app_services_server_trigger_duration_seconds", "The 
 
 const logins = counts("app_services_server_logins_total", "Logins, also those that failed", ["provider", "outcome"])
 
+const mails = counts("app_services_server_mails_total", "Attempts to send e-mails", ["app", "outcome"])
+
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 const classes = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"]
 
@@ -90,6 +92,10 @@ export const trigger = (context: Context.Context<never>, app: string, outcome: s
 /** Counts a login. */
 export const login = (context: Context.Context<never>, provider: string, outcome: string): void =>
   logins.update(context, provider, outcome, 1)
+
+/** Counts an attempt to send an e-mail. */
+export const mail = (context: Context.Context<never>, app: string, outcome: string): void =>
+  mails.update(context, app, outcome, 1)
 
 /** Measures each run of an effect by the clock of its fiber. */
 export const timed = <A, E, R>(
