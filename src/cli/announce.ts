@@ -14,6 +14,8 @@ import { list } from "./terminal.ts"
 /** How to reach a server. */
 export interface ServerInfo {
   readonly baseUrl: string
+  /** The address for clients. */
+  readonly publicUrl: string
   /** Where users and documents are: `everything in memory`, or `in` a directory. */
   readonly storage: string
   /** How to read the e-mails. */
@@ -29,7 +31,7 @@ export interface ServerInfo {
 /** Prints a server that has started, for people. */
 export const announce = (
   loaded: ReadonlyArray<Loaded>,
-  { baseUrl, inbox, mail, metrics, mongodb, storage }: ServerInfo
+  { baseUrl, inbox, mail, metrics, mongodb, publicUrl, storage }: ServerInfo
 ) =>
   Effect.gen(function* () {
     for (const { app, directory } of loaded) {
@@ -44,18 +46,18 @@ export const announce = (
         "",
         ...loaded.map(
           ({ app }) =>
-            `clients      new Realm.App({ id: ${JSON.stringify(app.id)}, baseUrl: ${JSON.stringify(baseUrl)} })`
+            `clients      new Realm.App({ id: ${JSON.stringify(app.id)}, baseUrl: ${JSON.stringify(publicUrl)} })`
         ),
         ...Hosting.located(
           loaded.map(({ app }) => app),
-          baseUrl
+          publicUrl
         ).flatMap(({ hosting, id }) => (hosting?.uri === undefined ? [] : [`files        ${hosting.uri}  (${id})`])),
         `inbox        ${inbox}`,
         ...(mail === undefined ? [] : [`mail         ${mail}`]),
         ...(mongodb === undefined ? [] : [...mongodb.uris, ...mongodb.notes].map((line) => `mongodb      ${line}`)),
         ...(metrics === undefined ? [] : [`metrics      ${metrics}`]),
         ...(loaded.some(({ app }) => redirects(app))
-          ? [`callback     ${baseUrl}${oauthCallback}: register it as redirect URI with the OAuth providers`]
+          ? [`callback     ${publicUrl}${oauthCallback}: register it as redirect URI with the OAuth providers`]
           : []),
         ...loaded.filter(({ builtIn }) => builtIn).flatMap(hintsOf),
         `\nlistening on ${baseUrl}, ${storage}; stop with Ctrl+C`

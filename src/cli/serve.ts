@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as NodeAppServicesServer from "../node/NodeAppServicesServer.ts"
 import * as NodeMailer from "../node/NodeMailer.ts"
@@ -19,6 +20,7 @@ import * as Log from "./log.ts"
 import * as Mail from "./mail.ts"
 import * as Metrics from "./metrics.ts"
 import * as Mongodb from "./mongodb.ts"
+import * as RateLimits from "./rateLimits.ts"
 import { flags } from "./serveFlags.ts"
 import * as Watch from "./watch.ts"
 
@@ -32,10 +34,8 @@ interface Options extends Flags {
 export const serve = Command.make("serve", flags, (given) =>
   Effect.gen(function* () {
     yield* check(given)
-    const { directories, open, schemas } = given
-    const loading = { appId: Option.getOrUndefined(given.appId), schemas, hosting: given.hosting }
-    const loaded = yield* Effect.flatMap(Applications.loadAll(directories, loading), (all) =>
-      Applications.openAll(all, open)
+    const loaded = yield* Effect.flatMap(Applications.loadAll(given.directories, loadingOf(given)), (all) =>
+      Applications.openAll(all, given.open)
     )
     yield* checkBuiltIn(loaded, given)
     const adminToken = yield* AdminToken.make
@@ -69,8 +69,17 @@ export const serve = Command.make("serve", flags, (given) =>
   ])
 )
 
+/** How the applications are loaded. */
+const loadingOf = ({ appId, environment, hosting, schemas }: Flags): Applications.Options => ({
+  appId: Option.getOrUndefined(appId),
+  environment: Option.getOrUndefined(environment),
+  schemas,
+  hosting
+})
+
 /** Refuses flags that contradict each other. */
-const check = Effect.fnUntraced(function* ({ mailCommand, mailFrom, oauthIssuers, smtp }: Flags) {
+const check = Effect.fnUntraced(function* ({ mailCommand, mailFrom, oauthIssuers, rateLimit, smtp }: Flags) {
+  yield* Effect.mapError(Effect.fromResult(RateLimits.read(rateLimit)), (message) => problem(message))
   if (Option.isSome(smtp) && Option.isSome(mailCommand)) {
     return yield* problem("--smtp and --mail-command (SMTP_URL, MAIL_COMMAND) exclude each other: choose one")
   }
@@ -116,6 +125,8 @@ const serverOf = (apps: ReadonlyArray<App>, options: Options, adminToken: Redact
     adminToken,
     drainTime: `${options.drain} seconds`,
     trustedProxies: options.trustedProxies.length === 0 ? undefined : options.trustedProxies,
+    publicUrl: Option.getOrUndefined(options.publicUrl),
+    rateLimits: options.rateLimits ? Result.getOrElse(RateLimits.read(options.rateLimit), () => "standard") : "off",
     oauthIssuers: options.oauthIssuers,
     dataDirectory: Option.getOrUndefined(options.data),
     mailer: mailerOf(options),
@@ -141,6 +152,7 @@ const run = Effect.fnUntraced(function* (
   yield* publish(url.port, adminToken)
   const info = {
     baseUrl,
+    publicUrl: Option.getOrElse(options.publicUrl, () => baseUrl).replace(/\/$/, ""),
     storage: storageOf(options),
     inbox: isLoopback(url)
       ? `npx effect-app-services inbox${options.port === 9090 ? "" : ` --url ${baseUrl}`}`
@@ -178,15 +190,14 @@ const openMetrics = ({ metricsPort }: Options) =>
         stop(error, cannotListen(error.cause, "127.0.0.1", metricsPort.value, "--metrics-port"))
       )
 
-const watch = Effect.fnUntraced(function* (
-  loaded: ReadonlyArray<Applications.Loaded>,
-  { appId, hosting, json, open, schemas }: Options
-) {
-  const loading = { appId: Option.getOrUndefined(appId), schemas, hosting }
+const watch = Effect.fnUntraced(function* (loaded: ReadonlyArray<Applications.Loaded>, options: Options) {
+  const { json, open } = options
   const print = json ? Effect.logWarning : Console.error
   for (const one of loaded) {
     if (one.directory === Applications.nowhere) continue
-    const again = Effect.map(Applications.load(one.directory, loading), ({ app }) => Applications.reopen(app, open))
+    const again = Effect.map(Applications.load(one.directory, loadingOf(options)), ({ app }) =>
+      Applications.reopen(app, open)
+    )
     yield* Watch.watch(one, again, print)
   }
 })

@@ -48,6 +48,33 @@ export const flags = {
     ),
     Flag.atLeast(0)
   ),
+  publicUrl: Flag.String("public-url").pipe(
+    Flag.withDescription(
+      "The address by which clients reach the server, https://api.shop.example; variable APP_SERVICES_PUBLIC_URL (default: the one of each request)"
+    ),
+    Flag.withFallbackConfig(Config.String("APP_SERVICES_PUBLIC_URL")),
+    Flag.optional
+  ),
+  rateLimits: Flag.Boolean("rate-limits").pipe(
+    Flag.withDescription(
+      "Limit logins, registrations and e-mails; --no-rate-limits does not; variable APP_SERVICES_RATE_LIMITS (default: yes)"
+    ),
+    Flag.withFallbackConfig(Config.Boolean("APP_SERVICES_RATE_LIMITS")),
+    Flag.withDefault(true)
+  ),
+  rateLimit: Flag.KeyValuePair("rate-limit").pipe(
+    Flag.withDescription(
+      "Another limit, login-address=600/15m; also register, email and token, and -account (default: 300/15m for login-address, 60/1h for other addresses, 10/15m for login-account, 10/1h for other accounts)"
+    ),
+    Flag.withDefault({})
+  ),
+  environment: Flag.String("environment").pipe(
+    Flag.withDescription(
+      "The environment whose values functions and rules see, such as production; variable APP_SERVICES_ENVIRONMENT (default: the one in the root file)"
+    ),
+    Flag.withFallbackConfig(Config.String("APP_SERVICES_ENVIRONMENT")),
+    Flag.optional
+  ),
   mongodb: Clusters.flag,
   mongodbUsersDatabase: Clusters.usersDatabase,
   mongodbPort: Flag.Int("mongodb-port").pipe(

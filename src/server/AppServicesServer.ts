@@ -59,6 +59,7 @@ import { Apps, AppsError } from "./model/Apps.ts"
 import { FunctionRunner } from "./model/FunctionRunner.ts"
 import * as Metrics from "./model/Metrics.ts"
 import * as Ids from "./model/Ids.ts"
+import * as PublicUrl from "./model/PublicUrl.ts"
 import * as Seeds from "./Seeds.ts"
 import * as DataDirectory from "./storage/DataDirectory.ts"
 import * as EventLog from "./storage/EventLog.ts"
@@ -182,6 +183,13 @@ export interface Options {
    */
   readonly trustedProxies?: ReadonlyArray<string> | undefined
   /**
+   * The address by which clients reach the server, such as `"https://api.shop.example"`, without a path: what it tells clients,
+   * providers of logins by redirect and functions. Pages of e-mails that begin with `/` are below it.
+   *
+   * @default the address of each request, as trusted proxies name it
+   */
+  readonly publicUrl?: string | undefined
+  /**
    * Opens the administration API below `/_admin` to clients on this machine that send this bearer token, at least 32
    * characters. Without it there are no such routes. The services `Inbox` and `Admin` do not need it.
    */
@@ -290,6 +298,10 @@ export const make = (
       }
       const trusts = yield* Effect.fromResult(Proxies.trusts(options.trustedProxies))
       const issuers = yield* Effect.fromResult(OAuthIssuers.read(options.oauthIssuers))
+      const publicUrl = yield* Effect.mapError(
+        Effect.fromResult(PublicUrl.read(options.publicUrl)),
+        (message) => new AppsError({ message })
+      )
       const services = yield* Layer.build(layerServices("id" in apps ? [apps] : apps, options, issuers, clock, outside))
       const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
       const call = yield* Effect.provide(FunctionCalls.shortcut, services)
@@ -300,18 +312,19 @@ export const make = (
       const unwatch = Metrics.watchServer(outside)
       yield* Effect.addFinalizer(() => Effect.sync(unwatch))
       const health = Health.make(Context.get(services, RowStore), Context.get(services, Database))
+      const handled = Proxies.forwarded(trusts)(
+        HttpApp.make(
+          (request) =>
+            call(request) ?? graphql(request) ?? dataApi(request) ?? endpoint(request) ?? file(request) ?? router,
+          {
+            health,
+            newId: Effect.provideContext(Ids.objectId, services),
+            onRequest: options.onRequest
+          }
+        )
+      )
       return {
-        app: Proxies.forwarded(trusts)(
-          HttpApp.make(
-            (request) =>
-              call(request) ?? graphql(request) ?? dataApi(request) ?? endpoint(request) ?? file(request) ?? router,
-            {
-              health,
-              newId: Effect.provideContext(Ids.objectId, services),
-              onRequest: options.onRequest
-            }
-          )
-        ),
+        app: publicUrl === undefined ? handled : Effect.provideService(handled, PublicUrl.PublicUrl, publicUrl),
         services: Context.pick(Inbox, Admin, Database, Applications)(services),
         endStreams: Context.get(services, OpenStreams.OpenStreams).end,
         health
@@ -359,7 +372,7 @@ export const layer = (
             'passwordHashing "testing" protects no password: it works on a loopback address only, such as 127.0.0.1'
         })
       }
-      const base = localUrl(server.address)
+      const base = options?.publicUrl ?? localUrl(server.address)
       const located = URL.canParse(base) ? Hosting.located("id" in apps ? [apps] : apps, base) : apps
       const { app, endStreams, health, services } = yield* make(located, options)
       yield* server.serve(app).pipe(

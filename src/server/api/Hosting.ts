@@ -47,7 +47,7 @@ const sitesOf = (apps: ReadonlyArray<App>): ReadonlyArray<Site> =>
 /**
  * Applications with the addresses of their files on a server. The only application with files has them at the server's address.
  * Pages expect their files at the root, so each of several has a host name of its own: `APP_ID.localhost`, which browsers
- * resolve to this machine.
+ * resolve to this machine, or below the name of a public URL.
  */
 export const located = (apps: ReadonlyArray<App>, base: string): ReadonlyArray<App> => {
   const isOnly = sitesOf(apps).length === 1
@@ -55,7 +55,8 @@ export const located = (apps: ReadonlyArray<App>, base: string): ReadonlyArray<A
     const { hosting, id } = app
     if (hosting === undefined) return app
     const url = new URL(base)
-    if (!isOnly) url.hostname = `${id.toLowerCase()}.localhost`
+    const isPublic = !/^(?:localhost|[\d.]+|\[.*\])$/.test(url.hostname)
+    if (!isOnly) url.hostname = `${id.toLowerCase()}.${isPublic ? url.hostname : "localhost"}`
     return {
       ...app,
       hosting: { ...hosting, uri: hosting.domain === undefined ? url.origin : `https://${hosting.domain}` }

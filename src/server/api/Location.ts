@@ -5,13 +5,17 @@
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type { App } from "../model/App.ts"
+import { PublicUrl } from "../model/PublicUrl.ts"
 import * as Proxies from "./Proxies.ts"
 
 /**
- * The origin that a client used. Proxies that are trusted name it by `Forwarded`, or by `X-Forwarded-Proto` and
+ * The public URL of the server, or else the origin that a client used. Proxies that are trusted name it by `Forwarded`, or by `X-Forwarded-Proto` and
  * `X-Forwarded-Host`; of several values the first one is that of the proxy next to the client.
  */
 export const origin = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<string> =>
+  Effect.flatMap(PublicUrl, (url) => (url === undefined ? ofRequest(request) : Effect.succeed(url)))
+
+const ofRequest = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<string> =>
   Effect.map(Proxies.areTrusted(request), (trusted) => {
     const { headers, originalUrl, protocol } = request
     const absolute = /^(https?):\/\/([^/?#]+)/i.exec(originalUrl)

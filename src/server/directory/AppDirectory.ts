@@ -95,6 +95,13 @@ export interface Options {
    */
   readonly appId?: string | undefined
   /**
+   * The environment, whose values functions and rules see: `"development"`, `"testing"`, `"qa"`, `"production"` or
+   * `"no-environment"`. Fails if the application has values of environments, and none of this one.
+   *
+   * @default the one in the root file
+   */
+  readonly environment?: string | undefined
+  /**
    * How the schemas of collections are enforced on what users write: with the exact types (`"strict"`), or not at all
    * (`"off"`). `"lenient"` takes whole numbers for `long` and `double` too, and null for a field that is not required.
    *
@@ -152,7 +159,7 @@ export const load: (
       first((root) => root.custom_user_data_config)
     )
     const endpoints = yield* AppDirectoryEndpoints.load(files, functions, findSecret)
-    const tag = first((root) => root.environment) ?? ""
+    const tag = yield* environmentOf(files, options?.environment, first((root) => root.environment) ?? "")
     const services = yield* AppDirectoryServices.load(files, findSecret)
     const { dataSources, folders: names } = yield* AppDirectoryData.load(files, functions, options?.schemas ?? "strict")
     const triggers = yield* AppDirectoryTriggers.load(files, functions, [...dataSources.keys()])
@@ -277,6 +284,21 @@ const values = Effect.fnUntraced(function* (files: AppFiles, findSecret: AppDire
 const Environment = Schema.Struct({
   values: Schema.optional(Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown)))
 })
+
+/** The environment that was chosen, or else the one in the root file. */
+const environmentOf = (files: AppFiles, chosen: string | undefined, ofRoot: string) => {
+  if (chosen === undefined) return Effect.succeed(ofRoot)
+  if (chosen === "" || chosen === "no-environment") return Effect.succeed("")
+  const names = files.below("environments").map((file) => file.slice("environments/".length).replace(/\.json$/, ""))
+  return names.length === 0 || names.includes(chosen)
+    ? Effect.succeed(chosen)
+    : Effect.fail(
+        new AppDirectoryError({
+          file: files.root,
+          message: `unknown environment "${chosen}" of ${files.root}: its folder "environments" has ${names.join(", ")}`
+        })
+      )
+}
 
 /** The values of one environment, independent of the other environments. */
 const environment = Effect.fnUntraced(function* (files: AppFiles, tag: string) {

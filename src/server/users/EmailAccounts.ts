@@ -22,6 +22,7 @@ import { type FunctionRequest, systemUser } from "../model/FunctionContext.ts"
 import { FunctionRunner } from "../model/FunctionRunner.ts"
 import * as Ids from "../model/Ids.ts"
 import * as MailTemplate from "../model/MailTemplate.ts"
+import { PublicUrl } from "../model/PublicUrl.ts"
 import { Inbox } from "./Inbox.ts"
 import { PasswordHasher } from "./PasswordHasher.ts"
 import { type Account, type EmailTokenKind, UserStore } from "./UserStore.ts"
@@ -107,7 +108,8 @@ export class EmailAccounts extends Context.Service<EmailAccounts, Service>()(
       const { emailConfirmationUrl, mails, resetPasswordUrl } = yield* providerOf(app)
       const { token, tokenId } = yield* issue(app, account, kind)
       const page = kind === "confirmation" ? emailConfirmationUrl : resetPasswordUrl
-      const url = page === undefined || page === "" ? undefined : link(page, { token, tokenId })
+      const base = page?.startsWith("/") === true ? ((yield* PublicUrl) ?? "") : ""
+      const url = page === undefined || page === "" ? undefined : link(`${base}${page}`, { token, tokenId })
       const { email } = account
       const { html, subject, text } = MailTemplate.render(mails[kind], {
         app: app.name,

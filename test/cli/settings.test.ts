@@ -1,0 +1,78 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Result } from "effect"
+import { read } from "../../src/cli/rateLimits.ts"
+import { directory } from "../server/support.ts"
+import { anonymousApp, ask, call, run, serveJson } from "./support.ts"
+
+describe("serve, with settings of an operator", { timeout: 180_000 }, () => {
+  it.live("uses the public URL, the environment and the rate limits that it is told, by flags or by variables", () =>
+    Effect.gen(function* () {
+      const folder = yield* directory({
+        ...anonymousApp("my-app", {
+          where: "exports = () => [context.environment.tag, context.environment.values.host].join()"
+        }),
+        "auth/providers.json": {
+          "anon-user": { name: "anon-user", type: "anon-user", disabled: false },
+          "local-userpass": { type: "local-userpass", config: { autoConfirm: true } }
+        },
+        "environments/development.json": { values: { host: "localhost" } },
+        "environments/production.json": { values: { host: "shop.example" } }
+      })
+      const url = "https://api.shop.example"
+      const cases = [
+        serveJson([folder, "--public-url", url, "--environment", "production", "--rate-limit", "login-account=2/1h"]),
+        serveJson([folder, "--no-rate-limits"], {
+          APP_SERVICES_PUBLIC_URL: url,
+          APP_SERVICES_ENVIRONMENT: "production"
+        })
+      ]
+      const statuses: Array<ReadonlyArray<number>> = []
+      for (const start of cases) {
+        const { ready } = yield* start
+        assert.strictEqual<unknown>((yield* call(ready, "where")).body, "production,shop.example")
+        const app = `${ready.baseUrl}/api/client/v2.0/app/my-app`
+        assert.strictEqual((yield* ask(`${app}/location`)).body["hostname"], url)
+        const logIn = ask(`${app}/auth/providers/local-userpass/login`, {
+          method: "POST",
+          body: JSON.stringify({ username: "a@b.c", password: "wrong password" })
+        })
+        statuses.push((yield* Effect.replicateEffect(logIn, 3)).map(({ status }) => status))
+      }
+      assert.deepStrictEqual(statuses, [
+        [401, 401, 429],
+        [401, 401, 401]
+      ])
+      const [typo, limit] = yield* Effect.all([
+        run(["serve", folder, "--environment", "prodution"]),
+        run(["serve", folder, "--rate-limit", "logins=2/1h"])
+      ])
+      assert.deepStrictEqual([typo.code, limit.code], [1, 1])
+      assert.match(
+        typo.stderr,
+        /unknown environment "prodution" of .*: its folder "environments" has development, production/
+      )
+      assert.match(
+        limit.stderr,
+        /unknown --rate-limit "logins": expected login-account, login-address, register-account/
+      )
+    })
+  )
+
+  it("reads rate limits, and refuses what is not one", () => {
+    const limits = Result.getOrThrow(
+      read({ "login-address": "600/15m", "login-account": "5/30s", "email-account": "1/2h" })
+    )
+    const shown = (limit: { readonly limit: number; readonly window: Duration.Input } | undefined) =>
+      limit === undefined ? undefined : [limit.limit, Duration.toMillis(limit.window)]
+    assert.deepStrictEqual(
+      [limits.logIn?.address, limits.logIn?.account, limits.email?.account, limits.email?.address].map(shown),
+      [[600, 900_000], [5, 30_000], [1, 7_200_000], undefined]
+    )
+    for (const text of ["0/1m", "x/1m", "1/0m", "1/1d", "1", "-1/1m", "1/1m "]) {
+      assert.match(
+        Result.getOrThrow(Result.flip(read({ "token-address": text }))),
+        /invalid --rate-limit "token-address=/
+      )
+    }
+  })
+})
