@@ -114,7 +114,7 @@ export const rooms: ReadonlyArray<Room> = [
   // the database over MongoDB's driver
   {
     path: mongodb,
-    ours: [protocol, language, storage, data, model, users, triggers],
+    ours: [core, protocol, language, storage, data, model, users, triggers],
     theirs: [...onServer, "mongodb"]
   },
   // the server itself, which puts the rooms together

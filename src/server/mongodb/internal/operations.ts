@@ -26,6 +26,7 @@ import type {
 } from "../../data/Operation.ts"
 import { hasText } from "../../language/filters/conditions.ts"
 import { canonical } from "../../language/Value.ts"
+import * as Lru from "../../../core/lru.ts"
 import { DatabaseError } from "../../data/DatabaseError.ts"
 import { isDocument } from "../../data/internal/bson.ts"
 import { countOf } from "./errors.ts"
@@ -44,8 +45,20 @@ const inSession = ({ session }: Place): { readonly session?: ClientSession } =>
 const databaseOf = ({ client }: Place, { database }: Pick<Namespace, "database">): Db =>
   client.db(database, { ...bsonOptions })
 
-const collectionOf = (place: Place, namespace: Namespace): Collection =>
-  databaseOf(place, namespace).collection(namespace.collection)
+/** The most collections of a client that are kept: the driver takes a while to make one, and users choose their names. */
+const most = 1_000
+
+const collections = new WeakMap<MongoClient, Map<string, Collection>>()
+
+const collectionOf = (place: Place, namespace: Namespace): Collection => {
+  let known = collections.get(place.client)
+  if (known === undefined) collections.set(place.client, (known = new Map()))
+  // no name of a database has a dot
+  const key = `${namespace.database}.${namespace.collection}`
+  const collection = known.get(key) ?? databaseOf(place, namespace).collection(namespace.collection)
+  Lru.put(known, key, collection, most)
+  return collection
+}
 
 const whole = (value: number | undefined, name: string): number => {
   if (value === undefined) return 0
