@@ -14,6 +14,7 @@ import { FunctionError } from "../model/FunctionContext.ts"
 import type { Usage } from "../model/Metrics.ts"
 import { type Actor, type Caller, isSystem } from "./FunctionAccess.ts"
 import type { FunctionHost } from "./FunctionHost.ts"
+import { calledWith, secretsOf } from "./calledWith.ts"
 import { type Limits, setupOf } from "./functionSetup.ts"
 import type { End, FunctionProcess, Job, Outcome } from "./pool/FunctionProcess.ts"
 import { failed, failureOf, gone, reasonOf, stopped } from "./pool/outcomes.ts"
@@ -61,7 +62,7 @@ export interface ExportedFunctions {
 /** What the server knows of a call in the pool. */
 interface Owner {
   readonly caller: Caller
-  readonly fn: Pick<AppFunction, "name" | "runAs">
+  readonly fn: Pick<AppFunction, "name" | "runAs"> & Partial<Pick<AppFunction, "body">>
   /** The transactions of the call, including those of its stream. */
   readonly transactions: Transactions.Transactions
   /** The services of the calling fiber. */
@@ -85,6 +86,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunc
   /** The services of the latest caller, used to log what does not belong to a call. */
   let latest: Context.Context<never> = Context.empty()
   let closed = false
+  const secrets = secretsOf(app)
 
   const log = (services: Context.Context<never>, line: Effect.Effect<void>, name?: string): void => {
     const annotations = { app: app.id, ...(name !== undefined && { function: name }) }
@@ -92,11 +94,15 @@ export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunc
   }
 
   /** Logs the failure of a call: the error that the client gets has the id of the request in the log. */
-  const report = ({ owner: { caller, fn, services }, since }: Job<Owner>, outcome: Outcome): void => {
+  const report = (job: Job<Owner>, outcome: Outcome): void => {
+    const { call, owner, since } = job
+    const { caller, fn, services } = owner
     const why = failureOf(outcome)
     if (why === undefined || closed) return
     const took = Math.round(performance.now() - since)
-    const line = Effect.logError(`the function "${fn.name}" failed after ${took} ms: ${why}`)
+    const line = Effect.logError(
+      `the function "${fn.name}" failed after ${took} ms: ${why}\ncalled with ${calledWith(app, fn, call.args, secrets)}`
+    )
     const user = caller.user.id === "" ? {} : { user: caller.user.id }
     log(services, CurrentRequest.annotated(Effect.annotateLogs(line, user)), fn.name)
   }

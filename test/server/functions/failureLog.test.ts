@@ -51,6 +51,7 @@ it.live("a function that fails is logged with its place, its user, its time and 
         /^the function "fails" failed after \d+ ms: TypeError: broken here\n +at inner \(functions\/fails\.js:3:11\)\n/
       )
       assert.notMatch(fails.text, /guest\.js|node:/)
+      assert.match(fails.text, /\ncalled with \("here"\)$/)
       const { logId, ...annotations } = fails.annotations
       assert.deepStrictEqual(annotations, { app: "my-app", function: "fails", user: user_id })
       assert.strictEqual(answer.link?.endsWith(`co_id=${String(logId)}`), true)
@@ -58,7 +59,7 @@ it.live("a function that fails is logged with its place, its user, its time and 
       yield* call("later")
       assert.match((yield* line("later")).text, /TypeError: .*\n +at .*functions\/later\.js:3:8/)
       yield* call("throwsText")
-      assert.match((yield* line("throwsText")).text, /failed after \d+ ms: just a text$/)
+      assert.match((yield* line("throwsText")).text, /failed after \d+ ms: just a text\ncalled with \(\)$/)
       yield* call("calls")
       assert.match((yield* line("calls")).text, /broken inside\n +at inner \(functions\/fails\.js:3:11\)/)
       yield* call("fine")
