@@ -7,6 +7,7 @@ const config: KnipConfig = {
     ...publicModules.map(({ file }) => file),
     "src/cli/main.ts",
     "src/server/functions/process/guest/main.ts",
+    "src/page/main.tsx",
     "examples/**/*.ts",
     "examples/react/src/main.tsx",
     "bench/*.ts",

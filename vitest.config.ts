@@ -13,7 +13,7 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    globalSetup: ["scripts/guest.ts"],
+    globalSetup: ["scripts/guest.ts", "scripts/page.ts"],
     // what ends a test that hangs: nothing that works takes so long, on the busiest of machines
     testTimeout: 180_000,
     hookTimeout: 180_000,

@@ -7,6 +7,7 @@ import { chmodSync, readFileSync, readdirSync, rmSync, writeFileSync } from "nod
 import { join, resolve } from "node:path"
 import { build, type Metafile } from "esbuild"
 import { buildGuest } from "./guest.ts"
+import { buildPage } from "./page.ts"
 
 const root = resolve(import.meta.dirname, "..")
 process.chdir(root)
@@ -79,6 +80,9 @@ for (const [module, platform] of [
 /** What runs in each realm of that process, beside it. */
 const guest = "dist/server/functions/process/guest.js"
 writeLicenses(guest, { metafile: await buildGuest(guest) })
+
+/** The page for people. */
+writeLicenses("dist/page/page.js", { metafile: await buildPage("dist/page") })
 
 function writeLicenses(file: string, { metafile }: { readonly metafile: Metafile }) {
   const packages = new Set(

@@ -21,9 +21,10 @@ const gates: Record<string, ReadonlyArray<string>> = {
     "tsc",
     "tsc -p tsconfig.build.json --noEmit",
     "tsc -p tsconfig.isomorphic.json",
-    "tsc -p tsconfig.react.json"
+    "tsc -p tsconfig.react.json",
+    "tsc -p src/page"
   ],
-  snippets: ["node scripts/guest.ts", "node scripts/snippets.ts"],
+  snippets: ["node scripts/guest.ts", "node scripts/page.ts", "node scripts/snippets.ts"],
   unused: ["knip"],
   effect: ["effect-tsgo diagnostics --project tsconfig.json --format text --severity error,warning --strict"],
   unit: [`vitest run --allowOnly=false --reporter=default --reporter=json --outputFile.json=${report}`],

@@ -22,6 +22,8 @@ export interface ServerInfo {
   readonly inbox: string
   /** How e-mails are sent, if they are. */
   readonly mail: string | undefined
+  /** Where the page for people is; undefined where it cannot be reached. */
+  readonly page: string | undefined
   /** The port for MongoDB's own tools, if it is open. */
   readonly mongodb: Port | undefined
   /** The URL of the metrics, if their port is open. */
@@ -31,7 +33,7 @@ export interface ServerInfo {
 /** Prints a server that has started, for people. */
 export const announce = (
   loaded: ReadonlyArray<Loaded>,
-  { baseUrl, inbox, mail, metrics, mongodb, publicUrl, storage }: ServerInfo
+  { baseUrl, inbox, mail, metrics, mongodb, page, publicUrl, storage }: ServerInfo
 ) =>
   Effect.gen(function* () {
     for (const { app, directory } of loaded) {
@@ -54,6 +56,7 @@ export const announce = (
         ).flatMap(({ hosting, id }) => (hosting?.uri === undefined ? [] : [`files        ${hosting.uri}  (${id})`])),
         `inbox        ${inbox}`,
         ...(mail === undefined ? [] : [`mail         ${mail}`]),
+        ...(page === undefined ? [] : [`page         ${page}`]),
         ...(mongodb === undefined ? [] : [...mongodb.uris, ...mongodb.notes].map((line) => `mongodb      ${line}`)),
         ...(metrics === undefined ? [] : [`metrics      ${metrics}`]),
         ...(loaded.some(({ app }) => redirects(app))

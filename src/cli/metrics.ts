@@ -16,7 +16,7 @@ import * as Otlp from "effect/observability/Otlp"
 import * as OtlpSerialization from "effect/observability/OtlpSerialization"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import { createServer } from "node:http"
-import { isLocal } from "../server/api/AdminHandlers.ts"
+import { isLocal } from "../server/api/AdminAccess.ts"
 
 const contentType = "text/plain; version=0.0.4; charset=utf-8"
 

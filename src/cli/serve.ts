@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import * as NodeAppServicesServer from "../node/NodeAppServicesServer.ts"
 import * as NodeMailer from "../node/NodeMailer.ts"
 import type { App } from "../server/model/App.ts"
+import { pageHost } from "../server/api/AdminApi.ts"
 import { Inbox } from "../server/users/Inbox.ts"
 import * as AdminToken from "./adminToken.ts"
 import { announce, announceJson } from "./announce.ts"
@@ -158,6 +159,9 @@ const run = Effect.fnUntraced(function* (
       ? `npx effect-app-services inbox${options.port === 9090 ? "" : ` --url ${baseUrl}`}`
       : "for the inbox command, listen on a loopback address or on all of them",
     mail: mailOf(options),
+    page: isLoopback(url)
+      ? `http://${pageHost}:${url.port}  (log in with the token in ~/.effect-app-services/${url.port}.token)`
+      : undefined,
     mongodb: yield* openMongodb(apps, options),
     metrics: yield* openMetrics(options)
   }

@@ -21,6 +21,7 @@ import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
@@ -31,13 +32,16 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { Applications } from "./Applications.ts"
+import { ActivityLog, addLogger } from "./api/ActivityLog.ts"
 import * as AdminHandlers from "./api/AdminHandlers.ts"
+import * as AdminPage from "./api/AdminPage.ts"
 import { Api } from "./api/Api.ts"
 import { AccessToken, RefreshToken } from "./api/Authorization.ts"
 import * as DataApi from "./api/DataApi.ts"
@@ -285,9 +289,12 @@ export const make = (
   apps: App | ReadonlyArray<App>,
   options: Options = {}
 ): Effect.Effect<Server, AppServicesServerError, Scope.Scope> =>
-  Effect.contextWith((outside: Context.Context<never>) =>
-    Effect.gen(function* () {
-      const clock = Context.get(outside, Clock.Clock)
+  Effect.contextWith((given: Context.Context<never>) => {
+    const clock = Context.get(given, Clock.Clock)
+    const activity = options.adminToken === undefined ? undefined : ActivityLog.make(clock.currentTimeMillisUnsafe())
+    const logged = activity === undefined ? identity : addLogger(activity.logger)
+    const outside = Context.add(given, Logger.CurrentLoggers, logged(Context.get(given, Logger.CurrentLoggers)))
+    return Effect.gen(function* () {
       if (options.adminToken !== undefined && Redacted.value(options.adminToken).length < 32) {
         return yield* new AppsError({ message: "adminToken is too short: expected at least 32 characters" })
       }
@@ -303,7 +310,9 @@ export const make = (
         (message) => new AppsError({ message })
       )
       const services = yield* Layer.build(layerServices("id" in apps ? [apps] : apps, options, issuers, clock, outside))
-      const router = yield* HttpRouter.toHttpEffect(Layer.provide(routes(options), Layer.succeedContext(services)))
+      const router = yield* HttpRouter.toHttpEffect(
+        Layer.provide(routes(options, activity), Layer.succeedContext(services))
+      )
       const call = yield* Effect.provide(FunctionCalls.shortcut, services)
       const endpoint = yield* Effect.provide(Endpoints.handler, services)
       const dataApi = yield* Effect.provide(DataApi.handler, services)
@@ -318,10 +327,11 @@ export const make = (
             call(request) ?? graphql(request) ?? dataApi(request) ?? endpoint(request) ?? file(request) ?? router,
           {
             health,
+            page: activity === undefined ? undefined : AdminPage.answer,
             newId: Effect.provideContext(Ids.objectId, services),
-            onRequest: options.onRequest
+            onRequest: both(activity?.onRequest, options.onRequest)
           }
-        )
+        ).pipe(Effect.updateService(Logger.CurrentLoggers, logged))
       )
       return {
         app: publicUrl === undefined ? handled : Effect.provideService(handled, PublicUrl.PublicUrl, publicUrl),
@@ -337,7 +347,13 @@ export const make = (
         )
       )
     )
-  )
+  })
+
+const both = (
+  one: RequestLog.OnRequest | undefined,
+  other: RequestLog.OnRequest | undefined
+): RequestLog.OnRequest | undefined =>
+  one === undefined || other === undefined ? (one ?? other) : (entry) => Effect.andThen(one(entry), other(entry))
 
 /**
  * The URL of a server for clients on this machine: one on all addresses can be reached on loopback.
@@ -508,12 +524,14 @@ const layerFunctionRunner = Layer.effect(
   )
 )
 
-const routes = ({ adminToken }: Options) =>
+const routes = ({ adminToken }: Options, activity: ActivityLog["Service"] | undefined) =>
   Layer.mergeAll(
     HttpApiBuilder.layer(Api).pipe(
       Layer.provide(Handlers.layer),
       Layer.provide([AccessToken.layer, RefreshToken.layer]),
       Layer.provide(HttpServer.layerServices)
     ),
-    adminToken === undefined ? Layer.empty : AdminHandlers.layer(adminToken)
+    adminToken === undefined || activity === undefined
+      ? Layer.empty
+      : Layer.provide(AdminHandlers.layer(adminToken), Layer.succeed(ActivityLog, activity))
   )

@@ -12,6 +12,7 @@
  *
  * - requests from this machine: the peer and the `Host` header have to be loopback addresses, and the request must not come
  *   from a web page (`Origin`) or through a proxy. DNS rebinding fails, because the `Host` header names the attacker's host.
+ *   The page for people is the only web page that may send requests. It has an origin of its own, see `pageHost`.
  * - requests with the token, because other users of the machine can reach the loopback address too. A web page neither knows
  *   it nor makes the browser send it, as with cookies. Reading needs it like changing, since an inbox is worth a password.
  *
@@ -39,6 +40,23 @@ import {
   UserNotFound
 } from "../users/AdminModels.ts"
 import { ResumeFrom, TriggerInfo, TriggerNotFound, TriggerNotSuspended } from "../triggers/TriggerModels.ts"
+import { Figures, LogPart } from "./ActivityModels.ts"
+import {
+  CollectionInfo,
+  DatabaseRefused,
+  DocumentDeletion,
+  DocumentInsertion,
+  DocumentNotFound,
+  DocumentPage,
+  DocumentQuery,
+  DocumentReplacement,
+  EndpointInfo,
+  FunctionCall,
+  FunctionInfo,
+  FunctionNotFound,
+  FunctionRun,
+  Note
+} from "./InspectionModels.ts"
 import { Message } from "../users/Inbox.ts"
 
 /**
@@ -147,7 +165,16 @@ export class ServerGroup extends HttpApiGroup.make("server").add(
       wait: number(0, longestWait)
     },
     success: Schema.Array(Message)
-  })
+  }),
+  /**
+   * The newest 10,000 requests and lines of the log, within 4 MiB, oldest first: optionally those after the entry `after`.
+   */
+  HttpApiEndpoint.get("log", "/log", {
+    query: { after: number(0, Number.MAX_SAFE_INTEGER), limit: number(1, 10_000) },
+    success: LogPart
+  }),
+  /** Counts and times of the requests of the last hour, without those of the administration, and what the processes use. */
+  HttpApiEndpoint.get("figures", "/figures", { success: Figures })
 ) {}
 
 /**
@@ -249,8 +276,91 @@ export class TriggersGroup extends HttpApiGroup.make("triggers").add(
     payload: Schema.Struct({ from: ResumeFrom }),
     success: HttpApiSchema.NoContent,
     error: [AppNotFound, TriggerNotFound, TriggerNotSuspended]
+  }),
+  /** Runs the function of a scheduled trigger now. Its failure is a part of the trigger's state. */
+  HttpApiEndpoint.post("run", "/apps/:app/triggers/:trigger/run", {
+    params: { app: Schema.String, trigger: Schema.String },
+    success: HttpApiSchema.NoContent,
+    error: [AppNotFound, TriggerNotFound, InvalidRequest]
   })
 ) {}
+
+/**
+ * The parts of an application: its functions, endpoints and notes.
+ *
+ * @category groups
+ * @since 0.2.0
+ */
+export class PartsGroup extends HttpApiGroup.make("parts").add(
+  /** The notes of the start, or of the last time that the application was replaced. */
+  HttpApiEndpoint.get("notes", "/apps/:app/notes", { ...ofApp, success: Schema.Array(Note), error: AppNotFound }),
+  HttpApiEndpoint.get("functions", "/apps/:app/functions", {
+    ...ofApp,
+    success: Schema.Array(FunctionInfo),
+    error: AppNotFound
+  }),
+  /** Runs a function, also one that clients cannot call. Its failure is a part of the answer. */
+  HttpApiEndpoint.post("run", "/apps/:app/functions/run", {
+    ...ofApp,
+    payload: FunctionCall,
+    success: FunctionRun,
+    error: [...noUser, FunctionNotFound, InvalidRequest]
+  }),
+  HttpApiEndpoint.get("endpoints", "/apps/:app/endpoints", {
+    ...ofApp,
+    success: Schema.Array(EndpointInfo),
+    error: AppNotFound
+  })
+) {}
+
+const refusals = [...noUser, InvalidRequest, DatabaseRefused] as const
+
+/**
+ * The documents of an application: all of them, or what one user may see and change through the rules.
+ *
+ * @category groups
+ * @since 0.2.0
+ */
+export class DocumentsGroup extends HttpApiGroup.make("documents").add(
+  HttpApiEndpoint.get("collections", "/apps/:app/collections", {
+    ...ofApp,
+    success: Schema.Array(CollectionInfo),
+    error: [AppNotFound, DatabaseRefused]
+  }),
+  HttpApiEndpoint.post("find", "/apps/:app/documents/find", {
+    ...ofApp,
+    payload: DocumentQuery,
+    success: DocumentPage,
+    error: refusals
+  }),
+  HttpApiEndpoint.post("insert", "/apps/:app/documents/insert", {
+    ...ofApp,
+    payload: DocumentInsertion,
+    success: HttpApiSchema.NoContent,
+    error: refusals
+  }),
+  HttpApiEndpoint.post("replace", "/apps/:app/documents/replace", {
+    ...ofApp,
+    payload: DocumentReplacement,
+    success: HttpApiSchema.NoContent,
+    error: [...refusals, DocumentNotFound]
+  }),
+  HttpApiEndpoint.post("remove", "/apps/:app/documents/delete", {
+    ...ofApp,
+    payload: DocumentDeletion,
+    success: HttpApiSchema.NoContent,
+    error: [...refusals, DocumentNotFound]
+  })
+) {}
+
+/**
+ * The host name of the page for people, which browsers resolve to this machine. The page has an origin of its own, so that
+ * no page that an application serves, by its files or its endpoints, can read or change it.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
+export const pageHost = "app-services-admin.localhost"
 
 /**
  * The path of the API. The client API is below `/api`.
@@ -272,6 +382,8 @@ export class AdminApi extends HttpApi.make("app-services-admin")
   .add(UsersGroup)
   .add(AccountsGroup)
   .add(TriggersGroup)
+  .add(PartsGroup)
+  .add(DocumentsGroup)
   .middleware(RequestShape)
   .middleware(AdminToken)
   .prefix(prefix)

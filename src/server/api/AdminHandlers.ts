@@ -1,4 +1,6 @@
 /** The handlers of the administration API, and its access control. */
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
@@ -8,19 +10,26 @@ import * as HttpServer from "effect/http/HttpServer"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import type * as Redacted from "effect/Redacted"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
+import type { Database } from "../data/Database.ts"
+import type { FunctionRuntime } from "../functions/FunctionRuntime.ts"
+import type { FunctionRunner } from "../model/FunctionRunner.ts"
 import { RowStore } from "../storage/RowStore.ts"
 import { Admin } from "../users/Admin.ts"
+import { isLocal } from "./AdminAccess.ts"
+import { ActivityLog } from "./ActivityLog.ts"
 import { AdminApi, AdminToken, BackupFailed, pageSize, prefix, RequestShape, TokenRejected } from "./AdminApi.ts"
+import * as Inspection from "./InspectionHandlers.ts"
 import { type Page, InvalidRequest } from "../users/AdminModels.ts"
 import { providerTypes } from "../model/App.ts"
 import { Apps } from "../model/Apps.ts"
+import * as Metrics from "../model/Metrics.ts"
 import * as Digest from "../users/Digest.ts"
 import { Inbox, type Message } from "../users/Inbox.ts"
+import type { UserStore } from "../users/UserStore.ts"
 import { Triggers } from "../triggers/Triggers.ts"
 
 const server = HttpApiBuilder.group(AdminApi, "server", (handlers) =>
@@ -28,6 +37,7 @@ const server = HttpApiBuilder.group(AdminApi, "server", (handlers) =>
     const { byId } = yield* Apps
     const inbox = yield* Inbox
     const { snapshot } = yield* RowStore
+    const activity = yield* ActivityLog
     return handlers.handleAll({
       apps: () =>
         Effect.succeed(Array.from(byId.values(), ({ app }) => ({ id: app.id, providers: providerTypes(app) }))),
@@ -56,7 +66,17 @@ const server = HttpApiBuilder.group(AdminApi, "server", (handlers) =>
         if (found.length > 0) return found
         yield* Effect.timeoutOption(Fiber.await(arrival), `${wait} seconds`)
         return yield* read
-      })
+      }),
+      log: ({ query: { after = 0, limit = 1000 } }) => Effect.sync(() => activity.read(after, limit)),
+      figures: () =>
+        Effect.contextWith((context: Context.Context<never>) =>
+          Effect.map(Clock.currentTimeMillis, (now) => ({
+            now,
+            ...activity.counts(now),
+            memory: process.memoryUsage.rss(),
+            processes: Metrics.processesOf(context, [...byId.keys()])
+          }))
+        )
     })
   })
 )
@@ -98,10 +118,11 @@ const accounts = HttpApiBuilder.group(AdminApi, "accounts", (handlers) =>
 )
 
 const triggers = HttpApiBuilder.group(AdminApi, "triggers", (handlers) =>
-  Effect.map(Triggers, ({ list, resume }) =>
+  Effect.map(Triggers, ({ list, resume, run }) =>
     handlers.handleAll({
       list: ({ params }) => list(params.app),
-      resume: ({ params, payload }) => resume(params.app, params.trigger, payload.from)
+      resume: ({ params, payload }) => resume(params.app, params.trigger, payload.from),
+      run: ({ params }) => run(params.app, params.trigger)
     })
   )
 )
@@ -142,16 +163,6 @@ const shape = HttpApiMiddleware.layerSchemaErrorTransform(RequestShape, (error) 
   return Effect.fail(new InvalidRequest({ message: `invalid ${what}: ${first?.message ?? "not as expected"}` }))
 })
 
-const loopbackPeer = /^(?:::ffff:)?127\.\d+\.\d+\.\d+$|^::1$/i
-const loopbackHost = /^(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d+)?$/i
-const foreign = ["origin", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"]
-
-/** Whether a request comes from a program on this machine, and neither from a web page nor through a proxy. */
-export const isLocal = ({ headers, remoteAddress }: HttpServerRequest.HttpServerRequest): boolean =>
-  loopbackPeer.test(Option.getOrElse(remoteAddress, () => "")) &&
-  loopbackHost.test(headers["host"] ?? "") &&
-  !foreign.some((name) => name in headers)
-
 const failure = (status: number, _tag: string, message: string) =>
   HttpServerResponse.jsonUnsafe({ _tag, message }, { status })
 
@@ -173,9 +184,23 @@ const access = HttpRouter.middleware((answer) =>
 /** The handlers of the administration API, which require the bearer token. */
 export const layer = (
   expected: Redacted.Redacted
-): Layer.Layer<never, never, Admin | Apps | Inbox | RowStore | Triggers | HttpRouter.HttpRouter> =>
+): Layer.Layer<
+  never,
+  never,
+  | Admin
+  | ActivityLog
+  | Apps
+  | Database
+  | FunctionRunner
+  | FunctionRuntime
+  | Inbox
+  | RowStore
+  | Triggers
+  | UserStore
+  | HttpRouter.HttpRouter
+> =>
   HttpApiBuilder.layer(AdminApi, { openapiPath: `${prefix}/openapi.json` }).pipe(
-    Layer.provide([server, users, accounts, triggers]),
+    Layer.provide([server, users, accounts, triggers, Inspection.parts, Inspection.documents]),
     Layer.provide([token(expected), shape]),
     Layer.provide([access.layer, HttpServer.layerServices])
   )

@@ -41,9 +41,16 @@ export const make = <E, R>(
   {
     health,
     newId,
-    onRequest
+    onRequest,
+    page
   }: {
     readonly health: Health.Health
+    /** Answers requests for the page for people, which are not in the log either. */
+    readonly page?:
+      | ((
+          request: HttpServerRequest.HttpServerRequest
+        ) => Effect.Effect<HttpServerResponse.HttpServerResponse> | undefined)
+      | undefined
     readonly newId: Effect.Effect<string>
     readonly onRequest: RequestLog.OnRequest | undefined
   }
@@ -51,6 +58,8 @@ export const make = <E, R>(
   HttpServerRequest.HttpServerRequest.use((request) => {
     const healthy = health.answer(request)
     if (healthy !== undefined) return healthy
+    const shown = Requests.isForOneHost(request) ? page?.(request) : undefined
+    if (shown !== undefined) return shown
     const answer = !Requests.isForOneHost(request)
       ? answerTo(
           request,

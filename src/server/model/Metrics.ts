@@ -162,6 +162,32 @@ export const watchProcesses = (context: Context.Context<never>, app: string, usa
   return () => registered.forEach((registration) => registration.remove())
 }
 
+/** What the processes of some applications' functions use, as their gauges tell. */
+export const processesOf = (
+  context: Context.Context<never>,
+  apps: ReadonlyArray<string>
+): ReadonlyArray<Usage & { readonly app: string }> => {
+  const known = Metric.snapshotUnsafe(context)
+  return apps.flatMap((app) => {
+    const valueOf = (kind: keyof typeof gauges) => {
+      const found = known.find(({ attributes, id }) => id === gauges[kind][0] && attributes?.["app"] === app)
+      return found?.type === "Gauge" ? Number(found.state.value) : undefined
+    }
+    const processes = valueOf("processes")
+    return processes === undefined
+      ? []
+      : [
+          {
+            app,
+            processes,
+            running: valueOf("running") ?? 0,
+            waiting: valueOf("waiting") ?? 0,
+            memory: valueOf("memory") ?? 0
+          }
+        ]
+  })
+}
+
 /** Registers what the server's own process uses. Returns what removes it. */
 export const watchServer = (context: Context.Context<never>): (() => void) => {
   const memory = Metric.gauge("app_services_server_memory_bytes", {

@@ -12,7 +12,7 @@ import { FunctionRuntime } from "../functions/FunctionRuntime.ts"
 import type { App } from "../model/App.ts"
 import { Apps } from "../model/Apps.ts"
 import type { Trigger } from "../model/Trigger.ts"
-import { AppNotFound } from "../users/AdminModels.ts"
+import { AppNotFound, InvalidRequest } from "../users/AdminModels.ts"
 import { AuthEventLog } from "../users/AuthEventLog.ts"
 import * as authentication from "./authentication.ts"
 import * as database from "./database.ts"
@@ -38,6 +38,8 @@ export interface Service {
     name: string,
     from: ResumeFrom
   ) => Effect.Effect<void, AppNotFound | TriggerNotFound | TriggerNotSuspended>
+  /** Runs the function of a scheduled trigger now, in addition to its schedule. */
+  readonly run: (appId: string, name: string) => Effect.Effect<void, AppNotFound | TriggerNotFound | InvalidRequest>
   /** Ends the runs under way, and goes on with the triggers that the applications have now. */
   readonly restart: Effect.Effect<void, FeedFailed | Failure>
 }
@@ -69,6 +71,7 @@ const restartable = Effect.fnUntraced(function* (outside: Context.Context<never>
   return Triggers.of({
     list: (appId) => Effect.suspend(() => running.list(appId)),
     resume: (appId, name, from) => Effect.suspend(() => running.resume(appId, name, from)),
+    run: (appId, name) => Effect.suspend(() => running.run(appId, name)),
     restart: Effect.gen(function* () {
       yield* running.end
       running = yield* start
@@ -189,6 +192,12 @@ const make = Effect.fnUntraced(function* (outside: Context.Context<never>) {
           })
         )
 
+  const find = Effect.fnUntraced(function* (appId: string, name: string) {
+    yield* known(appId)
+    const runner = runnerOf(appId, name)
+    return runner ?? (yield* new TriggerNotFound({ appId, name, message: `the application has no trigger "${name}"` }))
+  })
+
   return {
     list: (appId: string) =>
       Effect.gen(function* () {
@@ -198,17 +207,21 @@ const make = Effect.fnUntraced(function* (outside: Context.Context<never>) {
         return all.map((runner) => infoOf(runner, saved))
       }),
     resume: Effect.fnUntraced(function* (appId: string, name: string, from: ResumeFrom) {
-      yield* known(appId)
-      const runner = runnerOf(appId, name)
-      if (runner === undefined) {
-        return yield* new TriggerNotFound({ appId, name, message: `the application has no trigger "${name}"` })
-      }
+      const runner = yield* find(appId, name)
       if (!(yield* Effect.orDie(here(runner.resume(from))))) {
         return yield* new TriggerNotSuspended({ appId, name, message: `the trigger "${name}" is not suspended` })
       }
       // an acknowledged resumption survives a kill
       const error = yield* here(save)
       if (error !== undefined) return yield* Effect.die(error)
+    }),
+    run: Effect.fnUntraced(function* (appId: string, name: string) {
+      const runner = yield* find(appId, name)
+      if (runner.trigger._tag !== "Scheduled") {
+        const message = `the trigger "${name}" has no schedule: it runs with the events that it is about`
+        return yield* new InvalidRequest({ message })
+      }
+      yield* here(runner.runNow)
     })
   }
 })

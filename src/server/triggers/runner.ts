@@ -67,6 +67,8 @@ export interface Runner {
   readonly run: Effect.Effect<never>
   /** Ends a suspension, also of a trigger that another server runs. Returns whether there was one. */
   readonly resume: (from: ResumeFrom) => Effect.Effect<boolean, FeedFailed | Failure>
+  /** Runs the function once without arguments, whatever the feed has. */
+  readonly runNow: Effect.Effect<void>
   /** Begins no other event, and waits for those under way. */
   readonly drain: Effect.Effect<void>
   readonly release: Effect.Effect<void>
@@ -415,6 +417,11 @@ class TriggerRunner implements Runner {
       this.#wake.openUnsafe()
       return Effect.succeed(true)
     })
+  }
+
+  get runNow(): Effect.Effect<void> {
+    const fired = Effect.suspend(() => this.#options.fire(this.trigger, []))
+    return this.#counted(Effect.map(fired, (outcome) => this.#record(outcome)))
   }
 
   get drain(): Effect.Effect<void> {

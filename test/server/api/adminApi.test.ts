@@ -113,7 +113,7 @@ layer(Server, { excludeTestServices: true })("the administration API", (it) => {
       assert.notInclude(all.text, "correct horse")
       const tos = (query: string) =>
         Effect.map(administer("GET", `/inbox?${query}`), ({ items }) => items.map(({ to }) => to))
-      const [{ at, token, tokenId, ...message }] = all.items
+      const [{ at, html, text, token, tokenId, ...message }] = all.items
       assert.deepStrictEqual(message, {
         app: "shop",
         to: "1@b.c",
@@ -122,6 +122,7 @@ layer(Server, { excludeTestServices: true })("the administration API", (it) => {
         url: `http://x.test/c?token=${token}&tokenId=${tokenId}`
       })
       assert.match(token, /^[0-9a-f]{128}$/)
+      for (const body of [html, text]) assert.include(body, token)
       assert.strictEqual(new Date(at).toISOString(), at)
       assert.deepStrictEqual(yield* tos("app=shop"), ["1@b.c", "3@b.c"])
       assert.deepStrictEqual(yield* tos("to=2%40b.c"), ["2@b.c"])

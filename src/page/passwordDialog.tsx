@@ -1,0 +1,47 @@
+/** Sets the password of an account. */
+import { useState } from "preact/hooks"
+import { path, request } from "./api.ts"
+import { useAction } from "./hooks.ts"
+import { Field, FormDialog } from "./parts.tsx"
+
+export const PasswordDialog = ({
+  app,
+  email,
+  onClose,
+  onDone
+}: {
+  readonly app: string
+  readonly email: string
+  readonly onClose: () => void
+  readonly onDone: () => void
+}) => {
+  const action = useAction()
+  const [password, setPassword] = useState("")
+  const set = () =>
+    action
+      .run(() => request("POST", path("apps", app, "accounts", "password"), { email, password }))
+      .then((done) => done && (onClose(), onDone()))
+  return (
+    <FormDialog
+      title={`Set the password of ${email}`}
+      label="Set password"
+      action={action}
+      onClose={onClose}
+      onSubmit={() => void set()}
+    >
+      <Field label="New password" hint="6 to 128 characters. The sessions of the user end.">
+        {(id, describedBy) => (
+          <input
+            id={id}
+            type="password"
+            autocomplete="new-password"
+            required
+            aria-describedby={describedBy}
+            value={password}
+            onInput={(event) => setPassword(event.currentTarget.value)}
+          />
+        )}
+      </Field>
+    </FormDialog>
+  )
+}

@@ -1,0 +1,89 @@
+import { assert, layer } from "@effect/vitest"
+import { administer, client } from "./client.ts"
+import { shopServer } from "./exportedApp.ts"
+import { token, visit } from "./support.ts"
+
+layer(shopServer, { excludeTestServices: true })("the log on the page", (it) => {
+  it.effect("shows requests and lines as they happen, with the stack of a failure", () =>
+    visit(async ({ baseUrl, page }) => {
+      await page.getByText("Nothing in the log yet").waitFor()
+      const { anonymous, call } = client(baseUrl)
+      const { body } = await anonymous()
+      await call(body["access_token"], "sum", 20, 22)
+      const failed = await call(body["access_token"], "buy", "tea")
+      assert.strictEqual(failed.status, 400)
+
+      const log = page.getByRole("listbox", { name: "Log" })
+      await log.getByRole("option", { name: /200 POST .*functions\/call sum/ }).waitFor()
+      await log.getByRole("option", { name: /400 POST .*functions\/call buy/ }).waitFor()
+      await log.getByRole("option", { name: /error buy: the function "buy" failed/ }).click()
+      const details = page.getByRole("region", { name: "The chosen entry" })
+      await details.getByText(/Cannot read properties of undefined[^]*buy\.js:5/).waitFor()
+      assert.notInclude(await page.content(), body["access_token"])
+
+      // the request and its lines have one id, and so does the link that the client gets
+      const logId = new URL(failed.body["link"] ?? "").searchParams.get("co_id") ?? ""
+      await details.getByRole("link", { name: logId }).click()
+      await log.locator('[aria-setsize="2"]').first().waitFor()
+      assert.strictEqual(await page.getByRole("searchbox", { name: "Text" }).inputValue(), logId)
+      await page.goto(failed.body["link"] ?? "")
+      await log.getByRole("option", { name: /400 POST .*functions\/call buy/ }).waitFor()
+    })
+  )
+
+  it.effect("filters by user, function, status and kind", () =>
+    visit(async ({ baseUrl, page }) => {
+      const { anonymous, call } = client(baseUrl)
+      const [one, two] = [(await anonymous()).body, (await anonymous()).body]
+      await call(one["access_token"], "sum", 1, 2)
+      await call(two["access_token"], "sum", 1, 2)
+      await call(two["access_token"], "buy", "tea")
+      const options = page.getByRole("listbox", { name: "Log" }).getByRole("option")
+      const shows = (count: number) => page.locator(`[role=option][aria-setsize="${count}"]`).first().waitFor()
+
+      await page.getByRole("searchbox", { name: "User id" }).fill(two["user_id"] ?? "")
+      await page.getByRole("searchbox", { name: "Function" }).fill("buy")
+      await shows(2)
+      assert.deepStrictEqual(
+        (await options.allTextContents()).map((text) => /error|400/.test(text)),
+        [true, true]
+      )
+      await page.getByRole("combobox", { name: "Kind" }).selectOption("Requests")
+      await shows(1)
+      await page.getByRole("searchbox", { name: "Function" }).fill("")
+      await page.getByRole("combobox", { name: "Status" }).selectOption("2xx")
+      await shows(2)
+      await page.getByRole("searchbox", { name: "Text" }).fill("no such thing")
+      await page.getByText("Nothing in the log matches").waitFor()
+      await page.getByRole("button", { name: "Show everything" }).click()
+      await options.first().waitFor()
+    })
+  )
+
+  it.effect("scrolls through 10,000 lines, of which only those in view are elements", () =>
+    visit(async ({ baseUrl, page }) => {
+      // in bursts, as many as the server keeps
+      for (let round = 0; round < 105; round++) {
+        await Promise.all(Array.from({ length: 100 }, () => fetch(`${baseUrl}/api/client/v2.0/app/shop/location`)))
+      }
+      const log = page.getByRole("listbox", { name: "Log" })
+      const count = () => log.getByRole("option").count()
+      const size = async () => Number(await log.getByRole("option").last().getAttribute("aria-setsize"))
+      while ((await size()) < 10_000) await page.waitForTimeout(100)
+      assert.isBelow(await count(), 100)
+      await log.focus()
+      await page.keyboard.press("Home")
+      await page.locator('[role=option][aria-posinset="1"][aria-selected=true]').waitFor()
+      for (const top of [70_000, 140_000, 210_000]) {
+        await log.evaluate((list, top) => (list.scrollTop = top), top)
+        await page.locator(`[role=option][aria-posinset="${top / 28 + 1}"]`).waitFor()
+        assert.isBelow(await count(), 100)
+      }
+      await page.keyboard.press("End")
+      await page.locator("[role=option][aria-selected=true]").last().waitFor()
+      // what the server keeps is bounded, whatever was sent
+      const { body } = await administer(baseUrl, "GET", "/log?limit=10000", token)
+      assert.strictEqual(body["entries"]?.length, 10_000)
+    })
+  )
+})

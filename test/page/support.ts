@@ -1,0 +1,96 @@
+/** An application, its server, and the page for people in a browser. */
+import { Effect, Layer, Logger, Redacted } from "effect"
+import { NodeAppServicesServer } from "effect-app-services/node"
+import type { App } from "effect-app-services/server"
+import { request } from "node:http"
+import type { BrowserContext, BrowserContextOptions, Page } from "playwright-core"
+import { browser } from "../support/chromium.ts"
+
+export const token = "an administration token of tests"
+export const host = "app-services-admin.localhost"
+
+export const server = (apps: ReadonlyArray<App.App>) =>
+  Layer.suspend(() =>
+    NodeAppServicesServer.layer(apps, { adminToken: Redacted.make(token), passwordHashing: "testing" })
+  ).pipe(
+    // what functions write is looked at on the page
+    Layer.provide(Logger.layer([]))
+  )
+
+export interface Answer {
+  readonly status: number | undefined
+  readonly headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+  readonly text: string
+}
+
+/** A request with any headers, also those that `fetch` does not allow, to the server's address. */
+export const send = (
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  body?: string
+): Effect.Effect<Answer, never, Effect.Services<typeof NodeAppServicesServer.baseUrl>> =>
+  Effect.flatMap(NodeAppServicesServer.baseUrl, (baseUrl) =>
+    Effect.promise(
+      () =>
+        new Promise<Answer>((resolve, reject) => {
+          const sent = request(`${baseUrl}${path}`, { method, headers, agent: false }, (response) => {
+            let text = ""
+            response.setEncoding("utf8")
+            response.on("data", (chunk: string) => (text += chunk))
+            response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, text }))
+          })
+          sent.on("error", reject).end(body)
+        })
+    )
+  )
+
+/** A page in a browser of its own, logged in unless `fresh` is set, with what it complained about. */
+export interface Visit {
+  readonly page: Page
+  readonly context: BrowserContext
+  /** The URL of the page's origin. */
+  readonly origin: string
+  /** The server's own URL. */
+  readonly baseUrl: string
+  readonly complaints: ReadonlyArray<string>
+}
+
+interface VisitOptions extends BrowserContextOptions {
+  readonly fresh?: boolean
+}
+
+export const logIn = async (page: Page): Promise<void> => {
+  await page.getByLabel("Administration token").fill(token)
+  await page.getByRole("button", { name: "Log in" }).click()
+  await page.getByRole("navigation").waitFor()
+}
+
+/** Uses the page, which must send no request to another origin, and cause no error in the browser. */
+export const visit = (use: (visit: Visit) => Promise<void>, { fresh = false, ...options }: VisitOptions = {}) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const baseUrl = yield* NodeAppServicesServer.baseUrl
+      const origin = `http://${host}:${new URL(baseUrl).port}`
+      const chromium = yield* browser
+      yield* Effect.promise(async () => {
+        const context = await chromium.newContext(options)
+        context.setDefaultTimeout(30_000)
+        const page = await context.newPage()
+        const complaints: Array<string> = []
+        page.on("console", (message) => {
+          if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) complaints.push(message.text())
+        })
+        page.on("pageerror", (error) => complaints.push(error.message))
+        page.on("request", (sent) => {
+          const isOwn = [`${origin}/`, `${baseUrl}/logs?`, "data:"].some((start) => sent.url().startsWith(start))
+          if (!isOwn) complaints.push(sent.url())
+        })
+        await page.goto(`${origin}/`)
+        if (!fresh) await logIn(page)
+        await use({ page, context, origin, baseUrl, complaints })
+        if (complaints.length > 0) throw new Error(complaints.join("\n"))
+        await context.close()
+      })
+    })
+  )
