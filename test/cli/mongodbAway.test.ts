@@ -62,7 +62,10 @@ describe("a server whose MongoDB goes away", { timeout: 180_000 }, () => {
       const first = yield* mongo(folder, data, 0)
       const uri = uriOf(first.ready)
       const port = Number(new URL(uri).port)
-      const server = yield* serveJson([folder], { MONGODB_URI: uri + limits })
+      // one has its users on its own disk, the other in MongoDB
+      const server = yield* serveJson([folder, "--data", yield* directory({})], { MONGODB_URI: uri + limits })
+      const other = yield* serveJson([folder], { MONGODB_URI: uri + limits })
+      const login = post(`${other.ready.baseUrl}/api/client/v2.0/app/away/auth/providers/anon-user/login`)
       const { baseUrl } = server.ready
       const api = `${baseUrl}/api/client/v2.0/app/away`
       const { body } = yield* post(`${api}/auth/providers/anon-user/login`)
@@ -72,7 +75,7 @@ describe("a server whose MongoDB goes away", { timeout: 180_000 }, () => {
       const operation = call("insertOne", { service: "m", arguments: args })
 
       const isAway = Effect.gen(function* () {
-        for (const answer of [yield* operation, yield* call("add")]) {
+        for (const answer of [yield* operation, yield* call("add"), yield* login]) {
           assert.strictEqual(answer.status, 503, JSON.stringify(answer))
           assert.strictEqual(answer.retryAfter, "2")
           assert.strictEqual(answer.body["error_code"], "InternalServerError")
@@ -95,6 +98,7 @@ describe("a server whose MongoDB goes away", { timeout: 180_000 }, () => {
       })
       const isBack = Effect.gen(function* () {
         yield* until(operation, ({ status }) => status === 200)
+        yield* until(login, ({ status }) => status === 200)
         assert.strictEqual((yield* call("add")).body, "added" as never)
         yield* until(get(`${baseUrl}/readyz`), ({ status }) => status === 200)
       })
@@ -119,8 +123,10 @@ describe("a server whose MongoDB goes away", { timeout: 180_000 }, () => {
         2
       )
       assert.notInclude(server.output.stderr, decodeURIComponent(new URL(uri).password))
-      server.child.kill("SIGTERM")
-      assert.deepStrictEqual(yield* ended(server), { code: 0, signal: null })
+      for (const stopping of [server, other]) {
+        stopping.child.kill("SIGTERM")
+        assert.deepStrictEqual(yield* ended(stopping), { code: 0, signal: null })
+      }
     })
   )
 

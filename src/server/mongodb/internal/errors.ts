@@ -37,23 +37,39 @@ export const codeOf = (error: MongoError): number | undefined => {
   return Number.isInteger(code) ? code : undefined
 }
 
+/** Node's codes of errors of sockets, which the driver passes on as they are where it writes to one that has ended. */
+const ofSockets = new Set<unknown>([
+  "ECONNABORTED",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ERR_SOCKET_CLOSED",
+  "ERR_STREAM_DESTROYED",
+  "ERR_STREAM_WRITE_AFTER_END",
+  "ETIMEDOUT"
+])
+
+const isOfSocket = (cause: unknown): boolean => cause instanceof Error && "code" in cause && ofSockets.has(cause.code)
+
 /** Whether an error says that MongoDB cannot be reached at the moment, or has no primary. */
-const isAway = (cause: MongoError): boolean => {
-  // several documents are inserted by a bulk write, whose error has that of the connection in it
-  const inner: unknown = isBulk(cause) ? cause.errorResponse : undefined
-  return ofConnections.has(cause.name) || ofStates.has(codeOf(cause)) || (isMongo(inner) && isAway(inner))
-}
+const isAway = (cause: unknown): boolean =>
+  isMongo(cause)
+    ? ofConnections.has(cause.name) ||
+      ofStates.has(codeOf(cause)) ||
+      // several documents are inserted by a bulk write, whose error has that of the connection in it
+      (isBulk(cause) && isAway(cause.errorResponse))
+    : isOfSocket(cause)
 
 /**
  * An error of the driver as one of a database. One that says that MongoDB is away tells nothing else: it reaches clients,
  * who need not know its hosts. The rest are the server's words.
  */
-const asError = (cause: unknown): DatabaseError => {
+export const asError = (cause: unknown): DatabaseError => {
   if (cause instanceof DatabaseError) return cause
   if (cause instanceof LanguageError) return new DatabaseError({ message: cause.message, code: cause.code })
-  if (!isMongo(cause)) return new DatabaseError({ message: `MongoDB's driver failed: ${String(cause)}` })
-  const labels = [...cause.errorLabels]
+  const labels = isMongo(cause) ? [...cause.errorLabels] : []
   if (isAway(cause)) return unavailable(labels)
+  if (!isMongo(cause)) return new DatabaseError({ message: `MongoDB's driver failed: ${String(cause)}` })
   const code = codeOf(cause)
   return new DatabaseError({
     message: cause.message,
