@@ -258,7 +258,7 @@ const idsOf = (text: string): { readonly id: string; readonly shown: string } =>
   const document: unknown = JSON.parse(text)
   const id: unknown = typeof document === "object" && document !== null && "_id" in document ? document._id : undefined
   const canonical = JSON.stringify(id ?? null)
-  const shown = /^\{"\$oid":"(\w+)"\}$/.exec(canonical)?.[1] ?? canonical
+  const shown = /^\{"\$oid":"(\w+)"\}$/.exec(canonical)?.[1] ?? JSON.stringify(JSON.parse(formattedText(canonical)))
   return { id: canonical, shown }
 }
 

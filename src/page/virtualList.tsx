@@ -53,6 +53,16 @@ export const VirtualList = <A,>({ active, follow, items, keyOf, label, onActivat
   const idOf = (item: A) => `row-${keyOf(item)}`
   const activeItem = items[at]
 
+  // what is shown about the active row may have made the list smaller
+  useLayoutEffect(() => {
+    const list = element.current
+    if (list === null || at === -1 || view.height === 0) return
+    const end = (at + 1) * rowHeight
+    if (end > list.scrollTop + view.height && end - rowHeight < list.scrollTop + view.height + 400) {
+      list.scrollTop = end - view.height
+    }
+  }, [view.height, active])
+
   const move = (event: KeyboardEvent) => {
     const step = steps[event.key]
     const list = element.current
