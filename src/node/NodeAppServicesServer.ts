@@ -182,12 +182,17 @@ const answerUnreadable = (server: Server): void => {
   })
 }
 
-/** Closes idle keep-alive connections, which would delay the closing of the server. */
+/**
+ * Closes idle keep-alive connections, which would delay the closing of the server. While it drains, they stay open: a client
+ * may be about to send its next request on one.
+ */
 const releaseIdle = (server: Server) =>
   Effect.addFinalizer(() =>
     Effect.sync(() => {
       // @effect-diagnostics-next-line globalTimersInEffect:off -- a test's clock must not hold up a real socket
-      const timer = setInterval(() => server.closeIdleConnections(), 20)
+      const timer = setInterval(() => {
+        if (!server.listening) server.closeIdleConnections()
+      }, 20)
       server.once("close", () => clearInterval(timer))
     })
   )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { createServer } from "node:http"
+import { Agent, createServer, get as httpGet } from "node:http"
 import { directory } from "../server/support.ts"
 import { anonymousApp, ask, call, serveJson } from "./support.ts"
 
@@ -61,6 +61,29 @@ describe("serve, on a server", () => {
       assert.strictEqual(answer.status, 503)
       assert.match(answer.body["reason"], /draining/)
       assert.strictEqual((yield* ask(`${ready.baseUrl}/healthz`)).status, 200)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("keeps idle connections open while it drains, and closes each after its next answer", () =>
+    Effect.gen(function* () {
+      const { child, ready } = yield* serveJson([yield* directory(app), "--drain", "600"])
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+      const get = Effect.callback<{ readonly reused: boolean; readonly connection: string | undefined }>((resume) => {
+        const request = httpGet(`${ready.baseUrl}/healthz`, { agent }, (response) => {
+          response.resume()
+          response.on("end", () =>
+            resume(Effect.succeed({ reused: request.reusedSocket, connection: response.headers.connection }))
+          )
+        })
+        request.on("error", (error) => resume(Effect.die(error)))
+      })
+      assert.deepStrictEqual(yield* get, { reused: false, connection: "keep-alive" })
+      child.kill("SIGTERM")
+      while ((yield* ask(`${ready.baseUrl}/readyz`)).status === 200);
+      // a proxy that keeps connections may send its next request at any moment
+      yield* Effect.sleep("200 millis")
+      assert.deepStrictEqual(yield* get, { reused: true, connection: "close" })
+      agent.destroy()
     }).pipe(Effect.scoped)
   )
 

@@ -11,6 +11,8 @@ const requests = [
   ["GET", "location"]
 ] as const
 
+const statusOf = (url: string) => Effect.promise(async () => (await fetch(url)).status)
+
 const site = readFileSync(join(import.meta.dirname, "../../examples/deploy/nginx.conf"), "utf8")
 
 it.live(
@@ -18,13 +20,20 @@ it.live(
   () =>
     Effect.gen(function* () {
       const folder = yield* directory(anonymousApp("rolling"))
-      const start = serveJson([folder, "--drain", "1", "--quiet"])
-      const [first, second] = [yield* start, yield* start]
-      const ports = [first, second].map(({ ready }) => Number(new URL(ready.baseUrl).port))
-      const proxy = yield* nginx((place) =>
-        // the one that is back is asked at once, as docs/many-servers.md says
-        exampleSite(site, ...ports)(place).replaceAll(/^( +server 127\.0\.0\.1:\d+);/gm, "$1 max_fails=0;")
-      )
+      const start = (port: string) => serveJson([folder, "--drain", "2", "--quiet", "--port", port])
+      const [first, second] = [yield* start("0"), yield* start("0")]
+      const portOf = (server: typeof first) => new URL(server.ready.baseUrl).port
+      const siteOf = exampleSite(site, ...[first, second].map((server) => Number(portOf(server))))
+      const proxy = yield* nginx(siteOf)
+      /** Stops a server as docs/many-servers.md says: nginx leaves it alone as soon as it is not ready. */
+      const stop = Effect.fnUntraced(function* (server: typeof first) {
+        server.child.kill("SIGTERM")
+        while ((yield* statusOf(`${server.ready.baseUrl}/readyz`)) !== 503) yield* Effect.sleep("10 millis")
+        yield* proxy.reload((place) =>
+          siteOf(place).replace(`127.0.0.1:${portOf(server)};`, (it) => `${it.slice(0, -1)} down;`)
+        )
+        assert.deepStrictEqual(yield* ended(server), { code: 0, signal: null })
+      })
       const statuses = new Map<string, number>()
       const until = { stopped: false }
       const client = Effect.gen(function* () {
@@ -46,14 +55,13 @@ it.live(
           while (answered() < enough) yield* Effect.sleep("5 millis")
         })
       yield* more(50)
-      first.child.kill("SIGTERM")
-      assert.deepStrictEqual(yield* ended(first), { code: 0, signal: null })
+      yield* stop(first)
       yield* more(50)
-      // the first one is back under its address
-      const third = yield* serveJson([folder, "--drain", "1", "--quiet", "--port", new URL(first.ready.baseUrl).port])
+      // it is back under its address
+      const third = yield* start(portOf(first))
+      yield* proxy.reload(siteOf)
       yield* more(50)
-      second.child.kill("SIGTERM")
-      assert.deepStrictEqual(yield* ended(second), { code: 0, signal: null })
+      yield* stop(second)
       yield* more(50)
       until.stopped = true
       yield* Fiber.join(clients)

@@ -27,6 +27,8 @@ export interface Nginx extends Place {
   readonly ca: string
   /** What a log in the folder says. */
   readonly log: (name: string) => string
+  /** Changes the site; requests under way end as they began. */
+  readonly reload: (siteOf: (place: Place) => string) => Effect.Effect<void>
 }
 
 const missing = (name: string): never => {
@@ -94,6 +96,14 @@ const start = async (siteOf: (place: Place) => string): Promise<Nginx & { readon
     origin: `https://localhost:${place.httpsPort}`,
     ca: readFileSync(place.certificate, "utf8"),
     log,
+    reload: (siteOf) =>
+      Effect.promise(async () => {
+        const exits = () => log("error.log").split("exited with code 0").length
+        const before = exits()
+        writeFileSync(file, wrapped(folder, siteOf(place)))
+        child.kill("SIGHUP")
+        while (exits() === before) await new Promise((resolve) => setTimeout(resolve, 10))
+      }),
     stop: async () => {
       const ended = new Promise((resolve) => child.once("exit", resolve))
       if (child.exitCode === null && child.kill("SIGTERM")) await ended

@@ -56,10 +56,13 @@ export const make = <E, R>(
   }
 ) =>
   HttpServerRequest.HttpServerRequest.use((request) => {
+    const ending = Effect.map((response: HttpServerResponse.HttpServerResponse) =>
+      health.isDraining() ? closing(response) : response
+    )
     const healthy = health.answer(request)
-    if (healthy !== undefined) return healthy
+    if (healthy !== undefined) return ending(healthy)
     const shown = Requests.isForOneHost(request) ? page?.(request) : undefined
-    if (shown !== undefined) return shown
+    if (shown !== undefined) return ending(shown)
     const answer = !Requests.isForOneHost(request)
       ? answerTo(
           request,
@@ -70,11 +73,7 @@ export const make = <E, R>(
       : request.method === "OPTIONS"
         ? Effect.succeed(preflight(request))
         : answerTo(request, route(request))
-    return RequestLog.observed(
-      request,
-      newId,
-      onRequest
-    )(Effect.map(answer, (response) => (health.isDraining() ? closing(response) : response)))
+    return RequestLog.observed(request, newId, onRequest)(ending(answer))
   })
 
 const answerTo = <E, R>(
