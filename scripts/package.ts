@@ -74,6 +74,17 @@ const callShop = async (baseUrl: string) => {
   const call = { name: "sum", arguments: [20, 22] }
   const answer = JSON.stringify(await post("functions/call", call, { authorization: `Bearer ${token}` }))
   check(/42/.test(answer), `the shop answered ${answer}, expected 42`)
+  await post("functions/call", { name: "fail", arguments: ["no stock"] }, { authorization: `Bearer ${token}` })
+}
+
+/** Checks the log of the packed sample application: a failure is told with lines of the application only. */
+const checkLog = (log: string) => {
+  const failure = log.split("\n").find((line) => line.includes("at exports (functions/fail.js:2:9)")) ?? ""
+  check(failure !== "", `the log does not tell where a function failed: ${log}`)
+  check(
+    !/dist\/|node_modules|node:|guest\.js/.test(failure),
+    `the log of a failure has lines of the server: ${failure}`
+  )
 }
 
 await withTarball(async (folder, { bytes, tarball }) => {
@@ -137,7 +148,7 @@ await withTarball(async (folder, { bytes, tarball }) => {
 
   checkLinks(join(inModules, manifest.name))
   importUser(join(inModules, ".bin", manifest.name), folder)
-  await withShop(folder, callShop, ["--data", "data"])
+  checkLog(await withShop(folder, callShop, ["--data", "data"]))
 
   const version = run(join(inModules, ".bin", manifest.name), ["--version"], folder)
   check(version.includes(manifest.version), `the command has version ${version}, expected ${manifest.version}`)

@@ -54,12 +54,15 @@ export const npmIn =
   (...args: ReadonlyArray<string>) =>
     run("npm", [...args, "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"], folder)
 
-/** Serves the packed sample application in a folder, as the README says, with further flags, while `use` runs. */
+/**
+ * Serves the packed sample application in a folder, as the README says, with further flags, while `use` runs. Returns what
+ * the server logged.
+ */
 export const withShop = async (
   folder: string,
   use: (baseUrl: string) => Promise<void>,
   flags: ReadonlyArray<string> = []
-): Promise<void> => {
+): Promise<string> => {
   const command = join(folder, "node_modules/.bin", manifest.name)
   const shop = join("node_modules", manifest.name, "examples/shop")
   const child = spawn(command, ["serve", shop, "--port", "0", "--json", ...flags], {
@@ -78,6 +81,7 @@ export const withShop = async (
     await use(baseUrl)
     child.kill("SIGTERM")
     check((await ended) === 0, `the server exited with an error: ${said}`)
+    return said
   } finally {
     child.kill("SIGKILL")
   }

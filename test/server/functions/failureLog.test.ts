@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Logger, References } from "effect"
 import { anonymous, callFunction } from "../support.ts"
-import { exported } from "./support.ts"
+import { exported, listening } from "./support.ts"
 
 interface Line {
   readonly text: string
@@ -19,10 +19,28 @@ const functions = {
   await null
   null.x
 }`,
+  topLevel: "throw new Error('no start')",
+  together: `exports = async () => {
+  const run = async () => {
+    await null
+    throw new Error("one of them")
+  }
+  await Promise.all([run()])
+}`,
+  evaluated: `exports = () => eval("null.x")`,
+  packaged: "exports = () => require('pack')()",
+  prints: `exports = () => {
+  const error = Object.assign(new Error("printed"), { code: 7 })
+  console.error("printed", error, [error])
+  console.trace("traced")
+  console.log("done")
+}`,
   throwsText: "exports = () => { throw 'just a text' }",
   calls: "exports = () => context.functions.execute('fails', 'inside')",
   fine: "exports = () => 1"
 }
+
+const files = { "functions/node_modules/pack/index.js": "module.exports = () => {\n  throw new Error('packed')\n}" }
 
 it.live("a function that fails is logged with its place, its user, its time and the id of the request", () =>
   Effect.gen(function* () {
@@ -58,12 +76,42 @@ it.live("a function that fails is logged with its place, its user, its time and 
 
       yield* call("later")
       assert.match((yield* line("later")).text, /TypeError: .*\n +at .*functions\/later\.js:3:8/)
+      // lines of the server or of Node would name its folders
+      const places = (name: string) =>
+        Effect.gen(function* () {
+          yield* call(name)
+          const { text } = yield* line(name)
+          return text.split("\n").flatMap((it) => /^ +at (?:.*\()?(.*?)\)?$/.exec(it)?.[1] ?? [])
+        })
+      assert.deepStrictEqual(yield* places("topLevel"), ["functions/topLevel.js:1:7"])
+      assert.deepStrictEqual(yield* places("together"), ["functions/together.js:4:11", "functions/together.js:6:3"])
+      assert.match((yield* places("evaluated")).join(), /functions\/evaluated\.js:1:17/)
+      assert.deepStrictEqual(yield* places("packaged"), [
+        "functions/node_modules/pack/index.js:2:9",
+        "functions/packaged.js:1:32"
+      ])
       yield* call("throwsText")
       assert.match((yield* line("throwsText")).text, /failed after \d+ ms: just a text\ncalled with \(\)$/)
       yield* call("calls")
       assert.match((yield* line("calls")).text, /broken inside\n +at inner \(functions\/fails\.js:3:11\)/)
       yield* call("fine")
       assert.isFalse(lines.some(({ text }) => text.includes('"fine"')))
-    }).pipe(Effect.provide(Layer.provideMerge(exported(functions), Logger.layer([logger]))))
+    }).pipe(Effect.provide(Layer.provideMerge(exported(functions, files), Logger.layer([logger]))))
+  })
+)
+
+it.live("stacks that a function prints have only lines of the application", () =>
+  Effect.gen(function* () {
+    const { expect, layer, lines } = yield* listening
+    yield* Effect.gen(function* () {
+      const { access_token } = yield* anonymous()
+      yield* callFunction(access_token, "prints")
+      yield* expect("done")
+    }).pipe(Effect.provide(Layer.provideMerge(exported(functions), layer)))
+    const at = "at exports (functions/prints.js:2:31)"
+    assert.deepStrictEqual(lines.slice(0, lines.indexOf("done")), [
+      `printed Error: printed\n    ${at} {\n  code: 7\n} [\n  Error: printed\n      ${at} {\n    code: 7\n  }\n]`,
+      "Trace: traced\n    at exports (functions/prints.js:4:11)"
+    ])
   })
 )

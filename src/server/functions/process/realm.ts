@@ -6,7 +6,7 @@
 import type { AsyncLocalStorage } from "node:async_hooks"
 import { existsSync, readFileSync } from "node:fs"
 import { createRequire, isBuiltin } from "node:module"
-import { isAbsolute } from "node:path"
+import { isAbsolute, resolve, sep } from "node:path"
 import * as vm from "node:vm"
 import type { Guest, Host, Port } from "./guest/host.ts"
 import type { Setup } from "../shared/messages.ts"
@@ -112,8 +112,10 @@ export const make = (setup: Setup, sharing: Sharing, scopes: AsyncLocalStorage<S
     const key = `${file}\n${parameters}\n${text}`
     let found = sources.get(key)
     if (found === undefined) {
-      found = new vm.Script(`(function (${parameters}) {${text}\n})`, {
+      const head = `(function (${parameters}) {`
+      found = new vm.Script(`${head}${text}\n})`, {
         filename: file,
+        columnOffset: -head.length,
         ...(isAbsolute(file) && { importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER })
       })
       sources.set(key, found)
@@ -122,6 +124,7 @@ export const make = (setup: Setup, sharing: Sharing, scopes: AsyncLocalStorage<S
   }
   const shared: Omit<Host, "compile" | "port"> = {
     setup,
+    root: setup.root === undefined ? undefined : `${resolve(setup.root)}${sep}`,
     global: globalThis,
     globalNames: globalNames(),
     isBuiltin,

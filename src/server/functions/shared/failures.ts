@@ -15,15 +15,29 @@ export const describe = (cause: unknown): string => {
   }
 }
 
-/** Places in a stack that the application cannot do anything about. */
-const notOwn =
-  /\((?:node:|guest\.js|<anonymous>)|^\s+at (?:node:|guest\.js|<anonymous>|(?:async )?(?:run|invoke|Promise\.\w+)\b)/
+/** A line of a stack, with the place in it, and what `util.inspect` appends to the last one. */
+const frame = /\n[ \t]+at (?:.* \(|async )?(.*?:\d+:\d+|<anonymous>|index \d+)\)?( \{|,)?$/gm
+
+/** Files with an absolute path or a scheme are the server's or Node's; `guest.js` is the script of a realm. */
+const notOwn = /^(?:[/\\<]|(?:node|file|data|[a-z]):|guest\.js:|index \d)/i
+
+/**
+ * Leaves those lines of the stacks in a text that are the application's own, or those of its packages, with paths
+ * relative to the application's folder.
+ */
+export const withOwnFrames = (text: string, root: string | undefined): string =>
+  text.replace(frame, (line: string, place: string, suffix = "") => {
+    if (root !== undefined && place.startsWith(root)) return line.replace(root, "")
+    return notOwn.test(place) ? suffix : line
+  })
 
 /** Where an exception was thrown: the lines of its stack that are the application's own or of its packages. */
-export const traceOf = (cause: unknown): string | undefined => {
+export const traceOf = (cause: unknown, root: string | undefined): string | undefined => {
   try {
     const stack = cause instanceof Error ? String(cause.stack) : ""
-    const own = stack.split("\n").filter((line) => /^\s+at /.test(line) && !notOwn.test(line))
+    const own = withOwnFrames(stack, root)
+      .split("\n")
+      .filter((line) => /^\s+at /.test(line))
     return own.length === 0 ? undefined : own.join("\n")
   } catch {
     return undefined

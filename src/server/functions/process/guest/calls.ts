@@ -198,7 +198,7 @@ const run = async (call: Call): Promise<void> => {
     else if (kind === "Text") answer(...textOf(result))
     else answer(...open(call, result))
   } catch (cause) {
-    host.port.answer(id, "Failed", describe(cause), traceOf(cause))
+    host.port.answer(id, "Failed", describe(cause), traceOf(cause, host.root))
   }
 }
 
@@ -223,7 +223,7 @@ const step = async (call: Call, id: number): Promise<void> => {
   }
   let trace: string | undefined
   const failed = (cause: unknown): Answer => {
-    trace = traceOf(cause)
+    trace = traceOf(cause, host.root)
     return ["Failed", describe(cause)]
   }
   const [tag, text] = await taken().catch(failed)

@@ -1,5 +1,6 @@
 /** The global `console` of a realm: Node's, which writes to the server's logger. */
 import { Console } from "node:console"
+import { withOwnFrames } from "../../shared/failures.ts"
 import type { Level } from "../../shared/messages.ts"
 import { host } from "./host.ts"
 
@@ -35,7 +36,10 @@ export const beginCall = (): void => {
 }
 
 const make = (): Console => {
-  const stream = { write: (text: string) => host.port.log(level, text.endsWith("\n") ? text.slice(0, -1) : text) }
+  const stream = {
+    write: (text: string) =>
+      host.port.log(level, withOwnFrames(text.endsWith("\n") ? text.slice(0, -1) : text, host.root))
+  }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- with errors that are not ignored, it writes and does nothing else
   return new Console({ stdout: stream as unknown as NodeJS.WritableStream, ignoreErrors: false, colorMode: false })
 }

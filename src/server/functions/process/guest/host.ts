@@ -52,6 +52,8 @@ interface Compiled {
 
 export interface Host {
   readonly setup: Setup
+  /** The application's folder, as stacks start with it. */
+  readonly root: string | undefined
   readonly port: Port
   /** The host's own global object. */
   readonly global: typeof globalThis
