@@ -1,6 +1,6 @@
 /**
- * Takes the pictures of `docs/page.md`: serves the sample application, uses it as a few users would, and photographs each
- * view of the page for people. Needs a build, and Chromium.
+ * Takes the pictures of `docs/page.md`: serves the sample application, uses it as a few users would, and photographs the
+ * views of the page for people. Needs a build, and Chromium.
  */
 import { spawn } from "node:child_process"
 import { existsSync, mkdirSync } from "node:fs"
@@ -85,7 +85,6 @@ const shots: ReadonlyArray<Shot> = [
         .last()
         .click()
   },
-  { file: "users", view: "Users" },
   {
     file: "user",
     view: "Users",
@@ -94,7 +93,6 @@ const shots: ReadonlyArray<Shot> = [
       await page.getByRole("heading", { name: "Sessions" }).waitFor()
     }
   },
-  { file: "inbox", view: "Inbox" },
   {
     file: "documents",
     view: "Documents",
@@ -113,9 +111,7 @@ const shots: ReadonlyArray<Shot> = [
       await page.getByRole("region", { name: "Outcome" }).waitFor()
     }
   },
-  { file: "triggers", view: "Triggers and endpoints" },
-  { file: "figures", view: "Figures", prepare: (page) => page.waitForTimeout(6000) },
-  { file: "report", view: "Start report" }
+  { file: "figures", view: "Figures", prepare: (page) => page.waitForTimeout(6000) }
 ]
 
 const take = async (page: Page, { file, prepare, view }: Shot, suffix = ""): Promise<void> => {
@@ -143,9 +139,9 @@ try {
   for (const shot of shots) await take(light, shot)
   const dark = await open("dark", 1120, 700)
   const phone = await open("light", 390, 760)
-  for (const shot of shots.filter(({ file }) => file === "log" || file === "documents")) {
-    await take(dark, shot, "-dark")
-    await take(phone, shot, "-phone")
+  for (const shot of shots) {
+    if (shot.file === "documents") await take(dark, shot, "-dark")
+    if (shot.file === "log") await take(phone, shot, "-phone")
   }
 } finally {
   await browser.close()

@@ -129,7 +129,13 @@ export const Plot = ({ format, series, stacked = false, times, title }: Props) =
                   />
                 )
               })
-            : linesOf(values, x, y).map((line) => <path key={`${name} ${line}`} class={`line ${colour}`} d={line} />)
+            : linesOf(values, x, y).map((line) => (
+                <path
+                  key={`${name} ${line}`}
+                  class={`line ${colour}${/^M(.+)L\1$/.test(line) ? " dot" : ""}`}
+                  d={line}
+                />
+              ))
         )}
         {pointed !== undefined && (
           <line class="pointer" x1={x(pointed)} x2={x(pointed)} y1={top} y2={height - bottom} />
