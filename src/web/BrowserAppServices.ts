@@ -41,7 +41,7 @@ export const layerTokenStore = (
 ): Layer.Layer<TokenStore> =>
   Layer.effect(
     TokenStore,
-    Effect.map(Tabs.make, (tabs) => {
+    Effect.map(Tabs.make(true), (tabs) => {
       const storage = options.storage ?? defaultStorage()
       const apps = new Map<string, AppTokens>()
       return {

@@ -168,7 +168,7 @@ layer(Server, { excludeTestServices: true })("in Chromium", (it) => {
     })
   )
 
-  it.effect("refreshes in each tab where locks and channels are missing, and tells the other tabs", () =>
+  it.effect("refreshes in each tab where locks are missing, and tells the other tabs without a channel", () =>
     scenario(async ({ context, openTab }) => {
       await context.addInitScript(() => {
         Reflect.deleteProperty(globalThis, "BroadcastChannel")

@@ -134,7 +134,7 @@ export const make = ({ baseUrl, fetch, id, skipLocationRequest, storage, timeout
   const Store = Layer.effect(
     TokenStore,
     Effect.gen(function* () {
-      const made = RealmTokens.make(storage, id, yield* Tabs.make)
+      const made = RealmTokens.make(storage, id, yield* Tabs.make(true))
       store = made
       return { forApp: () => made.tokens }
     })

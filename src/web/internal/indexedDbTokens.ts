@@ -18,7 +18,7 @@ export const layer = (database: string): Layer.Layer<TokenStore> =>
   Layer.effect(
     TokenStore,
     Effect.gen(function* () {
-      const tabs = yield* Tabs.make
+      const tabs = yield* Tabs.make(false)
       const { opens, records } = yield* IndexedDbRecords.make(database)
       const store = yield* TokenStore.pipe(
         Effect.provide(TokenStore.layerRecords.pipe(Layer.provide(Layer.succeed(TokenRecords, records))))

@@ -40,14 +40,13 @@ const decodeNotice = Schema.decodeUnknownOption(Notice)
 
 type Hear = (appId: string, userId: string, note: string) => void
 
-/** Connects to the other tabs: by a channel, or else by the event of a change of `localStorage`. */
-const connect = (hear: (text: unknown) => void): Channel => {
-  if (page.BroadcastChannel !== undefined) {
-    const channel = new page.BroadcastChannel(name)
-    channel.addEventListener("message", ({ data }) => hear(data))
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has one origin
-    return { send: (text) => channel.postMessage(text), close: () => channel.close() }
-  }
+/**
+ * Connects to the other tabs: by the event of a change of `localStorage` where the sessions are, which follows the change that
+ * it tells of, where a message of a channel may arrive before it. Otherwise, or where the storage is full, by a channel.
+ */
+const connect = (hear: (text: unknown) => void, isStored: boolean): Channel => {
+  const channel = page.BroadcastChannel && new page.BroadcastChannel(name)
+  channel?.addEventListener("message", ({ data }) => hear(data))
   const onStorage = (event: StorageChange) => {
     if (event.key === name && event.newValue !== null) hear(event.newValue.slice(event.newValue.indexOf("{")))
   }
@@ -56,14 +55,21 @@ const connect = (hear: (text: unknown) => void): Channel => {
   return {
     send: (text) => {
       try {
-        // the same text twice would be no change
-        page.localStorage.setItem(name, `${++serial}${text}`)
-        page.localStorage.removeItem(name)
+        if (isStored || channel === undefined) {
+          // the same text twice would be no change
+          page.localStorage.setItem(name, `${++serial}${text}`)
+          return page.localStorage.removeItem(name)
+        }
       } catch {
-        // storage that is full or blocked is not shared either
+        // storage that is full or blocked
       }
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has one origin
+      channel?.postMessage(text)
     },
-    close: () => page.removeEventListener("storage", onStorage)
+    close: () => {
+      channel?.close()
+      page.removeEventListener("storage", onStorage)
+    }
   }
 }
 
@@ -100,15 +106,15 @@ const locked = <A, E>(lock: string, work: Effect.Effect<A, E>): Effect.Effect<A,
 }
 
 /**
- * The other tabs of a page, and its workers; undefined elsewhere, where a channel would keep the program from ending.
+ * The other tabs of a page, and its workers; undefined elsewhere, where a channel would keep the program from ending. The
+ * sessions are in `localStorage`, or else in IndexedDB, which workers have, too.
  *
  * @internal
  */
-export const make: Effect.Effect<Tabs | undefined, never, Scope.Scope> = Effect.suspend(() =>
-  inPage() || page.indexedDB !== undefined ? connected : Effect.succeed(undefined)
-)
+export const make = (isStored: boolean): Effect.Effect<Tabs | undefined, never, Scope.Scope> =>
+  Effect.suspend(() => (inPage() || page.indexedDB !== undefined ? connected(isStored) : Effect.succeed(undefined)))
 
-const connected: Effect.Effect<Tabs, never, Scope.Scope> = Effect.gen(function* () {
+const connected = Effect.fnUntraced(function* (isStored: boolean): Effect.fn.Return<Tabs, never, Scope.Scope> {
   const hearers = new Set<Hear>()
   const channel = yield* Effect.acquireRelease(
     Effect.sync(() =>
@@ -117,7 +123,7 @@ const connected: Effect.Effect<Tabs, never, Scope.Scope> = Effect.gen(function* 
         if (Option.isNone(notice)) return
         const { appId, note, userId } = notice.value
         for (const hear of hearers) hear(appId, userId, note)
-      })
+      }, isStored)
     ),
     (channel) => Effect.sync(channel.close)
   )

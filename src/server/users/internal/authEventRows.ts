@@ -1,8 +1,4 @@
-/**
- * The rows of events of users' accounts: a log per application.
- *
- * @internal
- */
+/** The rows of events of users' accounts: a log per application. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
