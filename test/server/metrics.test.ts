@@ -3,7 +3,7 @@ import { Effect, Fiber, Metric } from "effect"
 import { App } from "effect-app-services/server"
 import { PrometheusMetrics } from "effect/observability"
 import { TestClock } from "effect/testing"
-import { anonymous, ask, callFunction, emailPassword, loginPath, path, withApps } from "./support.ts"
+import { anonymous, ask, callFunction, emailPassword, loginPath, path, root, withApps } from "./support.ts"
 
 const app = App.make({
   id: "my-app",
@@ -68,6 +68,26 @@ describe("metrics", () => {
         "anon-user success": 1,
         "local-userpass rejected": 1,
         "other rejected": 1
+      })
+    }).pipe(measured)
+  )
+
+  it.effect("count refreshes by outcome, also those whose token is rejected", () =>
+    Effect.gen(function* () {
+      const { access_token, refresh_token: token } = yield* anonymous()
+      const refresh = (token?: string) => Effect.map(ask("POST", `${root}/auth/session`, { token }), (it) => it.status)
+      assert.deepStrictEqual(
+        [yield* refresh(token), yield* refresh(token), yield* refresh(access_token), yield* refresh()],
+        [201, 201, 401, 401]
+      )
+      // what needs a refresh token too, and is no refresh
+      yield* ask("GET", `${root}/auth/api_keys`, { token })
+      yield* ask("DELETE", `${root}/auth/session`, { token })
+      assert.strictEqual(yield* refresh(token), 401)
+      assert.deepStrictEqual(yield* countsOf("app_services_server_refreshes_total"), {
+        "my-app success": 2,
+        "my-app rejected": 1,
+        "unknown rejected": 2
       })
     }).pipe(measured)
   )

@@ -1,6 +1,7 @@
 /** Authentication of requests: the middleware that verifies access and refresh tokens. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Layer from "effect/Layer"
@@ -9,6 +10,7 @@ import * as Redacted from "effect/Redacted"
 import { body, Forbidden, Unauthorized } from "../model/ApiErrors.ts"
 import type { HostedApp } from "../model/Apps.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
+import * as Metrics from "../model/Metrics.ts"
 import * as Origins from "./Origins.ts"
 import { type Session, UserStore, type User } from "../users/UserStore.ts"
 import { sessionGone } from "../users/Sessions.ts"
@@ -107,28 +109,39 @@ export class RefreshToken extends HttpApiMiddleware.Service<RefreshToken, { prov
     Effect.gen(function* () {
       const tokens = yield* Tokens
       const store = yield* UserStore
-      return RefreshToken.of((handler) =>
-        Effect.gen(function* () {
-          const token = yield* headerToken
-          if (token === undefined) return yield* new Unauthorized(body("must authenticate first"))
-          if (Redacted.value(token) === "") {
-            return yield* new Unauthorized(body("expected Authorization header with JWT (Bearer schema)"))
-          }
-          const { claims, hosted } = yield* Effect.mapError(tokens.verifyRefresh(token), refused("refresh"))
-          const session = Option.getOrUndefined(yield* store.session(hosted.app.id, claims.baas_id))
-          const user = Option.getOrUndefined(yield* store.user(hosted.app.id, claims.sub))
-          if (user !== undefined) yield* CurrentRequest.about({ app: hosted.app.id, userId: user.id })
-          yield* Origins.check(hosted)
-          if (user?.disabled === true) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
-          if (session === undefined || user === undefined) {
-            return yield* sessionGone
-          }
-          return yield* Effect.provideService(handler, CurrentSession, { hosted, session, user })
-        })
-      )
+      const authenticate = Effect.gen(function* () {
+        const token = yield* headerToken
+        if (token === undefined) return yield* new Unauthorized(body("must authenticate first"))
+        if (Redacted.value(token) === "") {
+          return yield* new Unauthorized(body("expected Authorization header with JWT (Bearer schema)"))
+        }
+        const { claims, hosted } = yield* Effect.mapError(tokens.verifyRefresh(token), refused("refresh"))
+        yield* CurrentRequest.about({ app: hosted.app.id })
+        const session = Option.getOrUndefined(yield* store.session(hosted.app.id, claims.baas_id))
+        const user = Option.getOrUndefined(yield* store.user(hosted.app.id, claims.sub))
+        if (user !== undefined) yield* CurrentRequest.about({ userId: user.id })
+        yield* Origins.check(hosted)
+        if (user?.disabled === true) return yield* new Unauthorized(body("user disabled", "UserDisabled"))
+        if (session === undefined || user === undefined) {
+          return yield* sessionGone
+        }
+        return { hosted, session, user }
+      })
+      return RefreshToken.of((handler, { endpoint }) => {
+        const answer = Effect.flatMap(authenticate, (current) =>
+          Effect.provideService(handler, CurrentSession, current)
+        )
+        // rejected tokens count too, which do not reach the handler
+        return endpoint.identifier === "refresh" ? Effect.onExit(answer, countRefresh) : answer
+      })
     })
   )
 }
+
+const countRefresh = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+  Effect.withFiber((fiber) =>
+    Effect.sync(() => Metrics.refresh(fiber.context, fiber.getRef(CurrentRequest.CurrentRequest)?.subject.app, exit))
+  )
 
 /** The bearer token of the `Authorization` header; empty if the header has another form. */
 export const tokenOf = ({ headers }: HttpServerRequest.HttpServerRequest): Redacted.Redacted | undefined => {

@@ -4,11 +4,14 @@
  *
  * Labels have few values: neither ids of users nor paths. A metric is updated synchronously, once per request or call.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import { readFileSync } from "node:fs"
 
 type Labels = Readonly<Record<string, string>>
@@ -66,6 +69,11 @@ const triggers = durations("app_services_server_trigger_duration_seconds", "The 
 
 const logins = counts("app_services_server_logins_total", "Logins, also those that failed", ["provider", "outcome"])
 
+const refreshes = counts("app_services_server_refreshes_total", "Refreshes of access tokens, also those that failed", [
+  "app",
+  "outcome"
+])
+
 const mails = counts("app_services_server_mails_total", "Attempts to send e-mails", ["app", "outcome"])
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
@@ -89,9 +97,23 @@ export const request = (
 export const trigger = (context: Context.Context<never>, app: string, outcome: string, seconds: number): void =>
   triggers.update(context, app, outcome, seconds)
 
+/** The end of a request that a client makes to become or to stay logged in. */
+type Admission = Exit.Exit<unknown, unknown>
+
+const admissionOf = (exit: Admission): string => {
+  if (Exit.isSuccess(exit)) return "success"
+  if (Cause.hasInterruptsOnly(exit.cause)) return "interrupted"
+  const refusal = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  return refusal === undefined || Predicate.isTagged(refusal, "ServiceUnavailable") ? "failed" : "rejected"
+}
+
 /** Counts a login. */
-export const login = (context: Context.Context<never>, provider: string, outcome: string): void =>
-  logins.update(context, provider, outcome, 1)
+export const login = (context: Context.Context<never>, provider: string, exit: Admission): void =>
+  logins.update(context, provider, admissionOf(exit), 1)
+
+/** Counts a refresh of an access token, which names its application unless its refresh token is invalid. */
+export const refresh = (context: Context.Context<never>, app: string | undefined, exit: Admission): void =>
+  refreshes.update(context, app ?? "unknown", admissionOf(exit), 1)
 
 /** Counts an attempt to send an e-mail. */
 export const mail = (context: Context.Context<never>, app: string, outcome: string): void =>

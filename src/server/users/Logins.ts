@@ -1,9 +1,7 @@
 /** Login and linking: verifies the credentials of each provider and finds their identity. */
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -260,17 +258,8 @@ const isProvider = Schema.is(ProviderType)
 /** Counts a login by its outcome. */
 const counted = <E extends { readonly _tag: string }>(provider: string, login: Effect.Effect<Login, E>) =>
   Effect.onExit(login, (exit) =>
-    Effect.contextWith((context: Context.Context<never>) =>
-      Effect.sync(() => Metrics.login(context, provider, outcomeOf(exit)))
-    )
+    Effect.contextWith((context: Context.Context<never>) => Effect.sync(() => Metrics.login(context, provider, exit)))
   )
-
-const outcomeOf = (exit: Exit.Exit<Login, { readonly _tag: string }>): string => {
-  if (Exit.isSuccess(exit)) return "success"
-  if (Cause.hasInterruptsOnly(exit.cause)) return "interrupted"
-  const refusal = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-  return refusal === undefined || refusal._tag === "ServiceUnavailable" ? "failed" : "rejected"
-}
 
 /** The identity that credentials prove. */
 interface Proof {
