@@ -165,8 +165,9 @@ const run = Effect.fnUntraced(function* (
     mongodb: yield* openMongodb(apps, options),
     metrics: yield* openMetrics(options)
   }
+  // what changes after the announcement is a change
+  if (options.watch || Option.isSome(options.watchPoll)) yield* watch(loaded, options)
   yield* options.json ? announceJson(loaded, info) : announce(loaded, info)
-  if (options.watch) yield* watch(loaded, options)
   return yield* Effect.never
 })
 
@@ -195,14 +196,15 @@ const openMetrics = ({ metricsPort }: Options) =>
       )
 
 const watch = Effect.fnUntraced(function* (loaded: ReadonlyArray<Applications.Loaded>, options: Options) {
-  const { json, open } = options
+  const { json, open, watchPoll } = options
+  const changes = Option.match(watchPoll, { onNone: () => Watch.told, onSome: Watch.polled })
   const print = json ? Effect.logWarning : Console.error
   for (const one of loaded) {
     if (one.directory === Applications.nowhere) continue
     const again = Effect.map(Applications.load(one.directory, loadingOf(options)), ({ app }) =>
       Applications.reopen(app, open)
     )
-    yield* Watch.watch(one, again, print)
+    yield* Watch.watch(one, again, print, changes)
   }
 })
 

@@ -5,6 +5,12 @@ import * as Config from "effect/Config"
 import * as Schema from "effect/Schema"
 import * as Clusters from "./clusters.ts"
 
+const proxiesOf = (text: string): ReadonlyArray<string> =>
+  text
+    .split(",")
+    .map((proxy) => proxy.trim())
+    .filter((proxy) => proxy !== "")
+
 /** The arguments and flags. */
 export const flags = {
   directories: Argument.String("directory").pipe(
@@ -44,9 +50,11 @@ export const flags = {
   ),
   trustedProxies: Flag.String("trusted-proxy").pipe(
     Flag.withDescription(
-      "The address or network (10.0.0.0/8) of a proxy in front of the server (default: this machine)"
+      "The address or network (10.0.0.0/8) of a proxy in front of the server; variable APP_SERVICES_TRUSTED_PROXIES, which may have several, separated by commas (default: this machine)"
     ),
-    Flag.atLeast(0)
+    Flag.atLeast(1),
+    Flag.withFallbackConfig(Config.map(Config.String("APP_SERVICES_TRUSTED_PROXIES"), proxiesOf)),
+    Flag.withDefault<ReadonlyArray<string>>([])
   ),
   publicUrl: Flag.String("public-url").pipe(
     Flag.withDescription(
@@ -151,6 +159,13 @@ export const flags = {
   watch: Flag.Boolean("watch").pipe(
     Flag.withDescription("Replace an application when its files change; users and documents stay"),
     Flag.withDefault(false)
+  ),
+  watchPoll: Flag.Int("watch-poll").pipe(
+    Flag.withDescription(
+      "Watch by looking at all files every so many seconds, where the system does not tell of changes: on network file systems, in containers (default: none)"
+    ),
+    Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 3600 }))),
+    Flag.optional
   ),
   quiet: Flag.Boolean("quiet").pipe(Flag.withDescription("Do not print a line per request"), Flag.withDefault(false))
 }

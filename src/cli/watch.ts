@@ -1,9 +1,12 @@
-/** `serve --watch`: replaces an application when its files change. */
+/** `serve --watch` and `--watch-poll`: replaces an application when its files change. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
 import * as Path from "effect/Path"
+import type * as PlatformError from "effect/PlatformError"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { Applications } from "../server/Applications.ts"
 import type { App, Notice } from "../server/model/App.ts"
@@ -48,13 +51,60 @@ const excerptOf = Effect.fnUntraced(function* (directory: string, { message, pla
   return ["", ...lines.slice(Math.max(0, number - 2), number), ...caret, ...lines.slice(number, number + 1)].join("\n")
 })
 
+/** The changes of a directory after the effect, whatever they are. */
+export type Changes = (
+  directory: string
+) => Effect.Effect<Stream.Stream<unknown, PlatformError.PlatformError>, never, FileSystem.FileSystem>
+
+/** The changes that the system tells of. */
+export const told: Changes = (directory) =>
+  Effect.map(FileSystem.FileSystem, (fs) =>
+    Stream.filter(fs.watch(directory, { recursive: true }), ({ path }) => !irrelevant.test(path))
+  )
+
+/**
+ * The files below a directory with their times and sizes, without those of linked directories. What cannot be read, such as a
+ * file that is gone, is left out.
+ */
+const filesBelow = (fs: FileSystem.FileSystem, directory: string): Effect.Effect<ReadonlyArray<string>> =>
+  fs.readDirectoryEntries(directory).pipe(
+    Effect.flatMap(
+      Effect.forEach(({ name, type }) => {
+        const path = `${directory}/${name}`
+        if (irrelevant.test(name)) return Effect.succeed([])
+        if (type === "Directory") return filesBelow(fs, path)
+        return Effect.match(fs.stat(path), {
+          onFailure: () => [],
+          onSuccess: ({ mtime, size }) => [`${path} ${size} ${Option.getOrUndefined(mtime)?.getTime()}`]
+        })
+      })
+    ),
+    Effect.map((found) => found.flat()),
+    Effect.orElseSucceed((): ReadonlyArray<string> => [])
+  )
+
+/** The changes of times and sizes, at which it looks every so many seconds. */
+export const polled =
+  (seconds: number): Changes =>
+  (directory) =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const state = Effect.map(filesBelow(fs, directory), (files) => files.toSorted().join("\n"))
+      const first = yield* state
+      return Stream.fromEffectSchedule(Effect.delay(state, `${seconds} seconds`), Schedule.forever).pipe(
+        Stream.prepend([first]),
+        Stream.changes,
+        Stream.drop(1)
+      )
+    })
+
 /** Watches the directory of an application, and replaces it by `load`; a version with a mistake is not served. */
 export const watch = Effect.fnUntraced(function* <E extends { readonly message: string }, R>(
   { app, directory }: Loaded,
   load: Effect.Effect<App, E, R>,
-  print: (line: string) => Effect.Effect<void>
+  print: (line: string) => Effect.Effect<void>,
+  changes: Changes
 ) {
-  const fs = yield* FileSystem.FileSystem
   const { replace } = yield* Applications
   let served = app
 
@@ -86,12 +136,14 @@ export const watch = Effect.fnUntraced(function* <E extends { readonly message: 
     Effect.catchCause((cause) => Effect.logError("the application cannot be replaced", Cause.pretty(cause)))
   )
 
-  yield* fs.watch(directory, { recursive: true }).pipe(
-    Stream.filter(({ path }) => !irrelevant.test(path)),
+  const changed = yield* changes(directory)
+  yield* changed.pipe(
     Stream.debounce(quiet),
     Stream.runForEach(() => reload),
     Effect.catch(({ reason }) =>
-      print(`${directory} cannot be watched (${reason._tag}): changes take effect at the next start`)
+      print(
+        `${directory} cannot be watched (${reason._tag}): changes take effect at the next start, or with --watch-poll 2`
+      )
     ),
     Effect.forkScoped({ startImmediately: true })
   )

@@ -58,6 +58,34 @@ describe("serve, with settings of an operator", { timeout: 180_000 }, () => {
     })
   )
 
+  it.live("trusts the proxies of the flag, or else those of the variable", () =>
+    Effect.gen(function* () {
+      const folder = yield* directory(anonymousApp("my-app"))
+      const variable = (proxies: string) => ({ APP_SERVICES_TRUSTED_PROXIES: proxies })
+      const hostname = Effect.fnUntraced(function* (start: ReturnType<typeof serveJson>) {
+        const { ready } = yield* start
+        const { body } = yield* ask(`${ready.baseUrl}/api/client/v2.0/app/my-app/location`, {
+          headers: { "x-forwarded-host": "api.shop.example", "x-forwarded-proto": "https" }
+        })
+        return body["hostname"] === ready.baseUrl ? "its own" : body["hostname"]
+      }, Effect.scoped)
+      const forwarded = "https://api.shop.example"
+      assert.deepStrictEqual(
+        yield* Effect.all([
+          hostname(serveJson([folder], variable("10.0.0.1, 127.0.0.1"))),
+          hostname(serveJson([folder], variable("10.0.0.1"))),
+          hostname(serveJson([folder, "--trusted-proxy", "127.0.0.1"], variable("10.0.0.1"))),
+          // this machine, as without the variable
+          hostname(serveJson([folder], variable("")))
+        ]),
+        [forwarded, "its own", forwarded, forwarded]
+      )
+      const { code, stderr } = yield* run(["serve", folder], variable("10.0.0.1,proxy"))
+      assert.strictEqual(code, 1)
+      assert.include(stderr, 'invalid trusted proxy "proxy"')
+    })
+  )
+
   it("reads rate limits, and refuses what is not one", () => {
     const limits = Result.getOrThrow(
       read({ "login-address": "600/15m", "login-account": "5/30s", "email-account": "1/2h" })
