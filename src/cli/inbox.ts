@@ -40,7 +40,7 @@ export const inbox = Command.make(
       })
     )
 ).pipe(
-  Command.withDescription("Show the e-mails of a server on this machine, which it does not send, the newest last"),
+  Command.withDescription("Show the e-mails of a server on this machine, the newest last"),
   Command.withExamples([
     { command: "effect-app-services inbox --follow", description: "The links of all e-mails, as they arrive" },
     { command: "effect-app-services inbox --to ada@example.com --json", description: "For a script" }

@@ -80,7 +80,7 @@ describe("metrics", () => {
         [yield* refresh(token), yield* refresh(token), yield* refresh(access_token), yield* refresh()],
         [201, 201, 401, 401]
       )
-      // what needs a refresh token too, and is no refresh
+      // these need a refresh token too, and do not count
       yield* ask("GET", `${root}/auth/api_keys`, { token })
       yield* ask("DELETE", `${root}/auth/session`, { token })
       assert.strictEqual(yield* refresh(token), 401)
