@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { directory } from "../server/support.ts"
 import { ask, call, run, serveJson } from "./support.ts"
@@ -70,6 +70,68 @@ describe("effect-app-services init", { timeout: 180_000 }, () => {
         (await fetch(`${ready.baseUrl}/app/my-shop/endpoint/status?from=curl`)).text()
       )
       assert.strictEqual(status, "my-shop is up, curl\n")
+    })
+  )
+
+  it.live("leads from an empty folder to a function that failed and is mended, while the application is served", () =>
+    Effect.gen(function* () {
+      // what a new user types is in the help: the command, and how it is used
+      const help = (yield* run(["--help"])).stdout
+      const [initHelp, serveHelp] = yield* Effect.all([run(["init", "--help"]), run(["serve", "--help"])])
+      for (const name of ["init", "serve"]) assert.match(help, new RegExp(`^ +${name} `, "m"))
+      assert.include(initHelp.stdout, "effect-app-services init ./my-app")
+      assert.match(serveHelp.stdout, /effect-app-services serve \S+ --watch/)
+
+      const folder = join(yield* directory({}), "first")
+      assert.strictEqual((yield* run(["init", folder])).code, 0)
+      const { output, ready } = yield* serveJson([folder, "--watch"])
+      const url = `${ready.baseUrl}/api/client/v2.0/app/first`
+      const guest = yield* logIn(url, "anon-user")
+      const called = (name: string, ...args: ReadonlyArray<unknown>) =>
+        ask(`${url}/functions/call`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${guest["access_token"]}` },
+          body: JSON.stringify({ name, arguments: args })
+        })
+
+      // the function was not there when the server started
+      const write = (...lines: ReadonlyArray<string>) =>
+        writeFileSync(join(folder, "functions/note.js"), lines.join("\n"))
+      const before = [
+        "exports = async function (note) {",
+        '  const notes = context.services.get("mongodb-atlas").db("main").collection("notes")'
+      ]
+      const after = [
+        "  await notes.insertOne({ owner: context.user.id, text })",
+        "  return await notes.count({ text })",
+        "}"
+      ]
+      write(...before, "  const text = note.txt.trim()", ...after)
+      const config = join(folder, "functions/config.json")
+      const functions = JSON.parse(readFileSync(config, "utf8")) as ReadonlyArray<unknown>
+      writeFileSync(config, JSON.stringify([...functions, { name: "note", private: false }]))
+      const note = { text: " buy milk " }
+      const firstError = yield* Effect.repeat(Effect.delay(called("note", note), "20 millis"), {
+        while: ({ body }) => body["error_code"] === "FunctionNotFound"
+      })
+      assert.deepStrictEqual([firstError.status, firstError.body["error_code"]], [400, "FunctionExecutionError"])
+      const lineOf = () => output.stderr.split("\n").find((line) => line.includes(" failed after "))
+      while (lineOf() === undefined) yield* Effect.sleep("5 millis")
+      const line = JSON.parse(lineOf()!) as { readonly message: string }
+      assert.match(line.message, /at .*functions\/note\.js:3:\d+/)
+      assert.include(line.message, "buy milk")
+
+      write(...before, "  const text = note.text.trim()", ...after)
+      const mended = yield* Effect.repeat(Effect.delay(called("note", note), "20 millis"), {
+        while: ({ status }) => status !== 200
+      })
+      assert.deepStrictEqual<unknown>(mended.body, { $numberInt: "1" })
+      const found = yield* document(url, guest["access_token"], "find", "notes", { query: {} })
+      const texts = (found.body as unknown as ReadonlyArray<Record<string, unknown>>).map(({ owner, text }) => [
+        owner,
+        text
+      ])
+      assert.deepStrictEqual(texts, [[guest["user_id"], "buy milk"]])
     })
   )
 
