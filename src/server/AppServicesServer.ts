@@ -21,7 +21,6 @@ import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { identity } from "effect/Function"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
@@ -292,8 +291,11 @@ export const make = (
   Effect.contextWith((given: Context.Context<never>) => {
     const clock = Context.get(given, Clock.Clock)
     const activity = options.adminToken === undefined ? undefined : ActivityLog.make(clock.currentTimeMillisUnsafe())
-    const logged = activity === undefined ? identity : addLogger(activity.logger)
-    const outside = Context.add(given, Logger.CurrentLoggers, logged(Context.get(given, Logger.CurrentLoggers)))
+    const logged = activity === undefined ? undefined : addLogger(activity.logger)
+    const outside =
+      logged === undefined
+        ? given
+        : Context.add(given, Logger.CurrentLoggers, logged(Context.get(given, Logger.CurrentLoggers)))
     return Effect.gen(function* () {
       if (options.adminToken !== undefined && Redacted.value(options.adminToken).length < 32) {
         return yield* new AppsError({ message: "adminToken is too short: expected at least 32 characters" })
@@ -329,9 +331,10 @@ export const make = (
             health,
             page: activity === undefined ? undefined : AdminPage.answer,
             newId: Effect.provideContext(Ids.objectId, services),
-            onRequest: both(activity?.onRequest, options.onRequest)
+            onRequest: options.onRequest,
+            keeping: { record: activity?.record, loggers: logged }
           }
-        ).pipe(Effect.updateService(Logger.CurrentLoggers, logged))
+        )
       )
       return {
         app: publicUrl === undefined ? handled : Effect.provideService(handled, PublicUrl.PublicUrl, publicUrl),
@@ -348,12 +351,6 @@ export const make = (
       )
     )
   })
-
-const both = (
-  one: RequestLog.OnRequest | undefined,
-  other: RequestLog.OnRequest | undefined
-): RequestLog.OnRequest | undefined =>
-  one === undefined || other === undefined ? (one ?? other) : (entry) => Effect.andThen(one(entry), other(entry))
 
 /**
  * The URL of a server for clients on this machine: one on all addresses can be reached on loopback.

@@ -4,7 +4,6 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import type * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
@@ -48,7 +47,7 @@ type Draft = LogEntry extends infer Entry ? (Entry extends LogEntry ? Omit<Entry
 /** The shape of {@link ActivityLog}. */
 export interface Service {
   /** Adds a request. Those of the administration itself are left out where they only read. */
-  readonly onRequest: RequestLog.OnRequest
+  readonly record: (request: RequestLog.Entry) => void
   /** Adds the lines of a log. */
   readonly logger: Logger.Logger<unknown, void>
   /** The entries after one, oldest first: at most `limit`. */
@@ -69,12 +68,11 @@ export class ActivityLog extends Context.Service<ActivityLog, Service>()("effect
     const counts = new Counts()
     const run = startedAt.toString(36)
     return {
-      onRequest: (entry) =>
-        Effect.sync(() => {
-          if (entry.path !== prefix && !entry.path.startsWith(`${prefix}/`)) counts.add(entry)
-          else if (entry.method === "GET") return
-          kept.add(draftOf(entry))
-        }),
+      record: (request) => {
+        if (request.path !== prefix && !request.path.startsWith(`${prefix}/`)) counts.add(request)
+        else if (request.method === "GET") return
+        kept.add(request)
+      },
       logger: Logger.make((options) => kept.add(lineOf(options))),
       read: (after, limit) => {
         const later = kept.after(after)
@@ -99,11 +97,14 @@ export class ActivityLog extends Context.Service<ActivityLog, Service>()("effect
   }
 }
 
+/** What is kept of an entry: of a request what the log of requests gets, because each call has one and few are read. */
+type Item = Draft | RequestLog.Entry
+
 /** The newest entries, within limits. */
 class Kept {
   readonly #limits: Limits
   readonly #sizes: Array<number> = []
-  readonly #entries: Array<LogEntry> = []
+  readonly #items: Array<Item> = []
   /** The entries before it are evicted, and removed from the arrays from time to time. */
   #first = 0
   #size = 0
@@ -113,16 +114,17 @@ class Kept {
     this.#limits = limits
   }
 
-  add(draft: Draft): void {
-    const size = sizeOf(draft)
-    this.#entries.push({ ...draft, seq: ++this.#seq })
+  add(item: Item): void {
+    const size = sizeOf(item)
+    this.#items.push(item)
     this.#sizes.push(size)
+    this.#seq++
     this.#size += size
-    while (this.#size > this.#limits.characters || this.#entries.length - this.#first > this.#limits.entries) {
+    while (this.#size > this.#limits.characters || this.#items.length - this.#first > this.#limits.entries) {
       this.#size -= this.#sizes[this.#first++] ?? 0
     }
-    if (this.#first >= 1_000 && this.#first * 2 > this.#entries.length) {
-      this.#entries.splice(0, this.#first)
+    if (this.#first >= 1_000 && this.#first * 2 > this.#items.length) {
+      this.#items.splice(0, this.#first)
       this.#sizes.splice(0, this.#first)
       this.#first = 0
     }
@@ -130,8 +132,9 @@ class Kept {
 
   /** The entries after one. */
   after(seq: number): ReadonlyArray<LogEntry> {
-    const count = Math.min(this.#entries.length - this.#first, this.#seq - seq)
-    return count <= 0 ? [] : this.#entries.slice(this.#entries.length - count)
+    const count = Math.max(0, Math.min(this.#items.length - this.#first, this.#seq - seq))
+    const first = this.#seq - count + 1
+    return this.#items.slice(this.#items.length - count).map((item, index) => entryOf(item, first + index))
   }
 }
 
@@ -173,8 +176,10 @@ class Counts {
   }
 }
 
-const sizeOf = (draft: Draft): number =>
-  overhead + (draft.kind === "message" ? draft.text.length : draft.path.length + (draft.call?.length ?? 0))
+const entryOf = (item: Item, seq: number): LogEntry => ({ ...("kind" in item ? item : draftOf(item)), seq })
+
+const sizeOf = (item: Item): number =>
+  overhead + ("text" in item ? item.text.length : item.path.length + (item.call?.length ?? 0))
 
 const shortened = (text: string): string => (text.length > longest ? `${text.slice(0, longest)} ...` : text)
 

@@ -42,7 +42,8 @@ export const make = <E, R>(
     health,
     newId,
     onRequest,
-    page
+    page,
+    keeping
   }: {
     readonly health: Health.Health
     /** Answers requests for the page for people, which are not in the log either. */
@@ -53,6 +54,7 @@ export const make = <E, R>(
       | undefined
     readonly newId: Effect.Effect<string>
     readonly onRequest: RequestLog.OnRequest | undefined
+    readonly keeping: RequestLog.Keeping
   }
 ) =>
   HttpServerRequest.HttpServerRequest.use((request) => {
@@ -73,7 +75,7 @@ export const make = <E, R>(
       : request.method === "OPTIONS"
         ? Effect.succeed(preflight(request))
         : answerTo(request, route(request))
-    return RequestLog.observed(request, newId, onRequest)(ending(answer))
+    return RequestLog.observed(request, newId, onRequest, keeping)(ending(answer))
   })
 
 const answerTo = <E, R>(

@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import { CurrentRequest, type Details } from "../model/CurrentRequest.ts"
 import * as Metrics from "../model/Metrics.ts"
@@ -44,22 +45,49 @@ export interface Entry {
   readonly logId: string | undefined
 }
 
+/** Keeps what happens for the page of the administration. */
+export interface Keeping {
+  readonly record?: ((entry: Entry) => void) | undefined
+  /** The loggers of a request, by those of the fiber that answers it. */
+  readonly loggers?:
+    | ((loggers: ReadonlySet<Logger.Logger<unknown, unknown>>) => ReadonlySet<Logger.Logger<unknown, unknown>>)
+    | undefined
+}
+
 /** Called with the entry of every request after it is answered. */
 export type OnRequest = (entry: Entry) => Effect.Effect<void>
 
 /** Provides the state of the current request, and logs the request when it is answered. */
 export const observed =
-  (request: HttpServerRequest.HttpServerRequest, newId: Effect.Effect<string>, onRequest: OnRequest | undefined) =>
+  (
+    request: HttpServerRequest.HttpServerRequest,
+    newId: Effect.Effect<string>,
+    onRequest: OnRequest | undefined,
+    { loggers, record }: Keeping
+  ) =>
   <R>(
     answer: Effect.Effect<HttpServerResponse.HttpServerResponse, never, R>
   ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> => {
     const { method, remoteAddress, url } = request
     const present: Details = { request, subject: {}, newId }
-    const known = Effect.updateService(answer, CurrentRequest, () => present)
+    const known = Effect.updateContext(answer, (context: Context.Context<R>) =>
+      loggers === undefined
+        ? Context.add(context, CurrentRequest, present)
+        : // one copy of the context for both, since each call pays for it
+          Context.merge(
+            context,
+            Context.add(
+              Context.make(CurrentRequest, present),
+              Logger.CurrentLoggers,
+              loggers(Context.get(context, Logger.CurrentLoggers))
+            )
+          )
+    )
     return Metrics.timed(known, (context, exit, seconds) => {
       const status = exit._tag === "Success" ? exit.value.status : undefined
       Metrics.request(context, method, status, seconds)
-      return onRequest?.({
+      if (onRequest === undefined && record === undefined) return undefined
+      const entry: Entry = {
         at: Context.get(context, Clock.Clock).currentTimeMillisUnsafe(),
         method,
         path: url.split("?", 1)[0] ?? "",
@@ -71,7 +99,9 @@ export const observed =
         code: present.subject.code,
         address: Option.getOrUndefined(remoteAddress),
         logId: present.logId
-      }).pipe(
+      }
+      record?.(entry)
+      return onRequest?.(entry).pipe(
         // a failure of the log must not change the answer
         Effect.catchCause((cause) => Effect.logError("onRequest failed", cause))
       )
