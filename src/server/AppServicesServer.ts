@@ -38,7 +38,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { Applications } from "./Applications.ts"
-import { ActivityLog, addLogger } from "./api/ActivityLog.ts"
+import { ActivityLog } from "./api/ActivityLog.ts"
 import * as AdminHandlers from "./api/AdminHandlers.ts"
 import * as AdminPage from "./api/AdminPage.ts"
 import { Api } from "./api/Api.ts"
@@ -276,6 +276,8 @@ interface Server {
   readonly services: Context.Context<Services>
   readonly endStreams: Effect.Effect<void>
   readonly health: Health.Health
+  /** Runs requests, or what makes their fibers, with the logger of the page for people. */
+  readonly logged: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 /**
@@ -291,11 +293,16 @@ export const make = (
   Effect.contextWith((given: Context.Context<never>) => {
     const clock = Context.get(given, Clock.Clock)
     const activity = options.adminToken === undefined ? undefined : ActivityLog.make(clock.currentTimeMillisUnsafe())
-    const logged = activity === undefined ? undefined : addLogger(activity.logger)
+    const logged: Server["logged"] = (effect) =>
+      activity === undefined ? effect : Effect.withLogger(effect, activity.logger)
     const outside =
-      logged === undefined
+      activity === undefined
         ? given
-        : Context.add(given, Logger.CurrentLoggers, logged(Context.get(given, Logger.CurrentLoggers)))
+        : Context.add(
+            given,
+            Logger.CurrentLoggers,
+            new Set([...Context.get(given, Logger.CurrentLoggers), activity.logger])
+          )
     return Effect.gen(function* () {
       if (options.adminToken !== undefined && Redacted.value(options.adminToken).length < 32) {
         return yield* new AppsError({ message: "adminToken is too short: expected at least 32 characters" })
@@ -332,7 +339,7 @@ export const make = (
             page: activity === undefined ? undefined : AdminPage.answer,
             newId: Effect.provideContext(Ids.objectId, services),
             onRequest: options.onRequest,
-            keeping: { record: activity?.record, loggers: logged }
+            record: activity?.record
           }
         )
       )
@@ -340,7 +347,8 @@ export const make = (
         app: publicUrl === undefined ? handled : Effect.provideService(handled, PublicUrl.PublicUrl, publicUrl),
         services: Context.pick(Inbox, Admin, Database, Applications)(services),
         endStreams: Context.get(services, OpenStreams.OpenStreams).end,
-        health
+        health,
+        logged
       }
     }).pipe(
       Effect.mapError(({ message }) => new AppServicesServerError({ message })),
@@ -387,8 +395,9 @@ export const layer = (
       }
       const base = options?.publicUrl ?? localUrl(server.address)
       const located = URL.canParse(base) ? Hosting.located("id" in apps ? [apps] : apps, base) : apps
-      const { app, endStreams, health, services } = yield* make(located, options)
-      yield* server.serve(app).pipe(
+      const { app, endStreams, health, logged, services } = yield* make(located, options)
+      // once for all requests: the fibers that answer them have the context of this one
+      yield* logged(server.serve(app)).pipe(
         // access tokens, authorization codes and the arguments of calls may come in the query; traces must not repeat them
         Effect.updateService(UrlParams.CurrentRedactedNames, (names) => [...names, ...secretParameters]),
         // where a login by redirect leads to, with its tokens
@@ -416,9 +425,9 @@ export const layerHttpClient = (
 ): Layer.Layer<HttpClient.HttpClient | Services> =>
   Layer.effectContext(
     Effect.gen(function* () {
-      const { app, services } = yield* Effect.orDie(make(apps, options))
+      const { app, logged, services } = yield* Effect.orDie(make(apps, options))
       const client = HttpClient.make((request) =>
-        app.pipe(
+        logged(app).pipe(
           Effect.provideService(HttpServerRequest.HttpServerRequest, HttpServerRequest.fromClientRequest(request)),
           Effect.scoped,
           Effect.map((response) => HttpServerResponse.toClientResponse(response, { request }))

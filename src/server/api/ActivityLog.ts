@@ -248,16 +248,3 @@ const lineOf = ({ cause, date, fiber, logLevel, message }: Logger.Options<unknow
     ...facts
   }
 }
-
-/** Adds a logger to those that a context has; contexts of requests mostly have the same ones. */
-export const addLogger = (logger: Logger.Logger<unknown, void>) => {
-  let known: ReadonlySet<Logger.Logger<unknown, unknown>> | undefined
-  let added: ReadonlySet<Logger.Logger<unknown, unknown>> = new Set()
-  return (loggers: ReadonlySet<Logger.Logger<unknown, unknown>>): ReadonlySet<Logger.Logger<unknown, unknown>> => {
-    if (loggers !== known) {
-      known = loggers
-      added = new Set([...loggers, logger])
-    }
-    return added
-  }
-}

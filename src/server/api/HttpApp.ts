@@ -43,7 +43,7 @@ export const make = <E, R>(
     newId,
     onRequest,
     page,
-    keeping
+    record
   }: {
     readonly health: Health.Health
     /** Answers requests for the page for people, which are not in the log either. */
@@ -54,7 +54,8 @@ export const make = <E, R>(
       | undefined
     readonly newId: Effect.Effect<string>
     readonly onRequest: RequestLog.OnRequest | undefined
-    readonly keeping: RequestLog.Keeping
+    /** Keeps requests for the page. */
+    readonly record: ((entry: RequestLog.Entry) => void) | undefined
   }
 ) =>
   HttpServerRequest.HttpServerRequest.use((request) => {
@@ -75,7 +76,7 @@ export const make = <E, R>(
       : request.method === "OPTIONS"
         ? Effect.succeed(preflight(request))
         : answerTo(request, route(request))
-    return RequestLog.observed(request, newId, onRequest, keeping)(ending(answer))
+    return RequestLog.observed(request, newId, onRequest, record)(ending(answer))
   })
 
 const answerTo = <E, R>(

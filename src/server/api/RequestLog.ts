@@ -6,7 +6,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import { CurrentRequest, type Details } from "../model/CurrentRequest.ts"
 import * as Metrics from "../model/Metrics.ts"
@@ -45,15 +44,6 @@ export interface Entry {
   readonly logId: string | undefined
 }
 
-/** Keeps what happens for the page of the administration. */
-export interface Keeping {
-  readonly record?: ((entry: Entry) => void) | undefined
-  /** The loggers of a request, by those of the fiber that answers it. */
-  readonly loggers?:
-    | ((loggers: ReadonlySet<Logger.Logger<unknown, unknown>>) => ReadonlySet<Logger.Logger<unknown, unknown>>)
-    | undefined
-}
-
 /** Called with the entry of every request after it is answered. */
 export type OnRequest = (entry: Entry) => Effect.Effect<void>
 
@@ -63,26 +53,14 @@ export const observed =
     request: HttpServerRequest.HttpServerRequest,
     newId: Effect.Effect<string>,
     onRequest: OnRequest | undefined,
-    { loggers, record }: Keeping
+    record: ((entry: Entry) => void) | undefined
   ) =>
   <R>(
     answer: Effect.Effect<HttpServerResponse.HttpServerResponse, never, R>
   ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> => {
     const { method, remoteAddress, url } = request
     const present: Details = { request, subject: {}, newId }
-    const known = Effect.updateContext(answer, (context: Context.Context<R>) =>
-      loggers === undefined
-        ? Context.add(context, CurrentRequest, present)
-        : // one copy of the context for both, since each call pays for it
-          Context.merge(
-            context,
-            Context.add(
-              Context.make(CurrentRequest, present),
-              Logger.CurrentLoggers,
-              loggers(Context.get(context, Logger.CurrentLoggers))
-            )
-          )
-    )
+    const known = Effect.updateService(answer, CurrentRequest, () => present)
     return Metrics.timed(known, (context, exit, seconds) => {
       const status = exit._tag === "Success" ? exit.value.status : undefined
       Metrics.request(context, method, status, seconds)
