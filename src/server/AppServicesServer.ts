@@ -13,16 +13,11 @@
  *
  * @since 0.1.0
  */
-import * as ByteSize from "effect/ByteSize"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Kdf from "effect/crypto/Kdf"
-import * as Mac from "effect/crypto/Mac"
-import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -53,192 +48,28 @@ import * as Health from "./api/Health.ts"
 import * as HttpApp from "./api/HttpApp.ts"
 import * as OpenStreams from "./api/OpenStreams.ts"
 import * as Proxies from "./api/Proxies.ts"
-import * as RateLimits from "./api/RateLimits.ts"
-import type * as RequestLog from "./api/RequestLog.ts"
-import { Database, unavailable } from "./data/Database.ts"
-import { FunctionRuntime } from "./functions/FunctionRuntime.ts"
+import { Database } from "./data/Database.ts"
 import type { App } from "./model/App.ts"
 import { Apps, AppsError } from "./model/Apps.ts"
-import { FunctionRunner } from "./model/FunctionRunner.ts"
 import * as Metrics from "./model/Metrics.ts"
 import * as Ids from "./model/Ids.ts"
 import * as PublicUrl from "./model/PublicUrl.ts"
-import * as Seeds from "./Seeds.ts"
-import * as DataDirectory from "./storage/DataDirectory.ts"
-import * as EventLog from "./storage/EventLog.ts"
-import { RateBuckets } from "./model/RateBuckets.ts"
+import type { Options } from "./ServerOptions.ts"
+import * as ServerServices from "./serverServices.ts"
 import { RowStore } from "./storage/RowStore.ts"
 import { Admin } from "./users/Admin.ts"
-import { ApiKeys } from "./users/ApiKeys.ts"
-import * as Digest from "./users/Digest.ts"
-import { EmailAccounts } from "./users/EmailAccounts.ts"
 import { Inbox } from "./users/Inbox.ts"
-import * as MailDelivery from "./users/MailDelivery.ts"
-import type { Mailer } from "./users/Mailer.ts"
-import { JwtVerifier } from "./users/JwtVerifier.ts"
-import { Logins } from "./users/Logins.ts"
-import * as PasswordHasher from "./users/PasswordHasher.ts"
-import { OAuth } from "./users/OAuth.ts"
 import * as OAuthIssuers from "./users/OAuthIssuers.ts"
-import { PublishedKeys } from "./users/PublishedKeys.ts"
-import { PendingLogins, RedirectLogins } from "./users/RedirectLogins.ts"
-import { Sessions } from "./users/Sessions.ts"
-import { SigningKeys } from "./users/SigningKeys.ts"
-import { UserStore } from "./users/UserStore.ts"
-import { Tokens } from "./users/Tokens.ts"
-import { Users } from "./users/Users.ts"
-import { TriggerPositions } from "./triggers/TriggerPositions.ts"
-import { Triggers } from "./triggers/Triggers.ts"
-import { AuthEventLog } from "./users/AuthEventLog.ts"
-import { AuthEvents } from "./users/AuthEvents.ts"
-import type { UserServices } from "./users/UserServices.ts"
 
-/**
- * Settings of a server. All have defaults.
- *
- * @category options
- * @since 0.1.0
- */
-export interface Options {
+export type {
   /**
-   * The cost of hashing a password. `"testing"` makes tests quick; a server that listens on an address other than loopback
-   * refuses it.
+   * Settings of a server. All have defaults.
    *
-   * @default "standard"
+   * @category options
+   * @since 0.1.0
    */
-  readonly passwordHashing?: PasswordHasher.Profile | undefined
-  /**
-   * The directory that keeps users and documents, so that they outlive the server: empty, new, or made by an earlier start.
-   * One server at a time can have it open. Without it everything is in memory only.
-   *
-   * What the server has acknowledged is on the disk, and survives a killed process and a power cut. A change that cannot be
-   * written, as on a full disk, is answered with 500 and changes nothing.
-   */
-  readonly dataDirectory?: string | undefined
-  /**
-   * Another database for the documents, such as MongoDB (`layer` of `effect-app-services/mongodb`). Users stay in the data
-   * directory or in memory. The documents that applications start with are not inserted into it, and no index is created.
-   *
-   * @default the embedded database
-   */
-  readonly database?: Layer.Layer<Database, { readonly message: string }> | undefined
-  /**
-   * Another storage for users and for all that servers keep for them, such as MongoDB (`layer` of
-   * `effect-app-services/mongodb`, which is a `database` as well). Servers with the same storage are as one: a user who logs out
-   * of one, is disabled or is deleted is refused by the others at the next request.
-   *
-   * It cannot be combined with `signingKey`, since it has keys of its own.
-   *
-   * @default the data directory, or memory
-   */
-  readonly users?: Layer.Layer<UserServices, { readonly message: string }> | undefined
-  /**
-   * What servers with the same users and documents share beside them, such as in MongoDB: the positions of triggers, so that
-   * each is run by one server at a time, and rate limits.
-   *
-   * @default the data directory and memory, for one server
-   */
-  readonly coordination?: Layer.Layer<TriggerPositions | RateBuckets, { readonly message: string }> | undefined
-  /**
-   * What sends the e-mails, such as `NodeMailer` of `effect-app-services/node`. The inbox has them too.
-   *
-   * @default e-mails are in the inbox only
-   */
-  readonly mailer?: Layer.Layer<Mailer, { readonly message: string }> | undefined
-  /**
-   * The secret that the keys of tokens are derived from, at least 32 characters: servers in memory with the same secret
-   * accept each other's tokens. By default the keys are random.
-   *
-   * A data directory has keys of its own, which `effect-app-services keys rotate` replaces; with one, this option is
-   * refused.
-   */
-  readonly signingKey?: Redacted.Redacted | undefined
-  /**
-   * The time that one call of a function may take.
-   *
-   * @default "90 seconds"
-   */
-  readonly functionTimeLimit?: Duration.Input | undefined
-  /**
-   * The memory that the functions of one exported application may use, buffers included. They run in a process of their
-   * own. A process that exceeds the limit is ended, the calls in it fail, and the next call starts another one.
-   *
-   * @default "512 MiB"
-   */
-  readonly functionMemoryLimit?: ByteSize.Input | undefined
-  /**
-   * Rate limits of logins, registrations and e-mails. A client that exceeds one gets a 429 with the header `Retry-After`.
-   *
-   * The standard limits are, for an account, 10 failed logins per 15 minutes, and per hour 10 failed registrations, 10
-   * e-mails and 10 failed uses of an e-mail's token; for a client address, 300 logins per 15 minutes and 60 of each of the
-   * others per hour. Loopback addresses may do a thousand times as much; requests in process have no limit by address.
-   *
-   * @default "standard"
-   */
-  readonly rateLimits?: RateLimits.Input | undefined
-  /**
-   * The proxies in front of the server: IP addresses, or networks in CIDR notation such as `"10.0.0.0/8"`. Their headers
-   * `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host` and `Forwarded` name the client's address, which rate limits
-   * count and functions see, and the public address of the server, which clients are told. The headers of all others are
-   * ignored. By default only proxies on the server's own machine are trusted; `[]` trusts none.
-   *
-   * @default ["127.0.0.0/8", "::1/128"]
-   */
-  readonly trustedProxies?: ReadonlyArray<string> | undefined
-  /**
-   * The address by which clients reach the server, such as `"https://api.shop.example"`, without a path: what it tells clients,
-   * providers of logins by redirect and functions. Pages of e-mails that begin with `/` are below it.
-   *
-   * @default the address of each request, as trusted proxies name it
-   */
-  readonly publicUrl?: string | undefined
-  /**
-   * Opens the administration API below `/_admin` to clients on this machine that send this bearer token, at least 32
-   * characters. Without it there are no such routes. The services `Inbox` and `Admin` do not need it.
-   */
-  readonly adminToken?: Redacted.Redacted | undefined
-  /**
-   * Other hosts in place of Google, Facebook and Apple, by the URLs of their roots, as for tests: OpenID Connect issuers for
-   * Google and Apple, a host with `dialog/oauth` and the Graph API for Facebook. They need TLS unless they are on this
-   * machine.
-   *
-   * @default the providers themselves
-   */
-  readonly oauthIssuers?: OAuthIssuers.Input | undefined
-  /**
-   * How many event streams may be open at the same time. A client that opens more gets a 429.
-   *
-   * @default { perUser: 100, total: 5_000 }
-   */
-  readonly streams?: OpenStreams.Limits | undefined
-  /**
-   * How much of the changes of documents, and of the events of users, is kept for change streams and triggers that have not
-   * read it yet. The oldest are dropped when one of the limits is exceeded: a stream or a trigger that would go on with
-   * them fails or is suspended. Without a data directory the log is in memory, and has 64 MiB at most.
-   *
-   * @default { events: 100_000, bytes: "256 MiB", age: "7 days" }
-   */
-  readonly changeLog?:
-    | {
-        /** The number of changes of a data source. */
-        readonly events?: number | undefined
-        readonly bytes?: ByteSize.Input | undefined
-        readonly age?: Duration.Input | undefined
-      }
-    | undefined
-  /**
-   * How long the server goes on answering requests after it was told to stop, while `GET /readyz` answers 503: the time
-   * that a load balancer needs to notice and to send requests elsewhere.
-   *
-   * @default "0 seconds"
-   */
-  readonly drainTime?: Duration.Input | undefined
-  /**
-   * Called after every request is answered, with no secret in the entry: a request log. A failure of it is logged, and
-   * does not change the answer.
-   */
-  readonly onRequest?: RequestLog.OnRequest | undefined
-}
+  Options
+} from "./ServerOptions.ts"
 
 export type {
   /**
@@ -318,7 +149,9 @@ export const make = (
         Effect.fromResult(PublicUrl.read(options.publicUrl)),
         (message) => new AppsError({ message })
       )
-      const services = yield* Layer.build(layerServices("id" in apps ? [apps] : apps, options, issuers, clock, outside))
+      const services = yield* Layer.build(
+        ServerServices.layer("id" in apps ? [apps] : apps, options, issuers, clock, outside)
+      )
       const router = yield* HttpRouter.toHttpEffect(
         Layer.provide(routes(options, activity), Layer.succeedContext(services))
       )
@@ -442,93 +275,6 @@ const secretHeaders = ["location", "x-baas-location", "x-stitch-location"]
 
 const isLoopback = (address: HttpServer.HttpServer["Service"]["address"]): boolean =>
   NetAddress.isUnixPathAddress(address) || NetAddress.isLoopback(address.address)
-
-const limitsOf = ({ age, bytes, events }: NonNullable<Options["changeLog"]>): EventLog.Limits => ({
-  events: events ?? EventLog.defaultLimits.events,
-  bytes: bytes === undefined ? EventLog.defaultLimits.bytes : ByteSize.toNumberUnsafe(ByteSize.fromInputUnsafe(bytes)),
-  age: age === undefined ? EventLog.defaultLimits.age : Duration.fromInputUnsafe(age)
-})
-
-const layerServices = (
-  apps: ReadonlyArray<App>,
-  {
-    changeLog,
-    coordination,
-    dataDirectory,
-    database,
-    functionMemoryLimit,
-    functionTimeLimit,
-    mailer,
-    passwordHashing,
-    rateLimits,
-    signingKey,
-    streams,
-    users: otherUsers
-  }: Options,
-  issuers: OAuthIssuers.Issuers,
-  clock: Clock.Clock,
-  outside: Context.Context<never>
-) => {
-  const random = SecureRandom.layerWebCrypto
-  const rowStore = dataDirectory === undefined ? RowStore.layerNone : DataDirectory.layer(dataDirectory)
-  const limits = Layer.succeed(EventLog.CurrentLimits, limitsOf(changeLog ?? {}))
-  const appsLayer = Apps.layer(apps)
-  const ofOthers = <A, E>(layer: Layer.Layer<A, E>) => Layer.provide(layer, Layer.succeedContext(outside))
-  const kept = Layer.mergeAll(UserStore.layer, SigningKeys.layer(signingKey), AuthEventLog.layer)
-  const users = Layer.provideMerge(
-    Layer.mergeAll(AuthEvents.layer, RedirectLogins.layer),
-    otherUsers === undefined
-      ? Layer.provide(Layer.mergeAll(kept, PendingLogins.layerMemory, Inbox.layer), Layer.succeed(Clock.Clock, clock))
-      : ofOthers(otherUsers)
-  )
-  const platform = Layer.mergeAll(
-    Layer.provideMerge(users, appsLayer),
-    // each request has a tag to verify: synchronously, where Web Crypto would take a thread and back
-    Mac.layerWebCryptoWith({ hmac: Digest.hmac }),
-    PasswordHasher.PasswordHasher.layerCost(PasswordHasher.costs[passwordHashing ?? "standard"]),
-    // what it logs by itself is in the log of the server
-    database === undefined ? Database.layer : ofOthers(database),
-    RateLimits.RateLimits.layer(rateLimits).pipe(
-      Layer.provideMerge(
-        coordination === undefined
-          ? Layer.mergeAll(TriggerPositions.layer(), RateBuckets.layerMemory)
-          : ofOthers(coordination)
-      )
-    ),
-    OpenStreams.OpenStreams.layer(streams),
-    Layer.mergeAll(JwtVerifier.layer, OAuth.layer).pipe(
-      Layer.provide(PublishedKeys.layer),
-      Layer.provide([FetchHttpClient.layer, Layer.succeed(OAuthIssuers.OAuthIssuers, issuers)])
-    )
-  ).pipe(Layer.provideMerge([random, Kdf.layerWebCrypto, rowStore, limits]))
-  const delivery = mailer === undefined ? Layer.empty : Layer.provide(MailDelivery.layer(outside), mailer)
-  return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer, Applications.layer, delivery).pipe(
-    Layer.provideMerge(Triggers.layer(outside)),
-    Layer.provideMerge(EmailAccounts.layer),
-    Layer.provideMerge(Users.layer),
-    Layer.provideMerge([Tokens.layer, layerFunctionRunner]),
-    Layer.provideMerge(FunctionRuntime.layer({ timeLimit: functionTimeLimit, memoryLimit: functionMemoryLimit })),
-    Layer.provideMerge(
-      database === undefined
-        ? Layer.effectDiscard(Effect.catchTag(Seeds.plant(apps), "DatabaseError", Effect.die))
-        : Layer.empty
-    ),
-    Layer.provideMerge(platform)
-  )
-}
-
-const layerFunctionRunner = Layer.effect(
-  FunctionRunner,
-  Effect.map(FunctionRuntime, ({ run }) =>
-    FunctionRunner.of({
-      // no refusal: the request that needs the function is answered as all are that do not reach the database
-      run: (...call) =>
-        Effect.catch(run(...call), (error) =>
-          error.unavailable === true ? Effect.die(unavailable()) : Effect.fail(error)
-        )
-    })
-  )
-)
 
 const routes = ({ adminToken }: Options, activity: ActivityLog["Service"] | undefined) =>
   Layer.mergeAll(
