@@ -263,7 +263,7 @@ const growthIn = (node: Node, before: Document, after: Document, level: number):
   for (const [name, child] of node.list) {
     const was = Object.hasOwn(before, name) ? before[name] : undefined
     const is = Object.hasOwn(after, name) ? after[name] : undefined
-    if (was === is) continue
+    if (Object.is(was, is)) continue
     grown +=
       isDocument(was) && isDocument(is) ? growthIn(child, was, is, level + 1) : growthOfField(name, was, is, level + 1)
   }

@@ -10,7 +10,8 @@ import type { Document, Value } from "./Value.ts"
  */
 export const growth = (before: Value, after: Value, level = 0): number => {
   spend()
-  if (before === after) return 0
+  // not `===`: 0 is an int, and -0 a double
+  if (Object.is(before, after)) return 0
   if (Array.isArray(before) && Array.isArray(after)) return growthOfArray(before, after, level)
   if (isDocument(before) && isDocument(after)) return growthOfDocument(before, after, level)
   checkStoredLevels(after, level)
@@ -32,7 +33,7 @@ const growthOfDocument = (before: Document, after: Document, level: number): num
   let grown = 0
   for (const name of Object.keys(after)) {
     const was = Object.hasOwn(before, name) ? before[name] : undefined
-    if (was !== after[name]) grown += growthOfField(name, was, after[name], level + 1)
+    if (!Object.is(was, after[name])) grown += growthOfField(name, was, after[name], level + 1)
   }
   for (const name of Object.keys(before)) {
     if (!Object.hasOwn(after, name)) grown += growthOfField(name, before[name], undefined, level + 1)
@@ -46,7 +47,7 @@ const growthOfArray = (before: ReadonlyArray<Value>, after: ReadonlyArray<Value>
   // elements that are shared are but compared
   spend((shared >> 3) + Math.max(before.length, after.length) - shared)
   for (let i = 0; i < shared; i++) {
-    if (before[i] !== after[i]) grown += growth(before[i] ?? null, after[i] ?? null, level + 1)
+    if (!Object.is(before[i], after[i])) grown += growth(before[i] ?? null, after[i] ?? null, level + 1)
   }
   for (let i = shared; i < after.length; i++) {
     checkStoredLevels(after[i], level + 1)

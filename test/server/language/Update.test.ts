@@ -79,6 +79,10 @@ describe("modifiers of fields", () => {
       assert.strictEqual(compileUpdate(update).apply(document), document, JSON.stringify(update))
     }
     assert.deepStrictEqual(updated({ n: 1 }, { $set: { n: new Double(1) } }), { n: new Double(1) })
+    // -0 is a double
+    assert.deepStrictEqual(updated({ n: 0 }, { $set: { n: -0 } }), { n: -0 })
+    assert.deepStrictEqual(updated({ n: [0] }, [{ $set: { n: { $literal: [-0] } } }]), { n: [-0] })
+    assert.deepStrictEqual(updated({ n: [0] }, { $push: { n: { $each: [-0], $slice: -1 } } }), { n: [-0] })
   })
 
   it("rejects modifiers that the data does not allow", () => {

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Double } from "bson"
 import { within } from "../../../src/server/language/budget.ts"
 import { growth } from "../../../src/server/language/growth.ts"
 import { LanguageError } from "../../../src/server/language/LanguageError.ts"
-import { canonical, isDocument, sizeOf } from "../../../src/server/language/Value.ts"
+import { canonical, type Document, isDocument, sizeOf } from "../../../src/server/language/Value.ts"
 import { compileUpdate } from "./operations.ts"
 import { anyValue, chance } from "./support.ts"
 
@@ -20,6 +21,49 @@ describe("the growth of a document by an update", () => {
       compared++
       assert.strictEqual(growth(before, after), grown(before, after))
     }
+  })
+
+  it("keeps the size of a document exact through any number of updates", () => {
+    const random = chance(7)
+    const paths = ["a", "d", "d.a", "d.b.a", "l.0", "l.3", "é"]
+    const anyPath = () => paths[Math.floor(random() * paths.length)] ?? ""
+    // -0 is a double, unlike the int 0
+    const any = () =>
+      random() < 0.3 ? [0, -0, Number.NaN, new Double(0)][Math.floor(random() * 4)] : anyValue(random, 3)
+    const anyUpdate = () => {
+      const [path, value] = [anyPath(), any() ?? null]
+      const updates = [
+        { $set: { [path]: value } },
+        { $set: { d: { a: value, b: any() ?? null } } },
+        { $unset: { [path]: 1 } },
+        { $mul: { [path]: -1 } },
+        { $push: { l: { $each: [value], $position: 0, $slice: 5 } } },
+        { $pull: { l: value } },
+        { $rename: { [path]: "x" } },
+        [{ $set: { [path]: { $literal: value }, n: { $rand: {} } } }],
+        [{ $replaceWith: { _id: 1, d: { $literal: [value] } } }],
+        { a: value, d: {} }
+      ]
+      return updates[Math.floor(random() * updates.length)]
+    }
+    let document: Document = { _id: 1, l: [] }
+    let size = sizeOf(document)
+    let changed = 0
+    for (let i = 0; i < 2_000; i++) {
+      let after = document
+      const { apply, growth } = compileUpdate(canonical(anyUpdate(), "null"))
+      try {
+        after = apply(document)
+      } catch (error) {
+        // such as a field in a number
+        if (!(error instanceof LanguageError)) throw error
+      }
+      size += growth(document, after)
+      assert.strictEqual(size, sizeOf(after))
+      if (after !== document) changed++
+      document = after
+    }
+    assert.isAbove(changed, 500)
   })
 
   it.each([

@@ -53,7 +53,7 @@ const isAppended = (
 ): boolean => order === undefined && length > 0 && position > length && after.length === length + each.length
 
 const sameElements = (a: ReadonlyArray<Value>, b: ReadonlyArray<Value>): boolean =>
-  a.length === b.length && a.every((value, i) => value === b[i])
+  a.length === b.length && a.every((value, i) => Object.is(value, b[i]))
 
 const arrayOf = (value: Value, context: Context): ReadonlyArray<Value> => {
   if (value === undefined) return []

@@ -89,7 +89,7 @@ class Comparison {
   }
 
   values(before: Value, after: Value): Compared<Delta | undefined> {
-    if (before === after) return this.#same(after)
+    if (Object.is(before, after)) return this.#same(after)
     const inside =
       isDocument(before) && isDocument(after)
         ? this.documents(before, after)

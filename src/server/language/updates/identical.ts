@@ -4,7 +4,7 @@ import type { Value } from "../Value.ts"
 
 /** Unlike `equals`, an int is not a double, and the fields of documents have the same order. */
 export const identical = (a: Value, b: Value): boolean => {
-  if (a === b) return true
+  if (Object.is(a, b)) return true
   if (Array.isArray(a))
     return Array.isArray(b) && a.length === b.length && a.every((value, i) => identical(value, b[i]))
   if (isDocument(a)) {
