@@ -34,7 +34,7 @@ export type { UpdateDescription } from "./updates/description.ts"
 
 /**
  * Describes what an update changed in a document, when that is asked for: `undefined` where MongoDB tells the whole
- * document instead, as after a replacement.
+ * document instead, since the description takes as many bytes.
  */
 export type Describe = (before: Document, after: Document) => UpdateDescription | undefined
 
@@ -42,7 +42,8 @@ export type Describe = (before: Document, after: Document) => UpdateDescription 
 export interface Changed {
   /** The same object as before where nothing changed. */
   readonly document: Document
-  readonly describe: Describe
+  /** Absent for a replacement, which MongoDB never describes. */
+  readonly describe?: Describe
 }
 
 /** A compiled update. */
@@ -103,7 +104,7 @@ const compileReplacement = (update: Document, options: Options, environment: Env
     kind: "replacement",
     usesMatch: false,
     apply,
-    change: describing(apply, () => undefined),
+    change: (document) => ({ document: apply(document) }),
     growth,
     upserted: (query) => {
       if (Object.hasOwn(update, "_id")) return withId(update, environment)
@@ -118,10 +119,6 @@ const idOnly = (query: Document): Document => {
   const found = equalities(query)
   return found.has("_id") ? { _id: { $eq: found.get("_id") } } : {}
 }
-
-const describing =
-  (apply: (document: Document) => Document, describe: Describe) =>
-  (document: Document): Changed => ({ document: apply(document), describe })
 
 // pipelines
 
@@ -143,7 +140,7 @@ const compilePipeline = (stages: ReadonlyArray<Value>, options: Options, environ
     kind: "pipeline",
     usesMatch: false,
     apply,
-    change: describing(apply, logged),
+    change: (document) => ({ document: apply(document), describe: logged }),
     growth,
     upserted: (query) => {
       const start = documentOf(query)
@@ -221,7 +218,7 @@ const compileModifiers = (update: Document, options: Options, environment: Envir
     const after = run(document, context)
     return after === document || !mayChangeId ? after : keepingId(document, after, false)
   }
-  const describeAll: Describe = (before, after) => describe(changesOf(root, before, after))
+  const describeAll = describing(root)
   return {
     kind: "modifiers",
     usesMatch,
@@ -249,6 +246,12 @@ const matchOf = (document: Document, filter: Pick<Filter, "matchedIndex"> | unde
   const index = filter?.matchedIndex(document)
   return index === undefined || index < 0 ? noMatch() : String(index)
 }
+
+/** Events keep it, and with it nothing but the tree. */
+const describing =
+  (root: Fields): Describe =>
+  (before, after) =>
+    describe(changesOf(root, before, after))
 
 /** What array filters chose is not kept, nor evaluated again. */
 const describeNow = (root: Fields, before: Document, after: Document, chosen: Chosen): Describe => {

@@ -138,6 +138,32 @@ describe("change streams", () => {
     })
   )
 
+  it.effect("tell a replacement as one, also where all updates are described, and after a restart", () =>
+    Effect.gen(function* () {
+      const { service } = FakeJournal.make()
+      const kinds = (database: Database["Service"], options: Watch) =>
+        Effect.flatMap(database.watch(namespace, options), (changes) =>
+          Effect.map(take(2)(changes), (events) => events.map(({ operationType }) => operationType))
+        )
+      const token = yield* life(service, (database) =>
+        Effect.gen(function* () {
+          const changes = yield* database.watch(namespace, {})
+          yield* database.insert(namespace, [{ _id: 1, a: 1 }])
+          const [event] = yield* take(1)(changes)
+          yield* database.update(namespace, { filter: {}, change: { _tag: "Replace", document: { b: 1 } } })
+          yield* database.update(namespace, { filter: {}, change: change({ $set: { b: 2 } }) })
+          const found = yield* kinds(database, { resumeAfter: event?.["_id"], describeAll: true })
+          assert.deepStrictEqual(found, ["replace", "update"])
+          return event?.["_id"]
+        })
+      )
+      for (const describeAll of [true, false]) {
+        const found = yield* life(service, (database) => kinds(database, { resumeAfter: token, describeAll }))
+        assert.deepStrictEqual(found, ["replace", "update"])
+      }
+    })
+  )
+
   it.effect("fail with MongoDB's error where the events after a token are gone", () =>
     Effect.gen(function* () {
       const { service } = FakeJournal.make()

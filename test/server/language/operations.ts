@@ -66,7 +66,7 @@ export const described = (
 ) => {
   const before = canonicalDocument(document)
   const { describe, document: after } = Update.compile(canonical(update), options, environmentOf()).change(before)
-  return describe(before, after)
+  return describe?.(before, after)
 }
 
 /** The document that an upsert inserts. */

@@ -114,6 +114,8 @@ describe("what a change event says of an update", () => {
     same(differenceOf({ l: [1] }, { l: [1, { a: 1 }] }), changes({ "l.1": { a: 1 } }))
     same(differenceOf({ a: 1, b: 2, c: 3 }, { b: 2, a: 1 }), changes({ a: 1 }, ["c"]))
     same(differenceOf({ a: { b: 1 } }, { a: 5 }), changes({ a: 5 }))
+    // of another type: -0 is a double
+    assert.deepStrictEqual(differenceOf({ a: 0 }, { a: -0 }).updatedFields, { a: -0 })
     same(differenceOf({ a: { b: { c: 1 } } }, { a: { b: {} } }), changes({}, ["a.b.c"]))
   })
 
