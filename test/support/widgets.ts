@@ -28,6 +28,19 @@ export const drive = async (context: BrowserContext, url: string): Promise<void>
   }
 }
 
+/** Answers the first watch of a page with a stream that ends at once, as a host does that stops. */
+const endFirstWatch = (page: Page) =>
+  page.route(
+    /functions\/call\?/,
+    (route) =>
+      route.fulfill({
+        status: 200,
+        headers: { "content-type": "text/event-stream", "access-control-allow-origin": "*" },
+        body: ""
+      }),
+    { times: 1 }
+  )
+
 const visit = async ([one, two]: readonly [Page, Page], url: string) => {
   await one.goto(url)
   await two.goto(url)
@@ -50,9 +63,12 @@ const visit = async ([one, two]: readonly [Page, Page], url: string) => {
   await add(two, "bolt", "3")
   await one.getByText("bolt, 3").waitFor()
 
+  await endFirstWatch(one)
   await one.reload()
   await one.getByText("Signed in as ada@example.com").waitFor()
   await one.getByText("bolt, 3").waitFor()
+  await add(two, "nut", "1")
+  await one.getByText("nut, 1").waitFor()
 
   await two.getByRole("button", { name: "Sign out" }).click()
   await one.getByRole("button", { name: "Continue as a guest" }).click()

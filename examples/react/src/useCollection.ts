@@ -16,22 +16,23 @@ export const useCollection = <T extends Services.Document>(collection: Services.
   const [documents, setDocuments] = useState<Documents<T>>()
   useEffect(() => {
     let changes: Services.Watch<T>
-    let timer: number
+    let left = false
     const follow = async () => {
       changes = collection.watch()
       // what changes after the read is in `changes`
       await changes.open()
       const found = await collection.find()
-      setDocuments(new Map(found.map((document) => [String(document["_id"]), document])))
+      if (!left) setDocuments(new Map(found.map((document) => [String(document["_id"]), document])))
       for await (const change of changes) setDocuments((documents = new Map()) => changed(documents, change))
     }
+    const again = () => setTimeout(keepFollowing, 1_000)
     const keepFollowing = () => {
-      // where the connection breaks, because the device slept or the host restarted, begin again
-      follow().catch(() => (timer = window.setTimeout(keepFollowing, 1_000)))
+      // where the connection ends, because the device slept or the host restarted, begin again
+      if (!left) follow().then(again, again)
     }
     keepFollowing()
     return () => {
-      clearTimeout(timer)
+      left = true
       void changes.return()
     }
   }, [collection])
