@@ -88,7 +88,7 @@ export class Credentials<PayloadType extends Payload = Payload> {
 
   /** A Google account: by authorization code or id token, or through a window that returns to `redirectUrl`. */
   static google(credential: { authCode: string } | { idToken: string } | { redirectUrl: string }): Credentials {
-    if ("redirectUrl" in credential) return redirected("oauth2-google", credential.redirectUrl)
+    if ("redirectUrl" in credential) return Credentials.#redirected("oauth2-google", credential.redirectUrl)
     const payload = "authCode" in credential ? credential : { id_token: credential.idToken }
     return new Credentials(payload, Internal.google(credential))
   }
@@ -96,22 +96,18 @@ export class Credentials<PayloadType extends Payload = Payload> {
   /** A Facebook account, by access token, or through a window that returns to a URL. */
   static facebook(redirectUrlOrAccessToken: string): Credentials {
     return redirectUrlOrAccessToken.includes("://")
-      ? redirected("oauth2-facebook", redirectUrlOrAccessToken)
+      ? Credentials.#redirected("oauth2-facebook", redirectUrlOrAccessToken)
       : new Credentials({ accessToken: redirectUrlOrAccessToken }, Internal.facebook(redirectUrlOrAccessToken))
   }
 
   /** An Apple account, by id token, or through a window that returns to a URL. */
   static apple(redirectUrlOrIdToken: string): Credentials {
     return redirectUrlOrIdToken.includes("://")
-      ? redirected("oauth2-apple", redirectUrlOrIdToken)
+      ? Credentials.#redirected("oauth2-apple", redirectUrlOrIdToken)
       : new Credentials({ id_token: redirectUrlOrIdToken }, Internal.apple(redirectUrlOrIdToken))
   }
 
-  /** @internal */
-  static redirected(providerType: ProviderType, redirectUrl: string): Credentials {
+  static #redirected(providerType: ProviderType, redirectUrl: string): Credentials {
     return new Credentials({ redirectUrl }, { providerType, payload: Redacted.make({ redirectUrl }), secrets: [] })
   }
 }
-
-const redirected = (providerType: ProviderType, redirectUrl: string) =>
-  Credentials.redirected(providerType, redirectUrl)

@@ -135,7 +135,7 @@ export const accept = (
 /** Waits for the page that the window is returned to, and closes the window. */
 const answered = (popup: Popup, state: string) =>
   Effect.callback<Answer, OAuthError>((resume) => {
-    const channel = page.BroadcastChannel === undefined ? undefined : new page.BroadcastChannel(name)
+    const channel = page.BroadcastChannel && new page.BroadcastChannel(name)
     const hear = (text: unknown) => {
       const answer = decodeAnswer(text)
       if (Option.isNone(answer) || answer.value.state !== state) return
