@@ -1,57 +1,10 @@
 /** Tabs, storage and the network in Chromium, with the server of this package. */
 import { assert, layer } from "@effect/vitest"
-import { Effect, Layer } from "effect"
-import { NodeAppServicesServer } from "effect-app-services/node"
-import { App } from "effect-app-services/server"
 import type { Page } from "playwright-core"
-import { browser, bundle, counting, serve } from "../support/chromium.ts"
-import type { Exposed } from "./page.ts"
-import type { Exposed as Before } from "./realmWeb.ts"
-
-declare global {
-  /** What `page.ts` exposes. */
-  var openApp: Exposed["openApp"]
-  var openEffect: Exposed["openEffect"]
-  var Sdk: Exposed["Sdk"]
-  var RealmWeb: Before["RealmWeb"]
-  var tab: ReturnType<Exposed["openApp"]>
-  var effects: ReturnType<Exposed["openEffect"]>
-}
-
-const app = App.make({
-  id: "my-app",
-  providers: { anonymous: true, customFunction: ({ card }: { card: string }) => card },
-  functions: { sum: (a: number, b: number) => a + b }
-})
-
-const Server = Layer.suspend(() => NodeAppServicesServer.layer(app, { passwordHashing: "testing" }))
+import { counting } from "../support/chromium.ts"
+import { inProfile, Server } from "./profile.ts"
 
 const isRefresh = (method: string, url: string) => method === "POST" && url.endsWith("/auth/session")
-
-const pages = Effect.cached(
-  Effect.promise(async () => ({
-    "/": await bundle("test/browser/page.ts"),
-    "/realm-web": await bundle("test/browser/realmWeb.ts")
-  }))
-).pipe(Effect.runSync)
-
-/** A browser profile of its own, and how to open tabs in it. */
-const profile = Effect.gen(function* () {
-  const origin = yield* serve(yield* pages)
-  const baseUrl = yield* NodeAppServicesServer.baseUrl
-  const context = yield* Effect.promise(() => Promise.resolve()).pipe(
-    Effect.andThen(browser),
-    Effect.flatMap((browser) => Effect.promise(() => browser.newContext()))
-  )
-  /** A tab with the application opened in it. */
-  const openTab = async () => {
-    const page = await context.newPage()
-    await page.goto(origin)
-    await start(page, baseUrl)
-    return page
-  }
-  return { context, origin, baseUrl, openTab }
-})
 
 const start = (page: Page, baseUrl: string) =>
   page.evaluate((baseUrl) => {
@@ -73,8 +26,7 @@ const spoilToken = (page: Page) =>
 
 const stateOf = (page: Page) => page.evaluate(() => tab.app.currentUser?.state ?? "none")
 
-const scenario = (use: (parts: Effect.Success<typeof profile>) => Promise<void>) =>
-  Effect.scoped(Effect.flatMap(profile, (parts) => Effect.promise(() => use(parts))))
+const scenario = inProfile(start)
 
 layer(Server, { excludeTestServices: true })("in Chromium", (it) => {
   it.effect("a user is still logged in after a reload", () =>

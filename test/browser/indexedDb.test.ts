@@ -1,28 +1,9 @@
 /** Sessions in IndexedDB, in Chromium, with the server of this package. */
 import { assert, layer } from "@effect/vitest"
-import { Effect, Layer } from "effect"
-import { NodeAppServicesServer } from "effect-app-services/node"
-import { App } from "effect-app-services/server"
-import type { BrowserContext, Page } from "playwright-core"
-import { browser, bundle, counting, serve } from "../support/chromium.ts"
-import type { Exposed } from "./page.ts"
-import type { Exposed as Before } from "./realmWeb.ts"
-
-declare global {
-  /** What `page.ts` exposes. */
-  var openEffect: Exposed["openEffect"]
-  var openIndexedDb: Exposed["openIndexedDb"]
-  var contract: Exposed["contract"]
-  var RealmWeb: Before["RealmWeb"]
-  var effects: ReturnType<Exposed["openEffect"]>
-}
-
-const app = App.make({
-  id: "my-app",
-  providers: { anonymous: true, customFunction: ({ card }: { card: string }) => card },
-  functions: { sum: (a: number, b: number) => a + b }
-})
-const Server = Layer.suspend(() => NodeAppServicesServer.layer(app, { passwordHashing: "testing" }))
+import { Effect } from "effect"
+import type { Page } from "playwright-core"
+import { counting } from "../support/chromium.ts"
+import { inProfile, scripts, Server } from "./profile.ts"
 
 interface PageWorker {
   readonly addEventListener: (
@@ -32,41 +13,11 @@ interface PageWorker {
   readonly postMessage: (message: string) => void
 }
 
-interface Parts {
-  readonly baseUrl: string
-  readonly origin: string
-  readonly context: BrowserContext
-  readonly openTab: () => Promise<Page>
-}
-
-const scripts = Effect.cached(
-  Effect.promise(async () => ({
-    "/": await bundle("test/browser/page.ts"),
-    "/realm-web": await bundle("test/browser/realmWeb.ts")
-  }))
-).pipe(Effect.runSync)
-
 /** Opens the application in a page, as it does after a reload. */
 const start = (page: Page, baseUrl: string) =>
   page.evaluate((baseUrl) => void (globalThis.effects = openIndexedDb(baseUrl)), baseUrl)
 
-/** A browser profile of its own. */
-const scenario = (use: (parts: Parts) => Promise<void>) =>
-  Effect.gen(function* () {
-    const origin = yield* serve(yield* scripts)
-    const baseUrl = yield* NodeAppServicesServer.baseUrl
-    const chromium = yield* browser
-    yield* Effect.promise(async () => {
-      const context = await chromium.newContext()
-      const openTab = async () => {
-        const page = await context.newPage()
-        await page.goto(origin)
-        await start(page, baseUrl)
-        return page
-      }
-      await use({ baseUrl, origin, context, openTab })
-    })
-  }).pipe(Effect.scoped)
+const scenario = inProfile(start)
 
 const logIn = (page: Page) => page.evaluate(() => effects.logIn("card-1"))
 const call = (page: Page, id: string) => page.evaluate((id) => effects.call(id), id)

@@ -6,14 +6,6 @@ import { App } from "effect-app-services/server"
 import type { Page } from "playwright-core"
 import { browser, bundle, serve } from "../support/chromium.ts"
 import { client, type Issuer, startIssuer } from "../support/issuer.ts"
-import type { Exposed } from "./page.ts"
-
-declare global {
-  /** What `page.ts` exposes. */
-  var openApp: Exposed["openApp"]
-  var openEffect: Exposed["openEffect"]
-  var Sdk: Exposed["Sdk"]
-}
 
 interface Parts {
   readonly page: Page

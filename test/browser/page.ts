@@ -82,5 +82,16 @@ const contract = async () => {
 }
 
 const exposed = { Sdk, openApp, openEffect, openIndexedDb, contract }
-export type Exposed = typeof exposed
+type Exposed = typeof exposed
 Object.assign(globalThis, exposed)
+
+declare global {
+  var Sdk: Exposed["Sdk"]
+  var openApp: Exposed["openApp"]
+  var openEffect: Exposed["openEffect"]
+  var openIndexedDb: Exposed["openIndexedDb"]
+  var contract: Exposed["contract"]
+  /** What the tests keep in a page. */
+  var tab: ReturnType<Exposed["openApp"]>
+  var effects: ReturnType<Exposed["openEffect"]>
+}

@@ -2,5 +2,8 @@
 import * as RealmWeb from "realm-web"
 
 const exposed = { RealmWeb }
-export type Exposed = typeof exposed
 Object.assign(globalThis, exposed)
+
+declare global {
+  var RealmWeb: (typeof exposed)["RealmWeb"]
+}
