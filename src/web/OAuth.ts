@@ -63,7 +63,8 @@ export const logInByPopup = (login: Flow.Login): Effect.Effect<User, AppServices
   )
 
 /**
- * Leaves the page for a login. The page at `redirectUrl`, of the same origin, continues with {@link completeRedirect}.
+ * Leaves the page for a login. The page at `redirectUrl`, of the same origin, continues with {@link completeRedirect}. Fails with
+ * `StoreUnavailable` where the browser blocks `sessionStorage`.
  *
  * @category operations
  * @since 0.1.0
@@ -95,8 +96,23 @@ export const linkByRedirect = (userId: string, login: Flow.Login): Effect.Effect
   Effect.flatMap(services, ({ client, logins }) => Redirect.leave(client, logins, login, userId))
 
 /**
- * Completes a login, or a link, that the page was left for; `none` where there is none. Run it when the page at `redirectUrl` starts. Fails
- * with `OAuthError` where the provider declined, and with its kind `UnexpectedState` where this tab did not begin the login.
+ * Completes a login, or a link, that the page was left for; `none` where there is none. Run it when the page at `redirectUrl`
+ * starts. Fails with `OAuthError` where the provider declined, and with its kind `UnexpectedState` where this tab did not begin
+ * the login.
+ *
+ * @example
+ * ```ts
+ * import { BrowserAppServices, OAuth } from "effect-app-services/browser"
+ * import { ManagedRuntime, Option } from "effect"
+ *
+ * const runtime = ManagedRuntime.make(
+ *   BrowserAppServices.layer({ appId: "shop-abcde", baseUrl: "http://127.0.0.1:9090" })
+ * )
+ * export const onStart = async () => {
+ *   const user = await runtime.runPromise(OAuth.completeRedirect)
+ *   if (Option.isSome(user)) console.log(`signed in as ${user.value.id}`)
+ * }
+ * ```
  *
  * @category operations
  * @since 0.1.0

@@ -99,7 +99,7 @@ it.live("a window that is closed, or a provider that declines, rejects the login
 it.live("a page is left for the provider, and continues with the user", () =>
   scenario(async ({ baseUrl, issuer, origin, page }) => {
     issuer.person = { id: "bob", email: "bob@example.com", email_verified: true }
-    await page.evaluate(({ baseUrl, redirectUrl }) => openEffect(baseUrl).leave(redirectUrl), {
+    await page.evaluate(({ baseUrl, redirectUrl }) => void openEffect(baseUrl).leave(redirectUrl), {
       baseUrl,
       redirectUrl: `${origin}/returned`
     })
@@ -200,5 +200,28 @@ it.live("a page that is opened with the login of another is refused", () =>
       return [await sdk.complete(), await sdk.current()]
     }, baseUrl)
     assert.deepStrictEqual(outcome, ["UnexpectedState", "None"])
+  })
+)
+
+it.live("a page is not left, and an answer is refused, where the browser blocks sessionStorage", () =>
+  scenario(async ({ baseUrl, origin, page }) => {
+    await page.addInitScript(() => {
+      Object.defineProperty(globalThis, "sessionStorage", {
+        get: () => {
+          throw new DOMException("storage is blocked", "SecurityError")
+        }
+      })
+    })
+    const answer = new URLSearchParams({ _baas_state: "0".repeat(32), _baas_ua: "a$b$5f1d7f3e9c1b2a0012345678$d" })
+    await page.goto(`${origin}/returned#${answer.toString()}`)
+    const [completed, left] = await page.evaluate(
+      async ({ baseUrl, redirectUrl }) => {
+        const sdk = openEffect(baseUrl)
+        return [await sdk.complete(), await sdk.leave(redirectUrl)]
+      },
+      { baseUrl, redirectUrl: `${origin}/returned` }
+    )
+    assert.strictEqual(completed, "UnexpectedState")
+    assert.match(left ?? "", /^StoreUnavailable: .*sessionStorage: use a window/)
   })
 )

@@ -42,7 +42,11 @@ const openEffect = (baseUrl: string, layer: typeof BrowserAppServices.layer = Br
     popUp: (redirectUrl: string) =>
       runtime.runPromise(Effect.map(OAuth.logInByPopup({ provider: "oauth2-google", redirectUrl }), (user) => user.id)),
     leave: (redirectUrl: string) =>
-      void runtime.runPromise(OAuth.logInByRedirect({ provider: "oauth2-google", redirectUrl })),
+      runtime.runPromise(
+        Effect.catch(OAuth.logInByRedirect({ provider: "oauth2-google", redirectUrl }), ({ message, reason }) =>
+          Effect.succeed(`${reason._tag}: ${message}`)
+        )
+      ),
     linkPopUp: (id: string, redirectUrl: string) =>
       runtime.runPromise(
         OAuth.linkByPopup(id, { provider: "oauth2-google", redirectUrl }).pipe(
