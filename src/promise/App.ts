@@ -233,8 +233,20 @@ const accounts = ({ run }: Runtime.Runtime): EmailPasswordAuth => ({
 export const getApp = (id: string): App => App.getApp(id)
 
 /**
- * Reports a login by redirect to the page that opened this window, which then closes it. Call it in the page that the
- * provider returns to.
+ * Reports a login by redirect to the page that opened this window, which then closes it. Call it in the page at
+ * `redirectUrl`.
+ *
+ * @example
+ * ```ts
+ * import * as Realm from "effect-app-services/promise"
+ *
+ * // in the page with the button: a browser blocks a window that opens later than the click
+ * export const onClick = (app: Realm.App) =>
+ *   app.logIn(Realm.Credentials.google({ redirectUrl: "http://127.0.0.1:3000/signed-in" }))
+ *
+ * // in the page at http://127.0.0.1:3000/signed-in
+ * export const onStart = () => Realm.handleAuthRedirect()
+ * ```
  *
  * @category operations
  * @since 0.1.0
