@@ -20,6 +20,7 @@ export const make: (host: FunctionHost, limits: Limits) => Effect.Effect<Pools, 
     const context = yield* Effect.context<never>()
     const scope = yield* Effect.scope
     const pools = new Map<App, ExportedFunctions.ExportedFunctions>()
+    const retired = new WeakSet<App>()
 
     const open = (app: App): ExportedFunctions.ExportedFunctions => {
       const functions = ExportedFunctions.make(app, host, limits)
@@ -38,23 +39,30 @@ export const make: (host: FunctionHost, limits: Limits) => Effect.Effect<Pools, 
       Effect.forEach(Array.from(pools.keys()), close, { concurrency: "unbounded", discard: true })
     )
 
+    const closeWhenIdle = (app: App, { usage }: ExportedFunctions.ExportedFunctions): Effect.Effect<void> => {
+      const isIdle = Effect.sync(() => {
+        const { running, waiting } = usage()
+        return running + waiting === 0
+      })
+      const idle = Effect.repeat(Effect.andThen(Effect.sleep(retireEvery), isIdle), { until: (it) => it })
+      return Effect.asVoid(Effect.forkIn(Effect.andThen(idle, close(app)), scope))
+    }
+
     return {
       of: (app) => {
-        const found = pools.get(app) ?? open(app)
-        pools.set(app, found)
-        return found
+        const found = pools.get(app)
+        if (found !== undefined) return found
+        const opened = open(app)
+        pools.set(app, opened)
+        // requests and streams that began before the application was replaced may still call its functions
+        if (retired.has(app)) Effect.runForkWith(context)(closeWhenIdle(app, opened))
+        return opened
       },
       retire: (app) =>
         Effect.suspend(() => {
+          retired.add(app)
           const found = pools.get(app)
-          if (found === undefined) return Effect.void
-          const isIdle = Effect.sync(() => {
-            const { running, waiting } = found.usage()
-            return running + waiting === 0
-          })
-          // requests that found the application before it was replaced may still call its functions
-          const idle = Effect.repeat(Effect.andThen(Effect.sleep(retireEvery), isIdle), { until: (it) => it })
-          return Effect.asVoid(Effect.forkIn(Effect.andThen(idle, close(app)), scope))
+          return found === undefined ? Effect.void : closeWhenIdle(app, found)
         })
     }
   }

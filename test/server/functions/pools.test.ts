@@ -17,6 +17,11 @@ describe("the pools of applications", () => {
       assert.deepStrictEqual(yield* watched, ["first", "second"])
       yield* TestClock.adjust("500 millis")
       assert.deepStrictEqual(yield* watched, ["second"])
+      // such as a stream that outlives its application, whose rules call a function for each event
+      pools.of(first)
+      assert.deepStrictEqual(yield* watched, ["second", "first"])
+      yield* TestClock.adjust("500 millis")
+      assert.deepStrictEqual(yield* watched, ["second"])
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()), Effect.scoped)
   )
 })
