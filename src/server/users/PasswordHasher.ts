@@ -89,9 +89,10 @@ export class PasswordHasher extends Context.Service<PasswordHasher, Service>()(
           password: Redacted.Redacted,
           hash: Redacted.Redacted | undefined
         ) {
-          const parsed =
-            hash === undefined ? placeholder : Result.getOrElse(parse(Redacted.value(hash)), () => placeholder)
-          const derived = yield* slots.withPermit(derive(Redacted.value(password), parsed))
+          const text = Redacted.value(password)
+          const known = hash === undefined ? undefined : Result.getOrUndefined(parse(Redacted.value(hash)))
+          const parsed = known === undefined || (text === "" && refusesEmpty.has(known.kind)) ? placeholder : known
+          const derived = yield* slots.withPermit(derive(text, parsed))
           return timingSafeEqual(derived, parsed.hash) && parsed !== placeholder
         }),
         isCurrent: (hash) =>
@@ -112,6 +113,9 @@ const saltLength = 16
 const hashLength = 32
 /** The number of concurrent hashes. More would compete for the cores and multiply the memory. */
 const parallel = 2
+
+/** What computes these hashes fails for an empty password, which no account has. */
+const refusesEmpty: ReadonlySet<string> = new Set(["bcrypt", "argon2"])
 
 const format = ({ cost, hash, salt }: Pick<Scrypt, "cost" | "salt" | "hash">): string =>
   `$scrypt$v=2$ln=${cost.logN},r=${cost.r},p=${cost.p}$${plain(salt)}$${plain(hash)}`

@@ -19,6 +19,19 @@ describe("PasswordHasher", () => {
     }).pipe(Effect.provide(Testing))
   )
 
+  it.live("answers that an empty password is wrong for a hash of another system", () =>
+    Effect.gen(function* () {
+      const hasher = yield* PasswordHasher
+      for (const hash of [
+        "$2b$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2",
+        `$argon2id$v=19$m=64,t=1,p=1$${"A".repeat(22)}$${"A".repeat(22)}`,
+        `pbkdf2_sha256$1$saltsaltsalt$${"A".repeat(43)}`
+      ]) {
+        assert.isFalse(yield* hasher.verify(Redacted.make(""), Redacted.make(hash)), hash)
+      }
+    }).pipe(Effect.provide(Testing))
+  )
+
   it.effect("gives one password another hash each time, and shows none of them", () =>
     Effect.gen(function* () {
       const hasher = yield* PasswordHasher
