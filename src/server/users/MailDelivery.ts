@@ -3,6 +3,7 @@
  *
  * Whether a message was sent is recorded after it was, so a server that is killed in between sends it again: at least once.
  */
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
@@ -11,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { lifetimeMinutes } from "../model/MailTemplate.ts"
 import * as Metrics from "../model/Metrics.ts"
@@ -98,15 +100,27 @@ export const layer = (outside: Context.Context<never>): Layer.Layer<never, never
         (effect, { app, kind, to }) => Effect.annotateLogs(effect, { app, kind, to })
       )
 
-      /** Sends what is due, until nothing is. */
-      const drain: Effect.Effect<void> = Effect.gen(function* () {
-        while (true) {
-          const until = DateTime.addDuration(yield* DateTime.now, lease)
-          const due = yield* claim({ until, limit: concurrency })
-          if (due.length === 0) return
-          yield* Effect.forEach(due, deliver, { concurrency, discard: true })
-        }
-      }).pipe(Effect.catchCause((cause) => Effect.logError("e-mails cannot be sent", cause)))
+      const slots = yield* Semaphore.make(concurrency)
+      const release = slots.release(1)
+      const scope = yield* Effect.scope
+      const logged = Effect.catchCause((cause: Cause.Cause<never>) => Effect.logError("e-mails cannot be sent", cause))
+
+      /** Begins to send one message that is due, if there is one. */
+      const next = Effect.gen(function* () {
+        const until = DateTime.addDuration(yield* DateTime.now, lease)
+        const [message] = yield* claim({ until, limit: 1 })
+        if (message === undefined) return yield* Effect.as(release, false)
+        yield* deliver(message).pipe(logged, Effect.ensuring(release), Effect.forkIn(scope))
+        return true
+      }).pipe(Effect.onError(() => release))
+
+      /** Sends what is due, each as soon as there is a slot: one that hangs does not hold up others. */
+      const drain: Effect.Effect<void> = logged(
+        Effect.gen(function* () {
+          do yield* slots.take(1)
+          while (yield* next)
+        })
+      )
 
       yield* Stream.merge(
         Stream.tick(period),
