@@ -10,7 +10,8 @@ import * as MongoCoordination from "../server/mongodb/MongoCoordination.ts"
 import * as MongoDatabase from "../server/mongodb/MongoDatabase.ts"
 import * as MongoUsers from "../server/mongodb/MongoUsers.ts"
 
-const variable = "MONGODB_URI"
+/** The name of the variable with the connection strings. */
+export const variable = "MONGODB_URI"
 
 /** The flag `--mongodb`, which can be repeated. */
 export const flag = Flag.Redacted("mongodb").pipe(

@@ -43,7 +43,8 @@ export const problem = (userMessage: string, cause: unknown = userMessage) =>
   new CliError.UserError({ cause, userMessage })
 
 /** Whether a URL has a loopback address, the only ones that administration accepts. */
-export const isLoopback = ({ hostname }: URL): boolean => /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname)
+export const isLoopback = ({ hostname }: Pick<URL, "hostname">): boolean =>
+  /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname)
 
 const connect = Effect.fnUntraced(function* (text: string) {
   const url = URL.canParse(text) ? new URL(text) : undefined

@@ -32,10 +32,10 @@ const timeOf = (date: Date): string => {
 const factsOf = (facts: Readonly<Record<string, string | undefined>>): ReadonlyArray<string> =>
   Object.entries(facts).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${printable(value)}`]))
 
-const levelOf = (status: number | undefined): LogLevel.LogLevel =>
-  status === undefined || status < 400 ? "Info" : status < 500 ? "Warn" : "Error"
-
 const statusStyles = { Info: "green", Warn: "yellow", Error: "red" } as const
+
+const levelOf = (status: number | undefined): keyof typeof statusStyles =>
+  status === undefined || status < 400 ? "Info" : status < 500 ? "Warn" : "Error"
 
 /** Whether the administration API read something, as the inbox command does again and again. */
 const isReading = ({ method, path }: RequestLog.Entry): boolean => method === "GET" && path.startsWith(`${prefix}/`)
@@ -43,8 +43,7 @@ const isReading = ({ method, path }: RequestLog.Entry): boolean => method === "G
 /** A request as a line for people. */
 export const requestLine = (entry: RequestLog.Entry): string => {
   const { address, app, call, code, logId, method, millis, path, status, userId } = entry
-  const level = levelOf(status)
-  const style = level === "Warn" || level === "Error" ? statusStyles[level] : status === undefined ? "dim" : "green"
+  const style = status === undefined ? "dim" : statusStyles[levelOf(status)]
   const facts = factsOf({ code, app, user: userId, from: address, co_id: logId })
   return [
     styled("dim", timeOf(DateTime.toDateUtc(DateTime.makeUnsafe(entry.at)))),

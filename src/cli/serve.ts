@@ -1,16 +1,17 @@
 /** `effect-app-services serve`: runs exported applications on this machine. */
+import type * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as NodeAppServicesServer from "../node/NodeAppServicesServer.ts"
 import * as NodeMailer from "../node/NodeMailer.ts"
 import type { App } from "../server/model/App.ts"
 import { pageHost } from "../server/api/AdminApi.ts"
+import type { Input as LimitsInput } from "../server/api/RateLimits.ts"
 import { Inbox } from "../server/users/Inbox.ts"
 import * as AdminToken from "./adminToken.ts"
 import { announce, announceJson } from "./announce.ts"
@@ -27,21 +28,22 @@ import * as Watch from "./watch.ts"
 
 type Flags = Command.Command.Config.Infer<typeof flags>
 
-interface Options extends Flags {
+interface Options extends Omit<Flags, "rateLimits"> {
   readonly clusters: Option.Option<Clusters.Clusters>
+  readonly rateLimits: LimitsInput
 }
 
 /** The command. */
 export const serve = Command.make("serve", flags, (given) =>
   Effect.gen(function* () {
-    yield* check(given)
+    const rateLimits = yield* check(given)
     const loaded = yield* Effect.flatMap(Applications.loadAll(given.directories, loadingOf(given)), (all) =>
       Applications.openAll(all, given.open)
     )
     yield* checkBuiltIn(loaded, given)
     const adminToken = yield* AdminToken.make
     const apps = loaded.map(({ app }) => app)
-    const options = { ...given, clusters: yield* Clusters.read(given.mongodb, apps) }
+    const options = { ...given, rateLimits, clusters: yield* Clusters.read(given.mongodb, apps) }
     return yield* run(loaded, apps, options, adminToken).pipe(
       // what uses the server ends before it does
       Effect.scoped,
@@ -71,16 +73,19 @@ export const serve = Command.make("serve", flags, (given) =>
 )
 
 /** How the applications are loaded. */
-const loadingOf = ({ appId, environment, hosting, schemas }: Flags): Applications.Options => ({
+const loadingOf = ({ appId, environment, hosting, schemas }: Omit<Flags, "rateLimits">): Applications.Options => ({
   appId: Option.getOrUndefined(appId),
   environment: Option.getOrUndefined(environment),
   schemas,
   hosting
 })
 
-/** Refuses flags that contradict each other. */
-const check = Effect.fnUntraced(function* ({ mailCommand, mailFrom, oauthIssuers, rateLimit, smtp }: Flags) {
-  yield* Effect.mapError(Effect.fromResult(RateLimits.read(rateLimit)), (message) => problem(message))
+/** Refuses flags that are invalid or contradict each other. Answers with the rate limits. */
+const check = Effect.fnUntraced(function* (given: Flags): Effect.fn.Return<LimitsInput, CliError.UserError> {
+  const { mailCommand, mailFrom, oauthIssuers, smtp } = given
+  const limits = yield* Effect.mapError(Effect.fromResult(RateLimits.read(given.rateLimit)), (message) =>
+    problem(message)
+  )
   if (Option.isSome(smtp) && Option.isSome(mailCommand)) {
     return yield* problem("--smtp and --mail-command (SMTP_URL, MAIL_COMMAND) exclude each other: choose one")
   }
@@ -91,11 +96,12 @@ const check = Effect.fnUntraced(function* ({ mailCommand, mailFrom, oauthIssuers
   if (stranger !== undefined) {
     return yield* problem(`unknown --oauth-issuer "${stranger}": expected google, facebook or apple`)
   }
+  return given.rateLimits ? limits : "off"
 })
 
 /** Every user reads and writes every document of the built-in application: it is for this machine. */
 const checkBuiltIn = Effect.fnUntraced(function* (loaded: ReadonlyArray<Applications.Loaded>, { host }: Flags) {
-  const local = host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host)
+  const local = isLoopback({ hostname: host.includes(":") ? `[${host}]` : host })
   if (!local && loaded.some(({ builtIn }) => builtIn)) {
     return yield* problem(
       `the built-in application has an open database and is served on loopback only, not on ${host}: name an application, which \`effect-app-services init DIR\` makes`
@@ -127,7 +133,7 @@ const serverOf = (apps: ReadonlyArray<App>, options: Options, adminToken: Redact
     drainTime: `${options.drain} seconds`,
     trustedProxies: options.trustedProxies.length === 0 ? undefined : options.trustedProxies,
     publicUrl: Option.getOrUndefined(options.publicUrl),
-    rateLimits: options.rateLimits ? Result.getOrElse(RateLimits.read(options.rateLimit), () => "standard") : "off",
+    rateLimits: options.rateLimits,
     oauthIssuers: options.oauthIssuers,
     dataDirectory: Option.getOrUndefined(options.data),
     mailer: mailerOf(options),

@@ -18,9 +18,6 @@ import { type Service as Users, UserStore } from "../server/users/UserStore.ts"
 import * as Clusters from "./clusters.ts"
 import { refuse, withRowStore } from "./dataDirectory.ts"
 
-/** The name of the variable with the connection string. */
-const variable = "MONGODB_URI"
-
 /** The arguments that name the storage. */
 export const place = {
   directory: Argument.String("directory").pipe(
@@ -29,7 +26,7 @@ export const place = {
   ),
   mongodb: Flag.Redacted("mongodb").pipe(
     Flag.withDescription(
-      `The connection string of the MongoDB that has the users, in place of a directory; other users of the machine see it, and not the variable ${variable}`
+      `The connection string of the MongoDB that has the users, in place of a directory; other users of the machine see it, and not the variable ${Clusters.variable}`
     ),
     Flag.optional
   ),
@@ -75,7 +72,9 @@ export const withStorage = <A>(
     }
     const found = Option.isSome(mongodb) ? mongodb : yield* Effect.orDie(Clusters.usersUri)
     if (Option.isNone(found)) {
-      return yield* refuse(`expected a data directory, or --mongodb or the variable ${variable} for users in MongoDB`)
+      return yield* refuse(
+        `expected a data directory, or --mongodb or the variable ${Clusters.variable} for users in MongoDB`
+      )
     }
     return yield* ofMongo({ uri: found.value, databaseName: Option.getOrUndefined(database) }, use)
   })

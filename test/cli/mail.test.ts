@@ -1,12 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Stdio } from "effect"
+import { DateTime, Effect, Redacted, Stdio } from "effect"
 import { TestConsole } from "effect/testing"
 import { mkdtempSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { DateTime, Redacted } from "effect"
 import { printer } from "../../src/cli/mail.ts"
 import { directory } from "../server/support.ts"
 import { smtpServer } from "../support/smtp.ts"
@@ -149,6 +148,6 @@ describe("serve, with mail", { timeout: 180_000 }, () => {
       ] as const) {
         assert.isFalse(yield* printed(terminal, flags))
       }
-    }).pipe(Effect.provide(Layer.mergeAll(TestConsole.layer)))
+    }).pipe(Effect.provide(TestConsole.layer))
   )
 })

@@ -6,9 +6,10 @@
  * data itself too, and end with the process in any case. Files are readable for their owner only (0600, the directory
  * 0700). Use a local disk: locks on network file systems are not reliable.
  *
- * The directory contains `data.sqlite` (with `-wal` while it is open), `lock`, and `process`, the id of the process
- * that uses it, and `snapshot.sqlite` while a backup is made; none of them may be a symbolic link. `data.sqlite` is created atomically, so an empty file was not
- * created by this server. Every row has a checksum, and all of them are checked when the directory is opened.
+ * The directory contains `data.sqlite` (with `-wal` while it is open), `lock` and `process`, the id of the process that uses
+ * it; none of them may be a symbolic link. `snapshot.sqlite` is there while a backup is made. `data.sqlite` is created
+ * atomically, so an empty file was not created by this server. Every row has a checksum, and all of them are checked when the
+ * directory is opened.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
