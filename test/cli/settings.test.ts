@@ -1,8 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Result } from "effect"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { read } from "../../src/cli/rateLimits.ts"
 import { directory } from "../server/support.ts"
 import { anonymousApp, ask, call, run, serveJson } from "./support.ts"
+
+const guide = readFileSync(join(import.meta.dirname, "../../docs/running-an-exported-app.md"), "utf8")
 
 describe("serve, with settings of an operator", { timeout: 180_000 }, () => {
   it.live("uses the public URL, the environment and the rate limits that it is told, by flags or by variables", () =>
@@ -83,6 +87,20 @@ describe("serve, with settings of an operator", { timeout: 180_000 }, () => {
       const { code, stderr } = yield* run(["serve", folder], variable("10.0.0.1,proxy"))
       assert.strictEqual(code, 1)
       assert.include(stderr, 'invalid trusted proxy "proxy"')
+    })
+  )
+
+  it.live("has a row in the guide for each of its flags", () =>
+    Effect.gen(function* () {
+      const { stdout } = yield* run(["serve", "--help"])
+      const own = stdout.slice(stdout.indexOf("FLAGS"), stdout.indexOf("GLOBAL FLAGS"))
+      const named = Array.from(own.matchAll(/^ +--([a-z-]+)/gm), ([, name]) => name)
+      assert.include(named, "mail-format")
+      const rows = guide.split("\n").filter((line) => line.startsWith("| `--"))
+      const missing = named.filter(
+        (name) => !rows.some((row) => new RegExp(`^\\| .--(?:no-)?${name}(?![a-z-])`).test(row))
+      )
+      assert.deepStrictEqual(missing, [])
     })
   )
 
