@@ -46,7 +46,8 @@ const textOfEntry = (entry: WireEntry): string =>
     : [entry.text, entry.function, entry.trigger, entry.logId, entry.userId].join(" ")
 
 const isWanted = (entry: WireEntry, { app, call, kind, status, text, user }: Filters): boolean =>
-  (entry.app === undefined || entry.app === app) &&
+  // an id names one request: the link of an error does not tell its application
+  (entry.app === undefined || entry.app === app || entry.logId === text) &&
   (kind === "" || entry.kind === kind) &&
   hasStatus(entry, status) &&
   includes(entry.userId, user) &&
@@ -56,9 +57,9 @@ const isWanted = (entry: WireEntry, { app, call, kind, status, text, user }: Fil
 /** Reads all entries, then those that come after them. */
 const useLog = () => {
   const kept = useRef<{ run: string; entries: ReadonlyArray<WireEntry> }>({ run: "", entries: [] })
-  const { data, error } = usePoll("log", 1000, async (signal) => {
+  return usePoll("log", 1000, async (signal) => {
     const read = (after: number) => request<WireLog>("GET", `/log?after=${after}&limit=5000`, undefined, signal)
-    const readOn = async (): Promise<ReadonlyArray<WireEntry>> => {
+    const readOn = async (): Promise<typeof kept.current> => {
       const { entries: known, run } = kept.current
       const next = await read(known.at(-1)?.seq ?? 0)
       // after a restart, the server counts from the beginning
@@ -67,17 +68,16 @@ const useLog = () => {
       if (part.entries.length > 0) {
         kept.current = { run: part.run, entries: [...(restarted ? [] : known), ...part.entries].slice(-most) }
       }
-      return part.more ? readOn() : kept.current.entries
+      return part.more ? readOn() : kept.current
     }
     return readOn()
   })
-  return { entries: data, error }
 }
 
 const keyOf = ({ seq }: WireEntry): string => String(seq)
 
 export const Log = ({ app, params }: ViewProps) => {
-  const { entries, error } = useLog()
+  const { data: { entries, run } = {}, error } = useLog()
   const [cleared, setCleared] = useState(0)
   const [follow, setFollow] = useState(true)
   const [active, setActive] = useState<WireEntry>()
@@ -98,7 +98,11 @@ export const Log = ({ app, params }: ViewProps) => {
       ),
     [entries, cleared, app, call, kind, status, text, user]
   )
-  useEffect(() => setActive(undefined), [app])
+  // after a restart the numbers of entries mean other ones
+  useEffect(() => {
+    setActive(undefined)
+    setCleared(0)
+  }, [run])
   const isFiltered = [text, kind, status, user, call].some((value) => value !== "")
   return (
     <div class="filled">

@@ -1,7 +1,50 @@
 import { assert, layer } from "@effect/vitest"
+import { App } from "effect-app-services/server"
 import { administer, client } from "./client.ts"
 import { shopServer } from "./exportedApp.ts"
-import { token, visit } from "./support.ts"
+import { server, token, visit } from "./support.ts"
+
+const fail = () => {
+  throw new Error("nothing in stock")
+}
+const two = ["shop", "blog"].map((id) => App.make({ id, providers: { anonymous: true }, functions: { fail } }))
+
+layer(server(two), { excludeTestServices: true })("the log of two applications on the page", (it) => {
+  it.effect("has the request of an error's link, whichever application it was sent to", () =>
+    visit(async ({ baseUrl, page }) => {
+      for (const app of ["shop", "blog"]) {
+        const { anonymous, call } = client(baseUrl, app)
+        const { body } = await call((await anonymous()).body["access_token"], "fail")
+        await page.goto(body["link"] ?? "")
+        await page.getByRole("option", { name: /400 POST .*functions\/call fail/ }).waitFor()
+        assert.strictEqual(await page.getByRole("option", { name: /POST/ }).count(), 1)
+      }
+    })
+  )
+
+  it.effect("shows entries after a restart, which count from 1 again, in a view that was cleared before", () =>
+    visit(async ({ page }) => {
+      let run = "one"
+      await page.route("**/_admin/log?*", (route) => {
+        const after = Number(new URL(route.request().url()).searchParams.get("after"))
+        const entries = Array.from({ length: run === "one" ? 3 : 1 }, (_, at) => ({
+          kind: "message",
+          level: "info",
+          seq: at + 1,
+          at: Date.now(),
+          text: `line ${at + 1} of run ${run}`
+        })).filter(({ seq }) => seq > after)
+        return route.fulfill({ json: { run, entries, more: false, evicted: false } })
+      })
+      await page.reload()
+      await page.getByText("line 3 of run one").waitFor()
+      await page.getByRole("button", { name: "Clear the view" }).click()
+      await page.getByText("Nothing in the log yet").waitFor()
+      run = "two"
+      await page.getByText("line 1 of run two").waitFor()
+    })
+  )
+})
 
 layer(shopServer, { excludeTestServices: true })("the log on the page", (it) => {
   it.effect("shows requests and lines as they happen, with the stack of a failure", () =>
