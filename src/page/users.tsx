@@ -8,7 +8,8 @@ import { nameOf } from "./userNames.ts"
 import { UserPage } from "./userPage.tsx"
 import type { ViewProps } from "./view.ts"
 
-const pageSize = 50
+/** How many are shown at first, and the most that the API lists. */
+const [fewest, most] = [50, 1000]
 
 const queryOf = (search: string, limit: number): string =>
   `?${new URLSearchParams({ search, limit: String(limit) }).toString()}`
@@ -21,9 +22,9 @@ export const Users = ({ app, params }: ViewProps) => {
 const UserList = ({ app }: { readonly app: string }) => {
   const [typed, setTyped] = useState("")
   const search = useSettled(typed)
-  const [limit, setLimit] = useState(pageSize)
+  const [limit, setLimit] = useState(fewest)
   const [creating, setCreating] = useState(false)
-  useEffect(() => setLimit(pageSize), [search])
+  useEffect(() => setLimit(fewest), [search])
   const { data, error, reload } = usePoll(`${search} ${limit}`, 3000, async (signal) => {
     const [users, accounts] = await Promise.all([
       request<Listed<WireUser>>("GET", `${path("apps", app, "users")}${queryOf(search, limit)}`, undefined, signal),
@@ -81,7 +82,12 @@ const UserList = ({ app }: { readonly app: string }) => {
           ))}
         </Table>
       )}
-      {data?.users.next !== undefined && <Button onClick={() => setLimit(limit + pageSize)}>Show more</Button>}
+      {data?.users.next !== undefined &&
+        (limit < most ? (
+          <Button onClick={() => setLimit(Math.min(2 * limit, most))}>Show more</Button>
+        ) : (
+          <p class="muted">There are more than {most}. Search for the others.</p>
+        ))}
       {data !== undefined && data.waiting.length > 0 && <Waiting app={app} accounts={data.waiting} onChange={reload} />}
       {creating && (
         <NewUser

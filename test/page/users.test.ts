@@ -105,6 +105,25 @@ layer(server([app]), { excludeTestServices: true })("the page for people", (it) 
     })
   )
 
+  it.effect("lists at most as many users as the API does at once, and says how to find the others", () =>
+    visit(async ({ page }) => {
+      const limits = new Set<number>()
+      await page.route("**/apps/shop/users?*", (route) => {
+        limits.add(Number(new URL(route.request().url()).searchParams.get("limit")))
+        const user = { id: "1", disabled: false, identities: [], createdAt: "2026-01-01T00:00:00.000Z" }
+        return route.fulfill({ json: { items: [user], next: "1" } })
+      })
+      await page.getByRole("link", { name: "Users" }).click()
+      const more = page.getByRole("button", { name: "Show more" })
+      const end = page.getByText("There are more than 1000. Search for the others.")
+      while (!(await end.isVisible())) {
+        await more.or(end).waitFor()
+        if (await more.isVisible()) await more.click()
+      }
+      assert.strictEqual(Math.max(...limits), 1000)
+    })
+  )
+
   it.effect("asks to log in again when the server does not accept the token any longer", () =>
     visit(async ({ page }) => {
       await page.evaluate(() => sessionStorage.setItem("administration token", "the token of an earlier start"))
