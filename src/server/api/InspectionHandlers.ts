@@ -84,15 +84,14 @@ const pathOf = ({ id }: App, { kind, route }: Endpoint): string => {
 const validations = { None: "none", Secret: "secret", Signature: "signature", GitHub: "github" } as const
 
 /** The endpoints with their requests in the log, which names them as their handler does. */
-const endpointsOf = (app: App, activity: ActivityLog["Service"]): ReadonlyArray<EndpointInfo> =>
-  app.endpoints.map((endpoint) => {
+const endpointsOf = (app: App, activity: ActivityLog["Service"]): ReadonlyArray<EndpointInfo> => {
+  const requests = activity.requests().filter((it) => it.app === app.id)
+  return app.endpoints.map((endpoint) => {
     const { fn, kind, method, route, validation } = endpoint
     const title = `${kind === "Endpoint" ? "/" : ""}${route}`
     const others = app.endpoints.filter((it) => it.kind === kind && it.route === route && it.method !== "*")
     const isFor = (used: string) => (method === "*" ? !others.some((other) => other.method === used) : used === method)
-    const runs = activity
-      .requests()
-      .filter((it) => it.app === app.id && isFor(it.method) && it.call === `${it.method} ${title}`)
+    const runs = requests.filter((it) => isFor(it.method) && it.call === `${it.method} ${title}`)
     const last = runs.at(-1)
     return {
       kind: kind === "Endpoint" ? "endpoint" : "webhook",
@@ -112,6 +111,7 @@ const endpointsOf = (app: App, activity: ActivityLog["Service"]): ReadonlyArray<
       })
     }
   })
+}
 
 const invalid = (what: string, message: string) => new InvalidRequest({ message: `${what}: ${message}` })
 
