@@ -4,8 +4,8 @@ import { path, request } from "./api.ts"
 import { useAction } from "./hooks.ts"
 import { Field, FormDialog } from "./parts.tsx"
 
-interface Props {
-  readonly app: string
+/** What is edited. */
+export interface Edited {
   /** The collection, and the user under whose rules it is written. */
   readonly target: Readonly<Record<string, string>>
   /** The name of the user; empty for the system. */
@@ -13,6 +13,10 @@ interface Props {
   /** The `_id` of the document to replace. */
   readonly id?: string
   readonly text: string
+}
+
+interface Props extends Edited {
+  readonly app: string
   readonly onClose: () => void
   readonly onDone: () => void
 }

@@ -1,12 +1,12 @@
 /** The documents of an application: all of them, or what a chosen user may see through the rules. */
-import { useEffect, useState } from "preact/hooks"
+import { useEffect, useRef, useState } from "preact/hooks"
 import { path, request, type WireCollection, type WireDocuments } from "./api.ts"
-import { DocumentEditor } from "./documentEditor.tsx"
+import { DocumentEditor, type Edited } from "./documentEditor.tsx"
 import { href, useAction, usePoll } from "./hooks.ts"
 import { Json } from "./json.tsx"
 import { Badge, Button, Confirm, Copy, Empty, Failure, Field, Heading } from "./parts.tsx"
-import { formattedText } from "./ejsonText.ts"
-import { type Picked, system, UserPicker } from "./userPicker.tsx"
+import { formatted, formattedText } from "./ejsonText.ts"
+import { type Picked, system, userOf, UserPicker } from "./userPicker.tsx"
 import type { ViewProps } from "./view.ts"
 
 /** Names a collection in the address. */
@@ -95,7 +95,15 @@ interface Query {
   readonly projection: string
   readonly skip: number
 }
+
 const everything: Query = { filter: "", sort: "", projection: "", skip: 0 }
+
+/** What was found: by which search, and as whom. */
+interface Found extends WireDocuments {
+  readonly skip: number
+  /** Empty for the system. */
+  readonly as: string
+}
 
 const Collection = ({
   app,
@@ -110,25 +118,44 @@ const Collection = ({
   const [draft, setDraft] = useState(everything)
   const [query, setQuery] = useState(everything)
   const [picked, setPicked] = useState<Picked>(system)
-  const [page, setPage] = useState<WireDocuments>()
-  const [editing, setEditing] = useState<{ readonly id?: string; readonly text: string }>()
-  const [doomed, setDoomed] = useState<string>()
-  const user = picked.id === null || picked.id === undefined ? {} : { user: picked.id }
-  const target = { service, database, collection, ...user }
+  const [page, setPage] = useState<Found>()
+  const [editing, setEditing] = useState<Edited>()
+  const [doomed, setDoomed] = useState<Edited["target"] & { readonly id: string }>()
+  /** The collection as the chosen user. Throws if there is none. */
+  const target = () => ({ service, database, collection, ...userOf(picked) })
   const documents = path("apps", app, "documents")
   const { run } = action
 
-  const find = () =>
-    run(async () => {
-      if (picked.id === null) throw new Error(`No user has the id or the address "${picked.text}".`)
-      setPage(await request<WireDocuments>("POST", `${documents}/find`, { ...target, ...query, limit: pageSize }))
+  const searches = useRef(0)
+  const find = () => {
+    const search = ++searches.current
+    // the answer to an earlier search may be the later one
+    const show = (found: Found | undefined) => {
+      if (search === searches.current) setPage(found)
+    }
+    return run(async () => {
+      const asked = { ...target(), ...query, limit: pageSize }
+      const found = await request<WireDocuments>("POST", `${documents}/find`, asked)
+      show({ ...found, skip: query.skip, as: picked.text })
     }).then((done) => {
-      if (!done) setPage(undefined)
+      if (!done) show(undefined)
     })
+  }
   useEffect(() => {
     if (picked.id !== null) void find()
   }, [app, service, database, collection, query, picked.id])
 
+  /** Edits a document as it is now, whole: it takes the place of the stored one, and a projection shows only a part. */
+  const edit = (id: string) =>
+    run(async () => {
+      const asked = { ...target(), filter: `{"_id": {"$eq": ${id}}}`, limit: 1 }
+      const found = await request<WireDocuments>("POST", `${documents}/find`, asked)
+      const [text] = found.documents
+      if (text === undefined) throw new Error("The document was deleted, or the user may not see it. Find again.")
+      setEditing({ target: target(), as: picked.text, id, text: formattedText(text) })
+    })
+  const insert = () => run(async () => setEditing({ target: target(), as: picked.text, text: "{\n  \n}" }))
+  const doom = (id: string) => run(async () => setDoomed({ ...target(), id }))
   const changed = () => {
     void find()
     onChange()
@@ -148,14 +175,14 @@ const Collection = ({
       )}
     </Field>
   )
-  const last = page === undefined ? 0 : query.skip + page.documents.length
+  const last = page === undefined ? 0 : page.skip + page.documents.length
   return (
     <div class="detail">
       <div class="heading">
         <h2 class="mono">
           {database}.{collection}
         </h2>
-        <Button kind="primary" onClick={() => setEditing({ text: "{\n  \n}" })}>
+        <Button kind="primary" onClick={() => void insert()}>
           Insert
         </Button>
       </div>
@@ -188,34 +215,29 @@ const Collection = ({
           <p role="status" class="muted">
             {page.count === 0
               ? "No documents"
-              : `${query.skip + 1} to ${last} of ${page.count === 10_000 ? "10,000 or more" : page.count}`}
-            {picked.text === "" ? "" : `, as ${picked.text} sees them`}
+              : `${page.skip + 1} to ${last} of ${page.count === 10_000 ? "10,000 or more" : page.count}`}
+            {page.as === "" ? "" : `, as ${page.as} sees them`}
             {page.truncated && ". Some were left out, because these are large"}
           </p>
           {page.count === 0 && (
-            <Empty title={picked.text === "" ? "No documents match" : "This user sees no document that matches"}>
+            <Empty title={page.as === "" ? "No documents match" : "This user sees no document that matches"}>
               <p>
-                {picked.text === ""
+                {page.as === ""
                   ? "Insert one, or change the filter."
                   : "Its rules allow none of them. Choose the system to see all documents."}
               </p>
             </Empty>
           )}
           <ul class="cards" aria-label="Documents">
-            {page.documents.map((text) => (
-              <Document
-                key={text}
-                text={text}
-                onEdit={(id) => setEditing({ id, text: formattedText(text) })}
-                onDelete={setDoomed}
-              />
+            {page.documents.map((text, at) => (
+              <Document key={at} text={text} onEdit={(id) => void edit(id)} onDelete={(id) => void doom(id)} />
             ))}
           </ul>
-          {(query.skip > 0 || last < page.count) && (
+          {(page.skip > 0 || last < page.count) && (
             <div class="actions">
               <Button
-                disabled={query.skip === 0}
-                onClick={() => setQuery({ ...query, skip: Math.max(0, query.skip - pageSize) })}
+                disabled={page.skip === 0}
+                onClick={() => setQuery({ ...query, skip: Math.max(0, page.skip - pageSize) })}
               >
                 Previous
               </Button>
@@ -227,25 +249,18 @@ const Collection = ({
         </>
       )}
       {editing !== undefined && (
-        <DocumentEditor
-          app={app}
-          target={target}
-          as={picked.text}
-          {...editing}
-          onClose={() => setEditing(undefined)}
-          onDone={changed}
-        />
+        <DocumentEditor app={app} {...editing} onClose={() => setEditing(undefined)} onDone={changed} />
       )}
       {doomed !== undefined && (
         <Confirm
           title="Delete the document?"
           label="Delete document"
-          work={() => request("POST", `${documents}/delete`, { ...target, id: doomed })}
+          work={() => request("POST", `${documents}/delete`, doomed)}
           onClose={() => setDoomed(undefined)}
           onDone={changed}
         >
           <p>
-            The one with the _id <code>{doomed}</code>. This cannot be undone.
+            The one with the _id <code>{doomed.id}</code>. This cannot be undone.
           </p>
         </Confirm>
       )}
@@ -253,13 +268,11 @@ const Collection = ({
   )
 }
 
-/** The `_id` as the API takes it, and as people read it. */
-const idsOf = (text: string): { readonly id: string; readonly shown: string } => {
-  const document: unknown = JSON.parse(text)
-  const id: unknown = typeof document === "object" && document !== null && "_id" in document ? document._id : undefined
-  const canonical = JSON.stringify(id ?? null)
-  const shown = /^\{"\$oid":"(\w+)"\}$/.exec(canonical)?.[1] ?? JSON.stringify(JSON.parse(formattedText(canonical)))
-  return { id: canonical, shown }
+/** The `_id` as the API takes it, and as people read it; `undefined` if the projection leaves it out. */
+const idOf = (document: unknown): { readonly id: string; readonly shown: string } | undefined => {
+  if (typeof document !== "object" || document === null || !("_id" in document)) return undefined
+  const id = JSON.stringify(document._id)
+  return { id, shown: /^\{"\$oid":"(\w+)"\}$/.exec(id)?.[1] ?? JSON.stringify(JSON.parse(formattedText(id))) }
 }
 
 const Document = ({
@@ -271,18 +284,23 @@ const Document = ({
   readonly onEdit: (id: string) => void
   readonly onDelete: (id: string) => void
 }) => {
-  const { id, shown } = idsOf(text)
+  const document: unknown = JSON.parse(text)
+  const named = idOf(document)
   return (
     <li class="document">
-      <Json label={`Document ${shown}`} value={JSON.parse(text)} />
+      <Json label={named === undefined ? "Document without its _id" : `Document ${named.shown}`} value={document} />
       <div class="row-actions">
-        <Button aria-label={`Edit ${shown}`} onClick={() => onEdit(id)}>
-          Edit
-        </Button>
-        <Copy text={formattedText(text)} />
-        <Button kind="danger" aria-label={`Delete ${shown}`} onClick={() => onDelete(id)}>
-          Delete
-        </Button>
+        {named !== undefined && (
+          <Button aria-label={`Edit ${named.shown}`} onClick={() => onEdit(named.id)}>
+            Edit
+          </Button>
+        )}
+        <Copy text={formatted(document)} />
+        {named !== undefined && (
+          <Button kind="danger" aria-label={`Delete ${named.shown}`} onClick={() => onDelete(named.id)}>
+            Delete
+          </Button>
+        )}
       </div>
     </li>
   )

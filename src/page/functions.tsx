@@ -5,7 +5,7 @@ import { go, href, useAction, usePoll } from "./hooks.ts"
 import { Json } from "./json.tsx"
 import { EntryRow } from "./logEntry.tsx"
 import { Badge, Button, Empty, Failure, Field, Heading, millisText } from "./parts.tsx"
-import { type Picked, system, UserPicker } from "./userPicker.tsx"
+import { type Picked, system, userOf, UserPicker } from "./userPicker.tsx"
 import type { ViewProps } from "./view.ts"
 
 const runsAs = { caller: "as its caller", system: "as the system", user: "as a chosen user" } as const
@@ -76,8 +76,7 @@ const Runner = ({ app, fn }: { readonly app: string; readonly fn: WireFunction }
   const start = () =>
     action.run(async () => {
       setRun(undefined)
-      if (picked.id === null) throw new Error(`No user has the id or the address "${picked.text}".`)
-      const call = { name: fn.name, arguments: args, ...(picked.id !== undefined && { user: picked.id }) }
+      const call = { name: fn.name, arguments: args, ...userOf(picked) }
       setRun(await request<WireRun>("POST", path("apps", app, "functions", "run"), call))
     })
   return (
@@ -115,7 +114,8 @@ const Runner = ({ app, fn }: { readonly app: string; readonly fn: WireFunction }
               value={args}
               onInput={(event) => setArgs(event.currentTarget.value)}
               onKeyDown={(event) => {
-                if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.current?.requestSubmit()
+                if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || action.busy) return
+                form.current?.requestSubmit()
               }}
             />
           )}

@@ -10,7 +10,7 @@ export interface Place {
 
 const placeOf = (hash: string): Place => {
   const [view = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2)
-  return { view: decodeURIComponent(view), params: new URLSearchParams(query) }
+  return { view, params: new URLSearchParams(query) }
 }
 
 /** The address of a view. Parameters that are undefined or empty are left out. */
@@ -101,27 +101,31 @@ export const usePoll = <A>(key: string, millis: number, read: (signal: AbortSign
 export interface Action {
   readonly busy: boolean
   readonly error: string | undefined
+  /** Whether the work succeeded. */
   readonly run: (work: () => Promise<unknown>) => Promise<boolean>
-  readonly clear: () => void
 }
 
-/** Makes an action. One at a time runs. */
+/** Makes an action. While several run, the state is that of the newest. */
 export const useAction = (): Action => {
   const [state, setState] = useState<{ readonly busy: boolean; readonly error?: string }>({ busy: false })
+  const newest = useRef(0)
   const run = useCallback(async (work: () => Promise<unknown>) => {
+    const turn = ++newest.current
+    const end = (error?: string) => {
+      if (turn === newest.current) setState(error === undefined ? { busy: false } : { busy: false, error })
+    }
     setState({ busy: true })
     try {
       await work()
-      setState({ busy: false })
+      end()
       return true
     } catch (error) {
       noteRejection(error)
-      setState({ busy: false, error: textOf(error) })
+      end(textOf(error))
       return false
     }
   }, [])
-  const clear = useCallback(() => setState({ busy: false }), [])
-  return { busy: state.busy, error: state.error, run, clear }
+  return { busy: state.busy, error: state.error, run }
 }
 
 /** A value that follows another one once that has not changed for a while. */

@@ -1,11 +1,11 @@
 /** Chooses the user as whom something is done. */
-import { useId, useState } from "preact/hooks"
+import { useEffect, useId, useState } from "preact/hooks"
 import { type Listed, path, request, type WireUser } from "./api.ts"
 import { usePoll, useSettled } from "./hooks.ts"
 import { Field } from "./parts.tsx"
 import { nameOf } from "./userNames.ts"
 
-/** What a person typed, and the id of the user that it names: undefined for the system, `null` if it names no user. */
+/** What a person typed, and the id of the user that it names: undefined for the system, `null` if it names no single user. */
 export interface Picked {
   readonly text: string
   readonly id: string | undefined | null
@@ -13,6 +13,12 @@ export interface Picked {
 
 /** The system, which no rule restricts. */
 export const system: Picked = { text: "", id: undefined }
+
+/** The user of a request, who is left out for the system. Throws if what a person typed names no single user. */
+export const userOf = ({ id, text }: Picked): { readonly user?: string } => {
+  if (id === null) throw new Error(`The id or the address "${text}" names no user, or several: choose one by its id.`)
+  return id === undefined ? {} : { user: id }
+}
 
 export const UserPicker = ({
   app,
@@ -37,11 +43,14 @@ export const UserPicker = ({
   const idOf = (text: string): Picked["id"] => {
     const wanted = text.trim()
     if (wanted === "") return undefined
-    return data?.items.find((user) => user.id === wanted || nameOf(user) === wanted)?.id ?? null
+    const named = data?.items.filter((user) => user.id === wanted || nameOf(user) === wanted) ?? []
+    return named.length === 1 ? named[0]?.id : null
   }
   // the users may arrive after the text
   const id = picked.id ?? idOf(picked.text)
-  if (id !== picked.id) queueMicrotask(() => onPick({ text: picked.text, id }))
+  useEffect(() => {
+    if (id !== picked.id) onPick({ text: picked.text, id })
+  }, [id, picked])
   return (
     <Field label={label} {...(hint !== undefined && { hint })}>
       {(id, describedBy) => (
@@ -65,7 +74,7 @@ export const UserPicker = ({
             {data?.items.map((user) => {
               const name = nameOf(user)
               return (
-                <option key={user.id} value={name === "anonymous" ? user.id : name}>
+                <option key={user.id} value={idOf(name) === user.id ? name : user.id}>
                   {name === user.id ? "" : `${name} ${user.id}`}
                 </option>
               )

@@ -103,7 +103,7 @@ layer(shopServer, { excludeTestServices: true })("documents on the page", (it) =
 
       await page.getByLabel("Seen by").fill("stranger@b.c")
       await page.getByRole("button", { name: "Find" }).click()
-      await page.getByRole("alert").getByText('No user has the id or the address "stranger@b.c".').waitFor()
+      await page.getByRole("alert").getByText('The id or the address "stranger@b.c" names no user').waitFor()
       await page.getByLabel("Seen by").fill("")
       await page.getByText("1 to 4 of 4").waitFor()
       // beyond the page: what the user may not see cannot be replaced or deleted as that user
@@ -117,6 +117,62 @@ layer(shopServer, { excludeTestServices: true })("documents on the page", (it) =
           404
         )
       }
+    })
+  )
+
+  it.effect("edits a document whole when a projection shows a part of it, and none without its _id", () =>
+    visit(async ({ baseUrl, page }) => {
+      const document = { _id: { $numberInt: "7" }, name: "tea", price: { $numberInt: "3" } }
+      const body = { ...orders, collection: "parts", document: JSON.stringify(document) }
+      await administer(baseUrl, "POST", "/apps/shop/documents/insert", token, body)
+      await page.getByRole("link", { name: "Documents" }).click()
+      await page.getByRole("link", { name: /^parts/ }).click()
+      const shown = page.getByRole("region", { name: "Document 7" })
+      await page.getByLabel("Projection").fill('{"name": 1}')
+      await page.keyboard.press("Enter")
+      await shown.filter({ hasNotText: "price" }).waitFor()
+      await page.getByRole("button", { name: "Edit 7" }).click()
+      const editor = page.getByLabel("Document", { exact: true })
+      await editor.fill((await editor.inputValue()).replace('"tea"', '"coffee"'))
+      await page.getByRole("button", { name: "Save" }).click()
+      await shown.getByText('"coffee"').waitFor()
+      const found = await administer(baseUrl, "POST", "/apps/shop/documents/find", token, {
+        ...orders,
+        collection: "parts"
+      })
+      const [text = ""] = found.body["documents"] ?? []
+      assert.deepStrictEqual<unknown>(JSON.parse(text), { ...document, name: "coffee" })
+
+      await page.getByLabel("Projection").fill('{"_id": 0, "name": 1}')
+      await page.keyboard.press("Enter")
+      await page.getByRole("region", { name: "Document without its _id" }).waitFor()
+      assert.strictEqual(await page.getByRole("button", { name: /^(Edit|Delete)/ }).count(), 0)
+      const cleared = { ...orders, collection: "parts", id: '{"$numberInt":"7"}' }
+      await administer(baseUrl, "POST", "/apps/shop/documents/delete", token, cleared)
+    })
+  )
+
+  it.effect("says as whom documents are shown when answers come late, and writes as no other user", () =>
+    visit(async ({ page }) => {
+      let release = (): void => {}
+      const released = new Promise<void>((resolve) => (release = resolve))
+      await page.route("**/documents/find", async (route) => {
+        // the search as the system, which is the first
+        if (!/"user"/.test(route.request().postData() ?? "")) await released
+        await route.continue()
+      })
+      await page.getByRole("link", { name: "Documents" }).click()
+      await page.getByRole("link", { name: /^orders/ }).click()
+      await page.getByLabel("Seen by").fill("ada@b.c")
+      await page.getByText("1 to 2 of 2, as ada@b.c sees them").waitFor()
+      const answered = page.waitForResponse((answer) => answer.url().endsWith("/documents/find"))
+      release()
+      await answered
+      await page.getByLabel("Seen by").fill("stranger@b.c")
+      await page.getByRole("button", { name: "Insert" }).click()
+      await page.getByRole("alert").getByText('The id or the address "stranger@b.c" names no user').waitFor()
+      await page.getByText("1 to 2 of 2, as ada@b.c sees them").waitFor()
+      assert.strictEqual(await page.getByRole("dialog").count(), 0)
     })
   )
 

@@ -58,7 +58,7 @@ layer(shopServer, { excludeTestServices: true })("functions on the page", (it) =
       await page.getByLabel("Arguments").fill("[]")
       await page.getByLabel("As", { exact: true }).fill("stranger@b.c")
       await run.click()
-      await page.getByRole("alert").getByText('No user has the id or the address "stranger@b.c".').waitFor()
+      await page.getByRole("alert").getByText('The id or the address "stranger@b.c" names no user').waitFor()
       await page.getByRole("link", { name: /^broken/ }).click()
       await page
         .getByRole("alert")
