@@ -102,6 +102,9 @@ export const request = async <A>(
   return json as A
 }
 
+/** Reads a value. */
+export const read = <A>(path: string, signal: AbortSignal): Promise<A> => request("GET", path, undefined, signal)
+
 /** A path whose segments are encoded: `path("apps", app, "users")`. */
 export const path = (...segments: ReadonlyArray<string>): string =>
   segments.map((segment) => `/${encodeURIComponent(segment)}`).join("")

@@ -1,6 +1,6 @@
 /** The documents of an application: all of them, or what a chosen user may see through the rules. */
 import { useEffect, useRef, useState } from "preact/hooks"
-import { path, request, type WireCollection, type WireDocuments } from "./api.ts"
+import { path, read, request, type WireCollection, type WireDocuments } from "./api.ts"
 import { DocumentEditor, type Edited } from "./documentEditor.tsx"
 import { href, useAction, usePoll } from "./hooks.ts"
 import { Json } from "./json.tsx"
@@ -16,7 +16,7 @@ const accessTones = { open: "warning", closed: "plain", rules: "good" } as const
 
 export const Documents = ({ app, params }: ViewProps) => {
   const { data, error, reload } = usePoll(app, 5000, (signal) =>
-    request<ReadonlyArray<WireCollection>>("GET", path("apps", app, "collections"), undefined, signal)
+    read<ReadonlyArray<WireCollection>>(path("apps", app, "collections"), signal)
   )
   const name = params.get("collection")
   const known = data?.find((it) => nameOf(it) === name)

@@ -8,7 +8,7 @@ const wrapped = (value: object): readonly [string, unknown] | undefined => {
   return entries.length === 1 ? entries[0] : undefined
 }
 
-/** The latest year that the short form of a date has. */
+/** Whether the short form of a date, whose year has four digits, can say it. */
 const isShortDate = (millis: number): boolean => millis >= 0 && millis < Date.UTC(10_000, 0)
 
 const plain = (value: unknown): unknown => {

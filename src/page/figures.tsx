@@ -1,6 +1,6 @@
 /** Calls, errors and times of the last hour, and what the processes use. */
 import { useRef, useState } from "preact/hooks"
-import { request, type WireFigures } from "./api.ts"
+import { read, type WireFigures } from "./api.ts"
 import { usePoll } from "./hooks.ts"
 import { Empty, Failure, Heading, millisText, Table } from "./parts.tsx"
 import { Plot } from "./plot.tsx"
@@ -58,9 +58,7 @@ const useMemory = (data: WireFigures | undefined) => {
 
 export const Figures = () => {
   const [range, setRange] = useState<keyof typeof ranges>("10 minutes")
-  const { data, error } = usePoll("figures", 2000, (signal) =>
-    request<WireFigures>("GET", "/figures", undefined, signal)
-  )
+  const { data, error } = usePoll("figures", 2000, (signal) => read<WireFigures>("/figures", signal))
   const memory = useMemory(data)
   return (
     <>

@@ -1,10 +1,10 @@
 /** The functions of an application, and what comes of running one. */
 import { useRef, useState } from "preact/hooks"
-import { path, request, type WireFunction, type WireRun } from "./api.ts"
+import { path, read, request, type WireFunction, type WireRun } from "./api.ts"
 import { go, href, useAction, usePoll } from "./hooks.ts"
 import { Json } from "./json.tsx"
 import { EntryRow } from "./logEntry.tsx"
-import { Badge, Button, Empty, Failure, Field, Heading, millisText } from "./parts.tsx"
+import { Badge, Button, Empty, Failure, Field, Heading, millisText, Search } from "./parts.tsx"
 import { type Picked, system, userOf, UserPicker } from "./userPicker.tsx"
 import type { ViewProps } from "./view.ts"
 
@@ -13,7 +13,7 @@ const runsAs = { caller: "as its caller", system: "as the system", user: "as a c
 export const Functions = ({ app, params }: ViewProps) => {
   const [search, setSearch] = useState("")
   const { data, error } = usePoll(app, 5000, (signal) =>
-    request<ReadonlyArray<WireFunction>>("GET", path("apps", app, "functions"), undefined, signal)
+    read<ReadonlyArray<WireFunction>>(path("apps", app, "functions"), signal)
   )
   const name = params.get("function")
   const chosen = data?.find((it) => it.name === name)
@@ -30,13 +30,7 @@ export const Functions = ({ app, params }: ViewProps) => {
       {data !== undefined && data.length > 0 && (
         <div class="split">
           <div class="index">
-            <input
-              type="search"
-              aria-label="Search functions"
-              placeholder="Search"
-              value={search}
-              onInput={(event) => setSearch(event.currentTarget.value)}
-            />
+            <Search label="Search functions" placeholder="Search" value={search} onChange={setSearch} />
             <ul aria-label="Functions">
               {listed?.map((it) => (
                 <li key={it.name}>

@@ -1,9 +1,9 @@
 /** The log of the server as it grows: requests, and lines of functions and of the server. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks"
-import { request, type WireEntry, type WireLog } from "./api.ts"
+import { read, type WireEntry, type WireLog } from "./api.ts"
 import { adjust, go, usePoll } from "./hooks.ts"
 import { EntryDetails, EntryRow } from "./logEntry.tsx"
-import { Button, Empty, Failure, Heading } from "./parts.tsx"
+import { Button, Empty, Failure, Heading, Search } from "./parts.tsx"
 import type { ViewProps } from "./view.ts"
 import { VirtualList } from "./virtualList.tsx"
 
@@ -58,13 +58,13 @@ const isWanted = (entry: WireEntry, { app, call, kind, status, text, user }: Fil
 const useLog = () => {
   const kept = useRef<{ run: string; entries: ReadonlyArray<WireEntry> }>({ run: "", entries: [] })
   return usePoll("log", 1000, async (signal) => {
-    const read = (after: number) => request<WireLog>("GET", `/log?after=${after}&limit=5000`, undefined, signal)
+    const readAfter = (seq: number) => read<WireLog>(`/log?after=${seq}&limit=5000`, signal)
     const readOn = async (): Promise<typeof kept.current> => {
       const { entries: known, run } = kept.current
-      const next = await read(known.at(-1)?.seq ?? 0)
+      const next = await readAfter(known.at(-1)?.seq ?? 0)
       // after a restart, the server counts from the beginning
       const restarted = run !== "" && next.run !== run
-      const part = restarted ? await read(0) : next
+      const part = restarted ? await readAfter(0) : next
       if (part.entries.length > 0) {
         kept.current = { run: part.run, entries: [...(restarted ? [] : known), ...part.entries].slice(-most) }
       }
@@ -113,27 +113,9 @@ export const Log = ({ app, params }: ViewProps) => {
         <Button onClick={() => setCleared(entries?.at(-1)?.seq ?? 0)}>Clear the view</Button>
       </Heading>
       <div class="toolbar" role="search" aria-label="Filters of the log">
-        <input
-          type="search"
-          aria-label="Text"
-          placeholder="Path, text, code, id"
-          value={text}
-          onInput={(event) => set("text", event.currentTarget.value)}
-        />
-        <input
-          type="search"
-          aria-label="Function"
-          placeholder="Function"
-          value={call}
-          onInput={(event) => set("call", event.currentTarget.value)}
-        />
-        <input
-          type="search"
-          aria-label="User id"
-          placeholder="User id"
-          value={user}
-          onInput={(event) => set("userId", event.currentTarget.value)}
-        />
+        <Search label="Text" placeholder="Path, text, code, id" value={text} onChange={(value) => set("text", value)} />
+        <Search label="Function" placeholder="Function" value={call} onChange={(value) => set("call", value)} />
+        <Search label="User id" placeholder="User id" value={user} onChange={(value) => set("userId", value)} />
         <select aria-label="Kind" value={kind} onChange={(event) => set("kind", event.currentTarget.value)}>
           <option value="">Requests and lines</option>
           <option value="request">Requests</option>

@@ -102,6 +102,54 @@ export const Field = ({
   )
 }
 
+/** A field for the new password of an account. */
+export const NewPassword = ({
+  hint,
+  label,
+  onChange,
+  value
+}: {
+  readonly label: string
+  readonly hint: string
+  readonly value: string
+  readonly onChange: (value: string) => void
+}) => (
+  <Field label={label} hint={`6 to 128 characters. ${hint}`}>
+    {(id, describedBy) => (
+      <input
+        id={id}
+        type="password"
+        autocomplete="new-password"
+        required
+        aria-describedby={describedBy}
+        value={value}
+        onInput={(event) => onChange(event.currentTarget.value)}
+      />
+    )}
+  </Field>
+)
+
+/** A field for a text to search for. */
+export const Search = ({
+  label,
+  onChange,
+  placeholder,
+  value
+}: {
+  readonly label: string
+  readonly placeholder: string
+  readonly value: string
+  readonly onChange: (value: string) => void
+}) => (
+  <input
+    type="search"
+    aria-label={label}
+    placeholder={placeholder}
+    value={value}
+    onInput={(event) => onChange(event.currentTarget.value)}
+  />
+)
+
 /** A modal dialog. The browser keeps the focus in it, and Escape closes it. */
 export const Dialog = ({
   children,

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks"
 import { path, request } from "./api.ts"
 import { useAction } from "./hooks.ts"
-import { Field, FormDialog } from "./parts.tsx"
+import { FormDialog, NewPassword } from "./parts.tsx"
 
 export const PasswordDialog = ({
   app,
@@ -29,19 +29,7 @@ export const PasswordDialog = ({
       onClose={onClose}
       onSubmit={() => void set()}
     >
-      <Field label="New password" hint="6 to 128 characters. The sessions of the user end.">
-        {(id, describedBy) => (
-          <input
-            id={id}
-            type="password"
-            autocomplete="new-password"
-            required
-            aria-describedby={describedBy}
-            value={password}
-            onInput={(event) => setPassword(event.currentTarget.value)}
-          />
-        )}
-      </Field>
+      <NewPassword label="New password" hint="The sessions of the user end." value={password} onChange={setPassword} />
     </FormDialog>
   )
 }

@@ -1,12 +1,12 @@
 /** What the server has to say about the files of an application. */
-import { path, request, type WireNote } from "./api.ts"
+import { path, read, type WireNote } from "./api.ts"
 import { usePoll } from "./hooks.ts"
 import { Empty, Failure, Heading } from "./parts.tsx"
 import type { ViewProps } from "./view.ts"
 
 export const Report = ({ app }: ViewProps) => {
   const { data, error } = usePoll(app, 5000, (signal) =>
-    request<ReadonlyArray<WireNote>>("GET", path("apps", app, "notes"), undefined, signal)
+    read<ReadonlyArray<WireNote>>(path("apps", app, "notes"), signal)
   )
   const notes = Map.groupBy(data ?? [], ({ message }) => message)
   return (

@@ -1,7 +1,7 @@
 /** What surrounds the views: the login, the choice of an application, and the way from view to view. */
 import type { ComponentType } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
-import { forgetToken, hasToken, type Hosted, request } from "./api.ts"
+import { forgetToken, hasToken, type Hosted, read } from "./api.ts"
 import { Documents } from "./documents.tsx"
 import { Figures } from "./figures.tsx"
 import { Functions } from "./functions.tsx"
@@ -21,8 +21,9 @@ interface View {
   readonly component: ComponentType<ViewProps>
 }
 
+const first: View = { name: "log", title: "Log", component: Log }
 const views: ReadonlyArray<View> = [
-  { name: "log", title: "Log", component: Log },
+  first,
   { name: "users", title: "Users", component: Users },
   { name: "inbox", title: "Inbox", component: Inbox },
   { name: "documents", title: "Documents", component: Documents },
@@ -55,19 +56,18 @@ export const Shell = () => {
 
 const Frame = ({ onLogOut }: { readonly onLogOut: () => void }) => {
   const { params, view } = usePlace()
-  const apps = usePoll("apps", 5000, (signal) => request<ReadonlyArray<Hosted>>("GET", "/apps", undefined, signal))
-  const [first] = views
+  const apps = usePoll("apps", 5000, (signal) => read<ReadonlyArray<Hosted>>("/apps", signal))
   const current = views.find(({ name }) => name === view) ?? first
   const app = params.get("app") ?? apps.data?.[0]?.id
   const main = useRef<HTMLElement>(null)
-  const shown = useRef(current?.name)
+  const shown = useRef(current.name)
   useEffect(() => {
-    document.title = `${current?.title ?? ""} - ${app ?? "App Services"}`
+    document.title = `${current.title} - ${app ?? "App Services"}`
     // a screen reader reads the heading of the view that was opened
-    if (shown.current !== current?.name) main.current?.querySelector("h1")?.focus()
-    shown.current = current?.name
+    if (shown.current !== current.name) main.current?.querySelector("h1")?.focus()
+    shown.current = current.name
   }, [current, app])
-  const Current = current?.component
+  const Current = current.component
   return (
     <div class="frame">
       <a class="skip" href="#main" onClick={(event) => (event.preventDefault(), main.current?.focus())}>
@@ -76,11 +76,7 @@ const Frame = ({ onLogOut }: { readonly onLogOut: () => void }) => {
       <header class="side">
         <div class="brand">
           <label for="app">Application</label>
-          <select
-            id="app"
-            value={app ?? ""}
-            onChange={(event) => go(current?.name ?? "", { app: event.currentTarget.value })}
-          >
+          <select id="app" value={app ?? ""} onChange={(event) => go(current.name, { app: event.currentTarget.value })}>
             {(apps.data ?? []).map(({ id }) => (
               <option key={id} value={id}>
                 {id}
@@ -90,7 +86,7 @@ const Frame = ({ onLogOut }: { readonly onLogOut: () => void }) => {
         </div>
         <nav aria-label="Views">
           {views.map(({ name, title }) => (
-            <a key={name} href={href(name, { app })} aria-current={name === current?.name ? "page" : undefined}>
+            <a key={name} href={href(name, { app })} aria-current={name === current.name ? "page" : undefined}>
               {title}
             </a>
           ))}
@@ -99,7 +95,7 @@ const Frame = ({ onLogOut }: { readonly onLogOut: () => void }) => {
       </header>
       <main id="main" tabIndex={-1} ref={main}>
         {apps.error !== undefined && <Failure text={`${apps.error} Trying again.`} />}
-        {app !== undefined && Current !== undefined && <Current key={app} app={app} params={params} />}
+        {app !== undefined && <Current key={app} app={app} params={params} />}
       </main>
     </div>
   )

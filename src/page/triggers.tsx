@@ -1,6 +1,6 @@
 /** The triggers and the endpoints of an application: what became of their runs, and what can be done about it. */
 import { useState } from "preact/hooks"
-import { path, request, type WireEndpoint, type WireTrigger } from "./api.ts"
+import { path, read, request, type WireEndpoint, type WireTrigger } from "./api.ts"
 import { href, useAction, usePoll } from "./hooks.ts"
 import { Badge, Button, Dialog, Empty, Failure, Heading, millisText, Table, Time, type Tone } from "./parts.tsx"
 import type { ViewProps } from "./view.ts"
@@ -15,8 +15,8 @@ const tones: Readonly<Record<WireTrigger["status"], Tone>> = {
 export const Triggers = ({ app }: ViewProps) => {
   const { data, error, reload } = usePoll(app, 2000, async (signal) => {
     const [triggers, endpoints] = await Promise.all([
-      request<ReadonlyArray<WireTrigger>>("GET", path("apps", app, "triggers"), undefined, signal),
-      request<ReadonlyArray<WireEndpoint>>("GET", path("apps", app, "endpoints"), undefined, signal)
+      read<ReadonlyArray<WireTrigger>>(path("apps", app, "triggers"), signal),
+      read<ReadonlyArray<WireEndpoint>>(path("apps", app, "endpoints"), signal)
     ])
     return { triggers, endpoints }
   })

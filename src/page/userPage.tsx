@@ -1,6 +1,6 @@
 /** Everything about one user, and what can be done about it. */
 import { useState } from "preact/hooks"
-import { path, request, type WireUserDetails } from "./api.ts"
+import { path, read, request, type WireUserDetails } from "./api.ts"
 import { Json } from "./json.tsx"
 import { go, href, useAction, usePoll } from "./hooks.ts"
 import { Badge, Button, Confirm, Failure, Heading, Table, Time } from "./parts.tsx"
@@ -11,9 +11,7 @@ type Asked = "delete" | "password" | "sessions"
 
 export const UserPage = ({ app, id }: { readonly app: string; readonly id: string }) => {
   const user = path("apps", app, "users", id)
-  const { data, error, reload } = usePoll(id, 3000, (signal) =>
-    request<WireUserDetails>("GET", user, undefined, signal)
-  )
+  const { data, error, reload } = usePoll(id, 3000, (signal) => read<WireUserDetails>(user, signal))
   const action = useAction()
   const [asked, setAsked] = useState<Asked>()
   const close = () => setAsked(undefined)

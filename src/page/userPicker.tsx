@@ -1,6 +1,6 @@
 /** Chooses the user as whom something is done. */
 import { useEffect, useId, useState } from "preact/hooks"
-import { type Listed, path, request, type WireUser } from "./api.ts"
+import { type Listed, path, read, type WireUser } from "./api.ts"
 import { usePoll, useSettled } from "./hooks.ts"
 import { Field } from "./parts.tsx"
 import { nameOf } from "./userNames.ts"
@@ -38,7 +38,7 @@ export const UserPicker = ({
   const search = useSettled(picked.text)
   const query = new URLSearchParams({ search, limit: "20" }).toString()
   const { data } = usePoll(`${search} ${focused}`, 30_000, (signal) =>
-    request<Listed<WireUser>>("GET", `${path("apps", app, "users")}?${query}`, undefined, signal)
+    read<Listed<WireUser>>(`${path("apps", app, "users")}?${query}`, signal)
   )
   const idOf = (text: string): Picked["id"] => {
     const wanted = text.trim()

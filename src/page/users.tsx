@@ -1,8 +1,21 @@
 /** The users of an application, and the e-mail accounts that have not logged in yet. */
 import { useEffect, useState } from "preact/hooks"
-import { type Listed, path, request, type WireAccount, type WireUser } from "./api.ts"
+import { type Listed, path, read, request, type WireAccount, type WireUser } from "./api.ts"
 import { go, href, useAction, usePoll, useSettled } from "./hooks.ts"
-import { Badge, Button, Confirm, Empty, Failure, Field, FormDialog, Heading, Table, Time } from "./parts.tsx"
+import {
+  Badge,
+  Button,
+  Confirm,
+  Empty,
+  Failure,
+  Field,
+  FormDialog,
+  Heading,
+  NewPassword,
+  Search,
+  Table,
+  Time
+} from "./parts.tsx"
 import { PasswordDialog } from "./passwordDialog.tsx"
 import { nameOf } from "./userNames.ts"
 import { UserPage } from "./userPage.tsx"
@@ -27,13 +40,8 @@ const UserList = ({ app }: { readonly app: string }) => {
   useEffect(() => setLimit(fewest), [search])
   const { data, error, reload } = usePoll(`${search} ${limit}`, 3000, async (signal) => {
     const [users, accounts] = await Promise.all([
-      request<Listed<WireUser>>("GET", `${path("apps", app, "users")}${queryOf(search, limit)}`, undefined, signal),
-      request<Listed<WireAccount>>(
-        "GET",
-        `${path("apps", app, "accounts")}${queryOf(search, limit)}`,
-        undefined,
-        signal
-      )
+      read<Listed<WireUser>>(`${path("apps", app, "users")}${queryOf(search, limit)}`, signal),
+      read<Listed<WireAccount>>(`${path("apps", app, "accounts")}${queryOf(search, limit)}`, signal)
     ])
     return { users, waiting: accounts.items.filter(({ userId }) => userId === undefined) }
   })
@@ -46,13 +54,7 @@ const UserList = ({ app }: { readonly app: string }) => {
         </Button>
       </Heading>
       <div class="toolbar">
-        <input
-          type="search"
-          aria-label="Search users"
-          placeholder="E-mail address or id"
-          value={typed}
-          onInput={(event) => setTyped(event.currentTarget.value)}
-        />
+        <Search label="Search users" placeholder="E-mail address or id" value={typed} onChange={setTyped} />
       </div>
       <Failure text={error} />
       {nothing &&
@@ -125,19 +127,7 @@ const NewUser = ({
           <input id={id} type="email" required value={email} onInput={(event) => setEmail(event.currentTarget.value)} />
         )}
       </Field>
-      <Field label="Password" hint="6 to 128 characters. The address counts as confirmed.">
-        {(id, describedBy) => (
-          <input
-            id={id}
-            type="password"
-            autocomplete="new-password"
-            required
-            aria-describedby={describedBy}
-            value={password}
-            onInput={(event) => setPassword(event.currentTarget.value)}
-          />
-        )}
-      </Field>
+      <NewPassword label="Password" hint="The address counts as confirmed." value={password} onChange={setPassword} />
     </FormDialog>
   )
 }
