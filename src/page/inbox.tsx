@@ -1,17 +1,28 @@
-/** The e-mails that the server did not send: their links can be opened. */
-import { request, type WireMessage } from "./api.ts"
+/** The e-mails of the server, also those that it does not send: their links can be opened. */
+import { read, type WireMessage } from "./api.ts"
 import { usePoll } from "./hooks.ts"
-import { Badge, Copy, Empty, Failure, Heading, Time } from "./parts.tsx"
+import { Badge, Copy, Empty, Failure, Heading, Time, type Tone } from "./parts.tsx"
 import type { ViewProps } from "./view.ts"
 
 /** Only what is surely a page may be opened from here. */
 const isPage = (url: string): boolean => /^https?:\/\//i.test(url)
 
-const Message = ({ message: { at, kind, subject, to, token, tokenId, url } }: { readonly message: WireMessage }) => (
+const tones: Readonly<Record<NonNullable<WireMessage["delivery"]>["state"], Tone>> = {
+  waiting: "warning",
+  sent: "good",
+  failed: "bad"
+}
+
+const Message = ({
+  message: { at, delivery, kind, subject, text, to, token, tokenId, url }
+}: {
+  readonly message: WireMessage
+}) => (
   <li class="card">
     <div class="card-head">
       <strong>{subject}</strong>
       <Badge>{kind}</Badge>
+      {delivery !== undefined && <Badge tone={tones[delivery.state]}>{delivery.state}</Badge>}
       <span class="push muted">
         <Time at={at} />
       </span>
@@ -19,6 +30,13 @@ const Message = ({ message: { at, kind, subject, to, token, tokenId, url } }: { 
     <p>
       to <span class="mono">{to}</span>
     </p>
+    <Failure text={delivery?.error} />
+    <details>
+      <summary>Text</summary>
+      <pre class="code" tabIndex={0} role="region" aria-label={`Text to ${to}`}>
+        {text}
+      </pre>
+    </details>
     {url === undefined ? (
       <p class="muted">
         The application names no page for such links. Token <code>{token}</code> and token id <code>{tokenId}</code> do
@@ -42,12 +60,12 @@ const Message = ({ message: { at, kind, subject, to, token, tokenId, url } }: { 
 
 export const Inbox = ({ app }: ViewProps) => {
   const { data, error } = usePoll(app, 2000, (signal) =>
-    request<ReadonlyArray<WireMessage>>("GET", `/inbox?app=${encodeURIComponent(app)}`, undefined, signal)
+    read<ReadonlyArray<WireMessage>>(`/inbox?app=${encodeURIComponent(app)}`, signal)
   )
   return (
     <>
       <Heading title="Inbox" />
-      <p class="muted lead">The server keeps what it would have mailed. A link works once, and for 30 minutes.</p>
+      <p class="muted lead">The e-mails of the application. A link works once, and for 30 minutes.</p>
       <Failure text={error} />
       {data?.length === 0 && (
         <Empty title="No messages yet">

@@ -94,6 +94,11 @@ layer(server([app]), { excludeTestServices: true })("the page for people", (it) 
       await link.waitFor()
       assert.match((await link.getAttribute("href")) ?? "", /^http:\/\/x\.test\/confirm\?token=[0-9a-f]+&tokenId=/)
       assert.strictEqual(await link.getAttribute("rel"), "noopener noreferrer")
+      await page.getByText("Text", { exact: true }).click()
+      await page
+        .getByRole("region", { name: "Text to bob@b.c" })
+        .getByText(/http:\/\/x\.test\/confirm/)
+        .waitFor()
 
       await page.getByRole("link", { name: "Users" }).click()
       await page.getByText("not confirmed").waitFor()
