@@ -2,9 +2,9 @@
 import { Effect, Layer, Logger, Redacted } from "effect"
 import { NodeAppServicesServer } from "effect-app-services/node"
 import type { App } from "effect-app-services/server"
-import { request } from "node:http"
 import type { BrowserContext, BrowserContextOptions, Page } from "playwright-core"
 import { browser } from "../support/chromium.ts"
+import { rawRequest } from "../support/rawRequest.ts"
 
 export const token = "an administration token of tests"
 export const host = "app-services-admin.localhost"
@@ -17,33 +17,9 @@ export const server = (apps: ReadonlyArray<App.App>) =>
     Layer.provide(Logger.layer([]))
   )
 
-export interface Answer {
-  readonly status: number | undefined
-  readonly headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
-  readonly text: string
-}
-
 /** A request with any headers, also those that `fetch` does not allow, to the server's address. */
-export const send = (
-  method: string,
-  path: string,
-  headers: Record<string, string> = {},
-  body?: string
-): Effect.Effect<Answer, never, Effect.Services<typeof NodeAppServicesServer.baseUrl>> =>
-  Effect.flatMap(NodeAppServicesServer.baseUrl, (baseUrl) =>
-    Effect.promise(
-      () =>
-        new Promise<Answer>((resolve, reject) => {
-          const sent = request(`${baseUrl}${path}`, { method, headers, agent: false }, (response) => {
-            let text = ""
-            response.setEncoding("utf8")
-            response.on("data", (chunk: string) => (text += chunk))
-            response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, text }))
-          })
-          sent.on("error", reject).end(body)
-        })
-    )
-  )
+export const send = (method: string, path: string, headers?: Record<string, string>, body?: string) =>
+  Effect.flatMap(NodeAppServicesServer.baseUrl, (baseUrl) => rawRequest(baseUrl, method, path, headers, body))
 
 /** A page in a browser of its own, logged in unless `fresh` is set, with what it complained about. */
 export interface Visit {

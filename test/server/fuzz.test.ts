@@ -2,9 +2,9 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Layer, Logger } from "effect"
 import { App } from "effect-app-services/server"
 import { randomInt } from "node:crypto"
-import { request as httpRequest } from "node:http"
 import { inspect } from "node:util"
 import * as NodeAppServicesServer from "../../src/node/NodeAppServicesServer.ts"
+import { rawRequest } from "../support/rawRequest.ts"
 import { loginPath, path, root } from "./support.ts"
 
 const app = App.make({
@@ -213,26 +213,6 @@ const bent = (target: string, { next, pick }: Random): string => {
   return next(4) === 0 ? `/${target.slice(1, at)}${odd}${target.slice(at)}`.replaceAll("//", pick(["/", "//"])) : target
 }
 
-interface Reply {
-  readonly status: number
-  readonly type: string | undefined
-  readonly text: string
-}
-
-const send = (url: string, method: string, target: string, headers: Record<string, string>, body?: Buffer) =>
-  Effect.callback<Reply>((resume) => {
-    const { hostname, port } = new URL(url)
-    const request = httpRequest({ hostname, port, method, path: target, headers, agent: false }, (response) => {
-      let text = ""
-      response.on("data", (chunk: Buffer) => (text += chunk.toString()))
-      response.on("end", () =>
-        resume(Effect.succeed({ status: response.statusCode ?? 0, type: response.headers["content-type"], text }))
-      )
-    })
-    request.on("error", (cause) => resume(Effect.die(new Error(`${method} ${target}`, { cause }))))
-    request.end(body)
-  })
-
 layer(Server, { excludeTestServices: true })("whatever a client sends", (it) => {
   it.effect(
     "is answered, and nothing of it hurts the next one",
@@ -243,7 +223,7 @@ layer(Server, { excludeTestServices: true })("whatever a client sends", (it) => 
         const source = random(seed)
         const { next, pick } = source
         const logIn = Effect.map(
-          send(url, "POST", loginPath("my-app", "anon-user"), {}),
+          rawRequest(url, "POST", loginPath("my-app", "anon-user"), {}),
           ({ text }) => JSON.parse(text) as Record<string, string>
         )
         const prototypes = inspect([Object.prototype, Array.prototype], { showHidden: true })
@@ -264,7 +244,7 @@ layer(Server, { excludeTestServices: true })("whatever a client sends", (it) => 
             "content-length": String(body.length)
           }
           const shown = `seed ${seed}, request ${i}: ${method} ${target} ${body.subarray(0, 500).toString()}`
-          const reply = yield* send(
+          const reply = yield* rawRequest(
             url,
             next(20) === 0 ? pick(["PATCH", "OPTIONS", "TRACE"]) : method,
             target,
@@ -273,7 +253,7 @@ layer(Server, { excludeTestServices: true })("whatever a client sends", (it) => 
           )
           assert.isTrue(reply.status >= 200 && reply.status < 500, `${reply.status} ${reply.text} ${shown}`)
           if (reply.status < 400) return
-          assert.strictEqual(reply.type, "application/json", shown)
+          assert.strictEqual(reply.headers["content-type"], "application/json", shown)
           assert.isString((JSON.parse(reply.text) as Record<string, unknown>)["error"], shown)
           assert.notMatch(reply.text, /\n +at |node_modules|\.[jt]s:\d/, shown)
           for (const secret of [session["access_token"], session["refresh_token"], "correct horse"]) {
@@ -289,7 +269,7 @@ layer(Server, { excludeTestServices: true })("whatever a client sends", (it) => 
             { concurrency: 4, discard: true }
           )
           const { access_token } = yield* logIn
-          const call = yield* send(
+          const call = yield* rawRequest(
             url,
             "POST",
             path("my-app", "functions/call"),

@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted } from "effect"
 import { NodeAppServicesServer } from "effect-app-services/node"
 import { App, type AppServicesServer } from "effect-app-services/server"
-import { request } from "node:http"
+import { type RawAnswer, rawRequest } from "../../support/rawRequest.ts"
 import { loginPath, path, root } from "../support.ts"
 
 const adminToken = Redacted.make("an administration token of tests")
@@ -33,10 +33,7 @@ const apps = [
 
 const Server = Layer.suspend(() => NodeAppServicesServer.layer(apps, options))
 
-interface Answer {
-  readonly status: number | undefined
-  readonly headers: Record<string, unknown>
-  readonly text: string
+interface Answer extends RawAnswer {
   // what a test looks at is what it knows is there
   readonly body: Record<string, string>
   readonly items: ReadonlyArray<Record<string, string>>
@@ -64,19 +61,9 @@ interface Asked {
 /** `fetch` does not allow setting the host or the origin. */
 const send = (method: string, path: string, { body, headers, raw }: Asked = {}) =>
   Effect.flatMap(NodeAppServicesServer.baseUrl, (baseUrl) =>
-    Effect.promise(
-      () =>
-        new Promise<Answer>((resolve, reject) => {
-          const sent = request(`${baseUrl}${path}`, { method, headers, agent: false }, (response) => {
-            let text = ""
-            response.setEncoding("utf8")
-            response.on("data", (chunk: string) => (text += chunk))
-            response.on("end", () =>
-              resolve({ status: response.statusCode, headers: response.headers, ...answerOf(text) })
-            )
-          })
-          sent.on("error", reject).end(raw ?? (body === undefined ? undefined : JSON.stringify(body)))
-        })
+    Effect.map(
+      rawRequest(baseUrl, method, path, headers, raw ?? (body === undefined ? undefined : JSON.stringify(body))),
+      (answer): Answer => ({ ...answer, ...answerOf(answer.text) })
     )
   )
 

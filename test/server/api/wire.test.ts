@@ -1,10 +1,10 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, Layer, Logger } from "effect"
 import { App } from "effect-app-services/server"
-import { request as httpRequest } from "node:http"
 import { connect } from "node:net"
 import { gzipSync } from "node:zlib"
 import * as NodeAppServicesServer from "../../../src/node/NodeAppServicesServer.ts"
+import { type RawAnswer, rawRequest } from "../../support/rawRequest.ts"
 import { claims, loginPath, path, root } from "../support.ts"
 
 const app = App.make({
@@ -25,41 +25,16 @@ const app = App.make({
   }
 })
 
-interface Reply {
-  readonly status: number
-  readonly headers: Record<string, string | Array<string> | undefined>
-  readonly text: string
-}
-
 /** Exactly these headers and this path on the wire. */
 const send = (method: string, target: string, headers: Record<string, string> = {}, body?: string | Buffer) =>
-  Effect.flatMap(NodeAppServicesServer.baseUrl, (url) =>
-    Effect.callback<Reply>((resume) => {
-      const { hostname, port } = new URL(url)
-      const request = httpRequest({ hostname, port, method, path: target, headers, agent: false }, (response) => {
-        const chunks: Array<Buffer> = []
-        response.on("data", (chunk: Buffer) => chunks.push(chunk))
-        response.on("end", () =>
-          resume(
-            Effect.succeed({
-              status: response.statusCode!,
-              headers: response.headers,
-              text: Buffer.concat(chunks).toString()
-            })
-          )
-        )
-      })
-      request.on("error", (cause) => resume(Effect.die(cause)))
-      request.end(body)
-    })
-  )
+  Effect.flatMap(NodeAppServicesServer.baseUrl, (url) => rawRequest(url, method, target, headers, body))
 
 /** The body of an answer; of an error, without the link that those of the client API have. */
-const json = ({ text }: Reply) => {
+const json = ({ text }: RawAnswer) => {
   const { link: _, ...body } = JSON.parse(text) as Record<string, string>
   return body
 }
-const isJson = ({ headers }: Reply) => assert.strictEqual(headers["content-type"], "application/json")
+const isJson = ({ headers }: RawAnswer) => assert.strictEqual(headers["content-type"], "application/json")
 const logIn = Effect.map(send("POST", loginPath("my-app", "anon-user")), json)
 
 // one test provokes a defect, which the server logs
@@ -72,7 +47,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
         const { access_token, refresh_token } = yield* logIn
         const bearer = (token: string | undefined) => ({ authorization: `Bearer ${token}` })
         const call = path("my-app", "functions/call")
-        const replies: ReadonlyArray<readonly [status: number, Reply]> = [
+        const replies: ReadonlyArray<readonly [status: number, RawAnswer]> = [
           [200, yield* send("GET", path("my-app", "location"))],
           [
             200,
@@ -150,7 +125,7 @@ layer(Server, { excludeTestServices: true })("over a socket", (it) => {
     it.effect("has a unique link below the base URL if it is an error", () =>
       Effect.gen(function* () {
         const baseUrl = yield* NodeAppServicesServer.baseUrl
-        const linkOf = (reply: Reply) => (JSON.parse(reply.text) as Record<string, unknown>)["link"]
+        const linkOf = (reply: RawAnswer) => (JSON.parse(reply.text) as Record<string, unknown>)["link"]
         const { access_token } = yield* logIn
         const bearer = { authorization: `Bearer ${access_token}`, origin: "https://shop.example" }
         const replies = [
