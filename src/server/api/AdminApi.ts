@@ -1,6 +1,7 @@
 /**
- * The administration API: `Admin` and `Inbox` over HTTP, for people and scripts on the server's own machine. A server on a
- * socket has it below `/_admin` if its options have an `adminToken`.
+ * The administration API: users, inbox, log and figures, and the functions, triggers, endpoints and documents of applications
+ * over HTTP, for people and scripts on the server's own machine. A server on a socket has it below `/_admin` if its options
+ * have an `adminToken`.
  *
  * ```sh
  * curl -H "authorization: Bearer $TOKEN" "http://127.0.0.1:9090/_admin/inbox?to=ada@example.com&wait=10"
@@ -8,7 +9,8 @@
  *   http://127.0.0.1:9090/_admin/apps/my-app/accounts/confirm
  * ```
  *
- * Its users can take over every account, by the link in an e-mail or by setting a password. So it is restricted to:
+ * Its users can take over every account, by the link in an e-mail or by setting a password, read and change all documents, and
+ * run all functions. So it is restricted to:
  *
  * - requests from this machine: the peer and the `Host` header have to be loopback addresses, and the request must not come
  *   from a web page (`Origin`) or through a proxy. DNS rebinding fails, because the `Host` header names the attacker's host.
