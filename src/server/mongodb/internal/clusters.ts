@@ -28,13 +28,14 @@ export interface Cluster {
 }
 
 /**
- * The hosts of a connection string, without user and password.
+ * The hosts of a connection string, without user, password and options. `"?"` if it is not well-formed: an unescaped `@`, `/`
+ * or `?` in a password leaves open where the hosts begin.
  *
  * @category accessors
  * @since 0.2.0
  */
 export const hostsOf = (uri: Redacted.Redacted): string =>
-  /@?([^@/]+)(?:\/|$)/.exec(Redacted.value(uri).replace(/^[^:]*:\/\//, ""))?.[1] ?? "?"
+  /^[^:/]*:\/\/(?:[^@/?]*@)?([^@/?]+)(?:[/?][^@]*)?$/.exec(Redacted.value(uri))?.[1] ?? "?"
 
 /**
  * How long an operation waits for a server, and how soon the driver notices that one does not answer, in milliseconds. The
