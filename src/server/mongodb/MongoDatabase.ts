@@ -14,13 +14,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { ChangeStream, MongoClient } from "mongodb"
 import { Database } from "../data/Database.ts"
 import { DatabaseError } from "../data/DatabaseError.ts"
 import type { Driver, DriverTransaction, Run } from "../data/Driver.ts"
 import type { Changes, Kind, Namespace, Operation, Watch, Watched } from "../data/Operation.ts"
 import { isDocument } from "../data/internal/bson.ts"
+import * as ChangeStreams from "./internal/changeStream.ts"
 import * as Clusters from "./internal/clusters.ts"
 import type { MongoDatabaseError } from "./internal/clusters.ts"
 import { attempt } from "./internal/errors.ts"
@@ -173,46 +174,27 @@ const transaction = (
     ({ abort }) => abort
   )
 
-/** How long the server waits for a change before it answers without one, in milliseconds. */
-const patience = 1_000
-
 const changes = (
   client: MongoClient,
   { collection, database }: Watched,
   { before = false, filter, resumeAfter, startAfter }: Watch
 ): Effect.Effect<Stream.Stream<Changes, DatabaseError>, DatabaseError> =>
-  Effect.map(
-    attempt(async () => {
-      const source = database === undefined ? client : client.db(database)
-      const watched =
-        database !== undefined && collection !== undefined ? client.db(database).collection(collection) : source
-      const stream = watched.watch(filter === undefined ? [] : [{ $match: asked(filter) }], {
-        fullDocument: "updateLookup",
-        maxAwaitTimeMS: patience,
-        ...(before ? { fullDocumentBeforeChange: "whenAvailable" } : undefined),
-        ...(resumeAfter === undefined ? undefined : { resumeAfter }),
-        ...(startAfter === undefined ? undefined : { startAfter }),
-        ...bsonOptions
-      })
-      // opens the stream, so that no later change is missed
-      return { stream, first: await stream.tryNext() }
-    }),
-    ({ first, stream }) =>
-      Stream.concat(Stream.succeed(partOf(stream, first)), rest(stream)).pipe(
-        Stream.ensuring(Effect.ignore(attempt(() => stream.close())))
-      )
-  )
+  ChangeStreams.read(() => {
+    const source = database === undefined ? client : client.db(database)
+    const watched =
+      database !== undefined && collection !== undefined ? client.db(database).collection(collection) : source
+    return watched.watch(filter === undefined ? [] : [{ $match: asked(filter) }], {
+      fullDocument: "updateLookup",
+      maxAwaitTimeMS: ChangeStreams.patience,
+      ...(before ? { fullDocumentBeforeChange: "whenAvailable" } : undefined),
+      ...(resumeAfter === undefined ? undefined : { resumeAfter }),
+      ...(startAfter === undefined ? undefined : { startAfter }),
+      ...bsonOptions
+    })
+  }, partOf)
 
-const rest = (stream: ChangeStream): Stream.Stream<Changes, DatabaseError> =>
-  Stream.fromEffectRepeat(
-    Effect.map(
-      attempt(() => stream.tryNext()),
-      (event) => partOf(stream, event)
-    )
-  )
-
-const partOf = (stream: ChangeStream, event: object | null): Changes => {
+const partOf = ({ resumeToken }: ChangeStream, event: object | null): Changes => {
   const events = event === null ? [] : [receivedDocument({ ...event })]
-  const token = events[0]?.["_id"] ?? received(stream.resumeToken)
+  const token = events[0]?.["_id"] ?? received(resumeToken)
   return { events, token: isDocument(token) ? token : {} }
 }
