@@ -2,7 +2,7 @@
  * The store of the applications' users, with their identities, e-mail accounts, sessions, API keys and push
  * registrations.
  *
- * It is one service, so that it can be replaced (`server/mongodb/MongoUserStore` does). Every operation is atomic, and every
+ * It is one service, so that it can be replaced (`server/mongodb/MongoUsers` does). Every operation is atomic, and every
  * look-up is by an indexed key. Applications are separated by id and share nothing.
  *
  * In the implementation here everything is in memory. With a durable row store an operation's changes are on disk before it

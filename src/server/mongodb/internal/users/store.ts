@@ -8,7 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type { AuthEvent, User } from "../../../users/UserModels.ts"
+import type { ApiKey, AuthEvent, User } from "../../../users/UserModels.ts"
 import { AccountGone, AlreadyExists, type Service } from "../../../users/UserStore.ts"
 import { isEmailPassword } from "../../../users/internal/tables.ts"
 import type { ClientSession } from "mongodb"
@@ -32,7 +32,6 @@ import {
   storedSession,
   storedToken,
   storedUser,
-  stringOf,
   type Text,
   textOf,
   tokenOf,
@@ -68,6 +67,8 @@ export const make = (place: Place): Service => {
   })
   const userById = (app: string, id: string) => Effect.orDie(readUser({ app, id }))
   const byMark = (app: string, mark: Text) => ask(() => users.findOne({ "_id.app": app, marks: mark }))
+  const keyByMark = (app: string, mark: Text, isIt: (key: ApiKey) => boolean) =>
+    Effect.map(byMark(app, mark), (user) => Option.fromUndefinedOr(user === null ? undefined : keysOf(user).find(isIt)))
 
   /** Ends the sessions of earlier epochs, which are invalid already. */
   const removeSessions = (app: string, user: string, epoch: number) =>
@@ -90,6 +91,15 @@ export const make = (place: Place): Service => {
     "identity.id": textOf(keyId)
   })
 
+  const log = async (
+    app: string,
+    event: AuthEvent | undefined,
+    now: number,
+    session: ClientSession | undefined
+  ): Promise<void> => {
+    if (event !== undefined) await place.in("authEvents").insertOne(Events.stored(app, event, now), inSession(session))
+  }
+
   const create = (app: string, user: User, event: AuthEvent | undefined, now: number) => {
     const account = user.identities.find(isEmailPassword)
     const insert = async (session: ClientSession | undefined): Promise<"created" | "gone"> => {
@@ -103,8 +113,7 @@ export const make = (place: Place): Service => {
         if (owned.matchedCount === 0) return "gone"
       }
       await users.insertOne(storedUser(app, user), inSession(session))
-      if (event !== undefined)
-        await place.in("authEvents").insertOne(Events.stored(app, event, now), inSession(session))
+      await log(app, event, now, session)
       return "created"
     }
     return account === undefined && event === undefined ? alone(() => insert(undefined)) : together(insert)
@@ -112,14 +121,13 @@ export const make = (place: Place): Service => {
 
   const remove = (app: string, id: string, eventOf: (user: User) => AuthEvent | undefined, now: number) =>
     together(async (session) => {
-      const user = await users.findOne({ _id: { app, id } }, inSession(session))
-      if (user === null) return
-      const account = user.identities.find(({ providerType }) => providerType === "local-userpass")
-      if (account !== undefined) await removeAccount(app, stringOf(account.id), session)
+      const found = await users.findOne({ _id: { app, id } }, inSession(session))
+      if (found === null) return
+      const user = userOf(found)
+      const account = user.identities.find(isEmailPassword)
+      if (account !== undefined) await removeAccount(app, account.id, session)
       await users.deleteOne({ _id: { app, id } }, inSession(session))
-      const event = eventOf(userOf(user))
-      if (event !== undefined)
-        await place.in("authEvents").insertOne(Events.stored(app, event, now), inSession(session))
+      await log(app, eventOf(user), now, session)
     })
 
   const removeAccount = async (app: string, id: string, session: ClientSession | undefined) => {
@@ -262,24 +270,8 @@ export const make = (place: Place): Service => {
         if (user !== undefined) return yield* new AlreadyExists({ what: "apiKey" })
       }),
     apiKeys: (app, user) => Effect.map(userById(app, user), (found) => (found === undefined ? [] : keysOf(found))),
-    apiKey: (app, id) =>
-      Effect.map(byMark(app, markOfKeyId(id)), (user) =>
-        Option.flatMap(Option.fromNullOr(user), (user) =>
-          option(
-            keysOf(user).find((key) => key.id === id),
-            (key) => key
-          )
-        )
-      ),
-    apiKeyByDigest: (app, digest) =>
-      Effect.map(byMark(app, markOfDigest(digest)), (user) =>
-        Option.flatMap(Option.fromNullOr(user), (user) =>
-          option(
-            keysOf(user).find((key) => key.digest === digest),
-            (key) => key
-          )
-        )
-      ),
+    apiKey: (app, id) => keyByMark(app, markOfKeyId(id), (key) => key.id === id),
+    apiKeyByDigest: (app, digest) => keyByMark(app, markOfDigest(digest), (key) => key.digest === digest),
     setApiKeyDisabled: (app, id, disabled, exceptSession) =>
       ask(async () => {
         const filter = { "_id.app": app, marks: markOfKeyId(id) }
