@@ -43,6 +43,23 @@ export interface Clusters {
 
 const form = /^(?:([^=:/?@\s]+)=)?(mongodb(?:\+srv)?:\/\/\S+)$/
 
+/** A connection string, and the data source that it is for. */
+const parse = (text: string) => {
+  const [, name, value] = form.exec(text) ?? []
+  return value === undefined
+    ? // not quoted: it may have a password
+      refused(
+        `--mongodb and ${variable} take connection strings, mongodb://HOST or mongodb+srv://HOST, or NAME=mongodb://HOST for the data source NAME`
+      )
+    : Effect.succeed({ name, uri: Redacted.make(value) })
+}
+
+/** The connection strings of the variable. */
+const ofVariable: Effect.Effect<ReadonlyArray<string>, Config.ConfigError> = Effect.map(
+  Config.option(Config.Redacted(variable)),
+  Option.match({ onNone: () => [], onSome: (text) => Redacted.value(text).trim().split(/\s+/) })
+)
+
 /** Names the first data source that has no cluster. */
 const without = (apps: ReadonlyArray<Pick<App, "dataSources">>, sources: Clusters["sources"]): string | undefined =>
   apps.flatMap(({ dataSources }) => [...dataSources.keys()]).find((name) => !Object.hasOwn(sources, name))
@@ -52,62 +69,45 @@ export const read = Effect.fnUntraced(function* (
   flags: ReadonlyArray<Redacted.Redacted>,
   apps: ReadonlyArray<Pick<App, "dataSources">>
 ): Effect.fn.Return<Option.Option<Clusters>, ClustersError | Config.ConfigError> {
-  const fromVariable = yield* Config.option(Config.Redacted(variable))
-  const texts =
-    flags.length > 0
-      ? flags.map(Redacted.value)
-      : Option.match(fromVariable, { onNone: () => [], onSome: (it) => Redacted.value(it).trim().split(/\s+/) })
+  const texts = flags.length > 0 ? flags.map(Redacted.value) : yield* ofVariable
   if (texts.length === 0) return Option.none()
   const known = new Set(apps.flatMap(({ dataSources }) => [...dataSources.keys()]))
-  let uri: Redacted.Redacted | undefined
+  let usual: Redacted.Redacted | undefined
   const sources: Record<string, Redacted.Redacted> = {}
   for (const text of texts) {
-    const [, name, value] = form.exec(text) ?? []
-    // not quoted: it may have a password
-    if (value === undefined) {
-      return yield* refused(
-        `--mongodb and ${variable} take connection strings, mongodb://HOST or mongodb+srv://HOST, or NAME=mongodb://HOST for the data source NAME`
-      )
-    }
+    const { name, uri } = yield* parse(text)
     if (name === undefined) {
-      if (uri !== undefined) {
+      if (usual !== undefined) {
         return yield* refused(
           "--mongodb has two connection strings without the name of a data source: write NAME=URI for one of them"
         )
       }
-      uri = Redacted.make(value)
+      usual = uri
     } else if (!known.has(name)) {
       const names = known.size === 0 ? "the applications have none" : `there are ${[...known].join(", ")}`
       return yield* refused(`--mongodb names the data source "${name}", which no application has: ${names}`)
     } else if (Object.hasOwn(sources, name)) {
       return yield* refused(`--mongodb names the data source "${name}" twice`)
     } else {
-      sources[name] = Redacted.make(value)
+      sources[name] = uri
     }
   }
   const [first] = Object.values(sources)
-  const missing = uri === undefined ? without(apps, sources) : undefined
+  const missing = usual === undefined ? without(apps, sources) : undefined
   if (missing !== undefined) {
     return yield* refused(
       `the data source "${missing}" has no MongoDB: add --mongodb ${missing}=URI, or a connection string without a name for all others`
     )
   }
-  return Option.map(Option.fromUndefinedOr(uri ?? first), (uri) => ({ uri, sources }))
+  return Option.map(Option.fromUndefinedOr(usual ?? first), (uri) => ({ uri, sources }))
 })
 
 /** The connection string of the variable that servers without a data directory keep users with. */
-export const usersUri: Effect.Effect<Option.Option<Redacted.Redacted>, Config.ConfigError> = Effect.map(
-  Config.option(Config.Redacted(variable)),
-  Option.flatMap((text) => {
-    const all = Redacted.value(text)
-      .trim()
-      .split(/\s+/)
-      .flatMap((part) => {
-        const [, name, value] = form.exec(part) ?? []
-        return value === undefined ? [] : [{ name, uri: Redacted.make(value) }]
-      })
+export const usersUri: Effect.Effect<Option.Option<Redacted.Redacted>, ClustersError | Config.ConfigError> = Effect.gen(
+  function* () {
+    const all = yield* Effect.forEach(yield* ofVariable, parse)
     return Option.fromUndefinedOr((all.find(({ name }) => name === undefined) ?? all[0])?.uri)
-  })
+  }
 )
 
 /** The options of a server with these clusters, whose data directory, if it has one, keeps what only one server can have. */

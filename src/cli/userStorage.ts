@@ -70,7 +70,7 @@ export const withStorage = <A>(
     if (Option.isSome(directory)) {
       return yield* withRowStore(directory.value, options)(ofDirectory(directory.value, use))
     }
-    const found = Option.isSome(mongodb) ? mongodb : yield* Effect.orDie(Clusters.usersUri)
+    const found = Option.isSome(mongodb) ? mongodb : yield* usersUri
     if (Option.isNone(found)) {
       return yield* refuse(
         `expected a data directory, or --mongodb or the variable ${Clusters.variable} for users in MongoDB`
@@ -78,6 +78,10 @@ export const withStorage = <A>(
     }
     return yield* ofMongo({ uri: found.value, databaseName: Option.getOrUndefined(database) }, use)
   })
+
+const usersUri = Clusters.usersUri.pipe(
+  Effect.catchTags({ ClustersError: (error) => refuse(error.message, error), ConfigError: Effect.die })
+)
 
 const ofDirectory = Effect.fnUntraced(function* <A>(
   directory: string,

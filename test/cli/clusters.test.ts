@@ -9,6 +9,12 @@ const apps = [
   App.make({ id: "b", mongodb: { archive: "closed" } })
 ]
 
+const withVariable = (variable: string | undefined) =>
+  Effect.provideService(
+    ConfigProvider.ConfigProvider,
+    ConfigProvider.fromUnknown(variable === undefined ? {} : { MONGODB_URI: variable })
+  )
+
 const read = (flags: ReadonlyArray<string>, variable?: string) =>
   Clusters.read(
     flags.map((it) => Redacted.make(it)),
@@ -20,11 +26,10 @@ const read = (flags: ReadonlyArray<string>, variable?: string) =>
         sources: Object.fromEntries(Object.entries(sources).map(([name, source]) => [name, Redacted.value(source)]))
       }))
     ),
-    Effect.provideService(
-      ConfigProvider.ConfigProvider,
-      ConfigProvider.fromUnknown(variable === undefined ? {} : { MONGODB_URI: variable })
-    )
+    withVariable(variable)
   )
+
+const usersUri = (variable?: string) => withVariable(variable)(Clusters.usersUri)
 
 const [usual, other] = ["mongodb://ada:secret-1@one", "mongodb+srv://ada:secret-1@two/?w=1"]
 
@@ -58,6 +63,23 @@ describe("the clusters of serve", () => {
         assert.include(error.message, message)
         assert.notInclude(error.message, "secret-1")
       }
+    })
+  )
+
+  it.effect("finds the cluster of users, and refuses what is no connection string", () =>
+    Effect.gen(function* () {
+      assert.isTrue(Option.isNone(yield* usersUri()))
+      const named = `analytics=${other}`
+      for (const [variable, expected] of [
+        [usual, usual],
+        [`${named} ${usual}`, usual],
+        [named, other]
+      ] as const) {
+        assert.deepStrictEqual(Option.map(yield* usersUri(variable), Redacted.value), Option.some(expected))
+      }
+      const error = yield* Effect.flip(usersUri(`${usual} ada:secret-1@two`))
+      assert.include(error.message, "take connection strings, mongodb://HOST")
+      assert.notInclude(error.message, "secret-1")
     })
   )
 

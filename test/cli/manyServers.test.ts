@@ -5,7 +5,7 @@ import { directory } from "../server/support.ts"
 import { client } from "./processes.ts"
 import { randomOf } from "./random.ts"
 import { roundRobin } from "./roundRobin.ts"
-import { anonymousApp, ended, type Ready, serveJson } from "./support.ts"
+import { anonymousApp, ended, serveJson, uriOf } from "./support.ts"
 
 const own = { owner: "%%user.id" }
 const app = {
@@ -18,7 +18,6 @@ const app = {
   }
 }
 
-const uriOf = (ready: Ready) => (ready as Ready & { readonly mongodbUris: ReadonlyArray<string> }).mongodbUris[0] ?? ""
 const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
 
 type Api = ReturnType<typeof client>

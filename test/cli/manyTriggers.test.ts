@@ -3,7 +3,7 @@ import { Effect, Fiber } from "effect"
 import { MongoClient } from "mongodb"
 import { directory } from "../server/support.ts"
 import { randomOf } from "./random.ts"
-import { anonymousApp, ended, type Ready, serveJson } from "./support.ts"
+import { anonymousApp, ended, serveJson, uriOf } from "./support.ts"
 
 const source = `context.services.get("m").db("d")`
 
@@ -42,8 +42,6 @@ interface Seen {
   readonly server: number
   readonly at: number
 }
-
-const uriOf = (ready: Ready) => (ready as Ready & { readonly mongodbUris: ReadonlyArray<string> }).mongodbUris[0] ?? ""
 
 it.live(
   "runs each trigger in one of three servers, in order, and in another one when that one is killed or hangs",

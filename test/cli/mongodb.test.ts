@@ -4,11 +4,9 @@ import { MongoClient } from "mongodb"
 import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { directory } from "../server/support.ts"
-import { ended, type Ready, run, running, serveJson } from "./support.ts"
+import { ended, run, running, serveJson, uriOf } from "./support.ts"
 
 const variable = "APP_SERVICES_MONGODB_PASSWORD"
-
-const urisOf = (ready: Ready) => (ready as Ready & { readonly mongodbUris: ReadonlyArray<string> }).mongodbUris
 
 /** Counts the documents of a collection by the port. */
 const count = (uri: string) =>
@@ -32,7 +30,7 @@ describe("serve --mongodb-port", { timeout: 180_000 }, () => {
       const file = join(data, "mongodb-password")
       assert.strictEqual(statSync(file).mode & 0o777, 0o600)
       const password = readFileSync(file, "utf8").trim()
-      const [uri = ""] = urisOf(first.ready)
+      const uri = uriOf(first.ready)
       assert.match(uri, /^mongodb:\/\/shop-abcde:PASSWORD@127\.0\.0\.1:\d+\/\?directConnection=true$/)
       assert.strictEqual(yield* count(uri.replace("PASSWORD", password)), 1)
       assert.include(first.output.stderr, "past the rules")
@@ -41,7 +39,7 @@ describe("serve --mongodb-port", { timeout: 180_000 }, () => {
       first.child.kill("SIGTERM")
       assert.deepStrictEqual(yield* ended(first), { code: 0, signal: null })
       const second = yield* serveJson(["examples/shop", "--data", data, "--mongodb-port", "0"])
-      assert.strictEqual(yield* count((urisOf(second.ready)[0] ?? "").replace("PASSWORD", password)), 2)
+      assert.strictEqual(yield* count(uriOf(second.ready).replace("PASSWORD", password)), 2)
     })
   )
 
@@ -52,12 +50,12 @@ describe("serve --mongodb-port", { timeout: 180_000 }, () => {
       assert.match(person.output.stdout, /^mongodb {6}mongodb:\/\/shop-abcde:PASSWORD@/m)
       assert.include(person.output.stdout, "--mongodb-show-password")
       const asked = yield* serveJson(["examples/shop", "--mongodb-port", "0", "--mongodb-show-password"])
-      assert.strictEqual(yield* count(urisOf(asked.ready)[0] ?? ""), 1)
+      assert.strictEqual(yield* count(uriOf(asked.ready)), 1)
       const none = yield* serveJson(["examples/shop"])
-      assert.isUndefined(urisOf(none.ready))
+      assert.isUndefined(none.ready.mongodbUris)
       const chosen = { [variable]: "correct-horse-battery" }
       const given = yield* serveJson(["examples/shop", "--mongodb-port", "0"], chosen)
-      const uri = urisOf(given.ready)[0] ?? ""
+      const uri = uriOf(given.ready)
       assert.strictEqual(yield* count(uri.replace("PASSWORD", chosen[variable] ?? "")), 1)
       assert.notInclude(given.output.stdout + given.output.stderr, "correct-horse-battery")
     })
@@ -66,10 +64,10 @@ describe("serve --mongodb-port", { timeout: 180_000 }, () => {
   it.live("keeps the documents in the MongoDB of --mongodb or MONGODB_URI, and says where", () =>
     Effect.gen(function* () {
       const first = yield* serveJson(["examples/shop", "--mongodb-port", "0", "--mongodb-show-password"])
-      const [uri = ""] = urisOf(first.ready)
+      const uri = uriOf(first.ready)
       const args = ["examples/shop", "--mongodb-port", "0", "--mongodb-show-password"]
       const second = yield* serveJson(args, { MONGODB_URI: uri })
-      assert.strictEqual(yield* count(urisOf(second.ready)[0] ?? ""), 1)
+      assert.strictEqual(yield* count(uriOf(second.ready)), 1)
       assert.strictEqual(yield* count(uri), 2)
       const person = yield* running(["serve", "examples/shop", "--port", "0", "--mongodb", uri])
       while (!person.output.stdout.includes("stop with Ctrl+C")) yield* Effect.sleep("5 millis")
@@ -97,7 +95,7 @@ describe("serve --mongodb-port", { timeout: 180_000 }, () => {
       assert.include(weak.stderr, "expected 16 to 256 letters")
       assert.notInclude(weak.stderr, "hunter2")
       const first = yield* serveJson(["examples/shop", "--mongodb-port", "0"])
-      const port = /:(\d+)\/\?/.exec(urisOf(first.ready)[0] ?? "")?.[1] ?? ""
+      const port = /:(\d+)\/\?/.exec(uriOf(first.ready))?.[1] ?? ""
       const taken = yield* run(["serve", "examples/shop", "--port", "0", "--mongodb-port", port])
       assert.strictEqual(taken.code, 1)
       assert.include(taken.stderr, `port ${port} of 127.0.0.1 is in use`)

@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import { AppServices, AuthApi, Credentials } from "effect-app-services"
 import { FetchHttpClient } from "effect/http"
 import { directory } from "../server/support.ts"
-import { anonymousApp, ended, type Ready, run, serveJson } from "./support.ts"
+import { anonymousApp, ended, run, serveJson, uriOf } from "./support.ts"
 
 const insert = `await context.services.get("m").db("d").collection("items").insertOne({})`
 
@@ -46,8 +46,6 @@ const post = (url: string, body?: object, token?: string) =>
 /** A process that plays MongoDB. It can be started again on its port, with its data. */
 const mongo = (folder: string, data: string, port: number) =>
   serveJson([folder, "--data", data, "--mongodb-port", String(port), "--mongodb-show-password"])
-
-const uriOf = (ready: Ready) => (ready as Ready & { readonly mongodbUris: ReadonlyArray<string> }).mongodbUris[0] ?? ""
 
 const until = <A>(ask: Effect.Effect<A>, is: (answer: A) => boolean): Effect.Effect<A> =>
   Effect.flatMap(ask, (answer) =>

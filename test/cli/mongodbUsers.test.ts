@@ -3,9 +3,7 @@ import { Effect } from "effect"
 import { join } from "node:path"
 import { directory } from "../server/support.ts"
 import { client } from "./processes.ts"
-import { anonymousApp, type Ready, run, serveJson } from "./support.ts"
-
-const urisOf = (ready: Ready) => (ready as Ready & { readonly mongodbUris: ReadonlyArray<string> }).mongodbUris
+import { anonymousApp, run, serveJson, uriOf } from "./support.ts"
 
 const answer = <A>(request: () => Promise<A | undefined>) =>
   Effect.flatMap(Effect.promise(request), (found) =>
@@ -17,7 +15,7 @@ describe("serve with users in MongoDB", { timeout: 180_000 }, () => {
   it.live("shares users, sessions and keys with other processes, and moves them to a data directory", () =>
     Effect.gen(function* () {
       const database = yield* serveJson(["examples/shop", "--mongodb-port", "0", "--mongodb-show-password"])
-      const env = { MONGODB_URI: urisOf(database.ready)[0] ?? "" }
+      const env = { MONGODB_URI: uriOf(database.ready) }
       const app = yield* directory({
         ...anonymousApp("my-app"),
         "auth/providers.json": {
@@ -79,12 +77,15 @@ describe("serve with users in MongoDB", { timeout: 180_000 }, () => {
       assert.include(nothing.stderr, "expected a data directory, or --mongodb or the variable MONGODB_URI")
       const both = yield* run(["keys", "rotate", "data", "--mongodb", "mongodb://ada:correct-horse@127.0.0.1:1"])
       assert.include(both.stderr, "a data directory cannot be combined with --mongodb")
+      const unclear = yield* run(["keys", "rotate"], { MONGODB_URI: "ada:correct-horse@127.0.0.1:1" })
+      assert.strictEqual(unclear.code, 1)
+      assert.include(unclear.stderr, "MONGODB_URI take connection strings, mongodb://HOST or mongodb+srv://HOST")
       const away = yield* run(["keys", "rotate"], {
         MONGODB_URI: "mongodb://ada:correct-horse@127.0.0.1:1/?serverSelectionTimeoutMS=200"
       })
       assert.strictEqual(away.code, 1)
       assert.include(away.stderr, "cannot connect to MongoDB at 127.0.0.1:1")
-      assert.notInclude(both.stderr + away.stderr, "correct-horse")
+      assert.notInclude(both.stderr + unclear.stderr + away.stderr, "correct-horse")
     })
   )
 })

@@ -11,7 +11,12 @@ export interface Ready {
   readonly baseUrl: string
   readonly appIds: ReadonlyArray<string>
   readonly metricsUrl?: string
+  /** The connection strings of the MongoDB port. */
+  readonly mongodbUris?: ReadonlyArray<string>
 }
+
+/** The first connection string of the MongoDB port. */
+export const uriOf = ({ mongodbUris = [] }: Ready): string => mongodbUris[0] ?? ""
 
 /** The home directory of the commands, where they share files. */
 export const home = mkdtempSync(join(tmpdir(), "home-"))
