@@ -5,13 +5,26 @@ import { type Pending, PendingLogins } from "../../../src/server/users/RedirectL
 import { UserStore } from "../../../src/server/users/UserStore.ts"
 import { races, Stores } from "../users/userStoreRaces.ts"
 import { suite } from "../users/userStoreSuite.ts"
-import { port, users } from "./users.ts"
+import { overPort, ownDatabase, port, type Services, users } from "./users.ts"
+
+/** The stores of two servers. */
+const stores = (users: Services) => {
+  const store = Effect.map(Layer.build(Layer.fresh(users)), (services) => Context.get(services, UserStore))
+  return Layer.effect(Stores, Effect.all([store, store]))
+}
 
 suite("in MongoDB", Layer.orDie(Layer.provide(users, port)))
+races("in MongoDB", Layer.orDie(Layer.unwrap(Effect.map(overPort, stores)).pipe(Layer.provide(port))))
 
-const store = Effect.map(Layer.build(Layer.fresh(users)), (services) => Context.get(services, UserStore))
-
-races("in MongoDB", Layer.orDie(Layer.provide(Layer.effect(Stores, Effect.all([store, store])), port)))
+const variable = "MONGODB_TEST_URI"
+const given = process.env[variable]
+if (given !== undefined) {
+  const own = ownDatabase(Redacted.make(given))
+  suite("on a MongoDB server", Layer.orDie(Layer.unwrap(own)))
+  races("on a MongoDB server", Layer.orDie(Layer.unwrap(Effect.map(own, stores))))
+} else {
+  console.log(`\n  ${variable} is not set: the contract of stores of users was NOT checked on a MongoDB server.\n`)
+}
 
 const later = 4e12
 

@@ -3,6 +3,7 @@ import { type Context, Effect, Layer, Redacted } from "effect"
 import type { HttpClient } from "effect/http"
 import { App, type AppServicesServer, Database, MongoWire } from "effect-app-services/server"
 import { MongoClient } from "mongodb"
+import { randomUUID } from "node:crypto"
 import * as MongoUsers from "../../../src/server/mongodb/MongoUsers.ts"
 import { inProcess } from "../support.ts"
 
@@ -13,8 +14,29 @@ export const port = MongoWire.layer(app).pipe(Layer.provide(Database.Database.la
 
 const uri = MongoWire.MongoWire.use(({ uri }) => uri())
 
+/** The users of a server. */
+export type Services = ReturnType<typeof MongoUsers.layer>
+
+/** The users of servers in the database of the port. */
+export const overPort = Effect.map(uri, (uri): Services => MongoUsers.layer({ uri }))
+
 /** The users of a server that has just started, in the database of the port. */
-export const users = Layer.unwrap(Effect.map(uri, (uri) => MongoUsers.layer({ uri })))
+export const users = Layer.unwrap(overPort)
+
+/** The users of servers in a database of their own, which is dropped with the scope. */
+export const ownDatabase = (uri: Redacted.Redacted) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => `effect_app_services_test_${randomUUID()}`),
+      (name) =>
+        Effect.promise(async () => {
+          const client = await new MongoClient(Redacted.value(uri)).connect()
+          await client.db(name).dropDatabase()
+          await client.close()
+        })
+    ),
+    (databaseName): Services => MongoUsers.layer({ uri, databaseName })
+  )
 
 /** What commands use. */
 export const administration = Effect.flatMap(uri, (uri) => MongoUsers.administration({ uri }))
