@@ -76,15 +76,28 @@ const Server = Logins.layer.pipe(
   Layer.provideMerge(SecureRandom.layerWebCrypto)
 )
 
+/** A server that has just started: its store, its hasher, and logins with a password. */
+const start = Effect.gen(function* () {
+  const context = yield* Layer.build(Server)
+  const hosted = Context.get(context, Apps).byId.get("my-app")
+  if (hosted === undefined) return assert.fail("the application is hosted")
+  return {
+    store: Context.get(context, UserStore),
+    hash: (password: string) => Context.get(context, PasswordHasher).hash(Redacted.make(password)),
+    logIn: (username: string, password: string) =>
+      Context.get(context, Logins).logIn("local-userpass", {
+        hosted,
+        payload: { username, password },
+        request: undefined
+      })
+  }
+})
+
 // times can be measured, and prove little on a machine that does other things: what takes the time is counted instead
 it.effect("every login with a password costs one hash, for any account and any outcome", () =>
   Effect.gen(function* () {
-    const context = yield* Layer.build(Server)
-    const logins = Context.get(context, Logins)
-    const store = Context.get(context, UserStore)
-    const hosted = Context.get(context, Apps).byId.get("my-app")
-    if (hosted === undefined) return assert.fail("the application is hosted")
-    const passwordHash = yield* Context.get(context, PasswordHasher).hash(Redacted.make("correct horse"))
+    const { hash, logIn, store } = yield* start
+    const passwordHash = yield* hash("correct horse")
     for (const [email, confirmed] of [
       ["known@b.c", true],
       ["disabled@b.c", true],
@@ -92,8 +105,6 @@ it.effect("every login with a password costs one hash, for any account and any o
     ] as const) {
       yield* store.createAccount("my-app", { id: email, email, passwordHash, confirmed })
     }
-    const logIn = (username: string, password: string) =>
-      logins.logIn("local-userpass", { hosted, payload: { username, password }, request: undefined })
     const { user } = yield* logIn("disabled@b.c", "correct horse")
     yield* store.setUserDisabled("my-app", user.id, true)
 
@@ -119,15 +130,10 @@ it.live(
   "a login replaces an imported hash by one of our own, and later ones cost as much as others",
   () =>
     Effect.gen(function* () {
-      const context = yield* Layer.build(Server)
-      const logins = Context.get(context, Logins)
-      const store = Context.get(context, UserStore)
-      const hosted = Context.get(context, Apps).byId.get("my-app")
-      if (hosted === undefined) return assert.fail("the application is hosted")
+      const { hash, logIn: logInAs, store } = yield* start
       const bcrypt = Redacted.make("$2b$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2")
       yield* store.createAccount("my-app", { id: "i", email: "ada@b.c", passwordHash: bcrypt, confirmed: true })
-      const logIn = (password: string) =>
-        logins.logIn("local-userpass", { hosted, payload: { username: "ada@b.c", password }, request: undefined })
+      const logIn = (password: string) => logInAs("ada@b.c", password)
       const stored = Effect.map(store.account("my-app", "ada@b.c"), (it) =>
         Redacted.value(Option.getOrThrow(it).passwordHash)
       )
@@ -154,7 +160,7 @@ it.live(
       // a password that is changed while the old one is verified stays changed
       yield* store.updateAccount("my-app", { id: "i", email: "ada@b.c", passwordHash: bcrypt })
       const login = yield* Effect.forkChild(logIn("correct horse"), { startImmediately: true })
-      const changed = yield* Context.get(context, PasswordHasher).hash(Redacted.make("another horse"))
+      const changed = yield* hash("another horse")
       yield* store.updateAccount("my-app", { id: "i", email: "ada@b.c", passwordHash: changed })
       yield* Fiber.await(login)
       assert.strictEqual(yield* stored, Redacted.value(changed))
@@ -164,16 +170,10 @@ it.live(
 
 it.effect("a login fails if the password is changed while it is verified", () =>
   Effect.gen(function* () {
-    const context = yield* Layer.build(Server)
-    const logins = Context.get(context, Logins)
-    const store = Context.get(context, UserStore)
-    const hosted = Context.get(context, Apps).byId.get("my-app")
-    if (hosted === undefined) return assert.fail("the application is hosted")
-    const hash = (password: string) => Context.get(context, PasswordHasher).hash(Redacted.make(password))
+    const { hash, logIn: logInAs, store } = yield* start
     const account = { id: "ada", email: "ada@b.c" }
     yield* store.createAccount("my-app", { ...account, passwordHash: yield* hash("correct horse"), confirmed: true })
-    const logIn = (password: string) =>
-      logins.logIn("local-userpass", { hosted, payload: { username: "ada@b.c", password }, request: undefined })
+    const logIn = (password: string) => logInAs("ada@b.c", password)
     const changed = yield* hash("another one")
     meanwhile = store.updateAccount("my-app", { ...account, passwordHash: changed })
     const refusal = yield* Effect.flip(logIn("correct horse"))
