@@ -1,5 +1,5 @@
 /**
- * The documents of applications in MongoDB, by its official driver (`mongodb` 7).
+ * Documents and users of applications in MongoDB, and what servers share there, by its official driver (`mongodb` 7).
  *
  * @since 0.2.0
  */

@@ -66,11 +66,11 @@ export interface PendingService {
   readonly take: (key: string) => Effect.Effect<Pending | undefined>
 }
 
-/** Keeps logins until their browsers are back. */
+/** Keeps logins until their browsers are back: in memory, or in MongoDB (`server/mongodb/internal/users/pending`). */
 export class PendingLogins extends Context.Service<PendingLogins, PendingService>()(
   "effect-app-services/server/users/RedirectLogins/PendingLogins"
 ) {
-  /** In memory. */
+  /** Keeps the newest logins in memory. */
   static readonly layerMemory: Layer.Layer<PendingLogins> = Layer.sync(PendingLogins, () => {
     const pending = new Map<string, Pending>()
     return PendingLogins.of({
