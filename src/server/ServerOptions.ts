@@ -44,9 +44,9 @@ export interface Options {
    */
   readonly database?: Layer.Layer<Database, { readonly message: string }> | undefined
   /**
-   * Another storage for users and for all that servers keep for them, such as MongoDB (`layer` of
-   * `effect-app-services/mongodb`, which is a `database` as well). Servers with the same storage are as one: a user who logs out
-   * of one, is disabled or is deleted is refused by the others at the next request.
+   * Another storage for users and for all that servers keep for them, such as MongoDB (`layerUsers` of
+   * `effect-app-services/mongodb`). Servers with the same storage are as one: a user who logs out of one, is disabled or is
+   * deleted is refused by the others at the next request.
    *
    * It cannot be combined with `signingKey`, since it has keys of its own.
    *
@@ -54,8 +54,9 @@ export interface Options {
    */
   readonly users?: Layer.Layer<UserServices, { readonly message: string }> | undefined
   /**
-   * What servers with the same users and documents share beside them, such as in MongoDB: the positions of triggers, so that
-   * each is run by one server at a time, and rate limits.
+   * What servers with the same users and documents share beside them, such as in MongoDB
+   * (`layerCoordination` of `effect-app-services/mongodb`): the positions of triggers, so that each is run by one server at a
+   * time, and rate limits.
    *
    * @default the data directory and memory, for one server
    */

@@ -66,7 +66,7 @@ describe("the clusters of serve", () => {
     })
   )
 
-  it.effect("finds the cluster of users, and refuses what is no connection string", () =>
+  it.effect("finds the cluster of users, and refuses a text that is not a connection string", () =>
     Effect.gen(function* () {
       assert.isTrue(Option.isNone(yield* usersUri()))
       const named = `analytics=${other}`

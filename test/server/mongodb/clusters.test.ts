@@ -15,7 +15,7 @@ describe("the hosts of a connection string", () => {
     ["mongodb://ada:sec@ret@one/d", "?"],
     ["ada:secret", "?"]
   ] as const) {
-    it(`are told without what is secret: ${uri}`, () => {
+    it(`leave out what is secret: ${uri}`, () => {
       assert.strictEqual(hostsOf(Redacted.make(uri)), hosts)
     })
   }
