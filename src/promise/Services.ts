@@ -134,7 +134,10 @@ export interface MongoDBCollection<T extends Document> {
   readonly deleteMany: (filter?: Filter) => Promise<{ readonly deletedCount: number }>
   readonly updateOne: (filter: Filter, update: Document, options?: UpdateOptions) => Promise<UpdateResult<T["_id"]>>
   readonly updateMany: (filter: Filter, update: Document, options?: UpdateOptions) => Promise<UpdateResult<T["_id"]>>
-  /** The changes of the collection from the first step on. The request ends with the loop: `break`, `return` or `throw`. */
+  /**
+   * The changes of the collection from the first step on. The request ends with the loop: `break`, `return` or `throw`. The loop
+   * ends when the host stops, and throws where the connection breaks: watch again in both cases.
+   */
   readonly watch: (options?: WatchOptionsFilter) => Watch<T>
 }
 

@@ -1,6 +1,6 @@
 /** What the entry point for promises adds to what `realm-web` does; the tests that run on both are `test/realm-web*.test.ts`. */
 import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Exit, Layer, Scope } from "effect"
 import { NodeAppServicesServer } from "effect-app-services/node"
 import * as Realm from "effect-app-services/promise"
 import { App } from "effect-app-services/server"
@@ -184,6 +184,21 @@ layer(Server, { excludeTestServices: true })("the entry point for promises", (it
       assert.instanceOf(await rejection(refused.open()), Realm.MongoDBRealmError)
       assert.instanceOf(await rejection(refused.next()), Realm.MongoDBRealmError)
       assert.deepStrictEqual(await refused.next(), { done: true, value: undefined })
+    })
+  )
+
+  it.effect("ends the loop over a watch when the host stops", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const server = yield* Layer.buildWithScope(Layer.fresh(Server), scope)
+      const changes = yield* withApp(async (app) => {
+        const user = await app.logIn(Realm.Credentials.anonymous())
+        const changes = user.mongoClient("mongodb-atlas").db("a").collection("notes").watch()
+        await changes.open()
+        return changes
+      }).pipe(Effect.provideContext(server))
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(yield* Effect.promise(() => changes.next()), { done: true, value: undefined })
     })
   )
 
