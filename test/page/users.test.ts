@@ -110,6 +110,32 @@ layer(server([app]), { excludeTestServices: true })("the page for people", (it) 
     })
   )
 
+  it.effect("shows what became of sending an e-mail, and why it failed", () =>
+    visit(async ({ page }) => {
+      await page.route("**/_admin/inbox?*", (route) => {
+        const message = (tokenId: string, delivery: object) => ({
+          app: "shop",
+          to: "bob@b.c",
+          kind: "reset",
+          subject: "New password",
+          text: "open",
+          token: "1",
+          tokenId,
+          at: "2026-01-01T00:00:00.000Z",
+          delivery: { attempts: 1, ...delivery }
+        })
+        const failed = { state: "failed", error: "the mailbox is full" }
+        return route.fulfill({ json: [message("1", { state: "sent" }), message("2", failed)] })
+      })
+      await page.getByRole("link", { name: "Inbox" }).click()
+      const messages = page.getByRole("list", { name: "Messages" }).getByRole("listitem")
+      await messages.first().getByText("failed", { exact: true }).waitFor()
+      await messages.first().getByRole("alert").getByText("the mailbox is full").waitFor()
+      await messages.last().getByText("sent", { exact: true }).waitFor()
+      assert.strictEqual(await messages.last().getByRole("alert").count(), 0)
+    })
+  )
+
   it.effect("lists at most as many users as the API does at once, and says how to find the others", () =>
     visit(async ({ page }) => {
       const limits = new Set<number>()
