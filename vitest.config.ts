@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import { defineConfig } from "vitest/config"
+import { folder as compileCache } from "./scripts/compileCache.ts"
 
 const src = join(import.meta.dirname, "src")
 
@@ -13,7 +14,9 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    globalSetup: ["scripts/guest.ts", "scripts/page.ts"],
+    globalSetup: ["scripts/guest.ts", "scripts/page.ts", "scripts/command.ts", "scripts/compileCache.ts"],
+    // of the processes that tests start
+    env: { NODE_COMPILE_CACHE: compileCache },
     // what ends a test that hangs: nothing that works takes so long, on the busiest of machines
     testTimeout: 180_000,
     hookTimeout: 180_000,

@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process"
 import { chmodSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { build, type Metafile } from "esbuild"
+import { buildCommand } from "./command.ts"
 import { buildGuest } from "./guest.ts"
 import { buildPage } from "./page.ts"
 
@@ -17,30 +18,9 @@ execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json"], { stdio: "i
 // jsonc-parser's CommonJS files cannot be bundled
 const mainFields = ["module", "main"]
 
-const bundle = await build({
-  entryPoints: ["src/cli/main.ts"],
-  outfile: "dist/bin.js",
-  bundle: true,
-  platform: "node",
-  mainFields,
-  // optional peers, imported on demand
-  external: ["mongodb", "nodemailer"],
-  format: "esm",
-  target: "node22",
-  minifySyntax: true,
-  minifyWhitespace: true,
-  legalComments: "none",
-  metafile: true,
-  logLevel: "warning",
-  // a bundled CommonJS dependency (ws) requires Node's own modules
-  banner: {
-    js: '#!/usr/bin/env node\nimport { createRequire as __createRequire } from "node:module"\nconst require = __createRequire(import.meta.url)'
-  },
-  // ws would look for two native add-ons in the user's node_modules
-  define: { "process.env.WS_NO_BUFFER_UTIL": '"1"', "process.env.WS_NO_UTF_8_VALIDATE": '"1"' }
-})
+const command = await buildCommand("dist/bin.js")
 chmodSync("dist/bin.js", 0o755)
-writeLicenses("dist/bin.js", bundle)
+writeLicenses("dist/bin.js", { metafile: command })
 
 /**
  * Modules around a package that only the server needs: the package is bundled into them, so that users do not install it.

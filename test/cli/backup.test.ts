@@ -6,7 +6,7 @@ import { createServer, type ServerResponse } from "node:http"
 import { join } from "node:path"
 import * as Backup from "../../src/server/storage/Backup.ts"
 import { directory } from "../server/support.ts"
-import { anonymousApp, ask, ended, run, running, serveJson } from "./support.ts"
+import { anonymousApp, ask, ended, program, run, running, serveJson } from "./support.ts"
 
 const adminToken = "administration token of tests, 32 characters"
 const env = { APP_SERVICES_ADMIN_TOKEN: adminToken }
@@ -154,7 +154,7 @@ describe("backup and restore", () => {
         const { spawnSync } = yield* Effect.promise(() => import("node:child_process"))
         const full = spawnSync(
           "bash",
-          ["-c", `ulimit -f 16; exec ${process.execPath} src/cli/main.ts backup ${join(folder, "a")} --data ${data}`],
+          ["-c", `ulimit -f 16; exec ${process.execPath} ${program} backup ${join(folder, "a")} --data ${data}`],
           { encoding: "utf8" }
         )
         assert.strictEqual(full.status, 1)

@@ -8,7 +8,7 @@ import { getCACertificates, setDefaultCACertificates } from "node:tls"
 import * as Realm from "realm-web"
 import { directory } from "../server/support.ts"
 import { ask, exampleSite, nginx, open } from "../support/nginx.ts"
-import { anonymousApp, running, serveJson } from "./support.ts"
+import { anonymousApp, program, running, serveJson } from "./support.ts"
 
 const examples = join(import.meta.dirname, "../../examples/deploy")
 const example = (name: string) => readFileSync(join(examples, name), "utf8")
@@ -201,7 +201,7 @@ describe("the units of systemd", () => {
         const script = /^ExecStart=\/bin\/sh -c '([^']*)'$/m.exec(joined("app-services-backup.service"))?.[1] ?? ""
         const cli = "node_modules/effect-app-services/dist/bin.js"
         const command = script
-          .replace(/\/usr\/bin\/node \S+bin\.js backup/, `${process.execPath} src/cli/main.ts backup --url ${baseUrl}`)
+          .replace(/\/usr\/bin\/node \S+bin\.js backup/, `${process.execPath} ${program} backup --url ${baseUrl}`)
           .replaceAll("%%", "%")
           .replaceAll("${STATE_DIRECTORY}", backups)
         assert.include(script, cli)

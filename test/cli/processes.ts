@@ -2,12 +2,13 @@ import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
+import { inherited, program } from "./support.ts"
 
 const spawned = (args: ReadonlyArray<string>, input = "") =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const child = spawn(process.execPath, args, {
-        env: { PATH: process.env["PATH"]!, NO_COLOR: "1" },
+        env: { ...inherited, NO_COLOR: "1" },
         stdio: ["pipe", "pipe", "pipe"]
       })
       const output = { stdout: "", stderr: "" }
@@ -26,7 +27,7 @@ type Spawned = Effect.Success<ReturnType<typeof spawned>>
 /** Runs the command until it ends. */
 export const run = (args: ReadonlyArray<string>, input?: string) =>
   Effect.gen(function* () {
-    const { child, closed, output } = yield* spawned(["src/cli/main.ts", ...args], input)
+    const { child, closed, output } = yield* spawned([program, ...args], input)
     yield* Effect.promise(() => closed)
     return { code: child.exitCode, ...output }
   }).pipe(Effect.scoped)
@@ -53,7 +54,7 @@ const ready = (server: Spawned) =>
 
 /** `serve`, as people run it. */
 export const serve = (...args: ReadonlyArray<string>) =>
-  Effect.flatMap(spawned(["src/cli/main.ts", "serve", ...args, "--port", "0", "--json"]), ready)
+  Effect.flatMap(spawned([program, "serve", ...args, "--port", "0", "--json"]), ready)
 
 /** A server with cheap password hashes, in a process of its own. */
 export const serveApp = (app: object, dataDirectory: string) =>

@@ -22,9 +22,15 @@ export const uriOf = ({ mongodbUris = [] }: Ready): string => mongodbUris[0] ?? 
 export const home = mkdtempSync(join(tmpdir(), "home-"))
 process.once("exit", () => rmSync(home, { recursive: true, force: true }))
 
+/** The command, built from the sources by `scripts/command.ts`. */
+export const program = "node_modules/.cache/effect-app-services/command.js"
+
+/** What a command has of the environment of the tests. */
+export const inherited = { PATH: process.env["PATH"], NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] }
+
 const start = (args: ReadonlyArray<string>, env: Record<string, string> = {}, input = "") => {
-  const child = spawn(process.execPath, ["src/cli/main.ts", ...args], {
-    env: { PATH: process.env["PATH"]!, HOME: home, NO_COLOR: "1", ...env },
+  const child = spawn(process.execPath, [program, ...args], {
+    env: { ...inherited, HOME: home, NO_COLOR: "1", ...env },
     stdio: ["pipe", "pipe", "pipe"]
   })
   // a command that reads no input may be gone before it is written
