@@ -25,6 +25,7 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Ejson from "./Ejson.ts"
+import * as ejson from "./internal/ejson.ts"
 
 const declare = <T extends { readonly _bsontype: string }>(
   bsontype: T["_bsontype"],
@@ -48,12 +49,12 @@ const declare = <T extends { readonly _bsontype: string }>(
                 )
               )
         }),
-        encode: SchemaGetter.transform((value) => decodeJson(B.EJSON.serialize(value, { relaxed: false })))
+        encode: SchemaGetter.transform((value) => decodeJson(ejson.stringify(value)))
       })
   })
 }
 
-const decodeJson = Schema.decodeUnknownSync(Schema.Json)
+const decodeJson = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Json))
 
 /**
  * A `bson.ObjectId`.

@@ -39,9 +39,9 @@ export const parse = (text: string): Result.Result<unknown, EjsonError> =>
  * Encodes a value as canonical Extended JSON text, without changing it. `undefined` becomes `{"$undefined":true}` at the top
  * level, is left out as a property, and becomes `null` as an array element.
  *
- * Fails at cyclic references, invalid dates, a `bigint` of more than 64 bits, a `RegExp` with the flag `g`, and a function or
- * symbol at the top level; a nested function or symbol is treated like `undefined`. Other objects are written as their
- * enumerable properties, such as `{}` for a `Set` or an `Error`: convert those first, and a `Uint8Array` to `Binary`.
+ * Fails, with the place, at a value that contains itself, an invalid date, a `bigint` of more than 64 bits, a `RegExp` with
+ * the flag `g`, an `Error`, `Map`, `Set`, `Promise` or buffer, and at the top level a function or symbol; a nested one is treated
+ * like `undefined`. A `Uint8Array` is written as `Binary`, and an instance of another class as its enumerable properties.
  *
  * @category encoding
  * @since 0.1.0

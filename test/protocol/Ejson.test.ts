@@ -95,6 +95,34 @@ describe("canonical out, canonical in", () => {
       })
   )
 
+  it.effect.prop(
+    "agrees with bson's own writer, but for integers beyond 2^53",
+    {
+      json: Schema.Json,
+      // @effect-diagnostics-next-line schemaNumber:off -- they have a form, too
+      numbers: Schema.Array(Schema.Number),
+      dates: Schema.Array(Schema.Date),
+      bigints: Schema.Array(
+        Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: -(2n ** 63n), maximum: 2n ** 63n - 1n }))
+      ),
+      left: Schema.Record(Schema.String, Schema.UndefinedOr(Schema.Boolean))
+    },
+    ({ json, numbers, ...others }) =>
+      Effect.sync(() => {
+        const isLarge = (value: unknown) => Number.isInteger(value) && !Number.isSafeInteger(value)
+        const small: unknown = JSON.parse(JSON.stringify(json), (_, value: unknown) => (isLarge(value) ? 1 : value))
+        const values = {
+          ...others,
+          small,
+          numbers: numbers.filter((n) => !isLarge(n)),
+          code: new Code("f", { n: 1 }),
+          reference: new DBRef("c", new ObjectId(hex), "d", { n: 1 })
+        }
+        const expected = EJSON.stringify(values, { relaxed: false, ignoreUndefined: true })
+        assert.strictEqual(stringify(values), expected)
+      })
+  )
+
   it.effect.prop("agrees with bson's own reader, which refuses names with NUL", { json: Schema.Json }, ({ json }) =>
     Effect.sync(() => {
       const text = withoutNul(stringify({ json }))

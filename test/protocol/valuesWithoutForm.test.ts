@@ -1,4 +1,6 @@
+import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
+import { Code } from "bson"
 import * as ejson from "../../src/protocol/internal/ejson.ts"
 
 describe("Extended JSON", () => {
@@ -26,9 +28,23 @@ describe("Extended JSON", () => {
     )
   })
 
+  it("writes values of other realms like its own", () => {
+    const foreign: unknown = runInNewContext(
+      `({ at: new Date(1), like: /a/i, list: [new Uint8Array([104, 105]), undefined] })`
+    )
+    const own = { at: new Date(1), like: /a/i, list: [new Uint8Array([104, 105]), undefined] }
+    assert.strictEqual(ejson.stringify(foreign), ejson.stringify(own))
+    assert.throws(() => ejson.stringify(runInNewContext("({ a: [new Map()] })")), 'class Map at "a.0" has no')
+  })
+
   it("refuses values that contain themselves", () => {
-    const value: Record<string, unknown> = {}
-    value["self"] = value
-    assert.throws(() => ejson.stringify(value), /circular|nested|call stack/i)
+    const list: Array<unknown> = [1, { a: 2 }]
+    const value = { list, twice: list }
+    assert.doesNotThrow(() => ejson.stringify(value))
+    list.push({ deep: value })
+    assert.throws(() => ejson.stringify(value), 'the value at "list.2.deep" contains itself')
+    const code = new Code("f()", {})
+    code.scope = { code }
+    assert.throws(() => ejson.stringify(code), /contains itself|nested too deeply|call stack/)
   })
 })

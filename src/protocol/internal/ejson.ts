@@ -4,7 +4,6 @@
  *
  * Reading is 3 to 5 times as fast as `EJSON.parse` of `bson`.
  */
-import * as foreignBson from "./foreignBson.ts"
 import {
   Binary,
   BSONRegExp,
@@ -13,7 +12,6 @@ import {
   DBRef,
   Decimal128,
   Double,
-  EJSON,
   Long,
   MaxKey,
   MinKey,
@@ -49,11 +47,12 @@ const long = (text: string): number | Long => {
     : made(() => Long.fromStringStrict(text.replace("+", "")), "$numberLong must be a 64-bit integer")
 }
 
-/** Constructs a BSON value. The message of `bson` would repeat the invalid value. */
+/** Constructs a BSON value. The message of `bson` would repeat the invalid value; that of `withoutBson` says what to do. */
 const made = <A>(make: () => A, problem: string): A => {
   try {
     return make()
-  } catch {
+  } catch (cause) {
+    if (cause instanceof Error && cause.name === "LeftOut") throw cause
     return fail(problem)
   }
 }
@@ -167,16 +166,19 @@ const reviveWrapper = (record: Record<string, unknown>): unknown => {
   return reviveFields(record, keys)
 }
 
+/** Sets a field. A plain assignment to `__proto__` would change the prototype. */
+const set = (record: Record<string, unknown>, key: string, value: unknown): void => {
+  if (key === "__proto__") {
+    Object.defineProperty(record, key, { value, enumerable: true, configurable: true, writable: true })
+  } else record[key] = value
+}
+
 const reviveFields = (record: Record<string, unknown>, keys = Object.keys(record)): Record<string, unknown> => {
   for (const key of keys) {
     const item = record[key]
     if (typeof item !== "object" || item === null) continue
     const value = revive(item)
-    if (value === item) continue
-    // a plain assignment to `__proto__` would change the prototype
-    if (key === "__proto__") {
-      Object.defineProperty(record, key, { value, enumerable: true, configurable: true, writable: true })
-    } else record[key] = value
+    if (value !== item) set(record, key, value)
   }
   return record
 }
@@ -217,78 +219,128 @@ export const read = (text: string): unknown => {
 
 export const parse = (text: string): unknown => revive(read(text))
 
-const options = { relaxed: false, ignoreUndefined: true }
+/** Keeps the types of numbers. */
+const canonical = { relaxed: false }
+
+/** Where an encoder is: the objects around the present value, and the key in each of them. */
+interface Position {
+  readonly objects: Array<object>
+  readonly keys: Array<string | number>
+}
+
+const placeOf = ({ keys, objects }: Position): string => keys.slice(0, objects.length).join(".")
+
+const refuse = (what: string, position: Position): never => {
+  const place = placeOf(position)
+  return fail(`${what}${place && ` at "${place}"`} has no Extended JSON form`)
+}
+
+/** Encodes a value. Throws, with the place, at a value that has no Extended JSON form. */
+export const stringify = (value: unknown): string => {
+  if (value === undefined) return '{"$undefined":true}'
+  const position: Position = { objects: [], keys: [] }
+  const json = form(value, position)
+  return json === undefined ? refuse(`a ${typeof value}`, position) : JSON.stringify(json)
+}
+
+/** The Extended JSON of a value; `undefined` for what JSON leaves out: `undefined`, functions and symbols. */
+const form = (value: unknown, position: Position): unknown => {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return value
+    case "number":
+      return formNumber(value)
+    case "bigint":
+      return BigInt.asIntN(64, value) === value
+        ? { $numberLong: String(value) }
+        : refuse("a bigint of more than 64 bits", position)
+    case "object":
+      return value && formObject(value, position)
+    default:
+      return undefined
+  }
+}
+
+const formNumber = (n: number): object => {
+  if (!Number.isInteger(n)) return { $numberDouble: String(n) }
+  if (Object.is(n, -0)) return { $numberDouble: "-0.0" }
+  // as a 64-bit integer it would be read as a `Long`
+  if (!Number.isSafeInteger(n)) return { $numberDouble: n.toFixed(1) }
+  return n === (n | 0) ? { $numberInt: String(n) } : { $numberLong: String(n) }
+}
+
+const formObject = (value: object, position: Position): unknown =>
+  "_bsontype" in value && value._bsontype !== undefined
+    ? formBson(value, position)
+    : Array.isArray(value)
+      ? formItems(value, position)
+      : isPlain(value)
+        ? formFields(value, position)
+        : formInstance(value, position)
 
 /** Whether an object is a plain one, of any realm: its prototype has no prototype itself. */
-const isPlain = (u: object): u is Record<string, unknown> => {
+const isPlain = (u: object): boolean => {
   const prototype: unknown = Object.getPrototypeOf(u)
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-/** Copies a value with each integer beyond 2^53 as a `Double`. */
-const doubles = (value: unknown): unknown => {
-  if (typeof value === "number")
-    return Number.isInteger(value) && !Number.isSafeInteger(value) ? new Double(value) : value
-  if (Array.isArray(value)) return value.map(doubles)
-  return typeof value === "object" && value !== null && isPlain(value)
-    ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, doubles(inner)]))
-    : value
-}
-
-/**
- * Whether a value contains an integer beyond 2^53, which `bson` would write as a 64-bit integer, so that it would be read as a
- * `Long`. Throws at a `bigint` that `bson` would truncate.
- */
-const hasLargeInteger = (value: unknown): boolean => {
-  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value)
-  if (typeof value === "bigint" && BigInt.asIntN(64, value) !== value) {
-    fail("a bigint of more than 64 bits has no Extended JSON form")
+/** A value of `bson`: the classes of each major version encode themselves, so a program may have several. */
+const formBson = (
+  value: object & { readonly _bsontype: unknown; readonly toExtendedJSON?: unknown },
+  position: Position
+): unknown => {
+  const { _bsontype: type, toExtendedJSON } = value
+  if (typeof type !== "string" || typeof toExtendedJSON !== "function") {
+    return refuse("a value with a _bsontype that is not a class of bson", position)
   }
-  if (typeof value !== "object" || value === null) return false
-  let has = false
-  if (Array.isArray(value)) for (const item of value) has = hasLargeInteger(item) || has
-  else if (isPlain(value)) for (const name of Object.keys(value)) has = hasLargeInteger(value[name]) || has
-  return has
+  const json: unknown = Reflect.apply(toExtendedJSON, value, [canonical])
+  // these two have values inside
+  return (type === "Code" || type === "DBRef") && Predicate.isObject(json) ? formFields(json, position) : json
 }
-
-/** Finds a 64-bit integer that is not the time of a date: only then can there be a large integer or a `bigint`. */
-const longs = /"\$numberLong"(?<!"\$date":\{"\$numberLong")/
 
 /** The classes of the language whose values would be written as empty documents. */
 const withoutForm = /^(ArrayBuffer|Error|Map|Promise|Set)$/
 
-/**
- * A value with `Binary` values in the place of bytes. Throws, with the place, at values that have no Extended JSON form and
- * would be written as something else. Deep values, and those that contain themselves, are for the writer to refuse.
- */
-const formed = (value: unknown, place: string, level = 0): unknown => {
-  if (typeof value !== "object" || value === null || level > 500 || "_bsontype" in value) return value
-  if (value instanceof Uint8Array) return new Binary(value)
+/** A value of a class of the language, in any realm, or of a class of the program, which is written as its fields. */
+const formInstance = (value: object, position: Position): unknown => {
   const kind = Object.prototype.toString.call(value).slice(8, -1)
-  if (ArrayBuffer.isView(value) || withoutForm.test(kind)) {
-    return fail(`a value of the class ${kind}${place && ` at "${place}"`} has no Extended JSON form`)
+  const is = <A extends object>(type: abstract new (...args: never) => A, _: object): _ is A => kind === type.name
+  if (is(Date, value)) {
+    const millis = value.getTime()
+    return Number.isNaN(millis) ? refuse("an invalid Date", position) : { $date: { $numberLong: String(millis) } }
   }
-  if (!Array.isArray(value) && !isPlain(value)) return value
-  let isSame = true
-  const entries = Object.entries(value).map(([key, item]): [string, unknown] => {
-    const inner = formed(item, place ? `${place}.${key}` : key, level + 1)
-    isSame &&= inner === item
-    return [key, inner]
-  })
-  if (isSame) return value
-  return Array.isArray(value) ? entries.map(([, item]) => item) : Object.fromEntries(entries)
+  if (is(RegExp, value)) return formBson(new BSONRegExp(value.source, value.flags), position)
+  if (is(Uint8Array, value)) return formBson(new Binary(value), position)
+  return ArrayBuffer.isView(value) || withoutForm.test(kind)
+    ? refuse(`a value of the class ${kind}`, position)
+    : formFields(value, position)
 }
 
-export const stringify = (value: unknown): string => foreignBson.written(formed(value, ""), write)
+/** Goes into an object. Returns where its keys are noted. */
+const enter = (value: object, position: Position): number => {
+  if (position.objects.includes(value)) fail(`the value at "${placeOf(position)}" contains itself`)
+  return position.objects.push(value) - 1
+}
 
-const write = (value: unknown): string => {
-  if (value === undefined) return '{"$undefined":true}'
-  const written: string | undefined = EJSON.stringify(value, options)
-  const text =
-    written !== undefined && longs.test(written) && hasLargeInteger(value)
-      ? EJSON.stringify(doubles(value), options)
-      : written
-  if (text === undefined) return fail(`a ${typeof value} has no Extended JSON form`)
-  // the output of `bson` for an invalid date; inside a string the quotes would be escaped
-  return text.includes('{"$numberLong":"NaN"}') ? fail("an invalid Date has no Extended JSON form") : text
+const formItems = (items: ReadonlyArray<unknown>, position: Position): ReadonlyArray<unknown> => {
+  const depth = enter(items, position)
+  const formed: Array<unknown> = []
+  for (let i = 0; i < items.length; i++) {
+    position.keys[depth] = i
+    formed.push(form(items[i], position))
+  }
+  position.objects.pop()
+  return formed
+}
+
+const formFields = (value: object, position: Position): object => {
+  const depth = enter(value, position)
+  const fields: Record<string, unknown> = {}
+  for (const key of Object.keys(value)) {
+    position.keys[depth] = key
+    set(fields, key, form(Reflect.get(value, key), position))
+  }
+  position.objects.pop()
+  return fields
 }

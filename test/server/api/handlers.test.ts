@@ -92,7 +92,7 @@ describe("functions written in code", () => {
   it.effect("answer that a result cannot be sent", () =>
     Effect.map(ask("cyclic"), ({ body, status }) => {
       assert.strictEqual(status, 400)
-      assert.match(body["error"], /^the function's result cannot be sent: Converting circular structure/)
+      assert.match(body["error"], /^the function's result cannot be sent: the value at "self" contains itself/)
     })
   )
 

@@ -77,7 +77,7 @@ describe("a stream of a function of an exported application", () => {
 
   it.effect.each([
     ["breaks", 1, /TypeError: broken/],
-    ["cyclic", 0, /the function's result cannot be sent: Converting circular structure/],
+    ["cyclic", 0, /the function's result cannot be sent: the value at "self" contains itself/],
     ["refuses", 0, /Error: no stream/]
   ] as const)("that %s fails after %i events", ([name, count, message]) =>
     program(

@@ -3,7 +3,7 @@
  * or a `Double` as a plain number.
  */
 import { EJSON, ObjectId } from "bson"
-import * as foreignBson from "../../../protocol/internal/foreignBson.ts"
+import * as ejson from "../../../protocol/internal/ejson.ts"
 import { isDate, isRegExp } from "node:util/types"
 import { define, type Document } from "../../data/internal/bson.ts"
 
@@ -37,11 +37,7 @@ const pack = (value: unknown): unknown => {
 const packObject = (value: object): unknown => {
   if (Array.isArray(value)) return Array.from(value, pack)
   if (value instanceof ObjectId) return marked("id", value.toHexString())
-  if ("_bsontype" in value)
-    return marked(
-      "bson",
-      foreignBson.written(value, (own) => EJSON.serialize(own, exact))
-    )
+  if ("_bsontype" in value) return marked("bson", JSON.parse(ejson.stringify(value)))
   if (isDate(value)) return marked("date", value.getTime())
   if (isRegExp(value)) return marked("regexp", value.source, value.flags)
   if (ArrayBuffer.isView(value)) {
