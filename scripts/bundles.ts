@@ -33,6 +33,7 @@ const beneath = `
 interface Program {
   readonly contents: string
   readonly external?: Array<string>
+  readonly alias?: Record<string, string>
   readonly limit?: number
 }
 
@@ -42,6 +43,11 @@ const beside = ["effect", "effect/*", "bson"]
 const programs: Record<string, Program> = {
   "log in and call a function: the SDK's own modules": { contents: program, external: beside, limit: 25_600 },
   "log in and call a function: everything": { contents: program, limit: 99_200 },
+  "log in and call a function: everything but bson": {
+    contents: program,
+    alias: { bson: "effect-app-services/without-bson" },
+    limit: 82_000
+  },
   "the entry point for browsers: everything": {
     contents: program
       .replace(
@@ -75,10 +81,11 @@ export interface Weight {
 export const weigh = (resolveDir: string, names = Object.keys(programs)): Promise<ReadonlyArray<Weight>> =>
   Promise.all(
     names.map(async (name) => {
-      const { contents, external = [], limit } = programs[name] ?? unknown(name)
+      const { alias = {}, contents, external = [], limit } = programs[name] ?? unknown(name)
       const { outputFiles } = await build({
         stdin: { contents, resolveDir },
         external,
+        alias,
         bundle: true,
         format: "esm",
         legalComments: "none",
