@@ -1,6 +1,7 @@
 /** Runs requests in many scopes in turn instead of one. */
 // @effect-diagnostics anyUnknownInErrorContext:off -- an HTTP server takes effects with any error
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -27,19 +28,19 @@ export const spread = (server: Server, library: HttpServer.HttpServer["Service"]
   })
 
 const serve = Effect.fnUntraced(function* (server: Server, library: HttpServer.HttpServer["Service"], app: Served) {
-  const context = yield* Effect.context()
   const requests = yield* Scope.fork(yield* Effect.scope, "parallel")
-  const listenerOf = (): RequestListener => {
-    const scope = Scope.forkUnsafe(requests, "parallel")
-    return Effect.runSyncWith(context)(NodeHttpServer.makeHandler<Required, unknown, Served>(app, { scope }))
-  }
-  const listeners: Array<RequestListener> = []
+  const scopes = Array.from({ length: width }, () => Scope.forkUnsafe(requests, "parallel"))
   let turn = 0
-  const listen: RequestListener = (request, response) => {
-    turn = (turn + 1) % width
-    const listener = (listeners[turn] ??= listenerOf())
-    listener(request, response)
-  }
+  const listen = yield* NodeHttpServer.makeHandler<Required, unknown, Served>(app, {
+    // read for each request
+    get scope() {
+      turn = (turn + 1) % width
+      return scopes[turn] ?? requests
+    }
+  }).pipe(
+    // requests add services of their own to the context: to a flat one without copying it
+    Effect.updateContext((context: Context.Context<never>) => Context.makeUnsafe(new Map(context.mapUnsafe)))
+  )
   // before the library's own, so that requests are answered until the server has closed
   yield* Effect.addFinalizer(() => Effect.sync(() => server.off("request", listen)))
   const before = new Set(server.listeners("request"))
