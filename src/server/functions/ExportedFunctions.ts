@@ -167,7 +167,10 @@ export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunc
     timeLimitMillis,
     events: {
       onTold,
-      onStreamLost: ({ owner }) => void Effect.runForkWith(owner.services)(owner.transactions.end),
+      onStreamLost: ({ owner }) => {
+        const end = owner.transactions.end()
+        if (end !== undefined) Effect.runForkWith(owner.services)(end)
+      },
       onStop: () => log(latest, Effect.logWarning("functions that did not yield were stopped at their time limit")),
       onEnd
     }
@@ -179,7 +182,7 @@ export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunc
     const close = Effect.suspend(() => {
       touch()
       pool.closeStream(job)
-      return transactions.end
+      return transactions.end() ?? Effect.void
     })
     // the caller may have been interrupted before it could close the stream
     // @effect-diagnostics-next-line globalTimers:off -- it guards the memory of a process, no caller waits for it
@@ -245,11 +248,10 @@ export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunc
       Effect.contextWith((services: Context.Context<never>) => {
         const transactions = Transactions.make()
         const { actor, fn } = given
-        return run(given, { caller: actor.caller, fn, transactions, services, missed: false }).pipe(
-          // the transactions of a stream live as long as the stream
-          Effect.onExit((exit) =>
-            Exit.isSuccess(exit) && exit.value._tag === "Streaming" ? Effect.void : transactions.end
-          )
+        // the transactions of a stream live as long as the stream
+        return Effect.onExitPrimitive(
+          run(given, { caller: actor.caller, fn, transactions, services, missed: false }),
+          (exit) => (Exit.isSuccess(exit) && exit.value._tag === "Streaming" ? undefined : transactions.end())
         )
       }),
     usage: () => pool.usage(),

@@ -219,15 +219,23 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
     limited((deadline) => evaluate(caller, fn, args, deadline)).pipe(traced(caller, fn))
 
   /** A function called by a client, with decoded arguments if the server needs them. */
-  const open = Effect.fnUntraced(function* (caller: Caller, name: string, sent: Sent) {
-    const fn = yield* find(caller.app, name)
-    if (fn.private) return yield* notAllowed(name)
-    const { body, gate, runAs } = fn
-    const unseen = body._tag === "Source" && (gate === undefined || isSystem(caller)) && runAs._tag !== "Chosen"
-    const args = unseen ? [] : yield* Texts.revive(sent.json, sent.document)
-    yield* access.check(caller, fn, args)
-    return { fn, args }
-  })
+  const open = (
+    caller: Caller,
+    name: string,
+    sent: Sent
+  ): Effect.Effect<
+    { readonly fn: AppFunction; readonly args: ReadonlyArray<unknown> },
+    FunctionError | Ejson.EjsonError
+  > =>
+    Effect.flatMapEager(find(caller.app, name), (fn) => {
+      if (fn.private) return Effect.fail(notAllowed(name))
+      const { body, gate, runAs } = fn
+      const isOpen = gate === undefined || isSystem(caller)
+      if (isOpen && body._tag === "Source" && runAs._tag !== "Chosen") return Effect.succeed({ fn, args: [] })
+      return Effect.flatMap(Texts.revive(sent.json, sent.document), (args) =>
+        Effect.as(access.check(caller, fn, args), { fn, args })
+      )
+    })
 
   /** Forwards a client's call to a process, with the text of its arguments. */
   const askFor = (
@@ -241,7 +249,9 @@ const make = Effect.fnUntraced(function* (timeLimit: Duration.Duration, memoryLi
     const document = { document: sent.document }
     const asked =
       fn.runAs._tag === "System" || fn.runAs._tag === "Caller"
-        ? Effect.flatMap(access.actor(caller, fn, args), (actor) => ask(actor, fn, source, document, kind, undefined))
+        ? Effect.flatMapEager(access.actor(caller, fn, args), (actor) =>
+            ask(actor, fn, source, document, kind, undefined)
+          )
         : limited((deadline) =>
             Effect.flatMap(access.actor(caller, fn, args), (actor) => ask(actor, fn, source, document, kind, deadline))
           )

@@ -27,38 +27,53 @@ export interface Transactions {
   readonly commit: (transactionId: string) => Effect.Effect<void, DatabaseError>
   /** Aborts a transaction; does nothing if it has ended. */
   readonly abort: (transactionId: string) => Effect.Effect<void>
-  /** Aborts all uncommitted transactions. */
-  readonly end: Effect.Effect<void>
+  /** Refuses all further operations of transactions. Returns what aborts the uncommitted ones, if there may be any. */
+  readonly end: () => Effect.Effect<void> | undefined
 }
 
 /** The transactions of a new call; the caller must end them. */
-export const make = (): Transactions => {
+export const make = (): Transactions => new OfCall()
+
+class OfCall implements Transactions {
   // most calls do not open a transaction
-  let scope: Scope.Closeable | undefined
+  #scope: Scope.Closeable | undefined
   // ended ones are kept, so that late operations fail
-  const transactions = new Map<string, Transaction>()
-  let over = false
-  const open = (database: Database["Service"], id: string) =>
-    Effect.tap(
-      Effect.provideService(database.transaction, Scope.Scope, (scope ??= Scope.makeUnsafe())),
-      (transaction) => Effect.sync(() => transactions.set(id, transaction))
-    )
-  const unlessOver = <A>(effect: () => Effect.Effect<A, DatabaseError>) =>
-    Effect.suspend(() => (over ? Effect.fail(noTransaction()) : effect()))
-  return {
-    operations: (database, id) =>
-      id === undefined
-        ? Effect.succeed(database)
-        : unlessOver(() => {
-            const found = transactions.get(id)
-            return found === undefined ? open(database, id) : Effect.succeed(found)
-          }),
-    commit: (id) => unlessOver(() => transactions.get(id)?.commit ?? Effect.void),
-    abort: (id) => Effect.suspend(() => transactions.get(id)?.abort ?? Effect.void),
-    end: Effect.suspend(() => {
-      over = true
-      return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
+  #transactions: Map<string, Transaction> | undefined
+  #over = false
+
+  operations(
+    database: Database["Service"],
+    transactionId: string | undefined
+  ): Effect.Effect<Operations, DatabaseError> {
+    if (transactionId === undefined) return Effect.succeed(database)
+    return this.#unlessOver(() => {
+      const found = this.#transactions?.get(transactionId)
+      return found === undefined ? this.#open(database, transactionId) : Effect.succeed(found)
     })
+  }
+
+  commit(transactionId: string): Effect.Effect<void, DatabaseError> {
+    return this.#unlessOver(() => this.#transactions?.get(transactionId)?.commit ?? Effect.void)
+  }
+
+  abort(transactionId: string): Effect.Effect<void> {
+    return Effect.suspend(() => this.#transactions?.get(transactionId)?.abort ?? Effect.void)
+  }
+
+  end(): Effect.Effect<void> | undefined {
+    this.#over = true
+    return this.#scope === undefined ? undefined : Scope.close(this.#scope, Exit.void)
+  }
+
+  #open(database: Database["Service"], id: string): Effect.Effect<Transaction, DatabaseError> {
+    return Effect.tap(
+      Effect.provideService(database.transaction, Scope.Scope, (this.#scope ??= Scope.makeUnsafe())),
+      (transaction) => Effect.sync(() => (this.#transactions ??= new Map()).set(id, transaction))
+    )
+  }
+
+  #unlessOver<A>(effect: () => Effect.Effect<A, DatabaseError>): Effect.Effect<A, DatabaseError> {
+    return Effect.suspend(() => (this.#over ? Effect.fail(noTransaction()) : effect()))
   }
 }
 
@@ -67,5 +82,5 @@ export const ended: Transactions = {
   operations: (database, id) => (id === undefined ? Effect.succeed(database) : Effect.fail(noTransaction())),
   commit: () => Effect.fail(noTransaction()),
   abort: () => Effect.void,
-  end: Effect.void
+  end: () => undefined
 }
