@@ -20,6 +20,7 @@ import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -38,6 +39,7 @@ import * as AdminHandlers from "./api/AdminHandlers.ts"
 import * as AdminPage from "./api/AdminPage.ts"
 import { Api } from "./api/Api.ts"
 import { AccessToken, RefreshToken } from "./api/Authorization.ts"
+import * as Body from "./api/Body.ts"
 import * as DataApi from "./api/DataApi.ts"
 import * as GraphQl from "./api/GraphQl.ts"
 import * as Endpoints from "./api/Endpoints.ts"
@@ -152,8 +154,11 @@ export const make = (
       const services = yield* Layer.build(
         ServerServices.layer("id" in apps ? [apps] : apps, options, issuers, clock, outside)
       )
-      const router = yield* HttpRouter.toHttpEffect(
-        Layer.provide(routes(options, activity), Layer.succeedContext(services))
+      const router = Effect.provideService(
+        yield* HttpRouter.toHttpEffect(Layer.provide(routes(options, activity), Layer.succeedContext(services))),
+        // for routes that do not set a limit themselves
+        HttpIncomingMessage.MaxBodySize,
+        Body.smallLimit
       )
       const call = yield* Effect.provide(FunctionCalls.shortcut, services)
       const endpoint = yield* Effect.provide(Endpoints.handler, services)

@@ -76,27 +76,26 @@ export const authenticator = Effect.gen(function* () {
   return (token: Redacted.Redacted | undefined): Effect.Effect<AuthenticatedUser, Unauthorized | Forbidden> => {
     if (token === undefined) return Effect.fail(new Unauthorized(body("must authenticate first")))
     if (Redacted.value(token) === "") return Effect.fail(new Unauthorized(body("unauthorized")))
-    return Effect.flatMap(Effect.mapError(tokens.verifyAccess(token), refused("access")), ({ claims, hosted }) =>
-      Effect.flatMap(store.user(hosted.app.id, claims.sub), (found): ReturnType<typeof known> => {
-        const user = Option.getOrUndefined(found)
-        return user === undefined
-          ? Effect.fail(new Unauthorized(body("invalid session", "InvalidSession")))
-          : known({ hosted, claims, user })
-      })
-    )
+    return Effect.matchEffect(tokens.verifyAccess(token), {
+      onFailure: (rejected) => Effect.fail(refused("access")(rejected)),
+      onSuccess: ({ claims, hosted }) =>
+        Effect.flatMap(store.user(hosted.app.id, claims.sub), (found): ReturnType<typeof known> => {
+          const user = Option.getOrUndefined(found)
+          return user === undefined
+            ? Effect.fail(new Unauthorized(body("invalid session", "InvalidSession")))
+            : known({ hosted, claims, user })
+        })
+    })
   }
 })
 
 const known = (current: AuthenticatedUser): Effect.Effect<AuthenticatedUser, Unauthorized | Forbidden> => {
   const { hosted, user } = current
-  const noted = Effect.andThen(
-    CurrentRequest.about({ app: hosted.app.id, userId: user.id }),
-    Effect.as(Origins.check(hosted), current)
-  )
-  // not a 401, because a refresh cannot help
+  const checked = Origins.checkAbout(hosted, { app: hosted.app.id, userId: user.id })
   return user.disabled
-    ? Effect.andThen(noted, Effect.fail(new Forbidden(body("user disabled", "UserDisabled"))))
-    : noted
+    ? // not a 401, because a refresh cannot help
+      Effect.andThen(checked, Effect.fail(new Forbidden(body("user disabled", "UserDisabled"))))
+    : Effect.as(checked, current)
 }
 
 /** Requires the refresh token of a session that has not ended. */

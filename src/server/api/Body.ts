@@ -75,33 +75,26 @@ const notObject = badRequest("the request body must be a JSON object")
 const decoder = new TextDecoder("utf-8", { fatal: true })
 
 /** The bytes of a body, whose length and encoding are looked at before anything is read. */
-export const bytes = Effect.fnUntraced(function* (
+export const bytes = (
   request: HttpServerRequest.HttpServerRequest,
   size: ByteSize.ByteSize = limit
-): Effect.fn.Return<Uint8Array, BadRequest | TooLarge> {
+): Effect.Effect<Uint8Array, BadRequest | TooLarge> => {
   const most = ByteSize.toNumberUnsafe(size)
-  if (Number(request.headers["content-length"]) > most) return yield* tooLarge(size)
+  if (Number(request.headers["content-length"]) > most) return Effect.fail(tooLarge(size))
   const encoding = request.headers["content-encoding"] ?? "identity"
   if (encoding.toLowerCase() !== "identity") {
-    return yield* badRequest("the request body has a content-encoding: send it without one")
+    return Effect.fail(badRequest("the request body has a content-encoding: send it without one"))
   }
-  const read = yield* ReadBytes
-  const buffer = yield* Effect.mapError(read(request, size), (why) =>
-    why === "TooLarge" ? tooLarge(size) : unreadable
+  return Effect.flatMap(ReadBytes, (read) =>
+    Effect.matchEffect(read(request, size), {
+      onFailure: (why) => Effect.fail(why === "TooLarge" ? tooLarge(size) : unreadable),
+      onSuccess: (buffer) =>
+        buffer.byteLength > most
+          ? Effect.fail(tooLarge(size))
+          : Effect.succeed(buffer instanceof Uint8Array ? buffer : new Uint8Array(buffer))
+    })
   )
-  if (buffer.byteLength > most) return yield* tooLarge(size)
-  return buffer instanceof Uint8Array ? buffer : new Uint8Array(buffer)
-})
-
-/** The text of a body. */
-const textOf = (
-  request: HttpServerRequest.HttpServerRequest,
-  limit: ByteSize.ByteSize
-): Effect.Effect<string, BadRequest | TooLarge> =>
-  Effect.flatMap(bytes(request, limit), (read) => {
-    const text = decodeText(read)
-    return text === undefined ? Effect.fail(invalid("it is not UTF-8")) : Effect.succeed(text)
-  })
+}
 
 const decodeText = (buffer: Uint8Array): string | undefined => {
   try {
@@ -118,7 +111,9 @@ export const text = (
   request: HttpServerRequest.HttpServerRequest,
   size: ByteSize.ByteSize = limit
 ): Effect.Effect<Text, BadRequest | TooLarge> =>
-  Effect.flatMap(textOf(request, size), (text): Effect.Effect<Text, BadRequest | TooLarge> => {
+  Effect.flatMap(bytes(request, size), (read): Effect.Effect<Text, BadRequest | TooLarge> => {
+    const text = decodeText(read)
+    if (text === undefined) return Effect.fail(invalid("it is not UTF-8"))
     if (text.trim() === "") return Effect.succeed({ text, json: {} })
     return JsonSize.isTooLarge(text) ? Effect.fail(tooMany) : objectOf(text)
   })

@@ -8,7 +8,6 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as HttpApiError from "effect/http-api/HttpApiError"
 import * as HttpBody from "effect/http/HttpBody"
-import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -20,7 +19,6 @@ import { isUnavailable } from "../data/DatabaseError.ts"
 import { body, ErrorAnswer, unavailable } from "../model/ApiErrors.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
 import { isRowStoreError } from "../storage/RowStore.ts"
-import * as Body from "./Body.ts"
 import * as EndpointResponse from "./EndpointResponse.ts"
 import type * as Health from "./Health.ts"
 import * as Location from "./Location.ts"
@@ -59,37 +57,29 @@ export const make = <E, R>(
   }
 ) =>
   HttpServerRequest.HttpServerRequest.use((request) => {
-    const ending = Effect.map((response: HttpServerResponse.HttpServerResponse) =>
+    const ended = (response: HttpServerResponse.HttpServerResponse) =>
       health.isDraining() ? closing(response) : response
-    )
     const healthy = health.answer(request)
-    if (healthy !== undefined) return ending(healthy)
-    const shown = Requests.isForOneHost(request) ? page?.(request) : undefined
-    if (shown !== undefined) return ending(shown)
-    const answer = !Requests.isForOneHost(request)
-      ? answerTo(
-          request,
-          Effect.succeed(
-            error(400, "invalid Host header: expected exactly one host name, with or without a port", "BadRequest")
-          )
+    if (healthy !== undefined) return Effect.map(healthy, ended)
+    const isForOneHost = Requests.isForOneHost(request)
+    const shown = isForOneHost ? page?.(request) : undefined
+    if (shown !== undefined) return Effect.map(shown, ended)
+    const finished = (response: HttpServerResponse.HttpServerResponse) =>
+      response.status < 400
+        ? Effect.succeed(ended(withCors(request, response)))
+        : Effect.map(withLink(request, response), (linked) => ended(withCors(request, withRetryAfter(linked))))
+    const answer = !isForOneHost
+      ? finished(
+          error(400, "invalid Host header: expected exactly one host name, with or without a port", "BadRequest")
         )
       : request.method === "OPTIONS"
-        ? Effect.succeed(preflight(request))
-        : answerTo(request, route(request))
-    return RequestLog.observed(request, newId, onRequest, record)(ending(answer))
+        ? Effect.succeed(ended(preflight(request)))
+        : Effect.matchCauseEffect(route(request), {
+            onFailure: (cause) => Effect.flatMap(failure(request, cause), finished),
+            onSuccess: finished
+          })
+    return RequestLog.observed(request, newId, onRequest, record)(answer)
   })
-
-const answerTo = <E, R>(
-  request: HttpServerRequest.HttpServerRequest,
-  answer: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
-) =>
-  answer.pipe(
-    Effect.catchCause((cause) => failure(request, cause)),
-    Effect.flatMap((response) => (response.status < 400 ? Effect.succeed(response) : withLink(request, response))),
-    Effect.map((response) => withCors(request)(withRetryAfter(response))),
-    // for routes that do not set a limit themselves
-    Effect.provideService(HttpIncomingMessage.MaxBodySize, Body.smallLimit)
-  )
 
 /** A proxy must not send its next request on a connection that is about to be closed: it could not know whether it arrived. */
 const closing = HttpServerResponse.setHeader("connection", "close")
@@ -172,7 +162,10 @@ const corsHeaders = (request: HttpServerRequest.HttpServerRequest): Record<strin
       }
 }
 
-const withCors = (request: HttpServerRequest.HttpServerRequest) => (response: HttpServerResponse.HttpServerResponse) =>
+const withCors = (
+  request: HttpServerRequest.HttpServerRequest,
+  response: HttpServerResponse.HttpServerResponse
+): HttpServerResponse.HttpServerResponse =>
   request.headers["origin"] === undefined ? response : HttpServerResponse.setHeaders(response, corsHeaders(request))
 
 const preflight = (request: HttpServerRequest.HttpServerRequest) =>

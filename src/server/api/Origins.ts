@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { body, Forbidden } from "../model/ApiErrors.ts"
 import type { HostedApp } from "../model/Apps.ts"
-import { CurrentRequest } from "../model/CurrentRequest.ts"
+import { CurrentRequest, type Details, type Subject } from "../model/CurrentRequest.ts"
 import * as Location from "./Location.ts"
 
 const forbidden = new Forbidden(
@@ -14,14 +14,23 @@ const forbidden = new Forbidden(
  * `Origin` are not those of pages; pages of the server itself, as of static hosting, are the application's own.
  */
 export const check = (hosted: HostedApp): Effect.Effect<HostedApp, Forbidden> =>
+  Effect.withFiber((fiber) => checked(hosted, fiber.getRef(CurrentRequest)))
+
+/** The same, and adds to the subject of the request. */
+export const checkAbout = (hosted: HostedApp, subject: Readonly<Subject>): Effect.Effect<HostedApp, Forbidden> =>
   Effect.withFiber((fiber) => {
-    const { allowedRequestOrigins: allowed } = hosted.app
-    const request = fiber.getRef(CurrentRequest)?.request
-    const origin = request?.headers["origin"]
-    if (allowed.size === 0 || request === undefined || origin === undefined || allowed.has(origin)) {
-      return Effect.succeed(hosted)
-    }
-    return Effect.flatMap(Location.origin(request), (own) =>
-      own === origin ? Effect.succeed(hosted) : Effect.fail(forbidden)
-    )
+    const current = fiber.getRef(CurrentRequest)
+    if (current !== undefined) Object.assign(current.subject, subject)
+    return checked(hosted, current)
   })
+
+const checked = (hosted: HostedApp, current: Details | undefined): Effect.Effect<HostedApp, Forbidden> => {
+  const { allowedRequestOrigins: allowed } = hosted.app
+  const origin = current?.request.headers["origin"]
+  if (allowed.size === 0 || current === undefined || origin === undefined || allowed.has(origin)) {
+    return Effect.succeed(hosted)
+  }
+  return Effect.flatMap(Location.origin(current.request), (own) =>
+    own === origin ? Effect.succeed(hosted) : Effect.fail(forbidden)
+  )
+}

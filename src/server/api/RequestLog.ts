@@ -60,7 +60,7 @@ export const observed =
   ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> => {
     const { method, remoteAddress, url } = request
     const present: Details = { request, subject: {}, newId }
-    const known = Effect.updateService(answer, CurrentRequest, () => present)
+    const known = Effect.provideService(answer, CurrentRequest, present)
     return Metrics.timed(known, (context, exit, seconds) => {
       const status = exit._tag === "Success" ? exit.value.status : undefined
       Metrics.request(context, method, status, seconds)

@@ -1,11 +1,11 @@
 /** What all handlers read from a request. */
 import * as Effect from "effect/Effect"
+import type * as Headers from "effect/http/Headers"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Option from "effect/Option"
 import { body, type Forbidden, NotFound } from "../model/ApiErrors.ts"
 import { Apps, type HostedApp } from "../model/Apps.ts"
 import type { FunctionRequest } from "../model/FunctionContext.ts"
-import * as CurrentRequest from "../model/CurrentRequest.ts"
 import * as Origins from "./Origins.ts"
 
 /** Finds the application in the path, for a page that may use it. */
@@ -16,7 +16,7 @@ export const findApp = Effect.map(
       const hosted = byId.get(appId)
       return hosted === undefined
         ? Effect.fail(new NotFound(body(`cannot find app using Client App ID '${appId}'`)))
-        : Effect.andThen(CurrentRequest.about({ app: hosted.app.id }), Origins.check(hosted))
+        : Origins.checkAbout(hosted, { app: hosted.app.id })
     }
 )
 
@@ -30,19 +30,37 @@ export const isForOneHost = ({ headers, source }: HttpServerRequest.HttpServerRe
   // of several, Node's parsed headers have the first
   const raw = "rawHeaders" in source && Array.isArray(source.rawHeaders) ? source.rawHeaders : []
   let hosts = 0
-  for (let at = 0; at < raw.length; at += 2) if (String(raw[at]).toLowerCase() === "host") hosts++
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = String(raw[at])
+    if (name.length === 4 && name.toLowerCase() === "host") hosts++
+  }
   return hosts <= 1 && host.test(headers["host"] ?? "")
 }
 
 /** A request as the functions of an application see it, and with its headers for rules. */
-export const functionRequest = (request: HttpServerRequest.HttpServerRequest): FunctionRequest => {
-  const seen = {
-    remoteIPAddress: Option.getOrUndefined(request.remoteAddress),
-    httpMethod: request.method,
-    httpUserAgent: request.headers["user-agent"],
-    httpReferrer: request.headers["referer"],
-    rawQueryString: request.url.split("?")[1] ?? ""
+class SeenRequest implements FunctionRequest {
+  readonly remoteIPAddress: string | undefined
+  readonly httpMethod: string
+  readonly httpUserAgent: string | undefined
+  readonly httpReferrer: string | undefined
+  readonly rawQueryString: string
+  /** Private, as they are not sent along to functions. */
+  readonly #headers: Headers.Headers
+
+  constructor({ headers, method, remoteAddress, url }: HttpServerRequest.HttpServerRequest) {
+    this.remoteIPAddress = Option.getOrUndefined(remoteAddress)
+    this.httpMethod = method
+    this.httpUserAgent = headers["user-agent"]
+    this.httpReferrer = headers["referer"]
+    this.rawQueryString = url.split("?")[1] ?? ""
+    this.#headers = headers
   }
-  // not enumerable: they are not sent along to functions
-  return Object.defineProperty(seen, "header", { value: (name: string) => request.headers[name] })
+
+  header(name: string): string | undefined {
+    return this.#headers[name]
+  }
 }
+
+/** The request behind a call. */
+export const functionRequest = (request: HttpServerRequest.HttpServerRequest): FunctionRequest =>
+  new SeenRequest(request)

@@ -24,8 +24,7 @@ const unitsOf = (text: string): number => text.length / 16
  * @category decoding
  * @since 0.1.0
  */
-export const read = (text: string): Effect.Effect<unknown, EjsonError> =>
-  Effect.suspend(() => step(unitsOf(text), () => ejson.read(text)))
+export const read = (text: string): Effect.Effect<unknown, EjsonError> => step(unitsOf(text), () => ejson.read(text))
 
 /**
  * Decodes the wrappers of Extended JSON, in place.
@@ -34,14 +33,13 @@ export const read = (text: string): Effect.Effect<unknown, EjsonError> =>
  * @since 0.1.0
  */
 export const revive = (json: ReadonlyArray<unknown>, text: string): Effect.Effect<ReadonlyArray<unknown>, EjsonError> =>
-  Effect.suspend(() => step(unitsOf(text), () => json.map(ejson.revive)))
+  step(unitsOf(text), () => json.map(ejson.revive))
 
 /** The same, with the type of each number, for the database. */
 export const reviveExact = (
   json: ReadonlyArray<unknown>,
   text: string
-): Effect.Effect<ReadonlyArray<unknown>, EjsonError> =>
-  Effect.suspend(() => step(unitsOf(text), () => json.map(ejson.reviveExact)))
+): Effect.Effect<ReadonlyArray<unknown>, EjsonError> => step(unitsOf(text), () => json.map(ejson.reviveExact))
 
 /**
  * Encodes canonical Extended JSON.

@@ -6,18 +6,18 @@ import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 /** The subject of a request, as far as it is known. */
 export interface Subject {
   /** The id of the application. */
-  readonly app?: string
-  readonly userId?: string
+  app?: string
+  userId?: string
   /** The function that is called, in the client's words. */
-  readonly call?: string
+  call?: string
   /** The code of the error that it is answered with. */
-  readonly code?: string
+  code?: string
 }
 
 /** The state of one request. */
 export interface Details {
   readonly request: HttpServerRequest.HttpServerRequest
-  subject: Subject
+  readonly subject: Subject
   /** Created by `newId` at its first use. */
   logId?: string
   readonly newId: Effect.Effect<string>
@@ -43,11 +43,11 @@ export const annotated = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
 
 /** Adds to the subject of the current request, and succeeds with `result`. */
 export const about: {
-  (subject: Subject): Effect.Effect<void>
-  <A>(subject: Subject, result: A): Effect.Effect<A>
-} = <A>(subject: Subject, result?: A): Effect.Effect<A | undefined> =>
+  (subject: Readonly<Subject>): Effect.Effect<void>
+  <A>(subject: Readonly<Subject>, result: A): Effect.Effect<A>
+} = <A>(subject: Readonly<Subject>, result?: A): Effect.Effect<A | undefined> =>
   Effect.withFiber((fiber) => {
     const current = fiber.getRef(CurrentRequest)
-    if (current !== undefined) current.subject = { ...current.subject, ...subject }
+    if (current !== undefined) Object.assign(current.subject, subject)
     return Effect.succeed(result)
   })

@@ -128,9 +128,8 @@ export const timed = <A, E, R>(
     const { context } = fiber
     const clock = fiber.getRef(Clock.Clock)
     const start = clock.monotonicTimeNanosUnsafe()
-    return Effect.onExit(
-      effect,
-      (exit) => done(context, exit, Number(clock.monotonicTimeNanosUnsafe() - start) / 1e9) ?? Effect.void
+    return Effect.onExitPrimitive(effect, (exit) =>
+      done(context, exit, Number(clock.monotonicTimeNanosUnsafe() - start) / 1e9)
     )
   })
 

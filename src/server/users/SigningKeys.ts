@@ -92,7 +92,7 @@ export const make = (keysOf: (hosted: HostedApp) => Effect.Effect<ReadonlyArray<
         : Effect.succeed(key)
     }),
   find: (hosted, id, type, now) =>
-    Effect.map(keysOf(hosted), (keys) => {
+    Effect.mapEager(keysOf(hosted), (keys) => {
       const key = keys.find((it) => it.id === id)
       const retired = key?.retiredAt
       return type === "access" && retired !== undefined && now >= retired + accessLifetime(hosted) ? undefined : key

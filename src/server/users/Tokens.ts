@@ -125,7 +125,7 @@ export class Tokens extends Context.Service<Tokens, Service>()("effect-app-servi
         if (known !== undefined) {
           Lru.put(proofs, digest, known, mostProofs)
           // the key may have been revoked since
-          return Effect.flatMap(keyOf(known, now), (key) =>
+          return Effect.flatMapEager(keyOf(known, now), (key) =>
             key === undefined ? Effect.fail(new TokenRejected({ why: "signature" })) : accept(known)
           )
         }

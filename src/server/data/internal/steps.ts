@@ -143,8 +143,10 @@ const within = <A>(timed: boolean, run: () => A): A => {
   }
 }
 
-const limited = <A>({ allowance: { budget, left, share }, timed }: Running, run: () => A): A => {
-  if ((timed || share > 0) && left <= 0) throw exceeded()
+const limited = <A>({ allowance, timed }: Running, run: () => A): A => {
+  if (!timed && allowance.share === 0) return withinBudget(allowance.budget, run)
+  const { budget, left } = allowance
+  if (left <= 0) throw exceeded()
   return withinBudget(budget, timed ? () => timeLimited(Math.ceil(left), run) : run)
 }
 
