@@ -18,34 +18,33 @@ const quiet = "100 millis"
 /** Changes of these folders concern no application. */
 const irrelevant = /(?:^|[/\\])(?:node_modules|\.git)(?:[/\\]|$)/
 
-/** A mistake in a file: what is wrong, and the place if it is known. */
-interface Mistake {
-  readonly message: string
-  /** The file, with the line and column if they are known. */
-  readonly place: string | undefined
-}
-
 const textOf = ({ file, message }: Notice): string => (file === undefined ? message : `${file}: ${message}`)
 
-/** What is wrong with a new version that was not wrong before: a file that cannot be read, or a function that does not parse. */
-const mistakesOf = (app: App, old: App): ReadonlyArray<Mistake> => {
-  const known = new Set(old.report.map(textOf))
-  return app.report
-    .filter((notice) => !known.has(textOf(notice)) && /does not parse|is not JSON/.test(textOf(notice)))
-    .map((notice) => ({ message: textOf(notice), place: notice.file }))
+/** What a notice says, wherever it is: lines move when others are inserted above them. */
+const keyOf = ({ file, message }: Notice): string => `${file?.replace(/(?::\d+)+$/, "")}: ${message}`
+
+/** The notices of a new version that the old one does not have. */
+const newNotices = (app: App, old: App): ReadonlyArray<Notice> => {
+  const known = new Set(old.report.map(keyOf))
+  return app.report.filter((notice) => !known.has(keyOf(notice)))
 }
 
+/** A file with a line, and a column if it is known; the rest of the text is a message. */
 const placed = /^(.*?):(\d+)(?::(\d+))?(?!\d)/
 
-/** The line of a mistake between its neighbours. */
-const excerptOf = Effect.fnUntraced(function* (directory: string, { message, place }: Mistake) {
-  const [, file, line, column] = placed.exec(place ?? "") ?? placed.exec(message) ?? []
+/** The line of a place between its neighbours. */
+const excerptOf = Effect.fnUntraced(function* (directory: string, place: string) {
+  const [, file, line, column] = placed.exec(place) ?? []
   if (file === undefined || line === undefined) return ""
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const text = yield* Effect.orElseSucceed(fs.readFileString(path.resolve(directory, file)), () => "")
+  if (text === "") return ""
   const number = Number(line)
-  const lines = text.split("\n").map((content, index) => `${String(index + 1).padStart(6)} | ${content}`)
+  const lines = text
+    .trimEnd()
+    .split("\n")
+    .map((content, index) => `${String(index + 1).padStart(6)} | ${content}`)
   const gutter = lines[0]?.indexOf("|") ?? 0
   const caret = column === undefined ? [] : [`${" ".repeat(gutter + 1 + Number(column))}^`]
   return ["", ...lines.slice(Math.max(0, number - 2), number), ...caret, ...lines.slice(number, number + 1)].join("\n")
@@ -108,31 +107,34 @@ export const watch = Effect.fnUntraced(function* <E extends { readonly message: 
   const { replace } = yield* Applications
   let served = app
 
-  const refuse = Effect.fnUntraced(function* (mistakes: ReadonlyArray<Mistake>) {
-    for (const mistake of mistakes) {
-      const excerpt = yield* excerptOf(directory, mistake)
-      yield* print(`${served.id}: ${mistake.message}${excerpt}`)
-    }
-    yield* print(`${served.id} is served as it was before: the mistake is in ${directory}`)
+  const printNotices = (notices: ReadonlyArray<Notice>) =>
+    Effect.forEach(notices, (notice) =>
+      Effect.flatMap(excerptOf(directory, notice.file ?? notice.message), (excerpt) =>
+        print(`${served.id}: ${textOf(notice)}${excerpt}`)
+      )
+    )
+
+  const refuse = Effect.fnUntraced(function* (mistakes: ReadonlyArray<Notice>) {
+    yield* printNotices(mistakes)
+    const what = mistakes.length === 1 ? "the mistake is" : `${mistakes.length} mistakes are`
+    yield* print(`${served.id} is served as it was before: ${what} in ${directory}`)
   })
 
   const reload = Effect.gen(function* () {
     const start = yield* Clock.currentTimeMillis
     const next = yield* load
     if (next.id !== served.id) {
-      return yield* refuse([
-        { message: `the id is now "${next.id}": restart the server to serve it`, place: undefined }
-      ])
+      return yield* refuse([{ file: undefined, message: `the id is now "${next.id}": restart the server to serve it` }])
     }
-    const mistakes = mistakesOf(next, served)
+    const notices = newNotices(next, served)
+    const mistakes = notices.filter(({ mistake }) => mistake === true)
     if (mistakes.length > 0) return yield* refuse(mistakes)
-    const known = new Set(served.report.map(textOf))
     yield* replace(next)
     served = next
-    for (const notice of next.report) if (!known.has(textOf(notice))) yield* print(`${next.id}: ${textOf(notice)}`)
+    yield* printNotices(notices)
     yield* print(`${next.id} is replaced, in ${(yield* Clock.currentTimeMillis) - start} ms`)
   }).pipe(
-    Effect.catch(({ message }) => refuse([{ message, place: undefined }])),
+    Effect.catch(({ message }) => refuse([{ file: undefined, message }])),
     Effect.catchCause((cause) => Effect.logError("the application cannot be replaced", Cause.pretty(cause)))
   )
 

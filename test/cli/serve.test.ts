@@ -278,7 +278,7 @@ describe("effect-app-services serve", { timeout: 180_000 }, () => {
           none.stderr,
           /is not the directory of an application.*`effect-app-services init DIR` makes a small/
         )
-        assert.match(broken.stderr, /functions\/config\.json:2:17 is not JSON: expected ","/)
+        assert.match(broken.stderr, /functions\/config\.json:2:17: is not JSON: expected ","/)
         assert.match(twice.stderr, /two applications have the id "shop-abcde"/)
         assert.match(ruled.stderr, /"mongodb-atlas\/shop\.widgets" of shop-abcde cannot be opened: it has rules/)
         for (const { code, stderr, stdout } of [gone, none, broken, twice, ruled]) {

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect, Fiber } from "effect"
-import { App, Applications } from "effect-app-services/server"
+import { Effect, Fiber, Queue, Stream } from "effect"
+import { App, AppDirectory, Applications } from "effect-app-services/server"
 import { TestClock } from "effect/testing"
 import { mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { polled, watch } from "../../src/cli/watch.ts"
 import { directory } from "../server/support.ts"
 import { anonymousApp, ask, call, serveJson } from "./support.ts"
@@ -64,6 +64,143 @@ describe("serve --watch", () => {
       while ((yield* called("version")) !== "four") yield* Effect.sleep("5 millis")
       assert.strictEqual(yield* called("added"), "new")
     }).pipe(Effect.scoped)
+  )
+})
+
+/** Watches a directory; `change` writes files, and answers with what is printed until the version is replaced or refused. */
+const watched = Effect.fnUntraced(function* (files: Parameters<typeof directory>[0]) {
+  const folder = yield* directory(files)
+  const load = AppDirectory.load(folder)
+  const changes = yield* Queue.unbounded<void>()
+  const lines = yield* Queue.unbounded<string>()
+  const served: Array<App.App> = [yield* load]
+  yield* Effect.provideService(
+    watch(
+      { app: served[0] ?? App.make({ id: "none" }), directory: folder, builtIn: false },
+      load,
+      (line) => Effect.asVoid(Queue.offer(lines, line)),
+      () => Effect.succeed(Stream.fromQueue(changes))
+    ),
+    Applications.Applications,
+    { replace: (next) => Effect.sync(() => void served.push(next)) }
+  )
+  const change = Effect.fnUntraced(function* (written: Record<string, string>) {
+    for (const [file, text] of Object.entries(written)) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true })
+      writeFileSync(join(folder, file), text)
+    }
+    yield* Queue.offer(changes, undefined)
+    const printed: Array<string> = []
+    while (!/is replaced|is served as it was/.test(printed.at(-1) ?? "")) printed.push(yield* Queue.take(lines))
+    return printed.join("\n")
+  })
+  return { change, served }
+})
+
+const roles = "data_sources/m/db/c/rules.json"
+
+describe("a mistake in a file that is watched", () => {
+  const files = {
+    "realm_config.json": { app_id: "my-app" },
+    "auth/providers.json": '{\n  "anon-user": { "type": "anon-user" }\n}',
+    "data_sources/m/config.json": { name: "m", type: "mongodb" },
+    [roles]:
+      '{\n  "database": "db",\n  "collection": "c",\n  "roles": [\n    { "name": "a", "apply_when": {}, "read": true }\n  ]\n}',
+    "values/v.json": '{\n  "name": "v",\n  "value": 1\n}',
+    "functions/config.json": '[\n  { "name": "f" }\n]',
+    "functions/f.js": "exports = () => 1"
+  }
+
+  for (const [what, file, text, place, excerpt] of [
+    [
+      "the syntax of a function",
+      "functions/f.js",
+      "exports = () => {\n  oops oops\n}",
+      "functions/f.js:2",
+      "     2 |   oops oops"
+    ],
+    [
+      "a key of a rule",
+      roles,
+      files[roles].replace("apply_when", "aply_when"),
+      `${roles}:5:20`,
+      "                            ^"
+    ],
+    [
+      "an expansion of a rule",
+      roles,
+      files[roles].replace("{}", '{ "%%usr.id": 1 }'),
+      `${roles}:5:36`,
+      '     5 |     { "name": "a", "apply_when": { "%%usr.id": 1 }'
+    ],
+    ["a value", "values/v.json", '{\n  "nme": "v",\n  "value": 1\n}', "values/v.json", "is served as it was"],
+    [
+      "a setting of a provider",
+      "auth/providers.json",
+      '{\n  "anon-user": {\n    "disabled": "no" }\n}',
+      "auth/providers.json:3:5",
+      '     3 |     "disabled": "no" }'
+    ],
+    [
+      "the name of a provider",
+      "auth/providers.json",
+      '{\n  "anon-usr": { "type": "anon-usr" }\n}',
+      "auth/providers.json:2:3",
+      '     2 |   "anon-usr"'
+    ],
+    [
+      "the name of a setting",
+      "auth/providers.json",
+      '{\n  "local-userpass": { "config": {\n  "autoConfrim": true } }\n}',
+      "auth/providers.json:3:3",
+      "autoConfrim"
+    ],
+    [
+      "a setting of a function",
+      "functions/config.json",
+      '[\n  { "name": "f",\n    "private": "yes" }\n]',
+      "functions/config.json:3:5",
+      "private"
+    ],
+    [
+      "the function of an endpoint",
+      "http_endpoints/config.json",
+      '[\n  { "route": "/f",\n    "function_name": "g" }\n]',
+      "http_endpoints/config.json:3:5",
+      "function_name"
+    ]
+  ] as const) {
+    it.live(`is shown with its line, and the version before is served: ${what}`, () =>
+      Effect.gen(function* () {
+        const { change, served } = yield* watched(files)
+        const printed = yield* change({ [file]: text })
+        assert.include(printed, `my-app: ${place}: `)
+        assert.include(printed, excerpt)
+        assert.include(printed, "my-app is served as it was before: the mistake is in")
+        assert.lengthOf(served, 1)
+        const mended = yield* change({ [file]: file in files ? String(Reflect.get(files, file)) : "[]" })
+        assert.match(mended, /^my-app is replaced, in \d+ ms$/)
+        assert.lengthOf(served, 2)
+      }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+    )
+  }
+
+  it.live("does not keep a version from being served if it was there at the start, on whatever line", () =>
+    Effect.gen(function* () {
+      const rule = files[roles].replace("apply_when", "aply_when")
+      const { change, served } = yield* watched({ ...files, [roles]: rule })
+      assert.match(yield* change({ [roles]: rule.replace("{", "{\n\n") }), /^my-app is replaced/)
+      assert.lengthOf(served, 2)
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+  )
+
+  it.live("does not hide what is merely not supported, which is shown", () =>
+    Effect.gen(function* () {
+      const { change, served } = yield* watched(files)
+      const printed = yield* change({ "log_forwarders/out.json": '{ "name": "out" }' })
+      assert.match(printed, /log forwarders are not supported[^]*my-app is replaced/)
+      assert.lengthOf(served, 2)
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
   )
 })
 

@@ -245,10 +245,10 @@ const originsOf = (
     written.map((text) => {
       const origin = typeof text === "string" ? originOf(text) : undefined
       if (origin !== undefined) return origin
-      files.report.push({
+      files.mistake(
         file,
-        message: `invalid origin ${JSON.stringify(text)} in "allowed_request_origins": expected "https://app.example.com", for example; no page matches it`
-      })
+        `invalid origin ${JSON.stringify(text)} in "allowed_request_origins": expected "https://app.example.com", for example; no page matches it`
+      )
       return typeof text === "string" ? text : JSON.stringify(text)
     })
   )
@@ -304,7 +304,7 @@ const environmentOf = (files: AppFiles, chosen: string | undefined, ofRoot: stri
 const environment = Effect.fnUntraced(function* (files: AppFiles, tag: string) {
   const file = `environments/${tag === "" ? "no-environment" : tag}.json`
   if (tag !== "" && !files.has(file)) {
-    files.report.push({ file, message: `the file is missing: the environment "${tag}" has no values` })
+    files.mistake(file, `the file is missing: the environment "${tag}" has no values`)
   }
   const found = yield* files.jsonOrReport(file, Environment, "the environment has no values")
   return new Map(Object.entries(found?.values ?? {}))

@@ -111,6 +111,7 @@ export const providers = Effect.fnUntraced(function* (
   const oauth = new Map<OAuthType, OAuthProvider>()
   const seen = new Set<string>()
   for (const [file, key, name, content] of written) {
+    const part = files.within(file, key)
     const decode = <A, I>(schema: Schema.Codec<A, I>) =>
       files.partOrReport(file, key, content, schema, `logins with "${name}" are rejected`, harmless)
     // a provider that is off may be incomplete
@@ -118,29 +119,30 @@ export const providers = Effect.fnUntraced(function* (
     if (common === undefined || common.disabled === true) continue
     const type = common.type ?? (key === "" ? common.name : undefined) ?? name
     if (seen.has(type)) {
-      files.report.push({ file, message: `"${name}" is ignored: the application has a provider "${type}" already` })
+      part.mistake(file, `"${name}" is ignored: the application has a provider "${type}" already`)
       continue
     }
     seen.add(type)
     if (AppDirectoryOAuth.isOAuth(type)) {
       const settings = yield* decode(AppDirectoryOAuth.Settings)
       if (settings === undefined) continue
-      reportUnknown(files, file, type, common, AppDirectoryOAuth.keys)
-      const loaded = yield* AppDirectoryOAuth.load(files, findSecret, file, type, settings)
+      reportUnknown(part, file, type, common, AppDirectoryOAuth.keys)
+      const loaded = yield* AppDirectoryOAuth.load(part, findSecret, file, type, settings)
       if (loaded !== undefined) oauth.set(type, loaded)
       continue
     }
     const provider = yield* decode(Provider)
     if (provider === undefined) continue
     const { config } = provider
-    if (supported.has(type)) reportUnknown(files, file, type, provider, keys)
+    if (supported.has(type)) reportUnknown(part, file, type, provider, keys)
     /** Finds a function by name. A missing one is reported, and its calls fail. */
-    const find = (use: string, name: string | null | undefined): AppFunction => {
+    const find = (use: "authentication" | "confirmation" | "reset", name: string | null | undefined): AppFunction => {
       const fn = functions.get(name ?? "")
       if (fn !== undefined) return fn
-      if (isText(name))
-        files.report.push({ file, message: `the ${use} function "${name}" of "${type}" does not exist` })
-      else files.report.push({ file, message: `"${type}" names no ${use} function` })
+      const message = isText(name)
+        ? `the ${use} function "${name}" of "${type}" does not exist`
+        : `"${type}" names no ${use} function`
+      part.mistake(file, message, `config.${functionSettings[use]}`)
       return missing(name ?? "")
     }
     switch (type) {
@@ -173,17 +175,21 @@ export const providers = Effect.fnUntraced(function* (
         customFunction = find("authentication", config?.authFunctionName)
         break
       case "custom-token":
-        customToken = yield* loadCustomToken(files, findSecret, file, provider)
+        customToken = yield* loadCustomToken(part, findSecret, file, provider)
         break
       default:
-        files.report.push({
-          file,
-          message: `the authentication provider "${type}" is not supported: logins with it are rejected`
-        })
+        part.mistake(file, `the authentication provider "${type}" is not supported: logins with it are rejected`)
     }
   }
   return { anonymous, apiKey, emailPassword, customFunction, customToken, oauth }
 })
+
+/** The settings that name functions, by their use. */
+const functionSettings = {
+  authentication: "authFunctionName",
+  confirmation: "confirmationFunctionName",
+  reset: "resetFunctionName"
+}
 
 const supported = new Set(["anon-user", "api-key", "local-userpass", "custom-function", "custom-token"])
 
@@ -210,7 +216,7 @@ const reportUnknown = (
   ]
   for (const [key, value] of settings) {
     if (isEmpty(value)) continue
-    files.report.push({ file, message: `the setting "${key}" of "${type}" is not supported: it has no effect` })
+    files.mistake(file, `the setting "${key}" of "${type}" is not supported: it has no effect`, key)
   }
 }
 
@@ -275,7 +281,7 @@ const loadCustomToken = Effect.fnUntraced(function* (
     catch: (error) => (error instanceof Error ? error.message : String(error))
   })
   if (Result.isSuccess(made)) return made.success
-  files.report.push({ file, message: `${made.failure}: logins with "custom-token" are rejected` })
+  files.mistake(file, `${made.failure}: logins with "custom-token" are rejected`)
   return broken(made.failure)
 })
 
@@ -300,19 +306,13 @@ export const customUserData = Effect.fnUntraced(function* (
   const onUserCreation = config.on_user_creation_function_name ?? undefined
   const file = files.has(customUserDataFile) ? customUserDataFile : undefined
   if (onUserCreation !== undefined && onUserCreation !== "" && !functions.has(onUserCreation)) {
-    files.report.push({
-      file,
-      message: `the user creation function "${onUserCreation}" does not exist: first logins are rejected`
-    })
+    files.mistake(file, `the user creation function "${onUserCreation}" does not exist: first logins are rejected`)
   }
   const hook = onUserCreation === "" ? undefined : onUserCreation
   if (config.enabled !== true) return { ...none, onUserCreation: hook }
   const { collection_name: collection, database_name: database, user_id_field: userIdField } = config
   if (!isText(collection) || !isText(database) || !isText(userIdField)) {
-    files.report.push({
-      file,
-      message: 'custom user data is ignored: expected "database_name", "collection_name" and "user_id_field"'
-    })
+    files.mistake(file, 'custom user data is ignored: expected "database_name", "collection_name" and "user_id_field"')
     return { ...none, onUserCreation: hook }
   }
   const source: CustomUserData = {

@@ -77,22 +77,21 @@ const loadSources = Effect.fnUntraced(function* (files: AppFiles): Effect.fn.Ret
 const reportCalls = ({ files, functions }: Place, file: string, what: string, calls: Iterable<string>) => {
   for (const name of calls) {
     if (functions.has(name)) continue
-    files.report.push({
+    files.mistake(
       file,
-      message: `the ${what} calls the function "${name}", which does not exist: requests that depend on it are rejected`
-    })
+      `the ${what} calls the function "${name}", which does not exist: requests that depend on it are rejected`
+    )
   }
 }
 
 /** Compiles a rule. What is not understood of it is closed. */
 const accessOf = (place: Place, file: string, rule: unknown, closed: string): Access => {
-  const { report } = place.files
   const compiled = Rules.compile(rule)
   if (Result.isSuccess(compiled)) {
     reportCalls(place, file, "rule", compiled.success.calls)
     for (const { consequence, problem } of compiled.success.closed) {
       const at = problem.place === "" ? "" : ` at ${problem.place}`
-      report.push({ file, message: `the rule is not understood${at}: ${problem.message}; ${consequence}` })
+      place.files.mistake(file, `the rule is not understood${at}: ${problem.message}; ${consequence}`, problem.place)
     }
     return compiled.success
   }
@@ -100,7 +99,7 @@ const accessOf = (place: Place, file: string, rule: unknown, closed: string): Ac
   if (rule !== undefined) {
     const { message, place: where } = compiled.failure
     const at = where === "" ? "" : ` at ${where}`
-    report.push({ file, message: `the rule is not understood${at}: ${message}; ${closed} closed to clients` })
+    place.files.mistake(file, `the rule is not understood${at}: ${message}; ${closed} closed to clients`, where)
   }
   return false
 }
@@ -117,10 +116,11 @@ const loadSchema = (place: Place, file: string, source: Source, namespace: strin
   const { message, place: where } = compiled.failure
   const why = `${where === "" ? "" : `at ${where}: `}${message}`
   source.schemas.set(namespace, DocumentSchema.refusing(why))
-  place.files.report.push({
+  place.files.mistake(
     file,
-    message: `the schema is not understood: ${why}; clients cannot write to the collection "${namespace}"`
-  })
+    `the schema is not understood: ${why}; clients cannot write to the collection "${namespace}"`,
+    where
+  )
 }
 
 /** A rule document, and what it is for: a collection, or those without rules of their own. */
@@ -155,7 +155,7 @@ const readRule = Effect.fnUntraced(function* ({ files, sources }: Place, file: s
 
 const loadDefaultRule = (place: Place, { file, rule, source }: RuleFile): void => {
   if (source.hasDefault) {
-    place.files.report.push({ file, message: "the rule is ignored: its data source has another default rule" })
+    place.files.mistake(file, "the rule is ignored: its data source has another default rule")
     return
   }
   source.open = accessOf(place, file, rule, "collections without rules of their own are")
@@ -179,7 +179,7 @@ const completed = (rule: Readonly<Record<string, unknown>>, { defaultRule }: Sou
 
 const loadRule = (place: Place, { collection, database, file, rule, source }: RuleFile): void => {
   if (database === undefined || collection === undefined) {
-    place.files.report.push({ file, message: "the rule is ignored: expected both a database and a collection" })
+    place.files.mistake(file, "the rule is ignored: expected both a database and a collection")
     return
   }
   const namespace = `${database}.${collection}`

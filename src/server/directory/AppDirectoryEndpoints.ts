@@ -75,25 +75,26 @@ export const load = Effect.fnUntraced(function* (
   findSecret: AppDirectorySecrets.Find
 ): Effect.fn.Return<ReadonlyArray<Endpoint>, AppDirectoryError> {
   const found = new Map<string, Endpoint>()
-  const add = (file: string, endpoint: Endpoint | undefined) => {
+  const add = (files: AppFiles, file: string, endpoint: Endpoint | undefined) => {
     if (endpoint === undefined) return
     const key = `${endpoint.kind} ${endpoint.method} ${endpoint.route}`
     if (!found.has(key)) found.set(key, endpoint)
-    else files.report.push({ file, message: `${titleOf(endpoint)} is declared twice: the first one answers` })
+    else files.mistake(file, `${titleOf(endpoint)} is declared twice: the first one answers`)
   }
   for (const file of listFiles) {
     // a folder of services may have the file of one of them in this place
     const content = yield* files.jsonOrReport(file, Schema.Unknown, "none of its HTTPS endpoints is served")
     if (content === undefined) continue
     if (!Array.isArray(content)) {
-      files.report.push({ file, message: "expected a list of HTTPS endpoints: none of them is served" })
+      files.mistake(file, "expected a list of HTTPS endpoints: none of them is served")
       continue
     }
-    for (const [i, part] of content.entries()) {
+    for (const [i, entry] of content.entries()) {
       const consequence = "this HTTPS endpoint is not served"
-      const config = yield* files.partOrReport(file, `${i}`, part, EndpointConfig, consequence, harmless)
+      const config = yield* files.partOrReport(file, `${i}`, entry, EndpointConfig, consequence, harmless)
       if (config === undefined || config.disabled === true) continue
-      add(file, yield* endpointOf(files, file, config, functions, findSecret))
+      const part = files.within(file, `${i}`)
+      add(part, file, yield* endpointOf(part, file, config, functions, findSecret))
     }
   }
   for (const file of files.all) {
@@ -107,7 +108,7 @@ export const load = Effect.fnUntraced(function* (
       ServiceConfig,
       "it is taken for an HTTP service"
     )
-    add(file, yield* webhookOf(files, file, config, settings?.name ?? service, name, settings?.type ?? "http"))
+    add(files, file, yield* webhookOf(files, file, config, settings?.name ?? service, name, settings?.type ?? "http"))
   }
   return [...found.values()]
 })
@@ -125,16 +126,13 @@ const endpointOf = Effect.fnUntraced(function* (
   const method = methodOf(config.http_method)
   const title = `the HTTPS endpoint ${config.http_method ?? "*"} ${config.route}`
   if (method === undefined) {
-    files.report.push({
-      file,
-      message: `${title} is not served: "http_method" must be one of ${methods.join(", ")}`
-    })
+    files.mistake(file, `${title} is not served: "http_method" must be one of ${methods.join(", ")}`, "http_method")
     return undefined
   }
   const name = config.function_name ?? ""
   const fn = functions.get(name)
   if (fn === undefined)
-    files.report.push({ file, message: `${title} calls the function "${name}", which does not exist` })
+    files.mistake(file, `${title} calls the function "${name}", which does not exist`, "function_name")
   const gated = AppDirectoryFunctions.gated(files, file, fn ?? AppDirectoryFunctions.missing(name), config.can_evaluate)
   const endpoint: Endpoint = {
     kind: "Endpoint",
@@ -166,7 +164,11 @@ const webhookOf = Effect.fnUntraced(function* (
   const title = `the incoming webhook ${route}`
   const method = methodOf(options?.httpMethod ?? "POST")
   if (method === undefined) {
-    files.report.push({ file, message: `${title} is not served: "httpMethod" must be one of ${methods.join(", ")}` })
+    files.mistake(
+      file,
+      `${title} is not served: "httpMethod" must be one of ${methods.join(", ")}`,
+      "options.httpMethod"
+    )
     return undefined
   }
   const isBound = [config.run_as_user_id, config.run_as_user_id_script_source].some((it) => (it ?? "") !== "")
@@ -222,10 +224,10 @@ const validationOf = Effect.fnUntraced(function* (
   if (name === "" || name === "NO_VALIDATION") return { _tag: "None" }
   if (name === "SECRET_AS_QUERY_PARAM" || name === "VERIFY_PAYLOAD")
     return { _tag: tags[name], secret: yield* secret() }
-  files.report.push({
+  files.mistake(
     file,
-    message: `${title} refuses every request: "${name}" is not one of NO_VALIDATION, SECRET_AS_QUERY_PARAM, VERIFY_PAYLOAD`
-  })
+    `${title} refuses every request: "${name}" is not one of NO_VALIDATION, SECRET_AS_QUERY_PARAM, VERIFY_PAYLOAD`
+  )
   return { _tag: "Secret", secret: undefined }
 })
 

@@ -82,10 +82,11 @@ export const gated = (files: AppFiles, file: string, fn: AppFunction, rule: unkn
   }
   const { message, place } = gate.failure
   const at = ["can_evaluate", place].filter((it) => it !== "").join(".")
-  files.report.push({
+  files.mistake(
     file,
-    message: `the rule of the function "${fn.name}" is not understood at ${at}: ${message}; no client can call the function`
-  })
+    `the rule of the function "${fn.name}" is not understood at ${at}: ${message}; no client can call the function`,
+    at
+  )
   return { ...fn, closed: true }
 }
 
@@ -94,10 +95,14 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
   const functions = new Map<string, AppFunction>()
   const sources = files.below("functions").filter((file) => file.endsWith(".js"))
 
-  const add = Effect.fnUntraced(function* (config: FunctionConfig, configFile: string, source: string | undefined) {
+  const add = Effect.fnUntraced(function* (
+    files: AppFiles,
+    config: FunctionConfig,
+    configFile: string,
+    source: string | undefined
+  ) {
     const { name } = config
-    if (functions.has(name))
-      files.report.push({ file: configFile, message: `the function "${name}" is listed twice: the last one counts` })
+    if (functions.has(name)) files.mistake(configFile, `the function "${name}" is listed twice: the last one counts`)
     functions.set(name, yield* of(files, config, configFile, source))
   })
 
@@ -108,7 +113,7 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
     if (config === undefined) continue
     const source = find(files, sources, config.name)
     if (source !== undefined) used.add(source)
-    yield* add(config, listFile, source)
+    yield* add(files.within(listFile, `${i}`), config, listFile, source)
   }
   for (const file of files.below("functions")) {
     // the older layout: a folder for each function
@@ -118,22 +123,22 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
     const config = (yield* files.jsonOrReport(file, FunctionConfig, unusable)) ?? closedTo({ name })
     if (config !== undefined) {
       used.add(`${folder}/source.js`)
-      yield* add(config, file, `${folder}/source.js`)
+      yield* add(files, config, file, `${folder}/source.js`)
     }
   }
   // sources that are not listed: helpers, tests, or forgotten functions
   const unlisted = sources.filter((source) => !used.has(source))
   for (const source of unlisted) {
     const name = source.slice("functions/".length, -".js".length)
-    if (!functions.has(name)) yield* add({ name, private: true }, source, source)
+    if (!functions.has(name)) yield* add(files, { name, private: true }, source, source)
   }
   for (const { gate, name } of functions.values()) {
     for (const called of gate?.calls ?? []) {
       if (functions.has(called)) continue
-      files.report.push({
-        file: listFile,
-        message: `the rule of the function "${name}" calls the function "${called}", which does not exist: every call is rejected`
-      })
+      files.mistake(
+        listFile,
+        `the rule of the function "${name}" calls the function "${called}", which does not exist: every call is rejected`
+      )
     }
   }
   if (unlisted.length > 0) {
@@ -174,7 +179,7 @@ const isOpen = (rule: unknown): boolean =>
 const runAsOf = (files: AppFiles, config: FunctionConfig, configFile: string): RunAs | undefined => {
   const { name, run_as_user_id: id, run_as_user_id_script_source: script } = config
   const report = (message: string): undefined => {
-    files.report.push({ file: configFile, message: `${message}; no client can call the function` })
+    files.mistake(configFile, `${message}; no client can call the function`)
     return undefined
   }
   const byId = id !== undefined && id !== null && id !== ""
@@ -212,7 +217,7 @@ const find = (files: AppFiles, sources: ReadonlyArray<string>, name: string): st
 const read = Effect.fnUntraced(function* (files: AppFiles, name: string, source: string | undefined) {
   if (source === undefined) {
     const file = `functions/${name}.js`
-    files.report.push({ file, message: `the source of the function "${name}" is missing: calling it fails` })
+    files.mistake(file, `the source of the function "${name}" is missing: calling it fails`)
     return {
       _tag: "Broken",
       code: "FunctionNotFound",
@@ -221,7 +226,7 @@ const read = Effect.fnUntraced(function* (files: AppFiles, name: string, source:
   }
   const loaded = yield* Effect.result(files.text(source))
   if (Result.isFailure(loaded)) {
-    files.report.push({ file: source, message: `the function "${name}" has no source: ${loaded.failure.message}` })
+    files.mistake(source, `the function "${name}" has no source: ${loaded.failure.message}`)
     return {
       _tag: "Broken",
       code: "FunctionNotFound",
@@ -236,7 +241,7 @@ const read = Effect.fnUntraced(function* (files: AppFiles, name: string, source:
     return { _tag: "Source", text: script, file: source } satisfies FunctionBody
   }
   const place = problem.line === undefined ? source : `${source}:${problem.line}`
-  files.report.push({ file: place, message: `the function "${name}" does not parse: ${problem.message}` })
+  files.mistake(place, `the function "${name}" does not parse: ${problem.message}`)
   return {
     _tag: "Broken",
     code: "FunctionSyntaxError",

@@ -126,13 +126,12 @@ export const load = Effect.fnUntraced(function* (
     const resolver = given && resolverOf(given)
     if (given === undefined) continue
     if (resolver === undefined) {
-      const message = 'GraphQL does not have its field: expected a "field_name" and a "function_name"'
-      files.report.push({ file, message })
+      files.mistake(file, 'GraphQL does not have its field: expected a "field_name" and a "function_name"')
       continue
     }
     if (!functions.has(resolver.functionName)) {
       const message = `the resolver calls the function "${resolver.functionName}", which does not exist: its field fails`
-      files.report.push({ file, message })
+      files.mistake(file, message, "function_name")
     }
     resolvers.set(resolver, file)
   }
@@ -145,15 +144,12 @@ export const load = Effect.fnUntraced(function* (
   if (graphql.collections.length === 0 && resolvers.size === 0) return undefined
   const made = Result.try({ try: () => GraphQlSchema.make(graphql), catch: String })
   if (Result.isFailure(made)) {
-    files.report.push({ file: undefined, message: `the application has no GraphQL: ${made.failure}` })
+    files.mistake(undefined, `the application has no GraphQL: ${made.failure}`)
     return undefined
   }
   for (const { message, resolver } of made.success.problems) {
     const field = `${resolver.onType}.${resolver.field}`
-    files.report.push({
-      file: resolvers.get(resolver),
-      message: `GraphQL does not have the field ${field}: ${message}`
-    })
+    files.mistake(resolvers.get(resolver), `GraphQL does not have the field ${field}: ${message}`)
   }
   return graphql
 })

@@ -132,15 +132,16 @@ const errorPageOf = (
   if (given === "") return undefined
   const path = withSlash(given)
   if (!names.includes(path)) {
-    files.report.push({ file: configFile, message: `"default_error_path" names "${given}", which does not exist` })
+    files.mistake(configFile, `"default_error_path" names "${given}", which does not exist`, "default_error_path")
     return undefined
   }
   const code = config.default_error_code ?? ""
   const status = Number(code === "" ? (config.default_response_code ?? 404) : code)
   if (Number.isInteger(status) && status >= 200 && status <= 599) return { path, status }
-  files.report.push({
-    file: configFile,
-    message: `"default_error_code" is not a status: "${code}"; it is taken for 404`
-  })
+  files.mistake(
+    configFile,
+    `"default_error_code" is not a status: "${code}"; it is taken for 404`,
+    "default_error_code"
+  )
   return { path, status: 404 }
 }

@@ -55,29 +55,31 @@ export const load = Effect.fnUntraced(function* (
   type: OAuthType,
   { config, domain_restrictions, metadata_fields, redirect_uris, secret_config }: typeof Settings.Type
 ) {
-  const report = (message: string) => files.report.push({ file, message })
   const clientId = String(config?.clientId ?? "")
   if (clientId === "") {
-    report(`"${type}" has no "config.clientId": logins with it are rejected`)
+    files.mistake(file, `"${type}" has no "config.clientId": logins with it are rejected`, "config.clientId")
     return undefined
   }
   const secretName = secret_config?.clientSecret ?? ""
   const secret = secretName === "" ? undefined : yield* findSecret(secretName, file, `the client secret of "${type}"`)
   const clientSecret = secret === undefined ? undefined : Redacted.value(secret)
   if (typeof clientSecret !== "string" || clientSecret === "") {
-    report(
+    const message =
       type === "oauth2-facebook"
         ? `"${type}" has no client secret: logins with it are rejected`
         : `"${type}" has no client secret: only logins with an id token work, not those with a code or by redirect`
-    )
+    files.report.push({ file, message })
   }
   const untold = (metadata_fields ?? []).map(({ name }) => name).filter((name) => !told[type].includes(name))
   if (untold.length > 0) {
-    report(`"${type}" does not tell ${quoted(untold)}: ${untold.length === 1 ? "it is" : "they are"} not stored`)
+    const message = `"${type}" does not tell ${quoted(untold)}: ${untold.length === 1 ? "it is" : "they are"} not stored`
+    files.mistake(file, message, "metadata_fields")
   }
-  const redirectUris = (redirect_uris ?? []).filter((uri) => {
+  const redirectUris = (redirect_uris ?? []).filter((uri, i) => {
     const problem = redirectProblem(uri)
-    if (problem !== undefined) report(`the redirect URI "${uri}" of "${type}" is ignored: ${problem}`)
+    if (problem !== undefined) {
+      files.mistake(file, `the redirect URI "${uri}" of "${type}" is ignored: ${problem}`, `redirect_uris.${i}`)
+    }
     return problem === undefined
   })
   return make(type, {

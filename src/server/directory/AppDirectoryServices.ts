@@ -80,7 +80,7 @@ const rulesOf = Effect.fnUntraced(function* (files: AppFiles, folder: string, se
     if (when !== undefined && Result.isFailure(when)) {
       const { message, place } = when.failure
       const at = ["when", place].filter((it) => it !== "").join(".")
-      files.report.push({ file, message: `the rule is not understood at ${at}: ${message}; ${consequence}` })
+      files.mistake(file, `the rule is not understood at ${at}: ${message}; ${consequence}`, at)
     }
     const isUsable = rule !== undefined && when !== undefined && Result.isSuccess(when)
     rules.push({ actions: isUsable ? (rule.actions ?? []) : [], when: isUsable ? when.success : undefined })

@@ -80,19 +80,16 @@ export const load = Effect.fnUntraced(function* (
     const found = triggerOf(config, name, functions, sources)
     if (Result.isFailure(found)) {
       if (config.disabled === true) continue
-      files.report.push({ file, message: `the trigger "${name}" never fires: ${found.failure}` })
+      files.mistake(file, `the trigger "${name}" never fires: ${found.failure}`)
       continue
     }
     if (triggers.some((other) => other.name === name)) {
-      files.report.push({ file, message: `this trigger never fires: another one has the name "${name}"` })
+      files.mistake(file, `this trigger never fires: another one has the name "${name}"`, "name")
       continue
     }
     const { disabled, fn } = found.success
     if (!disabled && !functions.has(fn.name)) {
-      files.report.push({
-        file,
-        message: `the trigger "${name}" calls the function "${fn.name}", which does not exist`
-      })
+      files.mistake(file, `the trigger "${name}" calls the function "${fn.name}", which does not exist`)
     }
     triggers.push(found.success)
   }

@@ -34,6 +34,13 @@ export interface AppFiles {
   /** The root as it was given, for commands that are suggested: quoted if a shell requires it. */
   readonly directory: string
   readonly report: Array<Notice>
+  /**
+   * Reports a mistake that the author of the files can mend there. The line and column are those of `path` in a JSON file that
+   * was read, in the form of {@link JsonText.find}.
+   */
+  readonly mistake: (file: string | undefined, message: string, path?: string) => void
+  /** The same files, for a part of one of them: the paths of mistakes in that file begin with the part's. */
+  readonly within: (file: string, part: string) => AppFiles
   readonly all: ReadonlyArray<string>
   readonly has: (file: string) => boolean
   /** The files below a folder, without those of packages. */
@@ -68,6 +75,12 @@ export interface AppFiles {
   readonly path: (file: string) => string
 }
 
+/** What is wrong with a file, and where: the file with the line and column if they are known. */
+interface Problem {
+  readonly place: string
+  readonly message: string
+}
+
 interface Decoding {
   readonly file: string
   readonly harmless?: ReadonlySet<string> | undefined
@@ -76,6 +89,16 @@ interface Decoding {
 }
 
 const parseJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
+
+const within = (files: AppFiles, file: string, part: string): AppFiles => {
+  const inner: AppFiles = {
+    ...files,
+    mistake: (other, message, path = "") =>
+      files.mistake(other, message, other === file ? [part, path].filter((it) => it !== "").join(".") : path),
+    within: (file, part) => within(inner, file, part)
+  }
+  return inner
+}
 
 /** Lists a directory. */
 export const make = Effect.fnUntraced(function* (directory: string) {
@@ -122,24 +145,37 @@ export const make = Effect.fnUntraced(function* (directory: string) {
 
   const text = (file: string) => Effect.mapError(fs.readFileString(path.join(root, file)), unreadable(file))
 
+  /** The texts of JSON files, in which mistakes are found. */
+  const texts = new Map<string, string>()
+
+  const placed = (file: string, path: string): string => {
+    const text = texts.get(file)
+    const position = text === undefined ? undefined : JsonText.find(text, path)
+    return position === undefined ? file : `${file}:${position.line}:${position.column}`
+  }
+
+  const mistake: AppFiles["mistake"] = (file, message, path = "") =>
+    void report.push({ file: file === undefined ? undefined : placed(file, path), message, mistake: true })
+
   const decode = <A, I>(
     value: unknown,
     schema: Schema.Codec<A, I>,
     { file, harmless = new Set(), root = [] }: Decoding
-  ): Effect.Effect<A, { readonly place: string; readonly message: string }> => {
-    const said = ({ message, path }: Settings.Mistake) => {
-      const place = [...root, ...path].join(".")
-      return place === "" ? message : `"${place}": ${message}`
+  ): Effect.Effect<A, Problem> => {
+    const said = ({ message, path }: Settings.Mistake): Problem => {
+      const at = [...root, ...path].join(".")
+      return { place: placed(file, at), message: at === "" ? message : `"${at}": ${message}` }
     }
     return Effect.mapError(
-      Settings.decode(value, schema, harmless, (mistake) => {
-        report.push({ file, message: `${said(mistake)}; the setting is ignored` })
+      Settings.decode(value, schema, harmless, (wrong) => {
+        const { message, place } = said(wrong)
+        mistake(place, `${message}; the setting is ignored`)
       }),
-      (mistake) => ({ place: ":", message: said(mistake) })
+      said
     )
   }
 
-  /** Reads a file. An error has what is wrong, and where in the file. */
+  /** Reads a file. */
   const read = Effect.fnUntraced(function* <A, I>(
     file: string,
     schema: Schema.Codec<A, I>,
@@ -148,18 +184,19 @@ export const make = Effect.fnUntraced(function* (directory: string) {
     if (!files.has(file)) return undefined
     // exports from Windows may begin with a byte order mark
     const content = (yield* Effect.mapError(fs.readFileString(path.join(root, file)), ({ reason }) => ({
-      place: "",
+      place: file,
       message: `cannot be read: ${reason._tag}`
     }))).replace(/^\uFEFF/, "")
     if (content.trim() === "") {
-      report.push({ file, message: "the file is empty, and was ignored" })
+      mistake(file, "the file is empty, and was ignored")
       return undefined
     }
+    texts.set(file, content)
     const parsed = yield* Effect.catch(parseJson(content), () => {
       const tolerant = JsonText.read(content)
       if (tolerant._tag === "Problem") {
         const { column, line, message } = tolerant.problem
-        return Effect.fail({ place: `:${line}:${column}`, message: `is not JSON: ${message}` })
+        return Effect.fail<Problem>({ place: `${file}:${line}:${column}`, message: `is not JSON: ${message}` })
       }
       report.push({ file, message: "JSON has neither comments nor trailing commas: both were skipped" })
       return Effect.succeed(tolerant.value)
@@ -168,10 +205,11 @@ export const make = Effect.fnUntraced(function* (directory: string) {
   })
 
   const json = <A, I>(file: string, schema: Schema.Codec<A, I>, harmless?: ReadonlySet<string>) =>
-    Effect.mapError(read(file, schema, harmless), ({ message, place }) => {
-      const absolute = path.join(root, file)
-      return new AppDirectoryError({ file: absolute, message: `${absolute}${place} ${message}` })
-    })
+    Effect.mapError(
+      read(file, schema, harmless),
+      ({ message, place }) =>
+        new AppDirectoryError({ file: path.join(root, file), message: `${path.join(root, place)}: ${message}` })
+    )
 
   const jsonOrReport = <A, I>(
     file: string,
@@ -180,7 +218,7 @@ export const make = Effect.fnUntraced(function* (directory: string) {
     harmless?: ReadonlySet<string>
   ) =>
     Effect.catch(read(file, schema, harmless), ({ message, place }) => {
-      report.push({ file: `${file}${place === ":" ? "" : place}`, message: `${message}; ${consequence}` })
+      mistake(place, `${message}; ${consequence}`)
       return Effect.succeed(undefined)
     })
 
@@ -192,8 +230,8 @@ export const make = Effect.fnUntraced(function* (directory: string) {
     consequence: string,
     harmless?: ReadonlySet<string>
   ) =>
-    Effect.catch(decode(part, schema, { file, root: place === "" ? [] : [place], harmless }), ({ message }) => {
-      report.push({ file, message: `${message}; ${consequence}` })
+    Effect.catch(decode(part, schema, { file, root: place === "" ? [] : [place], harmless }), (problem) => {
+      mistake(problem.place, `${problem.message}; ${consequence}`)
       return Effect.succeed(undefined)
     })
 
@@ -201,6 +239,8 @@ export const make = Effect.fnUntraced(function* (directory: string) {
     root,
     directory: /^[\w./:@~+,=-]+$/.test(directory) ? directory : `"${directory}"`,
     report,
+    mistake,
+    within: (file, part) => within(found, file, part),
     all,
     has: (file) => files.has(file),
     below: (folder) => all.filter((file) => file.startsWith(`${folder}/`)),

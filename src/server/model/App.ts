@@ -220,9 +220,16 @@ export interface Options<Functions> {
  * @since 0.1.0
  */
 export interface Notice {
-  /** The file, with the line if known. The position in a JSON file may be in the message instead. */
+  /** The file, with the line and the column if they are known: `functions/order.js:3`, `auth/providers.json:5:7`. */
   readonly file: string | undefined
   readonly message: string
+  /**
+   * Whether it is a mistake that can be mended in the file. `serve --watch` does not replace an application by a version that has
+   * new ones.
+   *
+   * @default false
+   */
+  readonly mistake?: boolean | undefined
 }
 
 /**

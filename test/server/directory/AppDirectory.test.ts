@@ -234,7 +234,11 @@ describe("AppDirectory.load", () => {
         message: "function not found: 'gone'"
       })
       assert.deepStrictEqual(app.report, [
-        { file: "auth/providers.json", message: 'the reset function "gone" of "local-userpass" does not exist' }
+        {
+          file: "auth/providers.json:1:275",
+          message: 'the reset function "gone" of "local-userpass" does not exist',
+          mistake: true
+        }
       ])
     })
   )
@@ -387,12 +391,12 @@ describe("AppDirectory.load", () => {
   it.effect("names file, line and column of what is not JSON, without repeating it", () =>
     Effect.gen(function* () {
       const error = yield* refuse({ "realm_config.json": {}, "secrets.json": `{\n  "key": "hunter2"\n  "other": 1\n}` })
-      assert.match(error.message, /secrets\.json:3:3 is not JSON: expected ","$/)
+      assert.match(error.message, /secrets\.json:3:3: is not JSON: expected ","$/)
       assert.match(error.file, /secrets\.json$/)
       assert.notInclude(error.message, "hunter2")
       assert.match(
         (yield* refuse({ "functions/config.json": "nope" })).message,
-        /functions\/config\.json:1:1 is not JSON/
+        /functions\/config\.json:1:1: is not JSON/
       )
       assert.match(
         (yield* refuse({ "realm_config.json": {}, "data/d/c.json": `{"a":1}\n{"a":}` })).message,

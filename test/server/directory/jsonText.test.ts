@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { read } from "../../../src/server/directory/internal/jsonText.ts"
+import { find, read } from "../../../src/server/directory/internal/jsonText.ts"
 
 describe("jsonText", () => {
   it.each([
@@ -36,5 +36,27 @@ describe("jsonText", () => {
     ['{ "a": ",}" }', { a: ",}" }]
   ])("reads %j", (text, value) => {
     assert.deepStrictEqual(read(text), { _tag: "Value", value })
+  })
+
+  it.each([
+    ["roles[1].read", 4, 5],
+    ["roles.1.read", 4, 5],
+    ["roles[1].fields.a.b.write", 4, 37],
+    ["roles[1].fields.a", 4, 54],
+    // what is not there is found as far as it is
+    ["roles[1].delete", 3, 3],
+    ["roles[7]", 2, 3],
+    // not the element 1
+    ["roles.1a", 2, 3],
+    ["", undefined, undefined],
+    ["other.read", undefined, undefined]
+  ])("finds %j of a text with comments", (path, line, column) => {
+    const text = `{
+  "roles": [{ "name": "a" }, // one
+  {
+    "read": 1, "fields": { "a.b": { "write": true }, "a": {} } }],
+}`
+    const place = find(text, path)
+    assert.deepStrictEqual([place?.line, place?.column], [line, column])
   })
 })

@@ -179,7 +179,8 @@ describe("the layouts of exported applications", () => {
         {
           file: "triggers/daily.json",
           message:
-            'the trigger "daily" never fires: "schedule" must have five fields (minute, hour, day, month, weekday): ""'
+            'the trigger "daily" never fires: "schedule" must have five fields (minute, hour, day, month, weekday): ""',
+          mistake: true
         }
       ])
     })
@@ -213,7 +214,7 @@ describe("the layouts of exported applications", () => {
       assert.deepStrictEqual(
         strange.report.map(({ file, message }) => `${file} ${message}`),
         [
-          'services/m/rules/default.json the rule is not understood at roles[0].apply_when.%%unknown: the expansion "%%unknown"; collections without rules of their own are closed to clients',
+          'services/m/rules/default.json:1:26 the rule is not understood at roles[0].apply_when.%%unknown: the expansion "%%unknown"; collections without rules of their own are closed to clients',
           "services/m/rules/other.json the rule is ignored: its data source has another default rule",
           "services/m/rules/third.json the rule is ignored: expected both a database and a collection"
         ]
@@ -329,7 +330,7 @@ describe("files that are not as they should be", () => {
       assert.isTrue(app.providers.anonymous)
       assert.match(said(app, "realm_config.json"), /neither comments nor trailing commas/)
       const error = yield* refuse({ "realm_config.json": `{\n  // the id\n  "app_id": oops,\n}` })
-      assert.match(error.message, /realm_config\.json:3:13 is not JSON: expected a value/)
+      assert.match(error.message, /realm_config\.json:3:13: is not JSON: expected a value/)
     })
   )
 

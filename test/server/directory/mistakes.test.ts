@@ -18,8 +18,8 @@ describe("a mistake in a file of an application", () => {
         })
       })
       assert.deepStrictEqual(report, [
-        'auth/providers.json: "local-userpass.config.runResetFunction": Expected boolean | null | undefined; the setting is ignored',
-        'auth/providers.json: "local-userpass.config.resetFunctionName": Expected string | null | undefined; the setting is ignored'
+        'auth/providers.json:1:114: "local-userpass.config.runResetFunction": Expected boolean | null | undefined; the setting is ignored',
+        'auth/providers.json:1:136: "local-userpass.config.resetFunctionName": Expected string | null | undefined; the setting is ignored'
       ])
       assert.deepInclude(app.providers.emailPassword, {
         autoConfirm: true,
@@ -46,9 +46,9 @@ describe("a mistake in a file of an application", () => {
       assert.deepStrictEqual(
         report.map((line) => line.split(": Expected")[0]),
         [
-          'auth/providers.json: "anon-user.disabled"',
-          'auth/providers.json: "custom-token.config.audience"',
-          'auth/providers.json: "api-key"'
+          'auth/providers.json:1:148: "anon-user.disabled"',
+          'auth/providers.json:1:214: "custom-token.config.audience"',
+          'auth/providers.json:1:256: "api-key"'
         ]
       )
       assert.match(report[1] ?? "", /logins with "custom-token" are rejected$/)
@@ -75,10 +75,10 @@ describe("a mistake in a file of an application", () => {
         ]
       )
       assert.deepStrictEqual(report, [
-        'functions/config.json: "0.private": Expected boolean | null | undefined; no client can call the function',
-        'functions/config.json: "2": Expected object; no client can call the function',
-        'functions/config.json: "3.name": Missing key; no client can call the function',
-        'functions/c/config.json: "run_as_system": Expected boolean | null | undefined; no client can call the function'
+        'functions/config.json:1:14: "0.private": Expected boolean | null | undefined; no client can call the function',
+        'functions/config.json:1:44: "2": Expected object; no client can call the function',
+        'functions/config.json:1:46: "3.name": Missing key; no client can call the function',
+        'functions/c/config.json:1:13: "run_as_system": Expected boolean | null | undefined; no client can call the function'
       ])
     })
   )
@@ -101,9 +101,9 @@ describe("a mistake in a file of an application", () => {
       assert.deepStrictEqual(
         report.map((line) => line.replace(/: Expected[^;]*|: Missing key/, "")),
         [
-          'http_endpoints/config.json: "0.validation_method"; this HTTPS endpoint is not served',
-          'http_endpoints/config.json: "1.respond_result"; the setting is ignored',
-          'http_endpoints/config.json: "2.route"; this HTTPS endpoint is not served'
+          'http_endpoints/config.json:1:36: "0.validation_method"; this HTTPS endpoint is not served',
+          'http_endpoints/config.json:1:93: "1.respond_result"; the setting is ignored',
+          'http_endpoints/config.json:1:118: "2.route"; this HTTPS endpoint is not served'
         ]
       )
     })
@@ -133,12 +133,12 @@ describe("a mistake in a file of an application", () => {
       assert.deepStrictEqual(
         report.map((line) => line.replace(/: Expected[^;]*/, "")),
         [
-          'realm_config.json: "name"; the setting is ignored',
-          'auth/custom_user_data.json: "database_name"; users have no custom data, and no function is called with new ones',
-          'realm_config.json: "custom_user_data_config.enabled"; users have no custom data, and no function is called with new ones',
-          'hosting/config.json: "custom_domain"; the setting is ignored',
-          'hosting/config.json: "default_error_path"; the setting is ignored',
-          'hosting/metadata.json: "0.attrs.0.value"; the file has the headers of its kind'
+          'realm_config.json:1:17: "name"; the setting is ignored',
+          'auth/custom_user_data.json:1:17: "database_name"; users have no custom data, and no function is called with new ones',
+          'realm_config.json:1:99: "custom_user_data_config.enabled"; users have no custom data, and no function is called with new ones',
+          'hosting/config.json:1:40: "custom_domain"; the setting is ignored',
+          'hosting/config.json:1:17: "default_error_path"; the setting is ignored',
+          'hosting/metadata.json:1:57: "0.attrs.0.value"; the file has the headers of its kind'
         ]
       )
       yield* Effect.provide(

@@ -139,7 +139,7 @@ describe("what an exported application has and this server has not", () => {
         app.report.map(({ file, message }) => `${file}: ${message}`),
         [
           'services/sms/config.json: services of type "pigeon" are not supported: functions that use "sms" fail',
-          `data_sources/lake/d/c/schema.json: the schema is not understood: at properties.a: the keyword 'bsonType' of a schema has an unknown type: 'text'; clients cannot write to the collection "d.c"`,
+          `data_sources/lake/d/c/schema.json:1:16: the schema is not understood: at properties.a: the keyword 'bsonType' of a schema has an unknown type: 'text'; clients cannot write to the collection "d.c"`,
           'realm_config.json: invalid origin "x.test" in "allowed_request_origins": expected "https://app.example.com", for example; no page matches it',
           'data_sources/lake/config.json: data sources of type "datalake" are not supported: "lake" is served as a database that starts empty',
           'log_forwarders/out.json: log forwarders are not supported: "out" forwards nothing, and the log is the server\'s output',

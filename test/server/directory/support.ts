@@ -19,9 +19,10 @@ export const load = (files: Record<string, unknown>) =>
 export const refuse = (files: Record<string, unknown>) => Effect.flip(load(files))
 
 /** What the report says of a file, line by line; without one, what it says of none. */
+/** What the report says of a file, also at places in it. */
 export const said = (app: App.App, file?: string) =>
   app.report
-    .filter((notice) => notice.file === file)
+    .filter((notice) => notice.file === file || notice.file?.replace(/(?::\d+)+$/, "") === file)
     .map(({ message }) => message)
     .join("\n")
 

@@ -2,13 +2,17 @@
  * Reads JSON that people write by hand, with comments and trailing commas, and says where a text stops being JSON. A
  * problem repeats nothing of the text, which may hold secrets.
  */
-import { parse, type ParseError, printParseErrorCode } from "jsonc-parser"
+import { type Node, parse, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser"
 
-/** What is wrong with a text, and where. Lines and columns count from 1. */
-export interface Problem {
-  readonly message: string
+/** A position in a text. Lines and columns count from 1. */
+export interface Position {
   readonly line: number
   readonly column: number
+}
+
+/** What is wrong with a text, and where. */
+export interface Problem extends Position {
+  readonly message: string
 }
 
 /** The value of a text, or the first problem of it. */
@@ -22,16 +26,49 @@ export const read = (text: string): Parsed => {
   const value: unknown = parse(text, errors, { allowTrailingComma: true })
   const [first] = errors
   if (first === undefined) return { _tag: "Value", value }
-  const before = text.slice(0, first.offset)
   const message = messages[printParseErrorCode(first.error)]
   return {
     _tag: "Problem",
     problem: {
       message: `${message}${first.offset >= text.length ? ", found the end of the file" : ""}`,
-      line: before.split("\n").length,
-      column: first.offset - before.lastIndexOf("\n")
+      ...positionOf(text, first.offset)
     }
   }
+}
+
+const positionOf = (text: string, offset: number): Position => {
+  const before = text.slice(0, offset)
+  return { line: before.split("\n").length, column: offset - before.lastIndexOf("\n") }
+}
+
+/**
+ * Finds the value at a path such as `roles[0].read` or `roles.0.read`, or the key of it: a member begins with its key. Of a path
+ * that is not there, it is the innermost part that is; `undefined` if the text has no part of it.
+ */
+export const find = (text: string, path: string): Position | undefined => {
+  const root = parseTree(text, [], { allowTrailingComma: true })
+  const offset = root === undefined ? undefined : offsetOf(root, path)
+  return offset === undefined ? undefined : positionOf(text, offset)
+}
+
+const offsetOf = ({ children = [], type }: Node, path: string): number | undefined => {
+  const rest = path.replace(/^\./, "")
+  if (type === "array") {
+    const [segment = "", bracketed, plain] = /^(?:\[(\d+)\]|(\d+)(?![^.[]))/.exec(rest) ?? []
+    const element = segment === "" ? undefined : children[Number(bracketed ?? plain)]
+    return element === undefined ? undefined : (offsetOf(element, rest.slice(segment.length)) ?? element.offset)
+  }
+  // a key may have dots itself: the longest one that fits is meant
+  const members = type === "object" ? children.map(({ children: [key, value] = [] }) => ({ key, value })) : []
+  const fitting = members.flatMap(({ key, value }) => {
+    const name: unknown = key?.value
+    const fits = typeof name === "string" && rest.startsWith(name) && /^(?:$|[.[])/.test(rest.slice(name.length))
+    return fits && key !== undefined ? [{ name, offset: key.offset, value }] : []
+  })
+  const [member] = fitting.toSorted((a, b) => b.name.length - a.name.length)
+  if (member === undefined) return undefined
+  const within = member.value === undefined ? undefined : offsetOf(member.value, rest.slice(member.name.length))
+  return within ?? member.offset
 }
 
 const messages: Record<ReturnType<typeof printParseErrorCode>, string> = {

@@ -286,7 +286,7 @@ export const newer: ReadonlyArray<Application> = [
       { method: "GET", path: "/app/my-endpoints/endpoint/gone", status: 404, text: /function not found: 'gone'/ }
     ],
     report: [
-      'https_endpoints/config.json: the HTTPS endpoint GET /gone calls the function "gone", which does not exist'
+      'https_endpoints/config.json:1:645: the HTTPS endpoint GET /gone calls the function "gone", which does not exist'
     ]
   },
   {
