@@ -33,7 +33,7 @@ layer(shopServer, { excludeTestServices: true })("the parts of an application on
         "1"
       ])
       await endpoint.getByRole("link", { name: "in the log" }).click()
-      await page.getByRole("option", { name: /401 POST/ }).waitFor()
+      await page.getByRole("option", { name: /401 POST .*hook hook/ }).waitFor()
     })
   )
 

@@ -9,7 +9,7 @@ import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { type BadRequest, body, NotFound, toResponse, tooManyResponse } from "../model/ApiErrors.ts"
-import type { HostedApp } from "../model/Apps.ts"
+import type { App } from "../model/App.ts"
 import type { AppFunction } from "../model/AppFunction.ts"
 import * as CurrentRequest from "../model/CurrentRequest.ts"
 import type { Endpoint } from "../model/Endpoint.ts"
@@ -57,9 +57,15 @@ const placeOf = (url: string): Place | undefined => {
 }
 
 /** The endpoint for a method: one that names it comes before one for any method. */
-const find = ({ app }: HostedApp, { kind, route }: Place, method: string): Endpoint | undefined => {
+const find = (app: App, { kind, route }: Place, method: string): Endpoint | undefined => {
   const all = app.endpoints.filter((it) => it.kind === kind && it.route === route)
   return all.find((it) => it.method === method) ?? all.find((it) => it.method === "*")
+}
+
+/** The endpoint of an application that answers requests with a method and a path. */
+export const answering = (app: App, method: string, path: string): Endpoint | undefined => {
+  const place = placeOf(path)
+  return place?.appId === app.id ? find(app, place, method) : undefined
 }
 
 const notFound = ({ kind }: Place) =>
@@ -80,9 +86,9 @@ export const handler = Effect.gen(function* () {
 
   const answer = Effect.fnUntraced(function* (place: Place, request: HttpServerRequest.HttpServerRequest) {
     const hosted = yield* appOf(place.appId)
-    yield* CurrentRequest.about({ call: `${request.method} ${place.kind === "Endpoint" ? "/" : ""}${place.route}` })
-    const endpoint = find(hosted, place, request.method)
+    const endpoint = find(hosted.app, place, request.method)
     if (endpoint === undefined) return yield* notFound(place)
+    yield* CurrentRequest.about({ call: endpoint.fn.name })
     const bytes = yield* Body.bytes(request)
     const query = new URLSearchParams(request.url.split("?")[1] ?? "")
     yield* EndpointProof.check(endpoint, request, query, bytes)

@@ -21,6 +21,7 @@ import * as UserData from "../users/UserData.ts"
 import { UserStore } from "../users/UserStore.ts"
 import { ActivityLog } from "./ActivityLog.ts"
 import { AdminApi } from "./AdminApi.ts"
+import * as Endpoints from "./Endpoints.ts"
 import {
   type CollectionInfo,
   DatabaseRefused,
@@ -83,15 +84,13 @@ const pathOf = ({ id }: App, { kind, route }: Endpoint): string => {
 
 const validations = { None: "none", Secret: "secret", Signature: "signature", GitHub: "github" } as const
 
-/** The endpoints with their requests in the log, which names them as their handler does. */
+/** The endpoints with their requests in the log. */
 const endpointsOf = (app: App, activity: ActivityLog["Service"]): ReadonlyArray<EndpointInfo> => {
   const requests = activity.requests().filter((it) => it.app === app.id)
+  const answered = requests.map((it) => ({ by: Endpoints.answering(app, it.method, it.path), it }))
   return app.endpoints.map((endpoint) => {
-    const { fn, kind, method, route, validation } = endpoint
-    const title = `${kind === "Endpoint" ? "/" : ""}${route}`
-    const others = app.endpoints.filter((it) => it.kind === kind && it.route === route && it.method !== "*")
-    const isFor = (used: string) => (method === "*" ? !others.some((other) => other.method === used) : used === method)
-    const runs = requests.filter((it) => isFor(it.method) && it.call === `${it.method} ${title}`)
+    const { fn, kind, method, validation } = endpoint
+    const runs = answered.filter(({ by }) => by === endpoint).map(({ it }) => it)
     const last = runs.at(-1)
     return {
       kind: kind === "Endpoint" ? "endpoint" : "webhook",

@@ -33,7 +33,7 @@ export interface Entry {
   readonly userId: string | undefined
   /**
    * The function that is called, as the client names it, which may be any text: `sum`, or `mongodb-atlas.find(shop.widgets)`
-   * of a data source.
+   * of a data source; that of an endpoint.
    */
   readonly call: string | undefined
   /** The `error_code` of an answer of the client API. */

@@ -148,6 +148,8 @@ export const make = (app: App, host: FunctionHost, limits: Limits): ExportedFunc
           CurrentRequest.annotated(Effect.logWithLevel(message.level)(message.text)),
           message.origin.name
         )
+      case "LeftOut":
+        return log(latest, Effect.logWarning(message.text))
       case "Stray":
         return log(
           latest,

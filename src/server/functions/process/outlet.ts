@@ -36,10 +36,10 @@ export const make = (send: (message: FromProcess) => void, refuse: (id: number, 
   const underWay = new Map<number, number>()
   let characters = 0
   const lines = TokenBucket.make({ limit: 2_000, perSecond: 1_000 }, (missed) =>
-    send({ _tag: "Stray", name: undefined, text: `${missed} lines of the console were left out` })
+    send({ _tag: "LeftOut", text: `more than 1,000 a second: ${missed} lines of the console were left out` })
   )
   const errors = TokenBucket.make({ limit: 100, perSecond: 10 }, (missed) =>
-    send({ _tag: "Stray", name: undefined, text: `${missed} more errors were left out` })
+    send({ _tag: "LeftOut", text: `more than 10 a second: ${missed} errors that no call waits for were left out` })
   )
 
   const mayGo = ({ args }: Ask): boolean =>
@@ -87,6 +87,8 @@ export const make = (send: (message: FromProcess) => void, refuse: (id: number, 
           return send({ ...message, answer: limited(message.answer) })
         case "Log":
           return lines.take() ? send({ ...message, text: cut(message.text) }) : undefined
+        case "LeftOut":
+          return send(message)
         case "Stray":
           return errors.take() ? send({ ...message, text: cut(message.text) }) : undefined
       }

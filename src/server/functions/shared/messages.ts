@@ -228,6 +228,8 @@ export type FromProcess =
   | { readonly _tag: "Log"; readonly origin: Origin; readonly level: Level; readonly text: string }
   /** An error outside of calls. */
   | { readonly _tag: "Stray"; readonly name: string | undefined; readonly text: string }
+  /** What the limits of the output left out. */
+  | { readonly _tag: "LeftOut"; readonly text: string }
 
 /** A message of the process, with the number of received batches: a process that never yields receives none. */
 export interface Told {
