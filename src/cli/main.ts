@@ -14,6 +14,7 @@ import { init } from "./init.ts"
 import { inbox } from "./inbox.ts"
 import { install } from "./install.ts"
 import { keys } from "./keys.ts"
+import * as Presenter from "./presenter.ts"
 import { serve } from "./serve.ts"
 import { triggers } from "./triggers.ts"
 import { users } from "./users.ts"
@@ -27,7 +28,7 @@ command.pipe(
   Command.run({ version: manifest.version }),
   // standard output is for results that scripts read
   Effect.provideService(Logger.LogToStderr, true),
-  Effect.provide(NodeServices.layer),
+  Effect.provide([NodeServices.layer, Presenter.layer]),
   NodeRuntime.runMain({
     disableErrorReporting: true,
     teardown: (exit, onExit) => {
