@@ -6,8 +6,8 @@
  */
 
 /** An application and its users. */
-export { App, getApp, handleAuthRedirect, setDefaultBaseUrl } from "./promise/App.ts"
-export type { AppConfiguration } from "./promise/App.ts"
+export { App, getApp, getEnvironment, handleAuthRedirect, setDefaultBaseUrl, setEnvironment } from "./promise/App.ts"
+export type { AppConfiguration, Environment } from "./promise/App.ts"
 /** Accounts and API keys. */
 export type * as Auth from "./promise/Auth.ts"
 /** What users log in with. */

@@ -65,7 +65,8 @@ import { ProtocolClient } from "./ProtocolClient.ts"
 import type * as Protocol from "./ProtocolClient.ts"
 import { Sessions } from "./Sessions.ts"
 import type * as SessionOptions from "./Sessions.ts"
-import { TokenStore } from "./TokenStore.ts"
+import { memory } from "./internal/memoryTokens.ts"
+import type { TokenStore } from "./TokenStore.ts"
 import { UserEvents } from "./UserEvents.ts"
 
 /**
@@ -136,7 +137,7 @@ export const layerNoDeps = (
  * @since 0.1.0
  */
 export const layer = (options: Options): Layer.Layer<Services | TokenStore, AppServicesError, HttpClient.HttpClient> =>
-  layerNoDeps(options).pipe(Layer.provideMerge(TokenStore.layerMemory))
+  layerNoDeps(options).pipe(Layer.provideMerge(memory))
 
 /**
  * {@link Options}, where each option may be a value or a `Config`.

@@ -16,12 +16,13 @@ import { FunctionsApi } from "./FunctionsApi.ts"
 import { FunctionStreams } from "./FunctionStreams.ts"
 import { deleteUser, findLoggedIn, linkCredentials, logIn, makeCurrent } from "./internal/logins.ts"
 import { fromStore, getUser } from "./internal/users.ts"
+import { TokenStoreKey } from "./internal/tokenStoreKey.ts"
 import { MongoDb } from "./MongoDb.ts"
 import { ProfileApi } from "./ProfileApi.ts"
 import { PushApi } from "./PushApi.ts"
 import { ProtocolClient } from "./ProtocolClient.ts"
 import { Sessions } from "./Sessions.ts"
-import { TokenStore } from "./TokenStore.ts"
+import type { TokenStore } from "./TokenStore.ts"
 import { UserHandle } from "./User.ts"
 import type { User, UserServices } from "./User.ts"
 import { UserEvents } from "./UserEvents.ts"
@@ -116,7 +117,7 @@ export class AuthApi extends Context.Service<AuthApi, Service>()("effect-app-ser
     const client = yield* ProtocolClient
     const events = yield* UserEvents
     const services: UserServices = {
-      tokens: (yield* TokenStore).forApp(client.appId),
+      tokens: (yield* TokenStoreKey).forApp(client.appId),
       sessions: yield* Sessions,
       events,
       functions: yield* FunctionsApi,

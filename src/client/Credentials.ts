@@ -49,7 +49,7 @@ export interface Credentials {
 
 /** @internal */
 export const redacted = (secret: Secret): Redacted.Redacted =>
-  typeof secret === "string" ? Redacted.make(secret) : secret
+  Redacted.isRedacted(secret) ? secret : Redacted.make(secret)
 
 const make = (
   providerType: ProviderType,

@@ -13,11 +13,12 @@ import { routes } from "../protocol/internal/routes.ts"
 import type { AppServicesError } from "./AppServicesError.ts"
 import * as Requests from "./internal/requests.ts"
 import { fromStore, getUser } from "./internal/users.ts"
+import { TokenStoreKey } from "./internal/tokenStoreKey.ts"
 import { fromAnswer } from "./Profile.ts"
 import type { StoredProfile } from "./Profile.ts"
 import { decodeAnswer, ProtocolClient } from "./ProtocolClient.ts"
 import { Sessions } from "./Sessions.ts"
-import { TokenStore } from "./TokenStore.ts"
+import type { TokenStore } from "./TokenStore.ts"
 import { UserEvents } from "./UserEvents.ts"
 
 /**
@@ -47,7 +48,7 @@ export class ProfileApi extends Context.Service<ProfileApi, Service>()("effect-a
       const client = yield* ProtocolClient
       const sessions = yield* Sessions
       const events = yield* UserEvents
-      const tokens = (yield* TokenStore).forApp(client.appId)
+      const tokens = (yield* TokenStoreKey).forApp(client.appId)
       const { asUser } = Requests.make(client, sessions)
 
       const refresh = Effect.fn("ProfileApi.refresh")(function* (userId: string) {

@@ -41,9 +41,9 @@ import * as Telemetry from "./internal/telemetry.ts"
 import * as Transitions from "./internal/transitions.ts"
 import { fromStore } from "./internal/users.ts"
 import { isVerdict } from "./internal/verdicts.ts"
+import { TokenStoreKey } from "./internal/tokenStoreKey.ts"
 import { ProtocolClient } from "./ProtocolClient.ts"
-import { TokenStore } from "./TokenStore.ts"
-import type { Session } from "./TokenStore.ts"
+import type { Session, TokenStore } from "./TokenStore.ts"
 import { UserEvents } from "./UserEvents.ts"
 import type { UserState } from "./UserState.ts"
 
@@ -159,7 +159,7 @@ export class Sessions extends Context.Service<Sessions, Service>()("effect-app-s
   ): Effect.fn.Return<Service, never, ProtocolClient | TokenStore | UserEvents | Scope.Scope> {
     const client = yield* ProtocolClient
     const events = yield* UserEvents
-    const tokens = (yield* TokenStore).forApp(client.appId)
+    const tokens = (yield* TokenStoreKey).forApp(client.appId)
     const engine = yield* Engine.make(client, events, tokens, options.renewalMargin ?? "1 minute")
     const keepAlive = yield* KeepAlive.make(engine, options.keepAlive === true, options.keepAliveSchedule)
     if (options.keepAlive === true) {

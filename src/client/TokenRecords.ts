@@ -12,27 +12,16 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as KeyedLock from "../core/keyedLock.ts"
 import * as SharedChanges from "./internal/sharedChanges.ts"
 import * as SharedTokens from "./internal/sharedTokens.ts"
+import { TokenStoreError } from "./internal/tokenStoreError.ts"
 import type { AppTokens } from "./TokenStore.ts"
 import type { UserEventPayload } from "./UserEvents.ts"
 
-/**
- * The store could not be read or written. The SDK turns it into an `AppServicesError` with the reason `StoreUnavailable`.
- *
- * `message` says what failed and must hold no token; `cause` is the engine's own error, where that holds none either.
- *
- * @category errors
- * @since 0.1.0
- */
-export class TokenStoreError extends Schema.TaggedError<TokenStoreError>()("TokenStoreError", {
-  message: Schema.String,
-  cause: Schema.optionalKey(Schema.Defect())
-}) {}
+export { TokenStoreError } from "./internal/tokenStoreError.ts"
 
 /**
  * A record: its text, and a revision that no other text under the same id has had or will have.

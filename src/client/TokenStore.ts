@@ -32,6 +32,8 @@ import type * as Scope from "effect/Scope"
 import { ProviderType } from "../protocol/Provider.ts"
 import { TokenText } from "../protocol/internal/token.ts"
 import { StoredProfile } from "./Profile.ts"
+import { memory, perApp } from "./internal/memoryTokens.ts"
+import { tokenStoreKey } from "./internal/tokenStoreKey.ts"
 import { TokenRecords, TokenStoreError } from "./TokenRecords.ts"
 import type { Service as Records, TokenRecord } from "./TokenRecords.ts"
 import type { UserEventPayload } from "./UserEvents.ts"
@@ -192,9 +194,9 @@ export interface Service {
  * @category services
  * @since 0.1.0
  */
-export class TokenStore extends Context.Service<TokenStore, Service>()("effect-app-services/client/TokenStore") {
+export class TokenStore extends Context.Service<TokenStore, Service>()(tokenStoreKey) {
   /** Sessions in memory: they live as long as the layer, and each build of the layer has its own. */
-  static readonly layerMemory: Layer.Layer<TokenStore> = Layer.sync(this, () => ({ forApp: perApp(() => memory()) }))
+  static readonly layerMemory: Layer.Layer<TokenStore> = memory
 
   /**
    * Sessions in the records of a backend. A record that is damaged is set aside with a warning and its user is unknown; one
@@ -223,39 +225,6 @@ export class TokenStore extends Context.Service<TokenStore, Service>()("effect-a
    */
   static readonly layerKeyValueStore: Layer.Layer<TokenStore, never, KeyValueStore.KeyValueStore> =
     this.layerRecords.pipe(Layer.provide(TokenRecords.layerKeyValueStore))
-}
-
-const perApp = (make: (appId: string) => AppTokens) => {
-  const apps = new Map<string, AppTokens>()
-  return (appId: string): AppTokens => {
-    const present = apps.get(appId)
-    if (present !== undefined) return present
-    const tokens = make(appId)
-    apps.set(appId, tokens)
-    return tokens
-  }
-}
-
-const memory = (): AppTokens => {
-  // insertion order is recency: the last one is the most recent
-  const users = new Map<string, StoredUser>()
-  let deviceId = Option.none<string>()
-  return {
-    get: (userId) => Effect.sync(() => Option.fromUndefinedOr(users.get(userId))),
-    modify: (userId, change, options) =>
-      Effect.sync(() => {
-        const [result, next] = change(Option.fromUndefinedOr(users.get(userId)))
-        if (options?.promote === true || Option.isNone(next)) users.delete(userId)
-        if (Option.isSome(next)) users.set(userId, next.value)
-        return result
-      }),
-    userIds: Effect.sync(() => Array.from(users.keys()).toReversed()),
-    deviceId: Effect.sync(() => deviceId),
-    setDeviceId: (id) =>
-      Effect.sync(() => {
-        deviceId = Option.some(id)
-      })
-  }
 }
 
 /** A record of this version: `rank` orders the users, the highest being the most recent. */

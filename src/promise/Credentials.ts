@@ -3,12 +3,12 @@
  *
  * @since 0.1.0
  */
-import * as Redacted from "effect/Redacted"
-import * as Internal from "../client/Credentials.ts"
 import type { ProviderType } from "../protocol/Provider.ts"
-import type { Login } from "../web/internal/oauthFlow.ts"
 
 type Payload = Record<string, unknown>
+
+/** What the host returns to a page with, instead of a token. */
+type Redirect = { redirectUrl: string }
 
 /**
  * What `app.logIn` and `user.linkCredentials` take.
@@ -23,44 +23,23 @@ export class Credentials<PayloadType extends Payload = Payload> {
   readonly reuse: boolean
   /** The body of the login: it holds secrets. */
   readonly payload: PayloadType
-  readonly #credentials: Internal.Credentials
 
-  private constructor(payload: PayloadType, credentials: Internal.Credentials) {
-    this.providerName = credentials.providerType
-    this.providerType = credentials.providerType
-    this.reuse = credentials.reuse ?? false
+  /** Credentials of any provider. The constructors below are shorter. */
+  constructor(providerName: string, providerType: ProviderType, reuse: boolean, payload: PayloadType) {
+    this.providerName = providerName
+    this.providerType = providerType
+    this.reuse = reuse
     this.payload = payload
-    this.#credentials = credentials
-  }
-
-  /**
-   * What the services of the SDK take.
-   *
-   * @internal
-   */
-  static toInternal(credentials: Credentials): Internal.Credentials {
-    return credentials.#credentials
-  }
-
-  /**
-   * The login in a window that the credentials ask for.
-   *
-   * @internal
-   */
-  static redirectOf({ payload: { redirectUrl }, providerType }: Credentials): Login | undefined {
-    return providerType.startsWith("oauth2") && typeof redirectUrl === "string"
-      ? { provider: providerType, redirectUrl }
-      : undefined
   }
 
   /** An anonymous user: by default the one that is logged in, or else a new one. */
-  static anonymous(reuse = true): Credentials {
-    return new Credentials({}, Internal.anonymous({ reuse }))
+  static anonymous(reuse = true): Credentials<Record<string, never>> {
+    return new Credentials("anon-user", "anon-user", reuse, {})
   }
 
   /** An API key of a user, or a server key of the application. */
   static apiKey(key: string): Credentials<{ key: string }> {
-    return new Credentials({ key }, Internal.apiKey(key))
+    return make("api-key", { key })
   }
 
   /** An account registered with `app.emailPasswordAuth`. */
@@ -73,41 +52,49 @@ export class Credentials<PayloadType extends Payload = Payload> {
   static emailPassword(emailOrAccount: string | { email: string; password: string }, secret = "") {
     const { email, password } =
       typeof emailOrAccount === "string" ? { email: emailOrAccount, password: secret } : emailOrAccount
-    return new Credentials({ username: email, password }, Internal.emailPassword({ email, password }))
+    return make("local-userpass", { username: email, password })
   }
 
   /** The payload of the application's authentication function. */
   static function<PayloadType extends Payload = Payload>(payload: PayloadType): Credentials<PayloadType> {
-    return new Credentials(payload, Internal.function(payload))
+    return make("custom-function", payload)
   }
 
   /** A JSON Web Token of an external identity provider. */
   static jwt(token: string): Credentials<{ token: string }> {
-    return new Credentials({ token }, Internal.jwt(token))
+    return make("custom-token", { token })
   }
 
   /** A Google account: by authorization code or id token, or through a window that returns to `redirectUrl`. */
-  static google(credential: { authCode: string } | { idToken: string } | { redirectUrl: string }): Credentials {
-    if ("redirectUrl" in credential) return Credentials.#redirected("oauth2-google", credential.redirectUrl)
-    const payload = "authCode" in credential ? credential : { id_token: credential.idToken }
-    return new Credentials(payload, Internal.google(credential))
+  static google<PayloadType extends Redirect | { authCode: string } | { id_token: string }>(
+    credential: { authCode: string } | { idToken: string } | Redirect
+  ): Credentials<PayloadType> {
+    const [entry = ["", ""], ...more] = Object.entries(credential)
+    const [name, value] = entry
+    if (more.length > 0 || !/^(authCode|idToken|redirectUrl)$/.test(name)) {
+      throw new Error("Expected only one property in payload: authCode, idToken or redirectUrl")
+    }
+    return make("oauth2-google", { [name === "idToken" ? "id_token" : name]: value })
   }
 
   /** A Facebook account, by access token, or through a window that returns to a URL. */
-  static facebook(redirectUrlOrAccessToken: string): Credentials {
-    return redirectUrlOrAccessToken.includes("://")
-      ? Credentials.#redirected("oauth2-facebook", redirectUrlOrAccessToken)
-      : new Credentials({ accessToken: redirectUrlOrAccessToken }, Internal.facebook(redirectUrlOrAccessToken))
+  static facebook<PayloadType extends Redirect | { accessToken: string }>(
+    redirectUrlOrAccessToken: string
+  ): Credentials<PayloadType> {
+    return oauth("oauth2-facebook", "accessToken", redirectUrlOrAccessToken)
   }
 
   /** An Apple account, by id token, or through a window that returns to a URL. */
-  static apple(redirectUrlOrIdToken: string): Credentials {
-    return redirectUrlOrIdToken.includes("://")
-      ? Credentials.#redirected("oauth2-apple", redirectUrlOrIdToken)
-      : new Credentials({ id_token: redirectUrlOrIdToken }, Internal.apple(redirectUrlOrIdToken))
-  }
-
-  static #redirected(providerType: ProviderType, redirectUrl: string): Credentials {
-    return new Credentials({ redirectUrl }, { providerType, payload: Redacted.make({ redirectUrl }), secrets: [] })
+  static apple<PayloadType extends Redirect | { id_token: string }>(
+    redirectUrlOrIdToken: string
+  ): Credentials<PayloadType> {
+    return oauth("oauth2-apple", "id_token", redirectUrlOrIdToken)
   }
 }
+
+const make = <PayloadType extends Payload>(providerType: ProviderType, payload: Payload): Credentials<PayloadType> =>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the constructors above say what they put in
+  new Credentials(providerType, providerType, false, payload as PayloadType)
+
+const oauth = <PayloadType extends Payload>(providerType: ProviderType, name: string, text: string) =>
+  make<PayloadType>(providerType, { [text.includes("://") ? "redirectUrl" : name]: text })

@@ -7,7 +7,7 @@
 /**
  * A host refused a request. `cause` is the `AppServicesError` with its tagged `reason`.
  *
- * A request that got no answer rejects with the `AppServicesError` itself.
+ * Where there was no answer, or one that the protocol does not have, a promise rejects with the `AppServicesError` itself.
  *
  * @category errors
  * @since 0.1.0
@@ -18,10 +18,10 @@ export class MongoDBRealmError extends Error {
   readonly method: string
   /** The URL of the request, without its query. */
   readonly url: string
-  /** The HTTP status of the answer. */
-  readonly statusCode: number
   /** The text of the HTTP status, where the protocol has one. */
   readonly statusText: string
+  /** The HTTP status of the answer. */
+  readonly statusCode: number
   /** What the host said. */
   readonly error: string | undefined
   /** The host's code of the error. */
@@ -43,8 +43,8 @@ export class MongoDBRealmError extends Error {
     super(`Request failed (${method} ${url}): ${error === undefined ? "" : `${error} `}(${summary})`, options)
     this.method = method
     this.url = url
-    this.statusCode = statusCode
     this.statusText = statusText
+    this.statusCode = statusCode
     this.error = error
     this.errorCode = errorCode
     this.link = link

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { ApiKeysApi } from "../client/ApiKeysApi.ts"
 import { FunctionsApi } from "../client/FunctionsApi.ts"
@@ -18,7 +19,9 @@ import { accessTokenClaims, noDeviceId } from "../protocol/internal/token.ts"
 import * as OAuth from "../web/internal/oauthFlow.ts"
 import type { App } from "./App.ts"
 import type { ApiKeyAuth } from "./Auth.ts"
-import { Credentials } from "./Credentials.ts"
+import type { Credentials } from "./Credentials.ts"
+import { argument } from "./internal/arguments.ts"
+import { redirectOf, toInternal } from "./internal/credentials.ts"
 import { mongoClient } from "./internal/mongo.ts"
 import { streamedBytes } from "./internal/streamedBytes.ts"
 import type { Runtime } from "./internal/runtime.ts"
@@ -87,7 +90,8 @@ export type DefaultFunctionsFactory = {
  */
 export interface BaseFunctionsFactory {
   /** Calls a function by name. */
-  readonly callFunction: <ReturnType = unknown>(name: string, ...args: Array<unknown>) => Promise<ReturnType>
+  // oxlint-disable-next-line typescript/no-explicit-any -- as in realm-web: code that compiled with it compiles here
+  readonly callFunction: <ReturnType = any>(name: string, ...args: Array<unknown>) => Promise<ReturnType>
   /** Calls a function that answers with a stream of events, and returns the bytes of the stream. */
   readonly callFunctionStreaming: (name: string, ...args: Array<unknown>) => Promise<AsyncIterable<Uint8Array>>
 }
@@ -142,13 +146,14 @@ export class User<
   /** The provider that the user logged in with first. */
   readonly providerType: ProviderType
   readonly apiKeys: ApiKeyAuth
-  readonly #runtime: Runtime
+  /** A function, like that of `App`: an object would be replaced by a proxy. */
+  private readonly runtime: () => Runtime
 
   /** @internal */
   constructor(app: App<FunctionsFactoryType, CustomDataType>, runtime: Runtime, id: string) {
     this.app = app
     this.id = id
-    this.#runtime = runtime
+    this.runtime = () => runtime
     this.providerType = runtime.store.read(id)?.providerType ?? "anon-user"
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the caller says which functions there are
     this.functions = functions({
@@ -158,30 +163,33 @@ export class User<
     this.apiKeys = apiKeys(runtime, id)
   }
 
-  #session() {
-    return this.#runtime.store.read(this.id)?.session
-  }
-
   /** The access token as stored, perhaps expired; `null` while logged out. Calls renew it themselves. */
   get accessToken(): string | null {
-    const session = this.#session()
-    return session === undefined ? null : Redacted.value(session.accessToken)
+    return this.runtime().store.token(this.id, "accessToken")
   }
   set accessToken(token: string | null) {
-    this.#runtime.store.setToken(this.id, "accessToken", token)
+    this.runtime().store.setToken(this.id, "accessToken", token)
+  }
+
+  /**
+   * The name that the tests of `realm-web` assign to.
+   *
+   * @internal
+   */
+  set _accessToken(token: string | null) {
+    this.accessToken = token
   }
 
   /** The refresh token; `null` while logged out. */
   get refreshToken(): string | null {
-    const session = this.#session()
-    return session === undefined ? null : Redacted.value(session.refreshToken)
+    return this.runtime().store.token(this.id, "refreshToken")
   }
   set refreshToken(token: string | null) {
-    this.#runtime.store.setToken(this.id, "refreshToken", token)
+    this.runtime().store.setToken(this.id, "refreshToken", token)
   }
 
   get state(): UserState {
-    const user = this.#runtime.store.read(this.id)
+    const user = this.runtime().store.read(this.id)
     if (user === undefined) return UserState.Removed
     return user.session === undefined ? UserState.LoggedOut : UserState.Active
   }
@@ -192,47 +200,49 @@ export class User<
 
   /** The custom user data in the access token, as plain JSON. Throws while logged out. */
   get customData(): CustomDataType {
-    const claims = this.#claims()
+    const claims = this.claims()
     if (claims === undefined) throw new Error("Cannot read custom data without an access token")
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the caller says which data there are
     return (claims.user_data ?? {}) as CustomDataType
   }
 
-  #claims() {
-    const session = this.#session()
-    return session === undefined ? undefined : Effect.runSync(accessTokenClaims(session.accessToken))
+  private claims() {
+    const token = this.accessToken
+    return token === null
+      ? undefined
+      : Option.getOrUndefined(Effect.runSync(Effect.option(accessTokenClaims(Redacted.make(token)))))
   }
 
   /** The profile as fetched by the login or by `refreshProfile`. Throws if it was never fetched. */
   get profile(): UserProfileDataType {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the caller says which data there are
-    return this.#profile().data as UserProfileDataType
+    return this.fetched().data as UserProfileDataType
   }
 
   /** The ways this user can log in, as of the profile. Throws if it was never fetched. */
   get identities(): Array<UserIdentity> {
-    return this.#profile().identities.map(({ id, providerType }) => ({ id, providerType }))
+    return this.fetched().identities.map(({ id, providerType }) => ({ id, providerType }))
   }
 
-  #profile() {
-    const profile = this.#runtime.store.read(this.id)?.profile
+  private fetched() {
+    const profile = this.runtime().store.read(this.id)?.profile
     if (profile === undefined) throw new Error("A profile was never fetched for this user")
     return profile
   }
 
   /** The id that the host gave this device; `null` if it gave none. */
   get deviceId(): string | null {
-    const id = this.#claims()?.baas_device_id
+    const id = this.claims()?.baas_device_id
     return id === undefined || id === noDeviceId ? null : id
   }
 
   async refreshProfile(): Promise<void> {
-    await this.#runtime.run(ProfileApi.use((profiles) => profiles.refresh(this.id)))
+    await this.runtime().run(ProfileApi.use((profiles) => profiles.refresh(this.id)))
   }
 
   /** Ends the session, here and at the host. */
   logOut(): Promise<void> {
-    const { run, store } = this.#runtime
+    const { run, store } = this.runtime()
     return run(
       store.keeping(
         this.id,
@@ -243,12 +253,12 @@ export class User<
 
   /** Adds a way to log in; credentials with a redirect URL open a window. */
   linkCredentials(credentials: Credentials): Promise<void> {
-    const { logins, run } = this.#runtime
-    const login = Credentials.redirectOf(credentials)
+    const { logins, run } = this.runtime()
+    const login = redirectOf(credentials)
     return run(
       ProtocolClient.use((client) =>
         login === undefined
-          ? Logins.linkCredentials(client, logins, this.id, Credentials.toInternal(credentials))
+          ? Logins.linkCredentials(client, logins, this.id, toInternal(credentials))
           : Effect.asVoid(OAuth.popup(client, logins, login, this.id))
       )
     )
@@ -256,7 +266,7 @@ export class User<
 
   /** Fetches a new access token, however valid the present one is. */
   async refreshAccessToken(): Promise<void> {
-    await this.#runtime.run(Sessions.use((sessions) => sessions.refresh("User.refreshAccessToken", this.id)))
+    await this.runtime().run(Sessions.use((sessions) => sessions.refresh("User.refreshAccessToken", this.id)))
   }
 
   /** Fetches a new access token and returns the custom user data in it. */
@@ -267,27 +277,29 @@ export class User<
 
   /** Adds a callback for every change of this user, also by another tab: of its session, its profile, its custom data. */
   addListener(callback: () => void): void {
-    this.#runtime.listen(this.id, callback)
+    this.runtime().listen(this.id, callback)
   }
 
   removeListener(callback: () => void): void {
-    this.#runtime.unlisten(this.id, callback)
+    this.runtime().unlisten(this.id, callback)
   }
 
   removeAllListeners(): void {
-    this.#runtime.runSync(UserEvents.useSync((events) => events.removeAllListeners(this.id)))
+    this.runtime().runSync(UserEvents.useSync((events) => events.removeAllListeners(this.id)))
   }
 
-  /** Calls a function by name. */
+  /** Calls a function by name. The result of one that returns nothing is `null`. */
   async callFunction<ReturnType = unknown>(name: string, ...args: Array<unknown>): Promise<ReturnType> {
-    const called = await this.#runtime.run(FunctionsApi.use((functions) => functions.call(this.id, name, args)))
+    const called = await this.runtime().run(
+      FunctionsApi.use((functions) => functions.call(this.id, name, args.map(argument)))
+    )
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the caller says what the function returns
-    return called as ReturnType
+    return (called === undefined ? null : called) as ReturnType
   }
 
   /** A push service of the application, such as `gcm`. */
   push(serviceName: string): Push {
-    const { run } = this.#runtime
+    const { run } = this.runtime()
     const client = PushApi.useSync((push) => push.client(this.id, serviceName))
     return {
       register: (token) => run(Effect.flatMap(client, (push) => push.register(token))),
@@ -296,14 +308,16 @@ export class User<
   }
 
   /** A data source of the application, such as `mongodb-atlas`. */
-  mongoClient(serviceName: string): MongoDB {
-    return mongoClient(this.#runtime, this.id, serviceName)
+  mongoClient(serviceName = "mongo-db"): MongoDB {
+    return mongoClient(this.runtime(), this.id, serviceName)
   }
 
   /** Shows no token, unlike that of `realm-web`. */
   toJSON(): Record<string, unknown> {
-    const profile = this.#runtime.store.read(this.id)?.profile
-    return { id: this.id, state: this.state, ...(profile !== undefined && { profile }) }
+    const { id, state } = this
+    const claims = this.claims()
+    const customData = claims && (claims.user_data ?? {})
+    return { id, profile: this.runtime().store.read(id)?.profile, state, customData }
   }
 }
 

@@ -17,8 +17,9 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import * as AppServices from "../client/AppServices.ts"
 import type { AppServicesError } from "../client/AppServicesError.ts"
-import { TokenStore } from "../client/TokenStore.ts"
-import type { AppTokens } from "../client/TokenStore.ts"
+import { perApp } from "../client/internal/memoryTokens.ts"
+import { TokenStoreKey } from "../client/internal/tokenStoreKey.ts"
+import type { TokenStore } from "../client/TokenStore.ts"
 import * as RealmTokens from "./internal/realmTokens.ts"
 import * as Tabs from "./internal/tabs.ts"
 import { defaultStorage } from "./WebStorage.ts"
@@ -40,17 +41,10 @@ export const layerTokenStore = (
   } = {}
 ): Layer.Layer<TokenStore> =>
   Layer.effect(
-    TokenStore,
+    TokenStoreKey,
     Effect.map(Tabs.make(true), (tabs) => {
       const storage = options.storage ?? defaultStorage()
-      const apps = new Map<string, AppTokens>()
-      return {
-        forApp: (appId) => {
-          const tokens = apps.get(appId) ?? RealmTokens.make(storage, appId, tabs).tokens
-          apps.set(appId, tokens)
-          return tokens
-        }
-      }
+      return { forApp: perApp((appId) => RealmTokens.make(storage, appId, tabs).tokens) }
     })
   )
 

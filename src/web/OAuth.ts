@@ -13,8 +13,9 @@ import { AuthApi } from "../client/AuthApi.ts"
 import type { AppServicesError } from "../client/AppServicesError.ts"
 import { ProfileApi } from "../client/ProfileApi.ts"
 import { ProtocolClient } from "../client/ProtocolClient.ts"
+import { TokenStoreKey } from "../client/internal/tokenStoreKey.ts"
 import { Sessions } from "../client/Sessions.ts"
-import { TokenStore } from "../client/TokenStore.ts"
+import type { TokenStore } from "../client/TokenStore.ts"
 import type { User } from "../client/User.ts"
 import { UserEvents } from "../client/UserEvents.ts"
 import * as Flow from "./internal/oauthFlow.ts"
@@ -31,7 +32,7 @@ const services = Effect.gen(function* () {
     events: yield* UserEvents,
     profiles: yield* ProfileApi,
     sessions: yield* Sessions,
-    tokens: (yield* TokenStore).forApp(client.appId)
+    tokens: (yield* TokenStoreKey).forApp(client.appId)
   }
   return { auth: yield* AuthApi, client, logins }
 })

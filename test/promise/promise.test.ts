@@ -1,6 +1,7 @@
 /** What the entry point for promises adds to what `realm-web` does; the tests that run on both are `test/realm-web*.test.ts`. */
 import { assert, layer } from "@effect/vitest"
 import { Effect, Exit, Layer, Scope } from "effect"
+import { AppServicesError } from "effect-app-services"
 import { NodeAppServicesServer } from "effect-app-services/node"
 import * as Realm from "effect-app-services/promise"
 import { App } from "effect-app-services/server"
@@ -9,7 +10,12 @@ import { inspect } from "node:util"
 
 const app = App.make({
   id: "my-app",
-  providers: { anonymous: true, emailPassword: true, customFunction: ({ card }: { card: string }) => card },
+  providers: {
+    anonymous: true,
+    emailPassword: true,
+    customFunction: ({ card }: { card: string }) => card,
+    apiKey: true
+  },
   push: ["gcm"],
   mongodb: { "mongodb-atlas": "open" },
   functions: { sum: (a: number, b: number) => a + b, fail: () => Promise.reject(new Error("boom")) }
@@ -30,6 +36,17 @@ const rejection = (promise: Promise<unknown>) =>
     () => assert.fail("it did not reject"),
     (error: unknown) => error
   )
+
+/** Watches an object as frameworks do: a proxy for each member that is an object, and methods are called on the proxy. */
+const observed = <A extends object>(target: A): A =>
+  new Proxy(target, {
+    get: (target, name, receiver) => {
+      const value: unknown = Reflect.get(target, name, receiver)
+      const isObserved =
+        typeof value === "object" && value !== null && /Object|Array/.test(Object.prototype.toString.call(value))
+      return isObserved ? observed(value) : value
+    }
+  })
 
 layer(Server, { excludeTestServices: true })("the entry point for promises", (it) => {
   it.effect("calls listeners, which throw in realm-web, until they are removed", () =>
@@ -177,7 +194,7 @@ layer(Server, { excludeTestServices: true })("the entry point for promises", (it
         await changes.open()
         await notes.insertOne({ round })
         const { value } = await changes.next()
-        assert.deepInclude(value?.fullDocument, { round })
+        assert.strictEqual(value?.operationType === "insert" && value.fullDocument.round, round)
         await changes.return()
       }
       const refused = user.mongoClient("nowhere").db("a").collection("b").watch()
@@ -230,13 +247,61 @@ layer(Server, { excludeTestServices: true })("the entry point for promises", (it
     })
   )
 
-  it.effect("asks for the host, which has no default", () =>
-    withApp(async (_, __, baseUrl) => {
-      assert.throws(() => new Realm.App({ id: "my-app" }), /baseUrl is missing.*setDefaultBaseUrl/)
+  it.effect("works where a framework observes an application and all that it returns", () =>
+    withApp(async (app) => {
+      const seen = observed(app)
+      const user = observed(await seen.logIn(observed(Realm.Credentials.function({ card: "observed" }))))
+      assert.deepStrictEqual([user.isLoggedIn, await user.functions["sum"]?.(20, 22), user.customData], [true, 42, {}])
+      await user.apiKeys.fetchAll()
+      await user.mongoClient("mongodb-atlas").db("a").collection("b").insertOne({ n: 1 })
+      const other = await seen.logIn(Realm.Credentials.anonymous())
+      seen.switchUser(user)
+      assert.strictEqual(seen.currentUser?.id, user.id)
+      await seen.removeUser(other)
+      await user.logOut()
+      assert.deepStrictEqual([user.state, Object.keys(seen.allUsers)], ["logged-out", [user.id]])
+    })
+  )
+
+  it.effect("says which credentials of Google it takes, and repeats no secret of them", () =>
+    Effect.sync(() => {
+      for (const wrong of ["a-token", {}, { authCode: "a-token", idToken: "a-token" }, { other: "a-token" }]) {
+        assert.throws(
+          () => Realm.Credentials.google(wrong as never),
+          /^Expected only one property in payload: authCode, idToken or redirectUrl$/
+        )
+      }
+    })
+  )
+
+  it.effect("rejects with the SDK's own error where the protocol does not have such an answer", () =>
+    withApp(async (_, storage, baseUrl) => {
+      for (const body of ["<h1>Welcome</h1>", "", "[]"]) {
+        const fetch = () => Promise.resolve(new Response(body, { headers: { "content-type": "text/html" } }))
+        const app = new Realm.App({ id: "my-app", baseUrl, storage, fetch, skipLocationRequest: true })
+        const error = await rejection(app.logIn(Realm.Credentials.anonymous()))
+        assert.instanceOf(error, AppServicesError)
+        assert.strictEqual(error.reason._tag, "InvalidResponse")
+      }
+    })
+  )
+
+  it.effect("asks for the host, which has no default, when it sends the first request", () =>
+    withApp(async (_, storage, baseUrl) => {
       assert.throws(() => new Realm.App({ id: "my-app", baseUrl: "nonsense" }), /invalid baseUrl/)
+      const app = new Realm.App({ id: "my-app", storage })
+      assert.isNull(app.currentUser)
+      for (const attempt of [app.logIn(Realm.Credentials.anonymous()), app.locationUrl]) {
+        const error = await rejection(attempt)
+        assert.match(String(error), /baseUrl is missing.*setDefaultBaseUrl/)
+      }
+      // a module that is imported constructs it before the program sets the host
+      const { emailPasswordAuth } = Realm.getApp("my-app")
       Realm.setDefaultBaseUrl(baseUrl)
       assert.strictEqual(Realm.getApp("my-app"), Realm.App.getApp("my-app"))
       assert.strictEqual(await Realm.getApp("my-app").locationUrl, baseUrl)
+      await emailPasswordAuth.registerUser({ email: "late@example.com", password: "correct horse" })
+      assert.isTrue((await app.logIn(Realm.Credentials.anonymous())).isLoggedIn)
     })
   )
 })

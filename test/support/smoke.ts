@@ -55,8 +55,8 @@ const widgets = guest.mongoClient("mongodb-atlas").db("shop").collection("widget
 const changes = widgets.watch()
 await changes.open()
 await widgets.insertOne({ name: "nut" })
-for await (const { fullDocument } of changes) {
-  assert.equal(fullDocument?.["name"], "nut")
+for await (const change of changes) {
+  assert.equal(change.operationType === "insert" && change.fullDocument.name, "nut")
   break
 }
 await guest.logOut()

@@ -9,9 +9,7 @@ type Widget = { readonly _id: BSON.ObjectId; readonly name: string; readonly pri
 export const Widgets = ({ user }: { readonly user: User }) => {
   const widgets = useMemo(() => user.mongoClient("mongodb-atlas").db("shop").collection<Widget>("widgets"), [user])
   const documents = useCollection(widgets)
-  const add = useOperation((form: FormData) =>
-    widgets.insertOne({ name: form.get("name"), price: Number(form.get("price")) })
-  )
+  const add = useOperation((name: string, price: number) => widgets.insertOne({ name, price }))
   const remove = useOperation((_id: BSON.ObjectId) => widgets.deleteOne({ _id }))
   const problem = add.problem ?? remove.problem
   if (documents === undefined) return <p>Loading the widgets</p>
@@ -27,7 +25,7 @@ export const Widgets = ({ user }: { readonly user: User }) => {
           </li>
         ))}
       </ul>
-      <form action={add.run}>
+      <form action={(form) => add.run(form.get("name") as string, Number(form.get("price")))}>
         <input name="name" aria-label="name" required />{" "}
         <input name="price" type="number" aria-label="price" required /> <button disabled={add.pending}>Add</button>
       </form>

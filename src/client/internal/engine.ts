@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import { TokenStoreError } from "../TokenRecords.ts"
+import { TokenStoreError } from "./tokenStoreError.ts"
 import type { SharingTimes } from "../TokenRecords.ts"
 
 /**

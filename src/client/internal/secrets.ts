@@ -154,7 +154,7 @@ const spans = (
 
 /** @internal */
 export const make = (secrets: ReadonlyArray<Redacted.Redacted>): Secrets => {
-  const values = [...new Set(secrets.map(Redacted.value))].filter((value) => value !== "")
+  const values = [...new Set(secrets.map(Redacted.value))].filter(Boolean)
 
   const clean = (text: string): string => {
     const layers = Array.from(texts(text), comparable)

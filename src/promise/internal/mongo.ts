@@ -4,7 +4,15 @@ import { RequestRejected } from "../../client/AppServicesError.ts"
 import { makeOpener } from "../../client/internal/eventStream.ts"
 import { ProtocolClient } from "../../client/ProtocolClient.ts"
 import { Sessions } from "../../client/Sessions.ts"
-import type { ChangeEvent, Document, MongoDB, MongoDBCollection } from "../Services.ts"
+import type {
+  Document,
+  FindOneAndModifyOptions,
+  MongoDB,
+  MongoDBCollection,
+  UpdateOptions,
+  Watch
+} from "../Services.ts"
+import { argument } from "./arguments.ts"
 import type { Runtime } from "./runtime.ts"
 
 /**
@@ -14,8 +22,7 @@ import type { Runtime } from "./runtime.ts"
  */
 export const mongoClient = (runtime: Runtime, userId: string, serviceName: string): MongoDB => ({
   db: (databaseName) => ({
-    collection: <T extends Document>(name: string) =>
-      collection<T>(runtime, userId, { serviceName, databaseName, name })
+    collection: (name) => collection(runtime, userId, { serviceName, databaseName, name })
   })
 })
 
@@ -23,8 +30,8 @@ type Place = Pick<MongoDBCollection<Document>, "serviceName" | "databaseName" | 
 
 const collection = <T extends Document>(runtime: Runtime, userId: string, place: Place): MongoDBCollection<T> => {
   const { databaseName, name, serviceName } = place
-  const call = async <A>(operation: string, argument: Document): Promise<A> => {
-    const args = [{ database: databaseName, collection: name, ...argument }]
+  const call = async <A>(operation: string, fields: Record<string, unknown>): Promise<A> => {
+    const args = [argument({ database: databaseName, collection: name, ...fields })]
     const answer = await runtime.run(
       FunctionsApi.use((functions) => functions.call(userId, operation, args, { service: serviceName }))
     )
@@ -35,33 +42,35 @@ const collection = <T extends Document>(runtime: Runtime, userId: string, place:
     ...place,
     find: (query = {}, { limit, projection: project, sort } = {}) => call("find", { query, project, sort, limit }),
     findOne: (query = {}, { projection: project, sort } = {}) => call("findOne", { query, project, sort }),
-    findOneAndUpdate: (filter, update, options) => call("findOneAndUpdate", { filter, update, ...options }),
-    findOneAndReplace: (filter, update, options) => call("findOneAndReplace", { filter, update, ...options }),
-    findOneAndDelete: (filter = {}, options = {}) => call("findOneAndDelete", { filter, ...options }),
+    findOneAndUpdate: (filter, update, options) => call("findOneAndUpdate", { filter, update, ...modifying(options) }),
+    findOneAndReplace: (filter, update, options) =>
+      call("findOneAndReplace", { filter, update, ...modifying(options) }),
+    findOneAndDelete: (filter = {}, { projection, sort } = {}) =>
+      call("findOneAndDelete", { filter, sort, projection }),
     aggregate: (pipeline) => call("aggregate", { pipeline }),
     count: (query = {}, { limit } = {}) => call("count", { query, limit }),
     insertOne: (document) => call("insertOne", { document }),
     insertMany: (documents) => call("insertMany", { documents }),
     deleteOne: (query = {}) => call("deleteOne", { query }),
     deleteMany: (query = {}) => call("deleteMany", { query }),
-    updateOne: (query, update, options) => call("updateOne", { query, update, ...options }),
-    updateMany: (query, update, options) => call("updateMany", { query, update, ...options }),
+    updateOne: (query, update, options) => call("updateOne", { query, update, ...updating(options) }),
+    updateMany: (query, update, options) => call("updateMany", { query, update, ...updating(options) }),
     watch: ({ filter, ids } = {}) => {
       let opened = () => {}
       const operation = { name: `watch(${name})`, kind: "general" } as const
-      const argument = { database: databaseName, collection: name, ids, filter }
+      const watched = argument({ database: databaseName, collection: name, ids, filter })
       const changes = Effect.gen(function* () {
         const open = makeOpener(
           yield* ProtocolClient,
           yield* Sessions,
           Effect.sync(() => opened())
         )
-        const request = { name: "watch", arguments: [argument], service: serviceName }
+        const request = { name: "watch", arguments: [watched], service: serviceName }
         return open(operation, userId, request, (failure) => new RequestRejected(failure))
       })
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the caller says which documents there are
-      const steps = runtime.iterate(changes) as AsyncGenerator<ChangeEvent<T>, void>
-      let first: Promise<IteratorResult<ChangeEvent<T>, void>> | undefined
+      const steps = runtime.iterate(changes) as Omit<Watch<T>, "open">
+      let first: ReturnType<Watch<T>["next"]> | undefined
       return {
         ...steps,
         next: () => {
@@ -79,3 +88,13 @@ const collection = <T extends Document>(runtime: Runtime, userId: string, place:
     }
   }
 }
+
+/** The options that the service has: it refuses others, which `realm-web` does not send. */
+const modifying = ({ projection, returnNewDocument, sort, upsert }: FindOneAndModifyOptions = {}) => ({
+  sort,
+  projection,
+  upsert,
+  returnNewDocument
+})
+
+const updating = ({ arrayFilters, upsert }: UpdateOptions = {}) => ({ upsert, arrayFilters })

@@ -16,9 +16,10 @@ import { FunctionsApi } from "../../client/FunctionsApi.ts"
 import type { LoginServices } from "../../client/internal/logins.ts"
 import { ProfileApi } from "../../client/ProfileApi.ts"
 import { ProtocolClient } from "../../client/ProtocolClient.ts"
+import type { Service as Protocol } from "../../client/ProtocolClient.ts"
 import { PushApi } from "../../client/PushApi.ts"
 import { Sessions } from "../../client/Sessions.ts"
-import { TokenStore } from "../../client/TokenStore.ts"
+import { TokenStoreKey } from "../../client/internal/tokenStoreKey.ts"
 import { UserEvents } from "../../client/UserEvents.ts"
 import type { Listener } from "../../client/UserEvents.ts"
 import type { OAuthError } from "../../web/internal/oauthFlow.ts"
@@ -66,8 +67,9 @@ const rejectionOf = (error: unknown, { method, statusText, url }: Refused): unkn
   if (!isOurs(error)) return error
   const { code, link, reason } = error
   const own = withoutRequest.get(reason._tag)
-  const status = error.status ?? own?.status
-  if (status === undefined) return error
+  const status = error.status ?? own?.status ?? 0
+  // no answer, one that the protocol does not have, or an event of a stream
+  if (status < 400) return error
   const said = "serverMessage" in reason ? reason.serverMessage : undefined
   return new MongoDBRealmError(
     method,
@@ -98,7 +100,8 @@ type Services =
 /** @internal */
 export interface Options {
   readonly id: string
-  readonly baseUrl: string
+  /** The URL of the host: given now, or known when the first request is sent. */
+  readonly baseUrl: string | (() => string)
   readonly storage: Storage
   readonly fetch: ((url: string, init?: RequestInit) => Promise<Response>) | undefined
   readonly skipLocationRequest: boolean | undefined
@@ -128,24 +131,41 @@ export interface Runtime {
   readonly unlisten: (userId: string | undefined, callback: () => void) => void
 }
 
+/** A client whose host is known when it is first used. */
+const later = Effect.fnUntraced(function* (
+  appId: string,
+  baseUrl: () => string,
+  make: (baseUrl: string) => ReturnType<typeof ProtocolClient.make>
+) {
+  const context = yield* Effect.context<HttpClient.HttpClient | Scope.Scope>()
+  let made: Protocol | undefined
+  const use = <A>(run: (client: Protocol) => Effect.Effect<A, AppServicesError>) =>
+    Effect.suspend(() =>
+      made === undefined
+        ? Effect.flatMap(Effect.provideContext(make(baseUrl()), context), (client) => run((made = client)))
+        : run(made)
+    )
+  return {
+    appId,
+    host: use((client) => client.host),
+    execute: (request) => use((client) => client.execute(request)),
+    open: (request) => use((client) => client.open(request))
+  } satisfies Protocol
+})
+
 /** @internal */
 export const make = ({ baseUrl, fetch, id, skipLocationRequest, storage, timeout }: Options): Runtime => {
   let store: RealmTokens.RealmTokens | undefined
   const Store = Layer.effect(
-    TokenStore,
+    TokenStoreKey,
     Effect.gen(function* () {
-      const made = RealmTokens.make(storage, id, yield* Tabs.make(true))
+      const made = RealmTokens.make(storage, id, yield* Tabs.make(true), true)
       store = made
       return { forApp: () => made.tokens }
     })
   )
-  const options = {
-    appId: id,
-    baseUrl,
-    skipLocationRequest,
-    ...(timeout !== undefined && { timeout }),
-    transformClient: noteRefusals
-  }
+  const client = (baseUrl: string) =>
+    ProtocolClient.make({ appId: id, baseUrl, skipLocationRequest, timeout, transformClient: noteRefusals })
   const Live = Layer.mergeAll(
     ApiKeysApi.layer,
     EmailPasswordApi.layer,
@@ -154,13 +174,20 @@ export const make = ({ baseUrl, fetch, id, skipLocationRequest, storage, timeout
     PushApi.layer
   ).pipe(
     Layer.provideMerge(Sessions.layer()),
-    Layer.provideMerge([UserEvents.layer, ProtocolClient.layer(options)]),
+    Layer.provideMerge([
+      UserEvents.layer,
+      Layer.effect(ProtocolClient, typeof baseUrl === "string" ? client(baseUrl) : later(id, baseUrl, client))
+    ]),
     Layer.provide([Store, FetchHttpClient.layer]),
     fetch === undefined
       ? (layer) => layer
       : Layer.provide(
-          Layer.succeed(FetchHttpClient.Fetch, (input, init) =>
-            fetch(input instanceof Request ? input.url : String(input), init)
+          Layer.succeed(FetchHttpClient.Fetch, (input, { body, ...init } = {}) =>
+            fetch(input instanceof Request ? input.url : String(input), {
+              ...init,
+              // as text, like that of realm-web: it may be read
+              ...(body != null && { body: body instanceof Uint8Array ? new TextDecoder().decode(body) : body })
+            })
           )
         )
   )

@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import { openStream } from "../../client/internal/eventStream.ts"
 import { ProtocolClient } from "../../client/ProtocolClient.ts"
 import { Sessions } from "../../client/Sessions.ts"
+import { argument } from "./arguments.ts"
 import type { Runtime } from "./runtime.ts"
 
 /**
@@ -17,7 +18,10 @@ export const streamedBytes = async (
 ): Promise<AsyncIterable<Uint8Array>> => {
   const operation = { name: `callFunctionStreaming(${name})`, kind: "function", subject: name } as const
   const opened = Effect.gen(function* () {
-    return yield* openStream(yield* ProtocolClient, yield* Sessions, operation, userId, { name, arguments: args })
+    return yield* openStream(yield* ProtocolClient, yield* Sessions, operation, userId, {
+      name,
+      arguments: args.map(argument)
+    })
   })
   const { bytes } = await runtime.run(opened)
   return runtime.iterate(Effect.succeed(bytes))

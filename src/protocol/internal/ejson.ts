@@ -280,7 +280,7 @@ const formObject = (value: object, position: Position): unknown =>
         : formInstance(value, position)
 
 /** Whether an object is a plain one, of any realm: its prototype has no prototype itself. */
-const isPlain = (u: object): boolean => {
+export const isPlain = (u: object): boolean => {
   const prototype: unknown = Object.getPrototypeOf(u)
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { TokenStoreError } from "../../client/TokenRecords.ts"
+import { TokenStoreError } from "../../client/internal/tokenStoreError.ts"
 import type { Service as Records } from "../../client/TokenRecords.ts"
 import * as KeyedLock from "../../core/keyedLock.ts"
 import { page } from "./page.ts"

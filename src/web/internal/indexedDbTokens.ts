@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { perApp } from "../../client/internal/memoryTokens.ts"
 import { TokenRecords } from "../../client/TokenRecords.ts"
 import { TokenStore } from "../../client/TokenStore.ts"
 import type { AppTokens } from "../../client/TokenStore.ts"
@@ -23,14 +24,10 @@ export const layer = (database: string): Layer.Layer<TokenStore> =>
       const store = yield* TokenStore.pipe(
         Effect.provide(TokenStore.layerRecords.pipe(Layer.provide(Layer.succeed(TokenRecords, records))))
       )
-      const apps = new Map<string, AppTokens>()
       return {
-        forApp: (appId) => {
-          const tokens =
-            apps.get(appId) ?? shared(yet(store.forApp(appId), moving(appId, store.forApp(appId), opens)), appId, tabs)
-          apps.set(appId, tokens)
-          return tokens
-        }
+        forApp: perApp((appId) =>
+          shared(yet(store.forApp(appId), moving(appId, store.forApp(appId), opens)), appId, tabs)
+        )
       }
     })
   )

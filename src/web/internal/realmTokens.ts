@@ -4,7 +4,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { accessTokenClaims, isTokenText } from "../../protocol/internal/token.ts"
 import { StoredProfile } from "../../client/Profile.ts"
-import { TokenStoreError } from "../../client/TokenRecords.ts"
+import { TokenStoreError } from "../../client/internal/tokenStoreError.ts"
 import type { AppTokens, StoredUser } from "../../client/TokenStore.ts"
 import { ProviderType } from "../../protocol/Provider.ts"
 import type { Storage } from "../WebStorage.ts"
@@ -43,14 +43,22 @@ export interface RealmTokens {
   readonly tokens: AppTokens
   readonly userIds: () => ReadonlyArray<string>
   readonly read: (userId: string) => StoredUser | undefined
+  /** A token as it is stored, whatever it is. */
+  readonly token: (userId: string, name: TokenName) => string | null
   /** Replaces a token, as programs do that assign to `user.accessToken` or `user.refreshToken`. */
-  readonly setToken: (userId: string, name: "accessToken" | "refreshToken", token: string | null) => void
+  readonly setToken: (userId: string, name: TokenName, token: string | null) => void
   /** Runs a logout that keeps the user, also an anonymous one. */
   readonly keeping: <A, E, R>(userId: string, logOut: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
-/** @internal */
-export const make = (storage: Storage, appId: string, tabs?: Tabs): RealmTokens => {
+type TokenName = "accessToken" | "refreshToken"
+
+/**
+ * The profile of a user ends with the session, unless it is kept, as by `realm-web`.
+ *
+ * @internal
+ */
+export const make = (storage: Storage, appId: string, tabs?: Tabs, keepsProfiles = false): RealmTokens => {
   const app = storage.prefix(`app(${appId})`)
   const kept = new Set<string>()
   const userIds = (): ReadonlyArray<string> =>
@@ -120,10 +128,12 @@ export const make = (storage: Storage, appId: string, tabs?: Tabs): RealmTokens 
       attempt(() => {
         const current = read(userId)
         const [result, next] = change(Option.fromUndefinedOr(current))
-        const user =
+        const changed =
           Option.isNone(next) && current !== undefined && kept.has(userId)
             ? loggedOut(current)
             : Option.getOrUndefined(next)
+        const profile = keepsProfiles && changed?.session === undefined ? current?.profile : undefined
+        const user = changed && profile ? { ...changed, profile } : changed
         const ids = userIds()
         const others = ids.filter((id) => id !== userId)
         if (user === undefined) forget(userId)
@@ -144,6 +154,7 @@ export const make = (storage: Storage, appId: string, tabs?: Tabs): RealmTokens 
     tokens,
     userIds: () => userIds().filter((id) => read(id) !== undefined),
     read,
+    token: (userId, name) => userOf(userId).get(name),
     setToken: (userId, name, token) => (token === null ? userOf(userId).remove(name) : userOf(userId).set(name, token)),
     keeping: (userId, logOut) =>
       Effect.suspend(() => {
