@@ -8,7 +8,7 @@ import { copyFileSync, cpSync, existsSync, globSync, mkdirSync, readFileSync, wr
 import { createServer } from "node:http"
 import { extname, join } from "node:path"
 import type { Browser } from "playwright-core"
-import { browser } from "../test/support/chromium.ts"
+import { Chromium } from "../test/support/chromium.ts"
 import { drive } from "../test/support/widgets.ts"
 import { expectedOf, programOf } from "./snippetFiles.ts"
 import { asHere, check, manifest, npmIn, root, run, withShop, withTarball } from "./stranger.ts"
@@ -126,15 +126,13 @@ await withTarball(async (folder, { tarball }) => {
     }
     console.log(`the smoke test passes in ${Object.keys(runtimes).join(", ")}`)
     await Effect.runPromise(
-      Effect.scoped(
-        Effect.flatMap(browser, (chromium) =>
-          Effect.promise(async () => {
-            await follow(folder, "browser.md", chromium, baseUrl)
-            await follow(folder, "from-realm-web.md", chromium, baseUrl)
-            await tryReact(folder, chromium, baseUrl)
-          })
-        )
-      )
+      Effect.flatMap(Chromium, (chromium) =>
+        Effect.promise(async () => {
+          await follow(folder, "browser.md", chromium, baseUrl)
+          await follow(folder, "from-realm-web.md", chromium, baseUrl)
+          await tryReact(folder, chromium, baseUrl)
+        })
+      ).pipe(Effect.provide(Chromium.layer))
     )
   })
 })

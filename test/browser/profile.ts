@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import { NodeAppServicesServer } from "effect-app-services/node"
 import { App } from "effect-app-services/server"
 import type { BrowserContext, Page } from "playwright-core"
-import { browser, bundle, serve } from "../support/chromium.ts"
+import { bundle, Chromium, profile, serve } from "../support/chromium.ts"
 
 const app = App.make({
   id: "my-app",
@@ -11,7 +11,9 @@ const app = App.make({
   functions: { sum: (a: number, b: number) => a + b }
 })
 
-export const Server = Layer.suspend(() => NodeAppServicesServer.layer(app, { passwordHashing: "testing" }))
+export const Server = Layer.suspend(() =>
+  Layer.merge(NodeAppServicesServer.layer(app, { passwordHashing: "testing" }), Chromium.layer)
+)
 
 export const scripts = Effect.cached(
   Effect.promise(async () => ({
@@ -34,9 +36,8 @@ export const inProfile =
     Effect.gen(function* () {
       const origin = yield* serve(yield* scripts)
       const baseUrl = yield* NodeAppServicesServer.baseUrl
-      const chromium = yield* browser
+      const context = yield* profile()
       yield* Effect.promise(async () => {
-        const context = await chromium.newContext()
         const openTab = async () => {
           const page = await context.newPage()
           await page.goto(origin)

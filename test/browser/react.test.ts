@@ -6,7 +6,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { build, preview } from "vite"
-import { browser } from "../support/chromium.ts"
+import { Chromium, profile } from "../support/chromium.ts"
 import { ShopServer } from "../support/shop.ts"
 import { drive } from "../support/widgets.ts"
 
@@ -40,9 +40,9 @@ const served = (baseUrl: string) =>
 it.live("a person signs in, calls a function, sees changes of another tab, and signs out in both", () =>
   Effect.gen(function* () {
     const url = yield* served(yield* NodeAppServicesServer.baseUrl)
-    const chromium = yield* browser
-    yield* Effect.promise(async () => drive(await chromium.newContext(), url))
-  }).pipe(Effect.scoped, Effect.provide(ShopServer))
+    const context = yield* profile()
+    yield* Effect.promise(() => drive(context, url))
+  }).pipe(Effect.scoped, Effect.provide([ShopServer, Chromium.layer]))
 )
 
 it("the example asks for the versions that are tested, and its hooks are short", () => {

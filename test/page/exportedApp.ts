@@ -4,7 +4,7 @@ import * as NodePath from "@effect/platform-node/NodePath"
 import { Effect, Layer } from "effect"
 import { AppDirectory } from "effect-app-services/server"
 import { directory } from "../server/support.ts"
-import { server } from "./support.ts"
+import { site } from "./support.ts"
 
 /** A secret that no answer to the page may contain. */
 export const secret = "hunter2-the-secret-of-the-endpoint"
@@ -112,6 +112,6 @@ const files = {
 export const shopServer = Layer.unwrap(
   Effect.gen(function* () {
     const folder = yield* directory(files)
-    return server([yield* AppDirectory.load(folder)])
+    return site([yield* AppDirectory.load(folder)])
   }).pipe(Effect.provide([NodeFileSystem.layer, NodePath.layer]))
 )

@@ -2,14 +2,14 @@ import { assert, layer } from "@effect/vitest"
 import { App } from "effect-app-services/server"
 import { administer, client } from "./client.ts"
 import { shopServer } from "./exportedApp.ts"
-import { server, token, visit } from "./support.ts"
+import { site, token, visit } from "./support.ts"
 
 const fail = () => {
   throw new Error("nothing in stock")
 }
 const two = ["shop", "blog"].map((id) => App.make({ id, providers: { anonymous: true }, functions: { fail } }))
 
-layer(server(two), { excludeTestServices: true })("the log of two applications on the page", (it) => {
+layer(site(two), { excludeTestServices: true })("the log of two applications on the page", (it) => {
   it.effect("has the request of an error's link, whichever application it was sent to", () =>
     visit(async ({ baseUrl, page }) => {
       for (const app of ["shop", "blog"]) {

@@ -3,7 +3,7 @@ import { Effect, Layer, Logger, Redacted } from "effect"
 import { NodeAppServicesServer } from "effect-app-services/node"
 import type { App } from "effect-app-services/server"
 import type { BrowserContext, BrowserContextOptions, Page } from "playwright-core"
-import { browser } from "../support/chromium.ts"
+import { Chromium, profile } from "../support/chromium.ts"
 import { rawRequest } from "../support/rawRequest.ts"
 
 export const token = "an administration token of tests"
@@ -16,6 +16,9 @@ export const server = (apps: ReadonlyArray<App.App>) =>
     // what functions write is looked at on the page
     Layer.provide(Logger.layer([]))
   )
+
+/** The applications, and a browser for {@link visit}. */
+export const site = (apps: ReadonlyArray<App.App>) => Layer.merge(server(apps), Chromium.layer)
 
 /** A request with any headers, also those that `fetch` does not allow, to the server's address. */
 export const send = (method: string, path: string, headers?: Record<string, string>, body?: string) =>
@@ -48,9 +51,8 @@ export const visit = (use: (visit: Visit) => Promise<void>, { fresh = false, ...
     Effect.gen(function* () {
       const baseUrl = yield* NodeAppServicesServer.baseUrl
       const origin = `http://${host}:${new URL(baseUrl).port}`
-      const chromium = yield* browser
+      const context = yield* profile(options)
       yield* Effect.promise(async () => {
-        const context = await chromium.newContext(options)
         context.setDefaultTimeout(30_000)
         const page = await context.newPage()
         const complaints: Array<string> = []
@@ -66,7 +68,6 @@ export const visit = (use: (visit: Visit) => Promise<void>, { fresh = false, ...
         if (!fresh) await logIn(page)
         await use({ page, context, origin, baseUrl, complaints })
         if (complaints.length > 0) throw new Error(complaints.join("\n"))
-        await context.close()
       })
     })
   )

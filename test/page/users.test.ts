@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { App } from "effect-app-services/server"
 import { client } from "./client.ts"
-import { logIn, server, visit } from "./support.ts"
+import { logIn, site, visit } from "./support.ts"
 
 const app = App.make({
   id: "shop",
@@ -14,7 +14,7 @@ const app = App.make({
 
 const password = "correct horse"
 
-layer(server([app]), { excludeTestServices: true })("the page for people", (it) => {
+layer(site([app]), { excludeTestServices: true })("the page for people", (it) => {
   it.effect("logs in with the token only, stays logged in after a reload, and logs out", () =>
     visit(
       async ({ context, page }) => {

@@ -1,11 +1,11 @@
 /** A real browser for tests: Debian's Chromium, pages that are bundled from the sources, and an origin that serves them. */
-import { Effect } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { build } from "esbuild"
 import { existsSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
-import { chromium, type Browser, type BrowserContext } from "playwright-core"
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions } from "playwright-core"
 
 const root = join(import.meta.dirname, "../..")
 
@@ -31,22 +31,29 @@ export const bundle = async (entry: string): Promise<string> => {
   return outputFiles.map(({ text }) => text).join("")
 }
 
-/** A browser until the scope closes. */
-export const browser: Effect.Effect<Browser, never, Effect.Services<ReturnType<typeof acquire>>> = Effect.suspend(() =>
-  acquire()
+const browser = Effect.acquireRelease(
+  Effect.promise(() =>
+    chromium.launch({
+      executablePath: executablePath(),
+      args: ["--no-sandbox", "--test-third-party-cookie-phaseout"]
+    })
+  ),
+  (browser) => Effect.promise(() => browser.close())
 )
 
-function acquire() {
-  return Effect.acquireRelease(
-    Effect.promise(() =>
-      chromium.launch({
-        executablePath: executablePath(),
-        args: ["--no-sandbox", "--test-third-party-cookie-phaseout"]
-      })
-    ),
-    (browser) => Effect.promise(() => browser.close())
-  )
+/** One browser for the tests of a file: each test has a profile of its own in it. */
+export class Chromium extends Context.Service<Chromium, Browser>()("effect-app-services/test/support/chromium") {
+  static readonly layer = Layer.effect(Chromium, browser)
 }
+
+/** A profile that shares nothing with others, until the scope closes. */
+export const profile = (options?: BrowserContextOptions) =>
+  Effect.flatMap(Chromium, (chromium) =>
+    Effect.acquireRelease(
+      Effect.promise(() => chromium.newContext(options)),
+      (context) => Effect.promise(() => context.close())
+    )
+  )
 
 /** An origin whose pages run the scripts, by path, until the scope closes. */
 export const serve = (scripts: Readonly<Record<string, string>>) =>
