@@ -164,6 +164,7 @@ export const make = (setup: Setup, sharing: Sharing, scopes: AsyncLocalStorage<S
     const isLookedAtClosely = () => guest.hasUsedRare() || kind !== ""
     guest.isSuspect()
     guest.hasUsedRare()
+    guest.reset()
     return {
       ...guest,
       isPristine: () => {
