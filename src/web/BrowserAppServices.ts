@@ -89,7 +89,15 @@ export const layerNoDeps = (
 export const layerConfig = (
   options: AppServices.ConfigOptions
 ): Layer.Layer<AppServices.Services | TokenStore, AppServicesError | Config.ConfigError> =>
-  AppServices.layerConfigNoDeps(options).pipe(
-    Layer.provide(FetchHttpClient.layer),
-    Layer.provideMerge(layerTokenStore())
-  )
+  layerConfigNoDeps(options).pipe(Layer.provideMerge(layerTokenStore()))
+
+/**
+ * Like {@link layerNoDeps}, with options that may be `Config`s. Fails with a `ConfigError` if one cannot be read.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfigNoDeps = (
+  options: AppServices.ConfigOptions
+): Layer.Layer<AppServices.Services, AppServicesError | Config.ConfigError, TokenStore> =>
+  AppServices.layerConfigNoDeps(options).pipe(Layer.provide(FetchHttpClient.layer))

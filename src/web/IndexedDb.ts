@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as Config from "effect/Config"
 import * as Layer from "effect/Layer"
 import type * as AppServices from "../client/AppServices.ts"
 import type { AppServicesError } from "../client/AppServicesError.ts"
@@ -49,3 +50,14 @@ export const layerTokenStore = (
  */
 export const layer = (options: AppServices.Options): Layer.Layer<AppServices.Services | TokenStore, AppServicesError> =>
   BrowserAppServices.layerNoDeps(options).pipe(Layer.provideMerge(layerTokenStore()))
+
+/**
+ * Like {@link layer}, with options that may be `Config`s. Fails with a `ConfigError` if one cannot be read.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  options: AppServices.ConfigOptions
+): Layer.Layer<AppServices.Services | TokenStore, AppServicesError | Config.ConfigError> =>
+  BrowserAppServices.layerConfigNoDeps(options).pipe(Layer.provideMerge(layerTokenStore()))

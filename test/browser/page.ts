@@ -3,7 +3,7 @@ import { BrowserAppServices, IndexedDb, OAuth } from "effect-app-services/browse
 import { AuthApi, Credentials, Sessions, TokenStore } from "effect-app-services"
 import * as Sdk from "effect-app-services/promise"
 import * as TokenStoreContract from "effect-app-services/testing/TokenStoreContract"
-import { Effect, ManagedRuntime, Option, Redacted } from "effect"
+import { Config, Effect, ManagedRuntime, Option, Redacted } from "effect"
 
 /** The application of the page with promises. */
 const openApp = (baseUrl: string) => {
@@ -14,8 +14,8 @@ const openApp = (baseUrl: string) => {
 }
 
 /** The same with Effect, with sessions in either storage. */
-const openEffect = (baseUrl: string, layer: typeof BrowserAppServices.layer = BrowserAppServices.layer) => {
-  const runtime = ManagedRuntime.make(layer({ appId: "my-app", baseUrl }))
+const openEffect = (baseUrl: string, layer: typeof BrowserAppServices.layerConfig = BrowserAppServices.layerConfig) => {
+  const runtime = ManagedRuntime.make(layer({ appId: Config.succeed("my-app"), baseUrl }))
   const events: Array<string> = []
   runtime.runSync(AuthApi.useSync((auth) => auth.addListener((event) => events.push(event._tag))))
   const auth = runtime.runSync(AuthApi)
@@ -72,7 +72,7 @@ const openEffect = (baseUrl: string, layer: typeof BrowserAppServices.layer = Br
 }
 
 /** The same with sessions in IndexedDB. */
-const openIndexedDb = (baseUrl: string) => openEffect(baseUrl, IndexedDb.layer)
+const openIndexedDb = (baseUrl: string) => openEffect(baseUrl, IndexedDb.layerConfig)
 
 /** Runs the contract of token stores over IndexedDB; returns what failed, after the number of rules. */
 const contract = async () => {

@@ -153,6 +153,15 @@ describe("a secret that a host echoes", () => {
     }).pipe(Effect.provide(sdk(layer)))
   })
 
+  it("is taken out as a word where it has up to three characters, and leaves other words whole", () => {
+    const { clean } = Secrets.make([Redacted.make("12")])
+    for (const text of ["between 6 and 128 characters", "grüß12", "at 12th"]) assert.strictEqual(clean(text), text)
+    for (const form of ["12", '"12"', "pin=12&", "%31%32", "\\u00312", "a 12."]) {
+      assert.include(clean(form), "<redacted>", form)
+      assert.isFalse(holds(clean(form), "12"), form)
+    }
+  })
+
   it.effect("from the arguments of a reset function is known", () => {
     const { layer } = host((request) =>
       request.path.endsWith("/reset/call") ? { status: 400, body: { error: request.body } } : undefined

@@ -135,7 +135,14 @@ const needlesOf = (secret: string): ReadonlyArray<string> => [
   ...inBase64(secret)
 ]
 
-/** The positions of needles in a text, in order. */
+const letterOrDigit = /[\p{L}\p{N}]/u
+
+const isWord = (text: string, from: number, to: number): boolean =>
+  !letterOrDigit.test(text.charAt(from - 1)) && !letterOrDigit.test(text.charAt(to))
+
+/**
+ * The positions of needles in a text, in order. One of up to three characters is found as a word alone: `12` is not in `128`.
+ */
 const spans = (
   original: string,
   needles: ReadonlyArray<string>
@@ -145,7 +152,8 @@ const spans = (
     const haystack = comparable(text)
     for (const needle of needles) {
       for (let i = haystack.indexOf(needle); i !== -1; i = haystack.indexOf(needle, i + 1)) {
-        spans.push([at[i] ?? 0, at[i + needle.length] ?? original.length])
+        const end = i + needle.length
+        if (needle.length > 3 || isWord(haystack, i, end)) spans.push([at[i] ?? 0, at[end] ?? original.length])
       }
     }
   }
