@@ -21,7 +21,8 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     pool: "threads",
-    maxWorkers: 2,
+    // one more than the cores of a small machine: many tests wait for other processes
+    maxWorkers: 3,
     // one import of effect for all files: nothing in src/ or test/ keeps state in a module
     isolate: false,
     typecheck: {

@@ -33,7 +33,7 @@ const gates: Record<string, ReadonlyArray<string>> = {
   conformance: ["node conformance/run.ts"],
   bench: ["BENCH_SHORT=1 node --expose-gc bench/run.ts"],
   compilers: ["node scripts/compilers.ts"],
-  package: ["node scripts/package.ts", "node scripts/guides.ts"]
+  package: ["node scripts/package.ts"]
 }
 
 /** Printed for a test that waits for a real process longer than a second, so it depends on the machine's speed. */

@@ -1,5 +1,5 @@
 /**
- * Follows the guides with the packed package, in an empty folder: the programs of "In a browser" and "From realm-web in ten
+ * Follows the guides with the packed package: the programs of "In a browser" and "From realm-web in ten
  * minutes" in Node and in Chromium, `examples/react` as its README says, and a smoke test in Node, Deno and Bun.
  */
 import { Effect } from "effect"
@@ -11,7 +11,7 @@ import type { Browser } from "playwright-core"
 import { Chromium } from "../test/support/chromium.ts"
 import { drive } from "../test/support/widgets.ts"
 import { expectedOf, programOf } from "./snippetFiles.ts"
-import { asHere, check, manifest, npmIn, root, run, withShop, withTarball } from "./stranger.ts"
+import { asHere, check, manifest, npmIn, root, run, withShop } from "./stranger.ts"
 
 const types: Record<string, string> = { ".html": "text/html; charset=utf-8", ".js": "text/javascript" }
 
@@ -113,10 +113,11 @@ const runtimes = {
   bun: [programIn("@oven/*/bin/bun", "bun/bin/bun.exe"), "run"]
 }
 
-await withTarball(async (folder, { tarball }) => {
+/** Follows the guides in a folder in which the packed package is installed. */
+export const followGuides = async (folder: string): Promise<void> => {
   const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, "examples/react/package.json"), "utf8"))
   const others = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => name !== manifest.name)
-  npmIn(folder)("install", tarball, ...asHere("@effect/platform-node", ...others))
+  npmIn(folder)("install", ...asHere("@effect/platform-node", ...others))
   copyFileSync(join(root, "test/support/smoke.ts"), join(folder, "smoke.ts"))
 
   await withShop(folder, async (baseUrl) => {
@@ -135,4 +136,4 @@ await withTarball(async (folder, { tarball }) => {
       ).pipe(Effect.provide(Chromium.layer))
     )
   })
-})
+}

@@ -1,11 +1,12 @@
 /**
  * Checks the package as users get it: packs it, lints the tarball, installs it with `effect` alone in an empty folder, and
- * uses it there from JavaScript, from TypeScript and from the command line.
+ * uses it there from JavaScript, from TypeScript and from the command line, and as the guides say.
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, globSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { own, weigh } from "./bundles.ts"
+import { followGuides } from "./guides.ts"
 import {
   asHere,
   check,
@@ -121,7 +122,7 @@ await withTarball(async (folder, { bytes, tarball }) => {
 
   // the declarations in a browser's program, without Node's types and with skipLibCheck off
   const isomorphic = visible.filter((path) => /\/(client|protocol)\//.test(path))
-  writeFileSync(join(folder, "browser.ts"), everythingOf([manifest.name, ...isomorphic]))
+  writeFileSync(join(folder, "declarations.ts"), everythingOf([manifest.name, ...isomorphic]))
   const compilerOptions = {
     noEmit: true,
     strict: true,
@@ -133,8 +134,8 @@ await withTarball(async (folder, { bytes, tarball }) => {
     lib: ["ES2023", "DOM", "DOM.Iterable"],
     types: []
   }
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["browser.ts"] }))
-  tool("tsc")
+  writeFileSync(join(folder, "declarations.json"), JSON.stringify({ compilerOptions, files: ["declarations.ts"] }))
+  tool("tsc", "-p", "declarations.json")
 
   // browser bundles contain no module of Node and stay within their limits
   for (const { bytes, limit = Infinity, name } of await weigh(folder, own)) {
@@ -157,4 +158,6 @@ await withTarball(async (folder, { bytes, tarball }) => {
   node(`if (Object.keys(await import("${manifest.name}/node")).length === 0) throw new Error("empty")`)
 
   console.log(`with the peer dependency of /node: ${megabytes(weight(inModules))}`)
+
+  await followGuides(folder)
 })

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto"
 import { gzipSync } from "node:zlib"
 import { anonymous, callFunction } from "../support.ts"
 import { ok, type Request, server } from "./httpServer.ts"
-import { call, exported, result } from "./support.ts"
+import { exported, result } from "./support.ts"
 
 /** A port of loopback that nothing listens on. */
 const closedPort = Effect.scoped(Effect.map(server(ok), ({ port }) => port))
@@ -247,15 +247,23 @@ describe("context.http", () => {
         [{ url, body: "hunter2", form: {} }, 'a request has a "body" or a "form", not both'],
         [{ url, digestAuth: true }, '"digestAuth" needs a "username" and a "password"']
       ] as const
+      const { access_token } = yield* anonymous()
       for (const [argument, text] of cases) {
-        const { body, status } = yield* call("exports = (argument) => context.http.get(argument)", [argument])
+        const { body, status } = yield* callFunction(access_token, "get", [argument])
         assert.strictEqual(status, 400)
         assert.include(body["error"], text)
         assert.notInclude(body["error"], "hunter2")
       }
-      const { body } = yield* call("exports = (url) => context.http.put({ url, body: 1 })", [url])
+      const { body } = yield* callFunction(access_token, "put", [url])
       assert.include(body["error"], '"encodeBodyAsJSON: true" sends any other value')
-    })
+    }).pipe(
+      Effect.provide(
+        exported({
+          get: "exports = (argument) => context.http.get(argument)",
+          put: "exports = (url) => context.http.put({ url, body: 1 })"
+        })
+      )
+    )
   )
 
   it.effect("rejects its promise with an error of the function's own kind", () =>
