@@ -1,8 +1,8 @@
 /**
- * Runs every gate of the project, the fast ones first: `npm test`, or `npm test -- types lint` for some of them. A gate fails
- * if its command fails or prints a warning. The last line counts the unit tests.
+ * Runs every gate of the project, the fast ones first, two at a time: `npm test`, or `npm test -- types lint` for some of
+ * them. A gate fails if its command fails or prints a warning. The last line counts the unit tests.
  */
-import { spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, join, resolve } from "node:path"
@@ -36,28 +36,38 @@ const gates: Record<string, ReadonlyArray<string>> = {
   package: ["node scripts/package.ts"]
 }
 
+/** Gates that run alone: the tests keep all cores busy, and later gates need the build. */
+const alone = new Set(["unit", "build"])
+
 /** Printed for a test that waits for a real process longer than a second, so it depends on the machine's speed. */
 const slowTest = /WARN \(#\d+\): A test is using time, but is not advancing the test clock/g
 
-/** Runs a gate's commands until one fails or warns; returns all output. */
-const run = (commands: ReadonlyArray<string>): { readonly ok: boolean; readonly output: string } => {
-  let output = ""
-  for (const command of commands) {
-    const child = spawnSync(command, {
+/** Runs a command; resolves with its exit code and what it printed. */
+const runCommand = (command: string): Promise<{ readonly code: number | null; readonly printed: string }> =>
+  new Promise((resolve, reject) => {
+    const child = spawn(command, {
       cwd: root,
-      encoding: "utf8",
       env: {
         ...process.env,
         NO_COLOR: "1",
         PATH: `${join(root, "node_modules/.bin")}${delimiter}${process.env["PATH"]}`
       },
-      maxBuffer: 64 * 1024 * 1024,
       shell: true,
       stdio: ["ignore", "pipe", "pipe"]
     })
-    const printed = `${child.stdout}${child.stderr}`
+    const chunks: Array<Buffer> = []
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => void chunks.push(chunk))
+    child.once("error", reject)
+    child.once("close", (code) => resolve({ code, printed: Buffer.concat(chunks).toString() }))
+  })
+
+/** Runs a gate's commands until one fails or warns; resolves with all output. */
+const run = async (commands: ReadonlyArray<string>): Promise<{ readonly ok: boolean; readonly output: string }> => {
+  let output = ""
+  for (const command of commands) {
+    const { code, printed } = await runCommand(command)
     output += printed
-    if (child.status !== 0) return { ok: false, output: `${output}\n${command}: exit code ${child.status}` }
+    if (code !== 0) return { ok: false, output: `${output}\n${command}: exit code ${code}` }
     if (/WARN|[Ww]arning:|npm warn/.test(printed.replace(slowTest, ""))) {
       return { ok: false, output: `${output}\n${command}: warnings` }
     }
@@ -75,10 +85,9 @@ const node = `node ${process.version}`
 if (process.version.startsWith("v24.")) console.log(node)
 else failed.push(`${node} instead of 24`)
 
-for (const [name, commands] of Object.entries(gates)) {
-  if (chosen.length > 0 && !chosen.includes(name)) continue
+const runGate = async (name: string): Promise<void> => {
   const start = performance.now()
-  const { ok, output } = run(commands)
+  const { ok, output } = await run(gates[name] ?? [])
   const seconds = ((performance.now() - start) / 1000).toFixed(1).padStart(6)
   console.log(`${ok ? "ok    " : "FAILED"} ${name.padEnd(11)} ${seconds} s`)
   if (!ok) failed.push(name)
@@ -87,6 +96,20 @@ for (const [name, commands] of Object.entries(gates)) {
     for (const line of ok ? told : told.filter((line) => !line.startsWith("ok "))) console.log(`       ${line}`)
   }
 }
+
+const running = new Map<string, Promise<void>>()
+for (const name of Object.keys(gates)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue
+  const most = alone.has(name) ? 0 : 1
+  while (running.size > most || [...running.keys()].some((other) => alone.has(other))) {
+    await Promise.race(running.values())
+  }
+  running.set(
+    name,
+    runGate(name).finally(() => running.delete(name))
+  )
+}
+await Promise.all(running.values())
 
 const tests = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : {}
 rmSync(temporary, { recursive: true, force: true })
