@@ -84,7 +84,7 @@ describe("serve, with settings of an operator", { timeout: 180_000 }, () => {
         ]),
         [forwarded, "its own", forwarded, forwarded]
       )
-      const { code, stderr } = yield* run(["serve", folder], variable("10.0.0.1,proxy"))
+      const { code, stderr } = yield* run(["serve", folder, "--port", "0"], variable("10.0.0.1,proxy"))
       assert.strictEqual(code, 1)
       assert.include(stderr, 'invalid trusted proxy "proxy"')
     })
