@@ -10,7 +10,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import { styleText } from "node:util"
-import { prefix } from "../server/api/AdminApi.ts"
+import { isReading } from "../server/api/AdminAccess.ts"
 import type * as RequestLog from "../server/api/RequestLog.ts"
 import { printable } from "./terminal.ts"
 
@@ -36,9 +36,6 @@ const statusStyles = { Info: "green", Warn: "yellow", Error: "red" } as const
 
 const levelOf = (status: number | undefined): keyof typeof statusStyles =>
   status === undefined || status < 400 ? "Info" : status < 500 ? "Warn" : "Error"
-
-/** Whether the administration API read something, as the inbox command does again and again. */
-const isReading = ({ method, path }: RequestLog.Entry): boolean => method === "GET" && path.startsWith(`${prefix}/`)
 
 /** A request as a line for people. */
 export const requestLine = (entry: RequestLog.Entry): string => {

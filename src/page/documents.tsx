@@ -6,6 +6,7 @@ import { href, useAction, usePoll } from "./hooks.ts"
 import { Json } from "./json.tsx"
 import { Badge, Button, Confirm, Copy, Empty, Failure, Field, Heading } from "./parts.tsx"
 import { formatted, formattedText } from "./ejsonText.ts"
+import { IndexLink, Split } from "./split.tsx"
 import { type Picked, system, userOf, UserPicker } from "./userPicker.tsx"
 import type { ViewProps } from "./view.ts"
 
@@ -25,10 +26,7 @@ export const Documents = ({ app, params }: ViewProps) => {
     <>
       <Heading title="Documents" />
       <Failure text={error} />
-      <div class="split">
-        <div class="index">
-          <Collections app={app} all={data} chosen={name} />
-        </div>
+      <Split index={<Collections app={app} all={data} chosen={name} />}>
         {chosen === undefined ? (
           <Empty title={data?.length === 0 ? "No collections yet" : "Choose a collection"}>
             <p>
@@ -40,7 +38,7 @@ export const Documents = ({ app, params }: ViewProps) => {
         ) : (
           <Collection key={name} app={app} target={chosen} onChange={reload} />
         )}
-      </div>
+      </Split>
     </>
   )
 }
@@ -70,14 +68,10 @@ const Collections = ({
           <ul aria-label={`Collections of ${database}`}>
             {collections.map((it) => (
               <li key={nameOf(it)}>
-                <a
-                  class="mono"
-                  href={href("documents", { app, collection: nameOf(it) })}
-                  aria-current={nameOf(it) === chosen ? "true" : undefined}
-                >
+                <IndexLink href={href("documents", { app, collection: nameOf(it) })} chosen={nameOf(it) === chosen}>
                   {it.collection}
                   <Badge tone={accessTones[it.access]}>{it.access}</Badge>
-                </a>
+                </IndexLink>
               </li>
             ))}
           </ul>

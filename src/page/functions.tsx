@@ -5,6 +5,7 @@ import { go, href, useAction, usePoll } from "./hooks.ts"
 import { Json } from "./json.tsx"
 import { EntryRow } from "./logEntry.tsx"
 import { Badge, Button, Empty, Failure, Field, Heading, millisText, Search } from "./parts.tsx"
+import { IndexLink, Split } from "./split.tsx"
 import { type Picked, system, userOf, UserPicker } from "./userPicker.tsx"
 import type { ViewProps } from "./view.ts"
 
@@ -28,25 +29,24 @@ export const Functions = ({ app, params }: ViewProps) => {
         </Empty>
       )}
       {data !== undefined && data.length > 0 && (
-        <div class="split">
-          <div class="index">
-            <Search label="Search functions" placeholder="Search" value={search} onChange={setSearch} />
-            <ul aria-label="Functions">
-              {listed?.map((it) => (
-                <li key={it.name}>
-                  <a
-                    class="mono"
-                    href={href("functions", { app, function: it.name })}
-                    aria-current={it.name === name ? "true" : undefined}
-                  >
-                    {it.name}
-                    {it.unusable !== undefined && <Badge tone="bad">unusable</Badge>}
-                    {it.private && <Badge>private</Badge>}
-                  </a>
-                </li>
-              ))}
-            </ul>
-          </div>
+        <Split
+          index={
+            <>
+              <Search label="Search functions" placeholder="Search" value={search} onChange={setSearch} />
+              <ul aria-label="Functions">
+                {listed?.map((it) => (
+                  <li key={it.name}>
+                    <IndexLink href={href("functions", { app, function: it.name })} chosen={it.name === name}>
+                      {it.name}
+                      {it.unusable !== undefined && <Badge tone="bad">unusable</Badge>}
+                      {it.private && <Badge>private</Badge>}
+                    </IndexLink>
+                  </li>
+                ))}
+              </ul>
+            </>
+          }
+        >
           {chosen === undefined ? (
             <Empty title={name === null ? "Choose a function" : `There is no function "${name}"`}>
               <p>Run it with arguments of your own, as the system or as one of the users.</p>
@@ -55,7 +55,7 @@ export const Functions = ({ app, params }: ViewProps) => {
           ) : (
             <Runner key={chosen.name} app={app} fn={chosen} />
           )}
-        </div>
+        </Split>
       )}
     </>
   )

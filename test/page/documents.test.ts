@@ -48,6 +48,10 @@ layer(shopServer, { excludeTestServices: true })("documents on the page", (it) =
       await editor.fill((await editor.inputValue()).replace('"tea"', '"coffee"'))
       await page.getByRole("button", { name: "Save" }).click()
       await document.getByText('"coffee"').waitFor()
+      // what the page reads is not in the log, what it changes is
+      const { text: log } = await administer(baseUrl, "GET", "/log", token)
+      assert.include(log, "/apps/shop/documents/insert")
+      assert.notInclude(log, "/apps/shop/documents/find")
       assert.deepStrictEqual(await stored(), [{ _id: { $numberInt: "1" }, ...values, name: "coffee" }])
 
       await page.getByLabel("Filter").fill('{"name": {"$regex": "^te"}}')

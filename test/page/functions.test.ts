@@ -1,7 +1,41 @@
 import { assert, layer } from "@effect/vitest"
+import { App } from "effect-app-services/server"
 import { administer, client } from "./client.ts"
 import { shopServer } from "./exportedApp.ts"
-import { token, visit } from "./support.ts"
+import { site, token, visit } from "./support.ts"
+
+const many = App.make({
+  id: "many",
+  functions: Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`f${i}`, () => i]))
+})
+
+layer(site([many]), { excludeTestServices: true })("the page of an application with 150 functions", (it) => {
+  for (const viewport of [
+    { width: 1280, height: 800 },
+    { width: 375, height: 740 }
+  ]) {
+    it.effect(`shows the one that is chosen, and where it is in the list: ${viewport.width} pixels wide`, () =>
+      visit(
+        async ({ page }) => {
+          const isInSight = async (role: "link" | "textbox", name: string) => {
+            const box = await page.getByRole(role, { name, exact: true }).boundingBox()
+            return box !== null && box.y > 0 && box.y + box.height < viewport.height
+          }
+          await page.getByRole("link", { name: "Functions" }).click()
+          await page.getByRole("link", { name: "f120", exact: true }).click()
+          await page.getByRole("heading", { name: "f120" }).waitFor()
+          assert.isTrue(await isInSight("textbox", "Arguments"))
+          assert.isTrue(await isInSight("link", "f120"))
+          await page.reload()
+          await page.getByRole("heading", { name: "f120" }).waitFor()
+          assert.isTrue(await isInSight("textbox", "Arguments"))
+          assert.isTrue(await isInSight("link", "f120"))
+        },
+        { viewport }
+      )
+    )
+  }
+})
 
 layer(shopServer, { excludeTestServices: true })("functions on the page", (it) => {
   it.effect("runs one as the system and as a chosen user, and shows result, log and duration", () =>

@@ -8,7 +8,7 @@ import * as Logger from "effect/Logger"
 import type * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import { CurrentRequest } from "../model/CurrentRequest.ts"
-import { prefix } from "./AdminApi.ts"
+import { isAdministration, isReading } from "./AdminAccess.ts"
 import type { Figures, LogEntry, LogPart } from "./ActivityModels.ts"
 import type * as RequestLog from "./RequestLog.ts"
 
@@ -69,9 +69,8 @@ export class ActivityLog extends Context.Service<ActivityLog, Service>()("effect
     const run = startedAt.toString(36)
     return {
       record: (request) => {
-        if (request.path !== prefix && !request.path.startsWith(`${prefix}/`)) counts.add(request)
-        else if (request.method === "GET") return
-        kept.add(request)
+        if (!isAdministration(request.path)) counts.add(request)
+        if (!isReading(request)) kept.add(request)
       },
       logger: Logger.make((options) => kept.add(lineOf(options))),
       read: (after, limit) => {

@@ -1,7 +1,7 @@
-/** Which requests may reach the administration: those of programs on this machine, and of the page for people. */
+/** Which requests are of the administration, and which may reach it: those of programs on this machine, and of the page. */
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Option from "effect/Option"
-import { pageHost } from "./AdminApi.ts"
+import { pageHost, prefix } from "./AdminApi.ts"
 
 const loopbackPeer = /^(?:::ffff:)?127\.\d+\.\d+\.\d+$|^::1$/i
 const loopbackHost = /^(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d+)?$/i
@@ -34,3 +34,10 @@ export const isLocal = (request: Request): boolean =>
   (loopbackHost.test(hostOf(request)) || isOfPage(request)) &&
   !ofProxy.some((name) => name in request.headers) &&
   isOwnPage(request)
+
+/** Whether a request is one of the administration API, and not of an application. */
+export const isAdministration = (path: string): boolean => path === prefix || path.startsWith(`${prefix}/`)
+
+/** Whether a request only reads through the administration API, as the page and the inbox command do again and again. */
+export const isReading = ({ method, path }: { readonly method: string; readonly path: string }): boolean =>
+  isAdministration(path) && (method === "GET" || path.endsWith("/documents/find"))
