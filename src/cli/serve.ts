@@ -202,15 +202,14 @@ const openMetrics = ({ metricsPort }: Options) =>
       )
 
 const watch = Effect.fnUntraced(function* (loaded: ReadonlyArray<Applications.Loaded>, options: Options) {
-  const { json, open, watchPoll } = options
+  const { open, watchPoll } = options
   const changes = Option.match(watchPoll, { onNone: () => Watch.told, onSome: Watch.polled })
-  const print = json ? Effect.logWarning : Console.error
   for (const one of loaded) {
     if (one.directory === Applications.nowhere) continue
     const again = Effect.map(Applications.load(one.directory, loadingOf(options)), ({ app }) =>
       Applications.reopen(app, open)
     )
-    yield* Watch.watch(one, again, print, changes)
+    yield* Watch.watch(one, again, changes)
   }
 })
 

@@ -101,23 +101,22 @@ export const polled =
 export const watch = Effect.fnUntraced(function* <E extends { readonly message: string }, R>(
   { app, directory }: Loaded,
   load: Effect.Effect<App, E, R>,
-  print: (line: string) => Effect.Effect<void>,
   changes: Changes
 ) {
-  const { replace } = yield* Applications
+  const { logged, replace } = yield* Applications
   let served = app
 
-  const printNotices = (notices: ReadonlyArray<Notice>) =>
+  const logNotices = (level: "Error" | "Warn", notices: ReadonlyArray<Notice>) =>
     Effect.forEach(notices, (notice) =>
       Effect.flatMap(excerptOf(directory, notice.file ?? notice.message), (excerpt) =>
-        print(`${served.id}: ${textOf(notice)}${excerpt}`)
+        Effect.logWithLevel(level)(textOf(notice) + excerpt)
       )
     )
 
   const refuse = Effect.fnUntraced(function* (mistakes: ReadonlyArray<Notice>) {
-    yield* printNotices(mistakes)
+    yield* logNotices("Error", mistakes)
     const what = mistakes.length === 1 ? "the mistake is" : `${mistakes.length} mistakes are`
-    yield* print(`${served.id} is served as it was before: ${what} in ${directory}`)
+    yield* Effect.logWarning(`${served.id} is served as it was before: ${what} in ${directory}`)
   })
 
   const reload = Effect.gen(function* () {
@@ -131,8 +130,8 @@ export const watch = Effect.fnUntraced(function* <E extends { readonly message: 
     if (mistakes.length > 0) return yield* refuse(mistakes)
     yield* replace(next)
     served = next
-    yield* printNotices(notices)
-    yield* print(`${next.id} is replaced, in ${(yield* Clock.currentTimeMillis) - start} ms`)
+    yield* logNotices("Warn", notices)
+    yield* Effect.logInfo(`${next.id} is replaced, in ${(yield* Clock.currentTimeMillis) - start} ms`)
   }).pipe(
     Effect.catch(({ message }) => refuse([{ file: undefined, message }])),
     Effect.catchCause((cause) => Effect.logError("the application cannot be replaced", Cause.pretty(cause)))
@@ -143,10 +142,12 @@ export const watch = Effect.fnUntraced(function* <E extends { readonly message: 
     Stream.debounce(quiet),
     Stream.runForEach(() => reload),
     Effect.catch(({ reason }) =>
-      print(
+      Effect.logWarning(
         `${directory} cannot be watched (${reason._tag}): changes take effect at the next start, or with --watch-poll 2`
       )
     ),
+    Effect.annotateLogs({ app: app.id }),
+    logged,
     Effect.forkScoped({ startImmediately: true })
   )
 })

@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import type { Database } from "./data/Database.ts"
@@ -40,6 +41,8 @@ export interface Service {
    * were. The port for MongoDB's tools keeps the data sources of the start.
    */
   readonly replace: (app: App) => Effect.Effect<void, ReplaceError>
+  /** Runs an effect whose log the page for people shows beside that of the server. */
+  readonly logged: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 /**
@@ -50,36 +53,38 @@ export interface Service {
  */
 export class Applications extends Context.Service<Applications, Service>()("effect-app-services/server/Applications") {
   /** @internal */
-  static readonly layer = Layer.effect(
-    Applications,
-    Effect.gen(function* () {
-      const apps = yield* Apps
-      const runtime = yield* FunctionRuntime
-      const triggers = yield* Triggers
-      // the triggers of one version end before those of the next begin
-      const turns = yield* Semaphore.make(1)
-      const seeds = yield* Effect.context<Database | RowStore>()
-      return Applications.of({
-        replace: Effect.fnUntraced(
-          function* (app) {
-            const old = apps.byId.get(app.id)?.app
-            if (old === undefined) {
-              const ids = [...apps.byId.keys()].join(", ")
-              return yield* new ReplaceError({
-                message: `there is no application "${app.id}": the server hosts ${ids}`
-              })
-            }
-            yield* Effect.provideContext(Seeds.plant([app]), seeds)
-            apps.replace(locatedAs(old, app))
-            yield* triggers.restart
-            yield* runtime.retire(old)
-          },
-          Effect.mapError(({ message }) => new ReplaceError({ message })),
-          (replaced) => turns.withPermit(replaced)
-        )
+  static readonly layer = (outside: Context.Context<never>) =>
+    Layer.effect(
+      Applications,
+      Effect.gen(function* () {
+        const apps = yield* Apps
+        const runtime = yield* FunctionRuntime
+        const triggers = yield* Triggers
+        // the triggers of one version end before those of the next begin
+        const turns = yield* Semaphore.make(1)
+        const seeds = yield* Effect.context<Database | RowStore>()
+        return Applications.of({
+          logged: Effect.provideService(Logger.CurrentLoggers, Context.get(outside, Logger.CurrentLoggers)),
+          replace: Effect.fnUntraced(
+            function* (app) {
+              const old = apps.byId.get(app.id)?.app
+              if (old === undefined) {
+                const ids = [...apps.byId.keys()].join(", ")
+                return yield* new ReplaceError({
+                  message: `there is no application "${app.id}": the server hosts ${ids}`
+                })
+              }
+              yield* Effect.provideContext(Seeds.plant([app]), seeds)
+              apps.replace(locatedAs(old, app))
+              yield* triggers.restart
+              yield* runtime.retire(old)
+            },
+            Effect.mapError(({ message }) => new ReplaceError({ message })),
+            (replaced) => turns.withPermit(replaced)
+          )
+        })
       })
-    })
-  )
+    )
 }
 
 /** The new version, with the address that the files of the old one have. */

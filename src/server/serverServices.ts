@@ -111,7 +111,14 @@ export const layer = (
     )
   ).pipe(Layer.provideMerge([random, Kdf.layerWebCrypto, rowStore, limits]))
   const delivery = mailer === undefined ? Layer.empty : Layer.provide(MailDelivery.layer(outside), mailer)
-  return Layer.mergeAll(Logins.layer, Sessions.layer, ApiKeys.layer, Admin.layer, Applications.layer, delivery).pipe(
+  return Layer.mergeAll(
+    Logins.layer,
+    Sessions.layer,
+    ApiKeys.layer,
+    Admin.layer,
+    Applications.layer(outside),
+    delivery
+  ).pipe(
     Layer.provideMerge(Triggers.layer(outside)),
     Layer.provideMerge(EmailAccounts.layer),
     Layer.provideMerge(Users.layer),

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect, Fiber, Queue, Stream } from "effect"
+import { Effect, Fiber, Function, Logger, Queue, Stream } from "effect"
 import { App, AppDirectory, Applications } from "effect-app-services/server"
 import { TestClock } from "effect/testing"
 import { mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
@@ -75,14 +75,16 @@ const watched = Effect.fnUntraced(function* (files: Parameters<typeof directory>
   const lines = yield* Queue.unbounded<string>()
   const served: Array<App.App> = [yield* load]
   yield* Effect.provideService(
-    watch(
-      { app: served[0] ?? App.make({ id: "none" }), directory: folder, builtIn: false },
-      load,
-      (line) => Effect.asVoid(Queue.offer(lines, line)),
-      () => Effect.succeed(Stream.fromQueue(changes))
+    watch({ app: served[0] ?? App.make({ id: "none" }), directory: folder, builtIn: false }, load, () =>
+      Effect.succeed(Stream.fromQueue(changes))
     ),
     Applications.Applications,
-    { replace: (next) => Effect.sync(() => void served.push(next)) }
+    {
+      replace: (next) => Effect.sync(() => void served.push(next)),
+      logged: Effect.withLogger(
+        Logger.make(({ logLevel, message }) => Queue.offerUnsafe(lines, `${logLevel} ${String(message)}`))
+      )
+    }
   )
   const change = Effect.fnUntraced(function* (written: Record<string, string>) {
     for (const [file, text] of Object.entries(written)) {
@@ -174,12 +176,12 @@ describe("a mistake in a file that is watched", () => {
       Effect.gen(function* () {
         const { change, served } = yield* watched(files)
         const printed = yield* change({ [file]: text })
-        assert.include(printed, `my-app: ${place}: `)
+        assert.include(printed, `Error ${place}: `)
         assert.include(printed, excerpt)
-        assert.include(printed, "my-app is served as it was before: the mistake is in")
+        assert.include(printed, "Warn my-app is served as it was before: the mistake is in")
         assert.lengthOf(served, 1)
         const mended = yield* change({ [file]: file in files ? String(Reflect.get(files, file)) : "[]" })
-        assert.match(mended, /^my-app is replaced, in \d+ ms$/)
+        assert.match(mended, /^Info my-app is replaced, in \d+ ms$/)
         assert.lengthOf(served, 2)
       }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
     )
@@ -189,7 +191,7 @@ describe("a mistake in a file that is watched", () => {
     Effect.gen(function* () {
       const rule = files[roles].replace("apply_when", "aply_when")
       const { change, served } = yield* watched({ ...files, [roles]: rule })
-      assert.match(yield* change({ [roles]: rule.replace("{", "{\n\n") }), /^my-app is replaced/)
+      assert.match(yield* change({ [roles]: rule.replace("{", "{\n\n") }), /^Info my-app is replaced/)
       assert.lengthOf(served, 2)
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
   )
@@ -198,7 +200,7 @@ describe("a mistake in a file that is watched", () => {
     Effect.gen(function* () {
       const { change, served } = yield* watched(files)
       const printed = yield* change({ "log_forwarders/out.json": '{ "name": "out" }' })
-      assert.match(printed, /log forwarders are not supported[^]*my-app is replaced/)
+      assert.match(printed, /Warn .*log forwarders are not supported[^]*my-app is replaced/)
       assert.lengthOf(served, 2)
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
   )
@@ -213,11 +215,10 @@ describe("serve --watch-poll", () => {
       const replace = () => Effect.sync(() => void served.replaced++)
       const version = App.make({ id: "my-app" })
       const loaded = { app: version, directory: folder, builtIn: false }
-      yield* Effect.provideService(
-        watch(loaded, Effect.succeed(version), () => Effect.void, polled(2)),
-        Applications.Applications,
-        { replace }
-      )
+      yield* Effect.provideService(watch(loaded, Effect.succeed(version), polled(2)), Applications.Applications, {
+        replace,
+        logged: Function.identity
+      })
       const next = Effect.andThen(TestClock.adjust("2 seconds"), TestClock.withLive(Effect.sleep("2 millis")))
       const { atime, mtime } = statSync(file("functions/a.js"))
       const changes = [

@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
-import { App } from "effect-app-services/server"
+import { Effect } from "effect"
+import { App, Applications } from "effect-app-services/server"
 import { administer, client } from "./client.ts"
 import { shopServer } from "./exportedApp.ts"
 import { site, token, visit } from "./support.ts"
@@ -19,6 +20,18 @@ layer(site(two), { excludeTestServices: true })("the log of two applications on 
         await page.getByRole("option", { name: /400 POST .*functions\/call fail/ }).waitFor()
         assert.strictEqual(await page.getByRole("option", { name: /POST/ }).count(), 1)
       }
+    })
+  )
+
+  it.effect("shows what is logged about files that are watched", () =>
+    Effect.gen(function* () {
+      const { logged } = yield* Applications.Applications
+      const mistake = Effect.logError("functions/f.js:2: the function does not parse\n  2 | return oops oops")
+      yield* logged(Effect.annotateLogs(mistake, { app: "shop" }))
+      yield* visit(async ({ page }) => {
+        await page.getByRole("option", { name: /error functions\/f\.js:2: the function does not parse/ }).click()
+        await page.getByText("2 | return oops oops").waitFor()
+      })
     })
   )
 
