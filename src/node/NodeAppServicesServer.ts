@@ -123,15 +123,12 @@ const readBytes: Body.Read = (request, limit) => {
       source.resume()
       resume(Effect.fail("TooLarge"))
     }
+    // what has ended tells nothing more, and removing listeners costs as much as adding them
     const onEnd = () => {
-      stop()
       const [first = Buffer.alloc(0)] = chunks
       resume(Effect.succeed(chunks.length === 1 ? first : Buffer.concat(chunks, size)))
     }
-    const onBroken = () => {
-      stop()
-      resume(Effect.fail("Unreadable"))
-    }
+    const onBroken = () => resume(Effect.fail("Unreadable"))
     const stop = () => {
       source.off("data", onData).off("end", onEnd).off("error", onBroken).off("close", onBroken)
     }

@@ -89,6 +89,14 @@ const redirect = (request: HttpServerRequest.HttpServerRequest, path: string) =>
   return HttpServerResponse.redirect(`http://${pageHost}${port}/${view}`, { status: 302, headers })
 }
 
+const pathOf = ({ url }: HttpServerRequest.HttpServerRequest): string => url.split("?", 1)[0] ?? ""
+
+/** The way to the page from another name of the server. */
+const entrance = (request: HttpServerRequest.HttpServerRequest) => {
+  const path = pathOf(request)
+  return entrances.has(path) && isLocal(request) ? Effect.succeed(redirect(request, path)) : undefined
+}
+
 /**
  * The answer to a request for the page; `undefined` for any other request. Under the name of the page, the administration API
  * is the only other thing that is answered.
@@ -96,12 +104,8 @@ const redirect = (request: HttpServerRequest.HttpServerRequest, path: string) =>
 export const answer = (
   request: HttpServerRequest.HttpServerRequest
 ): Effect.Effect<HttpServerResponse.HttpServerResponse> | undefined => {
-  const [path = ""] = request.url.split("?", 1)
-  if (!isOfPage(request)) {
-    return request.method === "GET" && entrances.has(path) && isLocal(request)
-      ? Effect.succeed(redirect(request, path))
-      : undefined
-  }
+  if (!isOfPage(request)) return request.method === "GET" ? entrance(request) : undefined
+  const path = pathOf(request)
   if (path.startsWith(`${prefix}/`)) return undefined
   return isLocal(request)
     ? serve(request, path)

@@ -12,8 +12,13 @@ import * as Weights from "./internal/weights.ts"
 
 const failure = (cause: unknown) => new EjsonError({ message: ejson.describe(cause) })
 
+/** The units of a text that takes less time than counting it against the budget of an operation: about 16 KB. */
+const mostUncounted = 1_000
+
 const step = <A>(units: number, compute: () => A): Effect.Effect<A, EjsonError> =>
-  Steps.step({ cost: units, units, timed: !Steps.isCheap(units), compute, finish: identity, failure })
+  units <= mostUncounted
+    ? Effect.try({ try: compute, catch: failure })
+    : Steps.step({ cost: units, units, timed: !Steps.isCheap(units), compute, finish: identity, failure })
 
 /** The characters per unit: about the minimum of a value. */
 const unitsOf = (text: string): number => text.length / 16
