@@ -75,7 +75,7 @@ export const importUsers = Command.make(
       )
       const skipped = lines.length - added
       const open = lines.filter(({ record: { account } }) => account !== undefined && hasNoPassword(account)).length
-      if (open > 0) yield* Console.error(`${open} of the users have no password: they reset it before they log in`)
+      if (open > 0) yield* Console.error(`users without a password, who reset it before they log in: ${open}`)
       yield* Console.log(`${added} users imported into ${app}${skipped === 0 ? "" : `, ${skipped} existed already`}`)
     })
 ).pipe(

@@ -61,8 +61,10 @@ export const Plot = ({ format, series, stacked = false, times, title }: Props) =
   const step = (width - left) / Math.max(1, times.length)
   const x = (at: number) => left + (at + 0.5) * step
   const y = (value: number) => height - bottom - (value / end) * (height - bottom - top)
-  const labels = [0, Math.floor(times.length / 2), times.length - 1]
-  const shown = pointed ?? times.length - 1
+  const last = times.length - 1
+  // of few times each one once, or they would lie on top of each other
+  const labels = [...new Set([0, Math.floor(times.length / 2), last])]
+  const shown = pointed ?? last
   const text = (at: number) =>
     series.map(({ name, values }) => `${name} ${values[at] === undefined ? "none" : format(values[at])}`).join(", ")
   const highest = series
@@ -101,14 +103,14 @@ export const Plot = ({ format, series, stacked = false, times, title }: Props) =
             </text>
           </g>
         ))}
-        {labels.map((at, index) =>
+        {labels.map((at) =>
           times[at] === undefined ? null : (
             <text
-              key={index}
-              class="tick"
+              key={at}
+              class="tick time"
               x={x(at)}
               y={height - 4}
-              text-anchor={index === 0 ? "start" : index === 1 ? "middle" : "end"}
+              text-anchor={last === 0 ? "middle" : at === 0 ? "start" : at === last ? "end" : "middle"}
             >
               {clock.format(times[at])}
             </text>

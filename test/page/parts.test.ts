@@ -73,6 +73,14 @@ layer(shopServer, { excludeTestServices: true })("the parts of an application on
         await plot.getByText("As a table").click()
         assert.isAbove(await plot.getByRole("row").count(), 0)
       }
+      // a plot that has just begun has each of its few times once
+      const memory = page.getByRole("figure", { name: /^Memory/ })
+      const [times, samples] = await memory.evaluate((plot) => [
+        plot.querySelectorAll(".tick.time").length,
+        plot.querySelectorAll("tr").length
+      ])
+      assert.strictEqual(times, Math.min(3, samples ?? 0))
+      assert.isAbove(times ?? 0, 0)
       // the requests of the page are not counted
       const before = await tile("Requests").textContent()
       await page.waitForResponse((answer) => answer.url().endsWith("/figures"))
