@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Formatter from "effect/Formatter"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
@@ -111,5 +112,12 @@ const lineOf = ({ cause, date, fiber, logLevel, message }: Logger.Options<unknow
 /** The log for people. */
 export const layer = Logger.layer([Logger.withConsoleError(Logger.make(lineOf))])
 
+/** A line for machines: its facts have the names that they have in requests. */
+const jsonOf = Logger.map(Logger.formatStructured, ({ annotations, cause, level, message, timestamp }) => {
+  const { user: userId, ...facts } = annotations
+  const text = [message].flat().map(textOf).join(" ")
+  return Formatter.formatJson({ ...facts, timestamp, level, event: "message", message: text, cause, userId })
+})
+
 /** The log for machines. */
-export const layerJson = Logger.layer([Logger.withConsoleError(Logger.formatJson)])
+export const layerJson = Logger.layer([Logger.withConsoleError(jsonOf)])

@@ -46,6 +46,38 @@ describe("the log of serve", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("is JSON whose lines about a request have the same facts under the same names", () =>
+    Effect.gen(function* () {
+      const server = yield* running(["serve", yield* directory(app), "--port", "0", "--json"])
+      while (!server.output.stdout.includes("\n")) yield* Effect.sleep("5 millis")
+      const ready = JSON.parse(server.output.stdout.split("\n")[0] ?? "") as Ready
+      yield* call(ready, "broken", [1])
+      while (server.output.stderr.split("\n").length <= 4) yield* Effect.sleep("5 millis")
+      const lines = server.output.stderr
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+      const [login, printed, failed, request] = lines
+      assert.deepStrictEqual(
+        lines.map(({ event, level }) => [event, level]),
+        [
+          ["request", "INFO"],
+          ["message", "INFO"],
+          ["message", "ERROR"],
+          ["request", "WARN"]
+        ]
+      )
+      assert.include(String(printed?.["message"]), "called with 1")
+      assert.strictEqual(failed?.["userId"], login?.["userId"])
+      assert.strictEqual(request?.["call"], failed?.["function"])
+      for (const line of [printed, failed]) {
+        assert.isString(line?.["logId"])
+        assert.strictEqual(line?.["logId"], request?.["logId"])
+        assert.strictEqual(line?.["app"], request?.["app"])
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.live("leaves out what is less important than --log-level", () =>
     Effect.gen(function* () {
       const log = yield* logOf(yield* directory(app), 3, ["--log-level", "warn"])
