@@ -1,5 +1,5 @@
 /** The newest changes of a data source, as MongoDB's oplog; each watcher reads them at its own pace. */
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from "node:crypto"
 import { crc32 } from "node:zlib"
 import { Binary, deserialize, serialize, Timestamp } from "bson"
 import * as Stream from "effect/Stream"
@@ -132,14 +132,15 @@ const decode = (bytes: Uint8Array): Change => {
 
 export class ChangeLog {
   readonly #log: EventLog<Change>
-  readonly #key: Uint8Array
+  readonly #key: KeyObject
   readonly #name: number
   /** Each event is made once, for all of its watchers. */
   readonly #made = new WeakMap<Change, Document>()
 
   /** Opens the log of a data source, by its name. */
   constructor(rowStore: RowStore["Service"], name: string, key: Uint8Array, limits: Limits) {
-    this.#key = key
+    // made once: that costs more than a token
+    this.#key = createSecretKey(key)
     this.#name = crc32(name)
     this.#log = new EventLog(rowStore, {
       table: `changes/${name}`,
