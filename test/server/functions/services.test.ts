@@ -366,9 +366,10 @@ describe("the rules of a service", () => {
       const { report } = yield* load({}, files("x"))
       assert.deepStrictEqual(report, [
         {
-          file: "services/web/rules/odd.json",
+          file: "services/web/rules/odd.json:1:61",
           message:
-            'the rule is not understood at when.%%args.url.host.$odd: the operator "$odd"; the rule allows no action of "web"'
+            'the rule is not understood at when.%%args.url.host.$odd: the operator "$odd"; the rule allows no action of "web"',
+          mistake: true
         }
       ])
     })

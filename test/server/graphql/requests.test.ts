@@ -84,7 +84,7 @@ describe("custom resolvers", () => {
       assert.deepStrictEqual(
         app.report.map(({ file, message }) => `${file}: ${message}`),
         [
-          'graphql/custom_resolvers/lost.json: the resolver calls the function "gone", which does not exist: its field fails',
+          'graphql/custom_resolvers/lost.json:1:40: the resolver calls the function "gone", which does not exist: its field fails',
           "graphql/custom_resolvers/lost.json: GraphQL does not have the field Query.lost: its payload type does not exist"
         ]
       )
