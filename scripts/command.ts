@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, renameSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import * as esbuild from "esbuild"
+import type { TestProject } from "vitest/node"
 
 const root = resolve(import.meta.dirname, "..")
 
@@ -51,12 +52,17 @@ export const buildCommand = async (
   return metafile
 }
 
-/** For tests: `vitest.config.ts` names this file. */
-export const setup = async (): Promise<void> => {
+const buildForTests = async (): Promise<void> => {
   const file = join(root, "node_modules/.cache/effect-app-services/command.js")
   mkdirSync(dirname(file), { recursive: true })
   // a process that is reading the file keeps the old one
   const made = `${file}.${process.pid}`
   await buildCommand(made, [atSources])
   renameSync(made, file)
+}
+
+/** For tests: `vitest.config.ts` names this file. Vitest's watch mode builds it again. */
+export const setup = async (project: TestProject): Promise<void> => {
+  project.onTestsRerun(buildForTests)
+  await buildForTests()
 }
