@@ -255,6 +255,11 @@ it("writing leaves the value as it was", () => {
   assert.isTrue("gone" in value)
 })
 
+it("leaves functions out, whatever their names are", () => {
+  const fail = () => assert.fail("it was called")
+  assert.strictEqual(stringify({ toJSON: fail, toString: fail, list: [fail] }), '{"list":[null]}')
+})
+
 it("a __proto__ key is data, never a prototype", () => {
   const value = parse('{"__proto__":{"polluted":{"$numberInt":"1"}},"a":1}') as object
   assert.strictEqual(Object.getPrototypeOf(value), Object.prototype)

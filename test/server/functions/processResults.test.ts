@@ -16,7 +16,7 @@ const hostile = `
 const app = exported({
   answer: `exports = (name) => { ${hostile}
     const results = {
-      cycle, proxy, revoked, text,
+      cycle, proxy, revoked,
       getter: { get x() { trap() } },
       iterator: { [Symbol.asyncIterator]: trap },
       iteratorGetter: { at: new Date(NaN), get [Symbol.asyncIterator]() { trap() } },
