@@ -4,7 +4,6 @@
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as plainJson from "../../protocol/internal/plainJson.ts"
 import { isDocument } from "../data/internal/bson.ts"
 import * as Texts from "../data/Texts.ts"
 import { FunctionRuntime } from "../functions/FunctionRuntime.ts"
@@ -98,9 +97,7 @@ const read = (bytes: Uint8Array) => {
 }
 
 const write = (value: unknown, encoding: "JSON" | "EJSON") =>
-  encoding === "JSON"
-    ? Effect.sync(() => plainJson.stringify(value))
-    : Effect.mapError(Texts.write(value), ({ message }) => invalid(message))
+  Effect.mapError(encoding === "JSON" ? Texts.writePlain(value) : Texts.write(value), ({ message }) => invalid(message))
 
 /**
  * Makes what answers a request to the Data API; `undefined` for any other request.

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import { EjsonError } from "../../protocol/Ejson.ts"
 import * as ejson from "../../protocol/internal/ejson.ts"
+import * as plainJson from "../../protocol/internal/plainJson.ts"
 import * as Steps from "./internal/steps.ts"
 import * as Weights from "./internal/weights.ts"
 
@@ -46,13 +47,36 @@ export const reviveExact = (
   text: string
 ): Effect.Effect<ReadonlyArray<unknown>, EjsonError> => step(unitsOf(text), () => json.map(ejson.reviveExact))
 
+/** The most units of an answer. While it is written, it takes some hundred megabytes. */
+const mostUnits = 4_000_000
+
 /**
- * Encodes canonical Extended JSON.
+ * Whether a value is too large for an answer, which has at most about two million fields and 64 MiB.
  *
  * @category encoding
  * @since 0.1.0
  */
-export const write = (value: unknown): Effect.Effect<string, EjsonError> =>
-  Effect.flatMap(Effect.try({ try: () => Weights.of(value).units, catch: failure }), (units) =>
-    step(units, () => ejson.stringify(value))
+export const isTooLarge = (value: unknown): boolean => Weights.upTo(mostUnits, value) > mostUnits
+
+const writeWith = (value: unknown, stringify: (value: unknown) => string): Effect.Effect<string, EjsonError> =>
+  Effect.flatMap(Effect.try({ try: () => Weights.upTo(mostUnits, value), catch: failure }), (units) =>
+    units > mostUnits
+      ? Effect.fail(new EjsonError({ message: "it is too large: ask for fewer documents or fields" }))
+      : step(units, () => stringify(value))
   )
+
+/**
+ * Encodes canonical Extended JSON. A value that {@link isTooLarge} fails.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const write = (value: unknown): Effect.Effect<string, EjsonError> => writeWith(value, ejson.stringify)
+
+/**
+ * Encodes plain JSON, without types. A value that {@link isTooLarge} fails.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const writePlain = (value: unknown): Effect.Effect<string, EjsonError> => writeWith(value, plainJson.stringify)

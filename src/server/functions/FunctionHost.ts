@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as JsonSize from "../../protocol/internal/jsonSize.ts"
 import type { AppFunction } from "../model/App.ts"
 import type { Database, DatabaseError, Operations } from "../data/Database.ts"
+import * as Texts from "../data/Texts.ts"
 import * as BulkWrites from "./BulkWrites.ts"
 import type { Actor, Caller, FunctionAccess } from "./FunctionAccess.ts"
 import type { FunctionActions } from "./FunctionActions.ts"
@@ -79,8 +80,9 @@ export const make = (
   return (question) =>
     Effect.suspend(() => result(question)).pipe(
       Effect.map((value): Reply => {
-        const text = values.write(value)
-        return text.length > largestReply
+        // what it repeats may make its text much larger than it is
+        const text = Texts.isTooLarge(value) ? undefined : values.write(value)
+        return text === undefined || text.length > largestReply
           ? {
               _tag: "Failure",
               message: `the result is larger than ${largestReply / 1024 ** 2} MiB: ask for less at once`

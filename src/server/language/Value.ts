@@ -9,7 +9,7 @@
  */
 import type { Binary, BSONRegExp, BSONSymbol, Code, MaxKey, MinKey, ObjectId, Timestamp } from "bson"
 import { type Decimal128, Double, type Long } from "bson"
-import { make, spend } from "./budget.ts"
+import { copy, make, spend } from "./budget.ts"
 import { compareNumbers, numberKey, type Numeric } from "./numberOrder.ts"
 
 export { canonical } from "./canonical.ts"
@@ -299,10 +299,14 @@ export const bytesOf = (value: Binary): Uint8Array => value.buffer.subarray(0, v
 /** Whether two values are equal: `1` and `1.0` are, null and a missing value are not. */
 export const equals = (a: unknown, b: unknown): boolean => compare(a, b) === 0
 
+/** Text of this length counts as one value more in a key. */
+const keyUnit = 64
+
 /** A text that two values share exactly when they are equal. */
 export const keyOf = (value: unknown): string => {
   switch (typeof value) {
     case "string":
+      if (value.length > keyUnit) copy(Math.floor(value.length / keyUnit))
       return `s${value.length}:${value}`
     case "number":
       return `n${value === 0 ? 0 : value}`
@@ -324,7 +328,7 @@ const keyOfObject = (value: object): string => {
 
 /** Of keys of its elements. */
 export const keyOfList = (values: ReadonlyArray<unknown>, keyOfItem: (value: unknown) => string = keyOf): string => {
-  spend(values.length)
+  copy(values.length)
   let key = "["
   for (const item of values) key += `${keyOfItem(item)},`
   return `${key}]`
@@ -334,7 +338,7 @@ export const keyOfList = (values: ReadonlyArray<unknown>, keyOfItem: (value: unk
 export const keyOfDocument = (document: Document, keyOfItem: (value: unknown) => string = keyOf): string => {
   let key = "{"
   for (const name of Object.keys(document)) {
-    spend()
+    copy()
     key += `${name.length}:${name}=${keyOfItem(document[name])},`
   }
   return `${key}}`

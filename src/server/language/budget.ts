@@ -26,10 +26,26 @@ export const spend = (count = 1): void => {
 /** Counts values before they are made, and the steps that making them takes. */
 export const make = (count = 1): void => {
   spend(count)
+  take(count)
+}
+
+const take = (count: number): void => {
   values -= count
   if (values < 0) {
     exceeded("operation used too much memory: ask for fewer documents or smaller values", codes.ExceededMemoryLimit)
   }
+}
+
+/** How much more than a value that is made a copy of one takes: it is kept, written as text, and shares nothing. */
+const weightOfCopy = 4
+
+/**
+ * Counts values before they are copied for the caller. Values that repeat one another share their memory until then, so
+ * a few stages can describe more copies than any memory has.
+ */
+export const copy = (count = 1): void => {
+  spend(count)
+  take(count * weightOfCopy)
 }
 
 /**

@@ -3,7 +3,7 @@
  * to the nearest even. Exponents are kept as IEEE 754-2008 prefers them, so that `1.10 + 2` is `3.10`.
  */
 import { Decimal128 } from "bson"
-import { spend } from "./budget.ts"
+import { make, spend } from "./budget.ts"
 
 /** A decimal number taken apart. */
 export interface Decimal {
@@ -96,8 +96,12 @@ export const rounded = (value: Decimal, isExact = true): Decimal => {
   return digits === value.digits && exponent === value.exponent ? value : finite(value.negative, digits, exponent)
 }
 
+/** Its bytes are objects of their own, so that it takes as much memory as several documents. */
+const weightOfDecimal = 8
+
 /** Writes the 16 bytes of a Decimal128, rounded to what it can hold. */
 export const write = (value: Decimal, isExact = true): Decimal128 => {
+  make(weightOfDecimal)
   const { kind, negative, digits, exponent } = rounded(value, isExact)
   const bytes = new Uint8Array(16)
   const view = new DataView(bytes.buffer)

@@ -1,4 +1,5 @@
 /** How deep the values that an operation makes, and those that are stored, may be nested. */
+import { spend } from "./budget.ts"
 import { codes, failed } from "./LanguageError.ts"
 import { isDocument } from "./Value.ts"
 import type { Document, Value } from "./Value.ts"
@@ -36,12 +37,16 @@ const isDeeper = (value: Value, levels: number): boolean => {
   if (typeof value !== "object" || value === null) return false
   if (Array.isArray(value)) {
     if (levels <= 0) return true
+    spend(value.length)
     for (const element of value) if (isDeeper(element, levels - 1)) return true
     return false
   }
   if (!isDocument(value)) return false
   if (levels <= 0) return true
-  for (const name of Object.keys(value)) if (isDeeper(value[name], levels - 1)) return true
+  for (const name of Object.keys(value)) {
+    spend()
+    if (isDeeper(value[name], levels - 1)) return true
+  }
   return false
 }
 

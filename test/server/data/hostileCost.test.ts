@@ -4,6 +4,7 @@ import { Cause, Duration, Effect, Exit, Fiber, Result, Stream } from "effect"
 import { App } from "effect-app-services/server"
 import { Database, DatabaseError, type Document, type Operations } from "effect-app-services/server/data/Database"
 import * as Rules from "../../../src/server/data/Rules.ts"
+import * as Texts from "../../../src/server/data/Texts.ts"
 import * as UserDatabase from "../../../src/server/data/UserDatabase.ts"
 import { bounded } from "../../../src/server/data/Database.ts"
 import { Limits } from "../../../src/server/data/internal/steps.ts"
@@ -14,7 +15,7 @@ const times = <A>(n: number, make: (i: number) => A): Array<A> => Array.from({ l
 const fields = (n: number, value: unknown): Document => Object.fromEntries(times(n, (i) => [`f${i}`, value]))
 
 /** What is asked below computes many times as much, and what backtracks takes many times as long on any machine. */
-const impatient = Effect.provideService(Limits, { steps: 20_000, values: 20_000, time: Duration.millis(10) })
+const impatient = Effect.provideService(Limits, { steps: 20_000, values: 80_000, time: Duration.millis(10) })
 
 /** As much as it takes to open a stream. */
 const patient = Effect.provideService(Limits, { steps: 1_000_000, values: 1_000_000, time: Duration.millis(200) })
@@ -187,6 +188,31 @@ const isExceeded = (exit: Exit.Exit<unknown, DatabaseError>, message?: string) =
   if (error instanceof DatabaseError) assert.deepStrictEqual([error.message, error.code], [exceeded.error, 50], message)
 }
 
+/** Stages that repeat a field until it has 10^12 values, which share their memory. */
+const repeat = times(12, () => ({ $set: { list: times(10, () => "$list") } }))
+
+/** What walks through all of a value, and with it through each repetition. */
+const walks: Readonly<Record<string, ReadonlyArray<Document>>> = {
+  "an answer": [],
+  "an answer of documents in documents": times(40, () => ({ $set: { list: { a: "$list", b: "$list", c: "$list" } } })),
+  "what an answer repeats by $unwind": [
+    { $group: { _id: null, all: { $push: "$$ROOT" } } },
+    { $set: { b: times(1_000, () => "$all"), c: times(1_000, () => "$all") } },
+    { $unwind: "$all" }
+  ],
+  "$group by it": [{ $group: { _id: "$list" } }, { $count: "n" }],
+  $addToSet: [{ $group: { _id: null, all: { $addToSet: "$list" } } }, { $project: { n: { $size: "$all" } } }],
+  $setUnion: [{ $project: { n: { $size: { $setUnion: ["$list", [1]] } } } }],
+  $lookup: [{ $lookup: { from: "c", localField: "list", foreignField: "_id", as: "x" } }, { $project: { _id: 1 } }],
+  $bucketAuto: [{ $bucketAuto: { groupBy: "$list", buckets: 1 } }],
+  $bsonSize: [{ $project: { size: { $bsonSize: "$$ROOT" } } }],
+  $redact: [{ $redact: "$$DESCEND" }, { $project: { _id: 1 } }],
+  "a path below it": [{ $project: { "list.a": 1 } }],
+  uniqueItems: [{ $match: { $jsonSchema: { properties: { list: { uniqueItems: true } } } } }],
+  $out: [{ $out: "c" }],
+  $merge: [{ $merge: "c" }]
+}
+
 const change = { _tag: "Update", update: { $set: { text: "c" } } } as const
 
 type Ask = (database: Operations, filter: Document) => Effect.Effect<unknown, DatabaseError>
@@ -223,6 +249,45 @@ describe.each(kinds)("a database %s", (_, rule) => {
     }).pipe(Effect.provide(Database.layerMemory))
   )
 
+  it.effect("gives up what repeats values", () =>
+    Effect.gen(function* () {
+      const { before, database, everything } = yield* open(rule, [
+        { _id: 1, owner: stranger.id, list: [1, 2] },
+        { _id: 2, owner: stranger.id, list: [1, 2] }
+      ])
+      const refused = (name: string, exit: Exit.Exit<unknown, DatabaseError>) => {
+        const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : exit.value
+        assert.instanceOf(error, DatabaseError, name)
+        // where not everything may be written, it is forbidden
+        if (error instanceof DatabaseError) assert.include([13, 50, 146], error.code, `${name}: ${error.message}`)
+      }
+      for (const [name, stages] of Object.entries(walks)) {
+        refused(name, yield* Effect.exit(impatient(database.aggregate(namespace, [...repeat, ...stages]))))
+      }
+      for (const update of [repeat, [...repeat, ...times(210, () => ({ $set: { a: 1 } }))]]) {
+        const change = { _tag: "Update", update } as const
+        refused("an update", yield* Effect.exit(impatient(database.update(namespace, { filter: {}, change }))))
+        const findOneAnd = database.findOneAnd(namespace, { filter: {}, change, projection: { _id: 1 } })
+        refused("findOneAndUpdate", yield* Effect.exit(impatient(findOneAnd)))
+        const insert = { filter: { _id: 3, owner: stranger.id, list: [1] }, change, upsert: true }
+        refused("an upsert", yield* Effect.exit(impatient(database.update(namespace, insert))))
+      }
+      const project = { filter: {}, projection: { x: times(200, () => times(200, () => "$list")) } }
+      refused("a projection", yield* Effect.exit(impatient(database.find(namespace, project))))
+      assert.deepStrictEqual(yield* everything, before)
+    }).pipe(Effect.provide(Database.layerMemory))
+  )
+
+  it.effect("cuts a repeated value in an error", () =>
+    Effect.gen(function* () {
+      const { database } = yield* open(rule, [{ _id: 1, owner: stranger.id, list: [1, 2] }])
+      const pipeline = [...repeat, { $replaceRoot: { newRoot: "$list" } }]
+      const error = yield* Effect.flip(database.aggregate(namespace, pipeline))
+      assert.include(error.message, "resulting value was: [[[[")
+      assert.isBelow(error.message.length, 1_000)
+    }).pipe(Effect.provide(Database.layerMemory))
+  )
+
   it.effect("gives up inserts that take too long", () =>
     Effect.gen(function* () {
       const { before, database, everything } = yield* open(rule, documents)
@@ -246,6 +311,21 @@ describe.each(kinds)("a database %s", (_, rule) => {
       const exit = yield* Fiber.join(other)
       assert.isTrue(Exit.isSuccess(exit) && exit.value.length === 1)
     }).pipe(Effect.provide(Database.layerMemory))
+  )
+})
+
+describe("texts", () => {
+  it.effect("rejects an answer that repeats a text until it is too large", () =>
+    Effect.gen(function* () {
+      const value = times(3_000, () => "a".repeat(100_000))
+      for (const write of [Texts.write, Texts.writePlain]) {
+        assert.strictEqual(
+          (yield* Effect.flip(write(value))).message,
+          "it is too large: ask for fewer documents or fields"
+        )
+        assert.strictEqual(yield* write(["a"]), '["a"]')
+      }
+    })
   )
 })
 

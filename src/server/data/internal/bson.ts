@@ -22,17 +22,30 @@ export const isDocument = (u: unknown): u is Document =>
   !isRegExp(u) &&
   !ArrayBuffer.isView(u)
 
-const identity = (value: number): unknown => value
+/** How values are copied: what becomes of a number, and what is told of the number of values before they are copied. */
+interface Copying {
+  readonly number: (value: number) => unknown
+  readonly count: (values: number) => void
+}
+
+const plainly: Copying = { number: (value) => value, count: () => {} }
 
 /** Copies values of another JavaScript realm to plain values of this one; BSON values are shared. */
-export const copy = (value: unknown, number = identity): unknown => {
-  if (typeof value === "number") return number(value)
+export const copy = (value: unknown): unknown => copyWith(value, plainly)
+
+export const copyWith = (value: unknown, copying: Copying): unknown => {
+  if (typeof value === "number") return copying.number(value)
   if (typeof value !== "object" || value === null) return value
-  if (Array.isArray(value)) return Array.from(value, (item) => copy(item, number))
+  if (Array.isArray(value)) {
+    copying.count(value.length)
+    return Array.from(value, (item) => copyWith(item, copying))
+  }
   // @effect-diagnostics-next-line globalDate:off -- BSON dates are JavaScript dates
   if (isDate(value)) return new Date(value.getTime())
   if (!isDocument(value)) return value
   const out: Document = {}
-  for (const key of Object.keys(value)) define(out, key, copy(value[key], number))
+  const keys = Object.keys(value)
+  copying.count(1 + keys.length)
+  for (const key of keys) define(out, key, copyWith(value[key], copying))
   return out
 }

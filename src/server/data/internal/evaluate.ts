@@ -5,7 +5,7 @@
 import { Double, ObjectId } from "bson"
 import * as Collation from "../../language/Collation.ts"
 import { variablesOf } from "../../language/letVariables.ts"
-import { spend } from "../../language/budget.ts"
+import { copy as countCopies, spend } from "../../language/budget.ts"
 import type { Environment } from "../../language/Environment.ts"
 import { checkStoredDepth } from "../../language/depth.ts"
 import * as Filter from "../../language/Filter.ts"
@@ -59,7 +59,7 @@ const documentOf = (value: unknown, what: string): Document =>
     : invalid(`${what} must be a document, and not of type ${typeOf(value)}`, codes.TypeMismatch)
 
 /** A copy for the caller. */
-export const ownValue = (value: unknown): unknown => Bson.copy(value, ownNumber)
+export const ownValue = (value: unknown): unknown => Bson.copyWith(value, { number: ownNumber, count: countCopies })
 
 export const own = (document: Document): Document => {
   const copy = ownValue(document)

@@ -1,4 +1,5 @@
 /** Evaluates views: which documents they show, and which fields. */
+import { spend } from "../../language/budget.ts"
 import type { Filter } from "../../language/Filter.ts"
 import { define, isDocument } from "../../language/Value.ts"
 import type { Document } from "../Operation.ts"
@@ -40,7 +41,10 @@ const compileMask = ({ below, read }: Mask): Keep => {
   if (below === undefined) return leaf
   const ofDocument = compileBelow(below)
   const keep: Keep = (value, root) => {
-    if (Array.isArray(value)) return value.map((item) => keep(item, root)).filter((it) => it !== undefined)
+    if (Array.isArray(value)) {
+      spend(value.length)
+      return value.map((item) => keep(item, root)).filter((it) => it !== undefined)
+    }
     return isDocument(value) ? ofDocument(value, root) : leaf(value, root)
   }
   return keep
@@ -54,7 +58,9 @@ const compileBelow = ({
   const unnamed = compileMask(others)
   return (document, root) => {
     const out: Document = {}
-    for (const name of Object.keys(document)) {
+    const names = Object.keys(document)
+    spend(names.length)
+    for (const name of names) {
       const keep = named.get(name) ?? unnamed
       const kept = keep === all ? document[name] : keep(document[name], root)
       if (kept !== undefined) define(out, name, kept)

@@ -17,12 +17,18 @@ const mostLevels = 200
 const isRegex = (value: object): boolean =>
   value instanceof RegExp || ("_bsontype" in value && value._bsontype === "BSONRegExp")
 
-/** Adds up what there is in values. */
+/** Adds up what there is in values. What exceeds the maximum is not looked at. */
 class Scale {
   units = 0
   regex = false
+  readonly #most: number
+
+  constructor(most = Infinity) {
+    this.#most = most
+  }
 
   add(value: unknown, level = 0): void {
+    if (this.units > this.#most) return
     this.units++
     if (typeof value === "string") this.units += value.length >> 6
     if (typeof value !== "object" || value === null || level > mostLevels) return
@@ -44,4 +50,11 @@ export const of = (...values: ReadonlyArray<unknown>): Weight => {
   const scale = new Scale()
   for (const value of values) scale.add(value)
   return { units: scale.units, regex: scale.regex }
+}
+
+/** The units of a value; more than `most` mean that it has more. */
+export const upTo = (most: number, value: unknown): number => {
+  const scale = new Scale(most)
+  scale.add(value)
+  return scale.units
 }

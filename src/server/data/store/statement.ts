@@ -243,9 +243,9 @@ class Statement {
       : pipeline.isSource
         ? { documents: [], isSorted: false }
         : this.#source(pipeline.request, view)
-    const results = Array.from(pipeline.run(documents, isSorted))
-    if (pipeline.output === undefined) return results.map(Evaluate.own)
-    writeOutput(pipeline.output, results, this.#target(pipeline.output))
+    const results = pipeline.run(documents, isSorted)
+    if (pipeline.output === undefined) return Array.from(results, Evaluate.own)
+    writeOutput(pipeline.output, Array.from(results), this.#target(pipeline.output))
     return []
   }
 

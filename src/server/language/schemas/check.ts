@@ -1,4 +1,5 @@
 /** What the keywords of schemas have in common. */
+import { copy } from "../budget.ts"
 import { codes, invalid } from "../LanguageError.ts"
 import { toWhole } from "../numbers.ts"
 import { type Document, isDocument, isNumeric, keyOf } from "../Value.ts"
@@ -97,8 +98,12 @@ export const namesIn = (argument: unknown, context: Context): ReadonlyArray<stri
 export const unorderedKey = (value: unknown): string => keyOf(arranged(value))
 
 const arranged = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(arranged)
+  if (Array.isArray(value)) {
+    copy(value.length)
+    return value.map(arranged)
+  }
   if (!isDocument(value)) return value
   const names = Object.keys(value).toSorted()
+  copy(1 + names.length)
   return Object.fromEntries(names.map((name) => [name, arranged(value[name])]))
 }

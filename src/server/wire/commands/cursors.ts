@@ -4,6 +4,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { DatabaseError } from "../../data/DatabaseError.ts"
 import { isDocument } from "../../data/internal/bson.ts"
+import { Limits } from "../../data/internal/steps.ts"
 import { type Document, type Evaluation, nameOf } from "../../data/Operation.ts"
 import {
   type Call,
@@ -21,6 +22,13 @@ import { usualWait } from "./changeStreams.ts"
 import * as ChangeStreams from "./changeStreams.ts"
 import { localSessions } from "./sessions.ts"
 import { collectionStatistics } from "./information.ts"
+
+/** Tools such as `mongodump` read whole collections by one query, which may cost ten times as much as one of a client. */
+const patiently = Effect.updateService(Limits, ({ steps, time, values }) => ({
+  steps: steps * 10,
+  values: values * 10,
+  time
+}))
 
 /** The number of documents in a first batch, where the client does not say. */
 const usualBatch = 101
@@ -83,15 +91,17 @@ const find: Handler = Effect.fnUntraced(function* (call) {
   const query = yield* Fields.read(call.request, { find: Fields.text, ...queryFields })
   const namespace = namespaceOf(call, query.find)
   const limit = query.limit ?? 0
-  const documents = yield* call.operations.find(namespace, {
-    filter: query.filter ?? {},
-    projection: query.projection,
-    sort: query.sort,
-    skip: query.skip,
-    limit: Math.abs(limit),
-    collation: query.collation,
-    let: query.let
-  })
+  const documents = yield* patiently(
+    call.operations.find(namespace, {
+      filter: query.filter ?? {},
+      projection: query.projection,
+      sort: query.sort,
+      skip: query.skip,
+      limit: Math.abs(limit),
+      collation: query.collation,
+      let: query.let
+    })
+  )
   // older clients ask for a single batch by a negative limit
   return yield* answer(call, nameOf(namespace), Cursors.fromList(documents), {
     batchSize: query.batchSize,
