@@ -9,7 +9,7 @@ import type { AppDirectoryError, AppFiles } from "./AppFiles.ts"
 import * as FunctionSource from "../functions/FunctionSource.ts"
 import { toScript } from "./internal/esModules.ts"
 
-const FunctionConfig = Schema.Struct({
+const settings = {
   name: Schema.String,
   private: Schema.optional(Schema.NullOr(Schema.Boolean)),
   can_evaluate: Schema.optional(Schema.Unknown),
@@ -17,10 +17,22 @@ const FunctionConfig = Schema.Struct({
   run_as_authed_user: Schema.optional(Schema.NullOr(Schema.Boolean)),
   run_as_user_id: Schema.optional(Schema.NullOr(Schema.String)),
   run_as_user_id_script_source: Schema.optional(Schema.NullOr(Schema.String))
-})
+}
+const FunctionConfig = Schema.StructWithRest(Schema.Struct(settings), [Schema.Record(Schema.String, Schema.Unknown)])
 type FunctionConfig = typeof FunctionConfig.Type
 
 const unusable = "no client can call the function"
+
+/** Settings that mean nothing to this server. */
+const harmless = new Set(["_id", "disable_arg_logs", "id"])
+
+/** A misspelt `private` or `can_evaluate` would leave a function open to all. */
+const reportUnknown = (files: AppFiles, config: FunctionConfig, configFile: string): void => {
+  for (const key of Object.keys(config)) {
+    if (Object.hasOwn(settings, key) || harmless.has(key)) continue
+    files.mistake(configFile, `the function "${config.name}" has the unknown setting "${key}", which is ignored`, key)
+  }
+}
 
 /** The settings of a function whose own are wrong: other functions can call it, if it has a name. */
 const closedTo = (entry: unknown): FunctionConfig | undefined => {
@@ -102,6 +114,7 @@ export const load = Effect.fnUntraced(function* (files: AppFiles) {
     source: string | undefined
   ) {
     const { name } = config
+    reportUnknown(files, config, configFile)
     if (functions.has(name)) files.mistake(configFile, `the function "${name}" is listed twice: the last one counts`)
     functions.set(name, yield* of(files, config, configFile, source))
   })

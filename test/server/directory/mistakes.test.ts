@@ -57,6 +57,25 @@ describe("a mistake in a file of an application", () => {
     })
   )
 
+  it.effect("names unknown settings of a function, which a misspelling may have made", () =>
+    Effect.gen(function* () {
+      const { report } = yield* reported({
+        "functions/config.json": [
+          { name: "listed", privte: true, disable_arg_logs: true, id: "62f0" },
+          { name: "fine", private: true, run_as_system: true }
+        ],
+        "functions/listed.js": "exports = () => 1",
+        "functions/fine.js": "exports = () => 1",
+        "functions/older/config.json": { name: "older", canEvaluate: {} },
+        "functions/older/source.js": "exports = () => 1"
+      })
+      assert.deepStrictEqual(report, [
+        'functions/config.json:1:19: the function "listed" has the unknown setting "privte", which is ignored',
+        'functions/older/config.json:1:17: the function "older" has the unknown setting "canEvaluate", which is ignored'
+      ])
+    })
+  )
+
   it.effect("closes a function to clients, in both layouts", () =>
     Effect.gen(function* () {
       const { app, report } = yield* reported({
