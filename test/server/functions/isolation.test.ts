@@ -188,6 +188,12 @@ const app = exported(
   }`,
     later: "exports = async () => { await null; return (await Promise.all([1, Promise.resolve(2)])).length }",
     loadAndSpoil: "exports = () => { require('zlib'); Array.prototype.cache = 'mine' }",
+    bytes: `exports = (text) => {
+      const kept = Array.from({ length: 200 }, () => Buffer.from(text)), pool = Buffer.from("x")
+      const found = [pool.buffer, ...Array.from({ length: 2000 }, () => Buffer.allocUnsafe(64).buffer)]
+      return [kept.length, pool.buffer.byteLength, found.some((it) => Buffer.from(it).includes("SECRET"))]
+    }`,
+    list: "exports = (text) => [process.argv.push(text), process.execArgv.push(text)].length && [...process.argv, ...process.execArgv].filter((it) => it.startsWith('SECRET'))",
     match:
       "exports = (text) => { const was = RegExp.lastMatch + RegExp['$_'] + RegExp.$1; /(.*)/.exec(text); return was }",
     lookAtPackage,
@@ -276,6 +282,24 @@ layer(app)("a call", (it) => {
           assert.strictEqual(yield* text(mine, "amIAdmin"), '"user"')
         }
       }
+    })
+  )
+
+  it.effect("does not see the bytes of another one in the memory of its buffers", () =>
+    Effect.gen(function* () {
+      const { access_token } = yield* anonymous()
+      const answer = '[{"$numberInt":"200"},{"$numberInt":"1"},false]'
+      for (const given of ["SECRET of a user", "nothing", "nothing", "nothing"]) {
+        assert.strictEqual(yield* text(access_token, "bytes", [given]), answer)
+      }
+    })
+  )
+
+  it.effect("does not see what another one added to the arguments of the process", () =>
+    Effect.gen(function* () {
+      const { access_token } = yield* anonymous()
+      assert.strictEqual(yield* text(access_token, "list", ["SECRET1"]), '["SECRET1","SECRET1"]')
+      assert.strictEqual(yield* text(access_token, "list", ["SECRET2"]), '["SECRET2","SECRET2"]')
     })
   )
 

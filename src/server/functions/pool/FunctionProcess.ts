@@ -86,6 +86,8 @@ const start = ({ memoryLimit }: Setup): ChildProcess => {
       `--max-old-space-size=${megabytes}`,
       // a small young generation, so that garbage of calls is collected often
       "--max-semi-space-size=8",
+      // memory that another call has used must not show in a new buffer
+      "--zero-fill-buffers",
       program()
     ],
     { env, stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", "pipe", "pipe"] }

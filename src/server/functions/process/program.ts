@@ -78,6 +78,8 @@ const start = (message: SetupMessage): ((message: ToProcess) => void) => {
     return isAfter(id, last) && Atomics.compareExchange(shared, begun, last, id) === last
   }
 
+  // small buffers would share their memory with those of other calls
+  Buffer.poolSize = 0
   hardenBuiltIns()
   const sharing = { harden, hardenClassOf, hardenInstance, isShared }
   const outlet = Outlet.make(send, (id, reply) => calls.reply(id, reply))

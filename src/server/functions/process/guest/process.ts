@@ -32,7 +32,8 @@ const call =
     return adopt(Reflect.apply(run, node, args))
   }
 
-const copy = (value: object): unknown => (Array.isArray(value) ? adopt(value) : { ...value })
+// `adopt` would keep a list: the counterparts of the host's classes are not known yet
+const copy = (value: object): unknown => (Array.isArray(value) ? Array.from(value) : { ...value })
 
 /** A stream to the server's logger, line by line. */
 const stream = (level: string) => ({
