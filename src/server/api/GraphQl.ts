@@ -19,6 +19,7 @@ import * as GraphQlRequest from "../graphql/GraphQlRequest.ts"
 import * as GraphQlSchema from "../graphql/GraphQlSchema.ts"
 import * as Body from "./Body.ts"
 import * as EndpointCaller from "./EndpointCaller.ts"
+import * as Texts from "../data/Texts.ts"
 import * as MongoService from "./MongoService.ts"
 import { findApp, functionRequest } from "./Requests.ts"
 
@@ -91,6 +92,11 @@ export const handler = Effect.gen(function* () {
     // of all operations of a request, a later attempt may carry out those that did not reach the database
     if (answered.errors?.some(({ extensions }) => extensions["code"] === unavailable.error_code) === true) {
       return yield* new ServiceUnavailable(unavailable)
+    }
+    // a request may ask for the same large field many times
+    if (Texts.isTooLarge(answered.data)) {
+      const message = "the answer is too large: ask for fewer documents or fields"
+      return HttpServerResponse.jsonUnsafe({ data: null, errors: [{ message }] })
     }
     return HttpServerResponse.jsonUnsafe(answered)
   })

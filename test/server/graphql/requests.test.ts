@@ -171,6 +171,17 @@ describe("a GraphQL request", () => {
     }).pipe(Effect.provide(served()))
   )
 
+  it.effect("is rejected if it asks for a large field until the answer is too large", () =>
+    Effect.gen(function* () {
+      const { query } = yield* client
+      data(yield* query(`mutation { insertOneGoose(data: { name: "${"a".repeat(1_000_000)}" }) { __typename } }`))
+      const names = Array.from({ length: 300 }, (_, i) => `n${i}: name`).join(" ")
+      const answer = yield* query(`{ goose { ${names} } }`)
+      assert.isNull(answer.data)
+      assert.strictEqual(answer.errors[0].message, "the answer is too large: ask for fewer documents or fields")
+    }).pipe(Effect.provide(served()))
+  )
+
   it.effect("cannot ask for the schema if introspection is disabled", () =>
     Effect.gen(function* () {
       const { query } = yield* client
