@@ -8,13 +8,8 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import {
-  type Database,
-  type DatabaseError,
-  noTransaction,
-  type Operations,
-  type Transaction
-} from "../data/Database.ts"
+import { type Database, noTransaction, type Operations, type Transaction } from "../data/Database.ts"
+import { DatabaseError } from "../data/DatabaseError.ts"
 
 /** The transactions of a call. */
 export interface Transactions {
@@ -30,6 +25,12 @@ export interface Transactions {
   /** Refuses all further operations of transactions. Returns what aborts the uncommitted ones, if there may be any. */
   readonly end: () => Effect.Effect<void> | undefined
 }
+
+/** How many transactions a call can open: each holds memory until the call ends. */
+const most = 10_000
+
+const tooMany = () =>
+  new DatabaseError({ message: `a call can open at most ${most} transactions: put several operations into each` })
 
 /** The transactions of a new call; the caller must end them. */
 export const make = (): Transactions => new OfCall()
@@ -48,7 +49,8 @@ class OfCall implements Transactions {
     if (transactionId === undefined) return Effect.succeed(database)
     return this.#unlessOver(() => {
       const found = this.#transactions?.get(transactionId)
-      return found === undefined ? this.#open(database, transactionId) : Effect.succeed(found)
+      if (found !== undefined) return Effect.succeed(found)
+      return (this.#transactions?.size ?? 0) < most ? this.#open(database, transactionId) : Effect.fail(tooMany())
     })
   }
 

@@ -187,6 +187,26 @@ const own: Readonly<Record<string, () => unknown>> = {
   "timers/promises": () => ({ ...timers.promises })
 }
 
+const resolver = ["setDefaultResultOrder", "setServers"]
+
+/** The functions of modules that would change the process for later calls. */
+const refused: Readonly<Record<string, ReadonlyArray<string>>> = {
+  crypto: ["setEngine", "setFips"],
+  dns: resolver,
+  "dns/promises": resolver,
+  net: ["setDefaultAutoSelectFamily", "setDefaultAutoSelectFamilyAttemptTimeout"],
+  tls: ["setDefaultCACertificates"],
+  v8: ["setFlagsFromString", "setHeapSnapshotNearHeapLimit"],
+  vm: ["runInThisContext"],
+  worker_threads: ["setEnvironmentData"]
+}
+
+const refuseSettings = (module: string, object: Namespace): void => {
+  for (const name of (Object.hasOwn(refused, module) ? refused[module] : undefined) ?? []) {
+    if (name in object) object[name] = () => process.refuse(`${module}.${name}`)
+  }
+}
+
 const make = (name: string): unknown => {
   const ours = Object.hasOwn(own, name) ? own[name] : undefined
   if (ours !== undefined) return ours()
@@ -194,6 +214,9 @@ const make = (name: string): unknown => {
   // Node's own, which is frozen
   if (isFunction(module)) return module
   const object = surface(module, activityOf(name))
+  refuseSettings(name, object)
+  // it is the module dns/promises, too
+  if (name === "dns") builtin("dns/promises")
   if (name === "util") object["promisify"] = promisify(object["promisify"])
   compatible.add(name, object)
   return object

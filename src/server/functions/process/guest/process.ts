@@ -9,8 +9,6 @@ const values = ["version", "arch", "platform", "argv0", "execPath", "pid", "ppid
 const copies = ["env", "versions", "release", "features", "argv", "execArgv"] as const
 const functions = [
   "cwd",
-  "chdir",
-  "umask",
   "uptime",
   "memoryUsage",
   "resourceUsage",
@@ -31,6 +29,11 @@ const call =
     const run: (...args: ReadonlyArray<unknown>) => unknown = Reflect.get(node, name)
     return adopt(Reflect.apply(run, node, args))
   }
+
+/** Refuses what would change the process for later calls. */
+export const refuse = (name: string): never => {
+  throw new Error(`${name} is not available to functions: it would change the process for later calls`)
+}
 
 // `adopt` would keep a list: the counterparts of the host's classes are not known yet
 const copy = (value: object): unknown => (Array.isArray(value) ? Array.from(value) : { ...value })
@@ -86,6 +89,9 @@ export const object: object = Object.assign(
   Object.fromEntries(copies.map((name) => [name, copy(node[name])])),
   Object.fromEntries(functions.flatMap((name) => (typeof node[name] === "function" ? [[name, call(name)]] : []))),
   {
+    chdir: () => refuse("process.chdir"),
+    umask: (...mask: ReadonlyArray<unknown>) =>
+      mask.length === 0 ? node.umask() : refuse("process.umask with a mask"),
     hrtime: Object.assign(call("hrtime"), { bigint: () => node.hrtime.bigint() }),
     nextTick,
     stdout: stream("Info"),
