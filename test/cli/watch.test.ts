@@ -81,8 +81,10 @@ const watched = Effect.fnUntraced(function* (files: Parameters<typeof directory>
     Applications.Applications,
     {
       replace: (next) => Effect.sync(() => void served.push(next)),
-      logged: Effect.withLogger(
-        Logger.make(({ logLevel, message }) => Queue.offerUnsafe(lines, `${logLevel} ${String(message)}`))
+      logged: Effect.provide(
+        Logger.layer([
+          Logger.make(({ logLevel, message }) => Queue.offerUnsafe(lines, `${logLevel} ${String(message)}`))
+        ])
       )
     }
   )
