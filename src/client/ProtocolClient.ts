@@ -314,28 +314,25 @@ const encodeRequest = ({ accept, body, method, query, token }: ProtocolRequest, 
 type Send<A> = (transport: Transport, request: ProtocolRequest, host: string) => Effect.Effect<A, AppServicesError>
 
 /** Sends a request; an answer outside 2xx is a failure. */
-const respond: Send<HttpClientResponse.HttpClientResponse> = Effect.fnUntraced(function* (
-  { appId, client },
-  request,
-  host
-) {
-  const fail = (reason: Reason) => new AppServicesError({ operation: request.operation.name, reason })
+const respond: Send<HttpClientResponse.HttpClientResponse> = ({ appId, client }, request, host) => {
+  const fail = (reason: Reason) => Effect.fail(new AppServicesError({ operation: request.operation.name, reason }))
   const problem = problemOf(request)
-  if (problem !== undefined) return yield* fail(new InvalidArguments({ problem }))
+  if (problem !== undefined) return fail(new InvalidArguments({ problem }))
   const url = host + request.path
   const broken = brokenConnection(request.operation.name, url, secretsOf(request))
   const refuse = (response: HttpClientResponse.HttpClientResponse) =>
     Effect.mapError(response.text, broken).pipe(
       Effect.flatMap((body) => reasonOf(request.operation, appId, response, body, secretsOf(request))),
-      Effect.flatMap((reason) => Effect.fail(fail(reason)))
+      Effect.flatMap(fail)
     )
-  const sent = withoutSpanValues(client.execute(encodeRequest(request, url)))
-  const response = yield* Effect.catch(sent, (error) =>
-    // `transformClient` may have made a failure of the status
-    error.reason._tag === "StatusCodeError" ? refuse(error.reason.response) : Effect.fail(broken(error))
-  )
-  return response.status >= 200 && response.status < 300 ? response : yield* refuse(response)
-})
+  return Effect.matchEffect(withoutSpanValues(client.execute(encodeRequest(request, url))), {
+    onSuccess: (response) =>
+      response.status >= 200 && response.status < 300 ? Effect.succeed(response) : refuse(response),
+    onFailure: (error) =>
+      // `transformClient` may have made a failure of the status
+      error.reason._tag === "StatusCodeError" ? refuse(error.reason.response) : Effect.fail(broken(error))
+  })
+}
 
 /** A connection that breaks inside the body is a failure of the network, not of the answer. */
 const textOf: Send<string> = (transport, request, host) =>

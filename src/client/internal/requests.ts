@@ -72,43 +72,40 @@ export const decodeEjson = (operation: string, answer: string): Failable<unknown
 export const ignoreAnswer = (_operation: string, _answer: string): Effect.Effect<void> => Effect.void
 
 /** An id or a name that would lead a request to another path is refused. */
-const checkParameters = (operation: string, parameters: Readonly<Record<string, string>>): Failable<void> => {
-  for (const [name, value] of Object.entries(parameters)) {
-    const problem = segmentProblem(value)
-    if (problem !== undefined) {
-      const reason = new InvalidArguments({ problem: `invalid ${name}: ${problem}` })
-      return Effect.fail(new AppServicesError({ operation, reason }))
-    }
+const parameterProblem = (parameters: Readonly<Record<string, string>>): string | undefined => {
+  for (const name in parameters) {
+    const problem = segmentProblem(parameters[name] ?? "")
+    if (problem !== undefined) return `invalid ${name}: ${problem}`
   }
-  return Effect.void
+  return undefined
 }
 
 /** The one way of a request: encode, authorize, execute, decode. */
-const request = Effect.fnUntraced(function* <Template extends string, A>(
+const request = <Template extends string, A>(
   client: Client,
   authorize: Authorize,
-  request: Request<Template, A>
-) {
-  const { body, decode, idempotent, method, operation, parameters, query, retry, route, timeout } = request
-  const { secretFields = {}, secrets = [] } = request
-  yield* checkParameters(operation.name, parameters)
-  const fields = { ...body, ...Record.map(secretFields, Redacted.value) }
-  const encoded = {
-    operation,
-    method,
-    path: path(route, parameters),
-    query,
-    body: body === undefined ? undefined : yield* encode(operation.name, fields),
-    secrets: [...Object.values(secretFields), ...secrets],
-    timeout,
-    idempotent
-  }
-  const sent = authorize((token) => client.execute({ ...encoded, token }))
-  const answer = yield* retry === undefined
-    ? sent
-    : Effect.retry(sent, { schedule: retry, while: (error) => error.retryable })
-  return yield* decode(operation.name, answer)
-})
+  { body, decode, operation, parameters, retry, route, secretFields, secrets = [], ...rest }: Request<Template, A>
+): Failable<A> =>
+  Effect.suspend(() => {
+    const problem = parameterProblem(parameters)
+    if (problem !== undefined) {
+      return Effect.fail(new AppServicesError({ operation: operation.name, reason: new InvalidArguments({ problem }) }))
+    }
+    const fields = secretFields === undefined ? body : { ...body, ...Record.map(secretFields, Redacted.value) }
+    const encoded = {
+      ...rest,
+      operation,
+      path: path(route, parameters),
+      secrets: secretFields === undefined ? secrets : [...Object.values(secretFields), ...secrets]
+    }
+    const ask = (body: Redacted.Redacted | undefined) => {
+      const sent = authorize((token) => client.execute({ ...encoded, body, token }))
+      const answer =
+        retry === undefined ? sent : Effect.retry(sent, { schedule: retry, while: (error) => error.retryable })
+      return Effect.flatMap(answer, (text) => decode(operation.name, text))
+    }
+    return body === undefined ? ask(undefined) : Effect.flatMapEager(encode(operation.name, fields), ask)
+  })
 
 /**
  * Sends a request with the given token, or without a token.

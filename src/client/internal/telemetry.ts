@@ -1,4 +1,6 @@
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
@@ -9,20 +11,22 @@ import type { AppServicesError } from "../AppServicesError.ts"
 
 /** A counter for each outcome, made when the first one is counted. */
 const byOutcome = (name: string, description: string) => {
-  const counter = Metric.counter(name, { description, incremental: true })
   const counters = new Map<string, Metric.Metric<number, unknown>>()
-  return (outcome: string): Effect.Effect<void> => {
-    const present = counters.get(outcome) ?? Metric.withAttributes(counter, { outcome })
+  return (outcome: string): Metric.Metric<number, unknown> => {
+    const present =
+      counters.get(outcome) ?? Metric.counter(name, { description, incremental: true, attributes: { outcome } })
     counters.set(outcome, present)
-    return Metric.update(present, 1)
+    return present
   }
 }
 
-/** @internal */
-export const countRefresh: (outcome: "refreshed" | "failed" | "expired" | "discarded") => Effect.Effect<void> =
-  byOutcome("app_services_refreshes_total", "Access token refreshes")
+const refreshes = byOutcome("app_services_refreshes_total", "Access token refreshes")
 
-const countCall = byOutcome("app_services_calls_total", "Calls of functions and collections")
+/** @internal */
+export const countRefresh = (outcome: "refreshed" | "failed" | "expired" | "discarded"): Effect.Effect<void> =>
+  Metric.update(refreshes(outcome), 1)
+
+const calls = byOutcome("app_services_calls_total", "Calls of functions and collections")
 
 const callDuration = Metric.timer("app_services_call_duration", { description: "How long a call took" })
 
@@ -63,6 +67,11 @@ const traced = <A, E, R>(effect: Effect.Effect<A, E, R>, name: string, attribute
         )
   )
 
+const outcomeOf = (exit: Exit.Exit<unknown, AppServicesError>): string =>
+  Exit.isSuccess(exit)
+    ? "success"
+    : Option.match(Exit.findErrorOption(exit), { onNone: () => "interrupted", onSome: ({ reason }) => reason._tag })
+
 /**
  * Counts and times a call, and runs it in a span if a tracer is installed. The span does not show the result.
  *
@@ -71,16 +80,16 @@ const traced = <A, E, R>(effect: Effect.Effect<A, E, R>, name: string, attribute
 export const observed =
   (name: string, attributes: Record<string, string>) =>
   <A, R>(effect: Effect.Effect<A, AppServicesError, R>): Effect.Effect<A, AppServicesError, R> =>
-    Effect.onExit(Effect.trackDuration(traced(effect, name, attributes), callDuration), (exit) =>
-      countCall(
-        Exit.isSuccess(exit)
-          ? "success"
-          : Option.match(Exit.findErrorOption(exit), {
-              onNone: () => "interrupted",
-              onSome: ({ reason }) => reason._tag
-            })
-      )
-    )
+    Effect.withFiber((fiber) => {
+      const { context } = fiber
+      const clock = fiber.getRef(Clock.Clock)
+      const start = clock.monotonicTimeNanosUnsafe()
+      return Effect.onExitPrimitive(traced(effect, name, attributes), (exit) => {
+        callDuration.updateUnsafe(Duration.nanos(clock.monotonicTimeNanosUnsafe() - start), context)
+        calls(outcomeOf(exit)).updateUnsafe(1, context)
+        return undefined
+      })
+    })
 
 /** The exit of a request without request and answer, which a tracer could read headers and bodies from. */
 const withoutValues = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> => {

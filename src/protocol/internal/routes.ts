@@ -51,6 +51,7 @@ const decoded = (text: string): string => {
  * percent-encoded ones included, since a proxy may decode once more. `undefined` if it can.
  */
 export const segmentProblem = (value: string): string | undefined => {
+  if (/^[\w-]+$/.test(value)) return undefined
   if (value === "") return "it is empty"
   let text = value
   for (let next = decoded(text); next !== text; next = decoded(text)) text = next
