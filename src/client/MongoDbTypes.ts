@@ -33,7 +33,8 @@ type Numeric = number | Long | Int32 | Double | Decimal128
 
 /**
  * The condition of a filter on a field: a value, or operators. An operator that is `undefined` is left out. A condition that
- * is `undefined`, or whose operators all are, is refused with `InvalidArguments`: the filter would match too much.
+ * is `undefined`, or whose operators all are, is refused with `InvalidArguments`: the filter would match too much. The same
+ * holds within `$and`, `$or` and `$nor`.
  *
  * @category models
  * @since 0.1.0

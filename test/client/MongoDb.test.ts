@@ -197,9 +197,21 @@ describe("a MongoDB operation", () => {
     return Effect.gen(function* () {
       const plain = (yield* logIn).mongoClient("s").db("d").collection("c")
       const sent = seen.length
-      for (const filter of [{ owner: undefined }, { owner: { $lt: undefined, $gt: undefined } }]) {
-        const error = yield* failure(plain.deleteMany(filter))
-        assert.strictEqual(error.reason._tag, "InvalidArguments")
+      for (const filter of [
+        { owner: undefined },
+        { owner: { $lt: undefined, $gt: undefined } },
+        { $or: [{ name: "a" }, { $and: [{ owner: undefined }] }] }
+      ]) {
+        for (const run of [
+          plain.deleteMany(filter),
+          plain.findOneAndDelete(filter),
+          plain.distinct("name", filter),
+          Stream.runDrain(plain.watch({ filter }))
+        ]) {
+          const error = yield* failure(run)
+          assert.strictEqual(error.reason._tag, "InvalidArguments")
+          assert.include(error.message, 'field "owner" of the filter is undefined')
+        }
       }
       assert.strictEqual(seen.length, sent)
     }).pipe(Effect.provide(sdk(layer)))

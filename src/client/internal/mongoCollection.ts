@@ -129,11 +129,7 @@ export class Collection<A, I> implements MongoCollection<A, I> {
     const { connection, userId } = this.#target
     return Effect.gen({ self: this }, function* () {
       const fields = Effect.isEffect(args) ? yield* args : args
-      const unset = fieldWithoutValue(fields["query"] ?? fields["filter"])
-      if (unset !== undefined) {
-        const problem = `field "${unset}" of the filter is undefined, so that the filter would match too much: leave the field out or give it a value`
-        return yield* new AppServicesError({ operation: operation.name, reason: new InvalidArguments({ problem }) })
-      }
+      yield* checkFilter(operation, fields["query"] ?? fields["filter"])
       const argument = { database: this.databaseName, collection: this.name, ...fields }
       const call = { name, arguments: [argument], service: this.serviceName } as const
       const result = yield* connection.call(operation, userId, call, reads)
@@ -219,7 +215,8 @@ export class Collection<A, I> implements MongoCollection<A, I> {
   distinct(field: string, filter?: Filter<I>) {
     // hosts of the protocol need not support an operation of that name
     const pipeline = [{ $match: filter ?? {} }, { $unwind: `$${field}` }, { $group: { _id: `$${field}` } }]
-    return Effect.map(this.#call("aggregate", { pipeline }, Values), (groups) => groups.map(({ _id }) => _id))
+    const args = Effect.as(checkFilter(this.#operation("distinct"), filter), { pipeline })
+    return Effect.map(this.#call("aggregate", args, Values), (groups) => groups.map(({ _id }) => _id))
   }
 
   insertOne(document: A) {
@@ -267,12 +264,12 @@ export class Collection<A, I> implements MongoCollection<A, I> {
       )
       return { ...change, fullDocument: document }
     })
-    return Stream.suspend(() => {
+    const changes = Stream.suspend(() => {
       let resumeAfter = options.resumeAfter
       const open = () => {
         const argument = { database: this.databaseName, collection: this.name, ids, filter, resumeAfter }
         const call = { name: "watch", arguments: [argument], service: this.serviceName }
-        const changes = connection
+        const events = connection
           .open(operation, userId, call, (failure) => new RequestRejected(failure))
           .pipe(
             Stream.mapEffect(decode),
@@ -282,18 +279,32 @@ export class Collection<A, I> implements MongoCollection<A, I> {
               })
             )
           )
-        return reconnect === undefined ? changes : Stream.concat(changes, Stream.fail(ended(operation.name)))
+        return reconnect === undefined ? events : Stream.concat(events, Stream.fail(ended(operation.name)))
       }
       return reconnecting(open, reconnect)
     })
+    return Stream.unwrap(Effect.as(checkFilter(operation, filter), changes))
   }
 }
 
+const checkFilter = ({ name }: Operation, filter: unknown): Effect.Effect<void, AppServicesError> => {
+  const unset = fieldWithoutValue(filter)
+  if (unset === undefined) return Effect.void
+  const problem = `field "${unset}" of the filter is undefined, so that the filter would match too much: leave the field out or give it a value`
+  return Effect.fail(new AppServicesError({ operation: name, reason: new InvalidArguments({ problem }) }))
+}
+
 /** A field of a filter that would not be sent, so that the filter would match more documents than meant. */
-const fieldWithoutValue = (filter: unknown): string | undefined =>
-  Predicate.isObject(filter)
-    ? Object.entries(filter).find(([, value]) => value === undefined || isWithoutOperators(value))?.[0]
-    : undefined
+const fieldWithoutValue = (filter: unknown): string | undefined => {
+  if (!Predicate.isObject(filter)) return undefined
+  for (const [name, value] of Object.entries(filter)) {
+    if (value === undefined || isWithoutOperators(value)) return name
+    if (!Array.isArray(value) || !/^\$(and|or|nor)$/.test(name)) continue
+    const unset = value.map(fieldWithoutValue).find(Predicate.isNotUndefined)
+    if (unset !== undefined) return unset
+  }
+  return undefined
+}
 
 /** A condition whose operators are all `undefined`, and so not sent: the empty document would remain. */
 const isWithoutOperators = (condition: unknown): boolean => {
