@@ -129,7 +129,7 @@ const programs: Readonly<Record<string, Program>> = {
     return [...seen, user.accessToken, await user.functions.count(), user.accessToken === "x.y.z"]
   },
   "objects that a framework observes": async (Sdk, _, { baseUrl }) => {
-    const app = new Sdk.App({ id: "my-app", baseUrl: baseUrl! })
+    const app = new Sdk.App({ id: "my-app", baseUrl: baseUrl!, storage: new MemoryStorage() })
     const credentials = observed(Sdk.Credentials.function({ card: "two" }))
     const user = observed(await observed(app).logIn(credentials))
     const { currentUser, allUsers } = observed(app)
